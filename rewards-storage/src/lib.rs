@@ -1,0 +1,2 @@
+//! Durable storage and the engine around the pure core.
+#![forbid(unsafe_code)]
