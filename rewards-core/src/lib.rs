@@ -1,3 +1,43 @@
-//! The pure rules of the rewards engine.
+//! The pure rules of the rewards engine: cashback, points, tiers and the ledger behind them.
+//!
+//! The crate answers one question, exactly and fast: *what follows from this command, for this program, now?* It does no
+//! I/O, looks at no clock, draws no random number and reads no environment; all of that is passed in. So the same command
+//! gives the same bytes in a service, on a phone, in an audit and in a backtest.
+//!
+//! # The shape
+//!
+//! ```text
+//!  request ─ reads ─▶ ReadPlan ─▶ (a store) ─▶ Snapshot ─ decide ─▶ Decision { reply, changes } ─▶ (a store)
+//! ```
+//!
+//! - An [operation](operations) is one use case: a request that names the rows it must [see](snapshot::ReadPlan) and says
+//!   what [follows](decision::Decision).
+//! - A decision is a value. Nothing has happened until a store has made its [changes](decision::Changes) durable, all or
+//!   nothing; `rewards-storage` has three such stores and the engine that drives them.
+//!
+//! # Where things are
+//!
+//! | module | what it owns |
+//! |---|---|
+//! | [`money`] | amounts in minor units, assets, rates, rounding, splitting |
+//! | [`time`] | instants, zones, calendar windows, the rule for clock changes |
+//! | [`ledger`] | accounts, balanced transfers, lots, the hash-chained journal, the audit |
+//! | [`program`] | the program document, its checks, its compiled index |
+//! | [`cashback`] | match, stack, cap: what a purchase earns, and why |
+//! | [`tiers`] | ladders, reviews, progress, benefits |
+//! | [`operations`] | the use cases, where the rules meet |
+//! | [`registry`] | the list of operations |
+//!
+//! # What this crate does not do
+//!
+//! It stores nothing, sends nothing and formats nothing for people. It keeps no personal data: ids are the host's opaque
+//! text.
 #![forbid(unsafe_code)]
-#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::float_arithmetic))]
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::float_arithmetic)
+)]
+
+mod coded;
+pub mod money;
+pub mod time;
