@@ -39,5 +39,11 @@
 )]
 
 mod coded;
+pub mod ids;
+pub mod ledger;
 pub mod money;
+pub mod parse;
+pub mod program;
+pub mod rejection;
+pub mod tiers;
 pub mod time;

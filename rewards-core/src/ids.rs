@@ -1,0 +1,333 @@
+//! Names of things: the caller's opaque texts, and the ids the engine makes itself.
+//!
+//! - [`TenantId`], [`MemberId`], [`PurchaseId`], [`ProgramId`] and [`IdempotencyKey`] are the caller's opaque text.
+//!   They are bounded and printable and are **normalised nowhere**: `A-1` and `a-1` are two members.
+//! - [`Slug`] names a part of a program document (a rule, a cap, a tier).
+//! - [`IdSeed`] makes UUIDv7 ids from a timestamp and random bits that are passed in, so that a retried command
+//!   gets the same ids again.
+//!
+//! This module never looks at a clock and never draws a random number.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use thiserror::Error;
+use uuid::Uuid;
+
+use crate::coded::Coded;
+use crate::time::Timestamp;
+
+/// Longest opaque id in bytes.
+pub const ID_BYTES_MAX: usize = 128;
+/// Longest idempotency key in bytes.
+pub const KEY_BYTES_MAX: usize = 255;
+/// Longest name of a part of a program document in bytes.
+pub const SLUG_BYTES_MAX: usize = 64;
+
+/// Why a text is not an id.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum IdError {
+    /// The text is empty.
+    #[error("an id must not be empty")]
+    Empty,
+    /// The text is longer than its bound.
+    #[error("an id has at most {max} bytes, got {found}")]
+    TooLong {
+        /// The bound in bytes.
+        max: usize,
+        /// The length found in bytes.
+        found: usize,
+    },
+    /// The text holds a control character (a tab, a line break, NUL …).
+    #[error("an id must be printable, found a control character at byte {at}")]
+    NotPrintable {
+        /// Byte offset of the first offending character.
+        at: usize,
+    },
+    /// A slug holds something other than lower-case letters, digits, `-`, `_` and `.`.
+    #[error(
+        "`{text}` is not a name: expected lower-case letters, digits, `-`, `_` or `.`, starting with a letter or digit"
+    )]
+    NotSlug {
+        /// The text as given.
+        text: String,
+    },
+}
+
+impl IdError {
+    /// The stable code of this error, for programs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Empty | Self::TooLong { .. } | Self::NotPrintable { .. } => "id_invalid",
+            Self::NotSlug { .. } => "slug_invalid",
+        }
+    }
+}
+
+impl From<IdError> for Coded {
+    fn from(error: IdError) -> Self {
+        Self::new(error.code(), error)
+    }
+}
+
+fn check_printable(text: &str, max: usize) -> Result<(), IdError> {
+    if text.is_empty() {
+        return Err(IdError::Empty);
+    }
+    if text.len() > max {
+        return Err(IdError::TooLong {
+            max,
+            found: text.len(),
+        });
+    }
+    match text.char_indices().find(|(_, c)| c.is_control()) {
+        Some((at, _)) => Err(IdError::NotPrintable { at }),
+        None => Ok(()),
+    }
+}
+
+fn check_slug(text: &str, max: usize) -> Result<(), IdError> {
+    check_printable(text, max)?;
+    let allowed =
+        |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.');
+    let starts_well = text
+        .bytes()
+        .next()
+        .is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    if starts_well && text.bytes().all(allowed) {
+        Ok(())
+    } else {
+        Err(IdError::NotSlug {
+            text: text.to_owned(),
+        })
+    }
+}
+
+/// Reads an id straight from the text, without a copy in between.
+struct IdVisitor<T>(fn(&str) -> Result<T, IdError>);
+
+impl<T> Visitor<'_> for IdVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        (self.0)(text).map_err(|error| E::custom(Coded::from(error)))
+    }
+}
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $max:expr, $check:path, $format:literal) => {
+        $(#[$doc])*
+        ///
+        /// Cloning is cheap: the text is shared.
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Checks the text and takes it as it is.
+            ///
+            /// # Errors
+            /// [`IdError`] when the text is empty, too long or not printable.
+            pub fn new(text: &str) -> Result<Self, IdError> {
+                $check(text, $max)?;
+                Ok(Self(Arc::from(text)))
+            }
+
+            /// The text, exactly as the caller gave it.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({:?})", stringify!($name), self.as_str())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                self.as_str()
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                Self::new(text)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_str(IdVisitor(Self::new))
+            }
+        }
+
+        #[cfg(feature = "schema")]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({
+                    "type": "string",
+                    "format": $format,
+                    "minLength": 1,
+                    "maxLength": $max
+                })
+            }
+        }
+    };
+}
+
+text_id!(
+    /// The tenant: the first part of every key and of every hash.
+    TenantId, ID_BYTES_MAX, check_printable, "id"
+);
+text_id!(
+    /// A member of a program, named by the host.
+    MemberId, ID_BYTES_MAX, check_printable, "id"
+);
+text_id!(
+    /// A purchase, named by the host; unique in its tenant.
+    PurchaseId, ID_BYTES_MAX, check_printable, "id"
+);
+text_id!(
+    /// A program, named by the host; its revisions are numbered by the engine.
+    ProgramId, ID_BYTES_MAX, check_printable, "id"
+);
+text_id!(
+    /// The caller's key of one command: the same key never has a second effect.
+    IdempotencyKey, KEY_BYTES_MAX, check_printable, "idempotency-key"
+);
+text_id!(
+    /// The name of a part of a program document: a rule, lane, cap, budget, ladder or tier.
+    Slug, SLUG_BYTES_MAX, check_slug, "slug"
+);
+
+impl Slug {
+    /// The name `rewards`: the system account that pays rules which name none.
+    #[must_use]
+    pub fn rewards() -> Self {
+        Self(Arc::from("rewards"))
+    }
+}
+
+/// What a command's ids are made from: its time and 74 random bits, both passed in.
+///
+/// The n-th id of a command is a pure function of the seed, so a retry makes the same ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdSeed {
+    millis: u64,
+    random: u128,
+}
+
+impl IdSeed {
+    const RANDOM_BITS: u32 = 74;
+    const RANDOM_MASK: u128 = (1 << Self::RANDOM_BITS) - 1;
+    /// Spreads consecutive ids over the random part; odd, so that the first 2⁷⁴ ids differ.
+    const STEP: u128 = 0x2_5E37_79B9_7F4A_7C15;
+
+    /// A seed from the command's time and random bits (the low 74 are used).
+    #[must_use]
+    pub fn new(now: Timestamp, random: u128) -> Self {
+        let millis = u64::try_from(now.micros().div_euclid(1_000)).unwrap_or_default();
+        Self {
+            millis,
+            random: random & Self::RANDOM_MASK,
+        }
+    }
+
+    /// The n-th UUIDv7 (RFC 9562) of this seed.
+    #[must_use]
+    pub fn nth(&self, n: u32) -> Uuid {
+        let tail = self
+            .random
+            .wrapping_add(Self::STEP.wrapping_mul(u128::from(n)))
+            & Self::RANDOM_MASK;
+        let rand_a = (tail >> 62) & 0xFFF;
+        let rand_b = tail & ((1 << 62) - 1);
+        let value = (u128::from(self.millis) & 0xFFFF_FFFF_FFFF) << 80
+            | 0x7 << 76
+            | rand_a << 64
+            | 0b10 << 62
+            | rand_b;
+        Uuid::from_u128(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn opaque_ids_are_bounded_and_printable() {
+        let long = "x".repeat(ID_BYTES_MAX + 1);
+        for (text, want) in [
+            ("", Err(IdError::Empty)),
+            ("a\nb", Err(IdError::NotPrintable { at: 1 })),
+            ("\0", Err(IdError::NotPrintable { at: 0 })),
+            (
+                long.as_str(),
+                Err(IdError::TooLong {
+                    max: ID_BYTES_MAX,
+                    found: ID_BYTES_MAX + 1,
+                }),
+            ),
+            (" Änne 1 ", Ok(" Änne 1 ")),
+        ] {
+            assert_eq!(
+                MemberId::new(text).as_ref().map(MemberId::as_str),
+                want.as_ref().map(|s| *s),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn slugs_are_lower_case_names() {
+        for good in ["base", "gold-2026", "a.b_c", "0"] {
+            assert!(Slug::new(good).is_ok(), "{good}");
+        }
+        for bad in ["", "Base", "-a", "a b", "ä", "a/b"] {
+            assert!(Slug::new(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn seeded_ids_are_version_7_distinct_and_repeatable() {
+        let now = Timestamp::parse("2026-01-02T03:04:05Z").unwrap();
+        let seed = IdSeed::new(now, u128::MAX);
+        let ids: std::collections::BTreeSet<_> = (0..10_000).map(|n| seed.nth(n)).collect();
+        assert_eq!(ids.len(), 10_000);
+        assert!(ids.iter().all(|id| id.get_version_num() == 7));
+        assert_eq!(seed.nth(3), IdSeed::new(now, u128::MAX).nth(3));
+        assert_eq!(
+            u128::from_be_bytes(*seed.nth(0).as_bytes()) >> 80,
+            u128::try_from(now.micros() / 1000).unwrap()
+        );
+    }
+}

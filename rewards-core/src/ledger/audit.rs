@@ -1,0 +1,187 @@
+//! The auditor: refolds journals into balances and checks every hash, without trusting any cache.
+
+use std::collections::BTreeMap;
+
+use super::{Account, ChainHash, JournalEntry, JournalHead};
+use crate::ids::{MemberId, TenantId};
+use crate::money::Asset;
+
+/// Something in the books that cannot be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuditProblem {
+    /// A journal skips or repeats a number.
+    Gap {
+        /// Whose journal.
+        member: MemberId,
+        /// The number that had to come.
+        expected: u64,
+        /// The number that came.
+        found: u64,
+    },
+    /// An entry's hash does not follow from its content and the entry before.
+    BrokenChain {
+        /// Whose journal.
+        member: MemberId,
+        /// The entry.
+        seq: u64,
+    },
+    /// The member row points at another end of the journal.
+    HeadMismatch {
+        /// Whose journal.
+        member: MemberId,
+        /// Number of the last entry found.
+        found: u64,
+        /// Number the member row names.
+        stored: u64,
+    },
+    /// A stored balance is not the sum of its entries.
+    BalanceMismatch {
+        /// The account.
+        account: Account,
+        /// Sum of the entries, in minor units.
+        folded: i128,
+        /// The stored balance, in minor units.
+        stored: i128,
+    },
+    /// A member's account is below its floor.
+    BelowFloor {
+        /// The account.
+        account: Account,
+        /// The balance, in minor units.
+        balance: i128,
+    },
+    /// All accounts of one asset do not sum to zero.
+    NotZeroSum {
+        /// The asset.
+        asset: Asset,
+        /// The sum, in minor units.
+        sum: i128,
+    },
+}
+
+/// Folds journals, in member and number order, and compares them with what is stored.
+#[derive(Debug)]
+pub struct BookAudit {
+    tenant: TenantId,
+    heads: BTreeMap<MemberId, JournalHead>,
+    balances: BTreeMap<Account, i128>,
+    entries: u64,
+    problems: Vec<AuditProblem>,
+}
+
+impl BookAudit {
+    /// An audit of one tenant's books.
+    #[must_use]
+    pub fn new(tenant: TenantId) -> Self {
+        Self {
+            tenant,
+            heads: BTreeMap::new(),
+            balances: BTreeMap::new(),
+            entries: 0,
+            problems: Vec::new(),
+        }
+    }
+
+    /// Takes the next entry. Entries of one member must come in the order of their numbers.
+    pub fn entry(&mut self, entry: &JournalEntry) {
+        let head = self.heads.entry(entry.member.clone()).or_default();
+        let expected = head.seq.saturating_add(1);
+        if entry.seq != expected {
+            let member = entry.member.clone();
+            self.problems.push(AuditProblem::Gap {
+                member,
+                expected,
+                found: entry.seq,
+            });
+        }
+        if entry.chain(&self.tenant, head.hash) != entry.hash {
+            let member = entry.member.clone();
+            self.problems.push(AuditProblem::BrokenChain {
+                member,
+                seq: entry.seq,
+            });
+        }
+        *head = JournalHead {
+            seq: entry.seq,
+            hash: entry.hash,
+        };
+        self.entries = self.entries.saturating_add(1);
+        let amount = i128::from(entry.transfer.minor());
+        self.fold(entry.transfer.from(), amount.saturating_neg());
+        self.fold(entry.transfer.to(), amount);
+    }
+
+    fn fold(&mut self, account: &Account, delta: i128) {
+        let balance = self.balances.entry(account.clone()).or_default();
+        *balance = balance.saturating_add(delta);
+    }
+
+    /// Compares a member row's journal head with the last entry seen. Comes after all entries, once per member.
+    pub fn head(&mut self, member: &MemberId, stored: JournalHead) {
+        let found = self.heads.remove(member).unwrap_or_default();
+        let same_hash =
+            found.seq == 0 && stored.hash == ChainHash::default() || found.hash == stored.hash;
+        if found.seq != stored.seq || !same_hash {
+            let member = member.clone();
+            self.problems.push(AuditProblem::HeadMismatch {
+                member,
+                found: found.seq,
+                stored: stored.seq,
+            });
+        }
+    }
+
+    /// Compares a stored balance with the folded one.
+    pub fn balance(&mut self, account: &Account, stored: i64) {
+        let folded = self.balances.remove(account).unwrap_or_default();
+        let stored = i128::from(stored);
+        if folded != stored {
+            let account = account.clone();
+            self.problems.push(AuditProblem::BalanceMismatch {
+                account,
+                folded,
+                stored,
+            });
+        }
+        if account
+            .floor()
+            .is_some_and(|floor| stored < i128::from(floor))
+        {
+            self.problems.push(AuditProblem::BelowFloor {
+                account: account.clone(),
+                balance: stored,
+            });
+        }
+    }
+
+    /// Ends the audit: entries read, and every problem found. Journals without a member row and accounts that were
+    /// folded but are not stored are problems too, and `stored` sums are checked to be zero per asset.
+    #[must_use]
+    pub fn finish(mut self, stored: &BTreeMap<Asset, i128>) -> (u64, Vec<AuditProblem>) {
+        for (member, head) in std::mem::take(&mut self.heads) {
+            self.problems.push(AuditProblem::HeadMismatch {
+                member,
+                found: head.seq,
+                stored: 0,
+            });
+        }
+        for (account, folded) in std::mem::take(&mut self.balances) {
+            if folded != 0 {
+                self.problems.push(AuditProblem::BalanceMismatch {
+                    account,
+                    folded,
+                    stored: 0,
+                });
+            }
+        }
+        for (asset, sum) in stored {
+            if *sum != 0 {
+                self.problems.push(AuditProblem::NotZeroSum {
+                    asset: *asset,
+                    sum: *sum,
+                });
+            }
+        }
+        (self.entries, self.problems)
+    }
+}

@@ -1,0 +1,180 @@
+//! Balanced transfers: the only way a balance changes.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Account, LedgerError};
+use crate::ids::{ProgramId, PurchaseId, Slug};
+use crate::money::{Asset, Money};
+use crate::time::Timestamp;
+
+/// Why value moved. The stable text of a kind is its snake-case name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum TransferKind {
+    /// A rule granted a reward.
+    Grant,
+    /// A pending reward became available.
+    Mature,
+    /// A pending reward was given up before it became available.
+    Void,
+    /// An available reward reached its expiry.
+    Expire,
+    /// A reward was taken back because its purchase was cancelled.
+    Clawback,
+    /// A grant made by hand.
+    ManualGrant,
+    /// A correction made by hand.
+    Adjust,
+}
+
+impl TransferKind {
+    const TEXTS: [(Self, &'static str); 7] = [
+        (Self::Grant, "grant"),
+        (Self::Mature, "mature"),
+        (Self::Void, "void"),
+        (Self::Expire, "expire"),
+        (Self::Clawback, "clawback"),
+        (Self::ManualGrant, "manual_grant"),
+        (Self::Adjust, "adjust"),
+    ];
+
+    /// The stable text, as stored and hashed.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        Self::TEXTS
+            .iter()
+            .find(|(kind, _)| *kind == self)
+            .map_or("", |(_, text)| text)
+    }
+
+    /// Reads the stable text back.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::TEXTS
+            .iter()
+            .find(|(_, known)| *known == text)
+            .map(|(kind, _)| *kind)
+    }
+}
+
+/// The rule that caused a grant: program, revision and rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// The program.
+    pub program: ProgramId,
+    /// Its revision number.
+    pub version: u32,
+    /// The rule in that revision.
+    pub rule: Slug,
+}
+
+/// A positive amount moved from one account to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transfer {
+    from: Account,
+    to: Account,
+    amount: i64,
+    /// Why it moved.
+    pub kind: TransferKind,
+    /// When it counts, which may be before it was recorded.
+    pub effective_at: Timestamp,
+    /// The purchase it belongs to, if any.
+    pub purchase: Option<PurchaseId>,
+    /// The rule behind it, if any.
+    pub origin: Option<Origin>,
+    /// What a person gave as the reason, for movements made by hand.
+    pub reason: Option<String>,
+}
+
+impl Transfer {
+    /// Checks that the amount is positive and that two different accounts hold the same asset.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotPositive`], [`LedgerError::AssetMismatch`] or [`LedgerError::SameAccount`].
+    pub fn new(
+        from: Account,
+        to: Account,
+        amount: i64,
+        kind: TransferKind,
+        effective_at: Timestamp,
+    ) -> Result<Self, LedgerError> {
+        if amount <= 0 {
+            return Err(LedgerError::NotPositive { amount });
+        }
+        if from.asset != to.asset {
+            return Err(LedgerError::AssetMismatch {
+                from: from.asset.to_string(),
+                to: to.asset.to_string(),
+            });
+        }
+        if from == to {
+            return Err(LedgerError::SameAccount {
+                account: from.to_string(),
+            });
+        }
+        Ok(Self {
+            from,
+            to,
+            amount,
+            kind,
+            effective_at,
+            purchase: None,
+            origin: None,
+            reason: None,
+        })
+    }
+
+    /// The same transfer, tied to a purchase.
+    #[must_use]
+    pub fn for_purchase(mut self, purchase: Option<PurchaseId>) -> Self {
+        self.purchase = purchase;
+        self
+    }
+
+    /// The same transfer, naming the rule behind it.
+    #[must_use]
+    pub fn by_rule(mut self, origin: Origin) -> Self {
+        self.origin = Some(origin);
+        self
+    }
+
+    /// The same transfer, with a person's reason.
+    #[must_use]
+    pub fn because(mut self, reason: &str) -> Self {
+        self.reason = Some(reason.to_owned());
+        self
+    }
+
+    /// The paying account.
+    #[must_use]
+    pub fn from(&self) -> &Account {
+        &self.from
+    }
+
+    /// The receiving account.
+    #[must_use]
+    pub fn to(&self) -> &Account {
+        &self.to
+    }
+
+    /// The asset that moves.
+    #[must_use]
+    pub fn asset(&self) -> Asset {
+        self.from.asset
+    }
+
+    /// The amount in minor units, always positive.
+    #[must_use]
+    pub fn minor(&self) -> i64 {
+        self.amount
+    }
+
+    /// The amount with its asset.
+    #[must_use]
+    pub fn amount(&self) -> Money {
+        Money::new(self.amount, self.asset())
+    }
+}

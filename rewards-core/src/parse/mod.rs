@@ -1,0 +1,111 @@
+//! Reading requests and documents, and saying **all** that is wrong with their shape.
+//!
+//! Every problem has a stable code, the path of the value it is about, and words that say what was expected. A refused
+//! value is taken out and the rest is read again, so one round shows every misspelt field, missing field and wrong
+//! value, up to [`PROBLEMS_MAX`].
+//!
+//! | Code | Meaning |
+//! |---|---|
+//! | `document_too_large` | more than [`DOCUMENT_BYTES_MAX`] bytes; nothing was read |
+//! | `nesting_too_deep` | lists and objects nested more than [`NESTING_MAX`] deep |
+//! | `syntax` | not the format at all; the words begin with line and column |
+//! | `field_duplicate` | a field is given twice |
+//! | `field_unknown` | no such field here; the nearest known one is named |
+//! | `field_missing` | a required field is absent |
+//! | `variant_unknown` | not one of the names allowed here; the nearest one is named |
+//! | `type_invalid` | another kind of value is wanted, such as text instead of a number |
+//! | `value_invalid` | the right kind of value, but out of range |
+//!
+//! A value with rules of its own refuses with its own code, such as `rate_invalid` or `zone_unknown`.
+
+mod explain;
+mod json;
+mod path;
+mod reread;
+mod suggest;
+mod toml;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+pub(crate) use path::At;
+pub(crate) use suggest::{excerpt, nearest};
+pub(crate) use toml::read_toml;
+
+use crate::rejection::Problem;
+
+/// Largest text that is read, in bytes: 8 MiB.
+pub const DOCUMENT_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// How deep lists and objects may be nested in each other.
+pub const NESTING_MAX: usize = 64;
+/// Most problems that one reading reports.
+pub const PROBLEMS_MAX: usize = 100;
+
+/// Reads a request from JSON text.
+///
+/// # Errors
+/// All problems of its shape, as listed at the [module](self).
+///
+/// ```
+/// use rewards_core::money::Money;
+/// use rewards_core::parse::parse_request;
+///
+/// let problems = parse_request::<Money>(r#"{"amuont": "1.00", "asset": "euro!"}"#).unwrap_err();
+/// let found: Vec<_> = problems.iter().map(|p| (&*p.code, &*p.path)).collect();
+/// assert_eq!(found, [("field_unknown", "amuont"), ("asset_invalid", "asset")]);
+/// ```
+pub fn parse_request<T: DeserializeOwned>(json: &str) -> Result<T, Vec<Problem>> {
+    check_size(json)?;
+    let (value, problems) = json::read(json)?;
+    reread::collect(value, problems)
+}
+
+/// Reads a large document from JSON text, as [`parse_request`] does, and much faster when nothing is wrong with it.
+///
+/// The document is read straight into its type, and only what is refused then is read with care. Reading straight
+/// overlooks the fields given twice in a map, so the type must not hold any map.
+pub(crate) fn parse_document<T: DeserializeOwned>(json: &str) -> Result<T, Vec<Problem>> {
+    check_size(json)?;
+    if !json::text_is_deeper_than(json, NESTING_MAX)
+        && let Ok(document) = serde_json::from_str(json)
+    {
+        return Ok(document);
+    }
+    parse_request(json)
+}
+
+/// Reads a request from a JSON value, as [`parse_request`] does from text.
+///
+/// # Errors
+/// All problems of its shape, as listed at the [module](self).
+pub fn parse_value<T: DeserializeOwned>(value: Value) -> Result<T, Vec<Problem>> {
+    if json::is_deeper_than(&value, NESTING_MAX) {
+        json::dismantle(value);
+        return Err(vec![too_deep("")]);
+    }
+    reread::collect(value, Vec::new())
+}
+
+/// Refuses a text that is too large to be read.
+fn check_size(text: &str) -> Result<(), Vec<Problem>> {
+    if text.len() <= DOCUMENT_BYTES_MAX {
+        return Ok(());
+    }
+    let words = format!(
+        "expected at most {DOCUMENT_BYTES_MAX} bytes, got {}",
+        text.len()
+    );
+    Err(vec![Problem::new("document_too_large", "", words)])
+}
+
+/// Refuses a value that holds others too deeply.
+fn too_deep(path: impl Into<String>) -> Problem {
+    let words = format!("expected lists and objects nested at most {NESTING_MAX} deep");
+    Problem::new("nesting_too_deep", path, words)
+}
+
+/// Refuses text that is not in its format.
+fn bad_syntax(line: usize, column: usize, words: &str) -> Problem {
+    let words = format!("line {line}, column {column}: {words}");
+    Problem::new("syntax", "", words)
+}

@@ -1,0 +1,545 @@
+//! A program revision, ready to evaluate: sorted, indexed, in minor units.
+
+use std::collections::BTreeMap;
+
+use smallvec::SmallVec;
+use thiserror::Error;
+
+use super::check::{Check, CheckCompiler, Fact, Symbols};
+use super::compiled_effect::CompiledEffect;
+use super::compiled_ladder::{CompiledLadder, LadderError};
+use super::index::{Candidates, FactSymbols, Residual, RuleIndex};
+use super::tally::{Tallies, Tally, TallyKind};
+use super::validate::validate;
+use super::{
+    BasisMask, CapPer, Lane, Lifecycle, Limit, Measure, Program, Rule, RunningBase, Scope,
+    Stacking, TierWindow,
+};
+use crate::ids::{ProgramId, Slug};
+use crate::money::{Asset, MoneyError, Rounding};
+use crate::rejection::Problem;
+use crate::time::{Calendar, Period, Timestamp, Window};
+
+/// One numbered revision of a program, checked and indexed. Immutable.
+#[derive(Debug)]
+pub struct CompiledProgram {
+    document: Program,
+    version: u32,
+    active_from: Timestamp,
+    calendar: Calendar,
+    currency: Asset,
+    lanes: Vec<CompiledLane>,
+    rules: Vec<CompiledRule>,
+    caps: Vec<CompiledCap>,
+    tallies: Vec<Tally>,
+    ladders: Vec<CompiledLadder>,
+    symbols: Symbols,
+    index: RuleIndex,
+}
+
+/// A lane, in evaluation order.
+#[derive(Debug, Clone, Copy)]
+pub struct CompiledLane {
+    /// Which of its matching rules apply.
+    pub stacking: Stacking,
+    /// Whether the choice is made once or for every line.
+    pub scope: Scope,
+    /// What percentages are taken of.
+    pub base: RunningBase,
+    /// The number of the first rule after those of the lane, in rule order.
+    pub rules_end: u32,
+}
+
+/// Whose use of a limit counts together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Share {
+    /// One purchase.
+    Purchase,
+    /// One member.
+    Member,
+    /// One value of an attribute.
+    Attribute(String),
+    /// The whole program.
+    Program,
+}
+
+/// A cap or a budget.
+#[derive(Debug, Clone)]
+pub struct CompiledCap {
+    /// Its name.
+    pub id: Slug,
+    /// Whose use counts together.
+    pub share: Share,
+    /// The window of use.
+    pub window: Period,
+    /// How much: minor units, or uses.
+    pub limit: i64,
+    /// Whether uses are counted instead of value.
+    pub counts_uses: bool,
+    /// The name of its counter, stable across revisions of the program.
+    pub counter: String,
+}
+
+/// A rule, in rule order.
+#[derive(Debug)]
+pub struct CompiledRule {
+    /// Its name.
+    pub id: Slug,
+    /// Its place in the document.
+    pub position: usize,
+    /// Its lane.
+    pub lane: usize,
+    /// Whether it pays once or for every matching line.
+    pub scope: Scope,
+    /// When it is active.
+    pub active: Window,
+    /// What the index has not answered yet.
+    pub residual: Residual,
+    /// The whole condition, for explanations.
+    pub condition: Option<Check>,
+    /// What it grants.
+    pub effect: CompiledEffect,
+    /// The asset it grants.
+    pub asset: Asset,
+    /// How its grant is rounded.
+    pub rounding: Rounding,
+    /// The system account that pays.
+    pub funding: Slug,
+    /// Numbers of its exclusive tags.
+    pub exclusive: SmallVec<[u32; 2]>,
+    /// Numbers of its caps and budgets.
+    pub caps: SmallVec<[u32; 4]>,
+    /// Whether tier benefits raise it.
+    pub tier_benefits: bool,
+    /// Numbers of the tallies its condition reads.
+    pub tallies: SmallVec<[u32; 2]>,
+    /// The name of its carry counter, if it carries remainders.
+    pub carry: Option<String>,
+}
+
+impl CompiledProgram {
+    /// Checks a document and compiles it.
+    ///
+    /// # Errors
+    /// All problems of the document, each with its path.
+    pub fn compile(
+        document: Program,
+        version: u32,
+        active_from: Timestamp,
+    ) -> Result<Self, Vec<Problem>> {
+        let problems = validate(&document);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Compiler::new(&document)
+            .run()
+            .map(|parts| parts.assemble(document, version, active_from))
+            .map_err(|error| vec![Problem::new("program_invalid", "", error.to_string())])
+    }
+
+    /// The document as published.
+    #[must_use]
+    pub fn document(&self) -> &Program {
+        &self.document
+    }
+
+    /// The program's id.
+    #[must_use]
+    pub fn id(&self) -> &ProgramId {
+        &self.document.id
+    }
+
+    /// The revision number, from 1.
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// From when it decides.
+    #[must_use]
+    pub fn active_from(&self) -> Timestamp {
+        self.active_from
+    }
+
+    /// The calendar of its zone and week start.
+    #[must_use]
+    pub fn calendar(&self) -> Calendar {
+        self.calendar
+    }
+
+    /// The currency of purchases and money rewards.
+    #[must_use]
+    pub fn currency(&self) -> Asset {
+        self.currency
+    }
+
+    /// The lanes, in evaluation order.
+    #[must_use]
+    pub fn lanes(&self) -> &[CompiledLane] {
+        &self.lanes
+    }
+
+    /// The rules, in rule order: by lane, then higher priority first, then by id.
+    #[must_use]
+    pub fn rules(&self) -> &[CompiledRule] {
+        &self.rules
+    }
+
+    /// A rule by its number in rule order.
+    #[must_use]
+    #[inline]
+    pub fn rule(&self, number: u32) -> Option<&CompiledRule> {
+        self.rules.get(usize::try_from(number).ok()?)
+    }
+
+    /// A cap or budget by its number.
+    #[must_use]
+    #[inline]
+    pub fn cap(&self, number: u32) -> Option<&CompiledCap> {
+        self.caps.get(usize::try_from(number).ok()?)
+    }
+
+    /// The caps, then the budgets, by number.
+    #[must_use]
+    pub fn caps(&self) -> &[CompiledCap] {
+        &self.caps
+    }
+
+    /// The tallies, by number.
+    #[must_use]
+    pub fn tallies(&self) -> &[Tally] {
+        &self.tallies
+    }
+
+    /// The ladders, in document order.
+    #[must_use]
+    pub fn ladders(&self) -> &[CompiledLadder] {
+        &self.ladders
+    }
+
+    /// The index over the rules.
+    #[must_use]
+    pub fn index(&self) -> &RuleIndex {
+        &self.index
+    }
+
+    /// The life of what a rule grants.
+    #[must_use]
+    pub fn lifecycle(&self, rule: &CompiledRule) -> &Lifecycle {
+        let own = self
+            .document
+            .rules
+            .get(rule.position)
+            .and_then(|rule| rule.lifecycle.as_ref());
+        own.unwrap_or(&self.document.lifecycle)
+    }
+
+    /// The symbols of a purchase's facts.
+    #[inline]
+    pub fn fact_symbols<'a>(&self, text_of: impl Fn(Fact) -> Option<&'a str>) -> FactSymbols {
+        let mut found = FactSymbols::default();
+        for fact in self.symbols.used() {
+            if let Some(text) = text_of(*fact)
+                && let Some(slot) = found.get_mut(*fact as usize)
+            {
+                *slot = self.symbols.get(*fact, text);
+            }
+        }
+        found
+    }
+
+    /// The rules that can match a purchase, in rule order, each once.
+    #[inline]
+    pub fn candidates<'a>(
+        &self,
+        symbols: &FactSymbols,
+        lines: impl Iterator<Item = (Option<&'a str>, Option<&'a str>)>,
+    ) -> Candidates {
+        let mut found = Candidates::new();
+        self.index.by_facts(symbols, &mut found);
+        if self.index.looks_at_lines() {
+            for (sku, category) in lines {
+                self.index.by_line(sku, category, &mut found);
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+}
+
+/// Why a checked document still does not compile: an amount beyond the range of minor units.
+#[derive(Debug, Error)]
+enum CompileError {
+    #[error(transparent)]
+    Money(#[from] MoneyError),
+    #[error(transparent)]
+    Ladder(#[from] LadderError),
+}
+
+struct Compiler<'a> {
+    document: &'a Program,
+    symbols: Symbols,
+    tallies: Tallies,
+    index: RuleIndex,
+    tags: BTreeMap<&'a Slug, u32>,
+    caps: BTreeMap<&'a Slug, u32>,
+    budgets: BTreeMap<&'a Slug, u32>,
+    /// Who pays for rules that name nobody.
+    funding: Slug,
+}
+
+struct Parts {
+    lanes: Vec<CompiledLane>,
+    rules: Vec<CompiledRule>,
+    caps: Vec<CompiledCap>,
+    tallies: Vec<Tally>,
+    ladders: Vec<CompiledLadder>,
+    symbols: Symbols,
+    index: RuleIndex,
+}
+
+impl Parts {
+    fn assemble(self, document: Program, version: u32, active_from: Timestamp) -> CompiledProgram {
+        CompiledProgram {
+            version,
+            active_from,
+            calendar: Calendar::new(document.zone, document.week_start),
+            currency: document.currency.into(),
+            lanes: self.lanes,
+            rules: self.rules,
+            caps: self.caps,
+            tallies: self.tallies,
+            ladders: self.ladders,
+            symbols: self.symbols,
+            index: self.index,
+            document,
+        }
+    }
+}
+
+fn number(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+impl<'a> Compiler<'a> {
+    fn new(document: &'a Program) -> Self {
+        let caps = document
+            .caps
+            .iter()
+            .enumerate()
+            .map(|(at, cap)| (&cap.id, number(at)));
+        let first_budget = document.caps.len();
+        let budgets = document.budgets.iter().enumerate();
+        let budgets = budgets.map(|(at, b)| (&b.id, number(first_budget.saturating_add(at))));
+        Self {
+            document,
+            symbols: Symbols::default(),
+            tallies: Tallies::new(document.id.clone()),
+            index: RuleIndex::default(),
+            tags: BTreeMap::new(),
+            caps: caps.collect(),
+            budgets: budgets.collect(),
+            funding: Slug::rewards(),
+        }
+    }
+
+    fn run(mut self) -> Result<Parts, CompileError> {
+        let mut order: Vec<(usize, &Rule, usize)> = self
+            .document
+            .rules
+            .iter()
+            .enumerate()
+            .map(|(position, rule)| (self.lane_of(rule), rule, position))
+            .collect();
+        order.sort_by(|(lane_a, a, _), (lane_b, b, _)| {
+            (lane_a, std::cmp::Reverse(a.priority), &a.id).cmp(&(
+                lane_b,
+                std::cmp::Reverse(b.priority),
+                &b.id,
+            ))
+        });
+        let mut rules = Vec::with_capacity(order.len());
+        for (at, (lane, rule, position)) in order.into_iter().enumerate() {
+            rules.push(self.rule(number(at), lane, rule, position)?);
+        }
+        let ladders = self.ladders()?;
+        let caps = self.compile_caps()?;
+        Ok(Parts {
+            lanes: self.lanes(&rules),
+            rules,
+            caps,
+            ladders,
+            tallies: self.tallies.into_vec(),
+            symbols: self.symbols,
+            index: self.index,
+        })
+    }
+
+    fn lane_of(&self, rule: &Rule) -> usize {
+        let wanted = rule.lane.as_ref();
+        wanted
+            .and_then(|id| self.document.lanes.iter().position(|lane| lane.id == *id))
+            .unwrap_or_default()
+    }
+
+    fn lanes(&self, rules: &[CompiledRule]) -> Vec<CompiledLane> {
+        let compile = |(at, lane): (usize, &Lane)| CompiledLane {
+            stacking: lane.stacking,
+            scope: lane.scope,
+            base: lane.base,
+            rules_end: number(rules.partition_point(|rule| rule.lane <= at)),
+        };
+        if self.document.lanes.is_empty() {
+            return vec![CompiledLane {
+                stacking: Stacking::default(),
+                scope: Scope::default(),
+                base: RunningBase::default(),
+                rules_end: number(rules.len()),
+            }];
+        }
+        self.document
+            .lanes
+            .iter()
+            .enumerate()
+            .map(compile)
+            .collect()
+    }
+
+    fn rule(
+        &mut self,
+        at: u32,
+        lane: usize,
+        rule: &'a Rule,
+        position: usize,
+    ) -> Result<CompiledRule, MoneyError> {
+        let mut checks = CheckCompiler {
+            scale: self.document.currency.scale(),
+            ladders: &self.document.ladders,
+            symbols: &mut self.symbols,
+            tallies: &mut self.tallies,
+        };
+        let condition = rule
+            .when
+            .as_ref()
+            .map(|when| checks.compile(when))
+            .transpose()?;
+        let by_line = rule.scope == Scope::Line;
+        let residual = self.index.add(at, condition.as_ref(), by_line);
+        let currency = Asset::from(self.document.currency);
+        let lanes = &self.document.lanes;
+        let effect = CompiledEffect::compile(&rule.effect, currency, |id| {
+            lanes.iter().position(|lane| lane.id == *id)
+        })?;
+        let exclusive = rule.exclusive.iter().map(|tag| self.tag(tag)).collect();
+        let caps = rule.caps.iter().filter_map(|id| self.caps.get(id));
+        let budgets = rule.budgets.iter().filter_map(|id| self.budgets.get(id));
+        let mut tallies = SmallVec::new();
+        condition
+            .iter()
+            .for_each(|check| tallies_of(check, &mut tallies));
+        Ok(CompiledRule {
+            id: rule.id.clone(),
+            position,
+            lane,
+            scope: rule.scope,
+            active: rule.active.map_or(Window::LIFETIME, |range| {
+                range
+                    .resolve(self.document.zone)
+                    .unwrap_or(Window::LIFETIME)
+            }),
+            residual,
+            condition,
+            asset: effect.asset(currency),
+            rounding: rule.rounding.unwrap_or(self.document.rounding),
+            funding: rule.funded_by.as_ref().unwrap_or(&self.funding).clone(),
+            exclusive,
+            caps: caps.chain(budgets).copied().collect(),
+            tier_benefits: rule
+                .tier_benefits
+                .unwrap_or_else(|| effect.is_proportional()),
+            tallies,
+            carry: effect
+                .carries()
+                .then(|| format!("{}/carry/{}", self.document.id, rule.id)),
+            effect,
+        })
+    }
+
+    fn tag(&mut self, tag: &'a Slug) -> u32 {
+        let next = number(self.tags.len());
+        *self.tags.entry(tag).or_insert(next)
+    }
+
+    fn compile_caps(&self) -> Result<Vec<CompiledCap>, MoneyError> {
+        let currency = Asset::from(self.document.currency);
+        let program = &self.document.id;
+        let mut all = Vec::new();
+        for cap in &self.document.caps {
+            let (limit, counts_uses) = match &cap.limit {
+                Limit::Amount { amount, asset } => {
+                    (amount.to_minor(asset.unwrap_or(currency).scale())?, false)
+                }
+                Limit::Uses(uses) => (i64::from(*uses), true),
+            };
+            let share = match &cap.per {
+                CapPer::Purchase => Share::Purchase,
+                CapPer::Member => Share::Member,
+                CapPer::Attribute(name) => Share::Attribute(name.clone()),
+            };
+            all.push(CompiledCap {
+                id: cap.id.clone(),
+                share,
+                window: cap.every.unwrap_or(Period::Lifetime),
+                limit,
+                counts_uses,
+                counter: format!("{program}/cap/{}", cap.id),
+            });
+        }
+        for budget in &self.document.budgets {
+            all.push(CompiledCap {
+                id: budget.id.clone(),
+                share: Share::Program,
+                window: budget.every.unwrap_or(Period::Lifetime),
+                limit: budget
+                    .amount
+                    .to_minor(budget.asset.unwrap_or(currency).scale())?,
+                counts_uses: false,
+                counter: format!("budget/{}", budget.id),
+            });
+        }
+        Ok(all)
+    }
+
+    fn ladders(&mut self) -> Result<Vec<CompiledLadder>, CompileError> {
+        for ladder in &self.document.ladders {
+            let window = match ladder.window {
+                TierWindow::Calendar(period) => period,
+                TierWindow::Anniversary => Period::Day,
+                TierWindow::Lifetime => Period::Lifetime,
+            };
+            let kind = match &ladder.measure {
+                Measure::Balance(_) => continue,
+                Measure::Earned(asset) => TallyKind::Earned(*asset),
+                Measure::Spend(basis) => TallyKind::Spend(BasisMask::of(basis)),
+                Measure::Visits => TallyKind::Visits,
+            };
+            self.tallies.number(kind, window);
+        }
+        let currency = self.document.currency;
+        let ladders = self.document.ladders.iter();
+        Ok(ladders
+            .map(|ladder| CompiledLadder::compile(ladder, currency))
+            .collect::<Result<_, _>>()?)
+    }
+}
+
+fn tallies_of(check: &Check, found: &mut SmallVec<[u32; 2]>) {
+    match check {
+        Check::All(parts) | Check::Any(parts) | Check::None(parts) => {
+            parts.iter().for_each(|part| tallies_of(part, found));
+        }
+        Check::Tally(test) | Check::EveryNth(test, _) => found.push(number(test.tally)),
+        _ => {}
+    }
+}

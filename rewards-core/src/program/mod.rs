@@ -1,0 +1,49 @@
+//! The program document: what a program manager writes, checked as a whole and compiled to an index.
+//!
+//! A [`Program`] is plain data, the same in TOML and JSON. Unknown fields are refused by name;
+//! [`CompiledProgram::compile`] checks the rest and reports **all** problems at once, each with its path. A compiled
+//! program is immutable: it is one numbered revision, and evaluating a purchase touches only rules that can match.
+//!
+//! Nothing here evaluates a purchase; that is the cashback module.
+
+mod boost;
+mod check;
+mod compiled;
+mod compiled_effect;
+mod compiled_ladder;
+mod condition;
+mod document;
+mod effect;
+mod index;
+mod ladder;
+mod limit;
+mod parse;
+mod tally;
+mod validate;
+
+pub use boost::Boost;
+pub use check::{
+    BasisMask, Check, FACTS, Fact, LineCheck, Range, SymbolSet, TallyCheck, weekday_bit,
+};
+pub use compiled::{CompiledCap, CompiledLane, CompiledProgram, CompiledRule, Share};
+pub use compiled_effect::{CompiledBand, CompiledBandReward, CompiledEffect};
+pub use compiled_ladder::{CompiledLadder, CompiledTier, LadderError};
+pub use condition::{
+    AmountTest, AttributeTest, Condition, LineTest, NumberTest, TierTest, WindowCount, WindowSum,
+};
+pub use document::{
+    Basis, Expiry, Lane, Lifecycle, Part, Pending, Program, Rule, RunningBase, Scope, Stacking,
+    UnitDefinition,
+};
+pub use effect::{
+    Band, BandMode, BandReward, Bands, Effect, FixedReward, Multiplier, PerUnitReward,
+    PercentReward, Remainder,
+};
+pub use index::{Candidates, FactSymbols, Residual};
+pub use ladder::{Benefits, Downgrade, Ladder, Measure, Tier, TierWindow};
+pub use limit::{Budget, Cap, CapPer, Limit};
+pub use tally::{Tally, TallyKind};
+pub use validate::{
+    CAPS_MAX, CONDITION_DEPTH_MAX, GRACE_DAYS_MAX, LANES_MAX, RULES_MAX, TAGS_MAX, TEXT_BYTES_MAX,
+    TIERS_MAX, VALUES_MAX,
+};

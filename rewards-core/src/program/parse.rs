@@ -1,0 +1,80 @@
+//! Program documents as TOML and JSON text.
+//!
+//! Both formats become the same JSON value first, so they have the same fields and the same problems. TOML dates and
+//! times may be written without quotes; they are taken as the text they are written as. Numbers stay numbers, and an
+//! amount that is written as a number is refused.
+//!
+//! Only the shape is checked here; [`CompiledProgram::compile`](super::CompiledProgram::compile) checks what the
+//! document means.
+
+use serde_json::Value;
+
+use super::Program;
+use crate::parse::{parse_document, parse_value, read_toml};
+use crate::rejection::Problem;
+
+impl Program {
+    /// Reads a TOML document.
+    ///
+    /// # Errors
+    /// All problems of its shape, with the codes of [`crate::parse`].
+    ///
+    /// ```
+    /// use rewards_core::program::Program;
+    ///
+    /// let program = Program::from_toml(r#"
+    ///     id = "cashback"
+    ///     currency = "EUR"
+    ///     zone = "Europe/Berlin"
+    ///
+    ///     [[rules]]
+    ///     id = "base"
+    ///     active = { from = 2026-01-01 }
+    ///     effect.percent.rate = "5%"
+    /// "#).unwrap();
+    /// assert_eq!(program.rules.len(), 1);
+    ///
+    /// let problems = Program::from_toml("id = 'cashback'\nzome = 'UTC'").unwrap_err();
+    /// assert_eq!(problems[0].detail, "unknown field `zome`, did you mean `zone`");
+    /// ```
+    pub fn from_toml(text: &str) -> Result<Self, Vec<Problem>> {
+        parse_value(read_toml(text)?)
+    }
+
+    /// Reads a JSON document.
+    ///
+    /// # Errors
+    /// All problems of its shape, with the codes of [`crate::parse`].
+    pub fn from_json(text: &str) -> Result<Self, Vec<Problem>> {
+        parse_document(text)
+    }
+
+    /// Reads a document from a JSON value.
+    ///
+    /// # Errors
+    /// All problems of its shape, with the codes of [`crate::parse`].
+    pub fn from_value(value: Value) -> Result<Self, Vec<Problem>> {
+        parse_value(value)
+    }
+
+    /// The canonical TOML text: fields in the order of their declaration, absent ones left out.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        // Every field has a form in TOML, so the default is never taken.
+        toml::to_string(self).unwrap_or_default()
+    }
+
+    /// The canonical JSON text: one line, fields in the order of their declaration, absent ones left out, no `null`.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        // Every key is text, so the default is never taken.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// The JSON Schema of the document, for editors and other languages.
+    #[cfg(feature = "schema")]
+    #[must_use]
+    pub fn json_schema() -> schemars::Schema {
+        schemars::schema_for!(Self)
+    }
+}

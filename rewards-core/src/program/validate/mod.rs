@@ -1,0 +1,259 @@
+//! Whether a document makes sense: every problem at once, each with a stable code and its path.
+//!
+//! | Code | Meaning |
+//! |---|---|
+//! | `too_many` | a list is longer than its bound; what is in it was not checked |
+//! | `id_duplicate` | a name is given to two things of one kind |
+//! | `reference_unknown` | no such lane, cap, budget, ladder or tier; the nearest one is named |
+//! | `reference_duplicate` | one list names the same thing twice |
+//! | `asset_unknown` | an asset that is neither the program's currency nor a declared unit |
+//! | `unit_invalid` | a currency is declared as a unit |
+//! | `asset_mismatch` | a cap or budget counts another asset than the rule under it pays |
+//! | `amount_scale`, `amount_overflow` | more decimals, or more of them, than the asset has |
+//! | `amount_not_positive`, `amount_negative`, `limit_negative`, `number_not_positive` | out of range |
+//! | `period_invalid` | a rolling window of a length that is not supported |
+//! | `text_invalid` | an empty or overlong text in a condition |
+//! | `cap_window` | a cap per purchase with a window |
+//! | `bands_empty`, `bands_negative`, `bands_not_increasing`, `bands_fixed_marginal` | bands that do not fit together |
+//! | `multiplier_below_one`, `multiplier_first_lane`, `multiplier_lane_order` | a multiplier with nothing to multiply |
+//! | `scope_invalid`, `scope_mixed`, `stacking_mixed_assets` | rules that a lane cannot compare |
+//! | `condition_empty`, `condition_contradiction`, `condition_too_deep` | a condition that says nothing or never holds |
+//! | `tier_test_invalid` | a tier test with neither or both of its tests |
+//! | `expiry_invalid`, `lifecycle_contradiction` | a reward that would expire never, twice or before it is available |
+//! | `tiers_empty`, `threshold_first_not_zero`, `thresholds_not_increasing`, `benefit_below_one` | a ladder that cannot be climbed |
+//! | `ladder_window` | a ladder whose window does not fit what it measures |
+
+mod conditions;
+mod ladders;
+mod limits;
+mod narrow;
+mod rules;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+
+use super::{Program, Stacking};
+use crate::money::{Asset, DecimalText};
+use crate::parse::{At, PROBLEMS_MAX, excerpt, nearest};
+use crate::rejection::Problem;
+use crate::time::Period;
+
+/// Most rules of a program.
+pub const RULES_MAX: usize = 20_000;
+/// Most caps of a program; as many budgets are allowed.
+pub const CAPS_MAX: usize = 20_000;
+/// Most lanes, units or ladders of a program.
+pub const LANES_MAX: usize = 64;
+/// Most tiers of a ladder.
+pub const TIERS_MAX: usize = 32;
+/// The longest grace of a ladder, in days.
+pub const GRACE_DAYS_MAX: u16 = 366;
+/// Most values, conditions or bands in one list.
+pub const VALUES_MAX: usize = 1_000;
+/// Most caps, budgets or exclusive tags that one rule names.
+pub const TAGS_MAX: usize = 64;
+/// How deep conditions may be nested in each other.
+pub const CONDITION_DEPTH_MAX: usize = 16;
+/// Longest text in a condition, in bytes; no fact of a purchase is longer.
+pub const TEXT_BYTES_MAX: usize = 256;
+
+/// Every problem of a document; none if it can be compiled.
+pub(crate) fn validate(program: &Program) -> Vec<Problem> {
+    let mut checker = Checker {
+        program,
+        names: &PartNames::default(),
+        problems: Vec::new(),
+    };
+    let names = checker.part_names();
+    let mut checker = Checker {
+        program,
+        names: &names,
+        problems: checker.problems,
+    };
+    limits::check(&mut checker);
+    ladders::check(&mut checker);
+    rules::check(&mut checker);
+    checker.problems
+}
+
+/// Positions by name; of two equal names the first one counts.
+type Names<'a> = BTreeMap<&'a str, usize>;
+
+/// What the parts are called that others refer to.
+#[derive(Debug, Default)]
+struct PartNames<'a> {
+    lanes: Names<'a>,
+    caps: Names<'a>,
+    budgets: Names<'a>,
+    ladders: Names<'a>,
+}
+
+/// The document, the names in it, and the problems found so far.
+struct Checker<'a> {
+    program: &'a Program,
+    names: &'a PartNames<'a>,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Checker<'a> {
+    fn report(&mut self, code: &'static str, at: &At<'_>, words: impl Into<String>) {
+        self.problems
+            .push(Problem::new(code, at.to_string(), words));
+    }
+
+    /// The names of all parts that others refer to; names given twice are refused.
+    fn part_names(&mut self) -> PartNames<'a> {
+        let program = self.program;
+        let root = At::Root;
+        let rules = program.rules.iter().map(|rule| rule.id.as_str());
+        self.names(&root.field("rules"), RULES_MAX, rules);
+        let lanes = program.lanes.iter().map(|lane| lane.id.as_str());
+        let caps = program.caps.iter().map(|cap| cap.id.as_str());
+        let budgets = program.budgets.iter().map(|budget| budget.id.as_str());
+        let ladders = program.ladders.iter().map(|ladder| ladder.id.as_str());
+        PartNames {
+            lanes: in_order(self.names(&root.field("lanes"), LANES_MAX, lanes)),
+            caps: in_order(self.names(&root.field("caps"), CAPS_MAX, caps)),
+            budgets: in_order(self.names(&root.field("budgets"), CAPS_MAX, budgets)),
+            ladders: in_order(self.names(&root.field("ladders"), LANES_MAX, ladders)),
+        }
+    }
+
+    fn names<'n>(
+        &mut self,
+        at: &At<'_>,
+        most: usize,
+        names: impl ExactSizeIterator<Item = &'n str>,
+    ) -> FxHashMap<&'n str, usize> {
+        let mut known = FxHashMap::default();
+        known.reserve(names.len().min(most));
+        let checked = self.is_within(at, names.len(), most);
+        for (index, name) in names.enumerate() {
+            if !checked {
+                known.insert(name, index);
+            } else if let Some(first) = known.get(name) {
+                let words = format!("`{name}` is the name of item {first} of the list already");
+                self.report("id_duplicate", &at.item(index).field("id"), words);
+            } else {
+                known.insert(name, index);
+            }
+        }
+        known
+    }
+
+    fn is_within(&mut self, at: &At<'_>, found: usize, most: usize) -> bool {
+        if found > most {
+            let words = format!("expected at most {most}, got {found}");
+            self.report("too_many", at, words);
+        }
+        found <= most
+    }
+
+    /// Where the named part is, or a problem that suggests the nearest name.
+    fn refer(&mut self, at: &At<'_>, what: &str, name: &str, names: &Names<'_>) -> Option<usize> {
+        if let Some(index) = names.get(name) {
+            return Some(*index);
+        }
+        // Comparing names costs time, so a document that is wrong all over gets plain words after a while.
+        let meant = (self.problems.len() < PROBLEMS_MAX)
+            .then(|| nearest(name, names.keys().copied()))
+            .flatten();
+        let words = unknown(what, name, meant);
+        self.report("reference_unknown", at, words);
+        None
+    }
+
+    /// The asset that is meant; the program's currency when absent.
+    fn asset(&mut self, at: &At<'_>, asset: Option<Asset>) -> Asset {
+        let currency = Asset::Currency(self.program.currency);
+        let Some(asset) = asset else {
+            return currency;
+        };
+        let units = self.program.units.iter().map(|unit| unit.asset);
+        if asset != currency && !units.clone().any(|unit| unit == asset) {
+            let known: Vec<String> = units.map(|unit| unit.to_string()).collect();
+            let meant = nearest(&asset.to_string(), known.iter().map(String::as_str));
+            let words = format!(
+                "{}; expected the program's currency `{currency}` or one of its units",
+                unknown("asset", &asset.to_string(), meant)
+            );
+            self.report("asset_unknown", at, words);
+        }
+        asset
+    }
+
+    /// The minor units of an amount, or a problem if the asset has no such amount.
+    fn minor(&mut self, at: &At<'_>, amount: DecimalText, scale: u8) -> Option<i64> {
+        amount
+            .to_minor(scale)
+            .map_err(|error| self.report(error.code(), at, error.to_string()))
+            .ok()
+    }
+
+    fn positive_amount(&mut self, at: &At<'_>, amount: DecimalText, scale: u8) {
+        if self
+            .minor(at, amount, scale)
+            .is_some_and(|minor| minor <= 0)
+        {
+            let words = format!("expected an amount above zero, got `{amount}`");
+            self.report("amount_not_positive", at, words);
+        }
+    }
+
+    fn unsigned_amount(&mut self, at: &At<'_>, amount: DecimalText, scale: u8) {
+        if self.minor(at, amount, scale).is_some_and(|minor| minor < 0) {
+            let words = format!("expected an amount of zero or more, got `{amount}`");
+            self.report("amount_negative", at, words);
+        }
+    }
+
+    fn positive_number(&mut self, at: &At<'_>, number: Option<u32>) {
+        if number == Some(0) {
+            self.report(
+                "number_not_positive",
+                at,
+                "expected a number above zero, got `0`",
+            );
+        }
+    }
+
+    fn period(&mut self, at: &At<'_>, period: Period) {
+        if let Period::Days(days) = period
+            && let Err(error) = Period::days(days)
+        {
+            self.report(error.code(), &at.field("days"), error.to_string());
+        }
+    }
+
+    fn text(&mut self, at: &At<'_>, text: &str) {
+        if text.is_empty() {
+            self.report("text_invalid", at, "expected a text that is not empty");
+        } else if text.len() > TEXT_BYTES_MAX {
+            let words = format!(
+                "expected at most {TEXT_BYTES_MAX} bytes, got {}",
+                text.len()
+            );
+            self.report("text_invalid", at, words);
+        }
+    }
+}
+
+/// Names that are listed to people, or searched for the nearest one, come in order.
+fn in_order(names: FxHashMap<&str, usize>) -> Names<'_> {
+    names.into_iter().collect()
+}
+
+fn unknown(what: &str, name: &str, meant: Option<&str>) -> String {
+    let name = excerpt(name);
+    match meant {
+        Some(meant) => format!("unknown {what} `{name}`, did you mean `{meant}`"),
+        None => format!("unknown {what} `{name}`"),
+    }
+}
+
+fn compares_rewards(stacking: Stacking) -> bool {
+    matches!(stacking, Stacking::Best | Stacking::Lowest)
+}

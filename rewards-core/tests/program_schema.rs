@@ -1,0 +1,175 @@
+//! The JSON Schema of a program names everything that a document may hold.
+#![cfg(feature = "schema")]
+
+use rewards_core::program::Program;
+use serde_json::Value;
+
+/// Every field and every name of a choice; a new one belongs here and into the schema.
+const NAMES: &[&str] = &[
+    "active",
+    "all",
+    "amount",
+    "anniversary",
+    "any",
+    "asset",
+    "at_least",
+    "at_most",
+    "attribute",
+    "balance",
+    "bands",
+    "base",
+    "below",
+    "benefits",
+    "best",
+    "bill_type",
+    "biller",
+    "budgets",
+    "calendar",
+    "cap_multiplier",
+    "caps",
+    "carry",
+    "category",
+    "channel",
+    "confirmation",
+    "country",
+    "currency",
+    "dates",
+    "days",
+    "discounts",
+    "downgrade",
+    "drop",
+    "earned",
+    "effect",
+    "end_of_month",
+    "every",
+    "except_category",
+    "except_sku",
+    "exclusive",
+    "expires",
+    "extra_rate",
+    "factor",
+    "fee",
+    "first",
+    "fixed",
+    "from",
+    "funded_by",
+    "goods",
+    "grace_days",
+    "gross",
+    "half_even",
+    "id",
+    "ladder",
+    "ladders",
+    "lane",
+    "lanes",
+    "lifecycle",
+    "lifetime",
+    "limit",
+    "line",
+    "lowest",
+    "marginal",
+    "measure",
+    "member",
+    "merchant",
+    "mode",
+    "months",
+    "multiplier",
+    "name",
+    "net",
+    "never",
+    "none",
+    "of",
+    "one_of",
+    "one_step",
+    "original",
+    "payment_method",
+    "pending",
+    "per",
+    "per_unit",
+    "percent",
+    "priority",
+    "proportional",
+    "purchase",
+    "purchase_number",
+    "quantity_at_least",
+    "amount_at_least",
+    "rate",
+    "remainder",
+    "reward",
+    "round",
+    "rounding",
+    "rules",
+    "running",
+    "scope",
+    "segment",
+    "shipping",
+    "sku",
+    "slab",
+    "spend",
+    "stacking",
+    "store",
+    "tag",
+    "tax",
+    "threshold",
+    "through",
+    "before",
+    "tier",
+    "tier_benefits",
+    "tiers",
+    "time_of_day",
+    "to_eligible",
+    "units",
+    "until",
+    "uses",
+    "visits",
+    "void_after_days",
+    "week_start",
+    "weekday",
+    "when",
+    "window",
+    "window_count",
+    "window_sum",
+    "without",
+    "zone",
+];
+
+#[test]
+fn the_schema_names_every_field() {
+    let schema = serde_json::to_value(Program::json_schema()).unwrap();
+    let mut named = Vec::new();
+    collect(&schema, &mut named);
+    let missing: Vec<_> = NAMES
+        .iter()
+        .filter(|name| !named.contains(&(**name).to_owned()))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    assert_eq!(
+        schema["required"],
+        serde_json::json!(["id", "currency", "zone"])
+    );
+    assert_eq!(schema["additionalProperties"], false);
+    assert_eq!(schema["$defs"]["Rate"]["type"], "string");
+}
+
+/// All names of properties and all values of choices.
+fn collect(schema: &Value, named: &mut Vec<String>) {
+    match schema {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                match (name.as_str(), field) {
+                    ("properties", Value::Object(properties)) => {
+                        named.extend(properties.keys().cloned())
+                    }
+                    ("const", Value::String(choice)) => named.push(choice.clone()),
+                    ("enum", Value::Array(choices)) => {
+                        named.extend(choices.iter().filter_map(Value::as_str).map(str::to_owned));
+                    }
+                    _ => {}
+                }
+                collect(field, named);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, named)),
+        _ => {}
+    }
+}

@@ -1,0 +1,479 @@
+//! A whole engine in memory: it answers a plan with exactly the rows that the plan names, so that a row which an
+//! operation forgets to read shows up as a wrong result, and it checks every decision before it takes it.
+
+#![allow(dead_code, reason = "each test crate uses its own part of it")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rewards_core::command::{Kind, Operation, fingerprint};
+use rewards_core::context::{Context, Revisions};
+use rewards_core::decision::{Changes, Decision};
+use rewards_core::event::{EventRecord, Stream};
+use rewards_core::ids::{IdSeed, IdempotencyKey, MemberId, ProgramId, TenantId};
+use rewards_core::ledger::{Account, AuditProblem, BookAudit, Holder, JournalEntry, Lot};
+use rewards_core::money::Asset;
+use rewards_core::program::{CompiledProgram, Program};
+use rewards_core::records::{MemberRow, PurchaseRow};
+use rewards_core::rejection::Rejection;
+use rewards_core::snapshot::{
+    BalancesAt, CounterKey, LotFilter, LotQuery, MemberKey, ProgramKey, PurchaseKey, ReadPlan,
+    ReplyKey, Snapshot, StatementQuery, StoredReply,
+};
+use rewards_core::time::Timestamp;
+
+type Programs = BTreeMap<ProgramId, Vec<Arc<CompiledProgram>>>;
+
+/// Everything that is stored, for all tenants.
+#[derive(Debug, Clone)]
+pub struct World {
+    /// Whose commands are run.
+    pub tenant: TenantId,
+    /// What the clock says.
+    pub now: Timestamp,
+    /// How many commands have run; makes ids differ.
+    pub commands: u128,
+    pub replies: BTreeMap<ReplyKey, StoredReply>,
+    pub members: BTreeMap<MemberKey, MemberRow>,
+    pub purchases: BTreeMap<PurchaseKey, PurchaseRow>,
+    pub programs: BTreeMap<TenantId, Programs>,
+    pub counters: BTreeMap<CounterKey, i64>,
+    pub balances: BTreeMap<(TenantId, Account), i64>,
+    pub lots: BTreeMap<(MemberKey, u64), Lot>,
+    pub journal: BTreeMap<MemberKey, Vec<JournalEntry>>,
+    pub events: BTreeMap<(TenantId, Stream), Vec<EventRecord>>,
+}
+
+/// Reads an instant; a date alone is its noon in UTC.
+pub fn at(text: &str) -> Timestamp {
+    if text.contains('T') {
+        Timestamp::parse(text).unwrap()
+    } else {
+        Timestamp::parse(&format!("{text}T12:00:00Z")).unwrap()
+    }
+}
+
+pub fn member(id: &str) -> MemberId {
+    MemberId::new(id).unwrap()
+}
+
+/// Reads a program; what its first lines leave out is program `main`, in euros, in UTC.
+pub fn program(text: &str) -> Program {
+    let is_table = |line: &&str| line.trim_start().starts_with('[');
+    let top: Vec<&str> = text.lines().take_while(|line| !is_table(line)).collect();
+    let mut document = String::new();
+    for (key, default) in [("id", "main"), ("currency", "EUR"), ("zone", "UTC")] {
+        let given = top
+            .iter()
+            .any(|line| line.trim_start().starts_with(&format!("{key} = ")));
+        if !given {
+            document.push_str(&format!("{key} = \"{default}\"\n"));
+        }
+    }
+    document.push_str(text);
+    toml::from_str(&document).unwrap_or_else(|error| panic!("{error}\n{document}"))
+}
+
+impl World {
+    /// Nothing is stored yet; it is Monday noon, 2026-03-02.
+    pub fn empty() -> Self {
+        Self {
+            tenant: TenantId::new("acme").unwrap(),
+            now: at("2026-03-02"),
+            commands: 0,
+            replies: BTreeMap::new(),
+            members: BTreeMap::new(),
+            purchases: BTreeMap::new(),
+            programs: BTreeMap::new(),
+            counters: BTreeMap::new(),
+            balances: BTreeMap::new(),
+            lots: BTreeMap::new(),
+            journal: BTreeMap::new(),
+            events: BTreeMap::new(),
+        }
+    }
+
+    /// Sets the clock.
+    pub fn at(&mut self, text: &str) -> &mut Self {
+        self.now = at(text);
+        self
+    }
+
+    pub fn context(&self) -> Context {
+        let none = BTreeMap::new();
+        let own = self.programs.get(&self.tenant).unwrap_or(&none);
+        let programs = own
+            .iter()
+            .map(|(id, revisions)| (id.clone(), Revisions::new(revisions.clone())));
+        Context {
+            tenant: self.tenant.clone(),
+            now: self.now,
+            ids: IdSeed::new(self.now, self.commands << 24),
+            programs: Arc::new(programs.collect()),
+        }
+    }
+
+    pub fn member_key(&self, id: &str) -> MemberKey {
+        MemberKey {
+            tenant: self.tenant.clone(),
+            member: member(id),
+        }
+    }
+
+    /// Runs an operation under the key that it implies.
+    pub fn run<O: Operation>(&mut self, operation: &O) -> Result<O::Reply, Rejection> {
+        self.run_keyed(operation, operation.natural_key())
+    }
+
+    /// Runs an operation under a key of the caller.
+    pub fn run_as<O: Operation>(
+        &mut self,
+        key: &str,
+        operation: &O,
+    ) -> Result<O::Reply, Rejection> {
+        self.run_keyed(operation, Some(IdempotencyKey::new(key).unwrap()))
+    }
+
+    fn run_keyed<O: Operation>(
+        &mut self,
+        operation: &O,
+        key: Option<IdempotencyKey>,
+    ) -> Result<O::Reply, Rejection> {
+        let key = key
+            .filter(|_| O::KIND == Kind::Command)
+            .map(|key| ReplyKey {
+                tenant: self.tenant.clone(),
+                operation: O::NAME,
+                key,
+            });
+        let digest = fingerprint(operation).unwrap();
+        if let Some((key, stored)) = key
+            .as_ref()
+            .and_then(|key| Some((key, self.replies.get(key)?)))
+        {
+            if stored.fingerprint != digest {
+                let key = key.key.to_string();
+                return Err(Rejection::KeyReused { key });
+            }
+            return Ok(serde_json::from_str(&stored.body).unwrap());
+        }
+        self.commands += 1;
+        let decision = self.decide(operation)?;
+        let body = serde_json::to_string(&decision.reply).unwrap();
+        let reply: O::Reply = serde_json::from_str(&body).expect("a reply reads back");
+        assert_eq!(serde_json::to_string(&reply).unwrap(), body);
+        if O::KIND == Kind::Question {
+            assert!(decision.changes.is_empty(), "a question changes nothing");
+            return Ok(decision.reply);
+        }
+        self.apply(&decision.changes);
+        if let Some(key) = key {
+            let stored = StoredReply {
+                fingerprint: digest,
+                body: body.into(),
+            };
+            self.replies.insert(key, stored);
+        }
+        Ok(decision.reply)
+    }
+
+    /// Decides without effect, from the rows that were asked for. From all rows there are the same follows: other
+    /// commands' rows may be in the view as well.
+    pub fn decide<O: Operation>(&self, operation: &O) -> Result<Decision<O::Reply>, Rejection> {
+        let context = self.context();
+        let plan = operation.reads(&context)?;
+        let asked = self.load(plan.clone());
+        let decision = operation.decide(&asked, &context);
+        let from_all = operation.decide(&self.load_all(&asked), &context);
+        match (&decision, &from_all) {
+            (Ok(decision), Ok(other)) => {
+                assert_eq!(decision.changes, other.changes, "by asked and by all rows");
+                let text = |reply: &O::Reply| serde_json::to_string(reply).unwrap();
+                assert_eq!(text(&decision.reply), text(&other.reply));
+            }
+            (Err(refused), Err(other)) => assert_eq!(refused, other),
+            (Ok(_), Err(refused)) | (Err(refused), Ok(_)) => {
+                panic!("refused by asked or by all rows only: {refused}")
+            }
+        }
+        decision
+    }
+
+    /// Exactly the rows that a plan names.
+    pub fn load(&self, mut plan: ReadPlan) -> Snapshot {
+        plan.normalise();
+        let mut found = Snapshot::default();
+        for key in plan.members {
+            let row = self.members.get(&key).cloned();
+            found.members.extend(row.map(|row| (key, row)));
+        }
+        for key in plan.purchases {
+            let row = self.purchases.get(&key).cloned();
+            found.purchases.extend(row.map(|row| (key, row)));
+        }
+        for key in plan.programs {
+            let newest = self.newest(&key);
+            found.programs.extend(newest.map(|newest| (key, newest)));
+        }
+        for range in plan.counters {
+            if range.from <= range.until {
+                let keys = range.name.at(range.from)..=range.name.at(range.until);
+                let counters = self.counters.range(keys);
+                let counters = counters.map(|(key, value)| (key.clone(), *value));
+                found.counters.extend(counters);
+            }
+        }
+        for (tenant, holder) in plan.balances {
+            let own = self
+                .balances
+                .iter()
+                .filter(|((owner, account), _)| *owner == tenant && account.holder == holder);
+            found
+                .balances
+                .extend(own.map(|(key, value)| (key.clone(), *value)));
+        }
+        for query in plan.lots {
+            for lot in self.lots(&query) {
+                found.lots.insert((query.member.clone(), lot.number), lot);
+            }
+        }
+        for query in plan.statements {
+            let page = self.statement(&query);
+            found.statements.insert(query, page);
+        }
+        for query in plan.balances_at {
+            let sums = self.balances_at(&query);
+            found.balances_at.insert(query, sums);
+        }
+        found
+    }
+
+    /// All rows, with the answers to the queries that were asked.
+    fn load_all(&self, asked: &Snapshot) -> Snapshot {
+        let heads = self.programs.iter().flat_map(|(tenant, programs)| {
+            programs.keys().map(|program| ProgramKey {
+                tenant: tenant.clone(),
+                program: program.clone(),
+            })
+        });
+        Snapshot {
+            replies: self.replies.clone().into_iter().collect(),
+            members: self.members.clone().into_iter().collect(),
+            purchases: self.purchases.clone().into_iter().collect(),
+            programs: heads
+                .filter_map(|key| Some((key.clone(), self.newest(&key)?)))
+                .collect(),
+            counters: self.counters.clone(),
+            balances: self.balances.clone().into_iter().collect(),
+            lots: self.lots.clone(),
+            statements: asked.statements.clone(),
+            balances_at: asked.balances_at.clone(),
+        }
+    }
+
+    fn newest(&self, key: &ProgramKey) -> Option<u32> {
+        let revisions = self.programs.get(&key.tenant)?.get(&key.program)?;
+        revisions.last().map(|revision| revision.version())
+    }
+
+    fn lots(&self, query: &LotQuery) -> Vec<Lot> {
+        let own = self
+            .lots_of(&query.member)
+            .filter(|lot| match &query.filter {
+                LotFilter::Due { at } => lot.due_at().is_some_and(|due| due <= *at),
+                LotFilter::Open { asset } => lot.asset == *asset && lot.state.is_open(),
+                LotFilter::OfPurchase { purchase } => lot.purchase.as_ref() == Some(purchase),
+            });
+        let mut own: Vec<Lot> = own.cloned().collect();
+        match &query.filter {
+            LotFilter::Due { .. } => own.sort_by_key(|lot| (lot.due_at(), lot.number)),
+            LotFilter::Open { .. } => {
+                own.sort_by_key(|lot| (lot.expires_at.is_none(), lot.expires_at, lot.number));
+            }
+            LotFilter::OfPurchase { .. } => {}
+        }
+        own.truncate(usize::try_from(query.limit).unwrap());
+        own
+    }
+
+    pub fn lots_of(&self, member: &MemberKey) -> impl Iterator<Item = &Lot> {
+        let keys = (member.clone(), 0)..=(member.clone(), u64::MAX);
+        self.lots.range(keys).map(|(_, lot)| lot)
+    }
+
+    pub fn entries_of(&self, member: &MemberKey) -> &[JournalEntry] {
+        self.journal.get(member).map_or(&[], Vec::as_slice)
+    }
+
+    fn statement(&self, query: &StatementQuery) -> Vec<JournalEntry> {
+        let holder = Holder::Member(query.member.member.clone());
+        let touches = |entry: &JournalEntry| {
+            query.purpose.as_ref().is_none_or(|purpose| {
+                [entry.transfer.from(), entry.transfer.to()]
+                    .iter()
+                    .any(|account| account.holder == holder && account.purpose == *purpose)
+            })
+        };
+        let wanted = self.entries_of(&query.member).iter().rev().filter(|entry| {
+            let moved = &entry.transfer;
+            query.before.is_none_or(|before| entry.seq < before)
+                && query.kind.is_none_or(|kind| moved.kind == kind)
+                && query.asset.is_none_or(|asset| moved.asset() == asset)
+                && (query.purchase.is_none() || moved.purchase == query.purchase)
+                && query.from.is_none_or(|from| moved.effective_at >= from)
+                && query.until.is_none_or(|until| moved.effective_at < until)
+                && touches(entry)
+        });
+        let limit = usize::try_from(query.limit).unwrap();
+        wanted.take(limit).cloned().collect()
+    }
+
+    fn balances_at(&self, query: &BalancesAt) -> Vec<(Account, i64)> {
+        let holder = Holder::Member(query.member.member.clone());
+        let mut sums: BTreeMap<Account, i64> = BTreeMap::new();
+        for entry in self.entries_of(&query.member) {
+            let moved = &entry.transfer;
+            if moved.effective_at > query.at {
+                continue;
+            }
+            for (account, delta) in [(moved.from(), -moved.minor()), (moved.to(), moved.minor())] {
+                if account.holder == holder {
+                    *sums.entry(account.clone()).or_default() += delta;
+                }
+            }
+        }
+        sums.into_iter().collect()
+    }
+}
+
+/// Taking decisions.
+impl World {
+    /// Takes changes as a store would, and refuses what a store would refuse.
+    fn apply(&mut self, changes: &Changes) {
+        for write in &changes.members {
+            let found = self.members.get(&write.key).map_or(0, |row| row.version);
+            assert_eq!(write.expected, found, "member version");
+            assert_eq!(write.row.version, found + 1, "member version");
+            self.members.insert(write.key.clone(), write.row.clone());
+        }
+        for write in &changes.purchases {
+            let found = self.purchases.get(&write.key).map_or(0, |row| row.version);
+            assert_eq!(write.expected, found, "purchase version");
+            assert_eq!(write.row.version, found + 1, "purchase version");
+            let text = serde_json::to_string(&write.row.record).unwrap();
+            let record = serde_json::from_str(&text).unwrap();
+            assert_eq!(write.row.record, record, "a record reads back");
+            self.purchases.insert(write.key.clone(), write.row.clone());
+        }
+        for write in &changes.programs {
+            let document = write.document.clone();
+            let compiled = CompiledProgram::compile(document, write.version, write.active_from);
+            let programs = self.programs.entry(write.key.tenant.clone()).or_default();
+            let revisions = programs.entry(write.key.program.clone()).or_default();
+            assert_eq!(usize::try_from(write.version).unwrap(), revisions.len() + 1);
+            revisions.push(Arc::new(compiled.unwrap()));
+        }
+        self.apply_counters(changes);
+        self.apply_books(changes);
+        for (tenant, event) in &changes.events {
+            let key = (tenant.clone(), event.stream.clone());
+            let stream = self.events.entry(key).or_default();
+            let seq = u64::try_from(stream.len()).unwrap() + 1;
+            assert_eq!(event.seq, seq, "events are gapless");
+            stream.push(event.clone());
+        }
+    }
+
+    fn apply_counters(&mut self, changes: &Changes) {
+        for change in &changes.counters {
+            let value = self.counters.entry(change.key.clone()).or_default();
+            *value += change.delta;
+            if change.delta > 0
+                && let Some(bound) = change.bound
+            {
+                assert!(*value <= bound, "{:?}: {value} of {bound}", change.key);
+            }
+        }
+        self.counters.retain(|_, value| *value != 0);
+    }
+
+    fn apply_books(&mut self, changes: &Changes) {
+        for (tenant, entry) in &changes.journal {
+            let key = MemberKey {
+                tenant: tenant.clone(),
+                member: entry.member.clone(),
+            };
+            let journal = self.journal.entry(key).or_default();
+            let last = journal.last();
+            assert_eq!(entry.seq, last.map_or(0, |last| last.seq) + 1);
+            assert!(last.is_none_or(|last| last.recorded_at <= entry.recorded_at));
+            journal.push(entry.clone());
+        }
+        for ((tenant, account), delta) in changes.balance_deltas() {
+            let floor = account.floor();
+            let key = (tenant.clone(), account.clone());
+            let value = self.balances.entry(key.clone()).or_default();
+            *value += i64::try_from(delta).unwrap();
+            assert!(
+                floor.is_none_or(|floor| *value >= floor),
+                "{key:?}: {value}"
+            );
+        }
+        for write in &changes.lots {
+            let key = (write.member.clone(), write.lot.number);
+            assert_eq!(write.is_new, !self.lots.contains_key(&key), "{write:?}");
+            let lot = &write.lot;
+            assert!((0..=lot.amount).contains(&lot.remaining), "{lot:?}");
+            self.lots.insert(key, lot.clone());
+        }
+    }
+
+    /// What an auditor finds in the books of a tenant.
+    pub fn audit(&self, tenant: &TenantId) -> (u64, Vec<AuditProblem>) {
+        let mut audit = BookAudit::new(tenant.clone());
+        let own = |key: &MemberKey| key.tenant == *tenant;
+        for (_, journal) in self.journal.iter().filter(|(key, _)| own(key)) {
+            journal.iter().for_each(|entry| audit.entry(entry));
+        }
+        for (key, row) in self.members.iter().filter(|(key, _)| own(key)) {
+            audit.head(&key.member, row.journal);
+        }
+        let mut sums: BTreeMap<Asset, i128> = BTreeMap::new();
+        for ((_, account), minor) in self.balances.iter().filter(|((t, _), _)| t == tenant) {
+            audit.balance(account, *minor);
+            *sums.entry(account.asset).or_default() += i128::from(*minor);
+        }
+        audit.finish(&sums)
+    }
+
+    /// Checks that the books of all tenants are in order, and that open lots are what the members have.
+    pub fn assert_sound(&self) {
+        for tenant in self.members.keys().map(|key| &key.tenant) {
+            assert_eq!(self.audit(tenant).1, []);
+        }
+        let mut open: BTreeMap<(TenantId, Account), i64> = BTreeMap::new();
+        for ((key, _), lot) in self.lots.iter().filter(|(_, lot)| lot.state.is_open()) {
+            use rewards_core::ledger::{LotState, Purpose};
+            let purpose = match lot.state {
+                LotState::Pending => Purpose::Pending,
+                _ => Purpose::available(lot.asset),
+            };
+            let account = Account::member(&key.member, purpose, lot.asset);
+            *open.entry((key.tenant.clone(), account)).or_default() += lot.remaining;
+        }
+        for (key, balance) in &self.balances {
+            if matches!(key.1.holder, Holder::Member(_)) {
+                let lots = open.get(key).copied().unwrap_or_default();
+                assert_eq!(*balance, lots, "{key:?}");
+            }
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.assert_sound();
+        }
+    }
+}
