@@ -38,12 +38,21 @@
     deny(clippy::arithmetic_side_effects, clippy::float_arithmetic)
 )]
 
+pub mod cashback;
 mod coded;
+pub mod command;
+pub mod context;
+pub mod decision;
+pub mod event;
 pub mod ids;
 pub mod ledger;
 pub mod money;
+pub mod operations;
 pub mod parse;
 pub mod program;
+pub mod records;
+pub mod registry;
 pub mod rejection;
+pub mod snapshot;
 pub mod tiers;
 pub mod time;

@@ -1,0 +1,445 @@
+//! Match, stack, cap: what a purchase is granted.
+
+use smallvec::SmallVec;
+
+use super::matching::View;
+use super::reward::{Desired, Earlier, desired};
+use super::trace::{Outcome, Step, Trace};
+use super::{Facts, Standing, Values};
+use crate::money::{MoneyError, Ratio, Rounding};
+use crate::program::{
+    CompiledCap, CompiledEffect, CompiledLane, CompiledProgram, CompiledRule, RunningBase, Scope,
+    Share, Stacking,
+};
+
+/// What a purchase is granted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Evaluation {
+    /// The grants, in lane and rule order. Every granted amount is positive.
+    pub grants: SmallVec<[Grant; 4]>,
+    /// What each cap and budget is used by, in minor units or uses.
+    pub used: Values,
+    /// How carried remainders change, by rule number.
+    pub carried: Values,
+}
+
+/// One grant of one rule, for the purchase or for one of its lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grant {
+    /// Number of the rule.
+    pub rule: u32,
+    /// The line, for rules that pay by line.
+    pub line: Option<u32>,
+    /// What the rule would have granted without caps, in minor units.
+    pub desired: i64,
+    /// What it granted, in minor units.
+    pub granted: i64,
+    /// The cap or budget that clipped it.
+    pub clipped_by: Option<u32>,
+}
+
+/// Evaluates a purchase: the same purchase and standing always give the same grants.
+///
+/// # Errors
+/// [`MoneyError::Overflow`] when an amount leaves the range of 64-bit minor units.
+pub fn evaluate<T: Trace>(
+    program: &CompiledProgram,
+    facts: &Facts<'_>,
+    standing: &Standing<'_>,
+    trace: &mut T,
+) -> Result<Evaluation, MoneyError> {
+    let lines = facts.purchase.lines.iter();
+    let lines = lines.map(|line| (line.sku.as_deref(), line.category.as_deref()));
+    let candidates = program.candidates(&facts.symbols, lines);
+    let mut result = Evaluation::default();
+    let mut evaluator = Evaluator {
+        program,
+        facts,
+        standing,
+        trace,
+        tags: SmallVec::new(),
+        offers: Offers::new(),
+        result: &mut result,
+    };
+    let mut rest = candidates.as_slice();
+    for lane in program.lanes() {
+        let later = rest.iter().position(|number| *number >= lane.rules_end);
+        let own = later.unwrap_or(rest.len());
+        let (own, later) = rest.split_at_checked(own).unwrap_or((rest, &[]));
+        evaluator.lane(*lane, own)?;
+        rest = later;
+    }
+    Ok(result)
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Offer {
+    rule: u32,
+    line: Option<u32>,
+    desired: Desired,
+}
+
+type Offers = SmallVec<[Offer; 8]>;
+
+struct Evaluator<'a, T> {
+    program: &'a CompiledProgram,
+    facts: &'a Facts<'a>,
+    standing: &'a Standing<'a>,
+    trace: &'a mut T,
+    /// Exclusive tags taken, each with the rule that took it.
+    tags: SmallVec<[(u32, u32); 4]>,
+    /// What the rules of the lane offer, in rule order; of the rule at hand alone where all rules apply.
+    offers: Offers,
+    result: &'a mut Evaluation,
+}
+
+impl<'a, T: Trace> Evaluator<'a, T> {
+    fn lane(&mut self, lane: CompiledLane, numbers: &[u32]) -> Result<(), MoneyError> {
+        for number in numbers {
+            self.collect(*number, lane.base)?;
+            if lane.stacking == Stacking::All {
+                self.apply_all();
+            }
+        }
+        if lane.stacking != Stacking::All {
+            self.apply_chosen(lane);
+        }
+        Ok(())
+    }
+
+    /// Collects what a rule offers: nothing when it does not match, one offer for the basket or one for every matching
+    /// line.
+    fn collect(&mut self, number: u32, base: RunningBase) -> Result<(), MoneyError> {
+        let Some(rule) = self.program.rule(number) else {
+            return Ok(());
+        };
+        if !rule.active.contains(self.facts.purchase.occurred_at) {
+            self.note(number, None, Outcome::Inactive, 0);
+            return Ok(());
+        }
+        if self.is_excluded(rule, number) {
+            self.note(number, None, Outcome::Excluded, 0);
+            return Ok(());
+        }
+        if rule.scope == Scope::Basket {
+            return self.offer(rule, number, None, base);
+        }
+        for line in 0..self.facts.purchase.lines.len() {
+            self.offer(rule, number, Some(line), base)?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn offer(
+        &mut self,
+        rule: &CompiledRule,
+        number: u32,
+        line: Option<usize>,
+        base: RunningBase,
+    ) -> Result<(), MoneyError> {
+        let line_number = line.and_then(|line| u32::try_from(line).ok());
+        let view = View {
+            program: self.program,
+            facts: self.facts,
+            standing: self.standing,
+            line,
+        };
+        if !rule.residual.iter().all(|check| view.holds(check)) {
+            // A line that a rule does not select is no news; a rule that selects none is.
+            if line.is_none() {
+                self.note(number, None, Outcome::Unmatched, 0);
+            }
+            return Ok(());
+        }
+        let mut earlier = self.earlier(rule, line_number, base);
+        if rule.carry.is_some() {
+            let before = self.standing.carried.get(number).unwrap_or(0);
+            let own = self.offers.iter().filter(|offer| offer.rule == number);
+            let own = own.map(|offer| offer.desired.carried);
+            earlier.kept = own.fold(before, i64::saturating_add);
+        }
+        let desired = desired(rule, self.facts, self.standing, line, earlier)?;
+        if desired == Desired::default() {
+            self.note(number, line_number, Outcome::Nothing, 0);
+        } else {
+            self.offers.push(Offer {
+                rule: number,
+                line: line_number,
+                desired,
+            });
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn earlier(&self, rule: &CompiledRule, line: Option<u32>, base: RunningBase) -> Earlier {
+        let mut earlier = Earlier::default();
+        if let CompiledEffect::Multiplier { asset, lane, .. } = &rule.effect {
+            let counts = |granted: &CompiledRule| {
+                granted.asset == *asset
+                    && granted.lane < rule.lane
+                    && lane.is_none_or(|l| l == granted.lane)
+            };
+            earlier.multiplied = self.sum(|_, granted| counts(granted));
+        }
+        if base == RunningBase::Running {
+            let currency = self.program.currency();
+            earlier.taken_off = self.sum(|grant, granted| {
+                granted.asset == currency && (line.is_none() || grant.line == line)
+            });
+        }
+        earlier
+    }
+
+    fn sum(&self, counts: impl Fn(&Grant, &CompiledRule) -> bool) -> i64 {
+        self.result
+            .grants
+            .iter()
+            .fold(0_i64, |sum, grant| match self.program.rule(grant.rule) {
+                Some(rule) if counts(grant, rule) => sum.saturating_add(grant.granted),
+                _ => sum,
+            })
+    }
+
+    /// Applies everything that was collected.
+    fn apply_all(&mut self) {
+        self.apply_where(|_| true);
+    }
+
+    /// Applies what the lane chooses of what was collected, for the basket or for every line. The choice is made before
+    /// caps.
+    fn apply_chosen(&mut self, lane: CompiledLane) {
+        if self.offers.len() < 2 {
+            return self.apply_all();
+        }
+        match lane.scope {
+            Scope::Basket => {
+                let winner = winner(lane.stacking, &self.offers);
+                self.apply_where(|offer| winner == Some(offer.rule));
+            }
+            Scope::Line => {
+                let winners = winners_by_line(lane.stacking, &self.offers);
+                self.apply_where(|offer| winners.get(line_slot(offer)) == Some(&Some(offer.rule)));
+            }
+        }
+    }
+
+    fn apply_where(&mut self, is_chosen: impl Fn(&Offer) -> bool) {
+        for at in 0..self.offers.len() {
+            let Some(offer) = self.offers.get(at).copied() else {
+                continue;
+            };
+            if is_chosen(&offer) {
+                self.apply(offer);
+            } else {
+                let Offer { rule, line, .. } = offer;
+                self.note(rule, line, Outcome::Outranked, offer.desired.amount);
+            }
+        }
+        self.offers.clear();
+    }
+
+    fn apply(&mut self, offer: Offer) {
+        let Some(rule) = self.program.rule(offer.rule) else {
+            return;
+        };
+        let wanted = offer.desired.amount;
+        if self.is_excluded(rule, offer.rule) {
+            self.note(offer.rule, offer.line, Outcome::Excluded, wanted);
+            return;
+        }
+        for tag in &rule.exclusive {
+            self.tags.push((*tag, offer.rule));
+        }
+        if offer.desired.carried != 0 {
+            self.result.carried.add(offer.rule, offer.desired.carried);
+        }
+        if wanted == 0 {
+            self.note(offer.rule, offer.line, Outcome::Nothing, 0);
+            return;
+        }
+        let (granted, clipped_by) = self.clip(rule, wanted);
+        let outcome = if granted > 0 {
+            Outcome::Granted
+        } else {
+            Outcome::Capped
+        };
+        if T::WANTED {
+            self.trace.step(Step {
+                rule: offer.rule,
+                line: offer.line,
+                outcome,
+                desired: wanted,
+                granted,
+                clipped_by,
+            });
+        }
+        if granted > 0 {
+            self.use_up(rule, granted);
+            let Offer { rule, line, .. } = offer;
+            self.result.grants.push(Grant {
+                rule,
+                line,
+                desired: wanted,
+                granted,
+                clipped_by,
+            });
+        }
+    }
+
+    /// Whether another rule has taken one of the rule's exclusive tags.
+    #[inline]
+    fn is_excluded(&self, rule: &CompiledRule, number: u32) -> bool {
+        let taken = |tag: &u32| {
+            self.tags
+                .iter()
+                .any(|(known, by)| known == tag && *by != number)
+        };
+        rule.exclusive.iter().any(taken)
+    }
+
+    /// What the caps of a rule leave of what it wants, and the tightest of them if one clipped it.
+    #[inline]
+    fn clip(&self, rule: &CompiledRule, wanted: i64) -> (i64, Option<u32>) {
+        let mut granted = wanted;
+        let mut clipped_by = None;
+        for number in &rule.caps {
+            let left = self.left(*number).unwrap_or(0);
+            if left < granted {
+                granted = left;
+                clipped_by = Some(*number);
+            }
+        }
+        (granted, clipped_by)
+    }
+
+    /// What a cap has left for this purchase; `None` when there is no key to count it by.
+    #[inline]
+    fn left(&self, number: u32) -> Option<i64> {
+        let cap = self.program.cap(number)?;
+        let here = self.result.used.get(number).unwrap_or(0);
+        let before = match cap.share {
+            Share::Purchase => 0,
+            _ => self.standing.used.get(number)?,
+        };
+        if cap.counts_uses {
+            let open = here > 0 || before < cap.limit;
+            return Some(if open { i64::MAX } else { 0 });
+        }
+        let limit = cap_limit(cap, self.standing.boost.cap_multiplier);
+        Some(limit.saturating_sub(before).saturating_sub(here).max(0))
+    }
+
+    fn use_up(&mut self, rule: &CompiledRule, granted: i64) {
+        for number in &rule.caps {
+            let counts_uses = self.program.cap(*number).is_some_and(|cap| cap.counts_uses);
+            if !counts_uses {
+                self.result.used.add(*number, granted);
+            } else if self.result.used.get(*number).is_none() {
+                self.result.used.set(*number, 1);
+            }
+        }
+    }
+
+    #[inline]
+    fn note(&mut self, rule: u32, line: Option<u32>, outcome: Outcome, desired: i64) {
+        if T::WANTED {
+            self.trace.step(Step {
+                rule,
+                line,
+                outcome,
+                desired,
+                granted: 0,
+                clipped_by: None,
+            });
+        }
+    }
+}
+
+/// The limit of a cap for a member whose tiers raise caps by a factor. Tiers raise caps per purchase and per member; a
+/// part of a minor unit is dropped, which the program gains.
+#[must_use]
+#[inline]
+pub fn cap_limit(cap: &CompiledCap, cap_multiplier: Ratio) -> i64 {
+    match cap.share {
+        Share::Purchase | Share::Member if !cap.counts_uses && cap_multiplier != Ratio::ONE => {
+            Rounding::Down
+                .multiply(cap.limit, cap_multiplier)
+                .unwrap_or(cap.limit)
+        }
+        _ => cap.limit,
+    }
+}
+
+/// The rule that wins among offers in rule order.
+fn winner(stacking: Stacking, offers: &[Offer]) -> Option<u32> {
+    let mut contest = Contest::default();
+    for offer in offers {
+        contest.enter(stacking, offer);
+    }
+    contest.winner(stacking)
+}
+
+/// The rule that wins on every line, among offers in rule order; see [`line_slot`].
+fn winners_by_line(stacking: Stacking, offers: &[Offer]) -> Vec<Option<u32>> {
+    let slots = offers.iter().map(line_slot).max();
+    let slots = slots.map_or(0, |last| last.saturating_add(1));
+    let mut contests = vec![Contest::default(); slots];
+    for offer in offers {
+        if let Some(contest) = contests.get_mut(line_slot(offer)) {
+            contest.enter(stacking, offer);
+        }
+    }
+    let winner = |contest: Contest| contest.winner(stacking);
+    contests.into_iter().map(winner).collect()
+}
+
+/// Where the offers of one line compete; those for the whole basket do so in slot 0.
+fn line_slot(offer: &Offer) -> usize {
+    let line = offer.line.and_then(|line| usize::try_from(line).ok());
+    line.map_or(0, |line| line.saturating_add(1))
+}
+
+/// Who leads among offers. Offers of one rule follow one another and count together; ties go to the first rule.
+#[derive(Debug, Clone, Copy, Default)]
+struct Contest {
+    leader: Option<(u32, i64)>,
+    entering: Option<(u32, i64)>,
+}
+
+impl Contest {
+    #[inline]
+    fn enter(&mut self, stacking: Stacking, offer: &Offer) {
+        let amount = offer.desired.amount;
+        match &mut self.entering {
+            Some((rule, total)) if *rule == offer.rule => *total = total.saturating_add(amount),
+            entering => {
+                let complete = entering.replace((offer.rule, amount));
+                self.settle(stacking, complete);
+            }
+        }
+    }
+
+    #[inline]
+    fn settle(&mut self, stacking: Stacking, complete: Option<(u32, i64)>) {
+        let leads = match (complete, self.leader) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some((_, total)), Some((_, best))) => match stacking {
+                Stacking::Best => total > best,
+                Stacking::Lowest => total < best,
+                Stacking::First | Stacking::All => false,
+            },
+        };
+        if leads {
+            self.leader = complete;
+        }
+    }
+
+    #[inline]
+    fn winner(mut self, stacking: Stacking) -> Option<u32> {
+        self.settle(stacking, self.entering);
+        self.leader.map(|(rule, _)| rule)
+    }
+}

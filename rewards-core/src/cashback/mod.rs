@@ -1,0 +1,28 @@
+//! Cashback and points: what a purchase earns.
+//!
+//! [`evaluate`] matches, stacks and caps; [`explain`] spells out why; [`Schedule`] says when a grant becomes available
+//! and when it expires.
+//!
+//! The order is fixed and written down:
+//! 1. The index names the rules that can match; inactive and unmatched ones drop out.
+//! 2. Lanes are evaluated in document order. Within a lane, rules come by higher priority, then by id: their order in the
+//!    document means nothing.
+//! 3. The lane's stacking chooses among what its rules **want**; exclusive tags admit one rule each.
+//! 4. Caps and budgets clip what the chosen rules want. What is clipped goes to nobody, and a rule that comes to nothing
+//!    uses up nothing.
+//!
+//! Each rule rounds once. The module reads no clock and no store; everything it looks at is passed in.
+
+mod evaluate;
+mod facts;
+mod matching;
+mod purchase;
+mod reward;
+mod schedule;
+mod trace;
+
+pub use evaluate::{Evaluation, Grant, cap_limit, evaluate};
+pub use facts::{Facts, Standing, Values};
+pub use purchase::{AHEAD_MICROS_MAX, FACT_BYTES_MAX, FACTS_MAX, LINES_MAX, Line, Purchase};
+pub use schedule::Schedule;
+pub use trace::{Explanation, NoTrace, Outcome, Step, Steps, Trace, Verdict, explain};

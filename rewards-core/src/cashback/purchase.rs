@@ -1,0 +1,301 @@
+//! A purchase as the host tells of it, and what can be wrong with it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{MemberId, ProgramId, PurchaseId};
+use crate::money::{Asset, Money};
+use crate::program::Fact;
+use crate::rejection::Problem;
+use crate::time::Timestamp;
+
+/// The most lines a purchase may have.
+pub const LINES_MAX: usize = 1_000;
+/// The most tags, attributes or attributes of a line a purchase may have.
+pub const FACTS_MAX: usize = 100;
+/// The longest text of a fact, in bytes.
+pub const FACT_BYTES_MAX: usize = 256;
+/// How far a purchase may lie in the future, for clocks that run ahead: five minutes in microseconds.
+pub const AHEAD_MICROS_MAX: i64 = 5 * 60 * 1_000_000;
+
+/// A purchase. All amounts are in one currency, that of the program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Purchase {
+    /// The host's id of the purchase, unique in the tenant.
+    pub id: PurchaseId,
+    /// Who bought.
+    pub member: MemberId,
+    /// The program that decides.
+    pub program: ProgramId,
+    /// When it happened.
+    pub occurred_at: Timestamp,
+    /// What was paid, with everything in it, before discounts are taken off.
+    pub total: Money,
+    /// Discounts in the total.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discounts: Option<Money>,
+    /// Fees in the total.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fee: Option<Money>,
+    /// Taxes in the total.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax: Option<Money>,
+    /// Shipping in the total.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shipping: Option<Money>,
+    /// Its category.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
+    /// The merchant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merchant: Option<String>,
+    /// The biller, for bill payments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub biller: Option<String>,
+    /// The kind of bill.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bill_type: Option<String>,
+    /// In store, online, app …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+    /// How it was paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_method: Option<String>,
+    /// The store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<String>,
+    /// The country.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// Tags of the host.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// What was bought, line by line.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<Line>,
+    /// Facts that the host injects.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// One line of a basket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    /// What the line costs before discounts, all pieces together.
+    pub amount: Money,
+    /// The article.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sku: Option<String>,
+    /// Its category.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
+    /// How many pieces.
+    #[serde(default = "one")]
+    pub quantity: u32,
+    /// Facts about the line.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+impl Purchase {
+    /// A purchase with nothing but what every purchase has.
+    #[must_use]
+    pub fn new(
+        id: PurchaseId,
+        member: MemberId,
+        program: ProgramId,
+        occurred_at: Timestamp,
+        total: Money,
+    ) -> Self {
+        Self {
+            id,
+            member,
+            program,
+            occurred_at,
+            total,
+            discounts: None,
+            fee: None,
+            tax: None,
+            shipping: None,
+            category: None,
+            merchant: None,
+            biller: None,
+            bill_type: None,
+            channel: None,
+            payment_method: None,
+            store: None,
+            country: None,
+            tags: Vec::new(),
+            lines: Vec::new(),
+            attributes: BTreeMap::new(),
+        }
+    }
+
+    /// The text of a fact.
+    #[must_use]
+    #[inline]
+    pub fn fact(&self, fact: Fact) -> Option<&str> {
+        match fact {
+            Fact::Category => self.category.as_deref(),
+            Fact::Merchant => self.merchant.as_deref(),
+            Fact::Biller => self.biller.as_deref(),
+            Fact::BillType => self.bill_type.as_deref(),
+            Fact::Channel => self.channel.as_deref(),
+            Fact::PaymentMethod => self.payment_method.as_deref(),
+            Fact::Store => self.store.as_deref(),
+            Fact::Country => self.country.as_deref(),
+        }
+    }
+
+    /// All problems of the purchase on its own, with paths: currency, signs, sums, sizes and time.
+    #[must_use]
+    pub fn problems(&self, currency: Asset, now: Timestamp) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        self.check_amounts(currency, &mut problems);
+        self.check_lines(currency, &mut problems);
+        self.check_facts(&mut problems);
+        let latest = now
+            .checked_add_micros(AHEAD_MICROS_MAX)
+            .unwrap_or(Timestamp::MAX);
+        if self.occurred_at > latest {
+            let detail = format!(
+                "a purchase cannot lie in the future: got {}, it is {now}",
+                self.occurred_at
+            );
+            problems.push(Problem::new("time_in_future", "occurred_at", detail));
+        }
+        problems
+    }
+
+    fn parts(&self) -> [(&'static str, Option<Money>); 4] {
+        [
+            ("discounts", self.discounts),
+            ("fee", self.fee),
+            ("tax", self.tax),
+            ("shipping", self.shipping),
+        ]
+    }
+
+    fn check_amounts(&self, currency: Asset, problems: &mut Vec<Problem>) {
+        check_currency("total", self.total, currency, problems);
+        if !self.total.is_positive() {
+            let detail = format!("a purchase needs a positive total, got `{}`", self.total);
+            problems.push(Problem::new("amount_not_positive", "total", detail));
+        }
+        let mut parts = 0_i128;
+        for (path, amount) in self.parts() {
+            let Some(amount) = amount else { continue };
+            check_currency(path, amount, currency, problems);
+            if amount.is_negative() {
+                let detail = format!("expected zero or more, got `{amount}`");
+                problems.push(Problem::new("amount_negative", path, detail));
+            }
+            parts = parts.saturating_add(i128::from(amount.minor()));
+        }
+        if parts > i128::from(self.total.minor().max(0)) {
+            let detail = "discounts, fee, tax and shipping together exceed the total";
+            problems.push(Problem::new("parts_exceed_total", "total", detail));
+        }
+    }
+
+    fn check_lines(&self, currency: Asset, problems: &mut Vec<Problem>) {
+        if self.lines.len() > LINES_MAX {
+            let detail = format!("at most {LINES_MAX} lines, got {}", self.lines.len());
+            problems.push(Problem::new("too_many_lines", "lines", detail));
+            return;
+        }
+        let mut sum = 0_i128;
+        for (at, line) in self.lines.iter().enumerate() {
+            check_currency(
+                &format!("lines[{at}].amount"),
+                line.amount,
+                currency,
+                problems,
+            );
+            if line.amount.is_negative() {
+                let path = format!("lines[{at}].amount");
+                let detail = format!("expected zero or more, got `{}`", line.amount);
+                problems.push(Problem::new("amount_negative", path, detail));
+            }
+            if line.quantity == 0 {
+                let path = format!("lines[{at}].quantity");
+                problems.push(Problem::new(
+                    "quantity_invalid",
+                    path,
+                    "expected one or more, got 0",
+                ));
+            }
+            if line.attributes.len() > FACTS_MAX {
+                let path = format!("lines[{at}].attributes");
+                let detail = format!(
+                    "at most {FACTS_MAX} attributes, got {}",
+                    line.attributes.len()
+                );
+                problems.push(Problem::new("too_many_facts", path, detail));
+            }
+            sum = sum.saturating_add(i128::from(line.amount.minor()));
+        }
+        if sum > i128::from(self.total.minor().max(0)) {
+            let detail = "the lines together exceed the total";
+            problems.push(Problem::new("lines_exceed_total", "lines", detail));
+        }
+    }
+
+    fn check_facts(&self, problems: &mut Vec<Problem>) {
+        for (path, count) in [
+            ("tags", self.tags.len()),
+            ("attributes", self.attributes.len()),
+        ] {
+            if count > FACTS_MAX {
+                let detail = format!("at most {FACTS_MAX}, got {count}");
+                problems.push(Problem::new("too_many_facts", path, detail));
+            }
+        }
+        let facts = Fact::ALL
+            .iter()
+            .filter_map(|fact| self.fact(*fact).map(|text| (fact.name(), text)));
+        let tags = self.tags.iter().map(|tag| ("tags", tag.as_str()));
+        let attributes = self.attributes.iter().flat_map(|(name, value)| {
+            [
+                ("attributes", name.as_str()),
+                ("attributes", value.as_str()),
+            ]
+        });
+        let lines = self.lines.iter().flat_map(|line| {
+            let own = [line.sku.as_deref(), line.category.as_deref()];
+            let attributes = line.attributes.iter();
+            let attributes = attributes.flat_map(|(name, value)| [name.as_str(), value]);
+            let texts = own.into_iter().flatten().chain(attributes);
+            texts.map(|text| ("lines", text))
+        });
+        for (path, text) in facts.chain(tags).chain(attributes).chain(lines) {
+            if text.len() > FACT_BYTES_MAX {
+                let detail = format!("at most {FACT_BYTES_MAX} bytes, got {}", text.len());
+                problems.push(Problem::new("text_too_long", path, detail));
+            }
+        }
+    }
+}
+
+fn check_currency(path: &str, amount: Money, currency: Asset, problems: &mut Vec<Problem>) {
+    if amount.asset() != currency {
+        let detail = format!(
+            "expected `{currency}`, the program's currency, got `{}`",
+            amount.asset()
+        );
+        problems.push(Problem::new(
+            "asset_mismatch",
+            format!("{path}.asset"),
+            detail,
+        ));
+    }
+}

@@ -1,0 +1,252 @@
+//! Why each rule did or did not apply: compact while evaluating, spelled out when asked.
+
+use serde::{Deserialize, Serialize};
+
+use super::matching::View;
+use super::{Evaluation, Facts, Standing};
+use crate::ids::Slug;
+use crate::money::Money;
+use crate::program::CompiledProgram;
+
+/// What happened to a rule, or to a rule on one line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It granted something.
+    Granted,
+    /// The purchase lies outside its dates.
+    Inactive,
+    /// Its condition does not hold.
+    Unmatched,
+    /// It matched, but what it grants comes to nothing.
+    Nothing,
+    /// Another rule of its lane was chosen.
+    Outranked,
+    /// An earlier rule with the same exclusive tag applied.
+    Excluded,
+    /// A cap took everything.
+    Capped,
+}
+
+/// One step of an evaluation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// Number of the rule.
+    pub rule: u32,
+    /// The line, for rules that pay by line.
+    pub line: Option<u32>,
+    /// What happened.
+    pub outcome: Outcome,
+    /// What the rule would have granted, in minor units.
+    pub desired: i64,
+    /// What it granted, in minor units.
+    pub granted: i64,
+    /// The cap or budget that clipped it.
+    pub clipped_by: Option<u32>,
+}
+
+/// Takes the steps of an evaluation. [`NoTrace`] takes nothing and costs nothing.
+pub trait Trace {
+    /// Whether steps are wanted at all.
+    const WANTED: bool;
+
+    /// Takes a step.
+    fn step(&mut self, step: Step);
+}
+
+/// No trace is wanted.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoTrace;
+
+impl Trace for NoTrace {
+    const WANTED: bool = false;
+
+    #[inline]
+    fn step(&mut self, _: Step) {}
+}
+
+/// Steps in the order of evaluation. Rules that the index ruled out leave no step.
+pub type Steps = Vec<Step>;
+
+impl Trace for Steps {
+    const WANTED: bool = true;
+
+    #[inline]
+    fn step(&mut self, step: Step) {
+        self.push(step);
+    }
+}
+
+/// Why a rule did or did not apply, for people and programs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Explanation {
+    /// The rule.
+    pub rule: Slug,
+    /// The line, counted from 0, for rules that pay by line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// What happened.
+    pub outcome: Verdict,
+}
+
+/// What happened to a rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Verdict {
+    /// It granted something.
+    Granted {
+        /// What it would have granted without caps.
+        desired: Money,
+        /// What it granted.
+        granted: Money,
+        /// The cap or budget that clipped it, if one did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        clipped_by: Option<Slug>,
+    },
+    /// The purchase lies outside its dates.
+    Inactive,
+    /// Its condition does not hold.
+    Unmatched {
+        /// The path of the first part that does not hold, in the program document.
+        failed: String,
+    },
+    /// It matched, but what it grants comes to nothing.
+    Nothing,
+    /// Another rule of its lane was chosen.
+    Outranked {
+        /// What it would have granted.
+        desired: Money,
+    },
+    /// An earlier rule with the same exclusive tag applied.
+    Excluded,
+    /// A cap or budget took everything.
+    Capped {
+        /// What it would have granted.
+        desired: Money,
+        /// The cap or budget.
+        clipped_by: Option<Slug>,
+    },
+}
+
+/// Spells out an evaluation for every rule of the program, in document order: rules with steps by their steps, the
+/// others by the first part of their condition that does not hold.
+#[must_use]
+pub fn explain(
+    program: &CompiledProgram,
+    facts: &Facts<'_>,
+    standing: &Standing<'_>,
+    steps: &[Step],
+) -> Vec<Explanation> {
+    let mut explanations: Vec<(usize, Explanation)> = Vec::new();
+    for (number, rule) in program.rules().iter().enumerate() {
+        let mut own = steps
+            .iter()
+            .filter(|step| usize::try_from(step.rule) == Ok(number))
+            .peekable();
+        if own.peek().is_none() {
+            let view = View {
+                program,
+                facts,
+                standing,
+                line: None,
+            };
+            let outcome = unmatched(&view, number);
+            explanations.push((
+                rule.position,
+                Explanation {
+                    rule: rule.id.clone(),
+                    line: None,
+                    outcome,
+                },
+            ));
+        }
+        for step in own {
+            let view = View {
+                program,
+                facts,
+                standing,
+                line: None,
+            };
+            let outcome = spell_out(&view, number, step);
+            explanations.push((
+                rule.position,
+                Explanation {
+                    rule: rule.id.clone(),
+                    line: step.line,
+                    outcome,
+                },
+            ));
+        }
+    }
+    explanations.sort_by_key(|(position, _)| *position);
+    explanations
+        .into_iter()
+        .map(|(_, explanation)| explanation)
+        .collect()
+}
+
+fn unmatched(view: &View<'_>, number: usize) -> Verdict {
+    let Some(rule) = view.program.rules().get(number) else {
+        return Verdict::Unmatched {
+            failed: String::new(),
+        };
+    };
+    if !rule.active.contains(view.facts.purchase.occurred_at) {
+        return Verdict::Inactive;
+    }
+    let below = rule
+        .condition
+        .as_ref()
+        .and_then(|check| view.first_failure(check));
+    let failed = format!("rules[{}].when{}", rule.position, below.unwrap_or_default());
+    Verdict::Unmatched { failed }
+}
+
+fn spell_out(view: &View<'_>, number: usize, step: &Step) -> Verdict {
+    let Some(rule) = view.program.rules().get(number) else {
+        return Verdict::Nothing;
+    };
+    let money = |minor| Money::new(minor, rule.asset);
+    let cap = || {
+        let number = usize::try_from(step.clipped_by?).ok()?;
+        view.program.caps().get(number).map(|cap| cap.id.clone())
+    };
+    match step.outcome {
+        Outcome::Granted => Verdict::Granted {
+            desired: money(step.desired),
+            granted: money(step.granted),
+            clipped_by: cap(),
+        },
+        Outcome::Inactive => Verdict::Inactive,
+        Outcome::Unmatched => unmatched(view, number),
+        Outcome::Nothing => Verdict::Nothing,
+        Outcome::Outranked => Verdict::Outranked {
+            desired: money(step.desired),
+        },
+        Outcome::Excluded => Verdict::Excluded,
+        Outcome::Capped => Verdict::Capped {
+            desired: money(step.desired),
+            clipped_by: cap(),
+        },
+    }
+}
+
+impl Evaluation {
+    /// What is granted in total, one amount per asset, in asset order.
+    #[must_use]
+    pub fn totals(&self, program: &CompiledProgram) -> Vec<Money> {
+        let mut totals = std::collections::BTreeMap::new();
+        for grant in &self.grants {
+            if let Some(rule) = program.rule(grant.rule) {
+                let total: &mut i64 = totals.entry(rule.asset).or_default();
+                *total = total.saturating_add(grant.granted);
+            }
+        }
+        totals
+            .into_iter()
+            .map(|(asset, minor)| Money::new(minor, asset))
+            .collect()
+    }
+}

@@ -1,0 +1,65 @@
+//! What the core may not fetch: the time, fresh ids and the compiled programs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::ids::{IdSeed, ProgramId, TenantId};
+use crate::program::CompiledProgram;
+use crate::time::Timestamp;
+
+/// The revisions of one program, by number.
+#[derive(Debug, Clone, Default)]
+pub struct Revisions(Vec<Arc<CompiledProgram>>);
+
+impl Revisions {
+    /// The revisions, sorted by number.
+    #[must_use]
+    pub fn new(mut revisions: Vec<Arc<CompiledProgram>>) -> Self {
+        revisions.sort_by_key(|revision| revision.version());
+        Self(revisions)
+    }
+
+    /// The newest revision number; 0 when there is none.
+    #[must_use]
+    pub fn newest(&self) -> u32 {
+        self.0.last().map_or(0, |revision| revision.version())
+    }
+
+    /// The revision that decides what happens at an instant: of those active by then, the one published last.
+    #[must_use]
+    pub fn at(&self, instant: Timestamp) -> Option<&Arc<CompiledProgram>> {
+        self.0
+            .iter()
+            .rev()
+            .find(|revision| revision.active_from() <= instant)
+    }
+
+    /// A revision by its number.
+    #[must_use]
+    pub fn version(&self, version: u32) -> Option<&Arc<CompiledProgram>> {
+        self.0.iter().find(|revision| revision.version() == version)
+    }
+}
+
+/// What a command is decided with, fixed once before its first attempt: a retry gets the same time and ids.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Whose command it is.
+    pub tenant: TenantId,
+    /// When it is decided.
+    pub now: Timestamp,
+    /// What its ids are made from.
+    pub ids: IdSeed,
+    /// The tenant's programs.
+    pub programs: Arc<BTreeMap<ProgramId, Revisions>>,
+}
+
+impl Context {
+    /// The revisions of a program, if there are any.
+    #[must_use]
+    pub fn revisions(&self, program: &ProgramId) -> Option<&Revisions> {
+        self.programs
+            .get(program)
+            .filter(|revisions| revisions.newest() > 0)
+    }
+}

@@ -1,0 +1,141 @@
+//! Events: what hosts are told, written in the same commit as what they tell of.
+//!
+//! Events carry ids, never names or other personal data. Each stream is gapless: its events are numbered from 1.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::ids::{MemberId, ProgramId, PurchaseId, Slug};
+use crate::money::Money;
+use crate::time::Timestamp;
+
+/// What an event belongs to; the events of one stream are numbered without gaps and delivered in order.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Stream {
+    /// Everything that happens to a member.
+    Member(MemberId),
+    /// The revisions of a program.
+    Program(ProgramId),
+}
+
+impl Stream {
+    /// The stable text of the stream, as stored.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Self::Member(member) => format!("m:{member}"),
+            Self::Program(program) => format!("p:{program}"),
+        }
+    }
+
+    /// Reads the stable text back.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.split_at_checked(2)? {
+            ("m:", member) => MemberId::new(member).ok().map(Self::Member),
+            ("p:", program) => ProgramId::new(program).ok().map(Self::Program),
+            _ => None,
+        }
+    }
+}
+
+/// An event with its place in its stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct EventRecord {
+    /// The engine's id of the event; the same on every delivery.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub id: Uuid,
+    /// What it belongs to.
+    pub stream: Stream,
+    /// Its number in the stream, from 1 without gaps.
+    pub seq: u64,
+    /// When it was recorded; never earlier than the event before.
+    pub recorded_at: Timestamp,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Event {
+    /// A program has a new revision.
+    ProgramPublished {
+        /// The revision.
+        version: u32,
+        /// From when it decides.
+        active_from: Timestamp,
+    },
+    /// A member was registered.
+    MemberRegistered {},
+    /// A purchase was recorded.
+    PurchaseRecorded {
+        /// The purchase.
+        purchase: PurchaseId,
+        /// The program that decided it.
+        program: ProgramId,
+        /// Its revision.
+        version: u32,
+        /// What was granted, one amount per asset.
+        granted: Vec<Money>,
+        /// Whether any of it is still pending.
+        pending: bool,
+    },
+    /// The pending rewards of a purchase became available.
+    PurchaseConfirmed {
+        /// The purchase.
+        purchase: PurchaseId,
+        /// What became available, one amount per asset.
+        released: Vec<Money>,
+    },
+    /// A purchase was cancelled and its rewards taken back.
+    PurchaseCancelled {
+        /// The purchase.
+        purchase: PurchaseId,
+        /// What was taken back, one amount per asset.
+        taken_back: Vec<Money>,
+        /// What had been spent or had expired and was not taken back, one amount per asset.
+        shortfall: Vec<Money>,
+    },
+    /// Pending rewards became available because their time had come.
+    RewardsMatured {
+        /// What became available, one amount per asset.
+        amounts: Vec<Money>,
+    },
+    /// Rewards reached their expiry.
+    RewardsExpired {
+        /// What expired, one amount per asset.
+        amounts: Vec<Money>,
+    },
+    /// Pending rewards were given up because no confirmation came in time.
+    RewardsVoided {
+        /// What was given up, one amount per asset.
+        amounts: Vec<Money>,
+    },
+    /// A reward was granted by hand.
+    RewardGranted {
+        /// What was granted.
+        amount: Money,
+    },
+    /// A balance was corrected by hand.
+    BalanceAdjusted {
+        /// What was added; negative when it was taken.
+        amount: Money,
+    },
+    /// A member moved on a tier ladder.
+    TierChanged {
+        /// The program.
+        program: ProgramId,
+        /// The ladder.
+        ladder: Slug,
+        /// The tier before.
+        from: Slug,
+        /// The tier after.
+        to: Slug,
+    },
+}

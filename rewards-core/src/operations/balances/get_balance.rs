@@ -1,0 +1,235 @@
+//! A member's balances: available, pending, and what expires soon. Right at any instant, even when the expiry run is late.
+//!
+//! Refusals: unknown member; asked for a time to come.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::command::{Kind, Operation};
+use crate::context::Context;
+use crate::decision::Decision;
+use crate::ids::MemberId;
+use crate::ledger::{Holder, LotState, Purpose, settle};
+use crate::money::{Asset, Money};
+use crate::rejection::{Problem, Rejection};
+use crate::snapshot::{BalancesAt, LotFilter, LotQuery, MemberKey, ReadPlan, Snapshot};
+use crate::time::Timestamp;
+
+/// What counts as expiring soon when nothing is said: 30 days.
+pub const EXPIRING_DAYS_DEFAULT: u16 = 30;
+/// The most lots that are looked at for what is due or expires soon.
+pub const DUE_LOTS_MAX: u32 = 10_000;
+
+/// Asks for a member's balances.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct GetBalance {
+    /// The member.
+    pub member: MemberId,
+    /// The balances as they were at this instant, by effective time; as they are now when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// How many days ahead counts as expiring soon; 30 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiring_days: Option<u16>,
+}
+
+/// A member's balances.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Balance {
+    /// The instant they are for.
+    pub at: Timestamp,
+    /// One line per asset the member has or had, in asset order.
+    pub assets: Vec<AssetBalance>,
+}
+
+/// The balance of one asset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AssetBalance {
+    /// What the member can use.
+    pub available: Money,
+    /// What is granted but not available yet.
+    pub pending: Money,
+    /// How much of the available expires soon; absent for balances in the past.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiring: Option<Money>,
+    /// When the first of it expires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_first_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Default)]
+struct Sums {
+    available: i64,
+    pending: i64,
+    expiring: i64,
+    expires_first_at: Option<Timestamp>,
+}
+
+impl GetBalance {
+    /// Asks for a member's balances now.
+    #[must_use]
+    pub fn new(member: MemberId) -> Self {
+        Self {
+            member,
+            at: None,
+            expiring_days: None,
+        }
+    }
+
+    fn key(&self, context: &Context) -> MemberKey {
+        MemberKey {
+            tenant: context.tenant.clone(),
+            member: self.member.clone(),
+        }
+    }
+
+    fn horizon(&self, context: &Context) -> Timestamp {
+        let days = i64::from(self.expiring_days.unwrap_or(EXPIRING_DAYS_DEFAULT));
+        context.now.checked_add_days(days).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Balances as stored, with what is due by now carried out in mind.
+    fn now(&self, snapshot: &Snapshot, context: &Context) -> BTreeMap<Asset, Sums> {
+        let holder = Holder::Member(self.member.clone());
+        let own = snapshot
+            .balances
+            .iter()
+            .filter(|((tenant, account), _)| *tenant == context.tenant && account.holder == holder);
+        let mut sums: BTreeMap<Asset, Sums> = BTreeMap::new();
+        for ((_, account), minor) in own {
+            add(
+                sums.entry(account.asset).or_default(),
+                &account.purpose,
+                *minor,
+            );
+        }
+        let horizon = self.horizon(context);
+        for lot in snapshot.lots_of(&self.key(context)) {
+            let sum = sums.entry(lot.asset).or_default();
+            let mut last = lot.clone();
+            for step in settle(lot, context.now) {
+                add(sum, &step.from, step.amount.saturating_neg());
+                add(sum, &step.to, step.amount);
+                last = step.lot;
+            }
+            if last.state == LotState::Available
+                && let Some(at) = last.expires_at.filter(|at| *at <= horizon)
+            {
+                sum.expiring = sum.expiring.saturating_add(last.remaining);
+                sum.expires_first_at = Some(sum.expires_first_at.map_or(at, |first| first.min(at)));
+            }
+        }
+        sums
+    }
+}
+
+/// Balances by effective time, with what was due by then and is not settled yet carried out in mind.
+fn past(snapshot: &Snapshot, key: MemberKey, at: Timestamp) -> BTreeMap<Asset, Sums> {
+    let mut sums: BTreeMap<Asset, Sums> = BTreeMap::new();
+    for step in snapshot.lots_of(&key).flat_map(|lot| settle(lot, at)) {
+        let sum = sums.entry(step.lot.asset).or_default();
+        add(sum, &step.from, step.amount.saturating_neg());
+        add(sum, &step.to, step.amount);
+    }
+    let found = snapshot.balances_at.get(&BalancesAt { member: key, at });
+    for (account, minor) in found.into_iter().flatten() {
+        add(
+            sums.entry(account.asset).or_default(),
+            &account.purpose,
+            *minor,
+        );
+    }
+    sums
+}
+
+fn add(sums: &mut Sums, purpose: &Purpose, minor: i64) {
+    match purpose {
+        Purpose::Pending => sums.pending = sums.pending.saturating_add(minor),
+        Purpose::Cashback | Purpose::Points | Purpose::Main => {
+            sums.available = sums.available.saturating_add(minor);
+        }
+        _ => {}
+    }
+}
+
+impl Operation for GetBalance {
+    const NAME: &'static str = "get_balance";
+    const KIND: Kind = Kind::Question;
+    type Reply = Balance;
+
+    fn member(&self) -> Option<&MemberId> {
+        Some(&self.member)
+    }
+
+    fn reads(&self, context: &Context) -> Result<ReadPlan, Rejection> {
+        let key = self.key(context);
+        let mut plan = ReadPlan {
+            members: vec![key.clone()],
+            ..ReadPlan::default()
+        };
+        match self.at {
+            Some(at) if at > context.now => {
+                let detail = format!("expected a time that has passed, got {at}");
+                return Err(Rejection::Invalid(vec![Problem::new(
+                    "time_in_future",
+                    "at",
+                    detail,
+                )]));
+            }
+            Some(at) => {
+                plan.lots.push(LotQuery {
+                    member: key.clone(),
+                    filter: LotFilter::Due { at },
+                    limit: DUE_LOTS_MAX,
+                });
+                plan.balances_at.push(BalancesAt { member: key, at });
+            }
+            None => {
+                let holder = Holder::Member(self.member.clone());
+                plan.balances.push((context.tenant.clone(), holder));
+                let filter = LotFilter::Due {
+                    at: self.horizon(context),
+                };
+                plan.lots.push(LotQuery {
+                    member: key,
+                    filter,
+                    limit: DUE_LOTS_MAX,
+                });
+            }
+        }
+        Ok(plan)
+    }
+
+    fn decide(
+        &self,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<Self::Reply>, Rejection> {
+        let key = self.key(context);
+        if !snapshot.members.contains_key(&key) {
+            return Err(Rejection::MemberUnknown(self.member.clone()));
+        }
+        let sums = match self.at {
+            None => self.now(snapshot, context),
+            Some(at) => past(snapshot, key, at),
+        };
+        let assets = sums.into_iter().map(|(asset, sums)| AssetBalance {
+            available: Money::new(sums.available, asset),
+            pending: Money::new(sums.pending, asset),
+            expiring: self.at.is_none().then(|| Money::new(sums.expiring, asset)),
+            expires_first_at: sums.expires_first_at,
+        });
+        let at = self.at.unwrap_or(context.now);
+        Ok(Decision::answer(Balance {
+            at,
+            assets: assets.collect(),
+        }))
+    }
+}

@@ -1,0 +1,251 @@
+//! The counters behind a purchase: which ones it must see, and which ones it moves.
+
+use smallvec::SmallVec;
+
+use crate::cashback::{Evaluation, Facts, Purchase};
+use crate::ids::TenantId;
+use crate::program::{Check, CompiledCap, CompiledProgram, Share, TallyKind};
+use crate::snapshot::{CounterName, CounterRange, Snapshot};
+use crate::time::{Bucket, Period};
+
+/// One value to look up: where it is counted, and for which cap, tally or rule it is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Meter {
+    /// The use of a cap or budget, by day for rolling windows.
+    Cap(u32, CounterRange),
+    /// A tally in the window of a condition.
+    Tally(u32, CounterRange),
+    /// The remainder that a rule carries.
+    Carry(u32, CounterRange),
+}
+
+/// The meters of one purchase under one program.
+#[derive(Debug)]
+pub(super) struct Meters<'a> {
+    tenant: &'a TenantId,
+    program: &'a CompiledProgram,
+    purchase: &'a Purchase,
+}
+
+impl<'a> Meters<'a> {
+    /// The meters of a purchase.
+    #[must_use]
+    pub fn new(tenant: &'a TenantId, program: &'a CompiledProgram, purchase: &'a Purchase) -> Self {
+        Self {
+            tenant,
+            program,
+            purchase,
+        }
+    }
+
+    /// The values that rules which can match want to see, each once.
+    #[must_use]
+    pub fn wanted(&self, facts: &Facts<'_>) -> Vec<Meter> {
+        let lines = self.purchase.lines.iter();
+        let lines = lines.map(|line| (line.sku.as_deref(), line.category.as_deref()));
+        let mut caps: SmallVec<[u32; 8]> = SmallVec::new();
+        let mut wanted = Vec::new();
+        for number in self.program.candidates(&facts.symbols, lines) {
+            let Some(rule) = self.program.rule(number) else {
+                continue;
+            };
+            caps.extend(rule.caps.iter().copied());
+            if !rule.tallies.is_empty() {
+                rule.condition
+                    .iter()
+                    .for_each(|check| self.tally_windows(check, &mut wanted));
+            }
+            if let Some(counter) = &rule.carry {
+                let name = CounterName::of_member(self.tenant, &self.purchase.member, counter);
+                wanted.push(Meter::Carry(
+                    number,
+                    CounterRange {
+                        name,
+                        from: 0,
+                        until: 0,
+                    },
+                ));
+            }
+        }
+        caps.sort_unstable();
+        caps.dedup();
+        wanted.extend(caps.into_iter().filter_map(|number| self.cap(number)));
+        wanted
+    }
+
+    fn cap(&self, number: u32) -> Option<Meter> {
+        let cap = self.program.cap(number)?;
+        let name = self.cap_counter(cap)?;
+        let (from, bucket) = self
+            .program
+            .calendar()
+            .buckets(cap.window, self.purchase.occurred_at);
+        // A rolling window may end on a later day than the purchase, when others were told of before it.
+        let until = bucket.saturating_add(bucket.saturating_sub(from));
+        Some(Meter::Cap(number, CounterRange { name, from, until }))
+    }
+
+    /// What is used of a cap or budget in the fullest of the windows that the purchase lies in. `None` for caps per
+    /// purchase and for purchases without the key.
+    #[must_use]
+    pub fn used(&self, number: u32, snapshot: &Snapshot) -> Option<i64> {
+        let Some(Meter::Cap(_, range)) = self.cap(number) else {
+            return None;
+        };
+        Some(match self.program.cap(number)?.window {
+            Period::Days(days) => snapshot.peak(&range, self.bucket(Period::Day), days),
+            _ => snapshot.count(&range),
+        })
+    }
+
+    /// What the counter of a cap may hold at most, in the bucket of the purchase, when its windows may hold `limit`.
+    #[must_use]
+    pub fn bound(&self, number: u32, limit: i64, snapshot: &Snapshot) -> i64 {
+        let own = self.program.cap(number).and_then(|cap| {
+            let bucket = self.bucket(cap.window.counter_period());
+            let key = self.cap_counter(cap)?.at(bucket);
+            snapshot.counters.get(&key).copied()
+        });
+        let others = self
+            .used(number, snapshot)
+            .unwrap_or_default()
+            .saturating_sub(own.unwrap_or_default());
+        limit.saturating_sub(others)
+    }
+
+    /// The counter of a cap or budget; `None` for caps per purchase and for purchases without the key.
+    #[must_use]
+    pub fn cap_counter(&self, cap: &CompiledCap) -> Option<CounterName> {
+        let member = &self.purchase.member;
+        match &cap.share {
+            Share::Purchase => None,
+            Share::Member => Some(CounterName::of_member(self.tenant, member, &cap.counter)),
+            Share::Program => Some(CounterName::of_program(
+                self.tenant,
+                self.program.id(),
+                &cap.counter,
+            )),
+            Share::Attribute(attribute) => {
+                let value = self.purchase.attributes.get(attribute)?;
+                Some(CounterName::of_value(
+                    self.tenant,
+                    attribute,
+                    value,
+                    &cap.counter,
+                ))
+            }
+        }
+    }
+
+    fn tally_windows(&self, check: &Check, wanted: &mut Vec<Meter>) {
+        let mut push = |tally: usize, window: Period| {
+            let Some(kept) = self.program.tallies().get(tally) else {
+                return;
+            };
+            let name = CounterName::of_member(self.tenant, &self.purchase.member, &kept.counter);
+            let (from, until) = self
+                .program
+                .calendar()
+                .buckets(window, self.purchase.occurred_at);
+            let number = u32::try_from(tally).unwrap_or(u32::MAX);
+            wanted.push(Meter::Tally(number, CounterRange { name, from, until }));
+        };
+        match check {
+            Check::All(parts) | Check::Any(parts) | Check::None(parts) => {
+                parts
+                    .iter()
+                    .for_each(|part| self.tally_windows(part, wanted));
+            }
+            Check::Tally(test) | Check::EveryNth(test, _) => push(test.tally, test.window),
+            _ => {}
+        }
+    }
+
+    /// What the purchase adds to counters: to tallies, caps, budgets and carried remainders.
+    ///
+    /// Each addition names the counter, its bucket, the amount, and the cap that bounds it if one does.
+    #[must_use]
+    pub fn moved(&self, facts: &Facts<'_>, evaluation: &Evaluation) -> Vec<Addition> {
+        let mut moved = Vec::new();
+        let member = &self.purchase.member;
+        for (at, tally) in self.program.tallies().iter().enumerate() {
+            let shared = self.program.tallies().iter().take(at);
+            if shared
+                .into_iter()
+                .any(|earlier| earlier.counter == tally.counter)
+            {
+                continue;
+            }
+            let delta = match tally.kind {
+                TallyKind::Visits => 1,
+                TallyKind::Spend(basis) => facts.amount(basis),
+                TallyKind::Earned(asset) => evaluation
+                    .totals(self.program)
+                    .iter()
+                    .filter(|total| total.asset() == asset)
+                    .fold(0_i64, |sum, total| sum.saturating_add(total.minor())),
+            };
+            let name = CounterName::of_member(self.tenant, member, &tally.counter);
+            moved.push(Addition {
+                name,
+                bucket: self.bucket(tally.period()),
+                delta,
+                cap: None,
+            });
+        }
+        for (number, delta) in evaluation.used.iter() {
+            let Some(cap) = self.program.cap(number) else {
+                continue;
+            };
+            let Some(name) = self.cap_counter(cap) else {
+                continue;
+            };
+            let bucket = self.bucket(cap.window.counter_period());
+            moved.push(Addition {
+                name,
+                bucket,
+                delta,
+                cap: Some(number),
+            });
+        }
+        for (number, delta) in evaluation.carried.iter() {
+            let Some(counter) = self
+                .program
+                .rule(number)
+                .and_then(|rule| rule.carry.as_ref())
+            else {
+                continue;
+            };
+            let name = CounterName::of_member(self.tenant, member, counter);
+            moved.push(Addition {
+                name,
+                bucket: 0,
+                delta,
+                cap: None,
+            });
+        }
+        moved.retain(|addition| addition.delta != 0);
+        moved
+    }
+
+    fn bucket(&self, period: Period) -> i64 {
+        let Bucket(bucket) = self
+            .program
+            .calendar()
+            .bucket(period, self.purchase.occurred_at);
+        bucket
+    }
+}
+
+/// One addition to a counter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Addition {
+    /// The counter.
+    pub name: CounterName,
+    /// Its bucket.
+    pub bucket: i64,
+    /// What is added.
+    pub delta: i64,
+    /// The cap or budget whose use this is.
+    pub cap: Option<u32>,
+}

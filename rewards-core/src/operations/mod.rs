@@ -1,0 +1,14 @@
+//! The use cases, one file each, by area. Domain rules meet here and only here.
+//!
+//! An operation says what it must see and what follows; it combines the rules of the domain modules and adds none of its
+//! own. The [`registry`](crate::registry) lists them all.
+
+pub mod balances;
+mod booking;
+pub mod members;
+mod meters;
+pub mod programs;
+pub mod purchases;
+pub mod rewards;
+mod standing;
+pub mod tiers;

@@ -1,0 +1,5 @@
+//! Programs: publish revisions.
+
+mod publish_program;
+
+pub use publish_program::{PublishProgram, PublishedProgram};

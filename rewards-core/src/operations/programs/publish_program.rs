@@ -1,0 +1,132 @@
+//! Publish a program: make a numbered revision of a document.
+//!
+//! A revision never changes. It decides purchases that happen from `active_from` on; of several active revisions the one
+//! published last decides.
+//!
+//! Refusals, in order: the document is invalid (all problems at once); the first revision of a program would be active
+//! only from a time before 1970 or after 2200 (already refused when the request is read); the newest revision moved on.
+
+use serde::{Deserialize, Serialize};
+
+use crate::command::{Kind, Operation};
+use crate::context::Context;
+use crate::decision::{Changes, Decision, ProgramWrite};
+use crate::event::{Event, EventRecord, Stream};
+use crate::ids::ProgramId;
+use crate::program::{CompiledProgram, Program};
+use crate::rejection::{Problem, Rejection};
+use crate::snapshot::{ProgramKey, ReadPlan, Snapshot};
+use crate::time::Timestamp;
+
+/// Publishes a revision of a program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PublishProgram {
+    /// The document.
+    pub program: Program,
+    /// From when it decides; from now on when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_from: Option<Timestamp>,
+}
+
+/// The revision that was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PublishedProgram {
+    /// The program.
+    pub program: ProgramId,
+    /// The revision's number, from 1.
+    pub version: u32,
+    /// From when it decides.
+    pub active_from: Timestamp,
+}
+
+impl PublishProgram {
+    /// Publishes a document that decides from now on.
+    #[must_use]
+    pub fn new(program: Program) -> Self {
+        Self {
+            program,
+            active_from: None,
+        }
+    }
+
+    fn key(&self, context: &Context) -> ProgramKey {
+        ProgramKey {
+            tenant: context.tenant.clone(),
+            program: self.program.id.clone(),
+        }
+    }
+}
+
+impl Operation for PublishProgram {
+    const NAME: &'static str = "publish_program";
+    const KIND: Kind = Kind::Command;
+    type Reply = PublishedProgram;
+
+    fn reads(&self, context: &Context) -> Result<ReadPlan, Rejection> {
+        Ok(ReadPlan {
+            programs: vec![self.key(context)],
+            ..ReadPlan::default()
+        })
+    }
+
+    fn decide(
+        &self,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<Self::Reply>, Rejection> {
+        let key = self.key(context);
+        let newest = snapshot.programs.get(&key).copied().unwrap_or(0);
+        let version = newest.checked_add(1).ok_or(Rejection::Overflow)?;
+        let active_from = self.active_from.unwrap_or(context.now);
+        CompiledProgram::compile(self.program.clone(), version, active_from)
+            .map_err(|problems| Rejection::Invalid(below_program(problems)))?;
+        let event = EventRecord {
+            id: context.ids.nth(0),
+            stream: Stream::Program(self.program.id.clone()),
+            seq: u64::from(version),
+            recorded_at: context.now,
+            event: Event::ProgramPublished {
+                version,
+                active_from,
+            },
+        };
+        let write = ProgramWrite {
+            key,
+            version,
+            active_from,
+            published_at: context.now,
+            document: self.program.clone(),
+        };
+        let changes = Changes {
+            programs: vec![write],
+            events: vec![(context.tenant.clone(), event)],
+            ..Changes::default()
+        };
+        let program = self.program.id.clone();
+        Ok(Decision {
+            reply: PublishedProgram {
+                program,
+                version,
+                active_from,
+            },
+            changes,
+        })
+    }
+}
+
+/// Puts the document's own paths below the field of the request that holds it.
+fn below_program(problems: Vec<Problem>) -> Vec<Problem> {
+    let below = |problem: Problem| {
+        let path = if problem.path.is_empty() {
+            "program".to_owned()
+        } else {
+            format!("program.{}", problem.path)
+        };
+        Problem { path, ..problem }
+    };
+    problems.into_iter().map(below).collect()
+}

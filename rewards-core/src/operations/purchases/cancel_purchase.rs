@@ -1,0 +1,143 @@
+//! Cancel a purchase: what it earned is taken back, and what it used of limits is released.
+//!
+//! The recorded lots are taken back, never what today's rules would grant. Pending lots are given up; of available lots
+//! what is left is taken. What was spent or has expired stays where it is and is reported as the shortfall: a balance
+//! never falls below its floor. What was given up before is neither. Caps, budgets and tallies are released by exactly what the purchase added to them.
+//!
+//! Refusals, in order: unknown member; unknown purchase (or another member's); cancelled before.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::booking::{Booking, Totals};
+use super::{find_purchase, purchase_lots, reads_purchase};
+use crate::command::{Kind, Operation};
+use crate::context::Context;
+use crate::decision::{Decision, PurchaseWrite};
+use crate::event::Event;
+use crate::ids::{IdempotencyKey, MemberId, PurchaseId};
+use crate::ledger::{Lot, LotState};
+use crate::money::Money;
+use crate::records::{Counted, PurchaseRow, PurchaseState};
+use crate::rejection::Rejection;
+use crate::snapshot::{CounterKey, CounterName, ReadPlan, Snapshot};
+
+/// Cancels a purchase as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CancelPurchase {
+    /// Whose purchase it is.
+    pub member: MemberId,
+    /// The purchase.
+    pub purchase: PurchaseId,
+}
+
+/// What was taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CancelledPurchase {
+    /// The purchase.
+    pub purchase: PurchaseId,
+    /// What was taken back, one amount per asset.
+    pub taken_back: Vec<Money>,
+    /// What had been spent or had expired and was not taken back, one amount per asset.
+    pub shortfall: Vec<Money>,
+}
+
+impl Operation for CancelPurchase {
+    const NAME: &'static str = "cancel_purchase";
+    const KIND: Kind = Kind::Command;
+    type Reply = CancelledPurchase;
+
+    fn natural_key(&self) -> Option<IdempotencyKey> {
+        IdempotencyKey::new(self.purchase.as_str()).ok()
+    }
+
+    fn member(&self) -> Option<&MemberId> {
+        Some(&self.member)
+    }
+
+    fn reads(&self, context: &Context) -> Result<ReadPlan, Rejection> {
+        Ok(reads_purchase(context, &self.member, &self.purchase))
+    }
+
+    fn decide(
+        &self,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<Self::Reply>, Rejection> {
+        let mut booking = Booking::open(snapshot, context, &self.member)?;
+        let (key, row) = find_purchase(snapshot, context, &self.member, &self.purchase)?;
+        if row.record.state == PurchaseState::Cancelled {
+            return Err(Rejection::PurchaseCancelled(self.purchase.clone()));
+        }
+        let (mut taken_back, mut shortfall) = (Totals::default(), Totals::default());
+        for lot in purchase_lots(snapshot, context, &self.member, row) {
+            let (taken, state) = take_back(&mut booking, lot)?;
+            taken_back.add(lot.asset, taken);
+            if state != LotState::Voided {
+                shortfall.add(lot.asset, lot.amount.saturating_sub(taken));
+            }
+        }
+        for counted in &row.record.counted {
+            booking.count(
+                counter(context, counted),
+                counted.delta.saturating_neg(),
+                None,
+            );
+        }
+        let mut record = row.record.clone();
+        record.state = PurchaseState::Cancelled;
+        record.counted.clear();
+        let version = row.version.saturating_add(1);
+        booking.changes.purchases.push(PurchaseWrite {
+            key,
+            expected: row.version,
+            row: PurchaseRow {
+                version,
+                record,
+                ..row.clone()
+            },
+        });
+        let reply = CancelledPurchase {
+            purchase: self.purchase.clone(),
+            taken_back: taken_back.into_amounts(),
+            shortfall: shortfall.into_amounts(),
+        };
+        booking.tell_due();
+        booking.tell(Event::PurchaseCancelled {
+            purchase: self.purchase.clone(),
+            taken_back: reply.taken_back.clone(),
+            shortfall: reply.shortfall.clone(),
+        });
+        Ok(Decision {
+            reply,
+            changes: booking.finish(),
+        })
+    }
+}
+
+/// Takes back what is left of a lot, after what was due before. Says how much it was, and what became of the lot; one
+/// that was given up before had never been the member's.
+fn take_back(booking: &mut Booking<'_>, lot: &Lot) -> Result<(i64, LotState), Rejection> {
+    let now = booking.recorded_at;
+    let lot = booking.settle(lot)?;
+    let step = match lot.state {
+        LotState::Pending => lot.void(now),
+        LotState::Available if lot.remaining > 0 => lot.claw_back(now),
+        state => return Ok((0, state)),
+    };
+    let taken = (step.amount, step.lot.state);
+    booking.move_lot(step)?;
+    Ok(taken)
+}
+
+fn counter(context: &Context, counted: &Counted) -> CounterKey {
+    let name = CounterName {
+        tenant: context.tenant.clone(),
+        subject: counted.subject.clone(),
+        name: counted.name.clone(),
+    };
+    name.at(counted.bucket)
+}

@@ -1,0 +1,125 @@
+//! Confirm a purchase: its pending rewards become available now.
+//!
+//! A reward never expires before it was available: one whose expiry has passed lasts to the end of this local day.
+//!
+//! Refusals, in order: unknown member; unknown purchase (or another member's); cancelled; confirmed before.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::booking::{Booking, Totals};
+use super::{find_purchase, purchase_lots, reads_purchase};
+use crate::command::{Kind, Operation};
+use crate::context::Context;
+use crate::decision::{Decision, PurchaseWrite};
+use crate::event::Event;
+use crate::ids::{IdempotencyKey, MemberId, PurchaseId};
+use crate::ledger::LotState;
+use crate::money::Money;
+use crate::records::{PurchaseRow, PurchaseState};
+use crate::rejection::Rejection;
+use crate::snapshot::{ReadPlan, Snapshot};
+use crate::time::{CalendarRounding, Timestamp};
+
+/// Confirms a purchase, for instance when its return period is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ConfirmPurchase {
+    /// Whose purchase it is.
+    pub member: MemberId,
+    /// The purchase.
+    pub purchase: PurchaseId,
+}
+
+/// What became available.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ConfirmedPurchase {
+    /// The purchase.
+    pub purchase: PurchaseId,
+    /// What became available, one amount per asset.
+    pub released: Vec<Money>,
+}
+
+impl Operation for ConfirmPurchase {
+    const NAME: &'static str = "confirm_purchase";
+    const KIND: Kind = Kind::Command;
+    type Reply = ConfirmedPurchase;
+
+    fn natural_key(&self) -> Option<IdempotencyKey> {
+        IdempotencyKey::new(self.purchase.as_str()).ok()
+    }
+
+    fn member(&self) -> Option<&MemberId> {
+        Some(&self.member)
+    }
+
+    fn reads(&self, context: &Context) -> Result<ReadPlan, Rejection> {
+        Ok(reads_purchase(context, &self.member, &self.purchase))
+    }
+
+    fn decide(
+        &self,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<Self::Reply>, Rejection> {
+        let mut booking = Booking::open(snapshot, context, &self.member)?;
+        let (key, row) = find_purchase(snapshot, context, &self.member, &self.purchase)?;
+        match row.record.state {
+            PurchaseState::Recorded => {}
+            PurchaseState::Confirmed => {
+                return Err(Rejection::PurchaseConfirmed(self.purchase.clone()));
+            }
+            PurchaseState::Cancelled => {
+                return Err(Rejection::PurchaseCancelled(self.purchase.clone()));
+            }
+        }
+        let mut released = Totals::default();
+        let now = booking.recorded_at;
+        for lot in purchase_lots(snapshot, context, &self.member, row) {
+            // What was due before the confirmation happens first: a lot given up in time stays given up.
+            let lot = booking.settle(lot)?;
+            if lot.state == LotState::Pending {
+                released.add(lot.asset, lot.remaining);
+                let mut step = lot.mature(now);
+                if step.lot.expires_at.is_some_and(|expires| expires <= now) {
+                    step.lot.expires_at = Some(end_of_day(context, row, now));
+                }
+                booking.move_lot(step)?;
+            }
+        }
+        let mut record = row.record.clone();
+        record.state = PurchaseState::Confirmed;
+        let version = row.version.saturating_add(1);
+        booking.changes.purchases.push(PurchaseWrite {
+            key,
+            expected: row.version,
+            row: PurchaseRow {
+                version,
+                record,
+                ..row.clone()
+            },
+        });
+        let released = released.into_amounts();
+        let purchase = self.purchase.clone();
+        booking.tell_due();
+        booking.tell(Event::PurchaseConfirmed {
+            purchase: purchase.clone(),
+            released: released.clone(),
+        });
+        Ok(Decision {
+            reply: ConfirmedPurchase { purchase, released },
+            changes: booking.finish(),
+        })
+    }
+}
+
+/// The end of the local day, in the zone of the program that decided the purchase.
+fn end_of_day(context: &Context, row: &PurchaseRow, now: Timestamp) -> Timestamp {
+    let revisions = context.revisions(&row.record.program);
+    let program = revisions.and_then(|revisions| revisions.version(row.record.version));
+    program.map_or(now, |program| {
+        program.calendar().round_up(now, CalendarRounding::EndOfDay)
+    })
+}

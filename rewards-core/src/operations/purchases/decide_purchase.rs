@@ -1,0 +1,253 @@
+//! What a purchase is granted, the same for a quote and for the record.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::super::meters::{Meter, Meters};
+use super::super::standing::{
+    Ladders, MemberView, Moves, ladder_ranges, measures_balance, standing,
+};
+use crate::cashback::{
+    Evaluation, Explanation, Facts, Grant, NoTrace, Purchase, Schedule, Steps, evaluate, explain,
+};
+use crate::context::Context;
+use crate::decision::Changes;
+use crate::ids::{ProgramId, Slug};
+use crate::ledger::Holder;
+use crate::money::{Money, Ratio};
+use crate::program::CompiledProgram;
+use crate::records::MemberRow;
+use crate::rejection::Rejection;
+use crate::snapshot::{MemberKey, ProgramKey, ReadPlan, Snapshot};
+use crate::time::Timestamp;
+
+/// What a purchase is granted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PurchaseDecision {
+    /// The program that decides.
+    pub program: ProgramId,
+    /// The revision that decides.
+    pub version: u32,
+    /// Digest of the purchase and of what it is granted. A recorded purchase may pin it, and is then refused rather than
+    /// granted anything else.
+    pub digest: String,
+    /// The grants, in lane and rule order.
+    pub grants: Vec<GrantedReward>,
+    /// What is granted in total, one amount per asset.
+    pub totals: Vec<Money>,
+}
+
+/// What one rule grants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct GrantedReward {
+    /// The rule.
+    pub rule: Slug,
+    /// The line it is for, counted from 0, for rules that pay by line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// What the rule would have granted without caps.
+    pub desired: Money,
+    /// What it grants.
+    pub granted: Money,
+    /// The cap or budget that clipped it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clipped_by: Option<Slug>,
+    /// Whether it is pending at first.
+    pub pending: bool,
+    /// When it becomes available; absent when it waits for a confirmation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub available_at: Option<Timestamp>,
+    /// When it expires; absent when it never does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A purchase with the revision that decides it.
+#[derive(Debug)]
+pub(super) struct Deciding<'a> {
+    pub context: &'a Context,
+    pub program: &'a CompiledProgram,
+    pub purchase: &'a Purchase,
+    pub facts: Facts<'a>,
+}
+
+/// What was decided, before anything is written.
+#[derive(Debug)]
+pub(super) struct Decided {
+    pub evaluation: Evaluation,
+    pub schedules: Vec<Schedule>,
+    pub reply: PurchaseDecision,
+    pub ladders: Ladders,
+    pub moves: Moves,
+    pub explanation: Option<Vec<Explanation>>,
+    /// By how much the member's tiers raise caps.
+    pub cap_multiplier: Ratio,
+}
+
+impl<'a> Deciding<'a> {
+    /// Finds the revision that decides the purchase and checks the purchase against it.
+    ///
+    /// # Errors
+    /// Unknown program, no revision active when the purchase happened, all problems of the purchase.
+    pub fn new(context: &'a Context, purchase: &'a Purchase) -> Result<Self, Rejection> {
+        let revisions = context.revisions(&purchase.program);
+        let revisions =
+            revisions.ok_or_else(|| Rejection::ProgramUnknown(purchase.program.clone()))?;
+        let program =
+            revisions
+                .at(purchase.occurred_at)
+                .ok_or_else(|| Rejection::ProgramNotActive {
+                    program: purchase.program.clone(),
+                    at: purchase.occurred_at,
+                })?;
+        let problems = purchase.problems(program.currency(), context.now);
+        if !problems.is_empty() {
+            return Err(Rejection::Invalid(problems));
+        }
+        Ok(Self {
+            context,
+            program,
+            purchase,
+            facts: Facts::new(program, purchase),
+        })
+    }
+
+    /// The rows that the decision looks at.
+    pub fn reads(&self) -> ReadPlan {
+        let tenant = &self.context.tenant;
+        let member = &self.purchase.member;
+        let mut counters = ladder_ranges(
+            self.program,
+            self.context,
+            member,
+            self.purchase.occurred_at,
+        );
+        let meters = Meters::new(tenant, self.program, self.purchase).wanted(&self.facts);
+        counters.extend(meters.into_iter().map(|meter| match meter {
+            Meter::Cap(_, range) | Meter::Tally(_, range) | Meter::Carry(_, range) => range,
+        }));
+        let mut plan = ReadPlan {
+            members: vec![MemberKey {
+                tenant: tenant.clone(),
+                member: member.clone(),
+            }],
+            programs: vec![ProgramKey {
+                tenant: tenant.clone(),
+                program: self.purchase.program.clone(),
+            }],
+            counters,
+            ..ReadPlan::default()
+        };
+        if measures_balance(self.program) {
+            plan.balances
+                .push((tenant.clone(), Holder::Member(member.clone())));
+        }
+        plan
+    }
+
+    /// Decides the purchase.
+    ///
+    /// # Errors
+    /// [`Rejection::MemberUnknown`]; [`Rejection::Overflow`] when an amount or a time leaves its range.
+    pub fn decide(
+        &self,
+        snapshot: &Snapshot,
+        wants_explanation: bool,
+    ) -> Result<Decided, Rejection> {
+        let row = self.member(snapshot)?;
+        let view = MemberView {
+            snapshot,
+            changes: &Changes::default(),
+            tenant: &self.context.tenant,
+            member: &self.purchase.member,
+        };
+        let at = self.purchase.occurred_at;
+        let (ladders, moves) = view.catch_up(self.program, &row.record, at);
+        let standing = standing(&view, self.program, row, &ladders, &self.facts);
+        let mut explanation = None;
+        let evaluation = if wants_explanation {
+            let mut steps = Steps::new();
+            let evaluation = evaluate(self.program, &self.facts, &standing, &mut steps);
+            explanation = Some(explain(self.program, &self.facts, &standing, &steps));
+            evaluation
+        } else {
+            evaluate(self.program, &self.facts, &standing, &mut NoTrace)
+        };
+        let evaluation = evaluation.map_err(|_| Rejection::Overflow)?;
+        let mut grants = Vec::with_capacity(evaluation.grants.len());
+        let mut schedules = Vec::with_capacity(evaluation.grants.len());
+        for grant in &evaluation.grants {
+            let (reward, schedule) = self.reward(grant)?;
+            grants.push(reward);
+            schedules.push(schedule);
+        }
+        let totals = evaluation.totals(self.program);
+        let digest = self.digest(&grants)?;
+        let reply = PurchaseDecision {
+            program: self.program.id().clone(),
+            version: self.program.version(),
+            digest,
+            grants,
+            totals,
+        };
+        let cap_multiplier = standing.boost.cap_multiplier;
+        Ok(Decided {
+            evaluation,
+            schedules,
+            reply,
+            ladders,
+            moves,
+            explanation,
+            cap_multiplier,
+        })
+    }
+
+    fn member<'s>(&self, snapshot: &'s Snapshot) -> Result<&'s MemberRow, Rejection> {
+        let tenant = self.context.tenant.clone();
+        let key = MemberKey {
+            tenant,
+            member: self.purchase.member.clone(),
+        };
+        let row = snapshot.members.get(&key);
+        row.ok_or_else(|| Rejection::MemberUnknown(self.purchase.member.clone()))
+    }
+
+    fn reward(&self, grant: &Grant) -> Result<(GrantedReward, Schedule), Rejection> {
+        let rule = self.program.rule(grant.rule).ok_or(Rejection::Overflow)?;
+        let lifecycle = self.program.lifecycle(rule);
+        let schedule = Schedule::of(
+            lifecycle,
+            self.program.calendar(),
+            self.purchase.occurred_at,
+        )
+        .map_err(|_| Rejection::Overflow)?;
+        let cap = grant.clipped_by.and_then(|number| self.program.cap(number));
+        let reward = GrantedReward {
+            rule: rule.id.clone(),
+            line: grant.line,
+            desired: Money::new(grant.desired, rule.asset),
+            granted: Money::new(grant.granted, rule.asset),
+            clipped_by: cap.map(|cap| cap.id.clone()),
+            pending: schedule.is_pending,
+            available_at: schedule.available_at,
+            expires_at: schedule.expires_at,
+        };
+        Ok((reward, schedule))
+    }
+
+    /// SHA-256 over the tenant, the revision, the purchase and its grants.
+    fn digest(&self, grants: &[GrantedReward]) -> Result<String, Rejection> {
+        let content = (
+            &self.context.tenant,
+            self.program.version(),
+            self.purchase,
+            grants,
+        );
+        let bytes = serde_json::to_vec(&content).map_err(|_| Rejection::Overflow)?;
+        Ok(hex::encode(Sha256::digest(&bytes)))
+    }
+}

@@ -1,0 +1,67 @@
+//! Quote a purchase: what it would be granted now. Nothing is stored.
+//!
+//! Refusals, in order: unknown program; no revision active when the purchase happened; all problems of the purchase;
+//! unknown member.
+
+use serde::{Deserialize, Serialize};
+
+use super::PurchaseDecision;
+use super::decide_purchase::Deciding;
+use crate::cashback::{Explanation, Purchase};
+use crate::command::{Kind, Operation};
+use crate::context::Context;
+use crate::decision::Decision;
+use crate::ids::MemberId;
+use crate::rejection::Rejection;
+use crate::snapshot::{ReadPlan, Snapshot};
+
+/// Asks what a purchase would be granted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct QuotePurchase {
+    /// The purchase.
+    pub purchase: Purchase,
+    /// Whether to say for every rule why it does or does not apply.
+    #[serde(default)]
+    pub explain: bool,
+}
+
+/// What the purchase would be granted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct QuotedPurchase {
+    /// The decision; its digest may be pinned when the purchase is recorded.
+    pub decision: PurchaseDecision,
+    /// For every rule of the program why it does or does not apply, in document order; only when asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Vec<Explanation>>,
+}
+
+impl Operation for QuotePurchase {
+    const NAME: &'static str = "quote_purchase";
+    const KIND: Kind = Kind::Question;
+    type Reply = QuotedPurchase;
+
+    fn member(&self) -> Option<&MemberId> {
+        Some(&self.purchase.member)
+    }
+
+    fn reads(&self, context: &Context) -> Result<ReadPlan, Rejection> {
+        Ok(Deciding::new(context, &self.purchase)?.reads())
+    }
+
+    fn decide(
+        &self,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<Self::Reply>, Rejection> {
+        let decided = Deciding::new(context, &self.purchase)?.decide(snapshot, self.explain)?;
+        let explanation = decided.explanation;
+        Ok(Decision::answer(QuotedPurchase {
+            decision: decided.reply,
+            explanation,
+        }))
+    }
+}

@@ -1,0 +1,156 @@
+//! Take value from a member's balance by hand, with a reason: a correction.
+//!
+//! Lots pay soonest-expiry first, after everything that is due has happened. A correction in the member's favour is a
+//! [`grant`](super::GrantReward).
+//!
+//! Refusals, in order: an amount that is not positive, an empty or too long reason; unknown member; more due or open lots
+//! than one command may touch; the available lots hold less.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::booking::Booking;
+use super::{REASON_BYTES_MAX, check_reason};
+use crate::command::{Kind, Operation};
+use crate::context::Context;
+use crate::decision::Decision;
+use crate::event::Event;
+use crate::ids::MemberId;
+use crate::ledger::{
+    Account, LedgerError, Lot, LotNumber, Purpose, Transfer, TransferKind, consume,
+};
+use crate::money::Money;
+use crate::rejection::{Problem, Rejection};
+use crate::snapshot::{LotFilter, LotQuery, MemberKey, ReadPlan, Snapshot};
+
+/// The most lots one correction may touch.
+pub const OPEN_LOTS_MAX: u32 = 10_000;
+
+/// Takes value from a member's available balance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AdjustBalance {
+    /// From whom.
+    pub member: MemberId,
+    /// How much is taken; positive.
+    pub take: Money,
+    /// Why, in the words of the person who takes it; at most 500 bytes.
+    pub reason: String,
+}
+
+/// What was taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AdjustedBalance {
+    /// How much was taken.
+    pub taken: Money,
+    /// Which lots paid, and how much each.
+    pub lots: BTreeMap<LotNumber, Money>,
+}
+
+impl Operation for AdjustBalance {
+    const NAME: &'static str = "adjust_balance";
+    const KIND: Kind = Kind::Command;
+    type Reply = AdjustedBalance;
+
+    fn member(&self) -> Option<&MemberId> {
+        Some(&self.member)
+    }
+
+    fn reads(&self, context: &Context) -> Result<ReadPlan, Rejection> {
+        let mut problems = Vec::new();
+        if !self.take.is_positive() {
+            let detail = format!("expected a positive amount, got `{}`", self.take);
+            problems.push(Problem::new("amount_not_positive", "take", detail));
+        }
+        check_reason(&self.reason, REASON_BYTES_MAX, &mut problems);
+        if !problems.is_empty() {
+            return Err(Rejection::Invalid(problems));
+        }
+        let key = MemberKey {
+            tenant: context.tenant.clone(),
+            member: self.member.clone(),
+        };
+        let filter = LotFilter::Open {
+            asset: self.take.asset(),
+        };
+        let query = LotQuery {
+            member: key.clone(),
+            filter,
+            limit: OPEN_LOTS_MAX,
+        };
+        Ok(ReadPlan {
+            members: vec![key],
+            lots: vec![query],
+            ..ReadPlan::default()
+        })
+    }
+
+    fn decide(
+        &self,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<Self::Reply>, Rejection> {
+        let mut booking = Booking::open(snapshot, context, &self.member)?;
+        let key = MemberKey {
+            tenant: context.tenant.clone(),
+            member: self.member.clone(),
+        };
+        let asset = self.take.asset();
+        let open = snapshot
+            .lots_of(&key)
+            .filter(|lot| lot.asset == asset && lot.state.is_open());
+        let mut lots: Vec<Lot> = Vec::new();
+        for lot in open {
+            lots.push(booking.settle(lot)?);
+        }
+        let paid = consume(&lots, asset, self.take.minor())
+            .map_err(|error| self.too_little(error, lots.len()))?;
+        let mut parts = BTreeMap::new();
+        for part in paid {
+            parts.insert(part.lot.number, Money::new(part.amount, asset));
+            booking.write_lot(part.lot);
+        }
+        let from = Account::member(&self.member, Purpose::available(asset), asset);
+        let to = Account::system(Purpose::Adjustments, asset);
+        let at = booking.recorded_at;
+        let transfer = Transfer::new(from, to, self.take.minor(), TransferKind::Adjust, at)?;
+        booking.post(transfer.because(&self.reason));
+        let amount = self.take.checked_neg().map_err(|_| Rejection::Overflow)?;
+        booking.tell_due();
+        booking.tell(Event::BalanceAdjusted { amount });
+        let reply = AdjustedBalance {
+            taken: self.take,
+            lots: parts,
+        };
+        Ok(Decision {
+            reply,
+            changes: booking.finish(),
+        })
+    }
+}
+
+impl AdjustBalance {
+    fn too_little(&self, error: LedgerError, lots: usize) -> Rejection {
+        let asset = self.take.asset();
+        let in_words = |minor| format!("{} {asset}", Money::new(minor, asset));
+        match error {
+            LedgerError::Insufficient { .. }
+                if u32::try_from(lots).is_ok_and(|n| n >= OPEN_LOTS_MAX) =>
+            {
+                Rejection::TooMany {
+                    what: "open lots",
+                    limit: OPEN_LOTS_MAX,
+                }
+            }
+            LedgerError::Insufficient { needed, available } => Rejection::Insufficient {
+                needed: in_words(needed),
+                available: in_words(available),
+            },
+            other => other.into(),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Grant a reward by hand, with a reason.
+//!
+//! The other side of the grant is the system account of adjustments. The reward is a lot of its own, with its own expiry.
+//!
+//! Refusals, in order: an amount that is not positive, an empty or too long reason, an expiry that has passed; unknown
+//! member.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::booking::Booking;
+use super::{REASON_BYTES_MAX, check_reason};
+use crate::command::{Kind, Operation};
+use crate::context::Context;
+use crate::decision::Decision;
+use crate::event::Event;
+use crate::ids::MemberId;
+use crate::ledger::{Lot, LotNumber, LotState, Purpose, TransferKind};
+use crate::money::Money;
+use crate::rejection::{Problem, Rejection};
+use crate::snapshot::{MemberKey, ReadPlan, Snapshot};
+use crate::time::Timestamp;
+
+/// Grants a reward by hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct GrantReward {
+    /// Who gets it.
+    pub member: MemberId,
+    /// How much; positive.
+    pub amount: Money,
+    /// Why, in the words of the person who grants it; at most 500 bytes.
+    pub reason: String,
+    /// When it expires; never when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// The reward that was granted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct GrantedByHand {
+    /// How much.
+    pub amount: Money,
+    /// Number of the lot in the member's journal.
+    pub lot: LotNumber,
+}
+
+impl GrantReward {
+    fn problems(&self, context: &Context) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if !self.amount.is_positive() {
+            let detail = format!("expected a positive amount, got `{}`", self.amount);
+            problems.push(Problem::new("amount_not_positive", "amount", detail));
+        }
+        check_reason(&self.reason, REASON_BYTES_MAX, &mut problems);
+        if let Some(at) = self.expires_at.filter(|at| *at <= context.now) {
+            let detail = format!("expected a time to come, got {at}");
+            problems.push(Problem::new("time_in_past", "expires_at", detail));
+        }
+        problems
+    }
+}
+
+impl Operation for GrantReward {
+    const NAME: &'static str = "grant_reward";
+    const KIND: Kind = Kind::Command;
+    type Reply = GrantedByHand;
+
+    fn member(&self) -> Option<&MemberId> {
+        Some(&self.member)
+    }
+
+    fn reads(&self, context: &Context) -> Result<ReadPlan, Rejection> {
+        let problems = self.problems(context);
+        if !problems.is_empty() {
+            return Err(Rejection::Invalid(problems));
+        }
+        let key = MemberKey {
+            tenant: context.tenant.clone(),
+            member: self.member.clone(),
+        };
+        Ok(ReadPlan {
+            members: vec![key],
+            ..ReadPlan::default()
+        })
+    }
+
+    fn decide(
+        &self,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<Self::Reply>, Rejection> {
+        let mut booking = Booking::open(snapshot, context, &self.member)?;
+        let lot = Lot {
+            number: 0,
+            asset: self.amount.asset(),
+            source: Purpose::Adjustments,
+            amount: self.amount.minor(),
+            remaining: self.amount.minor(),
+            state: LotState::Available,
+            earned_at: booking.recorded_at,
+            available_at: Some(booking.recorded_at),
+            void_at: None,
+            expires_at: self.expires_at,
+            purchase: None,
+            rule: None,
+        };
+        let number = booking.grant(TransferKind::ManualGrant, None, Some(&self.reason), lot)?;
+        booking.tell(Event::RewardGranted {
+            amount: self.amount,
+        });
+        let reply = GrantedByHand {
+            amount: self.amount,
+            lot: number,
+        };
+        Ok(Decision {
+            reply,
+            changes: booking.finish(),
+        })
+    }
+}

@@ -1,0 +1,162 @@
+//! Settle a member: carry out everything that is due with time.
+//!
+//! Pending rewards mature or are given up, available ones expire, and tiers are reviewed. Everything counts from the
+//! instant at which it became due, so it does not matter how late this runs. One call settles at most
+//! [`DUE_LOTS_MAX`] lots and says whether more are waiting.
+//!
+//! Refusals: unknown member.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::booking::Booking;
+use super::super::standing::{MemberView, ladder_ranges};
+use crate::command::{Kind, Operation};
+use crate::context::Context;
+use crate::decision::Decision;
+use crate::event::Event;
+use crate::ids::MemberId;
+use crate::ledger::Holder;
+use crate::money::Money;
+use crate::rejection::Rejection;
+use crate::snapshot::{LotFilter, LotQuery, MemberKey, ReadPlan, Snapshot};
+
+/// The most lots one call settles.
+pub const DUE_LOTS_MAX: u32 = 1_000;
+
+/// Carries out what is due for a member.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SettleMember {
+    /// The member.
+    pub member: MemberId,
+}
+
+/// What was carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SettledMember {
+    /// What became available, one amount per asset.
+    pub matured: Vec<Money>,
+    /// What was given up because no confirmation came, one amount per asset.
+    pub voided: Vec<Money>,
+    /// What expired, one amount per asset.
+    pub expired: Vec<Money>,
+    /// How many tier moves were made.
+    pub tier_changes: u32,
+    /// Whether more lots are due than one call settles.
+    pub more: bool,
+}
+
+impl SettleMember {
+    fn key(&self, context: &Context) -> MemberKey {
+        MemberKey {
+            tenant: context.tenant.clone(),
+            member: self.member.clone(),
+        }
+    }
+}
+
+impl Operation for SettleMember {
+    const NAME: &'static str = "settle_member";
+    const KIND: Kind = Kind::Command;
+    type Reply = SettledMember;
+
+    fn member(&self) -> Option<&MemberId> {
+        Some(&self.member)
+    }
+
+    fn reads(&self, context: &Context) -> Result<ReadPlan, Rejection> {
+        let key = self.key(context);
+        let query = LotQuery {
+            member: key.clone(),
+            filter: LotFilter::Due { at: context.now },
+            limit: DUE_LOTS_MAX,
+        };
+        let programs = context
+            .programs
+            .values()
+            .filter_map(|revisions| revisions.at(context.now));
+        let counters = programs
+            .flat_map(|program| ladder_ranges(program, context, &self.member, context.now))
+            .collect();
+        let holder = (context.tenant.clone(), Holder::Member(self.member.clone()));
+        Ok(ReadPlan {
+            members: vec![key],
+            lots: vec![query],
+            balances: vec![holder],
+            counters,
+            ..ReadPlan::default()
+        })
+    }
+
+    fn decide(
+        &self,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<Self::Reply>, Rejection> {
+        let mut booking = Booking::open(snapshot, context, &self.member)?;
+        let key = self.key(context);
+        let now = booking.recorded_at;
+        let due = snapshot
+            .lots_of(&key)
+            .filter(|lot| lot.due_at().is_some_and(|at| at <= now));
+        let mut lots = 0_u32;
+        for lot in due {
+            lots = lots.saturating_add(1);
+            booking.settle(lot)?;
+        }
+        let due = booking.tell_due();
+        let tier_changes = self.review_tiers(&mut booking, snapshot, context);
+        let reply = SettledMember {
+            matured: due.matured,
+            voided: due.voided,
+            expired: due.expired,
+            tier_changes,
+            more: lots >= DUE_LOTS_MAX,
+        };
+        Ok(Decision {
+            reply,
+            changes: booking.finish(),
+        })
+    }
+}
+
+impl SettleMember {
+    /// Reviews the ladders of every program the member stands in.
+    fn review_tiers(
+        &self,
+        booking: &mut Booking<'_>,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> u32 {
+        let mut made = 0_u32;
+        for (id, revisions) in context.programs.iter() {
+            let Some(program) = revisions.at(context.now) else {
+                continue;
+            };
+            if !booking.row.record.tiers.contains_key(id) {
+                continue;
+            }
+            let view = MemberView {
+                snapshot,
+                changes: &booking.changes,
+                tenant: &context.tenant,
+                member: &self.member,
+            };
+            let (ladders, moves) = view.catch_up(program, &booking.row.record, context.now);
+            booking.row.record.tiers.insert(id.clone(), ladders);
+            for (ladder, step) in moves {
+                made = made.saturating_add(1);
+                booking.tell(Event::TierChanged {
+                    program: id.clone(),
+                    ladder,
+                    from: step.from,
+                    to: step.to,
+                });
+            }
+        }
+        made
+    }
+}

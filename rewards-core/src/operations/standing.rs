@@ -1,0 +1,209 @@
+//! Where a member stands when something is decided: tiers brought up to date, and the counters that rules look at.
+
+use std::collections::BTreeMap;
+
+use smallvec::SmallVec;
+
+use super::meters::{Meter, Meters};
+use crate::cashback::{Facts, Standing, Values};
+use crate::context::Context;
+use crate::decision::Changes;
+use crate::ids::{MemberId, Slug, TenantId};
+use crate::ledger::{Account, Purpose};
+use crate::program::{BasisMask, CompiledLadder, CompiledProgram, Measure, TallyKind, TierWindow};
+use crate::records::{MemberRecord, MemberRow};
+use crate::snapshot::{CounterName, CounterRange, Snapshot};
+use crate::tiers::{MeasureRange, Qualification, TierMove, TierStatus, benefits, tier_at};
+use crate::time::{Period, Timestamp};
+
+/// How far back a ladder's counters are read, to catch up with reviews that were missed: three years of days.
+const LOOK_BACK_DAYS: i64 = 3 * 366;
+
+/// The counters and balances of one member: as a snapshot holds them, with changes that are not made yet.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MemberView<'a> {
+    pub snapshot: &'a Snapshot,
+    pub changes: &'a Changes,
+    pub tenant: &'a TenantId,
+    pub member: &'a MemberId,
+}
+
+/// The ladders of one program, brought up to date.
+pub(super) type Ladders = BTreeMap<Slug, TierStatus>;
+
+/// A member's moves on ladders.
+pub(super) type Moves = Vec<(Slug, TierMove)>;
+
+/// The ranges of the counters that the ladders of a program may ask for, for a purchase or a review at an instant.
+///
+/// The member's row is not known yet, so this reads as far back as reviews are ever caught up.
+pub(super) fn ladder_ranges(
+    program: &CompiledProgram,
+    context: &Context,
+    member: &MemberId,
+    at: Timestamp,
+) -> Vec<CounterRange> {
+    let ranges = program.ladders().iter().filter_map(|ladder| {
+        let counter = ladder_counter(program, ladder)?;
+        let name = CounterName::of_member(&context.tenant, member, counter);
+        let period = ladder_period(ladder);
+        let earliest = at
+            .checked_add_days(LOOK_BACK_DAYS.saturating_neg())
+            .unwrap_or(Timestamp::MIN);
+        let (from, _) = program.calendar().buckets(period, earliest);
+        let (_, until) = program.calendar().buckets(period, at.max(context.now));
+        Some(CounterRange { name, from, until })
+    });
+    ranges.collect()
+}
+
+/// Whether a ladder of the program is climbed by a balance.
+pub(super) fn measures_balance(program: &CompiledProgram) -> bool {
+    program
+        .ladders()
+        .iter()
+        .any(|ladder| matches!(ladder.measure(), Measure::Balance(_)))
+}
+
+fn ladder_period(ladder: &CompiledLadder) -> Period {
+    match ladder.window() {
+        TierWindow::Calendar(period) => period,
+        TierWindow::Anniversary => Period::Day,
+        TierWindow::Lifetime => Period::Lifetime,
+    }
+}
+
+fn ladder_counter<'p>(program: &'p CompiledProgram, ladder: &CompiledLadder) -> Option<&'p str> {
+    let kind = match ladder.measure() {
+        Measure::Balance(_) => return None,
+        Measure::Earned(asset) => TallyKind::Earned(*asset),
+        Measure::Spend(basis) => TallyKind::Spend(BasisMask::of(basis)),
+        Measure::Visits => TallyKind::Visits,
+    };
+    let period = ladder_period(ladder).counter_period();
+    let tally = program
+        .tallies()
+        .iter()
+        .find(|t| t.kind == kind && t.period() == period);
+    tally.map(|tally| tally.counter.as_str())
+}
+
+impl MemberView<'_> {
+    /// What a member has reached on a ladder.
+    pub fn measure(
+        &self,
+        program: &CompiledProgram,
+        ladder: &CompiledLadder,
+        range: &MeasureRange,
+    ) -> i64 {
+        match (range, ladder.measure()) {
+            (MeasureRange::Balance, Measure::Balance(asset)) => {
+                let purpose = Purpose::available(*asset);
+                let account = Account::member(self.member, purpose, *asset);
+                self.changes.journal.iter().fold(
+                    self.snapshot.balance(self.tenant, &account),
+                    |balance, (_, entry)| match &entry.transfer {
+                        moved if *moved.to() == account => balance.saturating_add(moved.minor()),
+                        moved if *moved.from() == account => balance.saturating_sub(moved.minor()),
+                        _ => balance,
+                    },
+                )
+            }
+            (MeasureRange::Buckets { from, until, .. }, _) => {
+                let Some(counter) = ladder_counter(program, ladder) else {
+                    return 0;
+                };
+                let name = CounterName::of_member(self.tenant, self.member, counter);
+                let range = CounterRange {
+                    name,
+                    from: *from,
+                    until: *until,
+                };
+                let own = self.changes.counters.iter().filter(|change| {
+                    change.key.name == range.name && (*from..=*until).contains(&change.key.bucket)
+                });
+                own.fold(self.snapshot.count(&range), |sum, change| {
+                    sum.saturating_add(change.delta)
+                })
+            }
+            (MeasureRange::Balance, _) => 0,
+        }
+    }
+
+    /// Brings the ladders of a program up to date at an instant: every review that is due is made first.
+    pub fn catch_up(
+        &self,
+        program: &CompiledProgram,
+        record: &MemberRecord,
+        at: Timestamp,
+    ) -> (Ladders, Moves) {
+        let known = record.tiers.get(program.id());
+        let mut moves = Moves::new();
+        let mut ladders = Ladders::new();
+        for ladder in program.ladders() {
+            let status = known.and_then(|ladders| ladders.get(ladder.id()));
+            let qualification = qualification(program, ladder, record.registered_at);
+            let sum = |range: &MeasureRange| self.measure(program, ladder, range);
+            let caught_up = qualification.catch_up(status, at, sum);
+            let id = ladder.id();
+            moves.extend(caught_up.moves.into_iter().map(|step| (id.clone(), step)));
+            ladders.insert(id.clone(), caught_up.status);
+        }
+        (ladders, moves)
+    }
+}
+
+/// A ladder in the calendar of a member.
+pub(super) fn qualification<'l>(
+    program: &CompiledProgram,
+    ladder: &'l CompiledLadder,
+    registered_at: Timestamp,
+) -> Qualification<'l> {
+    Qualification {
+        ladder,
+        calendar: program.calendar(),
+        registered_at,
+    }
+}
+
+/// Where a member stands for a purchase: ranks at its instant, and the values that its rules look at.
+pub(super) fn standing<'a>(
+    view: &MemberView<'_>,
+    program: &CompiledProgram,
+    row: &'a MemberRow,
+    ladders: &Ladders,
+    facts: &Facts<'_>,
+) -> Standing<'a> {
+    let at = facts.purchase.occurred_at;
+    let ranks: SmallVec<[usize; 2]> = program
+        .ladders()
+        .iter()
+        .map(|ladder| tier_at(ladder, ladders.get(ladder.id()), at))
+        .collect();
+    let boost = benefits(program.ladders().iter().zip(ranks.iter().copied()));
+    let mut standing = Standing {
+        segments: &row.record.segments,
+        attributes: &row.record.attributes,
+        ranks,
+        boost,
+        used: Values::default(),
+        tallies: Values::default(),
+        carried: Values::default(),
+    };
+    let meters = Meters::new(view.tenant, program, facts.purchase);
+    for meter in meters.wanted(facts) {
+        match meter {
+            Meter::Cap(number, _) => {
+                let used = meters.used(number, view.snapshot).unwrap_or_default();
+                standing.used.set(number, used);
+            }
+            Meter::Tally(number, range) => {
+                standing.tallies.set(number, view.snapshot.count(&range))
+            }
+            Meter::Carry(number, range) => {
+                standing.carried.set(number, view.snapshot.count(&range))
+            }
+        }
+    }
+    standing
+}

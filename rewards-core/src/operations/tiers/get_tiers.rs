@@ -1,0 +1,179 @@
+//! Where a member stands on the ladders of a program, and how far the next tier is.
+//!
+//! Right at any instant: reviews that are due are made in mind first. Refusals: unknown program; no revision active now;
+//! unknown member.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::standing::{MemberView, ladder_ranges, measures_balance, qualification};
+use crate::command::{Kind, Operation};
+use crate::context::Context;
+use crate::decision::{Changes, Decision};
+use crate::ids::{MemberId, ProgramId, Slug};
+use crate::ledger::Holder;
+use crate::money::{Asset, Money};
+use crate::program::{CompiledLadder, CompiledProgram, Measure};
+use crate::rejection::Rejection;
+use crate::snapshot::{MemberKey, ReadPlan, Snapshot};
+use crate::tiers::{TierMove, progress};
+use crate::time::Timestamp;
+
+/// Asks where a member stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct GetTiers {
+    /// The member.
+    pub member: MemberId,
+    /// The program.
+    pub program: ProgramId,
+}
+
+/// Where a member stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct MemberTiers {
+    /// One line per ladder, in document order.
+    pub ladders: Vec<LadderStanding>,
+}
+
+/// Where a member stands on one ladder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct LadderStanding {
+    /// The ladder.
+    pub ladder: Slug,
+    /// The tier held.
+    pub tier: Slug,
+    /// Since when; absent for members who never moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// What was reached in the current window.
+    pub reached: Reached,
+    /// The tier above; absent at the top.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<Slug>,
+    /// What is missing to the tier above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<Reached>,
+    /// What is missing to keep the tier at its next review; absent when it cannot be lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_keep: Option<Reached>,
+    /// When the tier can be lost at the earliest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review_at: Option<Timestamp>,
+    /// The latest moves, oldest first.
+    pub history: Vec<TierMove>,
+}
+
+/// An amount or a number of visits, whichever the ladder measures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Reached {
+    /// An amount.
+    Amount(Money),
+    /// A number of purchases.
+    Visits(i64),
+}
+
+impl Operation for GetTiers {
+    const NAME: &'static str = "get_tiers";
+    const KIND: Kind = Kind::Question;
+    type Reply = MemberTiers;
+
+    fn member(&self) -> Option<&MemberId> {
+        Some(&self.member)
+    }
+
+    fn reads(&self, context: &Context) -> Result<ReadPlan, Rejection> {
+        let program = self.program(context)?;
+        let mut plan = ReadPlan {
+            members: vec![self.key(context)],
+            counters: ladder_ranges(program, context, &self.member, context.now),
+            ..ReadPlan::default()
+        };
+        if measures_balance(program) {
+            let holder = Holder::Member(self.member.clone());
+            plan.balances.push((context.tenant.clone(), holder));
+        }
+        Ok(plan)
+    }
+
+    fn decide(
+        &self,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<Self::Reply>, Rejection> {
+        let program = self.program(context)?;
+        let row = snapshot.members.get(&self.key(context));
+        let row = row.ok_or_else(|| Rejection::MemberUnknown(self.member.clone()))?;
+        let view = MemberView {
+            snapshot,
+            changes: &Changes::default(),
+            tenant: &context.tenant,
+            member: &self.member,
+        };
+        let (statuses, _) = view.catch_up(program, &row.record, context.now);
+        let registered_at = row.record.registered_at;
+        let ladders = program.ladders().iter().map(|ladder| {
+            let status = statuses.get(ladder.id());
+            let qualification = qualification(program, ladder, registered_at);
+            let measure = qualification.measure(status, context.now, |range| {
+                view.measure(program, ladder, range)
+            });
+            let progress = progress(ladder, status, measure);
+            let reached = |number| reached(program, ladder, number);
+            LadderStanding {
+                ladder: ladder.id().clone(),
+                tier: progress.tier.id.clone(),
+                since: status
+                    .filter(|s| !s.history.is_empty())
+                    .map(|status| status.since),
+                reached: reached(progress.measure),
+                next: progress.next.map(|next| next.id.clone()),
+                missing: progress.missing.map(reached),
+                to_keep: progress.to_keep.map(reached),
+                review_at: progress.review_at,
+                history: status
+                    .map(|status| status.history.clone())
+                    .unwrap_or_default(),
+            }
+        });
+        Ok(Decision::answer(MemberTiers {
+            ladders: ladders.collect(),
+        }))
+    }
+}
+
+impl GetTiers {
+    fn key(&self, context: &Context) -> MemberKey {
+        MemberKey {
+            tenant: context.tenant.clone(),
+            member: self.member.clone(),
+        }
+    }
+
+    fn program<'c>(&self, context: &'c Context) -> Result<&'c CompiledProgram, Rejection> {
+        let revisions = context.revisions(&self.program);
+        let revisions = revisions.ok_or_else(|| Rejection::ProgramUnknown(self.program.clone()))?;
+        let program = revisions
+            .at(context.now)
+            .ok_or_else(|| Rejection::ProgramNotActive {
+                program: self.program.clone(),
+                at: context.now,
+            })?;
+        Ok(program)
+    }
+}
+
+fn reached(program: &CompiledProgram, ladder: &CompiledLadder, number: i64) -> Reached {
+    let asset: Asset = match ladder.measure() {
+        Measure::Visits => return Reached::Visits(number),
+        Measure::Balance(asset) | Measure::Earned(asset) => *asset,
+        Measure::Spend(_) => program.currency(),
+    };
+    Reached::Amount(Money::new(number, asset))
+}

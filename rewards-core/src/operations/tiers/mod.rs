@@ -1,0 +1,5 @@
+//! Tiers: where members stand.
+
+mod get_tiers;
+
+pub use get_tiers::{GetTiers, LadderStanding, MemberTiers, Reached};

@@ -1,0 +1,188 @@
+//! Tiers in operations: moves with purchases, reviews that are late, and cancellations.
+
+use crate::words::money;
+use crate::world::World;
+
+fn ladder(rest: &str) -> String {
+    format!(
+        r#"
+        units = [{{ asset = "points" }}]
+        [[rules]]
+        id = "it"
+        effect = {{ per_unit = {{ amount = "1", asset = "points", every = "1" }} }}
+        [[ladders]]
+        id = "status"
+        {rest}
+        tiers = [
+            {{ id = "low", threshold = "0" }},
+            {{ id = "mid", threshold = "100" }},
+            {{ id = "high", threshold = "500" }},
+        ]
+        "#
+    )
+}
+
+#[test]
+fn a_purchase_moves_a_member_up_as_far_as_it_is_enough() {
+    for measure in [
+        r#"measure = { spend = "gross" }"#,
+        r#"measure = { earned = "points" }"#,
+        r#"measure = { balance = "points" }"#,
+    ] {
+        let mut world = World::with(&ladder(measure));
+        assert_eq!(world.tiers(), "low");
+        world.buy("99");
+        assert_eq!(world.tiers(), "low", "{measure}");
+        let recorded = world.buy("401");
+        let moves: Vec<_> = recorded
+            .tier_changes
+            .iter()
+            .map(|change| format!("{} {}", change.from, change.to))
+            .collect();
+        assert_eq!(moves, ["low high"], "{measure}");
+        assert_eq!(world.tiers(), "high", "{measure}");
+    }
+}
+
+#[test]
+fn a_cancellation_lowers_the_tier_only_by_the_policy_of_the_ladder() {
+    for (downgrade, after, a_month_later) in [
+        ("never", "high", "high"),
+        ("one_step", "mid", "mid"),
+        ("to_eligible", "low", "low"),
+    ] {
+        let rest = format!("measure = {{ spend = \"gross\" }}\ndowngrade = \"{downgrade}\"");
+        let mut world = World::with(&ladder(&rest));
+        world.buy("600 id=p1");
+        world.cancel("p1").unwrap();
+        assert_eq!(world.tiers(), after, "{downgrade}");
+        world.settle();
+        assert_eq!(world.tiers(), after, "{downgrade}");
+        if downgrade != "one_step" {
+            world.at("2026-04-02").settle();
+            assert_eq!(world.tiers(), a_month_later, "{downgrade}");
+        }
+    }
+}
+
+#[test]
+fn with_grace_a_cancellation_lowers_the_tier_later() {
+    let rest = "measure = { spend = \"gross\" }\ndowngrade = \"to_eligible\"\ngrace_days = 10";
+    let mut world = World::with(&ladder(rest));
+    world.buy("600 id=p1");
+    world.cancel("p1").unwrap();
+    world.settle();
+    assert_eq!(world.tiers(), "high");
+    assert_eq!(world.at("2026-03-11").tiers(), "high");
+    assert_eq!(world.at("2026-03-12").tiers(), "low");
+}
+
+#[test]
+fn a_balance_ladder_follows_what_is_taken() {
+    let rest = "measure = { balance = \"points\" }\ndowngrade = \"to_eligible\"";
+    let mut world = World::with(&ladder(rest));
+    world.buy("600");
+    world.take(money("450", "points")).unwrap();
+    assert_eq!(world.tiers(), "mid");
+    world.settle();
+    world.take(money("100", "points")).unwrap();
+    world.settle();
+    assert_eq!(world.tiers(), "low");
+}
+
+#[test]
+fn late_reviews_decide_as_of_their_day() {
+    // The same purchases, reviewed every day, or only at the end after half a year.
+    for window in [
+        r#"window = { calendar = "month" }"#,
+        r#"window = { calendar = "week" }"#,
+        r#"window = { calendar = "quarter" }"#,
+        r#"window = { calendar = { days = 10 } }"#,
+        r#"window = "anniversary""#,
+        r#"window = "lifetime""#,
+    ] {
+        for grace in [0, 3, 40] {
+            let rest = format!(
+                "measure = {{ spend = \"gross\" }}\ndowngrade = \"one_step\"\ngrace_days = {grace}\n{window}"
+            );
+            let (mut daily, mut late) = (World::with(&ladder(&rest)), World::with(&ladder(&rest)));
+            for world in [&mut daily, &mut late] {
+                world.buy("600");
+                world.at("2026-03-20").buy("120");
+            }
+            for month in 4..=9 {
+                for day in 1..=30 {
+                    daily.at(&format!("2026-{month:02}-{day:02}")).settle();
+                }
+            }
+            late.at("2026-09-30");
+            assert_eq!(late.tiers(), daily.tiers(), "{rest}");
+            late.settle();
+            let standing = |world: &World| {
+                let row = world.members.values().next().unwrap();
+                row.record.tiers.clone()
+            };
+            assert_eq!(standing(&late), standing(&daily), "{rest}");
+        }
+    }
+}
+
+#[test]
+fn a_move_counts_for_purchases_after_its_instant() {
+    let mut world = World::with(
+        r#"
+        [[rules]]
+        id = "it"
+        effect = { percent = { rate = "1%" } }
+        [[ladders]]
+        id = "status"
+        measure = { spend = "gross" }
+        tiers = [
+            { id = "low", threshold = "0" },
+            { id = "high", threshold = "100", benefits = { multiplier = "3" } },
+        ]
+        "#,
+    );
+    assert_eq!(world.grants("100"), ["it 1.00 EUR"]);
+    assert_eq!(world.grants("100"), ["it 1.00 EUR"], "at the same instant");
+    // A late purchase from before the move is paid by the tier of its time.
+    assert_eq!(world.grants("100 at=2026-03-01"), ["it 1.00 EUR"]);
+    assert_eq!(world.at("2026-03-03").grants("100"), ["it 3.00 EUR"]);
+}
+
+#[test]
+fn several_ladders_are_climbed_on_their_own_and_the_higher_benefit_counts() {
+    let mut world = World::with(
+        r#"
+        [[rules]]
+        id = "it"
+        effect = { percent = { rate = "1%" } }
+        [[ladders]]
+        id = "spend"
+        measure = { spend = "gross" }
+        tiers = [
+            { id = "low", threshold = "0" },
+            { id = "high", threshold = "100", benefits = { multiplier = "2" } },
+        ]
+        [[ladders]]
+        id = "visits"
+        measure = "visits"
+        tiers = [
+            { id = "new", threshold = "0" },
+            { id = "known", threshold = "2", benefits = { multiplier = "3" } },
+        ]
+        "#,
+    );
+    for (day, tiers, grant) in [
+        ("2026-03-03", "high new", "1.00"),
+        ("2026-03-04", "high known", "2.00"),
+        ("2026-03-05", "high known", "3.00"),
+    ] {
+        assert_eq!(
+            world.at(day).grants("100"),
+            [format!("it {grant} EUR")],
+            "{day}"
+        );
+        assert_eq!(world.tiers(), tiers, "{day}");
+    }
+}
