@@ -1,2 +1,30 @@
-//! Durable storage and the engine around the pure core.
+//! Durable storage for the rewards engine, and the engine itself.
+//!
+//! The rules are in [`rewards_core`]: pure functions from a request and a view to a decision. This crate fetches the view,
+//! makes the decision durable in one step, and runs many of them together.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`engine`] | takes requests, group-commits decisions, replays repetitions, sweeps, audits |
+//! | [`store`] | the narrow waist: three small traits and their contract |
+//! | [`memory`], [`sql`] | the backends: memory, SQLite, PostgreSQL |
+//! | [`contract`] | the public test suite of that contract, for your own backend too |
+//! | [`faulty`] | a store that fails on purpose, by a seed |
+//!
+//! # Features
+//!
+//! `memory` and `sqlite` are on by default; `postgres` adds PostgreSQL, `schema` the JSON Schema of requests and replies.
+//! Each builds and is tested alone.
+//!
+//! # What this crate does not do
+//!
+//! It contains no rules, opens no port, and keeps no global state: two engines in one process know nothing of each other.
 #![forbid(unsafe_code)]
+
+pub mod batch;
+pub mod contract;
+pub mod error;
+pub mod faulty;
+#[cfg(feature = "memory")]
+pub mod memory;
+pub mod store;

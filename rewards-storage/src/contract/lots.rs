@@ -1,0 +1,206 @@
+//! Lots: the three selections, and that every field comes back.
+
+use std::collections::BTreeMap;
+
+use rewards_core::ledger::{Lot, LotState, Purpose};
+use rewards_core::records::PurchaseRow;
+use rewards_core::snapshot::{LotFilter, LotQuery, ReadPlan};
+use rewards_core::time::Timestamp;
+
+use super::Subject;
+use super::fixtures::{Draft, asset, at, lot, lots, member_key, purchase, purchase_row, slug};
+use crate::batch::Commit;
+
+fn varied_lots() -> Vec<Lot> {
+    let base = |number, state| Lot {
+        state,
+        ..lot(number)
+    };
+    let (pending, available) = (LotState::Pending, LotState::Available);
+    vec![
+        Lot {
+            expires_at: Some(at(50)),
+            ..base(1, available)
+        },
+        Lot {
+            purchase: Some(purchase("p")),
+            ..base(2, available)
+        },
+        Lot {
+            available_at: Some(at(40)),
+            expires_at: Some(at(10)),
+            ..base(3, pending)
+        },
+        Lot {
+            available_at: Some(at(60)),
+            void_at: Some(at(30)),
+            ..base(4, pending)
+        },
+        Lot {
+            expires_at: Some(at(50)),
+            purchase: Some(purchase("p")),
+            ..base(5, available)
+        },
+        Lot {
+            asset: asset("points"),
+            expires_at: Some(at(30)),
+            ..base(6, available)
+        },
+        Lot {
+            expires_at: Some(at(1)),
+            remaining: 0,
+            ..base(7, LotState::Spent)
+        },
+        Lot {
+            expires_at: Some(at(1)),
+            purchase: Some(purchase("p")),
+            ..base(8, LotState::Expired)
+        },
+        Lot {
+            void_at: Some(at(1)),
+            available_at: Some(at(1)),
+            ..base(9, LotState::Voided)
+        },
+        Lot {
+            purchase: Some(purchase("P")),
+            rule: Some(slug("r")),
+            ..base(10, pending)
+        },
+        base(11, available),
+    ]
+}
+
+fn granted(first: u64, last: u64) -> PurchaseRow {
+    let mut row = purchase_row("ann", 1);
+    row.record.grants = Some((first, last));
+    row
+}
+
+/// The three selections of lots, each with its order under every limit.
+pub async fn lots_are_selected(subject: &Subject) {
+    let tenant = subject.tenant();
+    // The purchases say between which entries their lots are.
+    let seed = Draft::new(tenant, "key")
+        .purchase_row("p", 0, granted(2, 8))
+        .purchase_row("P", 0, granted(10, 10))
+        .new_lot("bob", varied_lots().remove(0));
+    let add = |draft: Draft, lot| draft.new_lot("ann", lot);
+    let batch = varied_lots().into_iter().fold(seed, add).build();
+    subject.apply(&batch).await;
+    let due = |seconds| LotFilter::Due { at: at(seconds) };
+    let open = |code| LotFilter::Open { asset: asset(code) };
+    let bought = |text| LotFilter::OfPurchase {
+        purchase: purchase(text),
+    };
+    let cases: Vec<(&str, LotFilter, &[u64])> = vec![
+        ("nothing due", due(29), &[]),
+        ("due at the instant", due(30), &[4, 6]),
+        ("due, pending by its availability", due(40), &[4, 6, 3]),
+        ("due, ties by number", due(1_000_000), &[4, 6, 3, 1, 5]),
+        (
+            "open, soonest expiry first, none last",
+            open("EUR"),
+            &[3, 1, 5, 2, 4, 10, 11],
+        ),
+        ("open of another asset", open("points"), &[6]),
+        ("open of no asset", open("USD"), &[]),
+        ("of a purchase, closed ones too", bought("p"), &[2, 5, 8]),
+        ("of a purchase in capitals", bought("P"), &[10]),
+    ];
+    for (name, filter, want) in &cases {
+        for limit in 0..=want.len().saturating_add(1) {
+            let query = LotQuery {
+                limit: u32::try_from(limit).unwrap_or(u32::MAX),
+                ..lots(tenant, "ann", filter.clone())
+            };
+            let mut want: Vec<_> = want.iter().copied().take(limit).collect();
+            want.sort_unstable();
+            assert_eq!(
+                selected(subject, &query).await,
+                want,
+                "{name}, {limit} at most"
+            );
+        }
+    }
+}
+
+/// Every field of a lot comes back as it was, and a later write replaces all of them.
+pub async fn lots_come_back_whole(subject: &Subject) {
+    let tenant = subject.tenant();
+    let key = |number| (member_key(tenant, "ann"), number);
+    let full = Lot {
+        amount: i64::MAX,
+        remaining: i64::MAX,
+        state: LotState::Pending,
+        earned_at: Timestamp::MIN,
+        available_at: Some(at(1)),
+        void_at: Some(at(2)),
+        expires_at: Some(Timestamp::MAX),
+        purchase: Some(purchase("p 'ä' 😀")),
+        rule: Some(slug("rule")),
+        source: Purpose::Funding(slug("a.b")),
+        ..lot(1)
+    };
+    let draft = Draft::new(tenant, "a").new_lot("ann", full.clone());
+    let batch = draft.new_lot("ann", lot(2)).build();
+    subject.apply(&batch).await;
+    let rows = subject.rows(std::slice::from_ref(&batch)).await;
+    let want = BTreeMap::from([(key(1), full.clone()), (key(2), lot(2))]);
+    assert_eq!(rows.lots, want);
+    let spent = Lot {
+        remaining: 1,
+        state: LotState::Available,
+        available_at: None,
+        void_at: None,
+        expires_at: Some(at(3)),
+        ..full
+    };
+    let moved = Draft::new(tenant, "b").moved_lot("ann", spent.clone());
+    subject.apply(&moved.build()).await;
+    let rows = subject.rows(std::slice::from_ref(&batch)).await;
+    assert_eq!(rows.lots.get(&key(1)), Some(&spent));
+    let query = lots(tenant, "ann", LotFilter::Due { at: at(3) });
+    assert_eq!(
+        selected(subject, &query).await,
+        [1],
+        "its due instant moved"
+    );
+}
+
+/// A lot that an earlier batch of the group inserted may be moved by a later one.
+pub async fn lots_move_within_a_group(subject: &Subject) {
+    let tenant = subject.tenant();
+    let spent = Lot {
+        remaining: 0,
+        state: LotState::Spent,
+        ..lot(1)
+    };
+    let group = [
+        Draft::new(tenant, "a")
+            .member("ann", 0)
+            .new_lot("ann", lot(1)),
+        Draft::new(tenant, "b")
+            .member("ann", 1)
+            .moved_lot("ann", spent),
+        Draft::new(tenant, "c")
+            .member("ann", 2)
+            .new_lot("ann", lot(2)),
+    ]
+    .map(|draft| draft.build());
+    let outcomes = subject.commit_group(&group).await;
+    assert_eq!(outcomes, vec![Commit::Applied; 3]);
+    let open = LotFilter::Open {
+        asset: asset("EUR"),
+    };
+    assert_eq!(selected(subject, &lots(tenant, "ann", open)).await, [2]);
+}
+
+/// The numbers of the selected lots in ascending order, as a view holds them.
+async fn selected(subject: &Subject, query: &LotQuery) -> Vec<u64> {
+    let plan = ReadPlan {
+        lots: vec![query.clone()],
+        ..ReadPlan::default()
+    };
+    let view = subject.load(&plan).await;
+    view.lots_of(&query.member).map(|lot| lot.number).collect()
+}

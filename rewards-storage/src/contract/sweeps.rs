@@ -1,0 +1,364 @@
+//! The read side: pages in bytewise order, whatever the ids look like.
+
+use rewards_core::decision::ProgramWrite;
+use rewards_core::ids::MemberId;
+use rewards_core::ledger::{Account, Lot, LotState, Purpose};
+use rewards_core::records::MemberRow;
+use rewards_core::snapshot::CounterName;
+
+use super::Subject;
+use super::fixtures::{
+    AWKWARD_IDS, Draft, asset, at, document, funding, lot, member, member_row, program,
+    program_key, transfer,
+};
+use crate::batch::CommitBatch;
+
+/// Page sizes that cut the twenty awkward ids everywhere.
+const LIMITS: [u32; 6] = [1, 2, 3, 7, 20, u32::MAX];
+
+/// The sweep over members goes in bytewise order, meets each once, and shows each as its row was written.
+pub async fn members_are_swept(subject: &Subject) {
+    seed(subject, |draft, id| draft.member(id, 0)).await;
+    for limit in LIMITS {
+        let mut met = Vec::new();
+        let mut after = None;
+        loop {
+            let backend = subject.backend();
+            let page = backend.members(subject.tenant(), after, limit).await;
+            let page = page.expect("a page");
+            check_size(page.len(), limit);
+            after = page.last().map(|head| head.member.clone());
+            if page.is_empty() {
+                break;
+            }
+            met.extend(page);
+            check_end(met.len());
+        }
+        let ids: Vec<_> = met.iter().map(|head| head.member.as_str()).collect();
+        assert_eq!(ids, AWKWARD_IDS, "pages of {limit}");
+        let row = member_row(1);
+        let tiers = [("contract".into(), "status".into(), "gold".into())];
+        for head in met {
+            assert_eq!((head.journal, head.event_seq), (row.journal, row.event_seq));
+            assert_eq!(head.tiers, tiers);
+        }
+    }
+}
+
+/// The sweep over journals goes by member in bytewise order, then by number, and may begin anywhere.
+pub async fn journals_are_swept(subject: &Subject) {
+    let cash = |id: &str| Account::member(&member(id), Purpose::Cashback, asset("EUR"));
+    seed(subject, |draft, id| {
+        let grant = || transfer(funding(), cash(id), 1);
+        // Ten and two: as texts they would be the other way round.
+        (1..=10).fold(draft, |draft, seq| draft.transfer(id, seq, grant()))
+    })
+    .await;
+    let want: Vec<_> = AWKWARD_IDS
+        .into_iter()
+        .flat_map(|id| (1..=10).map(move |seq| (member(id), seq)))
+        .collect();
+    for limit in [7, 10, 200, u32::MAX] {
+        let mut met: Vec<(MemberId, u64)> = Vec::new();
+        loop {
+            let backend = subject.backend();
+            let after = met.last().cloned();
+            let page = backend.journal(subject.tenant(), after, limit).await;
+            let page = page.expect("a page");
+            check_size(page.len(), limit);
+            if page.is_empty() {
+                break;
+            }
+            met.extend(page.into_iter().map(|entry| (entry.member, entry.seq)));
+            check_end(met.len());
+        }
+        assert_eq!(met, want, "pages of {limit}");
+    }
+    let after = Some((member("B"), 5));
+    let page = subject.backend().journal(subject.tenant(), after, 1).await;
+    let page: Vec<_> = page
+        .expect("a page")
+        .into_iter()
+        .map(|e| e.member)
+        .collect();
+    assert_eq!(page, [member("Z")], "after a member that does not exist");
+}
+
+/// The sweep over balances: the system first, then members, each by the texts of purpose and asset.
+pub async fn balances_are_swept(subject: &Subject) {
+    let purposes = [
+        Purpose::Main,
+        Purpose::Cashback,
+        Purpose::Points,
+        Purpose::Pending,
+    ];
+    let codes = ["points", "EUR", "stars/2", "USD"];
+    seed(subject, |mut draft, id| {
+        let mut seq = 0;
+        for purpose in &purposes {
+            for code in codes {
+                seq += 1;
+                let from = Account::system(Purpose::Adjustments, asset(code));
+                let to = Account::member(&member(id), purpose.clone(), asset(code));
+                draft = draft.transfer(id, seq, transfer(from, to, 1));
+            }
+        }
+        draft
+    })
+    .await;
+    let text = |account: &Account| {
+        let holder = account.holder_text().to_owned();
+        (holder, account.purpose.text(), account.asset.to_string())
+    };
+    let mut want = Vec::new();
+    for code in ["EUR", "USD", "points", "stars/2"] {
+        want.push((String::new(), "adjustments".into(), code.into()));
+    }
+    for id in AWKWARD_IDS {
+        for purpose in ["cashback", "main", "pending", "points"] {
+            for code in ["EUR", "USD", "points", "stars/2"] {
+                want.push((id.to_owned(), purpose.to_owned(), code.to_owned()));
+            }
+        }
+    }
+    for limit in [7, 16, u32::MAX] {
+        let mut met: Vec<(Account, i64)> = Vec::new();
+        loop {
+            let backend = subject.backend();
+            let after = met.last().map(|(account, _)| account.clone());
+            let page = backend.balances(subject.tenant(), after, limit).await;
+            let page = page.expect("a page");
+            check_size(page.len(), limit);
+            if page.is_empty() {
+                break;
+            }
+            met.extend(page);
+            check_end(met.len());
+        }
+        let texts: Vec<_> = met.iter().map(|(account, _)| text(account)).collect();
+        assert_eq!(texts, want, "pages of {limit}");
+        let sum: i64 = met.iter().map(|(_, value)| value).sum();
+        assert_eq!(sum, 0, "all balances sum to zero");
+    }
+}
+
+/// Members are due for a review or for a lot, at or before the instant; each is met once, in bytewise order.
+pub async fn due_members_are_swept(subject: &Subject) {
+    let reviewed = |seconds| MemberRow {
+        due_at: Some(at(seconds)),
+        ..member_row(1)
+    };
+    let expiring = |number, seconds| Lot {
+        expires_at: Some(at(seconds)),
+        ..lot(number)
+    };
+    let mut kinds = (0..7).cycle();
+    seed(subject, |draft, id| {
+        let kind = kinds.next().expect("an endless cycle");
+        let due = draft.clone().member_row(id, 0, reviewed(100));
+        let calm = draft.member(id, 0);
+        match kind {
+            0 => due,
+            1 => calm.new_lot(id, expiring(1, 100)),
+            2 => due
+                .new_lot(id, expiring(1, 100))
+                .new_lot(id, expiring(2, 50)),
+            3 => calm.new_lot(id, expiring(1, 101)),
+            4 => calm,
+            5 => {
+                let state = LotState::Spent;
+                calm.new_lot(
+                    id,
+                    Lot {
+                        state,
+                        ..expiring(1, 1)
+                    },
+                )
+            }
+            _ => {
+                let pending = Lot {
+                    state: LotState::Pending,
+                    void_at: Some(at(100)),
+                    ..lot(1)
+                };
+                calm.new_lot(id, pending)
+            }
+        }
+    })
+    .await;
+    let due = |kind: usize| matches!(kind % 7, 0 | 1 | 2 | 6);
+    let want: Vec<_> = (0..)
+        .zip(AWKWARD_IDS)
+        .filter(|(kind, _)| due(*kind))
+        .map(|(_, id)| member(id))
+        .collect();
+    let sweep = async |seconds: i64, limit: u32| {
+        let mut met: Vec<MemberId> = Vec::new();
+        loop {
+            let (backend, tenant) = (subject.backend(), subject.tenant());
+            let after = met.last().cloned();
+            let page = backend.due_members(tenant, at(seconds), after, limit).await;
+            let page = page.expect("a page");
+            check_size(page.len(), limit);
+            if page.is_empty() {
+                return met;
+            }
+            met.extend(page);
+            check_end(met.len());
+        }
+    };
+    for limit in LIMITS {
+        assert_eq!(sweep(100, limit).await, want, "pages of {limit}");
+    }
+    let early: Vec<_> = (0..)
+        .zip(AWKWARD_IDS)
+        .filter(|(kind, _)| kind % 7 == 2)
+        .map(|(_, id)| member(id))
+        .collect();
+    assert_eq!(sweep(99, 2).await, early, "one instant earlier");
+    assert_eq!(sweep(49, 2).await, [], "earlier still");
+}
+
+/// A member is no longer due when the review was set off and the lot has moved.
+pub async fn settled_members_are_not_due(subject: &Subject) {
+    let tenant = subject.tenant();
+    let row = MemberRow {
+        due_at: Some(at(1)),
+        ..member_row(1)
+    };
+    let due = Lot {
+        expires_at: Some(at(1)),
+        ..lot(1)
+    };
+    let draft = Draft::new(tenant, "a").member_row("ann", 0, row);
+    subject
+        .apply(&draft.new_lot("ann", due.clone()).build())
+        .await;
+    let found = || subject.backend().due_members(tenant, at(1), None, 10);
+    assert_eq!(found().await.expect("a page"), [member("ann")]);
+    let expired = Lot {
+        state: LotState::Expired,
+        remaining: 0,
+        ..due
+    };
+    let draft = Draft::new(tenant, "b").member("ann", 1);
+    subject
+        .apply(&draft.moved_lot("ann", expired).build())
+        .await;
+    assert_eq!(found().await.expect("a page"), []);
+}
+
+/// The counters of a subject come by name in bytewise order, then by bucket; no other subject's are among them.
+pub async fn counters_of_a_subject_are_listed(subject: &Subject) {
+    let tenant = subject.tenant();
+    let owner = member("ann");
+    let buckets = [i64::MIN, -1, 0, 9, 10, i64::MAX];
+    let mut draft = Draft::new(tenant, "key");
+    for name in AWKWARD_IDS.into_iter().rev() {
+        let counter = CounterName::of_member(tenant, &owner, name);
+        for bucket in buckets.into_iter().rev() {
+            draft = draft.count(&counter.at(bucket), 7, None);
+        }
+    }
+    for other in ["an", "ann ", "anna", "Ann", "%", "ann%", "_nn"] {
+        let counter = CounterName::of_member(tenant, &member(other), "a");
+        draft = draft.count(&counter.at(0), 1, None);
+    }
+    subject.apply(&draft.build()).await;
+    let want: Vec<_> = AWKWARD_IDS
+        .into_iter()
+        .flat_map(|name| buckets.map(|bucket| (name.to_owned(), bucket, 7)))
+        .collect();
+    let backend = subject.backend();
+    let found = backend.counters(tenant, "m:ann").await;
+    assert_eq!(found.expect("counters"), want);
+    let found = backend.counters(tenant, "m:nobody").await;
+    assert_eq!(found.expect("counters"), []);
+}
+
+/// All revisions of all programs are listed, by program in bytewise order and then by revision.
+pub async fn programs_are_listed(subject: &Subject) {
+    let tenant = subject.tenant();
+    for version in 1..=11 {
+        let publish = |id: &str| {
+            let draft = Draft::new(tenant, &format!("{id}{version}"));
+            draft.program(id, version).build()
+        };
+        let group: Vec<_> = AWKWARD_IDS.into_iter().rev().map(publish).collect();
+        subject.commit_group(&group).await;
+    }
+    let found = subject.backend().programs(tenant).await.expect("programs");
+    let want: Vec<_> = AWKWARD_IDS
+        .into_iter()
+        .flat_map(|id| (1..=11).map(move |version| (program(id), version)))
+        .collect();
+    let got: Vec<_> = found
+        .iter()
+        .map(|write| (write.key.program.clone(), write.version))
+        .collect();
+    assert_eq!(got, want);
+    let first = ProgramWrite {
+        key: program_key(tenant, " a"),
+        version: 1,
+        active_from: at(1),
+        published_at: at(0),
+        document: document(" a"),
+    };
+    assert_eq!(found.first(), Some(&first), "each as it was published");
+}
+
+/// A page of no rows is empty, and so is every page of a tenant without rows.
+pub async fn empty_pages_are_empty(subject: &Subject) {
+    let tenant = subject.tenant();
+    let row = MemberRow {
+        due_at: Some(at(1)),
+        ..member_row(1)
+    };
+    let draft = Draft::new(tenant, "key").one_of_each("ann");
+    subject
+        .apply(&draft.member_row("bob", 0, row).build())
+        .await;
+    let other = subject.neighbour();
+    let store = subject.backend();
+    for (tenant, limit) in [(tenant, 0), (&other, 10)] {
+        let due = store.due_members(tenant, at(9), None, limit).await;
+        assert_eq!(due.expect("a page"), []);
+        assert_eq!(
+            store.members(tenant, None, limit).await.expect("a page"),
+            []
+        );
+        assert_eq!(
+            store.journal(tenant, None, limit).await.expect("a page"),
+            []
+        );
+        assert_eq!(
+            store.balances(tenant, None, limit).await.expect("a page"),
+            []
+        );
+    }
+    assert_eq!(store.programs(&other).await.expect("programs"), []);
+    let found = store.counters(&other, "p:contract").await;
+    assert_eq!(found.expect("counters"), []);
+}
+
+/// Commits one batch for each awkward id, last first, so that the order of writing is not the order asked for.
+async fn seed(subject: &Subject, mut fill: impl FnMut(Draft, &str) -> Draft) {
+    let mut group: Vec<CommitBatch> = AWKWARD_IDS
+        .into_iter()
+        .map(|id| fill(Draft::new(subject.tenant(), id), id).build())
+        .collect();
+    group.reverse();
+    let outcomes = subject.commit_group(&group).await;
+    let applied = outcomes.iter().all(|o| *o == crate::batch::Commit::Applied);
+    assert!(applied, "seeding failed: {outcomes:?}");
+}
+
+fn check_size(found: usize, limit: u32) {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    assert!(found <= limit, "a page of {found} rows, asked for {limit}");
+}
+
+/// A backend that hands out the same page again and again must fail the law, not hang it.
+fn check_end(met: usize) {
+    assert!(met <= 1_000, "a sweep that does not end, {met} rows so far");
+}
