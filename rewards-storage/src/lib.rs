@@ -27,4 +27,6 @@ pub mod error;
 pub mod faulty;
 #[cfg(feature = "memory")]
 pub mod memory;
+#[cfg(feature = "sql")]
+pub mod sql;
 pub mod store;

@@ -1,0 +1,168 @@
+//! What really differs between the two databases, in one place.
+//!
+//! A [`Template`] is one SQL text for both. Two placeholders stand for what they say in different words:
+//!
+//! - `{rows}` is a set of rows that travels as parameters, named `r`, with its columns and `n`, the place of each row
+//!   from 1. PostgreSQL gets one array a column, SQLite one JSON text.
+//! - `{seek T AS t ON …}` looks up rows of a table for each row before it, always by its key and in that order. Left
+//!   to itself, a planner that has seen an empty table reads it from end to end, and keeps doing so as it grows.
+
+use std::fmt::Write as _;
+
+/// The SQL that a database speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// SQLite 3.51 or newer, for `jsonb_each`: it reads the rows without writing each out as text again.
+    #[cfg(feature = "sqlite")]
+    Sqlite,
+    /// PostgreSQL 14 or newer.
+    #[cfg(feature = "postgres")]
+    Postgres,
+}
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    Int,
+    Bytes,
+}
+
+/// The columns of a set of rows.
+pub(super) type Columns = &'static [(&'static str, Kind)];
+
+/// One SQL text for both databases.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Template {
+    /// The text, with its placeholders.
+    pub text: &'static str,
+    /// How many single parameters the text names: `$1` and on. The rows come after them.
+    pub scalars: usize,
+    /// Columns of the rows that `{rows}` stands for.
+    pub rows: Columns,
+}
+
+impl Template {
+    /// A text without rows.
+    pub const fn plain(text: &'static str) -> Self {
+        Self {
+            text,
+            scalars: 0,
+            rows: &[],
+        }
+    }
+
+    /// A text whose only parameters are rows.
+    pub const fn over(rows: Columns, text: &'static str) -> Self {
+        Self {
+            text,
+            scalars: 0,
+            rows,
+        }
+    }
+}
+
+impl Dialect {
+    /// The database's name, as in logs, metrics and health.
+    pub fn name(self) -> &'static str {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite => "sqlite",
+            #[cfg(feature = "postgres")]
+            Self::Postgres => "postgres",
+        }
+    }
+
+    /// How many parameters a set of rows takes.
+    pub fn parameters(self, rows: Columns) -> usize {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite => usize::from(!rows.is_empty()),
+            #[cfg(feature = "postgres")]
+            Self::Postgres => rows.len(),
+        }
+    }
+
+    /// Fills the placeholders of a text whose rows start at parameter `first`.
+    pub fn fill(self, text: &str, rows: Columns, first: usize) -> String {
+        let mut sql = String::with_capacity(text.len().saturating_mul(2));
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('{') {
+            sql.push_str(before);
+            let (placeholder, after) = after.split_once('}').unwrap_or((after, ""));
+            match placeholder.strip_prefix("seek ") {
+                Some(lookup) => self.push_seek(&mut sql, lookup),
+                None => self.push_rows(&mut sql, rows, first),
+            }
+            rest = after;
+        }
+        sql.push_str(rest);
+        sql
+    }
+
+    fn push_rows(self, sql: &mut String, rows: Columns, first: usize) {
+        // Writing into a text cannot fail.
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite => {
+                sql.push_str("(SELECT ");
+                for (place, (name, kind)) in rows.iter().enumerate() {
+                    let _ = match kind {
+                        Kind::Bytes => write!(sql, "unhex(value ->> {place}) AS {name}, "),
+                        Kind::Text | Kind::Int => write!(sql, "value ->> {place} AS {name}, "),
+                    };
+                }
+                let _ = write!(sql, "key + 1 AS n FROM jsonb_each(${first})) AS r");
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres => {
+                sql.push_str("unnest(");
+                for (place, (_, kind)) in rows.iter().enumerate() {
+                    let array = match kind {
+                        Kind::Text => "text[]",
+                        Kind::Int => "bigint[]",
+                        Kind::Bytes => "bytea[]",
+                    };
+                    let comma = if place == 0 { "" } else { ", " };
+                    let number = first.saturating_add(place);
+                    let _ = write!(sql, "{comma}${number}::{array}");
+                }
+                sql.push_str(") WITH ORDINALITY AS r(");
+                for (name, _) in rows {
+                    let _ = write!(sql, "{name}, ");
+                }
+                sql.push_str("n)");
+            }
+        }
+    }
+
+    fn push_seek(self, sql: &mut String, lookup: &str) {
+        let (table, condition) = lookup.split_once(" ON ").unwrap_or((lookup, "true"));
+        let _ = match self {
+            // CROSS JOIN fixes the order of a join.
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite => write!(sql, "CROSS JOIN {table} ON {condition}"),
+            // OFFSET 0 keeps the lookup apart, so that it runs once for each row before it.
+            #[cfg(feature = "postgres")]
+            Self::Postgres => {
+                let alias = table.rsplit(' ').next().unwrap_or(table);
+                write!(
+                    sql,
+                    "CROSS JOIN LATERAL (SELECT * FROM {table} WHERE {condition} OFFSET 0) AS {alias}"
+                )
+            }
+        };
+    }
+
+    /// The nothing of a kind; databases want to know of which kind it is.
+    pub fn null(self, kind: Kind) -> &'static str {
+        match (self, kind) {
+            (_, Kind::Text) => "CAST(NULL AS TEXT)",
+            (_, Kind::Int) => "CAST(NULL AS BIGINT)",
+            #[cfg(feature = "sqlite")]
+            (Self::Sqlite, Kind::Bytes) => "CAST(NULL AS BLOB)",
+            #[cfg(feature = "postgres")]
+            (Self::Postgres, Kind::Bytes) => "CAST(NULL AS BYTEA)",
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What went wrong, in the words of the store.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+#[cfg(feature = "postgres")]
+use std::time::Duration;
+use std::time::Instant;
+
+#[cfg(feature = "postgres")]
+use super::statements::REFUSED;
+use crate::error::StoreError;
+
+/// A failure on its way out: the driver's, or already ours.
+#[derive(Debug)]
+pub(super) enum Failure {
+    Driver(sqlx::Error),
+    Store(StoreError),
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Driver(error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// A stored value that this version did not write.
+#[derive(Debug)]
+pub(super) struct Unreadable(pub String);
+
+impl Unreadable {
+    /// Names the row.
+    pub fn at(self, table: &str, key: impl fmt::Display) -> StoreError {
+        StoreError::Corrupt {
+            detail: format!("table `{table}`, row `{key}`: {}", self.0),
+        }
+    }
+}
+
+impl<E: std::error::Error> From<E> for Unreadable {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Names the row of what could not be read.
+pub(super) trait At<T> {
+    fn at(self, table: &str, key: impl fmt::Display) -> Result<T, StoreError>;
+}
+
+impl<T> At<T> for Result<T, Unreadable> {
+    fn at(self, table: &str, key: impl fmt::Display) -> Result<T, StoreError> {
+        self.map_err(|why| why.at(table, key))
+    }
+}
+
+/// How writes ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Written {
+    /// All of them were made.
+    All,
+    /// One was not, and none must remain. It is named by its place, when the database names it.
+    Not(Option<usize>),
+}
+
+/// Whether the database refused a write because of what is stored. Everything else remains an error.
+pub(super) fn written(error: sqlx::Error) -> sqlx::Result<Written> {
+    let sqlx::Error::Database(refusal) = &error else {
+        return Err(error);
+    };
+    match refusal.code().as_deref() {
+        // A chain refused itself.
+        #[cfg(feature = "postgres")]
+        Some("22P02") => {
+            let (_, place) = (refusal.message().split_once(REFUSED)).unwrap_or_default();
+            let digits = place.trim_end_matches(|c: char| !c.is_ascii_digit());
+            match digits.parse() {
+                Ok(place) => Ok(Written::Not(Some(place))),
+                Err(_) => Err(error),
+            }
+        }
+        // A sum left the range of its column: PostgreSQL says so, SQLite makes a fraction of it that a strict table
+        // does not take.
+        Some("22003" | "3091") => Ok(Written::Not(None)),
+        _ => Err(error),
+    }
+}
+
+/// Whether the connection itself may be gone.
+pub(super) fn is_connection_lost(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::BeginFailed => true,
+        sqlx::Error::Database(error) => error
+            .code()
+            .is_some_and(|code| code.starts_with("57P") || code.starts_with("08")),
+        _ => false,
+    }
+}
+
+/// The driver's error in the words of the store.
+pub(super) fn classify(error: sqlx::Error) -> StoreError {
+    let detail = error.to_string();
+    match error {
+        sqlx::Error::Database(error) => {
+            let code = error.code().unwrap_or_default();
+            // Only PostgreSQL has five-character codes; SQLite's are numbers below 10,000.
+            if code.len() == 5 {
+                from_sqlstate(&code, detail)
+            } else {
+                from_sqlite(&code, detail)
+            }
+        }
+        sqlx::Error::Io(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::BeginFailed => StoreError::Unavailable { detail },
+        sqlx::Error::ColumnDecode { .. }
+        | sqlx::Error::Decode(_)
+        | sqlx::Error::ColumnNotFound(_)
+        | sqlx::Error::ColumnIndexOutOfBounds { .. }
+        | sqlx::Error::RowNotFound => StoreError::Corrupt { detail },
+        _ => StoreError::Refused { detail },
+    }
+}
+
+fn from_sqlstate(code: &str, detail: String) -> StoreError {
+    match code {
+        // Serialisation failure, deadlock.
+        "40001" | "40P01" => StoreError::Conflict { detail },
+        // Too many connections, out of memory, lock not available, cancelled, shutting down or starting up.
+        "53300" | "53200" | "55P03" | "57014" | "57P01" | "57P02" | "57P03" | "57P05" | "40003" => {
+            StoreError::Unavailable { detail }
+        }
+        // Damaged data or index.
+        "XX001" | "XX002" => StoreError::Corrupt { detail },
+        _ if code.starts_with("08") => StoreError::Unavailable { detail },
+        _ => StoreError::Refused { detail },
+    }
+}
+
+fn from_sqlite(code: &str, detail: String) -> StoreError {
+    // The low byte of an extended result code is the primary one.
+    match code.parse::<u32>().map(|code| code & 0xFF) {
+        // Busy, locked: another process holds the file, and nothing was written.
+        Ok(5 | 6) => StoreError::Conflict { detail },
+        // Out of memory, interrupted, input or output failed, lock protocol.
+        Ok(7 | 9 | 10 | 15) => StoreError::Unavailable { detail },
+        // Damaged, not a database, or a value that the column cannot hold.
+        Ok(11 | 26) => StoreError::Corrupt { detail },
+        _ => StoreError::Refused { detail },
+    }
+}
+
+/// Remembers when a connection was last lost, so that only then idle connections are tried before they are used: a
+/// trial costs a round trip.
+#[derive(Debug)]
+pub(super) struct Suspicion {
+    opened: Instant,
+    /// Milliseconds after `opened`, plus one; 0 when no connection was ever lost.
+    lost_at: AtomicU64,
+}
+
+impl Suspicion {
+    pub fn new() -> Self {
+        Self {
+            opened: Instant::now(),
+            lost_at: AtomicU64::new(0),
+        }
+    }
+
+    /// Notes the error when it means a lost connection.
+    pub fn note(&self, error: &sqlx::Error) {
+        if is_connection_lost(error) {
+            let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+            self.lost_at.store(now.saturating_add(1), Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a connection was lost since the suspicion was last lowered.
+    #[cfg(feature = "sqlite")]
+    pub fn is_raised(&self) -> bool {
+        self.lost_at.load(Ordering::Relaxed) != 0
+    }
+
+    /// Notes that the connection works.
+    #[cfg(feature = "sqlite")]
+    pub fn lower(&self) {
+        self.lost_at.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether a connection that was idle for so long may have been lost with the last one.
+    #[cfg(feature = "postgres")]
+    pub fn covers(&self, idle_for: Duration) -> bool {
+        match self.lost_at.load(Ordering::Relaxed) {
+            0 => false,
+            lost_at => {
+                let lost_at = Duration::from_millis(lost_at);
+                // A second of slack for the rounding, and for servers that take a while to go down.
+                self.opened.elapsed().saturating_sub(lost_at)
+                    < idle_for.saturating_add(Duration::from_secs(1))
+            }
+        }
+    }
+}

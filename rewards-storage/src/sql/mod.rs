@@ -1,0 +1,159 @@
+//! SQLite and PostgreSQL: one implementation over the closed set of two drivers.
+//!
+//! - SQL is written once, in `statements` and `load`; what the databases say in different words is in `dialect`.
+//! - A commit of any number of batches and a load of any number of keys cost a constant number of statements: rows
+//!   travel as sets, in one parameter a column or in one JSON text.
+//! - Times are microseconds, amounts minor units, both 64-bit numbers; documents are JSON.
+//!
+//! The store decides nothing. It checks what it is told to check, and says which check failed first.
+
+mod careful;
+mod commit;
+mod decode;
+mod dialect;
+mod driver;
+mod fault;
+mod load;
+mod open;
+mod outbox;
+mod query;
+mod rows;
+mod statements;
+mod writes;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use rewards_core::snapshot::{ReadPlan, Snapshot};
+use tracing::Instrument as _;
+
+pub use self::open::SqlOptions;
+
+use self::commit::Means;
+use self::dialect::Dialect;
+use self::driver::{Driver, Held};
+use self::fault::{Failure, Suspicion, classify};
+use self::statements::Statements;
+use crate::batch::{Commit, CommitBatch};
+use crate::error::StoreError;
+use crate::store::Store;
+
+/// A store in SQLite or PostgreSQL. Cloning is cheap: the connections are shared.
+#[derive(Clone)]
+pub struct SqlStore {
+    inner: Arc<Inner>,
+}
+
+/// Shows which database it is, and not where: an address can hold a password.
+impl fmt::Debug for SqlStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SqlStore")
+            .field(&self.dialect().name())
+            .finish()
+    }
+}
+
+struct Inner {
+    driver: Driver,
+    dialect: Dialect,
+    statements: Statements,
+    suspicion: Arc<Suspicion>,
+}
+
+impl Inner {
+    fn new(driver: Driver, dialect: Dialect, suspicion: Arc<Suspicion>) -> Self {
+        Self {
+            driver,
+            dialect,
+            statements: Statements::new(dialect),
+            suspicion,
+        }
+    }
+}
+
+impl SqlStore {
+    fn new(inner: Inner) -> Self {
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// Waits for what is under way and closes all connections. Later calls are refused.
+    ///
+    /// # Errors
+    /// [`StoreError`] when a connection cannot be closed in order; nothing that was committed is lost.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.driver().close().await.map_err(classify)
+    }
+
+    fn driver(&self) -> &Driver {
+        &self.inner.driver
+    }
+
+    fn dialect(&self) -> Dialect {
+        self.inner.dialect
+    }
+
+    fn statements(&self) -> &Statements {
+        &self.inner.statements
+    }
+
+    async fn writer(&self) -> sqlx::Result<Held<'_>> {
+        self.driver().writer().await
+    }
+
+    /// A failure in the words of the store.
+    fn fault(&self, failure: Failure) -> StoreError {
+        match failure {
+            Failure::Driver(error) => {
+                self.inner.suspicion.note(&error);
+                classify(error)
+            }
+            Failure::Store(error) => error,
+        }
+    }
+
+    fn means(&self) -> Means<'_> {
+        Means {
+            driver: self.driver(),
+            dialect: self.dialect(),
+            statements: self.statements(),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for SqlStore {
+    async fn load(&self, plan: &ReadPlan) -> Result<Snapshot, StoreError> {
+        let started = Instant::now();
+        let backend = self.dialect().name();
+        let span = tracing::debug_span!(
+            "rewards.store.load",
+            backend,
+            members = plan.members.len(),
+            counters = plan.counters.len(),
+        );
+        let loaded = load::load(self.driver(), self.dialect(), self.statements(), plan)
+            .instrument(span)
+            .await
+            .map_err(|failure| self.fault(failure));
+        metrics::histogram!("rewards_store_load_seconds", "backend" => backend)
+            .record(started.elapsed());
+        loaded
+    }
+
+    async fn commit(&self, batches: &[CommitBatch]) -> Result<Vec<Commit>, StoreError> {
+        let started = Instant::now();
+        let backend = self.dialect().name();
+        let span = tracing::debug_span!("rewards.store.commit", backend, batches = batches.len());
+        let committed = commit::commit(self.means(), batches)
+            .instrument(span)
+            .await
+            .map_err(|failure| self.fault(failure));
+        metrics::histogram!("rewards_store_commit_seconds", "backend" => backend)
+            .record(started.elapsed());
+        committed
+    }
+}

@@ -1,0 +1,272 @@
+//! Opening a store: addresses, connections, and migrations.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::SqlStr;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+
+use super::dialect::Dialect;
+use super::driver::Driver;
+#[cfg(feature = "sqlite")]
+use super::driver::{SqliteDriver, Writer};
+use super::fault::{Suspicion, classify};
+use super::{Inner, SqlStore};
+use crate::error::StoreError;
+
+/// How a store is opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SqlOptions {
+    /// Connections at most: all of them on PostgreSQL, those that read beside the one that writes on SQLite.
+    pub connections: u32,
+    /// How long to wait for a free connection, or for another process that holds the database.
+    pub wait: Duration,
+}
+
+impl Default for SqlOptions {
+    fn default() -> Self {
+        Self {
+            connections: 8,
+            wait: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Statements prepared and kept on each connection.
+const PREPARED: usize = 256;
+
+impl SqlStore {
+    /// Opens the store at an address and brings its schema up to date.
+    ///
+    /// Addresses are `sqlite:///path/file.db` (the file is created when it is missing), `sqlite::memory:` (gone when
+    /// the store is), and `postgres://…` or `postgresql://…`. Several processes may open one database at once.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] for an address that names no database this build knows, and when access is denied;
+    /// [`StoreError::SchemaTooNew`] when a newer version of this library made the database;
+    /// [`StoreError::Unavailable`] when it cannot be reached.
+    pub async fn open(url: &str, options: SqlOptions) -> Result<Self, StoreError> {
+        let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+        match scheme {
+            #[cfg(feature = "sqlite")]
+            "sqlite" => open_sqlite(url, &options).await,
+            #[cfg(not(feature = "sqlite"))]
+            "sqlite" => Err(refused(
+                "this build has no SQLite: enable the feature `sqlite`",
+            )),
+            #[cfg(feature = "postgres")]
+            "postgres" | "postgresql" => open_postgres(url, &options).await,
+            #[cfg(not(feature = "postgres"))]
+            "postgres" | "postgresql" => Err(refused(
+                "this build has no PostgreSQL: enable the feature `postgres`",
+            )),
+            // An address can hold a password, so only its scheme is repeated.
+            _ => Err(StoreError::Refused {
+                detail: format!(
+                    "expected an address that starts with `sqlite:` or `postgres:`, got `{scheme}`"
+                ),
+            }),
+        }
+    }
+}
+
+#[cfg(not(all(feature = "sqlite", feature = "postgres")))]
+fn refused(detail: &str) -> StoreError {
+    StoreError::Refused {
+        detail: detail.to_owned(),
+    }
+}
+
+#[cfg(feature = "sqlite")]
+async fn open_sqlite(url: &str, options: &SqlOptions) -> Result<SqlStore, StoreError> {
+    use std::str::FromStr as _;
+
+    use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+    use tokio::sync::Mutex;
+
+    let is_in_memory = url.contains(":memory:") || url.contains("mode=memory");
+    let connect = SqliteConnectOptions::from_str(url).map_err(classify)?;
+    let connect = tune_sqlite(connect, options)
+        // An address that names a mode means it.
+        .create_if_missing(!url.contains("mode="));
+    let mut writer = connect_sqlite(&connect, options.wait).await?;
+    migrate_sqlite(&mut writer).await?;
+    let suspicion = Arc::new(Suspicion::new());
+    let readers = if is_in_memory {
+        None
+    } else {
+        let pool = SqlitePoolOptions::new()
+            .max_connections(options.connections.max(1))
+            .acquire_timeout(options.wait)
+            .test_before_acquire(false)
+            .connect_with(connect.clone())
+            .await
+            .map_err(classify)?;
+        Some(pool)
+    };
+    let driver = Driver::Sqlite(Box::new(SqliteDriver {
+        options: connect,
+        writer: Mutex::new(Writer::Ready(writer)),
+        readers,
+        suspicion: Arc::clone(&suspicion),
+    }));
+    Ok(SqlStore::new(Inner::new(
+        driver,
+        Dialect::Sqlite,
+        suspicion,
+    )))
+}
+
+#[cfg(feature = "sqlite")]
+fn tune_sqlite(
+    connect: sqlx::sqlite::SqliteConnectOptions,
+    options: &SqlOptions,
+) -> sqlx::sqlite::SqliteConnectOptions {
+    use sqlx::ConnectOptions as _;
+    use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+
+    connect
+        .journal_mode(SqliteJournalMode::Wal)
+        // A commit that was reported survives a loss of power.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(options.wait)
+        // 64 MiB of pages; a negative size is in KiB.
+        .pragma("cache_size", "-65536")
+        .pragma("temp_store", "memory")
+        .pragma("mmap_size", "268435456")
+        // Fewer, larger checkpoints: each costs a sync of the database itself.
+        .pragma("wal_autocheckpoint", "8000")
+        .statement_cache_capacity(PREPARED)
+        .row_buffer_size(512)
+        .disable_statement_logging()
+}
+
+/// Connects and waits while another process is just making the file: turning on write-ahead logging takes a lock that
+/// SQLite does not wait for.
+#[cfg(feature = "sqlite")]
+async fn connect_sqlite(
+    connect: &sqlx::sqlite::SqliteConnectOptions,
+    wait: Duration,
+) -> Result<sqlx::SqliteConnection, StoreError> {
+    use sqlx::ConnectOptions as _;
+
+    let started = std::time::Instant::now();
+    loop {
+        match connect.connect().await.map_err(classify) {
+            Err(StoreError::Conflict { .. }) if started.elapsed() < wait => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            other => return other,
+        }
+    }
+}
+
+#[cfg(feature = "sqlite")]
+async fn migrate_sqlite(writer: &mut sqlx::SqliteConnection) -> Result<(), StoreError> {
+    use sqlx::Connection as _;
+
+    let migrator = migrator(&[(
+        1,
+        "initial",
+        include_str!("../../migrations/sqlite/0001_initial.sql"),
+    )]);
+    // The driver locks nothing while it migrates; this transaction lets one process do it and the others wait.
+    let mut transaction = writer
+        .begin_with("BEGIN IMMEDIATE")
+        .await
+        .map_err(classify)?;
+    migrator
+        .run_direct(None, &mut *transaction, false)
+        .await
+        .map_err(|error| explain(error, &migrator))?;
+    transaction.commit().await.map_err(classify)
+}
+
+#[cfg(feature = "postgres")]
+async fn open_postgres(url: &str, options: &SqlOptions) -> Result<SqlStore, StoreError> {
+    use std::str::FromStr as _;
+
+    use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+    let connect = tune_postgres(PgConnectOptions::from_str(url).map_err(classify)?);
+    let suspicion = Arc::new(Suspicion::new());
+    let suspected = Arc::clone(&suspicion);
+    let pool = PgPoolOptions::new()
+        .max_connections(options.connections.max(1))
+        .acquire_timeout(options.wait)
+        .test_before_acquire(false)
+        .before_acquire(move |connection, meta| {
+            let is_suspect = suspected.covers(meta.idle_for);
+            Box::pin(async move {
+                if is_suspect {
+                    sqlx::Connection::ping(connection).await?;
+                }
+                Ok(true)
+            })
+        })
+        .connect_with(connect)
+        .await
+        .map_err(classify)?;
+    let migrator = migrator(&[(
+        1,
+        "initial",
+        include_str!("../../migrations/postgres/0001_initial.sql"),
+    )]);
+    let mut connection = pool.acquire().await.map_err(classify)?;
+    migrator
+        .run_direct(None, &mut *connection, false)
+        .await
+        .map_err(|error| explain(error, &migrator))?;
+    drop(connection);
+    Ok(SqlStore::new(Inner::new(
+        Driver::Postgres(pool),
+        Dialect::Postgres,
+        suspicion,
+    )))
+}
+
+#[cfg(feature = "postgres")]
+fn tune_postgres(connect: sqlx::postgres::PgConnectOptions) -> sqlx::postgres::PgConnectOptions {
+    use sqlx::ConnectOptions as _;
+
+    let connect = match connect.get_application_name() {
+        Some(_) => connect,
+        None => connect.application_name("rewards"),
+    };
+    connect
+        .options([
+            ("jit", "off"),
+            // Every statement looks rows up by their keys, whatever the tables hold, so one plan is always right; and
+            // a plan made while a table was still empty must not read it from end to end later on.
+            ("plan_cache_mode", "force_generic_plan"),
+            ("enable_seqscan", "off"),
+            ("enable_hashjoin", "off"),
+            ("enable_mergejoin", "off"),
+            ("default_transaction_isolation", "read committed"),
+        ])
+        .statement_cache_capacity(PREPARED)
+        .disable_statement_logging()
+}
+
+fn migrator(migrations: &[(i64, &'static str, &'static str)]) -> Migrator {
+    let migration = |(version, name, sql): &(i64, &'static str, &'static str)| {
+        let sql = SqlStr::from_static(sql);
+        Migration::new(*version, (*name).into(), MigrationType::Simple, sql, false)
+    };
+    Migrator::with_migrations(migrations.iter().map(migration).collect())
+}
+
+fn explain(error: MigrateError, migrator: &Migrator) -> StoreError {
+    let known = migrator.iter().map(|migration| migration.version).max();
+    let known = known.unwrap_or_default();
+    match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => classify(error),
+        MigrateError::VersionMissing(found) if found > known => {
+            StoreError::SchemaTooNew { found, known }
+        }
+        other => StoreError::Refused {
+            detail: other.to_string(),
+        },
+    }
+}

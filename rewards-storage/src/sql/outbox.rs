@@ -1,0 +1,160 @@
+//! Events on their way out.
+//!
+//! Claims of one tenant take turns: each locks the tenant's row in `relays` first. Without it two claims could look at
+//! the same stream at once and hand its first event to one relay and its second to another.
+
+use async_trait::async_trait;
+use rewards_core::event::Stream;
+use rewards_core::ids::TenantId;
+use rewards_core::time::Timestamp;
+use sqlx::SqlStr;
+use uuid::Uuid;
+
+use super::SqlStore;
+use super::decode::Decoded;
+use super::driver::{Fetched, Purpose};
+use super::fault::{At as _, Failure};
+use super::rows::{Param, Rows};
+use super::statements::LEASED;
+use crate::error::StoreError;
+use crate::store::{Claimed, Outbox};
+
+/// Who asks for events, and on what terms.
+#[derive(Clone, Copy)]
+struct Claim<'a> {
+    tenant: &'a TenantId,
+    owner: &'a Uuid,
+    now: Timestamp,
+    until: Timestamp,
+    limit: u32,
+}
+
+impl<'a> Claim<'a> {
+    fn params(&self) -> Vec<Param<'a>> {
+        vec![
+            self.tenant.as_str().into(),
+            self.owner.as_bytes().as_slice().into(),
+            self.now.into(),
+            self.limit.into(),
+        ]
+    }
+}
+
+impl SqlStore {
+    /// Whether there is anything to claim. Only reads: a relay that polls an empty outbox writes nothing.
+    async fn is_waiting(&self, claim: Claim<'_>) -> Result<bool, Failure> {
+        let mut held = self.driver().reader().await?;
+        let params = Claim { limit: 1, ..claim }.params();
+        let mut session = held.session()?;
+        let waiting = session.fetch(&self.statements().waiting, params).await?;
+        held.release();
+        Ok(waiting.iter().next().is_some())
+    }
+
+    async fn lease(&self, claim: Claim<'_>) -> Result<Fetched, Failure> {
+        let mut held = self.writer().await?;
+        let mut transaction = held.session()?.begin(Purpose::Write).await?;
+        let mut session = transaction.session();
+        let turn = vec![claim.tenant.as_str().into()];
+        session.execute(&self.statements().take_turn, turn).await?;
+        let mut params = claim.params();
+        params.push(claim.until.into());
+        let leased = session.fetch(&self.statements().claim, params).await?;
+        transaction.commit().await?;
+        held.release();
+        Ok(leased)
+    }
+
+    /// Runs a statement over events leased to an owner and returns how many it found.
+    async fn settle(
+        &self,
+        sql: &SqlStr,
+        tenant: &TenantId,
+        owner: Uuid,
+        events: &[(Stream, u64)],
+    ) -> Result<u64, StoreError> {
+        if events.is_empty() {
+            return Ok(0);
+        }
+        let mut rows = Rows::new(self.dialect(), LEASED);
+        for (stream, seq) in events {
+            rows.push([stream.text().into(), (*seq).into()]);
+        }
+        let params = vec![
+            tenant.as_str().into(),
+            owner.as_bytes().as_slice().into(),
+            rows.into(),
+        ];
+        let settled = async {
+            let mut held = self.writer().await?;
+            let found = held.session()?.execute(sql, params).await?;
+            held.release();
+            Ok(found)
+        };
+        settled
+            .await
+            .map_err(|error: sqlx::Error| self.fault(error.into()))
+    }
+}
+
+#[async_trait]
+impl Outbox for SqlStore {
+    async fn claim(
+        &self,
+        tenant: &TenantId,
+        owner: Uuid,
+        now: Timestamp,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        let claim = Claim {
+            tenant,
+            owner: &owner,
+            now,
+            until,
+            limit,
+        };
+        let leased = async {
+            match self.is_waiting(claim).await? {
+                true => Ok(Some(self.lease(claim).await?)),
+                false => Ok(None),
+            }
+        };
+        let Some(leased) = leased.await.map_err(|failure| self.fault(failure))? else {
+            return Ok(Vec::new());
+        };
+        let mut claimed = Vec::new();
+        for row in leased.iter().map(Decoded) {
+            claimed.push(Claimed {
+                event: row.event()?,
+                attempts: row.earlier_attempts().at("outbox", "attempts")?,
+            });
+        }
+        // What an update returns has no order.
+        claimed.sort_by_cached_key(|claimed| {
+            let event = &claimed.event;
+            (event.recorded_at, event.stream.text(), event.seq)
+        });
+        Ok(claimed)
+    }
+
+    async fn acknowledge(
+        &self,
+        tenant: &TenantId,
+        owner: Uuid,
+        events: &[(Stream, u64)],
+    ) -> Result<u64, StoreError> {
+        self.settle(&self.statements().acknowledge, tenant, owner, events)
+            .await
+    }
+
+    async fn release(
+        &self,
+        tenant: &TenantId,
+        owner: Uuid,
+        events: &[(Stream, u64)],
+    ) -> Result<u64, StoreError> {
+        self.settle(&self.statements().release, tenant, owner, events)
+            .await
+    }
+}

@@ -1,0 +1,14 @@
+//! The SQL store, on SQLite always and on PostgreSQL where `DATABASE_URL` names a server.
+#![cfg(any(feature = "sqlite", feature = "postgres"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod commits;
+mod events;
+mod lifecycle;
+mod reads;
+mod world;
