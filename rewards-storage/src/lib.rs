@@ -23,6 +23,7 @@
 
 pub mod batch;
 pub mod contract;
+pub mod engine;
 pub mod error;
 pub mod faulty;
 #[cfg(feature = "memory")]

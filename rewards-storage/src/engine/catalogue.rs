@@ -1,0 +1,212 @@
+//! The compiled programs of each tenant, shared by all who decide and swapped as a whole.
+//!
+//! A tenant's programs are loaded at first use and compiled once per revision: revisions never change, so a reload
+//! compiles only what is new. Whoever decides holds an [`Arc`] of one consistent set; a swap disturbs nobody.
+//!
+//! Several processes may share a store. Every view therefore also reads the newest revision numbers; a set that turns
+//! out to be behind is reloaded, and what was planned with it is planned again.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rewards_core::context::Revisions;
+use rewards_core::decision::ProgramWrite;
+use rewards_core::ids::{ProgramId, TenantId};
+use rewards_core::program::CompiledProgram;
+use rewards_core::rejection::{Fault, Rejection};
+use rewards_core::snapshot::ProgramKey;
+use rustc_hash::FxHashMap;
+use tokio::sync::Mutex;
+
+use super::faults::internal;
+use super::storage::Storage;
+
+/// All tenants the engine has served.
+#[derive(Debug, Default)]
+pub(super) struct Catalogue(RwLock<FxHashMap<TenantId, Arc<Tenant>>>);
+
+impl Catalogue {
+    /// The tenant's place in the catalogue.
+    pub(super) fn tenant(&self, id: TenantId) -> Arc<Tenant> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tenant) = known.get(&id) {
+            return Arc::clone(tenant);
+        }
+        drop(known);
+        let mut tenants = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let tenant = tenants.entry(id).or_insert_with_key(|id| {
+            Arc::new(Tenant {
+                id: id.clone(),
+                current: RwLock::default(),
+                loading: Mutex::default(),
+            })
+        });
+        Arc::clone(tenant)
+    }
+}
+
+/// One consistent set of compiled programs.
+#[derive(Debug)]
+pub(super) struct Programs {
+    /// What a [`Context`](rewards_core::context::Context) is given.
+    pub(super) revisions: Arc<BTreeMap<ProgramId, Revisions>>,
+    /// What a view names to find out whether the set is behind, when its commands name no program themselves.
+    pub(super) heads: Vec<ProgramKey>,
+}
+
+impl Programs {
+    fn new(tenant: &TenantId, revisions: BTreeMap<ProgramId, Revisions>) -> Self {
+        let heads = revisions
+            .keys()
+            .map(|program| ProgramKey {
+                tenant: tenant.clone(),
+                program: program.clone(),
+            })
+            .collect();
+        Self {
+            revisions: Arc::new(revisions),
+            heads,
+        }
+    }
+
+    /// The newest revision of a program in this set; 0 when there is none.
+    pub(super) fn newest(&self, program: &ProgramId) -> u32 {
+        self.revisions.get(program).map_or(0, Revisions::newest)
+    }
+}
+
+/// A tenant and its programs.
+#[derive(Debug)]
+pub(super) struct Tenant {
+    id: TenantId,
+    current: RwLock<Option<Arc<Programs>>>,
+    /// Held while programs are loaded and compiled, so that many who need them do it once.
+    loading: Mutex<()>,
+}
+
+impl Tenant {
+    /// The tenant's id.
+    pub(super) fn id(&self) -> &TenantId {
+        &self.id
+    }
+
+    /// The tenant's programs, loaded when they are not yet.
+    pub(super) async fn programs(&self, storage: &Storage) -> Result<Arc<Programs>, Fault> {
+        match self.current() {
+            Some(programs) => Ok(programs),
+            None => self.reload(storage, None).await,
+        }
+    }
+
+    /// Loads the programs anew, unless someone else has replaced `seen` in the meantime.
+    pub(super) async fn reload(
+        &self,
+        storage: &Storage,
+        seen: Option<&Arc<Programs>>,
+    ) -> Result<Arc<Programs>, Fault> {
+        let _loading = self.loading.lock().await;
+        let current = self.current();
+        if let Some(programs) = &current
+            && !seen.is_some_and(|seen| Arc::ptr_eq(seen, programs))
+        {
+            return Ok(Arc::clone(programs));
+        }
+        let stored = storage.ask(|backend| backend.programs(&self.id)).await?;
+        let known = current.map(|programs| Arc::clone(&programs.revisions));
+        let revisions = compile(known.unwrap_or_default(), stored).await?;
+        Ok(self.swap(Programs::new(&self.id, revisions)))
+    }
+
+    /// Takes over what was just published here, without asking the store again.
+    ///
+    /// What cannot be taken over is dropped, and loaded when it is next needed.
+    pub(super) async fn absorb(&self, published: &[ProgramWrite]) {
+        let _loading = self.loading.lock().await;
+        let Some(current) = self.current() else {
+            return;
+        };
+        let follows = published.iter().all(|write| {
+            let newest = current.newest(&write.key.program);
+            write.version <= newest.saturating_add(1)
+        });
+        let compiled = compile(Arc::clone(&current.revisions), published.to_vec()).await;
+        match compiled {
+            Ok(revisions) if follows => {
+                self.swap(Programs::new(&self.id, revisions));
+            }
+            _ => self.forget(),
+        }
+    }
+
+    fn current(&self) -> Option<Arc<Programs>> {
+        self.current
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn swap(&self, programs: Programs) -> Arc<Programs> {
+        let programs = Arc::new(programs);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&programs));
+        programs
+    }
+
+    fn forget(&self) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// The known revisions and the stored ones, compiling only those that are not known yet.
+async fn compile(
+    known: Arc<BTreeMap<ProgramId, Revisions>>,
+    stored: Vec<ProgramWrite>,
+) -> Result<BTreeMap<ProgramId, Revisions>, Fault> {
+    let new: Vec<ProgramWrite> = stored
+        .into_iter()
+        .filter(|write| {
+            let revisions = known.get(&write.key.program);
+            revisions.is_none_or(|revisions| revisions.version(write.version).is_none())
+        })
+        .collect();
+    if new.is_empty() {
+        return Ok(BTreeMap::clone(&known));
+    }
+    // A large program takes milliseconds to compile; meanwhile the runtime has other things to do.
+    tokio::task::spawn_blocking(move || extend(&known, new))
+        .await
+        .map_err(|error| internal(format!("compiling programs failed: {error}")))?
+}
+
+fn extend(
+    known: &BTreeMap<ProgramId, Revisions>,
+    new: Vec<ProgramWrite>,
+) -> Result<BTreeMap<ProgramId, Revisions>, Fault> {
+    let mut added: BTreeMap<ProgramId, Vec<Arc<CompiledProgram>>> = BTreeMap::new();
+    for write in new {
+        let ProgramWrite { key, version, .. } = write;
+        let compiled = CompiledProgram::compile(write.document, version, write.active_from)
+            .map_err(|problems| unreadable(&key.program, version, Rejection::Invalid(problems)))?;
+        added
+            .entry(key.program)
+            .or_default()
+            .push(Arc::new(compiled));
+    }
+    let mut all = known.clone();
+    for (program, mut revisions) in added {
+        if let Some(known) = known.get(&program) {
+            let numbers = 1..=known.newest();
+            revisions.extend(numbers.filter_map(|number| known.version(number).cloned()));
+        }
+        all.insert(program, Revisions::new(revisions));
+    }
+    Ok(all)
+}
+
+fn unreadable(program: &ProgramId, version: u32, problems: Rejection) -> Fault {
+    let detail = format!("stored program `{program}` revision {version}: {problems}");
+    let mut fault = Fault::new("store_corrupt", detail);
+    if let Rejection::Invalid(problems) = problems {
+        fault.problems = problems;
+    }
+    fault
+}

@@ -1,0 +1,118 @@
+//! How trouble below and inside the engine is told to callers.
+//!
+//! Rejections become faults in the core; here are the faults of infrastructure and of defects. A panic of an operation
+//! is caught, told to its own caller and never to its neighbours.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use rewards_core::rejection::{Fault, Problem, Rejection};
+
+use crate::error::StoreError;
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        let code = match &error {
+            StoreError::Unavailable { .. } | StoreError::Conflict { .. } => "store_unavailable",
+            StoreError::Corrupt { .. } => "store_corrupt",
+            StoreError::SchemaTooNew { .. } => "schema_too_new",
+            StoreError::Refused { .. } => "store_refused",
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+/// The engine takes nothing more.
+pub(super) fn closed() -> Fault {
+    Fault::new("engine_closed", "the engine is closed")
+}
+
+/// The engine ended between accepting a command and answering it.
+pub(super) fn lost() -> Fault {
+    Fault::new(
+        "engine_closed",
+        "the engine stopped before the outcome was known: send the command again with the same key",
+    )
+}
+
+/// A command came without a key and implies none.
+pub(super) fn key_required() -> Fault {
+    let detail = "this command needs an idempotency key: it implies none by itself";
+    Rejection::Invalid(vec![Problem::new("key_required", "key", detail)]).into()
+}
+
+/// Something that cannot happen has happened.
+pub(super) fn internal(detail: impl Into<String>) -> Fault {
+    Fault::new("internal", detail)
+}
+
+/// Runs the code of an operation; a panic in it is a fault of this command alone.
+pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    // Nothing the closure may have left half done is used afterwards: its command is answered and dropped.
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        tracing::error!(panic = panic_text(&*panic), "an operation panicked");
+        Err(internal(
+            "a defect stopped the command; nothing was written",
+        ))
+    })
+}
+
+/// The message of a panic, if it has one.
+pub(super) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&'static str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}
+
+#[cfg(test)]
+mod tests {
+    use rewards_core::rejection::FaultKind;
+
+    use super::*;
+
+    #[test]
+    fn store_errors_have_codes_that_say_what_to_do() {
+        let detail = || "x".to_owned();
+        for (error, code, kind) in [
+            (
+                StoreError::Unavailable { detail: detail() },
+                "store_unavailable",
+                FaultKind::Unavailable,
+            ),
+            (
+                StoreError::Conflict { detail: detail() },
+                "store_unavailable",
+                FaultKind::Unavailable,
+            ),
+            (
+                StoreError::Corrupt { detail: detail() },
+                "store_corrupt",
+                FaultKind::Internal,
+            ),
+            (
+                StoreError::Refused { detail: detail() },
+                "store_refused",
+                FaultKind::Internal,
+            ),
+            (
+                StoreError::SchemaTooNew { found: 2, known: 1 },
+                "schema_too_new",
+                FaultKind::Internal,
+            ),
+        ] {
+            let transient = error.is_transient();
+            let fault = Fault::from(error);
+            assert_eq!((fault.code.as_ref(), fault.kind), (code, kind));
+            assert_eq!(fault.is_retryable(), transient);
+        }
+    }
+
+    #[test]
+    fn a_panic_becomes_a_fault() {
+        let fault = guarded::<()>(|| panic!("boom")).unwrap_err();
+        assert_eq!(fault.code, "internal");
+        assert_eq!(guarded(|| Ok(1)), Ok(1));
+    }
+}

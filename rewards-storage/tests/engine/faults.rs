@@ -1,0 +1,148 @@
+//! Trouble below and inside: what is tried again, who is told, and who is spared.
+
+use rewards_core::rejection::FaultKind;
+use rewards_storage::engine::STORE_TRIES_MAX;
+
+use crate::support::{
+    Earn, Look, Mode, Scripted, Trouble, code, corrupt, keyed, member, refused, start, unavailable,
+};
+
+fn earn(name: &str) -> Earn {
+    Earn::new(member(name), 1)
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_for_a_moment_is_asked_again() {
+    let store = Scripted::new();
+    let (_engine, tenant) = store.open().await;
+    store.next_loads([Trouble::Fails(unavailable), Trouble::Fails(unavailable)]);
+    store.next_commits([Trouble::Fails(unavailable)]);
+    let receipt = tenant.execute_with(earn("a"), keyed(1)).await.unwrap();
+    assert_eq!((receipt.reply.seq, receipt.replayed), (1, false));
+    assert_eq!((store.views(), store.sizes()), (3, vec![1, 1]));
+}
+
+#[tokio::test]
+async fn a_lost_acknowledgement_replays() {
+    let store = Scripted::new();
+    store.shut_gate();
+    let (_engine, tenant) = store.open().await;
+    let first = start(&tenant, earn("x"), keyed("x")).await;
+    let a = start(&tenant, earn("a"), keyed("a")).await;
+    let b = start(&tenant, earn("a"), keyed("b")).await;
+    store.next_commits([Trouble::Fine, Trouble::LosesAnswer]);
+    store.open_gate();
+    first.await.unwrap().unwrap();
+    assert_eq!(a.await.unwrap().unwrap().reply.seq, 1);
+    assert_eq!(b.await.unwrap().unwrap().reply.seq, 2);
+    let report = tenant.verify().await.unwrap();
+    assert_eq!((report.is_sound(), report.entries), (true, 3));
+}
+
+#[tokio::test]
+async fn a_store_that_stays_away_is_reported_to_all_and_the_engine_lives_on() {
+    let store = Scripted::new();
+    store.shut_gate();
+    let (_engine, tenant) = store.open().await;
+    let first = start(&tenant, earn("x"), keyed("x")).await;
+    let a = start(&tenant, earn("a"), keyed("a")).await;
+    let b = start(&tenant, earn("b"), keyed("b")).await;
+    store.next_commits([Trouble::Fine]);
+    store.next_commits((0..STORE_TRIES_MAX).map(|_| Trouble::Fails(unavailable)));
+    store.open_gate();
+    first.await.unwrap().unwrap();
+    for task in [a, b] {
+        let fault = task.await.unwrap().unwrap_err();
+        assert_eq!(fault.code, "store_unavailable");
+        assert!(fault.is_retryable());
+    }
+    let receipt = tenant.execute_with(earn("a"), keyed("a")).await.unwrap();
+    assert!(!receipt.replayed);
+}
+
+#[tokio::test]
+async fn a_permanent_error_is_reported_to_all() {
+    let store = Scripted::new();
+    store.shut_gate();
+    let (_engine, tenant) = store.open().await;
+    let first = start(&tenant, earn("x"), keyed("x")).await;
+    let a = start(&tenant, earn("a"), keyed("a")).await;
+    let b = start(&tenant, earn("b"), keyed("b")).await;
+    // Together, and then each by itself.
+    store.next_commits([Trouble::Fine]);
+    store.next_commits((0..3).map(|_| Trouble::Fails(refused)));
+    store.open_gate();
+    first.await.unwrap().unwrap();
+    for task in [a, b] {
+        assert_eq!(code(task.await.unwrap()), "store_refused");
+    }
+    assert_eq!(store.sizes(), [1, 2, 1, 1]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_of_one_spares_its_neighbours() {
+    let store = Scripted::new();
+    store.shut_gate();
+    let (_engine, tenant) = store.open().await;
+    let first = start(&tenant, earn("x"), keyed("x")).await;
+    let a = start(&tenant, earn("a"), keyed("a")).await;
+    let broken = start(&tenant, earn("broken"), keyed("broken")).await;
+    let b = start(&tenant, earn("b"), keyed("b")).await;
+    *store.unreadable.lock().unwrap() = Some(member("broken"));
+    store.open_gate();
+    for task in [first, a, b] {
+        task.await.unwrap().unwrap();
+    }
+    assert_eq!(code(broken.await.unwrap()), "store_corrupt");
+}
+
+#[tokio::test]
+async fn a_panicking_command_spares_its_neighbours() {
+    for mode in [Mode::PanicsReading, Mode::PanicsDeciding] {
+        let store = Scripted::new();
+        store.shut_gate();
+        let (_engine, tenant) = store.open().await;
+        let first = start(&tenant, earn("x"), keyed("x")).await;
+        let a = start(&tenant, earn("a"), keyed("a")).await;
+        let bad = start(&tenant, earn("a").mode(mode), keyed("bad")).await;
+        let b = start(&tenant, earn("a"), keyed("b")).await;
+        store.open_gate();
+        for task in [first, a, b] {
+            task.await.unwrap().unwrap();
+        }
+        let fault = bad.await.unwrap().unwrap_err();
+        assert_eq!(
+            (fault.code.as_ref(), fault.kind),
+            ("internal", FaultKind::Internal)
+        );
+        assert_eq!(store.sizes(), [1, 2]);
+    }
+}
+
+#[tokio::test]
+async fn a_panicking_backend_does_not_end_the_lane() {
+    let store = Scripted::new();
+    let (_engine, tenant) = store.open().await;
+    store.next_commits([Trouble::Panics]);
+    let outcome = tenant.execute_with(earn("a"), keyed(1)).await;
+    assert_eq!(code(outcome), "store_refused");
+    store.next_loads([Trouble::Panics]);
+    let outcome = tenant.execute_with(earn("a"), keyed(1)).await;
+    assert_eq!(code(outcome), "store_refused");
+    tenant.execute_with(earn("a"), keyed(1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn questions_have_faults_of_their_own() {
+    let store = Scripted::new();
+    let (_engine, tenant) = store.open().await;
+    let look = || Look {
+        member: member("a"),
+        program: None,
+    };
+    tenant.execute(look()).await.unwrap();
+    store.next_loads([Trouble::Fails(corrupt)]);
+    assert_eq!(code(tenant.execute(look()).await), "store_corrupt");
+    store.next_loads([Trouble::Fails(unavailable)]);
+    tenant.execute(look()).await.unwrap();
+}

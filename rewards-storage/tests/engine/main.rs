@@ -1,0 +1,24 @@
+//! The engine's promises, on a backend in memory that can be stopped, broken and lied to.
+#![cfg(feature = "memory")]
+
+#[cfg(test)]
+mod operations;
+#[cfg(test)]
+mod support;
+
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod group;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod lifecycle;
+#[cfg(test)]
+mod programs;
+#[cfg(test)]
+mod races;
+#[cfg(test)]
+mod services;
+#[cfg(test)]
+mod telemetry;

@@ -1,0 +1,112 @@
+//! Programs are compiled once, swapped as a whole, and never used after a newer revision is stored.
+
+use rewards_core::ids::TenantId;
+
+use crate::support::{Earn, Look, Publish, Scripted, Trouble, code, keyed, member, program, start};
+
+fn publish() -> Publish {
+    Publish {
+        program: program("p"),
+    }
+}
+
+fn earn() -> Earn {
+    Earn::new(member("a"), 1).by(program("p"))
+}
+
+fn look() -> Look {
+    Look {
+        member: member("a"),
+        program: Some(program("p")),
+    }
+}
+
+#[tokio::test]
+async fn a_published_revision_decides_at_once() {
+    let store = Scripted::new();
+    let (_engine, tenant) = store.open().await;
+    assert_eq!(
+        code(tenant.execute_with(earn(), keyed("early")).await),
+        "program_unknown"
+    );
+    assert_eq!(code(tenant.execute(look()).await), "program_unknown");
+    for version in 1..4 {
+        let published = tenant.execute_with(publish(), keyed(version)).await;
+        assert_eq!(published.unwrap().reply, version);
+        let earned = tenant.execute_with(earn(), keyed(version)).await.unwrap();
+        assert_eq!(earned.reply.version, version);
+        assert_eq!(tenant.execute(look()).await.unwrap().1, version);
+    }
+    // What was published here is known here: no view was loaded twice.
+    assert_eq!(store.views(), 2 + 3 * 3);
+}
+
+#[tokio::test]
+async fn another_engine_notices_new_programs_and_revisions() {
+    let store = Scripted::new();
+    let (_one, one) = store.open().await;
+    let (_two, two) = store.open().await;
+    assert_eq!(code(two.execute(look()).await), "program_unknown");
+    for version in 1..4 {
+        one.execute_with(publish(), keyed(version)).await.unwrap();
+        if version % 2 == 1 {
+            assert_eq!(two.execute(look()).await.unwrap().1, version);
+        }
+        let earned = two.execute_with(earn(), keyed(version)).await.unwrap();
+        assert_eq!(earned.reply.version, version);
+    }
+    let published = two.execute_with(publish(), keyed("from two")).await;
+    assert_eq!(published.unwrap().reply, 4);
+}
+
+#[tokio::test]
+async fn a_command_that_was_planned_before_a_revision_is_planned_again() {
+    let store = Scripted::new();
+    let (_engine, tenant) = store.open().await;
+    tenant.execute_with(publish(), keyed(1)).await.unwrap();
+    store.shut_gate();
+    let published = start(&tenant, publish(), keyed(2)).await;
+    let earned = start(&tenant, earn(), keyed(2)).await;
+    store.open_gate();
+    assert_eq!(published.await.unwrap().unwrap().reply, 2);
+    assert_eq!(earned.await.unwrap().unwrap().reply.version, 2);
+}
+
+#[tokio::test]
+async fn racing_publishers_number_their_revisions_one_after_another() {
+    let store = Scripted::new();
+    store.shut_gate();
+    let (_engine, tenant) = store.open().await;
+    let mut tasks = Vec::new();
+    for n in 0..4 {
+        tasks.push(start(&tenant, publish(), keyed(n)).await);
+    }
+    store.open_gate();
+    for (version, task) in (1..).zip(tasks) {
+        assert_eq!(task.await.unwrap().unwrap().reply, version);
+    }
+    let earned = tenant.execute_with(earn(), keyed(1)).await.unwrap();
+    assert_eq!(earned.reply.version, 4);
+}
+
+#[tokio::test]
+async fn a_publication_whose_acknowledgement_was_lost_is_noticed() {
+    let store = Scripted::new();
+    let (_engine, tenant) = store.open().await;
+    store.next_commits([Trouble::LosesAnswer]);
+    tenant.execute_with(publish(), keyed(1)).await.unwrap();
+    let earned = tenant.execute_with(earn(), keyed(1)).await.unwrap();
+    assert_eq!(earned.reply.version, 1);
+}
+
+#[tokio::test]
+async fn tenants_do_not_share_programs() {
+    let store = Scripted::new();
+    let (engine, tenant) = store.open().await;
+    tenant.execute_with(publish(), keyed(1)).await.unwrap();
+    let other = engine.tenant(TenantId::new("other").unwrap());
+    assert_eq!(
+        code(other.execute_with(earn(), keyed(1)).await),
+        "program_unknown"
+    );
+}

@@ -1,0 +1,121 @@
+//! Events, health and the audit of the books.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use rewards_core::event::Stream;
+use rewards_core::ledger::AuditProblem;
+use rewards_core::time::Timestamp;
+use rewards_storage::engine::ManualClock;
+use uuid::Uuid;
+
+use crate::support::{Earn, Scripted, code, keyed, member, tenant};
+
+#[tokio::test]
+async fn events_are_leased_acknowledged_and_given_back() {
+    let now = Timestamp::parse("2026-05-01T10:00:00Z").unwrap();
+    let store = Scripted::new();
+    let clock = Arc::new(ManualClock::new(now));
+    let engine = store.builder().clock(clock.clone()).open().await.unwrap();
+    let tenant = engine.tenant(tenant());
+    for (n, name) in ["a", "a", "b"].into_iter().enumerate() {
+        let earn = Earn::new(member(name), 1);
+        tenant.execute_with(earn, keyed(n)).await.unwrap();
+    }
+    clock.advance_seconds(90).unwrap();
+    let health = engine.health().await.unwrap();
+    assert_eq!(
+        (health.store.outbox_waiting, health.outbox_lag_seconds),
+        (3, 90)
+    );
+    assert!(health.is_open);
+
+    let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let claimed = tenant.claim_events(one, 60, 10).await.unwrap();
+    assert_eq!(claimed.len(), 3);
+    assert!(tenant.claim_events(two, 60, 10).await.unwrap().is_empty());
+    let (a, b) = (Stream::Member(member("a")), Stream::Member(member("b")));
+    let released = tenant.release_events(one, &[(b.clone(), 1)]).await;
+    assert_eq!(released.unwrap(), 1);
+    let claimed = tenant.claim_events(two, 60, 10).await.unwrap();
+    assert_eq!(claimed.len(), 1);
+    assert_eq!(claimed[0].event.stream, b);
+    let events = [(a.clone(), 1), (a.clone(), 2), (b, 1)];
+    let removed = tenant.acknowledge_events(one, &events).await.unwrap();
+    assert_eq!(removed, 2, "only what is leased to the owner");
+    clock.advance_seconds(61).unwrap();
+    assert_eq!(tenant.claim_events(one, 60, 10).await.unwrap().len(), 1);
+
+    clock.set(Timestamp::MAX);
+    assert_eq!(code(tenant.claim_events(one, 60, 1).await), "invalid");
+}
+
+#[tokio::test]
+async fn an_empty_outbox_has_no_lag() {
+    let store = Scripted::new();
+    let (engine, _) = store.open().await;
+    let health = engine.health().await.unwrap();
+    assert_eq!((health.outbox_lag_seconds, health.queued), (0, 0));
+}
+
+#[tokio::test]
+async fn sound_books_have_no_problems() {
+    let store = Scripted::new();
+    let (_engine, tenant) = store.open().await;
+    let empty = tenant.verify().await.unwrap();
+    assert!(empty.is_sound());
+    for n in 0..25 {
+        let earn = Earn::new(member(n % 5), 3);
+        tenant.execute_with(earn, keyed(n)).await.unwrap();
+    }
+    let report = tenant.verify().await.unwrap();
+    assert!(report.is_sound(), "{report:?}");
+    // Five members and the account that paid them.
+    assert_eq!(
+        (
+            report.members,
+            report.entries,
+            report.accounts,
+            report.moved
+        ),
+        (5, 25, 6, false)
+    );
+}
+
+#[tokio::test]
+async fn wrong_balances_are_found() {
+    let store = Scripted::new();
+    let (_engine, tenant) = store.open().await;
+    let earn = Earn::new(member("a"), 3);
+    tenant.execute_with(earn, keyed(1)).await.unwrap();
+    store.skew.store(-4, Ordering::SeqCst);
+    let report = tenant.verify().await.unwrap();
+    assert!(!report.is_sound() && !report.moved);
+    let mismatches = report
+        .problems
+        .iter()
+        .filter(|problem| matches!(problem, AuditProblem::BalanceMismatch { .. }));
+    assert_eq!(mismatches.count(), 2);
+    let below = |problem: &AuditProblem| matches!(problem, AuditProblem::BelowFloor { .. });
+    assert!(report.problems.iter().any(below));
+    let unequal = |problem: &AuditProblem| matches!(problem, AuditProblem::NotZeroSum { .. });
+    assert!(report.problems.iter().any(unequal));
+}
+
+#[tokio::test]
+async fn a_journal_without_its_member_is_found() {
+    let store = Scripted::new();
+    let (_engine, tenant) = store.open().await;
+    for name in ["a", "b", "c"] {
+        let earn = Earn::new(member(name), 3);
+        tenant.execute_with(earn, keyed(name)).await.unwrap();
+    }
+    *store.hidden.lock().unwrap() = Some(member("b"));
+    let report = tenant.verify().await.unwrap();
+    let want = AuditProblem::HeadMismatch {
+        member: member("b"),
+        found: 1,
+        stored: 0,
+    };
+    assert_eq!(report.problems, [want]);
+}
