@@ -1,1 +1,4 @@
-//! Runnable programs that show the rewards engine at work; see the files beside this crate manifest.
+//! What the runnable programs beside this crate's manifest are made of.
+#![forbid(unsafe_code)]
+
+pub mod quickstart;
