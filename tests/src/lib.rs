@@ -1,1 +1,12 @@
-//! Shared harness of the cross-crate tests.
+//! Shared harness of the cross-crate tests: a private PostgreSQL server, a seeded simulation with an auditor,
+//! and Rust source as tokens for the tests that look at the code itself.
+#![forbid(unsafe_code)]
+
+pub mod postgres;
+pub mod simulation;
+pub mod source;
+
+/// The README, so that its code is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

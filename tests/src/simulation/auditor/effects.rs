@@ -1,0 +1,301 @@
+//! One effect for each command that happened: versions, purchases, journal entries, revisions.
+
+use std::collections::BTreeMap;
+
+use rewards_core::ids::{MemberId, ProgramId, PurchaseId};
+use rewards_core::ledger::TransferKind;
+use rewards_core::money::{Asset, Money};
+use rewards_core::operations::programs::PublishedProgram;
+use rewards_core::operations::purchases::{CancelledPurchase, RecordedPurchase};
+use rewards_core::operations::rewards::GrantedByHand;
+use rewards_core::records::PurchaseState;
+
+use super::{Applied, Check, Findings};
+use crate::simulation::Failed;
+use crate::simulation::books::Books;
+use crate::simulation::workload::Command;
+
+/// A movement by hand: member, kind, amount, asset and reason. The reason is not unique, so movements are counted.
+type ByHand = (MemberId, &'static str, i64, Asset, String);
+
+/// A purchase as the commands that happened leave it.
+#[derive(Debug, PartialEq, Eq)]
+struct Expected {
+    member: MemberId,
+    version: u64,
+    state: PurchaseState,
+    program: ProgramId,
+    revision: u32,
+    /// Rule and amount of each grant, in order.
+    grants: Vec<(String, Money)>,
+}
+
+pub(super) fn check(
+    books: &Books,
+    applied: &[Applied<'_>],
+    findings: &mut Findings,
+) -> Result<(), Failed> {
+    members(books, applied, findings);
+    purchases(books, applied, findings)?;
+    by_hand(books, applied, findings)?;
+    taken_back(books, applied, findings)?;
+    revisions(books, applied, findings)
+}
+
+/// Every command on a member raises the member's version by one: the version counts the commands that happened.
+fn members(books: &Books, applied: &[Applied<'_>], findings: &mut Findings) {
+    let mut versions: BTreeMap<MemberId, u64> = BTreeMap::new();
+    let mut registered: BTreeMap<MemberId, u64> = BTreeMap::new();
+    for command in applied {
+        if let Some(member) = command.order.command.member() {
+            *versions.entry(member.clone()).or_default() += 1;
+        }
+        if let Command::Register(register) = &command.order.command {
+            *registered.entry(register.member.clone()).or_default() += 1;
+        }
+    }
+    let stored = books.members.iter();
+    let stored = stored.map(|(member, row)| (member.clone(), row.version));
+    findings.same_maps(
+        Check::Effect,
+        "version of",
+        &versions,
+        &stored.clone().collect(),
+    );
+    let once = stored.map(|(member, _)| (member, 1)).collect();
+    findings.same_maps(Check::Effect, "registrations of", &registered, &once);
+    for head in &books.heads {
+        let row = books.members.get(&head.member);
+        let row = row.map(|row| (row.journal, row.event_seq));
+        let swept = Some((head.journal, head.event_seq));
+        findings.same(Check::Effect, format!("row of {}", head.member), swept, row);
+    }
+}
+
+fn purchases(
+    books: &Books,
+    applied: &[Applied<'_>],
+    findings: &mut Findings,
+) -> Result<(), Failed> {
+    let expected = expected_purchases(applied, findings)?;
+    let mut journal = grants(books);
+    let stored: BTreeMap<PurchaseId, Expected> = books
+        .purchases
+        .iter()
+        .map(|(id, row)| {
+            let of_range = row.record.grants.map_or(0, |(first, last)| {
+                last.saturating_sub(first).saturating_add(1)
+            });
+            let grants = journal.remove(id).unwrap_or_default();
+            findings.same(
+                Check::Effect,
+                format!("grants named by {id}"),
+                u64::try_from(grants.len()).unwrap_or(u64::MAX),
+                of_range,
+            );
+            let row = Expected {
+                member: row.member.clone(),
+                version: row.version,
+                state: row.record.state,
+                program: row.record.program.clone(),
+                revision: row.record.version,
+                grants,
+            };
+            (id.clone(), row)
+        })
+        .collect();
+    findings.same_maps(Check::Effect, "purchase", &expected, &stored);
+    for (purchase, grants) in journal {
+        findings.add(
+            Check::Effect,
+            format!("grants of unknown purchase {purchase}: {grants:?}"),
+        );
+    }
+    Ok(())
+}
+
+/// Every purchase that was recorded, as confirmations and cancellations left it.
+fn expected_purchases(
+    applied: &[Applied<'_>],
+    findings: &mut Findings,
+) -> Result<BTreeMap<PurchaseId, Expected>, Failed> {
+    let mut expected: BTreeMap<PurchaseId, Expected> = BTreeMap::new();
+    for command in applied {
+        if let Command::Record(record) = &command.order.command {
+            let purchase = &record.purchase;
+            let decision = command.reply::<RecordedPurchase>()?.decision;
+            let grants = decision.grants.iter();
+            let new = Expected {
+                member: purchase.member.clone(),
+                version: 1,
+                state: PurchaseState::Recorded,
+                program: decision.program,
+                revision: decision.version,
+                grants: grants
+                    .map(|grant| (grant.rule.to_string(), grant.granted))
+                    .collect(),
+            };
+            if expected.insert(purchase.id.clone(), new).is_some() {
+                findings.add(Check::Effect, format!("{} was recorded twice", purchase.id));
+            }
+        }
+    }
+    for command in applied {
+        let (purchase, state) = match &command.order.command {
+            Command::Confirm(confirm) => (&confirm.purchase, PurchaseState::Confirmed),
+            Command::Cancel(cancel) => (&cancel.purchase, PurchaseState::Cancelled),
+            _ => continue,
+        };
+        let Some(row) = expected.get_mut(purchase) else {
+            findings.add(
+                Check::Effect,
+                format!("{purchase} changed and was never recorded"),
+            );
+            continue;
+        };
+        row.version += 1;
+        if row.state != PurchaseState::Cancelled {
+            row.state = state;
+        }
+    }
+    Ok(expected)
+}
+
+/// The grants of purchases in the journal.
+fn grants(books: &Books) -> BTreeMap<PurchaseId, Vec<(String, Money)>> {
+    let mut grants: BTreeMap<PurchaseId, Vec<(String, Money)>> = BTreeMap::new();
+    for entry in &books.journal {
+        let transfer = &entry.transfer;
+        if let (TransferKind::Grant, Some(purchase)) = (transfer.kind, &transfer.purchase) {
+            let rule = transfer
+                .origin
+                .as_ref()
+                .map_or(String::new(), |origin| origin.rule.to_string());
+            grants
+                .entry(purchase.clone())
+                .or_default()
+                .push((rule, transfer.amount()));
+        }
+    }
+    grants
+}
+
+fn by_hand(books: &Books, applied: &[Applied<'_>], findings: &mut Findings) -> Result<(), Failed> {
+    let (grant, adjust) = (
+        TransferKind::ManualGrant.text(),
+        TransferKind::Adjust.text(),
+    );
+    let mut expected: BTreeMap<ByHand, u64> = BTreeMap::new();
+    let mut numbers: BTreeMap<(MemberId, u64), Money> = BTreeMap::new();
+    for command in applied {
+        let (member, kind, amount, reason) = match &command.order.command {
+            Command::Grant(request) => {
+                let lot = command.reply::<GrantedByHand>()?.lot;
+                numbers.insert((request.member.clone(), lot), request.amount);
+                (&request.member, grant, request.amount, &request.reason)
+            }
+            Command::Adjust(request) => (&request.member, adjust, request.take, &request.reason),
+            _ => continue,
+        };
+        let movement = (
+            member.clone(),
+            kind,
+            amount.minor(),
+            amount.asset(),
+            reason.clone(),
+        );
+        *expected.entry(movement).or_default() += 1;
+    }
+    let mut found: BTreeMap<ByHand, u64> = BTreeMap::new();
+    let mut granted: BTreeMap<(MemberId, u64), Money> = BTreeMap::new();
+    for entry in &books.journal {
+        let transfer = &entry.transfer;
+        match transfer.kind {
+            TransferKind::ManualGrant => {
+                granted.insert((entry.member.clone(), entry.seq), transfer.amount());
+            }
+            TransferKind::Adjust => {}
+            _ => continue,
+        }
+        let reason = transfer.reason.clone().unwrap_or_default();
+        let movement = (
+            entry.member.clone(),
+            transfer.kind.text(),
+            transfer.minor(),
+            transfer.asset(),
+            reason,
+        );
+        *found.entry(movement).or_default() += 1;
+    }
+    findings.same_maps(Check::Effect, "movement by hand", &expected, &found);
+    findings.same_maps(Check::Effect, "lot granted by hand", &numbers, &granted);
+    Ok(())
+}
+
+/// What a cancellation says it took back left the purchase's lots, and its shortfall is the rest of what was granted.
+/// What was given up before, because its time had come, is neither.
+fn taken_back(
+    books: &Books,
+    applied: &[Applied<'_>],
+    findings: &mut Findings,
+) -> Result<(), Failed> {
+    let mut moved: BTreeMap<(&PurchaseId, Asset), BTreeMap<TransferKind, i64>> = BTreeMap::new();
+    for entry in &books.journal {
+        let transfer = &entry.transfer;
+        if let Some(purchase) = &transfer.purchase {
+            let kinds = moved.entry((purchase, transfer.asset())).or_default();
+            *kinds.entry(transfer.kind).or_default() += transfer.minor();
+        }
+    }
+    for command in applied {
+        let Command::Cancel(cancel) = &command.order.command else {
+            continue;
+        };
+        let reply: CancelledPurchase = command.reply()?;
+        let own = moved
+            .iter()
+            .filter(|((purchase, _), _)| **purchase == cancel.purchase);
+        for ((purchase, asset), kinds) in own {
+            let sum = |kind| kinds.get(&kind).copied().unwrap_or(0);
+            let (voided, clawed) = (sum(TransferKind::Void), sum(TransferKind::Clawback));
+            let taken = minor_of(&reply.taken_back, *asset);
+            if taken < clawed || taken > clawed + voided {
+                findings.add(
+                    Check::Effect,
+                    format!("{purchase} gave back {taken} {asset}, {clawed} and {voided} moved"),
+                );
+            }
+            findings.same(
+                Check::Effect,
+                format!("shortfall of {purchase} in {asset}"),
+                sum(TransferKind::Grant) - clawed - voided,
+                minor_of(&reply.shortfall, *asset),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The minor units of an asset among some amounts.
+fn minor_of(amounts: &[Money], asset: Asset) -> i64 {
+    let own = amounts.iter().filter(|amount| amount.asset() == asset);
+    own.map(|amount| amount.minor()).sum()
+}
+
+fn revisions(
+    books: &Books,
+    applied: &[Applied<'_>],
+    findings: &mut Findings,
+) -> Result<(), Failed> {
+    let mut expected: BTreeMap<(ProgramId, u32), &str> = BTreeMap::new();
+    for command in applied {
+        if let Command::Publish(_) = &command.order.command {
+            let reply: PublishedProgram = command.reply()?;
+            expected.insert((reply.program, reply.version), "published");
+        }
+    }
+    let stored = books.programs.iter();
+    let stored = stored.map(|write| ((write.key.program.clone(), write.version), "published"));
+    findings.same_maps(Check::Effect, "revision", &expected, &stored.collect());
+    Ok(())
+}

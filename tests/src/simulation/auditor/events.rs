@@ -1,0 +1,334 @@
+//! Events as they were delivered: gapless, in order, and telling exactly what happened.
+
+use std::collections::BTreeMap;
+
+use rewards_core::event::{Event, EventRecord, Stream};
+use rewards_core::ids::{MemberId, PurchaseId};
+use rewards_core::ledger::TransferKind;
+use rewards_core::money::{Asset, Money};
+use rewards_core::operations::programs::PublishedProgram;
+use rewards_core::operations::purchases::{CancelledPurchase, ConfirmedPurchase, RecordedPurchase};
+use rewards_core::operations::rewards::SettledMember;
+
+use super::{Applied, Check, Findings};
+use crate::simulation::Failed;
+use crate::simulation::books::Books;
+use crate::simulation::model::Deliveries;
+use crate::simulation::workload::Command;
+
+pub(super) fn check(
+    books: &Books,
+    applied: &[Applied<'_>],
+    deliveries: &Deliveries,
+    findings: &mut Findings,
+) -> Result<(), Failed> {
+    let mut ends: BTreeMap<Stream, u64> = BTreeMap::new();
+    let mut told: BTreeMap<Stream, Vec<&Event>> = BTreeMap::new();
+    for (stream, records) in deliveries.streams(&books.tenant) {
+        let records = in_order(stream, &records, findings);
+        let count = u64::try_from(records.len())?;
+        ends.insert(stream.clone(), count);
+        told.insert(stream.clone(), records.iter().map(|r| &r.event).collect());
+    }
+    findings.same_maps(Check::Event, "end of", &expected_ends(books), &ends);
+    contents(applied, &told, findings)?;
+    due(books, applied, &told, findings)?;
+    tiers(books, &told, findings);
+    Ok(())
+}
+
+/// The events of a stream without repetitions. Nothing may come before what it follows, and a repetition is identical.
+fn in_order<'a>(
+    stream: &Stream,
+    deliveries: &[&'a EventRecord],
+    findings: &mut Findings,
+) -> Vec<&'a EventRecord> {
+    let mut first: Vec<&EventRecord> = Vec::new();
+    for record in deliveries {
+        let index = usize::try_from(record.seq.saturating_sub(1)).unwrap_or(usize::MAX);
+        match first.get(index) {
+            Some(before) if before == record => {}
+            Some(before) => findings.add(
+                Check::Event,
+                format!("delivered twice and not the same: {before:?}, {record:?}"),
+            ),
+            None if index == first.len() => {
+                let earlier = first.last().map(|last| last.recorded_at);
+                if earlier.is_some_and(|earlier| earlier > record.recorded_at) {
+                    findings.add(
+                        Check::Event,
+                        format!("recorded before its time: {record:?}"),
+                    );
+                }
+                first.push(record);
+            }
+            None => findings.add(
+                Check::Event,
+                format!("{stream:?}: {} came after {}", record.seq, first.len()),
+            ),
+        }
+    }
+    first
+}
+
+/// How many events each stream has: what the member rows say, and one for each revision of a program.
+fn expected_ends(books: &Books) -> BTreeMap<Stream, u64> {
+    let mut ends: BTreeMap<Stream, u64> = BTreeMap::new();
+    for head in &books.heads {
+        ends.insert(Stream::Member(head.member.clone()), head.event_seq);
+    }
+    for write in &books.programs {
+        let end = ends
+            .entry(Stream::Program(write.key.program.clone()))
+            .or_default();
+        *end = (*end).max(u64::from(write.version));
+    }
+    ends
+}
+
+/// Each command that happened is told once, with what its reply said. Tier moves are counted. What was due with time may
+/// have been carried out by any command, so of such events there are at least those of the settlements.
+fn contents(
+    applied: &[Applied<'_>],
+    told: &BTreeMap<Stream, Vec<&Event>>,
+    findings: &mut Findings,
+) -> Result<(), Failed> {
+    let mut expected: BTreeMap<(Stream, String), u64> = BTreeMap::new();
+    for command in applied {
+        let (events, moves) = events_of(command)?;
+        let stream = match (&command.order.command, command.order.command.member()) {
+            (Command::Publish(publish), _) => Stream::Program(publish.program.id.clone()),
+            (_, Some(member)) => Stream::Member(member.clone()),
+            (_, None) => continue,
+        };
+        for event in events {
+            *expected
+                .entry((stream.clone(), format!("{event:?}")))
+                .or_default() += 1;
+        }
+        if moves > 0 {
+            *expected
+                .entry((stream, "tier moves".to_owned()))
+                .or_default() += moves;
+        }
+    }
+    let mut found: BTreeMap<(Stream, String), u64> = BTreeMap::new();
+    for (stream, events) in told {
+        for event in events {
+            let text = match event {
+                Event::TierChanged { .. } => "tier moves".to_owned(),
+                other => format!("{other:?}"),
+            };
+            let place = (stream.clone(), text);
+            let known = expected.get(&place).copied().unwrap_or(0);
+            let count = found.entry(place.clone()).or_default();
+            *count += 1;
+            if *count > known && is_due(event) {
+                expected.insert(place, *count);
+            }
+        }
+    }
+    findings.same_maps(Check::Event, "event", &expected, &found);
+    Ok(())
+}
+
+fn is_due(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::RewardsMatured { .. } | Event::RewardsVoided { .. } | Event::RewardsExpired { .. }
+    )
+}
+
+/// What the events tell of rewards that matured, expired and were given up is what moved in the journal.
+fn due(
+    books: &Books,
+    applied: &[Applied<'_>],
+    told: &BTreeMap<Stream, Vec<&Event>>,
+    findings: &mut Findings,
+) -> Result<(), Failed> {
+    let mut sums: BTreeMap<(MemberId, TransferKind, Asset), i64> = BTreeMap::new();
+    let mut clawed: BTreeMap<(&PurchaseId, Asset), i64> = BTreeMap::new();
+    for entry in &books.journal {
+        let (transfer, asset) = (&entry.transfer, entry.transfer.asset());
+        match (transfer.kind, &transfer.purchase) {
+            (TransferKind::Clawback, Some(purchase)) => {
+                *clawed.entry((purchase, asset)).or_default() += transfer.minor();
+            }
+            (kind @ (TransferKind::Mature | TransferKind::Void | TransferKind::Expire), _) => {
+                let place = (entry.member.clone(), kind, asset);
+                *sums.entry(place).or_default() += transfer.minor();
+            }
+            _ => {}
+        }
+    }
+    let mut tell = |member: &MemberId, kind: TransferKind, amounts: &[Money]| {
+        for amount in amounts {
+            let place = (member.clone(), kind, amount.asset());
+            *sums.entry(place).or_default() -= amount.minor();
+        }
+    };
+    for (stream, events) in told {
+        let Stream::Member(member) = stream else {
+            continue;
+        };
+        for event in events {
+            match event {
+                Event::RewardsMatured { amounts } => tell(member, TransferKind::Mature, amounts),
+                Event::RewardsVoided { amounts } => tell(member, TransferKind::Void, amounts),
+                Event::RewardsExpired { amounts } => tell(member, TransferKind::Expire, amounts),
+                Event::PurchaseConfirmed { released, .. } => {
+                    tell(member, TransferKind::Mature, released);
+                }
+                _ => {}
+            }
+        }
+    }
+    for command in applied {
+        if let Command::Cancel(cancel) = &command.order.command {
+            let reply: CancelledPurchase = command.reply()?;
+            for amount in &reply.taken_back {
+                // What was still pending was given up; the rest was taken from what was available.
+                let asset = amount.asset();
+                let available = clawed.get(&(&cancel.purchase, asset)).copied().unwrap_or(0);
+                let pending = Money::new(amount.minor() - available, asset);
+                tell(&cancel.member, TransferKind::Void, &[pending]);
+            }
+        }
+    }
+    for (place, rest) in sums {
+        findings.same(
+            Check::Event,
+            format!("moved and not told: {place:?}"),
+            0,
+            rest,
+        );
+    }
+    Ok(())
+}
+
+/// The events of a command, and how many tier moves it made.
+fn events_of(command: &Applied<'_>) -> Result<(Vec<Event>, u64), Failed> {
+    let mut moves = 0;
+    let events = match &command.order.command {
+        Command::Publish(_) => {
+            let reply: PublishedProgram = command.reply()?;
+            vec![Event::ProgramPublished {
+                version: reply.version,
+                active_from: reply.active_from,
+            }]
+        }
+        Command::Register(_) => vec![Event::MemberRegistered {}],
+        Command::Record(_) => {
+            let reply: RecordedPurchase = command.reply()?;
+            moves = u64::try_from(reply.tier_changes.len())?;
+            vec![Event::PurchaseRecorded {
+                purchase: reply.purchase,
+                program: reply.decision.program,
+                version: reply.decision.version,
+                granted: reply.decision.totals,
+                pending: reply.decision.grants.iter().any(|grant| grant.pending),
+            }]
+        }
+        Command::Confirm(_) => {
+            let reply: ConfirmedPurchase = command.reply()?;
+            vec![Event::PurchaseConfirmed {
+                purchase: reply.purchase,
+                released: reply.released,
+            }]
+        }
+        Command::Cancel(_) => {
+            let reply: CancelledPurchase = command.reply()?;
+            vec![Event::PurchaseCancelled {
+                purchase: reply.purchase,
+                taken_back: reply.taken_back,
+                shortfall: reply.shortfall,
+            }]
+        }
+        Command::Grant(grant) => vec![Event::RewardGranted {
+            amount: grant.amount,
+        }],
+        Command::Adjust(adjust) => vec![Event::BalanceAdjusted {
+            amount: adjust.take.checked_neg()?,
+        }],
+        Command::Settle(_) => {
+            let reply: SettledMember = command.reply()?;
+            moves = u64::from(reply.tier_changes);
+            let parts = [
+                Event::RewardsMatured {
+                    amounts: reply.matured,
+                },
+                Event::RewardsVoided {
+                    amounts: reply.voided,
+                },
+                Event::RewardsExpired {
+                    amounts: reply.expired,
+                },
+            ];
+            let is_told = |event: &Event| match event {
+                Event::RewardsMatured { amounts }
+                | Event::RewardsVoided { amounts }
+                | Event::RewardsExpired { amounts } => !amounts.is_empty(),
+                _ => true,
+            };
+            parts.into_iter().filter(is_told).collect()
+        }
+    };
+    Ok((events, moves))
+}
+
+/// Every move begins where the one before ended, and the last one ends where the member stands.
+fn tiers(books: &Books, told: &BTreeMap<Stream, Vec<&Event>>, findings: &mut Findings) {
+    let mut standing: BTreeMap<(MemberId, String, String), String> = BTreeMap::new();
+    for (stream, events) in told {
+        let Stream::Member(member) = stream else {
+            continue;
+        };
+        for event in events {
+            let Event::TierChanged {
+                program,
+                ladder,
+                from,
+                to,
+            } = event
+            else {
+                continue;
+            };
+            let place = (member.clone(), program.to_string(), ladder.to_string());
+            let before = standing.insert(place, to.to_string());
+            if before.is_some_and(|before| before != from.as_str()) {
+                findings.add(
+                    Check::Tier,
+                    format!("{member} was not on {from}: {event:?}"),
+                );
+            }
+        }
+    }
+    for head in &books.heads {
+        for (program, ladder, tier) in &head.tiers {
+            let place = (head.member.clone(), program.clone(), ladder.clone());
+            let told = standing.remove(&place);
+            let lowest = lowest(books, program, ladder);
+            let member = &head.member;
+            findings.same(
+                Check::Tier,
+                format!("tier of {member} on {ladder}"),
+                told.or(lowest),
+                Some(tier.clone()),
+            );
+        }
+    }
+    for (place, tier) in standing {
+        findings.add(Check::Tier, format!("{place:?} is not on {tier}"));
+    }
+}
+
+/// Where everybody starts.
+fn lowest(books: &Books, program: &str, ladder: &str) -> Option<String> {
+    let write = books
+        .programs
+        .iter()
+        .find(|write| write.key.program.as_str() == program)?;
+    let mut ladders = write.document.ladders.iter();
+    let ladder = ladders.find(|found| found.id.as_str() == ladder)?;
+    ladder.tiers.first().map(|tier| tier.id.to_string())
+}

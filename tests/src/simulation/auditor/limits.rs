@@ -1,0 +1,327 @@
+//! Caps and budgets, recounted from what purchases were granted and not from any counter.
+
+use std::collections::BTreeMap;
+
+use rewards_core::cashback::Purchase;
+use rewards_core::event::{Event, Stream};
+use rewards_core::ids::{MemberId, ProgramId, PurchaseId, Slug};
+use rewards_core::money::{Asset, Ratio, Rounding};
+use rewards_core::operations::purchases::{GrantedReward, RecordedPurchase};
+use rewards_core::program::{CapPer, CompiledProgram, Limit, Program};
+use rewards_core::time::{Bucket, Period};
+
+use super::{Applied, Check, Findings};
+use crate::simulation::Failed;
+use crate::simulation::books::{Books, CounterPlace};
+use crate::simulation::model::Deliveries;
+use crate::simulation::workload::Command;
+
+/// Whose use counts together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Share<'p> {
+    Purchase,
+    Member,
+    Attribute(&'p str),
+    Program,
+}
+
+/// A cap or a budget of a document.
+#[derive(Debug)]
+struct Bound<'p> {
+    id: &'p Slug,
+    share: Share<'p>,
+    every: Period,
+    limit: i64,
+    counts_uses: bool,
+    counter: String,
+}
+
+/// What one purchase used of one bound.
+#[derive(Debug)]
+struct Use {
+    place: Option<CounterPlace>,
+    used: i64,
+    /// What may be used in all; for a member who has seen higher tiers what the highest of them allows.
+    limit: i64,
+    name: String,
+}
+
+pub(super) fn check(
+    books: &Books,
+    applied: &[Applied<'_>],
+    deliveries: &Deliveries,
+    findings: &mut Findings,
+) -> Result<(), Failed> {
+    let programs = compiled(books)?;
+    let factors = cap_factors(books, deliveries, &programs);
+    let mut uses: BTreeMap<PurchaseId, Vec<Use>> = BTreeMap::new();
+    let mut visits: BTreeMap<PurchaseId, CounterPlace> = BTreeMap::new();
+    for command in applied {
+        let Command::Record(record) = &command.order.command else {
+            continue;
+        };
+        let purchase = &record.purchase;
+        let decision = command.reply::<RecordedPurchase>()?.decision;
+        let Some(program) = programs.get(&(decision.program.clone(), decision.version)) else {
+            let (program, version) = (&decision.program, decision.version);
+            findings.add(
+                Check::Limit,
+                format!("decided by unknown {program} revision {version}"),
+            );
+            continue;
+        };
+        let factor = factors.get(&(purchase.member.clone(), decision.program.clone()));
+        let factor = factor.copied().unwrap_or(Ratio::ONE);
+        let used = uses_of(program, purchase, &decision.grants, factor)?;
+        uses.insert(purchase.id.clone(), used);
+        if !program.ladders().is_empty() {
+            let counter = format!("{}/visits/lifetime", decision.program);
+            visits.insert(
+                purchase.id.clone(),
+                (format!("m:{}", purchase.member), counter, 0),
+            );
+        }
+    }
+    single(&uses, findings);
+    along_streams(books, deliveries, &uses, findings);
+    totals(books, applied, &uses, &visits, findings);
+    Ok(())
+}
+
+fn compiled(books: &Books) -> Result<BTreeMap<(ProgramId, u32), CompiledProgram>, Failed> {
+    let mut programs = BTreeMap::new();
+    for write in &books.programs {
+        let compiled =
+            CompiledProgram::compile(write.document.clone(), write.version, write.active_from)
+                .map_err(|problems| format!("{problems:?}"))?;
+        programs.insert((write.key.program.clone(), write.version), compiled);
+    }
+    Ok(programs)
+}
+
+/// By how much the tiers a member has ever been on raise the member's caps at most.
+fn cap_factors(
+    books: &Books,
+    deliveries: &Deliveries,
+    programs: &BTreeMap<(ProgramId, u32), CompiledProgram>,
+) -> BTreeMap<(MemberId, ProgramId), Ratio> {
+    let mut factors = BTreeMap::new();
+    for record in deliveries.0.get(&books.tenant).into_iter().flatten() {
+        let (Stream::Member(member), Event::TierChanged { program, to, .. }) =
+            (&record.stream, &record.event)
+        else {
+            continue;
+        };
+        let tiers = programs
+            .iter()
+            .filter(|((id, _), _)| id == program)
+            .flat_map(|(_, compiled)| compiled.ladders())
+            .flat_map(|ladder| ladder.tiers())
+            .filter(|tier| tier.id == *to);
+        for tier in tiers {
+            let factor: &mut Ratio = factors
+                .entry((member.clone(), program.clone()))
+                .or_insert(Ratio::ONE);
+            let raised = tier.cap_multiplier;
+            let larger = |ratio: Ratio| i128::from(ratio.num()) * i128::from(factor.den());
+            if larger(raised) > i128::from(factor.num()) * i128::from(raised.den()) {
+                *factor = raised;
+            }
+        }
+    }
+    factors
+}
+
+fn bounds(program: &Program) -> Result<Vec<Bound<'_>>, Failed> {
+    let currency: Asset = program.currency.into();
+    let mut bounds = Vec::new();
+    for cap in &program.caps {
+        let (limit, counts_uses) = match &cap.limit {
+            Limit::Amount { amount, asset } => {
+                (amount.to_minor(asset.unwrap_or(currency).scale())?, false)
+            }
+            Limit::Uses(uses) => (i64::from(*uses), true),
+        };
+        let share = match &cap.per {
+            CapPer::Purchase => Share::Purchase,
+            CapPer::Member => Share::Member,
+            CapPer::Attribute(name) => Share::Attribute(name),
+        };
+        bounds.push(Bound {
+            id: &cap.id,
+            share,
+            every: cap.every.unwrap_or(Period::Lifetime),
+            limit,
+            counts_uses,
+            counter: format!("{}/cap/{}", program.id, cap.id),
+        });
+    }
+    for budget in &program.budgets {
+        let scale = budget.asset.unwrap_or(currency).scale();
+        bounds.push(Bound {
+            id: &budget.id,
+            share: Share::Program,
+            every: budget.every.unwrap_or(Period::Lifetime),
+            limit: budget.amount.to_minor(scale)?,
+            counts_uses: false,
+            counter: format!("budget/{}", budget.id),
+        });
+    }
+    Ok(bounds)
+}
+
+/// What a purchase used of every bound, from its grants and the document.
+fn uses_of(
+    program: &CompiledProgram,
+    purchase: &Purchase,
+    grants: &[GrantedReward],
+    factor: Ratio,
+) -> Result<Vec<Use>, Failed> {
+    let document = program.document();
+    let mut uses = Vec::new();
+    for bound in bounds(document)? {
+        let counts = |grant: &&GrantedReward| {
+            let rule = document.rules.iter().find(|rule| rule.id == grant.rule);
+            rule.is_some_and(|rule| rule.caps.contains(bound.id) || rule.budgets.contains(bound.id))
+        };
+        let own = grants.iter().filter(counts);
+        let granted: i64 = own.clone().map(|grant| grant.granted.minor()).sum();
+        let used = if bound.counts_uses {
+            i64::from(granted > 0)
+        } else {
+            granted
+        };
+        let subject = match bound.share {
+            Share::Purchase => None,
+            Share::Member => Some(format!("m:{}", purchase.member)),
+            Share::Attribute(name) => {
+                let value = purchase.attributes.get(name);
+                if value.is_none() && used > 0 {
+                    return Err(format!("{} used {} without a key", purchase.id, bound.id).into());
+                }
+                value.map(|value| format!("k:{name}={value}"))
+            }
+            Share::Program => Some(format!("p:{}", document.id)),
+        };
+        let Bucket(bucket) = program.calendar().bucket(bound.every, purchase.occurred_at);
+        let raised = matches!(bound.share, Share::Member | Share::Purchase) && !bound.counts_uses;
+        let limit = if raised {
+            Rounding::Down.multiply(bound.limit, factor)?
+        } else {
+            bound.limit
+        };
+        if used != 0 {
+            uses.push(Use {
+                place: subject.map(|subject| (subject, bound.counter.clone(), bucket)),
+                used,
+                limit,
+                name: bound.id.to_string(),
+            });
+        }
+    }
+    Ok(uses)
+}
+
+/// No purchase alone uses more than is allowed.
+fn single(uses: &BTreeMap<PurchaseId, Vec<Use>>, findings: &mut Findings) {
+    for (purchase, uses) in uses {
+        for used in uses.iter().filter(|used| used.used > used.limit) {
+            findings.add(
+                Check::Limit,
+                format!("{purchase} alone exceeds a limit: {used:?}"),
+            );
+        }
+    }
+}
+
+/// A member's own caps hold after every single purchase, in the order in which they were recorded.
+fn along_streams(
+    books: &Books,
+    deliveries: &Deliveries,
+    uses: &BTreeMap<PurchaseId, Vec<Use>>,
+    findings: &mut Findings,
+) {
+    for (stream, records) in deliveries.streams(&books.tenant) {
+        let mut sums: BTreeMap<&CounterPlace, i64> = BTreeMap::new();
+        let mut seen = 0;
+        for record in records {
+            // Events may be delivered again; the first delivery counts.
+            if record.seq <= seen {
+                continue;
+            }
+            seen = record.seq;
+            let (purchase, sign) = match &record.event {
+                Event::PurchaseRecorded { purchase, .. } => (purchase, 1),
+                Event::PurchaseCancelled { purchase, .. } => (purchase, -1),
+                _ => continue,
+            };
+            for used in uses.get(purchase).into_iter().flatten() {
+                let Some(place) = used
+                    .place
+                    .as_ref()
+                    .filter(|place| place.0.starts_with("m:"))
+                else {
+                    continue;
+                };
+                let sum = sums.entry(place).or_default();
+                *sum += sign * used.used;
+                if *sum > used.limit {
+                    let (name, limit) = (&used.name, used.limit);
+                    findings.add(
+                        Check::Limit,
+                        format!("{stream:?}: {name} at {sum} of {limit} after {purchase}"),
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Every bound holds for all purchases that were not cancelled, and the counters agree.
+fn totals(
+    books: &Books,
+    applied: &[Applied<'_>],
+    uses: &BTreeMap<PurchaseId, Vec<Use>>,
+    visits: &BTreeMap<PurchaseId, CounterPlace>,
+    findings: &mut Findings,
+) {
+    let cancelled: Vec<&PurchaseId> = applied
+        .iter()
+        .filter_map(|command| match &command.order.command {
+            Command::Cancel(cancel) => Some(&cancel.purchase),
+            _ => None,
+        })
+        .collect();
+    let mut counted: BTreeMap<CounterPlace, i64> = BTreeMap::new();
+    let mut limits: BTreeMap<CounterPlace, i64> = BTreeMap::new();
+    for (purchase, uses) in uses {
+        if cancelled.contains(&purchase) {
+            continue;
+        }
+        if let Some(place) = visits.get(purchase) {
+            *counted.entry(place.clone()).or_default() += 1;
+        }
+        for used in uses {
+            if let Some(place) = &used.place {
+                *counted.entry(place.clone()).or_default() += used.used;
+                let limit = limits.entry(place.clone()).or_insert(used.limit);
+                *limit = (*limit).max(used.limit);
+            }
+        }
+    }
+    for (place, limit) in limits {
+        let sum = counted.get(&place).copied().unwrap_or(0);
+        if sum > limit {
+            findings.add(Check::Limit, format!("{place:?} is at {sum} of {limit}"));
+        }
+    }
+    let watched = |name: &str| {
+        name.contains("/cap/") || name.starts_with("budget/") || name.contains("/visits/lifetime")
+    };
+    let stored = books.counters.iter();
+    let stored = stored.filter(|((_, name, _), _)| watched(name));
+    let stored = stored
+        .map(|(place, value)| (place.clone(), *value))
+        .collect();
+    findings.same_maps(Check::Counter, "counter", &counted, &stored);
+}

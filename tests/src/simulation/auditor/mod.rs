@@ -1,0 +1,246 @@
+//! The auditor: holds the books of a tenant against what its clients were told, and trusts no cache and no counter.
+//!
+//! It looks at a quiet moment, when no command is in flight. A command whose outcome nobody knows may have happened or
+//! not; what is stored under its key decides, and then everything else must agree with that.
+
+mod effects;
+mod events;
+mod ledger;
+mod limits;
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Debug, Display};
+
+use serde::de::DeserializeOwned;
+
+use super::Failed;
+use super::books::Books;
+use super::model::{CommandId, Deliveries, History, Told};
+use super::workload::{Command, Order};
+
+/// What was checked when something was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Check {
+    /// Chains, heads, balances and sums, as the engine's own `verify` sees them.
+    Books,
+    /// The journal refolded: balances, sums of zero, floors at every single entry, times that never go back.
+    Journal,
+    /// One key, one request, one reply, found again byte for byte.
+    Reply,
+    /// Only refusals that make sense, and none for a defect.
+    Refusal,
+    /// One effect for each command that happened: versions, purchases, journal entries.
+    Effect,
+    /// What is left in lots is what is in the balances.
+    Lot,
+    /// Caps and budgets, recounted from purchases.
+    Limit,
+    /// Counters, recounted from purchases.
+    Counter,
+    /// Events: gapless, in order, the same at every delivery, and telling what happened.
+    Event,
+    /// Tiers, refolded from events.
+    Tier,
+}
+
+/// Something that cannot be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What was checked.
+    pub check: Check,
+    /// What was found.
+    pub detail: String,
+}
+
+impl Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.check, self.detail)
+    }
+}
+
+/// The problems found so far.
+#[derive(Debug, Default)]
+struct Findings(Vec<Problem>);
+
+impl Findings {
+    fn add(&mut self, check: Check, detail: impl Into<String>) {
+        let detail = detail.into();
+        self.0.push(Problem { check, detail });
+    }
+
+    /// Notes when two things that must be the same differ.
+    fn same<T: PartialEq + Debug>(
+        &mut self,
+        check: Check,
+        what: impl Display,
+        expected: T,
+        found: T,
+    ) {
+        if expected != found {
+            self.add(
+                check,
+                format!("{what}: expected {expected:?}, found {found:?}"),
+            );
+        }
+    }
+
+    /// Notes every key at which two maps differ.
+    fn same_maps<K: Ord + Debug, V: PartialEq + Debug>(
+        &mut self,
+        check: Check,
+        what: &str,
+        expected: &BTreeMap<K, V>,
+        found: &BTreeMap<K, V>,
+    ) {
+        for (key, value) in expected {
+            if found.get(key) != Some(value) {
+                let other = found.get(key);
+                self.add(
+                    check,
+                    format!("{what} {key:?}: expected {value:?}, found {other:?}"),
+                );
+            }
+        }
+        for (key, value) in found.iter().filter(|(key, _)| !expected.contains_key(key)) {
+            self.add(check, format!("{what} {key:?}: {value:?} is from nowhere"));
+        }
+    }
+}
+
+/// A command that happened, with the reply that is stored for it.
+#[derive(Debug, Clone, Copy)]
+struct Applied<'a> {
+    order: &'a Order,
+    body: &'a str,
+}
+
+impl Applied<'_> {
+    fn reply<R: DeserializeOwned>(&self) -> Result<R, Failed> {
+        Ok(serde_json::from_str(self.body)?)
+    }
+}
+
+/// Holds the books of one tenant against what its clients were told.
+///
+/// # Errors
+/// When a document or a stored reply cannot be read at all.
+pub fn audit(
+    books: &Books,
+    history: &History,
+    deliveries: &Deliveries,
+) -> Result<Vec<Problem>, Failed> {
+    let mut findings = Findings::default();
+    for problem in &books.problems {
+        findings.add(Check::Books, format!("{problem:?}"));
+    }
+    let mut applied = Vec::new();
+    for (id, told) in history.of(&books.tenant) {
+        applied.extend(replies(books, id, told, &mut findings)?);
+        refusals(id, told, &mut findings);
+    }
+    ledger::check(books, &applied, &mut findings)?;
+    effects::check(books, &applied, &mut findings)?;
+    limits::check(books, &applied, deliveries, &mut findings)?;
+    events::check(books, &applied, deliveries, &mut findings)?;
+    Ok(findings.0)
+}
+
+/// Checks everything told about one key against what is stored under it; returns the command if it happened.
+fn replies<'a>(
+    books: &'a Books,
+    id: &CommandId,
+    told: &'a Told,
+    findings: &mut Findings,
+) -> Result<Option<Applied<'a>>, Failed> {
+    let stored = books.replies.get(&(id.operation, id.key.clone()));
+    let first = told.acks.iter().filter(|ack| !ack.replayed).count();
+    if first > 1 {
+        findings.add(
+            Check::Reply,
+            format!("{id:?} was said to happen {first} times"),
+        );
+    }
+    let Some(stored) = stored else {
+        if !told.acks.is_empty() {
+            findings.add(
+                Check::Reply,
+                format!("{id:?} was acknowledged and is not stored"),
+            );
+        }
+        return Ok(None);
+    };
+    for ack in &told.acks {
+        findings.same(
+            Check::Reply,
+            format!("reply of {id:?}"),
+            ack.reply.as_str(),
+            &*stored.body,
+        );
+        if ack.order.command.fingerprint()? != stored.fingerprint {
+            let request = &ack.order.command;
+            findings.add(
+                Check::Reply,
+                format!("{id:?} is acknowledged for another request: {request:?}"),
+            );
+        }
+    }
+    for order in told.orders() {
+        if order.command.fingerprint()? == stored.fingerprint {
+            let only_refused = told.acks.is_empty() && told.unknown.is_empty();
+            if only_refused {
+                findings.add(
+                    Check::Reply,
+                    format!("{id:?} was only refused and is stored"),
+                );
+            }
+            return Ok(Some(Applied {
+                order,
+                body: &stored.body,
+            }));
+        }
+    }
+    findings.add(
+        Check::Reply,
+        format!("{id:?} is stored for a request nobody sent"),
+    );
+    Ok(None)
+}
+
+fn refusals(id: &CommandId, told: &Told, findings: &mut Findings) {
+    for refused in &told.refused {
+        let allowed: &[&str] = match &refused.order.command {
+            Command::Publish(_) => &["key_reused"],
+            Command::Register(_) => &["key_reused", "member_exists"],
+            Command::Record(_) => &[
+                "key_reused",
+                "invalid",
+                "program_unknown",
+                "member_unknown",
+                "purchase_exists",
+            ],
+            Command::Confirm(_) => &[
+                "key_reused",
+                "member_unknown",
+                "purchase_unknown",
+                "purchase_cancelled",
+                "purchase_confirmed",
+            ],
+            Command::Cancel(_) => &[
+                "key_reused",
+                "member_unknown",
+                "purchase_unknown",
+                "purchase_cancelled",
+            ],
+            Command::Grant(_) => &["key_reused", "member_unknown", "invalid"],
+            Command::Adjust(_) => &["key_reused", "member_unknown", "insufficient_balance"],
+            Command::Settle(_) => &["key_reused", "member_unknown"],
+        };
+        if !allowed.contains(&refused.code.as_str()) {
+            let (code, detail) = (&refused.code, &refused.detail);
+            findings.add(
+                Check::Refusal,
+                format!("{id:?} was refused as `{code}`: {detail}"),
+            );
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! What a store really holds for one tenant, read below all faults into plain data that a test may tamper with.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rewards_core::decision::ProgramWrite;
+use rewards_core::ids::{IdempotencyKey, MemberId, PurchaseId, TenantId};
+use rewards_core::ledger::{Account, AuditProblem, JournalEntry, Lot, LotNumber};
+use rewards_core::money::Asset;
+use rewards_core::records::{MemberRow, PurchaseRow};
+use rewards_core::snapshot::{
+    LotFilter, LotQuery, MemberKey, PurchaseKey, ReadPlan, ReplyKey, StoredReply,
+};
+use rewards_storage::engine::Engine;
+use rewards_storage::store::{Backend, MemberHead};
+
+use super::Failed;
+use super::model::History;
+use super::workload::{Command, Order};
+
+/// Rows of one page.
+const PAGE: u32 = 500;
+/// Keys of one plan.
+const CHUNK: usize = 200;
+/// More lots than any member of a simulation has.
+const LOTS_MAX: u32 = 100_000;
+
+/// Name and bucket of a counter, after its subject.
+pub type CounterPlace = (String, String, i64);
+
+/// Everything stored for a tenant that can be read.
+#[derive(Debug, Clone)]
+pub struct Books {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// What `verify` of the engine found.
+    pub problems: Vec<AuditProblem>,
+    /// Members as a sweep sees them.
+    pub heads: Vec<MemberHead>,
+    /// Member rows.
+    pub members: BTreeMap<MemberId, MemberRow>,
+    /// Purchase rows of all purchases that were ever named.
+    pub purchases: BTreeMap<PurchaseId, PurchaseRow>,
+    /// Stored replies of all keys that were ever sent, by operation and key.
+    pub replies: BTreeMap<(&'static str, IdempotencyKey), StoredReply>,
+    /// The journal, by member and number.
+    pub journal: Vec<JournalEntry>,
+    /// All balances.
+    pub balances: BTreeMap<Account, i64>,
+    /// Lots: those that are open and those of purchases.
+    pub lots: BTreeMap<(MemberId, LotNumber), Lot>,
+    /// Counters other than zero.
+    pub counters: BTreeMap<CounterPlace, i64>,
+    /// Revisions of programs.
+    pub programs: Vec<ProgramWrite>,
+}
+
+impl Books {
+    /// Reads a tenant's books. `engine` and `backend` are the same store without faults, and nobody writes.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn read(
+        backend: &dyn Backend,
+        engine: &Engine,
+        tenant: &TenantId,
+        history: &History,
+    ) -> Result<Self, Failed> {
+        let report = engine.tenant(tenant.clone()).verify().await?;
+        if report.moved {
+            return Err("somebody wrote while the books were read".into());
+        }
+        let mut books = Self {
+            tenant: tenant.clone(),
+            problems: report.problems,
+            heads: Vec::new(),
+            members: BTreeMap::new(),
+            purchases: BTreeMap::new(),
+            replies: BTreeMap::new(),
+            journal: Vec::new(),
+            balances: BTreeMap::new(),
+            lots: BTreeMap::new(),
+            counters: BTreeMap::new(),
+            programs: backend.programs(tenant).await?,
+        };
+        books.read_pages(backend).await?;
+        books.read_counters(backend, history).await?;
+        for plan in books.plans(history)? {
+            books.take(backend, &plan).await?;
+        }
+        Ok(books)
+    }
+
+    async fn read_pages(&mut self, backend: &dyn Backend) -> Result<(), Failed> {
+        let mut after = None;
+        loop {
+            let page = backend.members(&self.tenant, after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.member.clone());
+            self.heads.extend(page);
+        }
+        let mut after = None;
+        loop {
+            let page = backend.journal(&self.tenant, after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some((last.member.clone(), last.seq));
+            self.journal.extend(page);
+        }
+        let mut after = None;
+        loop {
+            let page = backend.balances(&self.tenant, after, PAGE).await?;
+            let Some((last, _)) = page.last() else { break };
+            after = Some(last.clone());
+            self.balances.extend(page);
+        }
+        Ok(())
+    }
+
+    /// The counters of every member, program and attribute that was ever named.
+    async fn read_counters(
+        &mut self,
+        backend: &dyn Backend,
+        history: &History,
+    ) -> Result<(), Failed> {
+        let mut subjects: BTreeSet<String> = BTreeSet::new();
+        subjects.extend(self.heads.iter().map(|head| format!("m:{}", head.member)));
+        for write in &self.programs {
+            subjects.insert(format!("p:{}", write.key.program));
+        }
+        for order in orders(history, &self.tenant) {
+            if let Command::Record(record) = &order.command {
+                let attributes = record.purchase.attributes.iter();
+                subjects.extend(attributes.map(|(name, value)| format!("k:{name}={value}")));
+            }
+        }
+        for subject in subjects {
+            for (name, bucket, value) in backend.counters(&self.tenant, &subject).await? {
+                if value != 0 {
+                    self.counters.insert((subject.clone(), name, bucket), value);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Plans for everything that is read by key.
+    fn plans(&self, history: &History) -> Result<Vec<ReadPlan>, Failed> {
+        let member_key = |member: &MemberId| MemberKey {
+            tenant: self.tenant.clone(),
+            member: member.clone(),
+        };
+        let mut whole = ReadPlan::default();
+        let mut lots_of = |member: MemberKey, filter: LotFilter| {
+            whole.lots.push(LotQuery {
+                member,
+                filter,
+                limit: LOTS_MAX,
+            });
+        };
+        for head in &self.heads {
+            for asset in ["EUR", "points"] {
+                let asset = Asset::parse(asset)?;
+                lots_of(member_key(&head.member), LotFilter::Open { asset });
+            }
+        }
+        let mut purchases: BTreeSet<PurchaseId> = BTreeSet::new();
+        for order in orders(history, &self.tenant) {
+            match &order.command {
+                Command::Record(record) => {
+                    let purchase = record.purchase.id.clone();
+                    purchases.insert(purchase.clone());
+                    let filter = LotFilter::OfPurchase { purchase };
+                    lots_of(member_key(&record.purchase.member), filter);
+                }
+                Command::Confirm(confirm) => drop(purchases.insert(confirm.purchase.clone())),
+                Command::Cancel(cancel) => drop(purchases.insert(cancel.purchase.clone())),
+                _ => {}
+            }
+        }
+        whole.members = self
+            .heads
+            .iter()
+            .map(|head| member_key(&head.member))
+            .collect();
+        whole
+            .purchases
+            .extend(purchases.into_iter().map(|purchase| PurchaseKey {
+                tenant: self.tenant.clone(),
+                purchase,
+            }));
+        whole
+            .replies
+            .extend(history.of(&self.tenant).map(|(id, _)| ReplyKey {
+                tenant: id.tenant.clone(),
+                operation: id.operation,
+                key: id.key.clone(),
+            }));
+        whole.normalise();
+        Ok(split(whole))
+    }
+
+    async fn take(&mut self, backend: &dyn Backend, plan: &ReadPlan) -> Result<(), Failed> {
+        let view = backend.load(plan).await?;
+        let members = view.members.into_iter();
+        self.members
+            .extend(members.map(|(key, row)| (key.member, row)));
+        let purchases = view.purchases.into_iter();
+        self.purchases
+            .extend(purchases.map(|(key, row)| (key.purchase, row)));
+        let replies = view.replies.into_iter();
+        self.replies
+            .extend(replies.map(|(key, reply)| ((key.operation, key.key), reply)));
+        let lots = view.lots.into_iter();
+        self.lots
+            .extend(lots.map(|((key, number), lot)| ((key.member, number), lot)));
+        Ok(())
+    }
+}
+
+fn orders<'a>(history: &'a History, tenant: &'a TenantId) -> impl Iterator<Item = &'a Order> {
+    history.of(tenant).flat_map(|(_, told)| told.orders())
+}
+
+/// Plans of a bounded size that name together what one large plan names.
+fn split(whole: ReadPlan) -> Vec<ReadPlan> {
+    let mut plans = Vec::new();
+    plans.extend(whole.members.chunks(CHUNK).map(|keys| ReadPlan {
+        members: keys.to_vec(),
+        ..ReadPlan::default()
+    }));
+    plans.extend(whole.purchases.chunks(CHUNK).map(|keys| ReadPlan {
+        purchases: keys.to_vec(),
+        ..ReadPlan::default()
+    }));
+    plans.extend(whole.replies.chunks(CHUNK).map(|keys| ReadPlan {
+        replies: keys.to_vec(),
+        ..ReadPlan::default()
+    }));
+    plans.extend(whole.lots.chunks(CHUNK).map(|keys| ReadPlan {
+        lots: keys.to_vec(),
+        ..ReadPlan::default()
+    }));
+    plans
+}

@@ -1,0 +1,225 @@
+//! Those who send orders and take events: impatient, forgetful, and on bad lines.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use rewards_core::event::Stream;
+use rewards_core::ids::TenantId;
+use rewards_core::time::Timestamp;
+use rewards_storage::engine::{Clock, Engine, ManualClock};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+use uuid::Uuid;
+
+use super::Failed;
+use super::model::{Deliveries, History};
+use super::random::Random;
+use super::workload::{Order, Script};
+
+/// How often a client sends an order whose outcome it does not know.
+const SENDINGS_MAX: u32 = 60;
+
+/// An engine among several, with a clock of its own.
+#[derive(Debug)]
+pub struct Site {
+    /// The engine.
+    pub engine: Engine,
+    /// Its clock.
+    pub clock: Arc<ManualClock>,
+    /// How far its clock is ahead, in microseconds.
+    pub skew: i64,
+}
+
+/// What all clients share.
+#[derive(Debug)]
+pub struct World {
+    /// What they want.
+    pub script: Script,
+    /// Whom they may ask.
+    pub sites: RwLock<Vec<Site>>,
+    /// What they were told.
+    pub history: Mutex<History>,
+    /// What their consumers were handed.
+    pub deliveries: Mutex<Deliveries>,
+}
+
+impl World {
+    /// What the clients were told so far.
+    pub fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was delivered so far.
+    pub fn deliveries(&self) -> MutexGuard<'_, Deliveries> {
+        self.deliveries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn engine(&self, random: &mut Random) -> Result<Engine, Failed> {
+        let sites = self.sites.read().unwrap_or_else(PoisonError::into_inner);
+        let site = random.pick(&sites).ok_or("no engine")?;
+        Ok(site.engine.clone())
+    }
+
+    /// Moves all clocks to an instant, each with its skew; no clock goes back.
+    pub fn advance(&self, to: Timestamp) -> Result<(), Failed> {
+        // Under the write lock, so that two who advance do not undo each other.
+        let sites = self.sites.write().unwrap_or_else(PoisonError::into_inner);
+        for site in sites.iter() {
+            let to = to.checked_add_micros(site.skew)?;
+            if site.clock.now() < to {
+                site.clock.set(to);
+            }
+        }
+        Ok(())
+    }
+
+    /// One client at work on its orders of these indexes.
+    ///
+    /// # Errors
+    /// When an order cannot be made; never for what the engine says.
+    pub async fn client(&self, client: u64, from: u64, until: u64) -> Result<(), Failed> {
+        for index in from..until {
+            let mut random = Random::of(&[self.script.seed, 3, client, index]);
+            sleep(millis(&mut random, 20)).await;
+            self.advance(self.script.instant(index)?)?;
+            let order = self.script.order(client, index)?;
+            if random.chance(3) {
+                self.close_one(&mut random).await?;
+            }
+            if random.chance(150) {
+                // Somebody pressed the button twice.
+                let mut twin = Random::of(&[self.script.seed, 4, client, index]);
+                let both = tokio::join!(
+                    self.pursue(&order, &mut random),
+                    self.pursue(&order, &mut twin)
+                );
+                both.0?;
+                both.1?;
+            } else {
+                self.pursue(&order, &mut random).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends an order until its outcome is known, or until the client has lost interest.
+    async fn pursue(&self, order: &Order, random: &mut Random) -> Result<(), Failed> {
+        for _ in 0..SENDINGS_MAX {
+            let engine = self.engine(random)?;
+            let patience = if random.chance(100) {
+                millis(random, 15)
+            } else {
+                Duration::from_secs(600)
+            };
+            // An order whose future is dropped may be done or not: it is sent again with the same key.
+            if let Ok(outcome) = timeout(patience, order.send(&engine)).await {
+                match outcome {
+                    Ok(receipt) => {
+                        self.history()
+                            .acknowledged(order, receipt.reply, receipt.replayed);
+                        return Ok(());
+                    }
+                    Err(fault) if !fault.is_retryable() => {
+                        self.history().refused(order, &fault);
+                        return Ok(());
+                    }
+                    Err(_) => {}
+                }
+            }
+            self.history().unknown(order);
+            if random.chance(30) {
+                return Ok(());
+            }
+            sleep(millis(random, 50)).await;
+        }
+        Ok(())
+    }
+
+    /// Closes an engine while others work with it, unless it is the last one.
+    async fn close_one(&self, random: &mut Random) -> Result<(), Failed> {
+        let site = {
+            let mut sites = self.sites.write().unwrap_or_else(PoisonError::into_inner);
+            let count = u64::try_from(sites.len())?;
+            if count < 2 {
+                return Ok(());
+            }
+            sites.remove(usize::try_from(random.below(count))?)
+        };
+        site.engine.close().await;
+        Ok(())
+    }
+
+    /// One consumer of a tenant's events, until it is told to stop. It loses leases, gives events back, and
+    /// acknowledges parts.
+    ///
+    /// # Errors
+    /// When there is no engine.
+    pub async fn consumer(
+        &self,
+        tenant: TenantId,
+        number: u64,
+        stop: watch::Receiver<bool>,
+    ) -> Result<(), Failed> {
+        let mut random = Random::of(&[self.script.seed, 5, number]);
+        while !*stop.borrow() {
+            sleep(millis(&mut random, 40)).await;
+            // Each claim has an owner of its own, so that an answer that got lost closes its streams to everybody
+            // until the lease runs out.
+            let owner = Uuid::from_u128(u128::from(random.bits()) << 64 | u128::from(number));
+            let engine = self.engine(&mut random)?.tenant(tenant.clone());
+            let limit = u32::try_from(random.below(60))?.saturating_add(1);
+            let Ok(claimed) = engine.claim_events(owner, 30, limit).await else {
+                continue;
+            };
+            let mut places: Vec<(Stream, u64)> = Vec::with_capacity(claimed.len());
+            for claim in claimed {
+                places.push((claim.event.stream.clone(), claim.event.seq));
+                self.deliveries().deliver(&tenant, claim.event);
+            }
+            let count = u64::try_from(places.len())?;
+            let done = match random.below(10) {
+                0 => continue,
+                1 => 0,
+                2..4 => usize::try_from(random.below(count))?,
+                _ => places.len(),
+            };
+            let (done, rest) = places.split_at_checked(done).unwrap_or((&places, &[]));
+            sleep(millis(&mut random, 10)).await;
+            let _ = engine.acknowledge_events(owner, done).await;
+            let _ = engine.release_events(owner, rest).await;
+        }
+        Ok(())
+    }
+}
+
+/// One to `most` milliseconds. Never none: a timer that is due at once fires when the runtime happens to look, and not
+/// at a point that a seed repeats.
+fn millis(random: &mut Random, most: u64) -> Duration {
+    Duration::from_millis(random.below(most).saturating_add(1))
+}
+
+/// Takes all events of a tenant through a healthy engine, whose clock is past all leases.
+///
+/// # Errors
+/// When the store fails.
+pub async fn drain(engine: &Engine, tenant: &TenantId, world: &World) -> Result<(), Failed> {
+    let owner = Uuid::from_u128(u128::MAX);
+    let engine = engine.tenant(tenant.clone());
+    loop {
+        let claimed = engine.claim_events(owner, 30, 500).await?;
+        if claimed.is_empty() {
+            return Ok(());
+        }
+        let mut places = Vec::with_capacity(claimed.len());
+        for claim in claimed {
+            places.push((claim.event.stream.clone(), claim.event.seq));
+            world.deliveries().deliver(tenant, claim.event);
+        }
+        let removed = engine.acknowledge_events(owner, &places).await?;
+        if removed != u64::try_from(places.len())? {
+            return Err(format!("acknowledged {} events, removed {removed}", places.len()).into());
+        }
+    }
+}

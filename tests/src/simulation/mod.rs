@@ -1,0 +1,171 @@
+//! A seeded simulation of a busy deployment, with an auditor.
+//!
+//! Several engines share one store that loses acknowledgements, fails, conflicts, tears groups and is late. Hundreds of
+//! impatient clients of several tenants send commands, drop them, send them again, reuse keys, and fight for the same
+//! budgets; consumers take events and lose their leases; engines are closed in mid-work. At quiet moments, and at the
+//! end, the [auditor] holds the books against everything that was acknowledged.
+//!
+//! Everything follows from the seed. In memory, on one thread and paused time, a seed repeats the very run; on a
+//! database the interleaving is the machine's, and the seed repeats the orders and the faults.
+
+pub mod auditor;
+pub mod books;
+pub mod broken;
+mod clients;
+pub mod model;
+mod processes;
+mod programs;
+mod random;
+mod runner;
+pub mod workload;
+
+use std::error::Error;
+use std::fmt;
+
+use rewards_core::ids::TenantId;
+use rewards_core::time::Timestamp;
+
+pub use clients::{Site, World, drain};
+pub use processes::{Answer, Line, process_script};
+pub use programs::documents;
+pub use random::Random;
+pub use runner::{Deployment, Evidence, run};
+
+use auditor::Problem;
+use workload::{HOUR, Script};
+
+/// Why a simulation could not be carried on, or what it found.
+pub type Failed = Box<dyn Error + Send + Sync>;
+
+/// How much happens in a simulation, and how much goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scenario {
+    /// Where all draws begin.
+    pub seed: u64,
+    /// How many tenants there are.
+    pub tenants: u64,
+    /// How many members each tenant has.
+    pub members: u64,
+    /// How many clients send orders at the same time.
+    pub clients: u64,
+    /// How many engines they have to choose from.
+    pub engines: u64,
+    /// How many times everybody rests and the books are audited.
+    pub rounds: u64,
+    /// How many orders each client gives in a round.
+    pub orders: u64,
+    /// Whether the store fails on purpose.
+    pub faults: bool,
+}
+
+impl Scenario {
+    /// Hundreds of clients on four engines over a store that fails all the time.
+    #[must_use]
+    pub const fn stormy(seed: u64) -> Self {
+        Self {
+            seed,
+            tenants: 2,
+            members: 20,
+            clients: 200,
+            engines: 4,
+            rounds: 3,
+            orders: 5,
+            faults: true,
+        }
+    }
+
+    /// The same in small, for stores that take their time.
+    #[must_use]
+    pub const fn breezy(seed: u64) -> Self {
+        Self {
+            clients: 48,
+            members: 10,
+            engines: 3,
+            rounds: 2,
+            ..Self::stormy(seed)
+        }
+    }
+
+    /// A small quiet deployment, for auditors that are to be put to the test themselves.
+    #[must_use]
+    pub const fn calm(seed: u64) -> Self {
+        Self {
+            clients: 40,
+            members: 8,
+            engines: 1,
+            rounds: 1,
+            orders: 12,
+            faults: false,
+            ..Self::stormy(seed)
+        }
+    }
+
+    /// All orders of the simulation.
+    ///
+    /// # Errors
+    /// When an id cannot be made, which is a mistake here.
+    pub fn script(&self) -> Result<Script, Failed> {
+        let names = ["acme", "bolt", "coil", "dune"].into_iter();
+        let tenants = names
+            .take(usize::try_from(self.tenants)?)
+            .map(TenantId::new)
+            .collect::<Result<_, _>>()?;
+        Ok(Script {
+            seed: self.seed,
+            tenants,
+            members: self.members,
+            clients: self.clients,
+            start: Timestamp::parse("2026-03-20T09:00:00Z")?,
+            step: 11 * HOUR,
+        })
+    }
+}
+
+/// What an auditor found, and how to see it again.
+#[derive(Debug)]
+pub struct Failure {
+    /// The simulation.
+    pub scenario: Scenario,
+    /// When it was found.
+    pub moment: String,
+    /// What was found.
+    pub problems: Vec<Problem>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seed = self.scenario.seed;
+        writeln!(
+            f,
+            "seed {seed}, {}: {} problems",
+            self.moment,
+            self.problems.len()
+        )?;
+        writeln!(
+            f,
+            "reproduce with: REWARDS_SIM_SEED={seed} cargo test -p rewards-tests --test simulation"
+        )?;
+        for problem in self.problems.iter().take(20) {
+            writeln!(f, "  {problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for Failure {}
+
+/// The seeds to run: the one that `REWARDS_SIM_SEED` names, or else as many from 1 on as `REWARDS_SIM_SEEDS` says, or
+/// else `count`.
+///
+/// # Errors
+/// When a variable is no number.
+pub fn seeds(count: u64) -> Result<Vec<u64>, Failed> {
+    if let Ok(seed) = std::env::var("REWARDS_SIM_SEED") {
+        return Ok(vec![seed.parse()?]);
+    }
+    let count = match std::env::var("REWARDS_SIM_SEEDS") {
+        Ok(seeds) => seeds.parse()?,
+        Err(_) => count,
+    };
+    Ok((1..=count).collect())
+}

@@ -1,0 +1,52 @@
+//! What the test that kills processes and its worker processes agree on.
+
+use rewards_core::ids::TenantId;
+use rewards_core::rejection::Fault;
+use rewards_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Failed;
+use super::workload::{HOUR, Script};
+
+/// One line that a worker writes: how an order of one of its clients ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// The client.
+    pub client: u64,
+    /// The index of its order.
+    pub index: u64,
+    /// What it was told.
+    pub answer: Answer,
+}
+
+/// A certain outcome.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer {
+    /// It happened.
+    Acknowledged {
+        /// The reply, as text.
+        reply: String,
+        /// Whether it was said to be the reply of an earlier call.
+        replayed: bool,
+    },
+    /// It did not.
+    Refused {
+        /// Why.
+        fault: Fault,
+    },
+}
+
+/// The orders that all processes know: few members and one tenant, so that everybody meets everybody.
+///
+/// # Errors
+/// When an id cannot be made, which is a mistake here.
+pub fn process_script(seed: u64, clients: u64) -> Result<Script, Failed> {
+    Ok(Script {
+        seed,
+        tenants: vec![TenantId::new("acme")?],
+        members: 8,
+        clients,
+        start: Timestamp::parse("2026-03-20T09:00:00Z")?,
+        step: 2 * HOUR,
+    })
+}

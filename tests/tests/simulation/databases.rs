@@ -1,0 +1,44 @@
+//! The same simulation on databases, with threads and real time: the seed repeats the orders, not the interleaving.
+
+use std::sync::Arc;
+
+use rewards_storage::sql::{SqlOptions, SqlStore};
+use rewards_storage::store::Backend;
+use rewards_tests::postgres::shared_cluster;
+use rewards_tests::simulation::{Deployment, Failed, Scenario, run, seeds};
+
+use super::{Outcome, told};
+
+/// The engines share connections; the auditor has its own.
+async fn deployment(url: &str) -> Result<Deployment, Failed> {
+    Ok(Deployment {
+        truth: open(url).await?,
+        front: open(url).await?,
+    })
+}
+
+async fn open(url: &str) -> Result<Arc<dyn Backend>, Failed> {
+    Ok(Arc::new(SqlStore::open(url, SqlOptions::default()).await?))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_books_are_right_after_a_storm_on_sqlite() -> Outcome {
+    for seed in seeds(1)? {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("rewards.db");
+        let url = format!("sqlite://{}", file.display());
+        let evidence = run(Scenario::breezy(seed), deployment(&url).await?).await?;
+        told("sqlite", seed, &evidence);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_books_are_right_after_a_storm_on_postgres() -> Outcome {
+    for seed in seeds(1)? {
+        let url = shared_cluster()?.database()?;
+        let evidence = run(Scenario::breezy(seed), deployment(&url).await?).await?;
+        told("postgres", seed, &evidence);
+    }
+    Ok(())
+}

@@ -1,0 +1,220 @@
+//! The simulation on every backend, and proof that its auditor can fail.
+//!
+//! `REWARDS_SIM_SEED=n` runs one seed, `REWARDS_SIM_SEEDS=n` the seeds from 1 to n.
+
+mod databases;
+mod tampering;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+use std::future::Future;
+use std::sync::Arc;
+
+use rewards_core::event::Event;
+use rewards_core::operations::purchases::RecordedPurchase;
+use rewards_storage::memory::MemoryStore;
+use rewards_storage::store::Backend;
+use rewards_tests::simulation::auditor::Check;
+use rewards_tests::simulation::broken::{Broken, Defect};
+use rewards_tests::simulation::workload::Command;
+use rewards_tests::simulation::{Deployment, Evidence, Failed, Failure, Scenario, run, seeds};
+
+/// Seeds of the stormy simulation in memory.
+const SEEDS: u64 = 5;
+
+type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
+
+/// One thread and paused time: the seed decides every step. The scheduler looks up after every task, because otherwise it
+/// counts tasks, and waiting for the thread that compiles programs counts, too.
+fn repeatably<T>(work: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .event_interval(1)
+        .build()?;
+    runtime.block_on(work)
+}
+
+fn in_memory() -> Deployment {
+    let truth: Arc<dyn Backend> = Arc::new(MemoryStore::new());
+    Deployment {
+        front: Arc::clone(&truth),
+        truth,
+    }
+}
+
+fn told(name: &str, seed: u64, evidence: &Evidence) {
+    println!(
+        "{name} seed {seed}: {} commands happened, refused {:?}, {:?}",
+        evidence.applied(),
+        evidence.refusals(),
+        evidence.faults
+    );
+}
+
+/// Everything that a storm is meant to bring about, as far as some evidence shows it.
+#[derive(Debug, Default)]
+struct Coverage(BTreeMap<String, u64>);
+
+impl Coverage {
+    /// Every limit that clips, every way value moves, both directions of a tier move, and every fault.
+    const WANTED: &[&str] = &[
+        "clipped by cash-purchase",
+        "clipped by cash-month",
+        "clipped by cash-total",
+        "clipped by device-day",
+        "clipped by device-week",
+        "clipped by points-week",
+        "clipped by points-day",
+        "clipped by cups-day",
+        "clipped by cups-total",
+        "grant",
+        "mature",
+        "void",
+        "expire",
+        "clawback",
+        "manual_grant",
+        "adjust",
+        "revision 2",
+        "raised to gold",
+        "lowered from gold",
+        "several acknowledgements",
+        "redelivered",
+    ];
+
+    fn note(&mut self, what: impl Into<String>) {
+        *self.0.entry(what.into()).or_default() += 1;
+    }
+
+    fn add(&mut self, evidence: &Evidence) -> Outcome {
+        for told in evidence.history.0.values() {
+            if told.acks.len() > 1 {
+                self.note("several acknowledgements");
+            }
+            let Some(ack) = told.acks.first() else {
+                continue;
+            };
+            if let Command::Record(_) = ack.order.command {
+                let decision = serde_json::from_str::<RecordedPurchase>(&ack.reply)?.decision;
+                self.note(format!("revision {}", decision.version));
+                let clips = decision
+                    .grants
+                    .iter()
+                    .filter_map(|grant| grant.clipped_by.as_ref());
+                clips.for_each(|cap| self.note(format!("clipped by {cap}")));
+            }
+        }
+        for books in &evidence.books {
+            let entries = books.journal.iter();
+            entries.for_each(|entry| self.note(entry.transfer.kind.text()));
+            for records in evidence.deliveries.streams(&books.tenant).values() {
+                let distinct: BTreeSet<u64> = records.iter().map(|record| record.seq).collect();
+                if distinct.len() < records.len() {
+                    self.note("redelivered");
+                }
+                for record in records {
+                    if let Event::TierChanged { from, to, .. } = &record.event {
+                        self.note(format!("raised to {to}"));
+                        self.note(format!("lowered from {from}"));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn missing(&self) -> Vec<&str> {
+        let wanted = Self::WANTED.iter().copied();
+        wanted.filter(|what| !self.0.contains_key(*what)).collect()
+    }
+}
+
+#[test]
+fn the_books_are_right_after_every_storm_in_memory() -> Outcome {
+    let seeds = seeds(SEEDS)?;
+    let mut coverage = Coverage::default();
+    for seed in &seeds {
+        let evidence = repeatably(run(Scenario::stormy(*seed), in_memory()))?;
+        told("memory", *seed, &evidence);
+        coverage.add(&evidence)?;
+    }
+    println!("{coverage:?}");
+    // One seed alone need not see everything.
+    if seeds.len() > 1 {
+        assert_eq!(coverage.missing(), [""; 0], "no storm brought this about");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_seed_repeats_the_very_run() -> Outcome {
+    let scenario = Scenario {
+        faults: true,
+        engines: 3,
+        ..Scenario::calm(77)
+    };
+    let once = repeatably(run(scenario, in_memory()))?;
+    let again = repeatably(run(scenario, in_memory()))?;
+    assert_eq!(once.digest(), again.digest());
+    assert!(once.faults.total() > 0, "{:?}", once.faults);
+    let other = repeatably(run(
+        Scenario {
+            seed: 78,
+            ..scenario
+        },
+        in_memory(),
+    ))?;
+    assert_ne!(once.digest(), other.digest());
+    Ok(())
+}
+
+#[test]
+fn every_broken_store_is_found_out() -> Outcome {
+    for defect in Defect::ALL {
+        let sound: Arc<dyn Backend> = Arc::new(MemoryStore::new());
+        let deployment = Deployment {
+            front: Arc::new(Broken::new(Arc::clone(&sound), *defect)),
+            truth: sound,
+        };
+        let outcome = repeatably(run(scenario_for(*defect), deployment));
+        let Err(error) = outcome else {
+            return Err(format!("nobody noticed {defect:?}").into());
+        };
+        let failure = error
+            .downcast::<Failure>()
+            .map_err(|other| format!("{defect:?} ended the simulation: {other}"))?;
+        let checks: BTreeSet<Check> = failure.problems.iter().map(|p| p.check).collect();
+        println!("{defect:?}: {checks:?}");
+        let expected = expected_check(*defect);
+        assert!(
+            checks.contains(&expected),
+            "{defect:?} was not noticed by {expected:?} but by {checks:?}"
+        );
+        let text = failure.to_string();
+        assert!(text.contains("REWARDS_SIM_SEED="), "{text}");
+    }
+    Ok(())
+}
+
+/// Bounds matter only where several engines race for the same budget.
+fn scenario_for(defect: Defect) -> Scenario {
+    match defect {
+        Defect::IgnoresBounds => Scenario {
+            faults: true,
+            ..Scenario::stormy(5)
+        },
+        _ => Scenario::calm(5),
+    }
+}
+
+/// The check that has to notice a defect, whatever else notices it, too.
+fn expected_check(defect: Defect) -> Check {
+    match defect {
+        Defect::ForgetsReply | Defect::AltersReply => Check::Reply,
+        Defect::AppliesTwice | Defect::TearsBatch | Defect::LosesPurchase => Check::Effect,
+        Defect::LosesEvent | Defect::ShufflesEvents | Defect::SwallowsEvents => Check::Event,
+        Defect::LosesEntry => Check::Books,
+        Defect::LosesLot => Check::Lot,
+        Defect::LosesCounts | Defect::IgnoresBounds => Check::Limit,
+    }
+}

@@ -1,0 +1,213 @@
+//! Evidence that was tampered with: each lie is told to the auditor, who must see through it.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use std::collections::BTreeSet;
+
+use rewards_core::ledger::Holder;
+use rewards_core::records::PurchaseState;
+use rewards_tests::simulation::auditor::{Check, audit};
+use rewards_tests::simulation::books::Books;
+use rewards_tests::simulation::model::{Deliveries, History};
+use rewards_tests::simulation::{Scenario, run};
+
+use super::{Outcome, in_memory, repeatably};
+
+/// A sound piece of evidence, to be spoilt.
+struct Case {
+    books: Books,
+    history: History,
+    deliveries: Deliveries,
+}
+
+/// What is told wrong, the check that must see it, and the lie.
+type Lie = (&'static str, Check, fn(&mut Case));
+
+const LIES: &[Lie] = &[
+    (
+        "a member's balance is one too high",
+        Check::Journal,
+        |case| {
+            let balances = case.books.balances.iter_mut();
+            let mut own = balances.filter(|(account, _)| account.holder != Holder::System);
+            *own.next().unwrap().1 += 1;
+        },
+    ),
+    ("a balance is forgotten", Check::Journal, |case| {
+        let balances = &mut case.books.balances;
+        balances.retain(|account, _| account.holder != Holder::System);
+    }),
+    ("an entry is gone", Check::Journal, |case| {
+        case.books.journal.pop();
+    }),
+    ("two entries changed places", Check::Journal, |case| {
+        let journal = &mut case.books.journal;
+        let at = journal.windows(2).position(|w| w[0].member == w[1].member);
+        let at = at.unwrap();
+        journal.swap(at, at + 1);
+    }),
+    (
+        "a member took nothing and then more than there was",
+        Check::Journal,
+        |case| {
+            let journal = &mut case.books.journal;
+            let taking = |entry: &&mut rewards_core::ledger::JournalEntry| {
+                entry.transfer.from().holder != Holder::System
+            };
+            let seq = journal.iter_mut().find(taking).unwrap().clone();
+            journal.insert(0, seq);
+        },
+    ),
+    (
+        "an acknowledged command is not stored",
+        Check::Reply,
+        |case| {
+            case.books.replies.pop_last();
+        },
+    ),
+    ("a stored reply differs by a blank", Check::Reply, |case| {
+        let mut reply = case.books.replies.first_entry().unwrap();
+        let body = format!("{} ", reply.get().body);
+        reply.get_mut().body = body.into();
+    }),
+    (
+        "a stored reply is another request's",
+        Check::Reply,
+        |case| {
+            let mut reply = case.books.replies.first_entry().unwrap();
+            reply.get_mut().fingerprint[0] ^= 1;
+        },
+    ),
+    ("a command happened twice", Check::Reply, |case| {
+        let told = case.history.0.values_mut();
+        let mut told = told.filter(|told| !told.acks.is_empty());
+        let told = told.next().unwrap();
+        let mut again = told.acks[0].clone();
+        (told.acks[0].replayed, again.replayed) = (false, false);
+        told.acks.push(again);
+    }),
+    (
+        "two clients were told different things",
+        Check::Reply,
+        |case| {
+            let told = case.history.0.values_mut();
+            let mut told = told.filter(|told| !told.acks.is_empty());
+            let told = told.next().unwrap();
+            let mut again = told.acks[0].clone();
+            (again.replayed, again.reply) = (true, "{}".to_owned());
+            told.acks.push(again);
+        },
+    ),
+    ("a defect was told as a refusal", Check::Refusal, |case| {
+        let told = case.history.0.values_mut();
+        let mut told = told.filter(|told| !told.refused.is_empty());
+        told.next().unwrap().refused[0].code = "internal".to_owned();
+    }),
+    (
+        "nobody asked for a command that happened",
+        Check::Effect,
+        |case| {
+            let tenant = case.books.tenant.clone();
+            let told = &mut case.history.0;
+            told.retain(|id, told| {
+                id.tenant != tenant || id.operation != "grant_reward" || told.acks.is_empty()
+            });
+        },
+    ),
+    ("a member's version is ahead", Check::Effect, |case| {
+        case.books.members.values_mut().next().unwrap().version += 1;
+    }),
+    ("a purchase was never cancelled", Check::Effect, |case| {
+        let purchases = case.books.purchases.values_mut();
+        let mut cancelled = purchases.filter(|row| row.record.state == PurchaseState::Cancelled);
+        cancelled.next().unwrap().record.state = PurchaseState::Recorded;
+    }),
+    ("a revision is gone", Check::Effect, |case| {
+        case.books.programs.pop();
+    }),
+    ("a lot holds more than it was given", Check::Lot, |case| {
+        let mut lots = case.books.lots.values_mut();
+        let lot = lots.find(|lot| lot.state.is_open()).unwrap();
+        lot.remaining = lot.amount + 1;
+    }),
+    ("an open lot is gone", Check::Lot, |case| {
+        let lots = &mut case.books.lots;
+        let open = lots.iter().find(|(_, lot)| lot.state.is_open());
+        let key = open.unwrap().0.clone();
+        lots.remove(&key);
+    }),
+    ("a counter is one too low", Check::Counter, |case| {
+        let counters = case.books.counters.iter_mut();
+        let mut budgets = counters.filter(|((_, name, _), _)| name.starts_with("budget/"));
+        *budgets.next().unwrap().1 -= 1;
+    }),
+    (
+        "a budget was smaller than what it paid",
+        Check::Limit,
+        |case| {
+            for write in &mut case.books.programs {
+                for budget in &mut write.document.budgets {
+                    budget.amount = "1".parse().unwrap();
+                }
+            }
+        },
+    ),
+    ("an event was never delivered", Check::Event, |case| {
+        let records = case.deliveries.0.get_mut(&case.books.tenant).unwrap();
+        let last = records.pop().unwrap();
+        records.retain(|record| record != &last);
+    }),
+    (
+        "an event was delivered before the one it follows",
+        Check::Event,
+        |case| {
+            let records = case.deliveries.0.get_mut(&case.books.tenant).unwrap();
+            let second = records.iter().position(|record| record.seq == 2).unwrap();
+            let record = records.remove(second);
+            records.insert(0, record);
+        },
+    ),
+    (
+        "an event came again with another id",
+        Check::Event,
+        |case| {
+            let records = case.deliveries.0.get_mut(&case.books.tenant).unwrap();
+            let mut again = records[0].clone();
+            again.id = uuid::Uuid::nil();
+            records.push(again);
+        },
+    ),
+    (
+        "a member stands on a tier that no event tells of",
+        Check::Tier,
+        |case| {
+            let heads = case.books.heads.iter_mut();
+            let mut heads = heads.filter(|head| !head.tiers.is_empty());
+            heads.next().unwrap().tiers[0].2 = "platinum".to_owned();
+        },
+    ),
+];
+
+#[test]
+fn every_lie_is_seen_through() -> Outcome {
+    let evidence = repeatably(run(Scenario::calm(3), in_memory()))?;
+    let (history, deliveries) = (evidence.history, evidence.deliveries);
+    let books = evidence.books.into_iter().next().ok_or("no tenant")?;
+    assert_eq!(audit(&books, &history, &deliveries)?, []);
+    for (what, check, lie) in LIES {
+        let mut case = Case {
+            books: books.clone(),
+            history: history.clone(),
+            deliveries: deliveries.clone(),
+        };
+        lie(&mut case);
+        let problems = audit(&case.books, &case.history, &case.deliveries)?;
+        let checks: BTreeSet<Check> = problems.iter().map(|problem| problem.check).collect();
+        assert!(checks.contains(check), "{what}: {checks:?} lacks {check:?}");
+    }
+    Ok(())
+}
