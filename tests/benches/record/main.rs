@@ -1,0 +1,189 @@
+//! Recording purchases: the engine beside `pgbench`, beside a bare set-based loop, and beside row-by-row sqlx.
+//!
+//! `cargo bench -p rewards-tests --features bench --bench record [-- --rounds N --seconds N --only postgres|sqlite|growth|telemetry]`
+//!
+//! Everything runs interleaved (A B C A B C …) on the same machine and database; each figure is a median of the rounds with
+//! its spread. All sides write the same rows into the same tables: a reply, a purchase, a journal entry, a lot, an event, the
+//! member's row, three counters and two balances. Prints tables and writes `target/bench/record.json`.
+
+mod bare;
+mod engine;
+mod growth;
+mod pgbench;
+mod report;
+mod rows;
+mod sqlite;
+mod telemetry;
+
+use std::error::Error;
+
+use report::Report;
+
+/// Members in the database of the throughput runs.
+pub const MEMBERS: u32 = 10_000;
+/// Programs, each with a funding account and a budget of its own, of the spread runs.
+pub const PROGRAMS: u32 = 256;
+
+/// What the command line says.
+#[derive(Debug, Clone)]
+pub struct Options {
+    rounds: usize,
+    seconds: u64,
+    only: Option<String>,
+}
+
+impl Options {
+    fn read() -> Result<Self, Box<dyn Error>> {
+        let mut options = Self {
+            rounds: 5,
+            seconds: 4,
+            only: None,
+        };
+        let mut words = std::env::args().skip(1);
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--rounds" => options.rounds = words.next().ok_or("--rounds N")?.parse()?,
+                "--seconds" => options.seconds = words.next().ok_or("--seconds N")?.parse()?,
+                "--only" => options.only = words.next(),
+                "--bench" => {}
+                other => return Err(format!("unknown option `{other}`").into()),
+            }
+        }
+        Ok(options)
+    }
+
+    fn wants(&self, part: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| only == part)
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::read()?;
+    let mut report = Report::default();
+    if options.wants("postgres") {
+        postgres(&options, &mut report).await?;
+    }
+    if options.wants("sqlite") {
+        sqlite::run(&options, &mut report).await?;
+    }
+    if options.wants("growth") {
+        growth::run(&options, &mut report).await?;
+    }
+    if options.wants("telemetry") {
+        telemetry::run(&options, &mut report).await?;
+    }
+    report.print();
+    report.write("record")?;
+    Ok(())
+}
+
+/// P2, P3 and P4 on PostgreSQL with its default configuration.
+async fn postgres(options: &Options, report: &mut Report) -> Result<(), Box<dyn Error>> {
+    let cluster = rewards_tests::postgres::Cluster::start()?;
+    let url = cluster.database()?;
+    let engine = engine::Host::open(&url).await?;
+    engine.prepare(MEMBERS, PROGRAMS).await?;
+    let sample = engine.sample().await?;
+    let pool = sqlx::PgPool::connect(&url).await?;
+    let template = rows::Template::read(&pool, &sample).await?;
+    let pgbench = pgbench::Pgbench::prepare(&pool, &url, &template).await?;
+    let mut bare = bare::Bare::prepare(&pool, template).await?;
+    for round in 0..options.rounds {
+        eprintln!("postgres round {} of {}", round + 1, options.rounds);
+        for callers in [64, 256] {
+            let run = engine.run(callers, PROGRAMS, options.seconds).await?;
+            report.add(
+                &format!("engine, {callers} callers, spread"),
+                run.per_second,
+            );
+            report.add(
+                &format!("engine, {callers} callers, spread, p50 ms"),
+                run.p50_ms,
+            );
+            report.add(
+                &format!("engine, {callers} callers, spread, p99 ms"),
+                run.p99_ms,
+            );
+        }
+        for clients in [1, 4, 8, 16] {
+            let rate = pgbench.run(clients, PROGRAMS, options.seconds)?;
+            report.add(&format!("pgbench, {clients} clients, spread"), rate);
+        }
+        for connections in [1, 2] {
+            let rate = bare
+                .run(connections, 256, PROGRAMS, options.seconds)
+                .await?;
+            report.add(
+                &format!("bare set-based loop, {connections} connections, spread"),
+                rate,
+            );
+        }
+        for callers in [64, 256] {
+            let run = engine.run(callers, 1, options.seconds).await?;
+            report.add(&format!("engine, {callers} callers, hot"), run.per_second);
+        }
+        for clients in [8, 16] {
+            let rate = pgbench.run(clients, 1, options.seconds)?;
+            report.add(&format!("pgbench, {clients} clients, hot"), rate);
+        }
+        let lone = engine.run(1, PROGRAMS, options.seconds).await?;
+        report.add("engine, 1 caller, median ms", lone.p50_ms);
+        report.add(
+            "bare load and commit, median ms",
+            bare.lone(PROGRAMS, options.seconds).await?,
+        );
+    }
+    let best = |report: &Report, clients: &[u32], kind: &str| {
+        clients
+            .iter()
+            .map(|c| report.median(&format!("pgbench, {c} clients, {kind}")))
+            .fold(0.0_f64, f64::max)
+    };
+    let spread = best(report, &[1, 4, 8, 16], "spread");
+    let hot = best(report, &[8, 16], "hot");
+    let bare_best = report
+        .median("bare set-based loop, 1 connections, spread")
+        .max(report.median("bare set-based loop, 2 connections, spread"));
+    for (callers, goal, hot_goal) in [(64, 2.0, 5.0), (256, 2.5, 8.0)] {
+        let rate = report.median(&format!("engine, {callers} callers, spread"));
+        let hot_rate = report.median(&format!("engine, {callers} callers, hot"));
+        report.goal(
+            &format!("P2 {callers} callers / best pgbench"),
+            rate / spread,
+            goal,
+            true,
+        );
+        report.goal(
+            &format!("P2 {callers} callers / bare loop"),
+            rate / bare_best,
+            0.7,
+            true,
+        );
+        let p99 = report.median(&format!("engine, {callers} callers, spread, p99 ms"));
+        let p50 = report.median(&format!("engine, {callers} callers, spread, p50 ms"));
+        report.goal(
+            &format!("P2 {callers} callers p99 / p50"),
+            p99 / p50,
+            2.5,
+            false,
+        );
+        report.goal(
+            &format!("P4 {callers} callers hot / spread"),
+            hot_rate / rate,
+            1.0,
+            true,
+        );
+        report.goal(
+            &format!("P4 {callers} callers hot / pgbench hot"),
+            hot_rate / hot,
+            hot_goal,
+            true,
+        );
+    }
+    let lone = report.median("engine, 1 caller, median ms")
+        / report.median("bare load and commit, median ms");
+    report.goal("P3 one caller / bare load and commit", lone, 1.3, false);
+    engine.check().await?;
+    Ok(())
+}

@@ -1,0 +1,49 @@
+//! The rows of one recorded purchase, as the engine wrote them: what every other side writes, too.
+
+use std::error::Error;
+
+use sqlx::{PgPool, Row};
+
+/// Texts of the size that the engine writes.
+#[derive(Debug, Clone)]
+pub struct Template {
+    pub reply: String,
+    pub member: String,
+    pub purchase: String,
+    pub event: String,
+}
+
+impl Template {
+    /// Reads the rows of one purchase and checks that they are the rows the other sides write.
+    pub async fn read(pool: &PgPool, purchase: &str) -> Result<Self, Box<dyn Error>> {
+        let text = async |sql: &'static str| -> Result<String, sqlx::Error> {
+            sqlx::query(sql)
+                .bind(purchase)
+                .fetch_one(pool)
+                .await?
+                .try_get(0)
+        };
+        let rows = sqlx::query(
+            "SELECT (SELECT COUNT(*) FROM journal WHERE purchase = $1)
+                  + (SELECT COUNT(*) FROM lots WHERE purchase = $1)
+                  + (SELECT COUNT(*) FROM replies WHERE key = $1)",
+        );
+        let rows: i64 = rows.bind(purchase).fetch_one(pool).await?.try_get(0)?;
+        let counters = "SELECT COUNT(*) FROM counters WHERE tenant = 'engine'";
+        let counters: i64 = sqlx::query(counters).fetch_one(pool).await?.try_get(0)?;
+        let balances = "SELECT COUNT(*) FROM balances WHERE tenant = 'engine'";
+        let balances: i64 = sqlx::query(balances).fetch_one(pool).await?.try_get(0)?;
+        if (rows, counters, balances) != (3, 3, 2) {
+            return Err(format!(
+                "unexpected rows: {rows}, {counters} counters, {balances} balances"
+            )
+            .into());
+        }
+        Ok(Self {
+            reply: text("SELECT body FROM replies WHERE key = $1").await?,
+            member: text("SELECT m.body FROM members m JOIN purchases p ON m.tenant = p.tenant AND m.member = p.member WHERE p.purchase = $1").await?,
+            purchase: text("SELECT body FROM purchases WHERE purchase = $1").await?,
+            event: text("SELECT body FROM outbox WHERE body LIKE '%' || $1 || '%'").await?,
+        })
+    }
+}
