@@ -9,7 +9,7 @@ use rewards_core::money::{Asset, DecimalText, Money};
 use rewards_core::operations::balances::{GetStatement, StatementLine};
 use rewards_core::operations::purchases::{QuotePurchase, QuotedPurchase};
 use rewards_core::operations::tiers::GetTiers;
-use rewards_core::program::{BandReward, CapPer, Effect, Limit, Program};
+use rewards_core::program::{BandReward, Benefits, CapPer, Effect, Limit, Program};
 use rewards_core::time::{Period, Timestamp, Weekday};
 use rewards_storage::engine::{CommandOptions, TenantEngine};
 use serde_json::Value;
@@ -90,15 +90,26 @@ async fn write_tiers(
     for standing in tiers.ladders {
         let ladder = program.ladders.iter().find(|l| l.id == standing.ladder);
         let tier = ladder.and_then(|l| l.tiers.iter().find(|tier| tier.id == standing.tier));
-        let benefits = tier.map(|tier| json(&tier.benefits)).unwrap_or_default();
+        let benefits = tier.map(|tier| gives(&tier.benefits)).unwrap_or_default();
         let (ladder, tier) = (&standing.ladder, &standing.tier);
-        writeln!(
-            out,
-            "  Tier on the ladder `{ladder}`: {tier}, which gives {benefits}."
-        )?;
+        writeln!(out, "  Tier on the ladder `{ladder}`: {tier}{benefits}.")?;
     }
     writeln!(out)?;
     Ok(())
+}
+
+/// What a tier gives, in words.
+fn gives(benefits: &Benefits) -> String {
+    let parts = [
+        benefits.multiplier.map(|by| format!("rewards times {by}")),
+        benefits.extra_rate.map(|rate| format!("{rate} more")),
+        benefits.cap_multiplier.map(|by| format!("caps times {by}")),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    if parts.is_empty() {
+        return String::new();
+    }
+    format!(", which gives {}", parts.join(" and "))
 }
 
 /// Every rule with its outcome, then the total.

@@ -17,6 +17,7 @@ mod program;
 mod progress;
 mod purchases;
 mod report;
+mod summary;
 mod table;
 
 use std::io::Write;
@@ -65,7 +66,7 @@ pub async fn run(args: &Args, out: &mut dyn Write) -> Result<Outcome, Quickstart
     let start = program.zone.day_start(first.day);
     open::make_folder(&args.output_path())?;
     let (backend, place) = open::backend(args).await?;
-    report::opening(out, args, &program, &purchases, &place)?;
+    summary::opening(out, args, &program, &purchases, &place)?;
 
     let clock = Arc::new(ManualClock::new(start));
     let engine = Engine::builder(Arc::clone(&backend))
@@ -97,7 +98,7 @@ pub async fn run(args: &Args, out: &mut dyn Write) -> Result<Outcome, Quickstart
     let picture = args.output_path().join("cashback.svg");
     chart::draw(&picture, &program, &books, &ladders)?;
     let verified = report.verification(out, &engine).await?;
-    report::closing(out, args, &picture)?;
+    summary::closing(out, args, &picture)?;
     engine.close().await;
     if !verified.is_sound() {
         return Err(QuickstartError::Unsound(verified.problems.len()));
