@@ -2,10 +2,6 @@
 //!
 //! `cargo bench -p rewards-tests --features peers --bench quote` checks that all engines agree, measures them in
 //! interleaved rounds, prints one table and writes `target/bench/quote.json`.
-#![expect(
-    clippy::indexing_slicing,
-    reason = "a benchmark: an index out of range ends it"
-)]
 #![allow(
     missing_docs,
     reason = "a program of its own, with the docs a reader of its code needs"
