@@ -141,8 +141,9 @@ pub struct Claimed {
 pub trait Outbox: Debug + Send + Sync + 'static {
     /// Leases the oldest waiting events to `owner` until `until`.
     ///
-    /// While an event of a stream is leased to someone, no later event of that stream is handed to anybody else. An
-    /// event whose lease has run out at `now` is handed out again.
+    /// While an event of a stream is leased, no later event of that stream is handed out, not even to its holder: the
+    /// answer to a claim may be lost, and whoever claims again must not get what comes after. An event whose lease has
+    /// run out at `now` is handed out again.
     async fn claim(
         &self,
         tenant: &TenantId,

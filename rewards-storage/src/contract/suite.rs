@@ -91,7 +91,7 @@ macro_rules! contract_tests {
                     racing_events_are_gapless
                     oldest_come_first
                     claim_of_none_leases_none
-                    leased_stream_is_closed_to_others
+                    leased_stream_is_closed
                     expired_leases_are_handed_out_again
                     acknowledged_events_are_gone
                     late_acknowledgement_counts

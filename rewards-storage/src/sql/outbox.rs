@@ -33,7 +33,6 @@ impl<'a> Claim<'a> {
     fn params(&self) -> Vec<Param<'a>> {
         vec![
             self.tenant.as_str().into(),
-            self.owner.as_bytes().as_slice().into(),
             self.now.into(),
             self.limit.into(),
         ]
@@ -58,6 +57,7 @@ impl SqlStore {
         let turn = vec![claim.tenant.as_str().into()];
         session.execute(&self.statements().take_turn, turn).await?;
         let mut params = claim.params();
+        params.push(claim.owner.as_bytes().as_slice().into());
         params.push(claim.until.into());
         let leased = session.fetch(&self.statements().claim, params).await?;
         transaction.commit().await?;

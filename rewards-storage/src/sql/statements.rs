@@ -294,13 +294,13 @@ const SCHEMA_VERSION: Template =
 
 const OUTBOX_STATE: Template = Template::plain("SELECT COUNT(*), MIN(recorded_at) FROM outbox");
 
-/// Events that `$2` may have at `$3`: free ones, unless an earlier one of the stream is leased to somebody else.
+/// Events that may be handed out at `$2`: free ones, unless an earlier one of the stream is leased, to whomever.
 const WAITING: &str = "SELECT o.recorded_at, o.stream, o.seq FROM outbox AS o
-     WHERE o.tenant = $1 AND (o.owner IS NULL OR o.leased_until <= $3)
+     WHERE o.tenant = $1 AND (o.owner IS NULL OR o.leased_until <= $2)
        AND NOT EXISTS (SELECT 1 FROM outbox AS e
                        WHERE e.tenant = o.tenant AND e.stream = o.stream AND e.seq < o.seq
-                         AND e.owner IS NOT NULL AND e.owner <> $2 AND e.leased_until > $3)
-     ORDER BY o.recorded_at, o.stream, o.seq LIMIT $4";
+                         AND e.owner IS NOT NULL AND e.leased_until > $2)
+     ORDER BY o.recorded_at, o.stream, o.seq LIMIT $3";
 
 const TAKE_TURN: Template = Template::plain(
     "INSERT INTO relays (tenant, claims) VALUES ($1, 1)
@@ -374,7 +374,7 @@ impl Statements {
             waiting: text(WAITING.to_owned()),
             take_turn: sql(&TAKE_TURN),
             claim: text(format!(
-                "UPDATE outbox SET owner = $2, leased_until = $5, attempts = attempts + 1
+                "UPDATE outbox SET owner = $4, leased_until = $5, attempts = attempts + 1
                  WHERE tenant = $1 AND (recorded_at, stream, seq) IN ({WAITING})
                  RETURNING recorded_at, stream, seq, id, body, attempts"
             )),
