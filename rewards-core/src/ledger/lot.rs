@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{LedgerError, Purpose, TransferKind};
+use super::{LedgerError, Purpose, TransferKind, stable_texts};
 use crate::ids::{PurchaseId, Slug};
 use crate::money::Asset;
 use crate::time::Timestamp;
@@ -31,33 +31,15 @@ pub enum LotState {
     Voided,
 }
 
+stable_texts!(LotState {
+    Pending => "pending",
+    Available => "available",
+    Spent => "spent",
+    Expired => "expired",
+    Voided => "voided",
+});
+
 impl LotState {
-    const TEXTS: [(Self, &'static str); 5] = [
-        (Self::Pending, "pending"),
-        (Self::Available, "available"),
-        (Self::Spent, "spent"),
-        (Self::Expired, "expired"),
-        (Self::Voided, "voided"),
-    ];
-
-    /// The stable text, as stored.
-    #[must_use]
-    pub fn text(self) -> &'static str {
-        Self::TEXTS
-            .iter()
-            .find(|(state, _)| *state == self)
-            .map_or("", |(_, text)| text)
-    }
-
-    /// Reads the stable text back.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::TEXTS
-            .iter()
-            .find(|(_, known)| *known == text)
-            .map(|(state, _)| *state)
-    }
-
     /// Whether anything can still happen to the lot.
     #[must_use]
     pub fn is_open(self) -> bool {

@@ -17,6 +17,31 @@ mod journal;
 mod lot;
 mod transfer;
 
+/// Gives an enum the texts by which it is stored and hashed; a variant without one does not compile.
+macro_rules! stable_texts {
+    ($name:ident { $($variant:ident => $text:literal,)+ }) => {
+        impl $name {
+            /// The stable text, as stored and hashed.
+            #[must_use]
+            pub fn text(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)+
+                }
+            }
+
+            /// Reads the stable text back.
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                match text {
+                    $($text => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+use stable_texts;
+
 pub use account::{Account, Holder, Purpose};
 pub use audit::{AuditProblem, BookAudit};
 pub use journal::{ChainHash, JournalEntry, JournalHead};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Account, LedgerError};
+use super::{Account, LedgerError, stable_texts};
 use crate::ids::{ProgramId, PurchaseId, Slug};
 use crate::money::{Asset, Money};
 use crate::time::Timestamp;
@@ -28,35 +28,15 @@ pub enum TransferKind {
     Adjust,
 }
 
-impl TransferKind {
-    const TEXTS: [(Self, &'static str); 7] = [
-        (Self::Grant, "grant"),
-        (Self::Mature, "mature"),
-        (Self::Void, "void"),
-        (Self::Expire, "expire"),
-        (Self::Clawback, "clawback"),
-        (Self::ManualGrant, "manual_grant"),
-        (Self::Adjust, "adjust"),
-    ];
-
-    /// The stable text, as stored and hashed.
-    #[must_use]
-    pub fn text(self) -> &'static str {
-        Self::TEXTS
-            .iter()
-            .find(|(kind, _)| *kind == self)
-            .map_or("", |(_, text)| text)
-    }
-
-    /// Reads the stable text back.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::TEXTS
-            .iter()
-            .find(|(_, known)| *known == text)
-            .map(|(kind, _)| *kind)
-    }
-}
+stable_texts!(TransferKind {
+    Grant => "grant",
+    Mature => "mature",
+    Void => "void",
+    Expire => "expire",
+    Clawback => "clawback",
+    ManualGrant => "manual_grant",
+    Adjust => "adjust",
+});
 
 /// The rule that caused a grant: program, revision and rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
