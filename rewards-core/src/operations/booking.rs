@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use crate::context::Context;
-use crate::decision::{Changes, CounterChange, LotWrite, MemberWrite};
+use crate::decision::{Changes, CounterChange, LotWrite, MemberWrite, PurchaseWrite};
 use crate::event::{Event, EventRecord, Stream};
 use crate::ids::MemberId;
 use crate::ledger::{
     Account, Holder, Lot, LotMove, LotNumber, Origin, Purpose, Transfer, TransferKind, settle,
 };
 use crate::money::{Asset, Money};
-use crate::records::MemberRow;
+use crate::records::{MemberRow, PurchaseRecord, PurchaseRow};
 use crate::rejection::Rejection;
-use crate::snapshot::{CounterKey, MemberKey, Snapshot};
+use crate::snapshot::{CounterKey, MemberKey, PurchaseKey, Snapshot};
 use crate::time::Timestamp;
 
 /// The changes of one command on one member, in the making.
@@ -192,6 +192,20 @@ impl<'a> Booking<'a> {
             member,
             is_new: false,
             lot,
+        });
+    }
+
+    /// Writes a purchase that has changed.
+    pub fn write_purchase(&mut self, key: PurchaseKey, row: &PurchaseRow, record: PurchaseRecord) {
+        let version = row.version.saturating_add(1);
+        self.changes.purchases.push(PurchaseWrite {
+            key,
+            expected: row.version,
+            row: PurchaseRow {
+                version,
+                record,
+                ..row.clone()
+            },
         });
     }
 

@@ -12,12 +12,12 @@ use super::super::booking::{Booking, Totals};
 use super::{find_purchase, purchase_lots, reads_purchase};
 use crate::command::{Kind, Operation};
 use crate::context::Context;
-use crate::decision::{Decision, PurchaseWrite};
+use crate::decision::Decision;
 use crate::event::Event;
 use crate::ids::{IdempotencyKey, MemberId, PurchaseId};
 use crate::ledger::{Lot, LotState};
 use crate::money::Money;
-use crate::records::{Counted, PurchaseRow, PurchaseState};
+use crate::records::{Counted, PurchaseState};
 use crate::rejection::Rejection;
 use crate::snapshot::{CounterKey, CounterName, ReadPlan, Snapshot};
 
@@ -90,16 +90,7 @@ impl Operation for CancelPurchase {
         let mut record = row.record.clone();
         record.state = PurchaseState::Cancelled;
         record.counted.clear();
-        let version = row.version.saturating_add(1);
-        booking.changes.purchases.push(PurchaseWrite {
-            key,
-            expected: row.version,
-            row: PurchaseRow {
-                version,
-                record,
-                ..row.clone()
-            },
-        });
+        booking.write_purchase(key, row, record);
         let reply = CancelledPurchase {
             purchase: self.purchase.clone(),
             taken_back: taken_back.into_amounts(),

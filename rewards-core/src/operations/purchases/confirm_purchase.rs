@@ -10,7 +10,7 @@ use super::super::booking::{Booking, Totals};
 use super::{find_purchase, purchase_lots, reads_purchase};
 use crate::command::{Kind, Operation};
 use crate::context::Context;
-use crate::decision::{Decision, PurchaseWrite};
+use crate::decision::Decision;
 use crate::event::Event;
 use crate::ids::{IdempotencyKey, MemberId, PurchaseId};
 use crate::ledger::LotState;
@@ -91,16 +91,7 @@ impl Operation for ConfirmPurchase {
         }
         let mut record = row.record.clone();
         record.state = PurchaseState::Confirmed;
-        let version = row.version.saturating_add(1);
-        booking.changes.purchases.push(PurchaseWrite {
-            key,
-            expected: row.version,
-            row: PurchaseRow {
-                version,
-                record,
-                ..row.clone()
-            },
-        });
+        booking.write_purchase(key, row, record);
         let released = released.into_amounts();
         let purchase = self.purchase.clone();
         booking.tell_due();
