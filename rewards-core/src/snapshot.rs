@@ -84,6 +84,12 @@ impl CounterName {
         Self::new(tenant, format!("k:{attribute}={value}"), name)
     }
 
+    /// Whether it is a counter of one member, which nobody else moves.
+    #[must_use]
+    pub fn is_of_member(&self) -> bool {
+        self.subject.starts_with("m:")
+    }
+
     fn new(tenant: &TenantId, subject: String, name: &str) -> Self {
         Self {
             tenant: tenant.clone(),

@@ -13,14 +13,10 @@ CREATE TABLE replies (
 
 -- Rows that are updated again and again leave room in their pages, so that an update stays in its page and touches no
 -- index.
---
--- `previous` is the version this one replaced: an upsert can compare stored columns only with incoming columns, so the
--- version that a decision saw has to be one.
 CREATE TABLE members (
     tenant TEXT COLLATE "C" NOT NULL,
     member TEXT COLLATE "C" NOT NULL,
     version BIGINT NOT NULL,
-    previous BIGINT NOT NULL,
     journal_seq BIGINT NOT NULL,
     journal_hash BYTEA NOT NULL,
     event_seq BIGINT NOT NULL,
@@ -36,7 +32,6 @@ CREATE TABLE purchases (
     tenant TEXT COLLATE "C" NOT NULL,
     purchase TEXT COLLATE "C" NOT NULL,
     version BIGINT NOT NULL,
-    previous BIGINT NOT NULL,
     member TEXT COLLATE "C" NOT NULL,
     occurred_at BIGINT NOT NULL,
     first_entry BIGINT,
@@ -79,7 +74,7 @@ CREATE TABLE journal (
 );
 
 -- The holder is a member, or the empty text for the tenant itself. `guard` is the least amount that the latest debit
--- allowed, for the same reason as `members.previous`.
+-- allowed: an upsert can compare stored columns only with incoming columns, so the bound has to be one.
 CREATE TABLE balances (
     tenant TEXT COLLATE "C" NOT NULL,
     holder TEXT COLLATE "C" NOT NULL,
@@ -90,7 +85,7 @@ CREATE TABLE balances (
     PRIMARY KEY (tenant, holder, purpose, asset)
 ) WITH (fillfactor = 80);
 
--- `guard` is the most that the latest bounded change allowed, for the same reason as `members.previous`.
+-- `guard` is the most that the latest bounded change allowed, for the same reason as `balances.guard`.
 CREATE TABLE counters (
     tenant TEXT COLLATE "C" NOT NULL,
     subject TEXT COLLATE "C" NOT NULL,

@@ -17,7 +17,6 @@ CREATE TABLE members (
     tenant TEXT NOT NULL,
     member TEXT NOT NULL,
     version INTEGER NOT NULL,
-    previous INTEGER NOT NULL,
     journal_seq INTEGER NOT NULL,
     journal_hash BLOB NOT NULL,
     event_seq INTEGER NOT NULL,
@@ -33,7 +32,6 @@ CREATE TABLE purchases (
     tenant TEXT NOT NULL,
     purchase TEXT NOT NULL,
     version INTEGER NOT NULL,
-    previous INTEGER NOT NULL,
     member TEXT NOT NULL,
     occurred_at INTEGER NOT NULL,
     first_entry INTEGER,
@@ -76,7 +74,7 @@ CREATE TABLE journal (
 ) STRICT, WITHOUT ROWID;
 
 -- The holder is a member, or the empty text for the tenant itself. `guard` is the least amount that the latest debit
--- allowed, for the same reason as `members.previous`.
+-- allowed: an upsert can compare stored columns only with incoming columns, so the bound has to be one.
 CREATE TABLE balances (
     tenant TEXT NOT NULL,
     holder TEXT NOT NULL,
@@ -87,7 +85,7 @@ CREATE TABLE balances (
     PRIMARY KEY (tenant, holder, purpose, asset)
 ) STRICT, WITHOUT ROWID;
 
--- `guard` is the most that the latest bounded change allowed, for the same reason as `members.previous`.
+-- `guard` is the most that the latest bounded change allowed, for the same reason as `balances.guard`.
 CREATE TABLE counters (
     tenant TEXT NOT NULL,
     subject TEXT NOT NULL,

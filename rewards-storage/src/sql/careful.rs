@@ -83,6 +83,10 @@ async fn commit_one(
             }
             Written::Not(Some(step::JOURNAL)) => return Err(exists("journal entry")),
             Written::Not(Some(step::OUTBOX)) => return Err(exists("event")),
+            Written::Not(Some(step::NEW_LOTS)) => return Err(exists("lot")),
+            Written::Not(Some(step::CHANGED_LOTS)) => {
+                return Err(refused(String::from("a lot that changes is not stored")));
+            }
             Written::Not(_) => {}
         }
         session.execute(&ROLLBACK, Vec::new()).await?;

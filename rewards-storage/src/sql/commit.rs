@@ -98,9 +98,12 @@ async fn write_steps(
             continue;
         }
         let expected = rows.len();
-        let affected = session.execute(sql, vec![Param::Rows(rows)]).await?;
-        if usize::try_from(affected) != Ok(expected) {
-            return Ok(Written::Not(Some(place)));
+        let affected = session.execute(sql, vec![Param::Rows(rows)]).await;
+        match affected.map(usize::try_from) {
+            Ok(affected) if affected == Ok(expected) => {}
+            Ok(_) => return Ok(Written::Not(Some(place))),
+            // The database says that a write was refused, and here is known which.
+            Err(error) => return fault::written(error).map(|_| Written::Not(Some(place))),
         }
     }
     Ok(Written::All)

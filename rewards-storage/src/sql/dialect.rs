@@ -114,24 +114,21 @@ impl Dialect {
                 }
                 let _ = write!(sql, "key + 1 AS n FROM jsonb_each(${first})) AS r");
             }
+            // In the list of a SELECT the arrays are taken apart side by side; as functions of a FROM each would be
+            // written out in full before the first row is made.
             #[cfg(feature = "postgres")]
             Self::Postgres => {
-                sql.push_str("unnest(");
-                for (place, (_, kind)) in rows.iter().enumerate() {
+                sql.push_str("(SELECT ");
+                for (place, (name, kind)) in rows.iter().enumerate() {
                     let array = match kind {
                         Kind::Text => "text[]",
                         Kind::Int => "bigint[]",
                         Kind::Bytes => "bytea[]",
                     };
-                    let comma = if place == 0 { "" } else { ", " };
                     let number = first.saturating_add(place);
-                    let _ = write!(sql, "{comma}${number}::{array}");
+                    let _ = write!(sql, "unnest(${number}::{array}) AS {name}, ");
                 }
-                sql.push_str(") WITH ORDINALITY AS r(");
-                for (name, _) in rows {
-                    let _ = write!(sql, "{name}, ");
-                }
-                sql.push_str("n)");
+                let _ = write!(sql, "generate_subscripts(${first}, 1)::bigint AS n) AS r");
             }
         }
     }

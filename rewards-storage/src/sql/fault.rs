@@ -7,7 +7,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 #[cfg(feature = "postgres")]
-use super::statements::REFUSED;
+use super::statements::{REFUSED, step};
 use crate::error::StoreError;
 
 /// A failure on its way out: the driver's, or already ours.
@@ -84,6 +84,11 @@ pub(super) fn written(error: sqlx::Error) -> sqlx::Result<Written> {
                 Err(_) => Err(error),
             }
         }
+        // A row that was to be new is there.
+        #[cfg(feature = "postgres")]
+        Some("23505") => Ok(Written::Not(refusal.table().and_then(step::of_table))),
+        #[cfg(feature = "sqlite")]
+        Some("1555") => Ok(Written::Not(None)),
         // A sum left the range of its column: PostgreSQL says so, SQLite makes a fraction of it that a strict table
         // does not take.
         Some("22003" | "3091") => Ok(Written::Not(None)),

@@ -99,8 +99,10 @@ const LOAD: [Arm; ARMS] = [
     },
     Arm {
         keys: &[("tenant", Text), ("program", Text)],
+        // An aggregate would be planned as a query of its own, made up anew for each key.
         ints: &[
-            "(SELECT MAX(p.version) FROM programs AS p WHERE p.tenant = r.tenant AND p.program = r.program)",
+            "(SELECT p.version FROM programs AS p WHERE p.tenant = r.tenant AND p.program = r.program
+              ORDER BY p.version DESC LIMIT 1)",
         ],
         texts: &[],
         bytes: None,

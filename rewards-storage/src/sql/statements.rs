@@ -8,13 +8,16 @@ use super::dialect::Kind::{Bytes, Int, Text};
 use super::dialect::{Columns, Dialect, Template};
 
 /// How many kinds of writes a commit has.
-pub(super) const STEPS: usize = 9;
+pub(super) const STEPS: usize = 13;
 
 /// The writes of a commit, in the order in which they run.
 ///
-/// Each is refused as a whole when it does not affect as many rows as it was given. All of them touch rows in the
-/// order of their keys, and the hottest rows, the tenant's own balances, come last: locks are taken in one order and
-/// held for the shortest time.
+/// Each is refused as a whole when it does not affect as many rows as it was given, or when it inserts a row that is
+/// there. All of them touch rows in the order of their keys, and the hottest rows come last, which are what all members
+/// share: counters of programs and balances of the tenant itself. Locks are taken in one order, and those that others
+/// wait for are held for the shortest time.
+///
+/// What is known to be new is inserted and what is known to be there is updated: an upsert looks its key up twice.
 pub(super) const COMMIT: [Template; STEPS] = [
     Template::over(
         &[
@@ -26,15 +29,13 @@ pub(super) const COMMIT: [Template; STEPS] = [
             ("recorded_at", Int),
         ],
         "INSERT INTO replies (tenant, operation, key, fingerprint, body, recorded_at)
-         SELECT r.tenant, r.operation, r.key, r.fingerprint, r.body, r.recorded_at FROM {rows} WHERE true
-         ON CONFLICT (tenant, operation, key) DO NOTHING",
+         SELECT r.tenant, r.operation, r.key, r.fingerprint, r.body, r.recorded_at FROM {rows}",
     ),
     Template::over(
         &[
             ("tenant", Text),
             ("member", Text),
             ("version", Int),
-            ("previous", Int),
             ("journal_seq", Int),
             ("journal_hash", Bytes),
             ("event_seq", Int),
@@ -42,41 +43,58 @@ pub(super) const COMMIT: [Template; STEPS] = [
             ("due_at", Int),
             ("body", Text),
         ],
-        "INSERT INTO members (tenant, member, version, previous, journal_seq, journal_hash, event_seq, recorded_at,
-                              due_at, body)
-         SELECT r.tenant, r.member, r.version, r.previous, r.journal_seq, r.journal_hash, r.event_seq, r.recorded_at,
-                r.due_at, r.body
-         FROM {rows}
-         WHERE r.previous = COALESCE((SELECT m.version FROM members AS m
-                                      WHERE m.tenant = r.tenant AND m.member = r.member), 0)
-         ON CONFLICT (tenant, member) DO UPDATE
-         SET version = excluded.version, previous = excluded.previous, journal_seq = excluded.journal_seq,
-             journal_hash = excluded.journal_hash, event_seq = excluded.event_seq,
-             recorded_at = excluded.recorded_at, due_at = excluded.due_at, body = excluded.body
-         WHERE members.version = excluded.previous",
+        "INSERT INTO members (tenant, member, version, journal_seq, journal_hash, event_seq, recorded_at, due_at, body)
+         SELECT r.tenant, r.member, r.version, r.journal_seq, r.journal_hash, r.event_seq, r.recorded_at, r.due_at, r.body
+         FROM {rows}",
+    ),
+    Template::over(
+        &[
+            ("tenant", Text),
+            ("member", Text),
+            ("previous", Int),
+            ("version", Int),
+            ("journal_seq", Int),
+            ("journal_hash", Bytes),
+            ("event_seq", Int),
+            ("recorded_at", Int),
+            ("due_at", Int),
+            ("body", Text),
+        ],
+        "UPDATE members AS t
+         SET version = r.version, journal_seq = r.journal_seq, journal_hash = r.journal_hash, event_seq = r.event_seq,
+             recorded_at = r.recorded_at, due_at = r.due_at, body = r.body
+         FROM {rows} WHERE t.tenant = r.tenant AND t.member = r.member AND t.version = r.previous",
     ),
     Template::over(
         &[
             ("tenant", Text),
             ("purchase", Text),
             ("version", Int),
-            ("previous", Int),
             ("member", Text),
             ("occurred_at", Int),
             ("first_entry", Int),
             ("last_entry", Int),
             ("body", Text),
         ],
-        "INSERT INTO purchases (tenant, purchase, version, previous, member, occurred_at, first_entry, last_entry, body)
-         SELECT r.tenant, r.purchase, r.version, r.previous, r.member, r.occurred_at, r.first_entry, r.last_entry, r.body
-         FROM {rows}
-         WHERE r.previous = COALESCE((SELECT p.version FROM purchases AS p
-                                      WHERE p.tenant = r.tenant AND p.purchase = r.purchase), 0)
-         ON CONFLICT (tenant, purchase) DO UPDATE
-         SET version = excluded.version, previous = excluded.previous, member = excluded.member,
-             occurred_at = excluded.occurred_at, first_entry = excluded.first_entry,
-             last_entry = excluded.last_entry, body = excluded.body
-         WHERE purchases.version = excluded.previous",
+        "INSERT INTO purchases (tenant, purchase, version, member, occurred_at, first_entry, last_entry, body)
+         SELECT r.tenant, r.purchase, r.version, r.member, r.occurred_at, r.first_entry, r.last_entry, r.body FROM {rows}",
+    ),
+    Template::over(
+        &[
+            ("tenant", Text),
+            ("purchase", Text),
+            ("previous", Int),
+            ("version", Int),
+            ("member", Text),
+            ("occurred_at", Int),
+            ("first_entry", Int),
+            ("last_entry", Int),
+            ("body", Text),
+        ],
+        "UPDATE purchases AS t
+         SET version = r.version, member = r.member, occurred_at = r.occurred_at, first_entry = r.first_entry,
+             last_entry = r.last_entry, body = r.body
+         FROM {rows} WHERE t.tenant = r.tenant AND t.purchase = r.purchase AND t.version = r.previous",
     ),
     Template::over(
         &[
@@ -121,8 +139,7 @@ pub(super) const COMMIT: [Template; STEPS] = [
          SELECT r.tenant, r.member, r.seq, r.id, r.from_holder, r.from_purpose, r.to_holder, r.to_purpose, r.asset,
                 r.amount, r.kind, r.effective_at, r.recorded_at, r.purchase, r.program, r.program_version, r.rule,
                 r.reason, r.hash
-         FROM {rows} WHERE true
-         ON CONFLICT (tenant, member, seq) DO NOTHING",
+         FROM {rows}",
     ),
     Template::over(
         &[
@@ -146,10 +163,24 @@ pub(super) const COMMIT: [Template; STEPS] = [
                            void_at, expires_at, due_at, purchase, rule)
          SELECT r.tenant, r.member, r.number, r.asset, r.source, r.amount, r.remaining, r.state, r.earned_at,
                 r.available_at, r.void_at, r.expires_at, r.due_at, r.purchase, r.rule
-         FROM {rows} WHERE true
-         ON CONFLICT (tenant, member, number) DO UPDATE
-         SET remaining = excluded.remaining, state = excluded.state, available_at = excluded.available_at,
-             void_at = excluded.void_at, expires_at = excluded.expires_at, due_at = excluded.due_at",
+         FROM {rows}",
+    ),
+    Template::over(
+        &[
+            ("tenant", Text),
+            ("member", Text),
+            ("number", Int),
+            ("remaining", Int),
+            ("state", Text),
+            ("available_at", Int),
+            ("void_at", Int),
+            ("expires_at", Int),
+            ("due_at", Int),
+        ],
+        "UPDATE lots AS t
+         SET remaining = r.remaining, state = r.state, available_at = r.available_at, void_at = r.void_at,
+             expires_at = r.expires_at, due_at = r.due_at
+         FROM {rows} WHERE t.tenant = r.tenant AND t.member = r.member AND t.number = r.number",
     ),
     Template::over(
         &[
@@ -161,9 +192,9 @@ pub(super) const COMMIT: [Template; STEPS] = [
             ("body", Text),
         ],
         "INSERT INTO outbox (tenant, recorded_at, stream, seq, id, body, attempts)
-         SELECT r.tenant, r.recorded_at, r.stream, r.seq, r.id, r.body, 0 FROM {rows} WHERE true
-         ON CONFLICT (tenant, recorded_at, stream, seq) DO NOTHING",
+         SELECT r.tenant, r.recorded_at, r.stream, r.seq, r.id, r.body, 0 FROM {rows}",
     ),
+    MOVE_BALANCES,
     Template::over(
         &[
             ("tenant", Text),
@@ -182,30 +213,46 @@ pub(super) const COMMIT: [Template; STEPS] = [
          SET value = counters.value + excluded.value, guard = excluded.guard
          WHERE excluded.guard IS NULL OR counters.value + excluded.value <= excluded.guard",
     ),
-    Template::over(
-        &[
-            ("tenant", Text),
-            ("holder", Text),
-            ("purpose", Text),
-            ("asset", Text),
-            ("delta", Int),
-            ("guard", Int),
-        ],
-        "INSERT INTO balances (tenant, holder, purpose, asset, amount, guard)
-         SELECT r.tenant, r.holder, r.purpose, r.asset, r.delta, r.guard FROM {rows}
-         WHERE r.guard IS NULL OR r.delta >= r.guard
-            OR r.delta + (SELECT b.amount FROM balances AS b WHERE b.tenant = r.tenant AND b.holder = r.holder
-                                                               AND b.purpose = r.purpose AND b.asset = r.asset) >= r.guard
-         ON CONFLICT (tenant, holder, purpose, asset) DO UPDATE
-         SET amount = balances.amount + excluded.amount, guard = excluded.guard
-         WHERE excluded.guard IS NULL OR balances.amount + excluded.amount >= excluded.guard",
-    ),
+    MOVE_BALANCES,
 ];
 
-/// Places in [`COMMIT`] of what is only ever inserted.
+/// Moves balances; once for those of members, and last of all for the tenant's own.
+const MOVE_BALANCES: Template = Template::over(
+    &[
+        ("tenant", Text),
+        ("holder", Text),
+        ("purpose", Text),
+        ("asset", Text),
+        ("delta", Int),
+        ("guard", Int),
+    ],
+    "INSERT INTO balances (tenant, holder, purpose, asset, amount, guard)
+     SELECT r.tenant, r.holder, r.purpose, r.asset, r.delta, r.guard FROM {rows}
+     WHERE r.guard IS NULL OR r.delta >= r.guard
+        OR r.delta + (SELECT b.amount FROM balances AS b WHERE b.tenant = r.tenant AND b.holder = r.holder
+                                                           AND b.purpose = r.purpose AND b.asset = r.asset) >= r.guard
+     ON CONFLICT (tenant, holder, purpose, asset) DO UPDATE
+     SET amount = balances.amount + excluded.amount, guard = excluded.guard
+     WHERE excluded.guard IS NULL OR balances.amount + excluded.amount >= excluded.guard",
+);
+
+/// Places in [`COMMIT`] of what depends on nothing but the version of the member's row.
 pub(super) mod step {
-    pub const JOURNAL: usize = 4;
-    pub const OUTBOX: usize = 6;
+    pub const JOURNAL: usize = 6;
+    pub const NEW_LOTS: usize = 7;
+    pub const CHANGED_LOTS: usize = 8;
+    pub const OUTBOX: usize = 9;
+
+    /// The step that inserts into a table, when it is one of those.
+    #[cfg(feature = "postgres")]
+    pub fn of_table(table: &str) -> Option<usize> {
+        match table {
+            "journal" => Some(JOURNAL),
+            "lots" => Some(NEW_LOTS),
+            "outbox" => Some(OUTBOX),
+            _ => None,
+        }
+    }
 }
 
 /// Locks the rows that a group will write, in their order, before its batches are taken one by one and in theirs.

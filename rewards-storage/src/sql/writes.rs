@@ -105,11 +105,12 @@ pub(super) struct Writes<'a> {
     purchases: Chains<'a, PurchaseKey, PurchaseRow>,
     programs: BTreeMap<&'a ProgramKey, Vec<&'a ProgramWrite>>,
     journal: Vec<&'a (TenantId, JournalEntry)>,
-    lots: BTreeMap<(&'a MemberKey, LotNumber), &'a Lot>,
+    /// The last write of each lot, and whether the first one made it.
+    lots: BTreeMap<(&'a MemberKey, LotNumber), (bool, &'a Lot)>,
     events: Vec<&'a (TenantId, EventRecord)>,
-    counters: BTreeMap<&'a CounterKey, Sum>,
-    /// The first part of the key puts the tenants' own balances last.
-    balances: BTreeMap<(bool, &'a TenantId, &'a Account), Sum>,
+    /// The first part of the key puts last what members share.
+    counters: BTreeMap<(bool, &'a CounterKey), Sum>,
+    balances: BTreeMap<(&'a TenantId, &'a Account), Sum>,
 }
 
 impl<'a> Writes<'a> {
@@ -155,8 +156,9 @@ impl<'a> Writes<'a> {
         }
         self.journal.extend(&changes.journal);
         for write in &changes.lots {
-            self.lots
-                .insert((&write.member, write.lot.number), &write.lot);
+            let key = (&write.member, write.lot.number);
+            let lot = self.lots.entry(key).or_insert((write.is_new, &write.lot));
+            lot.1 = &write.lot;
         }
         self.events.extend(&changes.events);
         Some(())
@@ -164,7 +166,8 @@ impl<'a> Writes<'a> {
 
     fn add_sums(&mut self, batch: &'a CommitBatch) {
         for change in &batch.changes.counters {
-            let sum = self.counters.entry(&change.key).or_default();
+            let key = (!change.key.name.is_of_member(), &change.key);
+            let sum = self.counters.entry(key).or_default();
             sum.add(i128::from(change.delta));
             // Only what is added is bounded; releases never are.
             if let Some(bound) = change.bound.filter(|_| change.delta > 0) {
@@ -173,9 +176,7 @@ impl<'a> Writes<'a> {
             }
         }
         for ((tenant, account), delta) in batch.changes.balance_deltas() {
-            let is_system = account.holder == Holder::System;
-            let key = (is_system, tenant, account);
-            let sum = self.balances.entry(key).or_default();
+            let sum = self.balances.entry((tenant, account)).or_default();
             sum.add(delta);
             // Only what is taken can fall below a floor.
             if let Some(floor) = account.floor().filter(|_| delta < 0) {
@@ -189,7 +190,7 @@ impl<'a> Writes<'a> {
     /// release went past the end of the range.
     pub fn end_counters_at(&mut self, values: &BTreeMap<&'a CounterKey, Span>) {
         for (key, span) in values {
-            if let Some(sum) = self.counters.get_mut(key) {
+            if let Some(sum) = self.counters.get_mut(&(!key.name.is_of_member(), *key)) {
                 sum.total = i128::from(span.after).saturating_sub(i128::from(span.before));
             }
         }
@@ -213,24 +214,28 @@ impl<'a> Writes<'a> {
         let mut steps = COMMIT.each_ref().map(|step| Rows::new(dialect, step.rows));
         let [
             replies,
+            new_members,
             members,
+            new_purchases,
             purchases,
             programs,
             journal,
+            new_lots,
             lots,
             outbox,
-            counters,
             balances,
+            counters,
+            own_balances,
         ] = &mut steps;
         self.push_replies(replies);
-        self.push_members(members)?;
-        self.push_purchases(purchases)?;
+        self.push_members(new_members, members)?;
+        self.push_purchases(new_purchases, purchases)?;
         self.push_programs(programs)?;
         self.push_journal(journal);
-        self.push_lots(lots);
+        self.push_lots(new_lots, lots);
         self.push_events(outbox)?;
+        self.push_balances(balances, own_balances);
         self.push_counters(counters);
-        self.push_balances(balances);
         Ok(steps)
     }
 
@@ -247,39 +252,90 @@ impl<'a> Writes<'a> {
         }
     }
 
-    fn push_members(&'a self, rows: &mut Rows<'a>) -> Result<(), StoreError> {
+    fn push_members(
+        &'a self,
+        inserted: &mut Rows<'a>,
+        updated: &mut Rows<'a>,
+    ) -> Result<(), StoreError> {
         for (key, chain) in &self.members {
             let row = chain.row;
-            rows.push([
-                key.tenant.as_str().into(),
-                key.member.as_str().into(),
-                chain.version.into(),
-                chain.previous.into(),
-                row.journal.seq.into(),
-                row.journal.hash.0.as_slice().into(),
-                row.event_seq.into(),
-                row.recorded_at.into(),
-                row.due_at.into(),
-                json(&row.record)?,
-            ]);
+            let (tenant, member) = (key.tenant.as_str().into(), key.member.as_str().into());
+            let version = chain.version.into();
+            let journal_seq = row.journal.seq.into();
+            let journal_hash = row.journal.hash.0.as_slice().into();
+            let event_seq = row.event_seq.into();
+            let recorded_at = row.recorded_at.into();
+            let due_at = row.due_at.into();
+            let body = json(&row.record)?;
+            if chain.previous == 0 {
+                inserted.push([
+                    tenant,
+                    member,
+                    version,
+                    journal_seq,
+                    journal_hash,
+                    event_seq,
+                    recorded_at,
+                    due_at,
+                    body,
+                ]);
+            } else {
+                updated.push([
+                    tenant,
+                    member,
+                    chain.previous.into(),
+                    version,
+                    journal_seq,
+                    journal_hash,
+                    event_seq,
+                    recorded_at,
+                    due_at,
+                    body,
+                ]);
+            }
         }
         Ok(())
     }
 
-    fn push_purchases(&'a self, rows: &mut Rows<'a>) -> Result<(), StoreError> {
+    fn push_purchases(
+        &'a self,
+        inserted: &mut Rows<'a>,
+        updated: &mut Rows<'a>,
+    ) -> Result<(), StoreError> {
         for (key, chain) in &self.purchases {
             let row = chain.row;
-            rows.push([
-                key.tenant.as_str().into(),
-                key.purchase.as_str().into(),
-                chain.version.into(),
-                chain.previous.into(),
-                row.member.as_str().into(),
-                row.occurred_at.into(),
-                row.record.grants.map(|(first, _)| first).into(),
-                row.record.grants.map(|(_, last)| last).into(),
-                json(&row.record)?,
-            ]);
+            let (tenant, purchase) = (key.tenant.as_str().into(), key.purchase.as_str().into());
+            let version = chain.version.into();
+            let member = row.member.as_str().into();
+            let occurred_at = row.occurred_at.into();
+            let first = row.record.grants.map(|(first, _)| first).into();
+            let last = row.record.grants.map(|(_, last)| last).into();
+            let body = json(&row.record)?;
+            if chain.previous == 0 {
+                inserted.push([
+                    tenant,
+                    purchase,
+                    version,
+                    member,
+                    occurred_at,
+                    first,
+                    last,
+                    body,
+                ]);
+            } else {
+                let previous = chain.previous.into();
+                updated.push([
+                    tenant,
+                    purchase,
+                    previous,
+                    version,
+                    member,
+                    occurred_at,
+                    first,
+                    last,
+                    body,
+                ]);
+            }
         }
         Ok(())
     }
@@ -330,25 +386,39 @@ impl<'a> Writes<'a> {
         }
     }
 
-    fn push_lots(&'a self, rows: &mut Rows<'a>) {
-        for ((key, number), lot) in &self.lots {
-            rows.push([
-                key.tenant.as_str().into(),
-                key.member.as_str().into(),
-                (*number).into(),
-                lot.asset.to_string().into(),
-                lot.source.to_string().into(),
-                lot.amount.into(),
-                lot.remaining.into(),
-                lot.state.text().into(),
-                lot.earned_at.into(),
-                lot.available_at.into(),
-                lot.void_at.into(),
-                lot.expires_at.into(),
-                lot.due_at().into(),
-                lot.purchase.as_ref().map(|id| id.as_str()).into(),
-                lot.rule.as_ref().map(|id| id.as_str()).into(),
-            ]);
+    fn push_lots(&'a self, inserted: &mut Rows<'a>, updated: &mut Rows<'a>) {
+        for ((key, number), (is_new, lot)) in &self.lots {
+            if *is_new {
+                inserted.push([
+                    key.tenant.as_str().into(),
+                    key.member.as_str().into(),
+                    (*number).into(),
+                    lot.asset.to_string().into(),
+                    lot.source.to_string().into(),
+                    lot.amount.into(),
+                    lot.remaining.into(),
+                    lot.state.text().into(),
+                    lot.earned_at.into(),
+                    lot.available_at.into(),
+                    lot.void_at.into(),
+                    lot.expires_at.into(),
+                    lot.due_at().into(),
+                    lot.purchase.as_ref().map(|id| id.as_str()).into(),
+                    lot.rule.as_ref().map(|id| id.as_str()).into(),
+                ]);
+            } else {
+                updated.push([
+                    key.tenant.as_str().into(),
+                    key.member.as_str().into(),
+                    (*number).into(),
+                    lot.remaining.into(),
+                    lot.state.text().into(),
+                    lot.available_at.into(),
+                    lot.void_at.into(),
+                    lot.expires_at.into(),
+                    lot.due_at().into(),
+                ]);
+            }
         }
     }
 
@@ -367,7 +437,7 @@ impl<'a> Writes<'a> {
     }
 
     fn push_counters(&'a self, rows: &mut Rows<'a>) {
-        for (key, sum) in &self.counters {
+        for ((_, key), sum) in &self.counters {
             rows.push([
                 key.name.tenant.as_str().into(),
                 (&*key.name.subject).into(),
@@ -379,8 +449,12 @@ impl<'a> Writes<'a> {
         }
     }
 
-    fn push_balances(&'a self, rows: &mut Rows<'a>) {
-        for ((_, tenant, account), sum) in &self.balances {
+    fn push_balances(&'a self, of_members: &mut Rows<'a>, own: &mut Rows<'a>) {
+        for ((tenant, account), sum) in &self.balances {
+            let rows = match account.holder {
+                Holder::Member(_) => &mut *of_members,
+                Holder::System => &mut *own,
+            };
             rows.push([
                 tenant.as_str().into(),
                 account.holder_text().into(),

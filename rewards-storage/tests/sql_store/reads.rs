@@ -199,7 +199,7 @@ async fn lots_are_found_by_what_is_asked() {
             remaining: 0,
             ..lot(2)
         };
-        apply(store, draft("2").member("ann", 1).lot("ann", spent)).await;
+        apply(store, draft("2").member("ann", 1).changed_lot("ann", spent)).await;
         assert_eq!(numbers(store, due(20), 9).await, [3, 6, 7]);
     }
 }

@@ -312,10 +312,18 @@ impl Draft {
         self
     }
 
-    pub fn lot(mut self, id: &str, lot: Lot) -> Self {
+    pub fn lot(self, id: &str, lot: Lot) -> Self {
+        self.lot_write(id, lot, true)
+    }
+
+    pub fn changed_lot(self, id: &str, lot: Lot) -> Self {
+        self.lot_write(id, lot, false)
+    }
+
+    fn lot_write(mut self, id: &str, lot: Lot, is_new: bool) -> Self {
         self.changes.lots.push(LotWrite {
             member: member_key(id),
-            is_new: true,
+            is_new,
             lot,
         });
         self

@@ -118,7 +118,7 @@ impl Set {
                 .push(format!("purchase-{number:012}-0123456789abcdef"));
             set.members.push(format!("m{member}"));
             set.programs
-                .push(((mixed >> 13) % u64::from(programs)).to_string());
+                .push((member % u64::from(programs)).to_string());
             set.moments
                 .push(1_781_524_800_000_000 + i64::try_from(number).unwrap_or(0));
             let mut id = number.to_be_bytes().to_vec();
@@ -160,10 +160,10 @@ impl Set {
         sqlx::query("INSERT INTO replies (tenant, operation, key, fingerprint, body, recorded_at) SELECT $1, 'record_purchase', k, h, b, m FROM unnest($2::text[], $3::bytea[], $4::text[], $5::bigint[]) AS r(k, h, b, m) ON CONFLICT DO NOTHING")
             .bind(TENANT).bind(&self.keys).bind(&self.hashes).bind(&self.replies).bind(&self.moments)
             .execute(&mut *work).await?;
-        sqlx::query("UPDATE members SET version = version + 1, previous = version, journal_seq = journal_seq + 1, journal_hash = h, event_seq = event_seq + 1, recorded_at = m, body = b FROM unnest($2::text[], $3::bytea[], $4::bigint[], $5::text[]) AS r(w, h, m, b) WHERE tenant = $1 AND member = w")
+        sqlx::query("UPDATE members SET version = version + 1, journal_seq = journal_seq + 1, journal_hash = h, event_seq = event_seq + 1, recorded_at = m, body = b FROM unnest($2::text[], $3::bytea[], $4::bigint[], $5::text[]) AS r(w, h, m, b) WHERE tenant = $1 AND member = w")
             .bind(TENANT).bind(&self.members).bind(&self.hashes).bind(&self.moments).bind(&self.records)
             .execute(&mut *work).await?;
-        sqlx::query("INSERT INTO purchases (tenant, purchase, version, previous, member, occurred_at, first_entry, last_entry, body) SELECT $1, k, 1, 0, w, m, m, m, b FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[]) AS r(k, w, m, b)")
+        sqlx::query("INSERT INTO purchases (tenant, purchase, version, member, occurred_at, first_entry, last_entry, body) SELECT $1, k, 1, w, m, m, m, b FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[]) AS r(k, w, m, b)")
             .bind(TENANT).bind(&self.keys).bind(&self.members).bind(&self.moments).bind(&self.purchases)
             .execute(&mut *work).await?;
         sqlx::query("INSERT INTO journal (tenant, member, seq, id, from_holder, from_purpose, to_holder, to_purpose, asset, amount, kind, effective_at, recorded_at, purchase, program, program_version, rule, hash) SELECT $1, w, m, i, '', 'funding:f' || g, w, 'cashback', 'EUR', 123, 'grant', m, m, k, 'p' || g, 1, 'base', h FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bytea[], $6::text[], $7::bytea[]) AS r(k, w, m, h, g, i)")

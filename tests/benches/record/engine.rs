@@ -151,7 +151,7 @@ impl Host {
         let mut purchase = Purchase::new(
             PurchaseId::new(&format!("purchase-{number:012}-0123456789abcdef"))?,
             MemberId::new(&format!("m{member}"))?,
-            ProgramId::new(&format!("p{}", (mixed >> 13) % u64::from(programs)))?,
+            ProgramId::new(&format!("p{}", member % u64::from(programs)))?,
             self.now,
             Money::new(1_000 + i64::try_from(mixed % 9_000)?, Asset::parse("EUR")?),
         );

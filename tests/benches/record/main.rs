@@ -21,7 +21,7 @@ use report::Report;
 
 /// Members in the database of the throughput runs.
 pub const MEMBERS: u32 = 10_000;
-/// Programs, each with a funding account and a budget of its own, of the spread runs.
+/// Programs, each with a funding account and a budget of its own, of the spread runs. A member shops in one of them.
 pub const PROGRAMS: u32 = 256;
 
 /// What the command line says.

@@ -44,9 +44,8 @@ impl Pgbench {
     pub fn run(&self, clients: u32, programs: u32, seconds: u64) -> Result<f64, Box<dyn Error>> {
         let script = self.folder.path().join("record.sql");
         let text = format!(
-            "\\set m random(0, {})\n\\set p random(0, {})\nSELECT bench_record(:m, :p);\n",
-            MEMBERS - 1,
-            programs - 1
+            "\\set m random(0, {})\n\\set p :m % {programs}\nSELECT bench_record(:m, :p);\n",
+            MEMBERS - 1
         );
         std::fs::write(&script, text)?;
         let output = Command::new(&self.program)
@@ -90,8 +89,8 @@ fn binary() -> Result<PathBuf, Box<dyn Error>> {
 /// Members of a tenant of its own, so that no side spoils the books of another.
 pub async fn members(pool: &PgPool, tenant: &str, body: &str) -> Result<(), Box<dyn Error>> {
     sqlx::query(
-        "INSERT INTO members (tenant, member, version, previous, journal_seq, journal_hash, event_seq, recorded_at, body)
-         SELECT $1, 'm' || n, 1, 0, 0, decode(repeat('00', 32), 'hex'), 1, 1781524800000000, $2
+        "INSERT INTO members (tenant, member, version, journal_seq, journal_hash, event_seq, recorded_at, body)
+         SELECT $1, 'm' || n, 1, 0, decode(repeat('00', 32), 'hex'), 1, 1781524800000000, $2
          FROM generate_series(0, $3 - 1) AS n",
     )
     .bind(tenant)
@@ -115,12 +114,12 @@ BEGIN
     VALUES ('pgbench', 'record_purchase', k, sha256(k::bytea), {reply}, moment)
     ON CONFLICT (tenant, operation, key) DO NOTHING;
     IF NOT FOUND THEN RETURN; END IF;
-    UPDATE members SET version = version + 1, previous = version, journal_seq = journal_seq + 1,
+    UPDATE members SET version = version + 1, journal_seq = journal_seq + 1,
         journal_hash = sha256(journal_hash), event_seq = event_seq + 1, recorded_at = moment, body = {member}
     WHERE tenant = 'pgbench' AND member = who
     RETURNING journal_seq, event_seq INTO entry, happened;
-    INSERT INTO purchases (tenant, purchase, version, previous, member, occurred_at, first_entry, last_entry, body)
-    VALUES ('pgbench', k, 1, 0, who, moment, entry, entry, {purchase});
+    INSERT INTO purchases (tenant, purchase, version, member, occurred_at, first_entry, last_entry, body)
+    VALUES ('pgbench', k, 1, who, moment, entry, entry, {purchase});
     INSERT INTO journal (tenant, member, seq, id, from_holder, from_purpose, to_holder, to_purpose, asset, amount, kind,
                          effective_at, recorded_at, purchase, program, program_version, rule, hash)
     VALUES ('pgbench', who, entry, uuid_send(gen_random_uuid()), '', 'funding:f' || p, who, 'cashback', 'EUR', 123,

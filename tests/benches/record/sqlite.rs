@@ -112,9 +112,9 @@ impl Loop {
     async fn prepare(file: &std::path::Path, template: Template) -> Result<Self, Box<dyn Error>> {
         let mut connection = connect(file).await?;
         sqlx::query(
-            "INSERT INTO members (tenant, member, version, previous, journal_seq, journal_hash, event_seq, recorded_at, body)
+            "INSERT INTO members (tenant, member, version, journal_seq, journal_hash, event_seq, recorded_at, body)
              WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $1)
-             SELECT 'bare', 'm' || i, 1, 0, 0, zeroblob(32), 1, 0, $2 FROM n",
+             SELECT 'bare', 'm' || i, 1, 0, zeroblob(32), 1, 0, $2 FROM n",
         )
         .bind(i64::from(MEMBERS))
         .bind(&template.member)
@@ -168,7 +168,7 @@ impl Loop {
             rows.push(json!([
                 format!("purchase-{:012}-0123456789abcdef", self.next),
                 format!("m{member}"),
-                ((mixed >> 13) % u64::from(PROGRAMS)).to_string(),
+                (member % u64::from(PROGRAMS)).to_string(),
                 FIRST_MOMENT + i64::try_from(self.next).unwrap_or(0),
                 self.template.reply,
                 self.template.member,
@@ -185,13 +185,13 @@ const STATEMENTS: [&str; 8] = [
     "INSERT INTO replies (tenant, operation, key, fingerprint, body, recorded_at)
      SELECT 'bare', 'record_purchase', value ->> 0, zeroblob(32), value ->> 4, value ->> 3 FROM json_each($1) WHERE true
      ON CONFLICT DO NOTHING",
-    "INSERT INTO members (tenant, member, version, previous, journal_seq, journal_hash, event_seq, recorded_at, body)
-     SELECT 'bare', value ->> 1, 1, 1, 1, zeroblob(32), 1, value ->> 3, value ->> 5 FROM json_each($1) WHERE true
-     ON CONFLICT (tenant, member) DO UPDATE SET version = members.version + 1, previous = members.version,
+    "INSERT INTO members (tenant, member, version, journal_seq, journal_hash, event_seq, recorded_at, body)
+     SELECT 'bare', value ->> 1, 1, 1, zeroblob(32), 1, value ->> 3, value ->> 5 FROM json_each($1) WHERE true
+     ON CONFLICT (tenant, member) DO UPDATE SET version = members.version + 1,
          journal_seq = members.journal_seq + 1, journal_hash = excluded.journal_hash,
          event_seq = members.event_seq + 1, recorded_at = excluded.recorded_at, body = excluded.body",
-    "INSERT INTO purchases (tenant, purchase, version, previous, member, occurred_at, first_entry, last_entry, body)
-     SELECT 'bare', value ->> 0, 1, 0, value ->> 1, value ->> 3, value ->> 3, value ->> 3, value ->> 6 FROM json_each($1)",
+    "INSERT INTO purchases (tenant, purchase, version, member, occurred_at, first_entry, last_entry, body)
+     SELECT 'bare', value ->> 0, 1, value ->> 1, value ->> 3, value ->> 3, value ->> 3, value ->> 6 FROM json_each($1)",
     "INSERT INTO journal (tenant, member, seq, id, from_holder, from_purpose, to_holder, to_purpose, asset, amount, kind,
                           effective_at, recorded_at, purchase, program, program_version, rule, hash)
      SELECT 'bare', value ->> 1, value ->> 3, zeroblob(16), '', 'funding:f' || (value ->> 2), value ->> 1, 'cashback',
