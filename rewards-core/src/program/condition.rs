@@ -61,6 +61,21 @@ pub enum Condition {
     Attribute(AttributeTest),
 }
 
+impl Condition {
+    /// Whether conditions are nested in each other at most so deep, this one included.
+    pub(super) fn is_within(&self, depth: usize) -> bool {
+        let Some(inner) = depth.checked_sub(1) else {
+            return false;
+        };
+        match self {
+            Self::All(parts) | Self::Any(parts) | Self::None(parts) => {
+                parts.iter().all(|part| part.is_within(inner))
+            }
+            _ => true,
+        }
+    }
+}
+
 /// An amount of the purchase lies in a range. At least one bound is given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
