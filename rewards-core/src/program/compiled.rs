@@ -1,8 +1,8 @@
 //! A program revision, ready to evaluate: sorted, indexed, in minor units.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use thiserror::Error;
 
@@ -283,9 +283,9 @@ struct Compiler<'a> {
     symbols: Symbols,
     tallies: Tallies,
     index: RuleIndex,
-    tags: BTreeMap<&'a Slug, u32>,
-    caps: BTreeMap<&'a Slug, u32>,
-    budgets: BTreeMap<&'a Slug, u32>,
+    tags: FxHashMap<&'a Slug, u32>,
+    caps: FxHashMap<&'a Slug, u32>,
+    budgets: FxHashMap<&'a Slug, u32>,
     /// Who pays for rules that name nobody.
     funding: Slug,
 }
@@ -367,7 +367,7 @@ impl<'a> Compiler<'a> {
             symbols: Symbols::default(),
             tallies: Tallies::new(document.id.clone()),
             index: RuleIndex::default(),
-            tags: BTreeMap::new(),
+            tags: FxHashMap::default(),
             caps: caps.collect(),
             budgets: budgets.collect(),
             funding: Slug::rewards(),
