@@ -9,10 +9,10 @@
 //! This module never looks at a clock and never draws a random number.
 
 use std::fmt;
-use std::sync::Arc;
 
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smol_str::SmolStr;
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -91,20 +91,20 @@ fn check_printable(text: &str, max: usize) -> Result<(), IdError> {
 }
 
 fn check_slug(text: &str, max: usize) -> Result<(), IdError> {
-    check_printable(text, max)?;
-    let allowed =
-        |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.');
-    let starts_well = text
-        .bytes()
-        .next()
-        .is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-    if starts_well && text.bytes().all(allowed) {
-        Ok(())
-    } else {
-        Err(IdError::NotSlug {
-            text: text.to_owned(),
-        })
+    // Nearly every name is one, and then a single look at its bytes is enough.
+    if is_slug(text.as_bytes()) && text.len() <= max {
+        return Ok(());
     }
+    check_printable(text, max)?;
+    Err(IdError::NotSlug {
+        text: text.to_owned(),
+    })
+}
+
+fn is_slug(text: &[u8]) -> bool {
+    let starts = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let allowed = |b: u8| starts(b) || matches!(b, b'-' | b'_' | b'.');
+    text.first().is_some_and(|first| starts(*first)) && text.iter().all(|b| allowed(*b))
 }
 
 /// Reads an id straight from the text, without a copy in between.
@@ -126,9 +126,9 @@ macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident, $max:expr, $check:path, $format:literal) => {
         $(#[$doc])*
         ///
-        /// Cloning is cheap: the text is shared.
+        /// Cloning is cheap: a short text lies in the id itself, and a long one is shared.
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Arc<str>);
+        pub struct $name(SmolStr);
 
         impl $name {
             /// Checks the text and takes it as it is.
@@ -137,7 +137,7 @@ macro_rules! text_id {
             /// [`IdError`] when the text is empty, too long or not printable.
             pub fn new(text: &str) -> Result<Self, IdError> {
                 $check(text, $max)?;
-                Ok(Self(Arc::from(text)))
+                Ok(Self(SmolStr::new(text)))
             }
 
             /// The text, exactly as the caller gave it.
@@ -232,7 +232,7 @@ impl Slug {
     /// The name `rewards`: the system account that pays rules which name none.
     #[must_use]
     pub fn rewards() -> Self {
-        Self(Arc::from("rewards"))
+        Self(SmolStr::new_static("rewards"))
     }
 }
 

@@ -460,6 +460,30 @@ fn deep_nesting_is_refused_without_overflowing_the_stack() {
     );
 }
 
+/// Text is read straight while its conditions are nested little, and with care beyond: nobody may notice where.
+#[test]
+fn nested_conditions_read_from_text_as_they_do_from_a_value() {
+    let reads = |depth: usize| {
+        let leaf = r#"{"amount":{"of":{"without":["fee"]},"below":"1"}}"#;
+        let when = format!(
+            "{}{leaf}{}",
+            r#"{"any":["#.repeat(depth),
+            "]}".repeat(depth)
+        );
+        let rule = format!(r#"{{"id":"r","effect":{{"percent":{{"rate":"5%"}}}},"when":{when}}}"#);
+        let text = format!(r#"{{"id":"p","currency":"EUR","zone":"UTC","rules":[{rule}]}}"#);
+        let value = serde_json::from_str(&text).unwrap();
+        let codes = |problems: Vec<Problem>| problems.into_iter().map(|p| p.code).collect();
+        let read: Result<Program, Vec<_>> = Program::from_json(&text).map_err(codes);
+        assert_eq!(read, Program::from_value(value).map_err(codes), "{depth}");
+        read.is_ok()
+    };
+    let deepest = (0..50).take_while(|depth| reads(*depth)).count() - 1;
+    assert!((50..60).all(|depth| !reads(depth)));
+    // Around the conditions there are three levels, and inside the leaf there are four.
+    assert_eq!(3 + 2 * deepest + 4, NESTING_MAX - 1);
+}
+
 #[test]
 fn toml_dates_need_no_quotes() {
     let quoted = rule(&format!(

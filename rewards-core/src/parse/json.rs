@@ -41,31 +41,6 @@ pub(super) fn read(text: &str) -> Result<(Value, Vec<Problem>), Vec<Problem>> {
     }
 }
 
-/// Whether lists and objects of a text are nested more than `bound` deep, if it is JSON at all.
-pub(super) fn text_is_deeper_than(text: &str, bound: usize) -> bool {
-    let mut depth = 0_usize;
-    let mut rest = text.as_bytes().iter();
-    while let Some(byte) = rest.find(|byte| matches!(byte, b'"' | b'{' | b'[' | b'}' | b']')) {
-        match byte {
-            b'"' => skip_text(&mut rest),
-            b'{' | b'[' => depth = depth.saturating_add(1),
-            _ => depth = depth.saturating_sub(1),
-        }
-        if depth > bound {
-            return true;
-        }
-    }
-    false
-}
-
-/// Skips to the end of a text in quotation marks.
-fn skip_text(rest: &mut std::slice::Iter<'_, u8>) {
-    while rest.find(|byte| matches!(byte, b'"' | b'\\')) == Some(&b'\\') {
-        // What follows is part of the text, even if it is a quotation mark.
-        rest.next();
-    }
-}
-
 /// Whether lists and objects are nested more than `bound` deep. Walks without recursion.
 pub(super) fn is_deeper_than(value: &Value, bound: usize) -> bool {
     let mut rest = vec![(value, 1_usize)];
@@ -216,32 +191,5 @@ impl<'de> Visitor<'de> for Reader<'_> {
             reader.path.truncate(start);
         }
         Ok(Value::Object(fields))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_text_is_as_deep_as_its_value() {
-        for text in [
-            "1",
-            "[]",
-            "[[],[[]]]",
-            r#"{"a":[{"b":1},{}]}"#,
-            r#"["[[[", "]]]", [{}]]"#,
-            r#"["\"[[\\", [[]], "\\\"{{"]"#,
-            r#"{"\u005b":{"]":["}"]}}"#,
-        ] {
-            let value: Value = serde_json::from_str(text).unwrap();
-            for bound in 0..6 {
-                assert_eq!(
-                    text_is_deeper_than(text, bound),
-                    is_deeper_than(&value, bound),
-                    "{text} {bound}"
-                );
-            }
-        }
     }
 }

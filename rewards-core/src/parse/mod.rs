@@ -63,15 +63,18 @@ pub fn parse_request<T: DeserializeOwned>(json: &str) -> Result<T, Vec<Problem>>
 /// Reads a large document from JSON text, as [`parse_request`] does, and much faster when nothing is wrong with it.
 ///
 /// The document is read straight into its type, and only what is refused then is read with care. Reading straight
-/// overlooks the fields given twice in a map, so the type must not hold any map.
-pub(crate) fn parse_document<T: DeserializeOwned>(json: &str) -> Result<T, Vec<Problem>> {
+/// overlooks the fields given twice in a map, so the type must not hold any map, nor skip a field it does not know. It
+/// overlooks deep nesting too, up to the deeper bound of the JSON reader: `is_shallow` says whether the text of what
+/// was read is nested at most [`NESTING_MAX`] deep, and may say no when in doubt.
+pub(crate) fn parse_document<T: DeserializeOwned>(
+    json: &str,
+    is_shallow: impl FnOnce(&T) -> bool,
+) -> Result<T, Vec<Problem>> {
     check_size(json)?;
-    if !json::text_is_deeper_than(json, NESTING_MAX)
-        && let Ok(document) = serde_json::from_str(json)
-    {
-        return Ok(document);
+    match serde_json::from_str(json) {
+        Ok(document) if is_shallow(&document) => Ok(document),
+        _ => parse_request(json),
     }
-    parse_request(json)
 }
 
 /// Reads a request from a JSON value, as [`parse_request`] does from text.

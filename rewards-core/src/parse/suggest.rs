@@ -3,7 +3,8 @@
 /// Longest refused text that is repeated in a message, in characters.
 const EXCERPT_CHARS_MAX: usize = 64;
 
-/// The known name that `name` was probably meant to be: the one with the fewest edits, if those are few.
+/// The known name that `name` was probably meant to be: the one with the fewest edits, if those are few, and the first
+/// in the alphabet of several. So the order in which the known names come does not matter.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if name.len() > EXCERPT_CHARS_MAX {
         return None;

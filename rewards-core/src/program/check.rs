@@ -317,7 +317,12 @@ impl CheckCompiler<'_> {
     }
 
     fn each(&mut self, parts: &[Condition]) -> Result<Vec<Check>, MoneyError> {
-        parts.iter().map(|part| self.compile(part)).collect()
+        // A list collected from results cannot know its length, and would take four times the room for one check.
+        let mut checks = Vec::with_capacity(parts.len());
+        for part in parts {
+            checks.push(self.compile(part)?);
+        }
+        Ok(checks)
     }
 
     fn amount(&self, test: &AmountTest) -> Result<Check, MoneyError> {

@@ -43,8 +43,8 @@ pub enum Condition {
     /// The member's tier.
     Tier(TierTest),
     /// A line matches. In a rule with scope `line` it selects the lines that are paid; elsewhere one matching line is
-    /// enough.
-    Line(LineTest),
+    /// enough. Boxed, because it is rare and three times as large as any other.
+    Line(Box<LineTest>),
     /// Which purchase of the member it is, counted in the program from 1, this one included.
     PurchaseNumber(NumberTest),
     /// How many purchases the member made in a window, this one included.
@@ -59,6 +59,21 @@ pub enum Condition {
     Dates(DateRange),
     /// A fact that the caller injected with the purchase, or that is kept with the member.
     Attribute(AttributeTest),
+}
+
+impl Condition {
+    /// Whether conditions are nested in each other at most so deep, this one included.
+    pub(super) fn is_within(&self, depth: usize) -> bool {
+        let Some(inner) = depth.checked_sub(1) else {
+            return false;
+        };
+        match self {
+            Self::All(parts) | Self::Any(parts) | Self::None(parts) => {
+                parts.iter().all(|part| part.is_within(inner))
+            }
+            _ => true,
+        }
+    }
 }
 
 /// An amount of the purchase lies in a range. At least one bound is given.

@@ -9,7 +9,7 @@
 
 use serde_json::Value;
 
-use super::Program;
+use super::{CONDITION_DEPTH_MAX, Program};
 use crate::parse::{parse_document, parse_value, read_toml};
 use crate::rejection::Problem;
 
@@ -46,7 +46,14 @@ impl Program {
     /// # Errors
     /// All problems of its shape, with the codes of [`crate::parse`].
     pub fn from_json(text: &str) -> Result<Self, Vec<Problem>> {
-        parse_document(text)
+        parse_document(text, Self::is_shallow)
+    }
+
+    /// Whether the document's text is surely nested less than texts may be: only conditions hold their like, two levels
+    /// deeper each, and what is around and inside them takes fewer than ten.
+    fn is_shallow(&self) -> bool {
+        let mut conditions = self.rules.iter().filter_map(|rule| rule.when.as_ref());
+        conditions.all(|condition| condition.is_within(CONDITION_DEPTH_MAX))
     }
 
     /// Reads a document from a JSON value.

@@ -602,7 +602,9 @@ fn any_leaf(frame: &Program) -> BoxedStrategy<Condition> {
         texts.boxed(),
         times.boxed(),
         numbers.boxed(),
-        any_line(scale).prop_map(Condition::Line).boxed(),
+        any_line(scale)
+            .prop_map(|test| Condition::Line(Box::new(test)))
+            .boxed(),
         any_attribute().prop_map(Condition::Attribute).boxed(),
     ];
     if !frame.ladders.is_empty() {

@@ -31,8 +31,6 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-
 use rustc_hash::FxHashMap;
 
 use super::{Program, Stacking};
@@ -80,7 +78,7 @@ pub(crate) fn validate(program: &Program) -> Vec<Problem> {
 }
 
 /// Positions by name; of two equal names the first one counts.
-type Names<'a> = BTreeMap<&'a str, usize>;
+type Names<'a> = FxHashMap<&'a str, usize>;
 
 /// What the parts are called that others refer to.
 #[derive(Debug, Default)]
@@ -115,10 +113,10 @@ impl<'a> Checker<'a> {
         let budgets = program.budgets.iter().map(|budget| budget.id.as_str());
         let ladders = program.ladders.iter().map(|ladder| ladder.id.as_str());
         PartNames {
-            lanes: in_order(self.names(&root.field("lanes"), LANES_MAX, lanes)),
-            caps: in_order(self.names(&root.field("caps"), CAPS_MAX, caps)),
-            budgets: in_order(self.names(&root.field("budgets"), CAPS_MAX, budgets)),
-            ladders: in_order(self.names(&root.field("ladders"), LANES_MAX, ladders)),
+            lanes: self.names(&root.field("lanes"), LANES_MAX, lanes),
+            caps: self.names(&root.field("caps"), CAPS_MAX, caps),
+            budgets: self.names(&root.field("budgets"), CAPS_MAX, budgets),
+            ladders: self.names(&root.field("ladders"), LANES_MAX, ladders),
         }
     }
 
@@ -127,8 +125,8 @@ impl<'a> Checker<'a> {
         at: &At<'_>,
         most: usize,
         names: impl ExactSizeIterator<Item = &'n str>,
-    ) -> FxHashMap<&'n str, usize> {
-        let mut known = FxHashMap::default();
+    ) -> Names<'n> {
+        let mut known = Names::default();
         known.reserve(names.len().min(most));
         let checked = self.is_within(at, names.len(), most);
         for (index, name) in names.enumerate() {
@@ -239,11 +237,6 @@ impl<'a> Checker<'a> {
             self.report("text_invalid", at, words);
         }
     }
-}
-
-/// Names that are listed to people, or searched for the nearest one, come in order.
-fn in_order(names: FxHashMap<&str, usize>) -> Names<'_> {
-    names.into_iter().collect()
 }
 
 fn unknown(what: &str, name: &str, meant: Option<&str>) -> String {

@@ -13,7 +13,15 @@ use crate::time::{DateRange, Period, Weekday};
 /// The values that are left of each fact looked at so far.
 #[derive(Debug, Default)]
 pub(super) struct Narrowing<'c> {
-    left: Vec<(Fact<'c>, Values<'c>)>,
+    left: SmallVec<[(Fact<'c>, Left<'c>); 4]>,
+}
+
+/// What is left of a fact. Most facts are tested once, and then nobody asks which values pass.
+#[derive(Debug)]
+enum Left<'c> {
+    /// What passes the one condition that tests it.
+    Passing(&'c Condition),
+    Values(Values<'c>),
 }
 
 /// A fact with one value at a time.
@@ -47,7 +55,7 @@ struct Range<T> {
 impl<'c> Narrowing<'c> {
     /// What is left of the dates of a rule that is active on these dates.
     pub(super) fn active_on(dates: Option<DateRange>) -> Self {
-        let left = dates.map(|dates| (Fact::Date, Values::dates(dates)));
+        let left = dates.map(|dates| (Fact::Date, Left::Values(Values::dates(dates))));
         Self {
             left: left.into_iter().collect(),
         }
@@ -56,69 +64,83 @@ impl<'c> Narrowing<'c> {
     /// Narrows the fact of a condition; false if nothing is left of it. A fact of which nothing was left before is
     /// not looked at again, nor is a condition that cannot hold on its own.
     pub(super) fn add(&mut self, condition: &'c Condition) -> bool {
-        let Some((fact, values)) = tested(condition) else {
+        let Some(fact) = tested(condition) else {
             return true;
         };
-        if values.is_empty() {
-            return true;
-        }
         match self.left.iter_mut().find(|(known, _)| *known == fact) {
             None => {
-                self.left.push((fact, values));
+                self.left.push((fact, Left::Passing(condition)));
                 true
             }
-            Some((_, left)) if left.is_empty() => true,
-            Some((_, left)) => {
-                left.narrow(values);
-                !left.is_empty()
-            }
+            Some((_, left)) => left.narrow(condition),
         }
     }
 }
 
-fn texts<'c>(name: &'static str, list: &'c [String]) -> Option<(Fact<'c>, Values<'c>)> {
-    let texts = list.iter().map(String::as_str);
-    Some((Fact::Text(name), Values::texts(texts)))
+impl<'c> Left<'c> {
+    /// Keeps what also passes another condition on the same fact; false if nothing is left by that.
+    fn narrow(&mut self, condition: &'c Condition) -> bool {
+        let Some(other) = passing(condition) else {
+            return true;
+        };
+        let mut left = match std::mem::replace(self, Self::Passing(condition)) {
+            Self::Values(left) => left,
+            Self::Passing(first) => match passing(first) {
+                Some(left) => left,
+                None => return true,
+            },
+        };
+        let was_empty = left.is_empty();
+        left.narrow(other);
+        let holds = was_empty || !left.is_empty();
+        *self = Self::Values(left);
+        holds
+    }
 }
 
-/// The fact that a condition tests, and the values that pass.
-fn tested(condition: &Condition) -> Option<(Fact<'_>, Values<'_>)> {
-    match condition {
-        Condition::Category(list) => texts("category", list),
-        Condition::Merchant(list) => texts("merchant", list),
-        Condition::Biller(list) => texts("biller", list),
-        Condition::BillType(list) => texts("bill_type", list),
-        Condition::Channel(list) => texts("channel", list),
-        Condition::PaymentMethod(list) => texts("payment_method", list),
-        Condition::Store(list) => texts("store", list),
-        Condition::Country(list) => texts("country", list),
-        Condition::Weekday(days) => {
-            let days = days.iter().copied().collect();
-            Some((Fact::Weekday, Values::Weekdays(days)))
-        }
-        Condition::Dates(dates) => Some((Fact::Date, Values::dates(*dates))),
-        Condition::Tier(test) => {
-            let tiers = test.one_of.iter().map(|tier| tier.as_str());
-            Some((Fact::Tier(test.ladder.as_str()), Values::texts(tiers)))
-        }
-        Condition::Amount(test) => Some((
-            Fact::Amount(&test.of),
-            Values::amounts(test.at_least, test.below),
-        )),
-        Condition::WindowSum(test) => Some((
-            Fact::WindowSum(test.window, &test.of),
-            Values::amounts(test.at_least, test.below),
-        )),
-        Condition::PurchaseNumber(test) => Some((
-            Fact::PurchaseNumber,
-            Values::counts(test.at_least, test.at_most),
-        )),
-        Condition::WindowCount(test) => Some((
-            Fact::WindowCount(test.window),
-            Values::counts(test.at_least, test.at_most),
-        )),
-        _ => None,
-    }
+/// The fact that a condition tests.
+fn tested(condition: &Condition) -> Option<Fact<'_>> {
+    Some(match condition {
+        Condition::Category(_) => Fact::Text("category"),
+        Condition::Merchant(_) => Fact::Text("merchant"),
+        Condition::Biller(_) => Fact::Text("biller"),
+        Condition::BillType(_) => Fact::Text("bill_type"),
+        Condition::Channel(_) => Fact::Text("channel"),
+        Condition::PaymentMethod(_) => Fact::Text("payment_method"),
+        Condition::Store(_) => Fact::Text("store"),
+        Condition::Country(_) => Fact::Text("country"),
+        Condition::Weekday(_) => Fact::Weekday,
+        Condition::Dates(_) => Fact::Date,
+        Condition::Tier(test) => Fact::Tier(test.ladder.as_str()),
+        Condition::Amount(test) => Fact::Amount(&test.of),
+        Condition::WindowSum(test) => Fact::WindowSum(test.window, &test.of),
+        Condition::PurchaseNumber(_) => Fact::PurchaseNumber,
+        Condition::WindowCount(test) => Fact::WindowCount(test.window),
+        _ => return None,
+    })
+}
+
+/// The values of its fact that pass a condition; `None` if none do, because it cannot hold on its own.
+fn passing(condition: &Condition) -> Option<Values<'_>> {
+    let values = match condition {
+        Condition::Category(list)
+        | Condition::Merchant(list)
+        | Condition::Biller(list)
+        | Condition::BillType(list)
+        | Condition::Channel(list)
+        | Condition::PaymentMethod(list)
+        | Condition::Store(list)
+        | Condition::Country(list) => Values::texts(list.iter().map(String::as_str)),
+        Condition::Weekday(days) => Values::Weekdays(days.iter().copied().collect()),
+        Condition::Dates(dates) => Values::dates(*dates),
+        Condition::Tier(test) => Values::texts(test.one_of.iter().map(|tier| tier.as_str())),
+        Condition::Amount(test) => Values::amounts(test.at_least, test.below),
+        Condition::WindowSum(test) => Values::amounts(test.at_least, test.below),
+        Condition::PurchaseNumber(test) => Values::counts(test.at_least, test.at_most),
+        Condition::WindowCount(test) => Values::counts(test.at_least, test.at_most),
+        _ => return None,
+    };
+    Some(values).filter(|values| !values.is_empty())
 }
 
 impl<'c> Values<'c> {
