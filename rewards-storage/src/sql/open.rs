@@ -21,6 +21,12 @@ pub struct SqlOptions {
     pub connections: u32,
     /// How long to wait for a free connection, or for another process that holds the database.
     pub wait: Duration,
+    /// How many KiB of pages each connection keeps at most on SQLite; without meaning on PostgreSQL.
+    ///
+    /// Together with the number of connections this bounds the memory of a store, however large its file is. More than
+    /// what the commands of one commit touch is hardly worth it: pages that are not kept come from the operating
+    /// system's own cache.
+    pub page_cache_kib: u32,
 }
 
 impl Default for SqlOptions {
@@ -28,9 +34,24 @@ impl Default for SqlOptions {
         Self {
             connections: 8,
             wait: Duration::from_secs(10),
+            page_cache_kib: PAGE_CACHE_KIB,
         }
     }
 }
+
+/// A commit of 256 purchases changes about 2,000 pages of 4 KiB when each is of another member: they fit twice, so that
+/// none has to be written before the commit.
+const PAGE_CACHE_KIB: u32 = 16 * 1_024;
+
+/// Pages in the write-ahead log after which a commit copies them into the database. Fewer, larger checkpoints: each costs
+/// a sync of the database itself. But a checkpoint holds up the commits that wait for it, so larger is not better either.
+#[cfg(feature = "sqlite")]
+const CHECKPOINT_PAGES: &str = "8000";
+
+/// Bytes that the file of the write-ahead log keeps when it starts anew: twice what checkpoints leave it at. A reader that
+/// takes long keeps it from starting anew, and must not leave a file of gigabytes behind.
+#[cfg(feature = "sqlite")]
+const LOG_BYTES: &str = "67108864";
 
 /// Statements prepared and kept on each connection.
 const PREPARED: usize = 256;
@@ -131,12 +152,12 @@ fn tune_sqlite(
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(options.wait)
-        // 64 MiB of pages; a negative size is in KiB.
-        .pragma("cache_size", "-65536")
+        // A negative size is in KiB. The file is not mapped as well: that saves nothing measurable, counts as memory of the
+        // process, and turns an error of the disk into a signal that ends it.
+        .pragma("cache_size", format!("-{}", options.page_cache_kib.max(1)))
         .pragma("temp_store", "memory")
-        .pragma("mmap_size", "268435456")
-        // Fewer, larger checkpoints: each costs a sync of the database itself.
-        .pragma("wal_autocheckpoint", "8000")
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        .pragma("journal_size_limit", LOG_BYTES)
         .statement_cache_capacity(PREPARED)
         .row_buffer_size(512)
         .disable_statement_logging()

@@ -109,7 +109,7 @@ impl Set {
         let mut number = first;
         while set.keys.len() < usize::try_from(size).unwrap_or(0) {
             number += 1;
-            let mixed = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
+            let mixed = super::rows::mix(number);
             let member = (mixed % (u64::from(MEMBERS) / parts)) * parts + part;
             if !taken.insert(member) {
                 continue;

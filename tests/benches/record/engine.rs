@@ -116,6 +116,17 @@ impl Host {
         self.register(members).await
     }
 
+    /// Goes on with a database that another process prepared: its members, and the number of the next purchase.
+    pub fn resume(&self, members: u32, next: u64) {
+        self.members.store(u64::from(members), Ordering::Relaxed);
+        self.next.store(next, Ordering::Relaxed);
+    }
+
+    /// The number of the next purchase.
+    pub fn next(&self) -> u64 {
+        self.next.load(Ordering::Relaxed)
+    }
+
     /// Registers members up to a number.
     pub async fn register(&self, members: u32) -> Result<(), Box<dyn Error>> {
         let known = self.members.load(Ordering::Relaxed);
@@ -146,18 +157,25 @@ impl Host {
         number: u64,
         programs: u32,
     ) -> Result<RecordPurchase, Box<dyn Error + Send + Sync>> {
-        let mixed = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
+        let mixed = super::rows::mix(number);
         let member = mixed % self.members.load(Ordering::Relaxed);
         let mut purchase = Purchase::new(
             PurchaseId::new(&format!("purchase-{number:012}-0123456789abcdef"))?,
             MemberId::new(&format!("m{member}"))?,
             ProgramId::new(&format!("p{}", member % u64::from(programs)))?,
-            self.now,
+            self.at(number)?,
             Money::new(1_000 + i64::try_from(mixed % 9_000)?, Asset::parse("EUR")?),
         );
         purchase.category = Some("music".to_owned());
         purchase.channel = Some("online".to_owned());
         Ok(RecordPurchase::new(purchase))
+    }
+
+    /// When a purchase is made. Time goes on, as it does everywhere: events are stored in the order of time, and were all of
+    /// one moment, each would go to another place among those of all members.
+    fn at(&self, number: u64) -> Result<Timestamp, Box<dyn Error + Send + Sync>> {
+        let micros = self.now.micros() + 1 + i64::try_from(number)?;
+        Ok(Timestamp::from_micros(micros)?)
     }
 
     /// Records one purchase and returns its id, so that its rows can be looked at.
@@ -169,7 +187,7 @@ impl Host {
         let id = request.purchase.id.to_string();
         let options = CommandOptions {
             key: None,
-            now: Some(self.now),
+            now: Some(request.purchase.occurred_at),
         };
         self.tenant.execute_with(request, options).await?;
         Ok(id)
@@ -247,7 +265,7 @@ impl Requests {
             let request = self.host.purchase(number, self.programs)?;
             let options = CommandOptions {
                 key: None,
-                now: Some(self.host.now),
+                now: Some(request.purchase.occurred_at),
             };
             let asked = Instant::now();
             tenant.execute_with(request, options).await?;

@@ -30,6 +30,7 @@ pub struct Options {
     rounds: usize,
     seconds: u64,
     only: Option<String>,
+    grown: Option<String>,
 }
 
 impl Options {
@@ -38,6 +39,7 @@ impl Options {
             rounds: 5,
             seconds: 4,
             only: None,
+            grown: None,
         };
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
@@ -45,6 +47,8 @@ impl Options {
                 "--rounds" => options.rounds = words.next().ok_or("--rounds N")?.parse()?,
                 "--seconds" => options.seconds = words.next().ok_or("--seconds N")?.parse()?,
                 "--only" => options.only = words.next(),
+                // What this program tells itself when it measures in a process of its own.
+                "--grown" => options.grown = words.next(),
                 "--bench" => {}
                 other => return Err(format!("unknown option `{other}`").into()),
             }
@@ -60,6 +64,9 @@ impl Options {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::read()?;
+    if let Some(grown) = &options.grown {
+        return growth::measure(grown, &options).await;
+    }
     let mut report = Report::default();
     if options.wants("postgres") {
         postgres(&options, &mut report).await?;

@@ -26,9 +26,9 @@ pub async fn run(options: &Options, report: &mut Report) -> Result<(), Box<dyn E
     let sample = host.sample().await?;
     let template = read_template(&mut connect(&file("engine.db")).await?, &sample).await?;
     drop(Host::open(&url("bare.db")).await?);
-    let mut bare = Loop::prepare(&file("bare.db"), template.clone()).await?;
+    let mut bare = Loop::prepare(&file("bare.db"), template.clone(), MEMBERS, PROGRAMS).await?;
     drop(Host::open(&url("rows.db")).await?);
-    let mut rows = Loop::prepare(&file("rows.db"), template).await?;
+    let mut rows = Loop::prepare(&file("rows.db"), template, MEMBERS, PROGRAMS).await?;
     for round in 0..options.rounds {
         eprintln!("sqlite round {} of {}", round + 1, options.rounds);
         let run = host.run(CALLERS, PROGRAMS, options.seconds).await?;
@@ -65,15 +65,20 @@ pub async fn run(options: &Options, report: &mut Report) -> Result<(), Box<dyn E
     host.check().await
 }
 
-async fn connect(file: &std::path::Path) -> Result<SqliteConnection, sqlx::Error> {
+/// A connection tuned like the engine's own.
+pub async fn connect(file: &std::path::Path) -> Result<SqliteConnection, sqlx::Error> {
     let options = SqliteConnectOptions::new()
         .filename(file)
         .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full);
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("cache_size", "-16384")
+        .pragma("temp_store", "memory")
+        .pragma("wal_autocheckpoint", "8000");
     SqliteConnection::connect_with(&options).await
 }
 
-async fn read_template(
+/// The texts of one purchase, as the engine wrote them.
+pub async fn read_template(
     connection: &mut SqliteConnection,
     purchase: &str,
 ) -> Result<Template, Box<dyn Error>> {
@@ -102,33 +107,48 @@ async fn read_template(
 
 /// A loop that writes the rows of purchases, set by set or row by row.
 #[derive(Debug)]
-struct Loop {
+pub struct Loop {
     connection: SqliteConnection,
     template: Template,
+    members: u32,
+    programs: u32,
     next: u64,
 }
 
 impl Loop {
-    async fn prepare(file: &std::path::Path, template: Template) -> Result<Self, Box<dyn Error>> {
+    /// Connects to a file with the engine's tables and puts members into it.
+    pub async fn prepare(
+        file: &std::path::Path,
+        template: Template,
+        members: u32,
+        programs: u32,
+    ) -> Result<Self, Box<dyn Error>> {
         let mut connection = connect(file).await?;
         sqlx::query(
             "INSERT INTO members (tenant, member, version, journal_seq, journal_hash, event_seq, recorded_at, body)
              WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $1)
              SELECT 'bare', 'm' || i, 1, 0, zeroblob(32), 1, 0, $2 FROM n",
         )
-        .bind(i64::from(MEMBERS))
+        .bind(i64::from(members))
         .bind(&template.member)
         .execute(&mut connection)
         .await?;
         Ok(Self {
             connection,
             template,
+            members,
+            programs,
             next: 0,
         })
     }
 
     /// Purchases per second, so many a commit.
-    async fn run(&mut self, size: u64, in_sets: bool, seconds: u64) -> Result<f64, Box<dyn Error>> {
+    pub async fn run(
+        &mut self,
+        size: u64,
+        in_sets: bool,
+        seconds: u64,
+    ) -> Result<f64, Box<dyn Error>> {
         let deadline = Instant::now() + Duration::from_secs(seconds);
         let started = Instant::now();
         let mut written = 0;
@@ -160,15 +180,15 @@ impl Loop {
         let mut taken = std::collections::HashSet::new();
         while u64::try_from(rows.len()).is_ok_and(|made| made < size) {
             self.next += 1;
-            let mixed = self.next.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
-            let member = mixed % u64::from(MEMBERS);
+            let mixed = super::rows::mix(self.next);
+            let member = mixed % u64::from(self.members);
             if !taken.insert(member) {
                 continue;
             }
             rows.push(json!([
                 format!("purchase-{:012}-0123456789abcdef", self.next),
                 format!("m{member}"),
-                (member % u64::from(PROGRAMS)).to_string(),
+                (member % u64::from(self.programs)).to_string(),
                 FIRST_MOMENT + i64::try_from(self.next).unwrap_or(0),
                 self.template.reply,
                 self.template.member,
