@@ -63,9 +63,9 @@ impl Bare {
             tasks.push(tokio::spawn(async move {
                 let mut written = 0;
                 while Instant::now() < deadline {
-                    let set = Set::make(&template, number, size, programs, (part, connections));
+                    let set =
+                        Set::make(&template, &mut number, size, programs, (part, connections));
                     set.write(&mut connection).await?;
-                    number += size;
                     written += size;
                 }
                 Ok::<u64, sqlx::Error>(written)
@@ -85,8 +85,7 @@ impl Bare {
         let mut connection = self.pool.acquire().await?;
         let mut times = hdrhistogram::Histogram::<u64>::new(3)?;
         while Instant::now() < deadline {
-            let set = Set::make(&self.template, self.next, 1, programs, (0, 1));
-            self.next += 1;
+            let set = Set::make(&self.template, &mut self.next, 1, programs, (0, 1));
             let asked = Instant::now();
             set.read(&mut connection).await?;
             set.write(&mut connection).await?;
@@ -99,17 +98,16 @@ impl Bare {
 impl Set {
     fn make(
         template: &Template,
-        first: u64,
+        number: &mut u64,
         size: u64,
         programs: u32,
         (part, parts): (u64, u64),
     ) -> Self {
         let mut set = Self::default();
         let mut taken = std::collections::HashSet::new();
-        let mut number = first;
         while set.keys.len() < usize::try_from(size).unwrap_or(0) {
-            number += 1;
-            let mixed = super::rows::mix(number);
+            *number += 1;
+            let mixed = super::rows::mix(*number);
             let member = (mixed % (u64::from(MEMBERS) / parts)) * parts + part;
             if !taken.insert(member) {
                 continue;
@@ -120,7 +118,7 @@ impl Set {
             set.programs
                 .push((member % u64::from(programs)).to_string());
             set.moments
-                .push(1_781_524_800_000_000 + i64::try_from(number).unwrap_or(0));
+                .push(1_781_524_800_000_000 + i64::try_from(*number).unwrap_or(0));
             let mut id = number.to_be_bytes().to_vec();
             id.resize(16, 7);
             set.hashes.push(id.repeat(2));
