@@ -1,9 +1,9 @@
 //! The rows that are kept as documents: members and purchases.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use crate::ids::{MemberId, ProgramId, Slug};
 use crate::ledger::JournalHead;
@@ -96,9 +96,9 @@ pub struct PurchaseRecord {
 #[serde(deny_unknown_fields)]
 pub struct Counted {
     /// For whom.
-    pub subject: Arc<str>,
+    pub subject: SmolStr,
     /// What was counted.
-    pub name: Arc<str>,
+    pub name: SmolStr,
     /// The calendar bucket.
     pub bucket: i64,
     /// What was added.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
+use smol_str::{SmolStr, format_smolstr};
 
 use crate::decision::Changes;
 use crate::ids::{IdempotencyKey, MemberId, ProgramId, PurchaseId, TenantId};
@@ -60,28 +61,28 @@ pub struct CounterName {
     /// The tenant.
     pub tenant: TenantId,
     /// For whom: see [`CounterName::of_member`], [`CounterName::of_program`] and [`CounterName::of_value`].
-    pub subject: Arc<str>,
+    pub subject: SmolStr,
     /// What is counted.
-    pub name: Arc<str>,
+    pub name: SmolStr,
 }
 
 impl CounterName {
     /// A counter of one member. It moves only under the member's version.
     #[must_use]
     pub fn of_member(tenant: &TenantId, member: &MemberId, name: &str) -> Self {
-        Self::new(tenant, format!("m:{member}"), name)
+        Self::new(tenant, format_smolstr!("m:{member}"), name)
     }
 
     /// A counter of a whole program, shared by all members.
     #[must_use]
     pub fn of_program(tenant: &TenantId, program: &ProgramId, name: &str) -> Self {
-        Self::new(tenant, format!("p:{program}"), name)
+        Self::new(tenant, format_smolstr!("p:{program}"), name)
     }
 
     /// A counter of one value of an attribute that the caller chose, such as a device or a household.
     #[must_use]
     pub fn of_value(tenant: &TenantId, attribute: &str, value: &str, name: &str) -> Self {
-        Self::new(tenant, format!("k:{attribute}={value}"), name)
+        Self::new(tenant, format_smolstr!("k:{attribute}={value}"), name)
     }
 
     /// Whether it is a counter of one member, which nobody else moves.
@@ -90,10 +91,10 @@ impl CounterName {
         self.subject.starts_with("m:")
     }
 
-    fn new(tenant: &TenantId, subject: String, name: &str) -> Self {
+    fn new(tenant: &TenantId, subject: SmolStr, name: &str) -> Self {
         Self {
             tenant: tenant.clone(),
-            subject: subject.into(),
+            subject,
             name: name.into(),
         }
     }
