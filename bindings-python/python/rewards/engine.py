@@ -1,0 +1,368 @@
+"""Open engines: :class:`Engine` for threads, :class:`AsyncEngine` for asyncio.
+
+Both take request models and return reply models, one method for each operation. The interpreter is free to run
+other threads during all work. An engine belongs to the process that opened it: open one in each process, after
+a fork.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import sys
+import warnings
+from collections.abc import Generator, Iterable, MutableMapping
+from datetime import datetime, timezone
+from types import TracebackType
+from typing import Any, Optional, TypeVar, Union
+from uuid import UUID
+from weakref import WeakKeyDictionary, WeakSet
+
+from pydantic import BaseModel, TypeAdapter
+
+from rewards import _native, errors
+from rewards._native import NativeEngine, NativeFault
+from rewards.operations import REPLIES, AsyncOperations, Operations, Receipt
+from rewards.services import BookReport, ClaimedEvent, Event, Health, Sweep
+
+__all__ = ["AsyncEngine", "Engine", "open"]
+
+_R = TypeVar("_R")
+_Reply = tuple[bytes, bool]
+_NO_ARGUMENTS = "{}"
+_HEALTH = TypeAdapter(Health)
+_BOOKS = TypeAdapter(BookReport)
+_SWEEP = TypeAdapter(Sweep)
+_CLAIMED = TypeAdapter(list[ClaimedEvent])
+_COUNT = TypeAdapter(int)
+
+_AT_EXIT_MILLISECONDS = 5_000
+_open_engines: WeakSet[_Handle]
+_inboxes: MutableMapping[asyncio.AbstractEventLoop, _native.Inbox] = WeakKeyDictionary()
+
+
+class _Handle:
+    """What both engines have in common: a native engine that is closed once."""
+
+    def __init__(self, native: NativeEngine, url: str, tenant: str) -> None:
+        self._native = native
+        self._scheme = url.partition(":")[0]
+        self._tenant = tenant
+        self._is_closed = False
+        _open_engines.add(self)
+
+    @property
+    def tenant(self) -> str:
+        """The tenant this engine works for."""
+        return self._tenant
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the engine was closed; it then refuses every call."""
+        return self._is_closed
+
+    def __repr__(self) -> str:
+        # An address can hold a password, so only its scheme is shown.
+        state = "closed" if self._is_closed else "open"
+        return f"<{type(self).__name__} {self._scheme} tenant={self._tenant!r} {state}>"
+
+    def __del__(self) -> None:
+        if not getattr(self, "_is_closed", True) and not sys.is_finalizing():
+            message = f"unclosed engine {self!r}: use `with`, or call `close()`"
+            warnings.warn(message, ResourceWarning, source=self, stacklevel=2)
+
+    def _close_at_exit(self) -> None:
+        self._is_closed = True
+        with contextlib.suppress(NativeFault):
+            self._native.close(_AT_EXIT_MILLISECONDS)
+
+
+_open_engines = WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    for engine in list(_open_engines):
+        if not engine.is_closed:
+            engine._close_at_exit()  # pyright: ignore[reportPrivateUsage]
+    _native.flush_logging(1_000)
+
+
+class Engine(_Handle, Operations):
+    """An open engine. All threads may use it at the same time.
+
+    >>> import rewards
+    >>> with rewards.open("memory:") as engine:
+    ...     engine.health().backend
+    'memory'
+    """
+
+    @classmethod
+    def open(cls, url: str, *, tenant: str = "default", seed: Optional[int] = None) -> Engine:
+        """Open the engine at an address.
+
+        ``memory:`` is gone when the engine is, ``sqlite:///path/to/file.db`` is made when it is missing,
+        ``postgresql://user@host/database`` must be there; tables are made or brought up to date. With a ``seed``
+        the ids that the engine gives are the same in every run, which is for tests.
+        """
+        _check_open_arguments(url, tenant, seed)
+        try:
+            native = NativeEngine.open(url, tenant, seed)
+        except NativeFault as fault:
+            raise errors.from_native(fault) from None
+        return cls(native, url, tenant)
+
+    def close(self) -> None:
+        """Answer what was accepted, refuse what comes after, and let go of the store."""
+        self._is_closed = True
+        try:
+            self._native.close()
+        except NativeFault as fault:
+            raise errors.from_native(fault) from None
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    def health(self) -> Health:
+        """How the engine and its store are."""
+        return self._serve("health", _NO_ARGUMENTS, _HEALTH)
+
+    def verify(self) -> BookReport:
+        """Read all books of the tenant and check every sum, hash and balance."""
+        return self._serve("verify", _NO_ARGUMENTS, _BOOKS)
+
+    def settle_due(self) -> Sweep:
+        """Carry out everything that is due by now, for all members. Balances are right without it."""
+        return self._serve("settle_due", _NO_ARGUMENTS, _SWEEP)
+
+    def claim_events(
+        self, owner: UUID, *, lease_seconds: int = 60, limit: int = 100
+    ) -> list[ClaimedEvent]:
+        """Lease the oldest waiting events: deliver them, then acknowledge them."""
+        arguments = _claim_arguments(owner, lease_seconds, limit)
+        return self._serve("claim_events", arguments, _CLAIMED)
+
+    def acknowledge_events(self, owner: UUID, events: Iterable[Event]) -> int:
+        """Remove delivered events that are leased to ``owner``; return how many were."""
+        return self._serve("acknowledge_events", _held_arguments(owner, events), _COUNT)
+
+    def release_events(self, owner: UUID, events: Iterable[Event]) -> int:
+        """Give back leased events that will not be delivered; return how many were."""
+        return self._serve("release_events", _held_arguments(owner, events), _COUNT)
+
+    def _serve(self, name: str, arguments: str, reply: TypeAdapter[_R]) -> _R:
+        return reply.validate_json(self._call(name, arguments, None, None)[0])
+
+    def _execute(
+        self, request: BaseModel, key: Optional[str], now: Optional[datetime]
+    ) -> Receipt[Any]:
+        name, reply, body = _operation_of(request)
+        answer, replayed = self._call(name, body, _key_text(key), _now_text(now))
+        return Receipt(reply.model_validate_json(answer), replayed)
+
+    def _call(self, name: str, body: str, key: Optional[str], now: Optional[str]) -> _Reply:
+        try:
+            return self._native.execute(name, body, key, now)
+        except NativeFault as fault:
+            raise errors.from_native(fault) from None
+
+
+def open(url: str, *, tenant: str = "default", seed: Optional[int] = None) -> Engine:
+    """Open an engine for threads. Same as :meth:`Engine.open`."""
+    return Engine.open(url, tenant=tenant, seed=seed)
+
+
+class _Opening:
+    """An engine that is being opened: await it, or use it with ``async with``."""
+
+    def __init__(self, url: str, tenant: str, seed: Optional[int]) -> None:
+        self._arguments = (url, tenant, seed)
+        self._engine: Optional[AsyncEngine] = None
+
+    def __await__(self) -> Generator[Any, None, AsyncEngine]:
+        return self._open().__await__()
+
+    async def __aenter__(self) -> AsyncEngine:
+        self._engine = await self._open()
+        return self._engine
+
+    async def __aexit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        if self._engine is not None:
+            await self._engine.close()
+
+    async def _open(self) -> AsyncEngine:
+        url, tenant, seed = self._arguments
+        inbox, future = _place(NativeEngine)
+        call = NativeEngine.start_open(inbox, future, url, tenant, seed)
+        return AsyncEngine(await _outcome(future, call), url, tenant)
+
+
+class AsyncEngine(_Handle, AsyncOperations):
+    """An open engine for asyncio. All event loops and threads may use it at the same time.
+
+    Cancelling an awaited call leaves it entirely done or not accepted at all; asking again with the same key tells
+    which.
+    """
+
+    @staticmethod
+    def open(url: str, *, tenant: str = "default", seed: Optional[int] = None) -> _Opening:
+        """Open the engine at an address, as :meth:`Engine.open` does.
+
+        Both ``await AsyncEngine.open(url)`` and ``async with AsyncEngine.open(url) as engine`` work.
+        """
+        _check_open_arguments(url, tenant, seed)
+        return _Opening(url, tenant, seed)
+
+    async def close(self) -> None:
+        """Answer what was accepted, refuse what comes after, and let go of the store."""
+        self._is_closed = True
+        inbox, future = _place(type(None))
+        await _outcome(future, self._native.start_close(inbox, future))
+
+    async def __aenter__(self) -> AsyncEngine:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        await self.close()
+
+    async def health(self) -> Health:
+        """How the engine and its store are."""
+        return await self._serve("health", _NO_ARGUMENTS, _HEALTH)
+
+    async def verify(self) -> BookReport:
+        """Read all books of the tenant and check every sum, hash and balance."""
+        return await self._serve("verify", _NO_ARGUMENTS, _BOOKS)
+
+    async def settle_due(self) -> Sweep:
+        """Carry out everything that is due by now, for all members. Balances are right without it."""
+        return await self._serve("settle_due", _NO_ARGUMENTS, _SWEEP)
+
+    async def claim_events(
+        self, owner: UUID, *, lease_seconds: int = 60, limit: int = 100
+    ) -> list[ClaimedEvent]:
+        """Lease the oldest waiting events: deliver them, then acknowledge them."""
+        arguments = _claim_arguments(owner, lease_seconds, limit)
+        return await self._serve("claim_events", arguments, _CLAIMED)
+
+    async def acknowledge_events(self, owner: UUID, events: Iterable[Event]) -> int:
+        """Remove delivered events that are leased to ``owner``; return how many were."""
+        return await self._serve("acknowledge_events", _held_arguments(owner, events), _COUNT)
+
+    async def release_events(self, owner: UUID, events: Iterable[Event]) -> int:
+        """Give back leased events that will not be delivered; return how many were."""
+        return await self._serve("release_events", _held_arguments(owner, events), _COUNT)
+
+    async def _serve(self, name: str, arguments: str, reply: TypeAdapter[_R]) -> _R:
+        return reply.validate_json((await self._call(name, arguments, None, None))[0])
+
+    async def _execute(
+        self, request: BaseModel, key: Optional[str], now: Optional[datetime]
+    ) -> Receipt[Any]:
+        name, reply, body = _operation_of(request)
+        answer, replayed = await self._call(name, body, _key_text(key), _now_text(now))
+        return Receipt(reply.model_validate_json(answer), replayed)
+
+    async def _call(self, name: str, body: str, key: Optional[str], now: Optional[str]) -> _Reply:
+        loop = asyncio.get_running_loop()
+        inbox = _inboxes.get(loop)
+        if inbox is None:
+            inbox = _inboxes.setdefault(loop, _native.Inbox(loop))
+        future: asyncio.Future[_Reply] = loop.create_future()
+        return await _outcome(future, self._native.start(inbox, future, name, body, key, now))
+
+
+def _place(_: type[_R]) -> tuple[_native.Inbox, asyncio.Future[_R]]:
+    loop = asyncio.get_running_loop()
+    inbox = _inboxes.setdefault(loop, _native.Inbox(loop))
+    return inbox, loop.create_future()
+
+
+async def _outcome(future: asyncio.Future[_R], call: _native.Call) -> _R:
+    try:
+        return await future
+    except asyncio.CancelledError:
+        call.cancel()
+        raise
+    except NativeFault as fault:
+        raise errors.from_native(fault) from None
+
+
+def _check_open_arguments(url: object, tenant: object, seed: object) -> None:
+    for name, value in (("url", url), ("tenant", tenant)):
+        if not isinstance(value, str):
+            raise _wrong_type(name, "text", value)
+    if seed is None:
+        return
+    if not isinstance(seed, int) or isinstance(seed, bool):
+        raise _wrong_type("seed", "a whole number", seed)
+    if not 0 <= seed < 2**64:
+        raise errors.invalid("value_invalid", "seed", f"expected 0 to 2^64 - 1, got `{seed}`")
+
+
+def _operation_of(request: object) -> tuple[str, type[BaseModel], str]:
+    known = REPLIES.get(type(request))
+    if known is None:
+        raise _wrong_type("request", "a request of `rewards.models`", request)
+    name, reply = known
+    return name, reply, request.to_json()  # type: ignore[attr-defined]
+
+
+def _key_text(key: object) -> Optional[str]:
+    if key is None or isinstance(key, str):
+        return key
+    raise _wrong_type("key", "text", key)
+
+
+def _now_text(now: object) -> Optional[str]:
+    if now is None:
+        return None
+    if not isinstance(now, datetime):
+        raise _wrong_type("now", "a datetime", now)
+    # A naive datetime names no instant, which is for the engine to say.
+    aware = now if now.utcoffset() is None else now.astimezone(timezone.utc)
+    return aware.isoformat()
+
+
+def _wrong_type(path: str, expected: str, found: object) -> errors.InvalidError:
+    kind = type(found).__name__
+    return errors.invalid("type_invalid", path, f"expected {expected}, got a value of type `{kind}`")
+
+
+class _ClaimArguments(BaseModel):
+    owner: UUID
+    lease_seconds: int
+    limit: int
+
+
+class _HeldArguments(BaseModel):
+    owner: UUID
+    events: list[tuple[dict[str, str], int]]
+
+
+def _claim_arguments(owner: UUID, lease_seconds: int, limit: int) -> str:
+    arguments = _ClaimArguments(owner=owner, lease_seconds=lease_seconds, limit=limit)
+    return arguments.model_dump_json()
+
+
+def _held_arguments(owner: UUID, events: Iterable[Union[Event]]) -> str:
+    places = [(event.stream.model_dump(exclude_none=True), event.seq) for event in events]
+    return _HeldArguments(owner=owner, events=places).model_dump_json()

@@ -1,0 +1,162 @@
+//! The Python class of an open engine.
+//!
+//! Each call comes in two forms. The blocking one lets other Python threads run while it works, and looks for signals
+//! now and then, so that it can be interrupted. The other one returns at once and settles an asyncio future later.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pyo3::prelude::*;
+use rewards_core::rejection::Fault;
+
+use crate::asyncio::{Call, Done, Inbox};
+use crate::dispatch::{Job, run};
+use crate::fault::{exception, guarded};
+use crate::host::host;
+use crate::open::{Opened, open};
+
+/// How long a blocking call works on before it looks for signals.
+const SIGNALS_EVERY: Duration = Duration::from_millis(100);
+
+/// An open engine.
+#[pyclass(frozen, module = "rewards._native")]
+#[derive(Debug)]
+pub struct NativeEngine {
+    opened: Arc<Opened>,
+}
+
+impl From<Opened> for NativeEngine {
+    fn from(opened: Opened) -> Self {
+        Self {
+            opened: Arc::new(opened),
+        }
+    }
+}
+
+#[pymethods]
+impl NativeEngine {
+    /// Opens an engine.
+    #[staticmethod]
+    #[pyo3(signature = (url, tenant, seed, /))]
+    fn open(py: Python<'_>, url: String, tenant: String, seed: Option<u64>) -> PyResult<Py<PyAny>> {
+        wait(py, async move {
+            Ok(Done::Opened(open(&url, &tenant, seed).await?))
+        })
+    }
+
+    /// Opens an engine; an asyncio future learns the outcome.
+    #[staticmethod]
+    #[pyo3(signature = (inbox, future, url, tenant, seed, /))]
+    fn start_open(
+        inbox: &Inbox,
+        future: Py<PyAny>,
+        url: String,
+        tenant: String,
+        seed: Option<u64>,
+    ) -> PyResult<Call> {
+        start(inbox, future, async move {
+            Ok(Done::Opened(open(&url, &tenant, seed).await?))
+        })
+    }
+
+    /// Executes an operation or service: the reply as JSON, and whether it is that of an earlier command.
+    #[pyo3(signature = (name, request, key, now, /))]
+    fn execute(
+        &self,
+        py: Python<'_>,
+        name: String,
+        request: String,
+        key: Option<String>,
+        now: Option<String>,
+    ) -> PyResult<Py<PyAny>> {
+        let job = Job {
+            name,
+            request,
+            key,
+            now,
+        };
+        wait(py, work(Arc::clone(&self.opened), job))
+    }
+
+    /// Executes an operation or service; an asyncio future learns the outcome.
+    #[pyo3(signature = (inbox, future, name, request, key, now, /))]
+    fn start(
+        &self,
+        inbox: &Inbox,
+        future: Py<PyAny>,
+        name: String,
+        request: String,
+        key: Option<String>,
+        now: Option<String>,
+    ) -> PyResult<Call> {
+        let job = Job {
+            name,
+            request,
+            key,
+            now,
+        };
+        start(inbox, future, work(Arc::clone(&self.opened), job))
+    }
+
+    /// Answers what was accepted and closes the store; gives up after so many milliseconds. May be called more than once.
+    #[pyo3(signature = (milliseconds=None, /))]
+    fn close(&self, py: Python<'_>, milliseconds: Option<u64>) -> PyResult<Py<PyAny>> {
+        let closing = close(Arc::clone(&self.opened));
+        let limit = Duration::from_millis(milliseconds.unwrap_or(u64::MAX));
+        wait(py, async move {
+            let closed = tokio::time::timeout(limit, closing).await;
+            closed.unwrap_or(Ok(Done::Closed))
+        })
+    }
+
+    /// Answers what was accepted and closes the store; an asyncio future learns when.
+    #[pyo3(signature = (inbox, future, /))]
+    fn start_close(&self, inbox: &Inbox, future: Py<PyAny>) -> PyResult<Call> {
+        start(inbox, future, close(Arc::clone(&self.opened)))
+    }
+}
+
+async fn work(opened: Arc<Opened>, job: Job) -> Result<Done, Fault> {
+    Ok(Done::Reply(run(&opened, job).await?))
+}
+
+async fn close(opened: Arc<Opened>) -> Result<Done, Fault> {
+    opened.close().await?;
+    Ok(Done::Closed)
+}
+
+/// Works until it is done, without the interpreter.
+fn wait(
+    py: Python<'_>,
+    work: impl Future<Output = Result<Done, Fault>> + Send,
+) -> PyResult<Py<PyAny>> {
+    let runtime = host().map_err(|fault| exception(&fault))?.runtime();
+    let mut work = pin!(guarded(work));
+    loop {
+        let step = py.detach(|| {
+            runtime.block_on(async { tokio::time::timeout(SIGNALS_EVERY, work.as_mut()).await })
+        });
+        match step {
+            Ok(Ok(done)) => return done.into_python(py),
+            Ok(Err(fault)) => return Err(exception(&fault)),
+            Err(_) => py.check_signals()?,
+        }
+    }
+}
+
+/// Has the runtime do the work and leave the outcome in the mailbox of the loop.
+fn start(
+    inbox: &Inbox,
+    future: Py<PyAny>,
+    work: impl Future<Output = Result<Done, Fault>> + Send + 'static,
+) -> PyResult<Call> {
+    let host = host().map_err(|fault| exception(&fault))?;
+    let mailbox = Arc::clone(&inbox.0);
+    let task = host.runtime().spawn(async move {
+        let outcome = guarded(work).await;
+        mailbox.deliver(host, future, outcome);
+    });
+    Ok(Call(task.abort_handle()))
+}

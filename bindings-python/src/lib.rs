@@ -1,0 +1,44 @@
+//! The native half of the Python module `rewards`: opens engines and carries JSON to and from them.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`engine`] | the Python class of an open engine, called from threads and from event loops |
+//! | [`asyncio`] | how outcomes come back to an event loop, many with one wake-up |
+//! | [`dispatch`], [`services`] | from a name and JSON to the engine and back |
+//! | [`open`] | from an address to an engine |
+//! | [`host`] | what a process has once: the runtime and the thread that wakes event loops |
+//! | [`fault`] | faults as Python exceptions; panics as faults |
+//! | [`logging`] | what the engine traces, for Python's `logging` |
+//!
+//! It knows no rewards: every operation passes through one function. The typed half is Python, generated from the
+//! registry and its JSON Schema.
+#![forbid(unsafe_code)]
+
+mod asyncio;
+mod dispatch;
+mod engine;
+mod fault;
+#[cfg(feature = "test-hooks")]
+mod hooks;
+mod host;
+mod logging;
+mod open;
+mod services;
+
+/// The native half of `rewards`. Use the module `rewards` instead: nothing here is meant to stay as it is.
+#[pyo3::pymodule]
+mod _native {
+    #[pymodule_export]
+    use crate::asyncio::{Call, Inbox};
+    #[pymodule_export]
+    use crate::dispatch::{check, operations};
+    #[pymodule_export]
+    use crate::engine::NativeEngine;
+    #[pymodule_export]
+    use crate::fault::{NativeFault, fault_codes};
+    #[cfg(feature = "test-hooks")]
+    #[pymodule_export]
+    use crate::hooks::set_panic;
+    #[pymodule_export]
+    use crate::logging::{flush_logging, set_logging};
+}

@@ -1,0 +1,134 @@
+//! What hosts do beside operations: health, audit, sweeps and the delivery of events, all as JSON.
+
+use rewards_core::event::{EventRecord, Stream};
+use rewards_core::ids::MemberId;
+use rewards_core::operations::rewards::SettledMember;
+use rewards_core::rejection::Fault;
+use rewards_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::dispatch::{Job, Outcome, read, unknown, write};
+use crate::open::Opened;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClaimEvents {
+    owner: Uuid,
+    lease_seconds: u32,
+    limit: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HeldEvents {
+    owner: Uuid,
+    events: Vec<(Stream, u64)>,
+}
+
+#[derive(Serialize)]
+struct ClaimedEvent {
+    event: EventRecord,
+    attempts: u32,
+}
+
+#[derive(Serialize)]
+struct Health {
+    backend: &'static str,
+    schema_version: i64,
+    outbox_waiting: u64,
+    outbox_oldest: Option<Timestamp>,
+    outbox_lag_seconds: u64,
+    queued: usize,
+    is_open: bool,
+}
+
+#[derive(Serialize)]
+struct BookReport {
+    members: u64,
+    entries: u64,
+    accounts: u64,
+    problems: Vec<String>,
+    moved: bool,
+}
+
+#[derive(Serialize)]
+struct Sweep {
+    members: u64,
+    tier_changes: u64,
+    settled: Vec<(MemberId, SettledMember)>,
+}
+
+/// Carries out a service.
+///
+/// # Errors
+/// `invalid` for an unknown name or unreadable arguments; a fault of the store; `engine_closed`.
+pub async fn serve(opened: &Opened, job: &Job) -> Result<Outcome, Fault> {
+    let reply = match job.name.as_str() {
+        "health" => write(&health(opened).await?),
+        "verify" => write(&verify(opened).await?),
+        "settle_due" => write(&settle_due(opened).await?),
+        "claim_events" => write(&claim(opened, read(&job.request)?).await?),
+        "acknowledge_events" => {
+            let held: HeldEvents = read(&job.request)?;
+            let removed = opened.tenant.acknowledge_events(held.owner, &held.events);
+            write(&removed.await?)
+        }
+        "release_events" => {
+            let held: HeldEvents = read(&job.request)?;
+            let released = opened.tenant.release_events(held.owner, &held.events);
+            write(&released.await?)
+        }
+        name => Err(unknown(name)),
+    };
+    Ok(Outcome {
+        reply: reply?,
+        replayed: false,
+    })
+}
+
+async fn health(opened: &Opened) -> Result<Health, Fault> {
+    let health = opened.engine.health().await?;
+    Ok(Health {
+        backend: health.store.backend,
+        schema_version: health.store.schema_version,
+        outbox_waiting: health.store.outbox_waiting,
+        outbox_oldest: health.store.outbox_oldest,
+        outbox_lag_seconds: health.outbox_lag_seconds,
+        queued: health.queued,
+        is_open: health.is_open,
+    })
+}
+
+async fn verify(opened: &Opened) -> Result<BookReport, Fault> {
+    let report = opened.tenant.verify().await?;
+    Ok(BookReport {
+        members: report.members,
+        entries: report.entries,
+        accounts: report.accounts,
+        // For people: what to do about a broken book is not for a program to decide.
+        problems: report.problems.iter().map(|p| format!("{p:?}")).collect(),
+        moved: report.moved,
+    })
+}
+
+async fn settle_due(opened: &Opened) -> Result<Sweep, Fault> {
+    let sweep = opened.tenant.settle_due().await?;
+    Ok(Sweep {
+        members: sweep.members,
+        tier_changes: sweep.tier_changes,
+        settled: sweep.settled,
+    })
+}
+
+async fn claim(opened: &Opened, asked: ClaimEvents) -> Result<Vec<ClaimedEvent>, Fault> {
+    let claimed = opened
+        .tenant
+        .claim_events(asked.owner, asked.lease_seconds, asked.limit)
+        .await?;
+    let claimed = claimed.into_iter().map(|claimed| ClaimedEvent {
+        event: claimed.event,
+        attempts: claimed.attempts,
+    });
+    Ok(claimed.collect())
+}
