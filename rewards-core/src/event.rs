@@ -47,7 +47,7 @@ impl Stream {
 #[serde(deny_unknown_fields)]
 pub struct EventRecord {
     /// The engine's id of the event; the same on every delivery.
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "uuid")))]
     pub id: Uuid,
     /// What it belongs to.
     pub stream: Stream,

@@ -123,8 +123,8 @@ impl<T> Visitor<'_> for IdVisitor<T> {
 }
 
 macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident, $max:expr, $check:path, $format:literal) => {
-        $(#[$doc])*
+    ($(#[doc = $doc:literal])* $name:ident, $max:expr, $check:path, $format:literal, $pattern:literal) => {
+        $(#[doc = $doc])*
         ///
         /// Cloning is cheap: a short text lies in the id itself, and a long one is shared.
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -193,10 +193,12 @@ macro_rules! text_id {
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
                 schemars::json_schema!({
+                    "description": concat!($($doc),*).trim(),
                     "type": "string",
                     "format": $format,
                     "minLength": 1,
-                    "maxLength": $max
+                    "maxLength": $max,
+                    "pattern": $pattern,
                 })
             }
         }
@@ -205,27 +207,27 @@ macro_rules! text_id {
 
 text_id!(
     /// The tenant: the first part of every key and of every hash.
-    TenantId, ID_BYTES_MAX, check_printable, "id"
+    TenantId, ID_BYTES_MAX, check_printable, "id", r"^\P{Cc}+$"
 );
 text_id!(
     /// A member of a program, named by the host.
-    MemberId, ID_BYTES_MAX, check_printable, "id"
+    MemberId, ID_BYTES_MAX, check_printable, "id", r"^\P{Cc}+$"
 );
 text_id!(
     /// A purchase, named by the host; unique in its tenant.
-    PurchaseId, ID_BYTES_MAX, check_printable, "id"
+    PurchaseId, ID_BYTES_MAX, check_printable, "id", r"^\P{Cc}+$"
 );
 text_id!(
     /// A program, named by the host; its revisions are numbered by the engine.
-    ProgramId, ID_BYTES_MAX, check_printable, "id"
+    ProgramId, ID_BYTES_MAX, check_printable, "id", r"^\P{Cc}+$"
 );
 text_id!(
     /// The caller's key of one command: the same key never has a second effect.
-    IdempotencyKey, KEY_BYTES_MAX, check_printable, "idempotency-key"
+    IdempotencyKey, KEY_BYTES_MAX, check_printable, "idempotency-key", r"^\P{Cc}+$"
 );
 text_id!(
     /// The name of a part of a program document: a rule, lane, cap, budget, ladder or tier.
-    Slug, SLUG_BYTES_MAX, check_slug, "slug"
+    Slug, SLUG_BYTES_MAX, check_slug, "slug", "^[a-z0-9][a-z0-9_.-]*$"
 );
 
 impl Slug {

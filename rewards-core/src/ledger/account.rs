@@ -116,7 +116,12 @@ impl schemars::JsonSchema for Purpose {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({"type": "string", "format": "account-purpose"})
+        schemars::json_schema!({
+            "description": "What an account is for. The accounts that pay grants are named: `funding:rewards`.",
+            "type": "string",
+            "format": "account-purpose",
+            "pattern": "^(main|cashback|points|pending|reserved|expired|fees|adjustments|funding:[a-z0-9][a-z0-9_.-]*)$",
+        })
     }
 }
 

@@ -153,18 +153,21 @@ impl fmt::Display for Money {
     }
 }
 
-/// The data form of [`Money`]: the amount stays text until the asset, which may come second, is known.
+// The amount stays text until the asset, which may come second, is known.
+/// An amount of one asset.
 #[derive(Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename = "Money"))]
 #[serde(deny_unknown_fields)]
 struct MoneyData {
+    /// The amount as decimal text, with at most the decimals of the asset.
     #[serde(deserialize_with = "amount_text")]
     #[cfg_attr(
         feature = "schema",
         schemars(extend("format" = "decimal", "pattern" = super::amount::AMOUNT_PATTERN))
     )]
     amount: String,
+    /// What it is an amount of.
     asset: Asset,
 }
 

@@ -43,7 +43,8 @@ pub enum Condition {
     /// The member's tier.
     Tier(TierTest),
     /// A line matches. In a rule with scope `line` it selects the lines that are paid; elsewhere one matching line is
-    /// enough. Boxed, because it is rare and three times as large as any other.
+    /// enough.
+    // Boxed, because it is rare and three times as large as any other.
     Line(Box<LineTest>),
     /// Which purchase of the member it is, counted in the program from 1, this one included.
     PurchaseNumber(NumberTest),

@@ -73,7 +73,7 @@ pub struct StatementLine {
     /// Its number in the member's journal.
     pub seq: u64,
     /// The engine's id of the entry.
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "uuid")))]
     pub id: Uuid,
     /// Why value moved.
     pub kind: TransferKind,

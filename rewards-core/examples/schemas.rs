@@ -1,0 +1,81 @@
+//! Prints the JSON Schema of everything that crosses a boundary, as one document: the operations with their requests
+//! and replies, the program document, the event and the fault. All of them share one `$defs`; `written` holds the same
+//! definitions as they are written, where `required` names the fields that are never left out.
+//!
+//! The models of other languages are generated from it, with the fields in the order of their declaration:
+//! `cargo run -p rewards-core --features schema,schemars/preserve_order --example schemas`.
+
+use std::error::Error;
+
+use rewards_core::command::{Kind, Operation};
+use rewards_core::event::EventRecord;
+use rewards_core::operations::balances::{GetBalance, GetStatement};
+use rewards_core::operations::members::RegisterMember;
+use rewards_core::operations::programs::PublishProgram;
+use rewards_core::operations::purchases::{
+    CancelPurchase, ConfirmPurchase, QuotePurchase, RecordPurchase,
+};
+use rewards_core::operations::rewards::{AdjustBalance, GrantReward, SettleMember};
+use rewards_core::operations::tiers::GetTiers;
+use rewards_core::program::Program;
+use rewards_core::rejection::{CODES, Fault};
+use rewards_core::with_operations;
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::{Value, json};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let read = SchemaSettings::draft2020_12();
+    let mut written = read.clone().for_serialize().into_generator();
+    operations(&mut written);
+    documents(&mut written);
+    let mut generator = read.into_generator();
+    let operations = operations(&mut generator);
+    let documents = documents(&mut generator);
+    let codes: Vec<Value> = CODES
+        .iter()
+        .map(|(code, kind, status)| json!({"code": code, "kind": kind, "http_status": status}))
+        .collect();
+    let all = json!({
+        "operations": operations,
+        "documents": documents,
+        "codes": codes,
+        "$defs": generator.take_definitions(true),
+        "written": written.take_definitions(true),
+    });
+    println!("{}", serde_json::to_string_pretty(&all)?);
+    Ok(())
+}
+
+fn documents(generator: &mut SchemaGenerator) -> Value {
+    json!({
+        "program": generator.subschema_for::<Program>(),
+        "event": generator.subschema_for::<EventRecord>(),
+        "fault": generator.subschema_for::<Fault>(),
+    })
+}
+
+macro_rules! described {
+    ($($operation:ident,)*) => {
+        fn operations(generator: &mut SchemaGenerator) -> Vec<Value> {
+            vec![$(describe::<$operation>(generator),)*]
+        }
+    };
+}
+
+with_operations!(described);
+
+fn describe<O: Operation + JsonSchema>(generator: &mut SchemaGenerator) -> Value
+where
+    O::Reply: JsonSchema,
+{
+    json!({
+        "name": O::NAME,
+        "kind": match O::KIND {
+            Kind::Command => "command",
+            Kind::Question => "question",
+        },
+        "request": generator.subschema_for::<O>(),
+        "reply": generator.subschema_for::<O::Reply>(),
+    })
+}
