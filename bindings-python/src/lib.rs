@@ -5,6 +5,7 @@
 //! | [`engine`] | the Python class of an open engine, called from threads and from event loops |
 //! | [`asyncio`] | how outcomes come back to an event loop, many with one wake-up |
 //! | [`dispatch`], [`services`] | from a name and JSON to the engine and back |
+//! | [`columnar`] | whole tables of purchases, through the Arrow PyCapsule interface |
 //! | [`open`] | from an address to an engine |
 //! | [`host`] | what a process has once: the runtime and the thread that wakes event loops |
 //! | [`fault`] | faults as Python exceptions; panics as faults |
@@ -15,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 mod asyncio;
+mod columnar;
 mod dispatch;
 mod engine;
 mod fault;
@@ -30,6 +32,8 @@ mod services;
 mod _native {
     #[pymodule_export]
     use crate::asyncio::{Call, Inbox};
+    #[pymodule_export]
+    use crate::columnar::NativeProgram;
     #[pymodule_export]
     use crate::dispatch::{check, operations};
     #[pymodule_export]

@@ -8,6 +8,7 @@
 
 * :func:`open` and :class:`Engine` for threads, :class:`AsyncEngine` for asyncio;
 * :mod:`rewards.models` for requests, replies and programs;
+* :class:`CompiledProgram` for whole tables of purchases, in and out through Arrow;
 * :class:`RewardsError` and its subclasses for what goes wrong;
 * :func:`run_scenarios` to test a program with files of requests and expected replies;
 * :func:`enable_logging` to see what happens.
@@ -27,11 +28,14 @@ from rewards.errors import (
 from rewards.logs import disable_logging, enable_logging, flush_logging
 from rewards.operations import Receipt
 from rewards.services import BookReport, ClaimedEvent, Event, Health, Stream, Sweep
+from rewards.tables import ArrowTable, CompiledProgram
 
 __all__ = [
+    "ArrowTable",
     "AsyncEngine",
     "BookReport",
     "ClaimedEvent",
+    "CompiledProgram",
     "ConflictError",
     "Engine",
     "Event",

@@ -1,0 +1,195 @@
+"""Whole tables: the same numbers as `quote_purchase`, from any library that speaks Arrow, and clear refusals."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import datetime, timezone
+from decimal import Decimal
+from typing import Any
+
+import pandas
+import polars
+import pyarrow
+import pytest
+
+import rewards
+from rewards import CompiledProgram, InvalidError
+from rewards.models import Program, PublishProgram, Purchase, QuotePurchase, RegisterMember
+
+NOW = datetime(2026, 6, 15, 12, tzinfo=timezone.utc)
+PROGRAM = Program.model_validate(
+    {
+        "id": "shop",
+        "currency": "EUR",
+        "zone": "Europe/Berlin",
+        "units": [{"asset": "points"}],
+        "caps": [
+            {"id": "tx", "per": "purchase", "limit": {"amount": {"amount": "3.00"}}},
+            {
+                "id": "device",
+                "per": {"attribute": "device"},
+                "limit": {"amount": {"amount": "50"}},
+            },
+        ],
+        "rules": [
+            {"id": "base", "effect": {"percent": {"rate": "1.5%"}}},
+            {
+                "id": "food",
+                "when": {"all": [{"category": ["food"]}, {"channel": ["app", "web"]}]},
+                "effect": {"percent": {"rate": "5%"}},
+                "caps": ["tx"],
+            },
+            {"id": "keyed", "effect": {"fixed": {"amount": "0.10"}}, "caps": ["device"]},
+            {"id": "tagged", "when": {"tag": ["new"]}, "effect": {"fixed": {"amount": "0.25"}}},
+            {
+                "id": "points",
+                "when": {"attribute": {"name": "device", "one_of": ["d1"]}},
+                "effect": {"fixed": {"amount": "7", "asset": "points"}},
+            },
+        ],
+    }
+)
+COMPILED = CompiledProgram(PROGRAM)
+Grant = tuple[int, str, str, Decimal, Decimal]
+
+
+def rows(count: int) -> list[dict[str, Any]]:
+    drawn = random.Random(7)
+    return [
+        {
+            "occurred_at": NOW,
+            "total": Decimal(drawn.randrange(1, 20_000)) / 100,
+            "category": drawn.choice(["food", "music", None]),
+            "channel": drawn.choice(["app", "web", "store", None]),
+            "tags": drawn.choice([[], ["new"], ["new", "old"]]),
+            "attributes.device": drawn.choice(["d1", "d2", None]),
+        }
+        for _ in range(count)
+    ]
+
+
+SCHEMA = pyarrow.schema(
+    {
+        "occurred_at": pyarrow.timestamp("us", "UTC"),
+        "total": pyarrow.decimal128(12, 2),
+        "category": pyarrow.dictionary(pyarrow.int32(), pyarrow.string()),
+        "channel": pyarrow.string(),
+        "tags": pyarrow.list_(pyarrow.string()),
+        "attributes.device": pyarrow.string(),
+    }
+)
+
+
+def table(given: list[dict[str, Any]]) -> pyarrow.Table:
+    return pyarrow.Table.from_pylist(given, schema=SCHEMA)
+
+
+def grants(found: rewards.ArrowTable) -> list[Grant]:
+    columns = pyarrow.table(found).to_pydict()
+    assert list(columns) == ["row", "rule", "asset", "desired", "granted"]
+    return list(zip(*columns.values()))
+
+
+def quoted(given: list[dict[str, Any]]) -> list[Grant]:
+    expected: list[Grant] = []
+    with rewards.open("memory:") as engine:
+        engine.publish_program(
+            PublishProgram(program=PROGRAM, active_from=datetime(2020, 1, 1, tzinfo=timezone.utc)),
+            key="p",
+        )
+        engine.register_member(RegisterMember(member="ada"))
+        for number, row in enumerate(given):
+            device = row["attributes.device"]
+            purchase = Purchase.model_validate(
+                {
+                    "id": "p",
+                    "member": "ada",
+                    "program": "shop",
+                    "occurred_at": row["occurred_at"],
+                    "total": {"amount": row["total"], "asset": "EUR"},
+                    "category": row["category"],
+                    "channel": row["channel"],
+                    "tags": row["tags"],
+                    "attributes": {"device": device} if device else {},
+                }
+            )
+            decision = engine.quote_purchase(QuotePurchase(purchase=purchase)).decision
+            expected += [
+                (number, each.rule, each.desired.asset, each.desired.amount, each.granted.amount)
+                for each in decision.grants
+            ]
+    return expected
+
+
+def test_a_table_gets_the_numbers_of_quotes() -> None:
+    given = rows(300)
+    found = grants(COMPILED.evaluate(table(given)))
+    assert found == quoted(given)
+    assert {rule for _, rule, *_ in found} == {rule.id for rule in PROGRAM.rules}
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda made: made,
+        lambda made: made.combine_chunks().to_batches()[0],
+        lambda made: pyarrow.concat_tables([made.slice(0, 10), made.slice(10)]),
+        polars.from_arrow,
+        lambda made: made.to_pandas(types_mapper=pandas.ArrowDtype),
+    ],
+    ids=["pyarrow", "batch", "chunks", "polars", "pandas"],
+)
+def test_any_library_will_do(convert: Callable[[pyarrow.Table], rewards.ArrowTable]) -> None:
+    made = table(rows(50))
+    assert grants(COMPILED.evaluate(convert(made))) == grants(COMPILED.evaluate(made))
+
+
+def test_the_grants_go_to_any_library() -> None:
+    found = COMPILED.evaluate(table(rows(20)))
+    assert polars.DataFrame(found).height == pyarrow.table(found).num_rows > 0
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "values", "code", "path"),
+    [
+        ("total", pyarrow.float64(), [49.9, 1.0], "wrong_type", "total"),
+        ("total", pyarrow.decimal128(12, 3), [Decimal("1.005")] * 2, "amount_invalid", "total[0]"),
+        ("total", pyarrow.int64(), [5, None], "missing_field", "total[1]"),
+        ("total", pyarrow.int64(), [5, -5], "amount_not_positive", "total[1]"),
+        ("total", pyarrow.string(), ["5.00", "1e999"], "amount_invalid", "total[1]"),
+        ("occurred_at", pyarrow.timestamp("us"), [NOW] * 2, "wrong_type", "occurred_at"),
+        ("occurred_at", pyarrow.timestamp("ns", "UTC"), [1, 1], "out_of_range", "occurred_at[0]"),
+        ("catgory", pyarrow.string(), ["food"] * 2, "unknown_field", "catgory"),
+        ("category", pyarrow.int64(), [1, 2], "wrong_type", "category"),
+        ("tags", pyarrow.string(), ["new"] * 2, "wrong_type", "tags"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_its_place(
+    column: str, kind: pyarrow.DataType, values: list[Any], code: str, path: str
+) -> None:
+    columns: dict[str, pyarrow.Array] = {
+        "occurred_at": pyarrow.array([NOW] * 2, pyarrow.timestamp("us", "UTC")),
+        "total": pyarrow.array([5, 6], pyarrow.int64()),
+    }
+    columns[column] = pyarrow.array(values, kind)
+    with pytest.raises(InvalidError) as refused:
+        COMPILED.evaluate(pyarrow.table(columns))
+    (problem, *_) = refused.value.problems
+    assert (problem.code, problem.path) == (code, path)
+
+
+def test_a_table_needs_times_and_totals() -> None:
+    with pytest.raises(InvalidError, match="occurred_at"):
+        COMPILED.evaluate(pyarrow.table({"total": [5]}))
+
+
+def test_a_wrong_program_is_refused_with_all_its_problems() -> None:
+    rules = [*PROGRAM.rules, PROGRAM.rules[0]]
+    with pytest.raises(InvalidError) as refused:
+        CompiledProgram(PROGRAM.model_copy(update={"rules": rules}))
+    assert refused.value.problems
+
+
+def test_an_empty_table_is_granted_nothing() -> None:
+    assert grants(COMPILED.evaluate(table([]))) == []
