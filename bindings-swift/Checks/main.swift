@@ -20,6 +20,12 @@ let checks: [(String, () async throws -> Void)] = [
     ("wallet example", walletExample),
     ("host clock", hostClock),
     ("many at once", manyAtOnce),
+    ("bad values", badValues),
+    ("bad document", badDocument),
+    ("bad engines", badEngines),
+    ("panics", panics),
+    ("speed", speed),
+    ("vectors", vectors),
 ]
 
 var failed = 0
@@ -33,4 +39,5 @@ for (name, check) in checks {
     }
 }
 print("\(checks.count - failed) passed, \(failed) failed")
+if failed == 0 { print("vectors: \(vectorCases) cases") }
 exit(failed == 0 ? 0 : 1)

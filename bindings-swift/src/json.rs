@@ -16,6 +16,12 @@ pub fn error_to_json(error: RewardsError) -> Result<String, RewardsError> {
     write(&Fault::from(error))
 }
 
+/// Any JSON in its canonical form, for comparisons.
+#[uniffi::export]
+pub fn canonical_json(json: String) -> Result<String, RewardsError> {
+    write(&read::<serde_json::Value>(&json)?)
+}
+
 /// Reads a request, or says all that is wrong with its shape.
 pub(crate) fn read<T: DeserializeOwned>(json: &str) -> Result<T, RewardsError> {
     guarded_now(|| Ok(parse_request(json).map_err(Rejection::Invalid)?))

@@ -18,7 +18,7 @@ mod services;
 
 pub use clock::HostClock;
 pub use engine::RewardsEngine;
-pub use json::error_to_json;
+pub use json::{canonical_json, error_to_json};
 pub use offline::{OfflineProgram, validate_program};
 pub use operations::*;
 pub use services::{BookReport, EngineHealth};
