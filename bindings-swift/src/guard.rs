@@ -52,19 +52,19 @@ pub(crate) fn test_hook(_: &str) {}
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_panic_becomes_an_internal_error_with_its_words() {
+    #[tokio::test]
+    async fn a_panic_becomes_an_internal_error_with_its_words() {
         let cases: [fn(); 2] = [|| panic!("plain"), || panic!("{}", "made")];
         for case in cases {
             let now = guarded_now::<()>(|| {
                 case();
                 Ok(())
             });
-            let later = futures::executor::block_on(guarded::<()>(async {
+            let later = guarded::<()>(async {
                 case();
                 Ok(())
-            }));
-            for outcome in [now, later] {
+            });
+            for outcome in [now, later.await] {
                 let error = outcome.unwrap_err();
                 assert!(matches!(error, RewardsError::Internal { .. }), "{error}");
                 assert!(error.to_string().starts_with("internal: a defect"));
