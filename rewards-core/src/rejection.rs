@@ -34,6 +34,17 @@ impl Problem {
             detail: detail.into(),
         }
     }
+
+    /// The same problem with its path below a field: that of the request which holds the input.
+    #[must_use]
+    pub fn below(mut self, field: &str) -> Self {
+        self.path = match self.path.as_str() {
+            "" => field.to_owned(),
+            path if path.starts_with('[') => format!("{field}{path}"),
+            path => format!("{field}.{path}"),
+        };
+        self
+    }
 }
 
 /// Why a command has no effect. Nothing is written when a command is rejected.

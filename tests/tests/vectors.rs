@@ -399,8 +399,9 @@ fn problem_codes() -> Result<BTreeSet<String>, Box<dyn Error>> {
     let mut codes = BTreeSet::new();
     for folder in ["rewards-core/src", "rewards-storage/src"] {
         for file in source::rust_sources(&source::workspace_root().join(folder))? {
-            // The codes of rejections are those of faults.
-            if !file.is_test() && !file.path.ends_with("rejection.rs") {
+            // The codes of rejections are those of faults; those of scenario files are of no request.
+            let is_other = file.path.ends_with("rejection.rs") || file.path.starts_with("scenario");
+            if !file.is_test() && !is_other {
                 find_codes(source::without_tests(file.tokens), &mut codes);
             }
         }
@@ -432,7 +433,8 @@ fn find_codes(stream: TokenStream, codes: &mut BTreeSet<String>) {
                 _ => None,
             });
             let body = body.map(|body| source::flat(&body)).unwrap_or_default();
-            codes.extend(body.iter().filter_map(literal));
+            let texts = body.iter().filter_map(literal);
+            codes.extend(texts.filter(|text| text.contains('_')));
         }
         if source::is_ident(token, "into") {
             let text = at.checked_sub(2).and_then(|at| literal(tokens.get(at)?));

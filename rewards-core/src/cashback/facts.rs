@@ -33,6 +33,13 @@ impl Values {
     #[must_use]
     #[inline]
     pub fn get(&self, number: u32) -> Option<i64> {
+        // Where every number has a value, each is at its own place.
+        let own = usize::try_from(number).ok().and_then(|at| self.0.get(at));
+        if let Some((known, value)) = own
+            && *known == number
+        {
+            return Some(*value);
+        }
         self.0
             .iter()
             .find(|(known, _)| *known == number)
@@ -88,6 +95,13 @@ impl<'a> Facts<'a> {
     #[must_use]
     #[inline]
     pub fn new(program: &CompiledProgram, purchase: &'a Purchase) -> Self {
+        Self::with_symbols(purchase, program.fact_symbols(|fact| purchase.fact(fact)))
+    }
+
+    /// Prepares a purchase whose facts are symbols already.
+    #[must_use]
+    #[inline]
+    pub fn with_symbols(purchase: &'a Purchase, symbols: FactSymbols) -> Self {
         let minor = |part: &Option<Money>| part.as_ref().map_or(0, |amount| amount.minor());
         let parts = [
             minor(&purchase.discounts),
@@ -98,7 +112,7 @@ impl<'a> Facts<'a> {
         let given = PARTS.iter().zip(&parts).filter(|(_, amount)| **amount != 0);
         Self {
             purchase,
-            symbols: program.fact_symbols(|fact| purchase.fact(fact)),
+            symbols,
             gross: purchase.total.minor(),
             parts,
             given: given.fold(BasisMask::default(), |mask, (part, _)| mask.with(*part)),

@@ -249,6 +249,13 @@ impl CompiledProgram {
         found
     }
 
+    /// The symbol of one text as a fact; 0 when no rule names it.
+    #[must_use]
+    #[inline]
+    pub fn symbol(&self, fact: Fact, text: &str) -> u32 {
+        self.symbols.get(fact, text)
+    }
+
     /// The rules that can match a purchase, in rule order, each once.
     #[inline]
     pub fn candidates<'a>(

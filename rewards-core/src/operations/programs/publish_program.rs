@@ -14,7 +14,7 @@ use crate::decision::{Changes, Decision, ProgramWrite};
 use crate::event::{Event, EventRecord, Stream};
 use crate::ids::ProgramId;
 use crate::program::{CompiledProgram, Program};
-use crate::rejection::{Problem, Rejection};
+use crate::rejection::Rejection;
 use crate::snapshot::{ProgramKey, ReadPlan, Snapshot};
 use crate::time::Timestamp;
 
@@ -85,8 +85,12 @@ impl Operation for PublishProgram {
         let newest = snapshot.programs.get(&key).copied().unwrap_or(0);
         let version = newest.checked_add(1).ok_or(Rejection::Overflow)?;
         let active_from = self.active_from.unwrap_or(context.now);
-        CompiledProgram::compile(self.program.clone(), version, active_from)
-            .map_err(|problems| Rejection::Invalid(below_program(problems)))?;
+        CompiledProgram::compile(self.program.clone(), version, active_from).map_err(
+            |problems| {
+                let problems = problems.into_iter();
+                Rejection::Invalid(problems.map(|problem| problem.below("program")).collect())
+            },
+        )?;
         let event = EventRecord {
             id: context.ids.nth(0),
             stream: Stream::Program(self.program.id.clone()),
@@ -119,17 +123,4 @@ impl Operation for PublishProgram {
             changes,
         })
     }
-}
-
-/// Puts the document's own paths below the field of the request that holds it.
-fn below_program(problems: Vec<Problem>) -> Vec<Problem> {
-    let below = |problem: Problem| {
-        let path = if problem.path.is_empty() {
-            "program".to_owned()
-        } else {
-            format!("program.{}", problem.path)
-        };
-        Problem { path, ..problem }
-    };
-    problems.into_iter().map(below).collect()
 }

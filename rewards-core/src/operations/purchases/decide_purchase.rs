@@ -112,7 +112,9 @@ impl<'a> Deciding<'a> {
                 })?;
         let problems = purchase.problems(program.currency(), context.now);
         if !problems.is_empty() {
-            return Err(Rejection::Invalid(problems));
+            let problems = problems.into_iter();
+            let problems = problems.map(|problem| problem.below("purchase"));
+            return Err(Rejection::Invalid(problems.collect()));
         }
         Ok(Self {
             context,

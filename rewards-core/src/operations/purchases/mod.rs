@@ -5,12 +5,14 @@ mod confirm_purchase;
 mod decide_purchase;
 mod quote_purchase;
 mod record_purchase;
+mod stateless_quote;
 
 pub use cancel_purchase::{CancelPurchase, CancelledPurchase};
 pub use confirm_purchase::{ConfirmPurchase, ConfirmedPurchase};
 pub use decide_purchase::{GrantedReward, PurchaseDecision};
 pub use quote_purchase::{QuotePurchase, QuotedPurchase};
 pub use record_purchase::{RecordPurchase, RecordedPurchase, TierChange};
+pub use stateless_quote::{StatelessQuote, StatelessRow};
 
 use crate::context::Context;
 use crate::ids::{MemberId, PurchaseId};
