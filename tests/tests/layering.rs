@@ -77,6 +77,7 @@ const CORE: &[Row] = &[
     row("decision", &[BASE, SHARED, PLUMBING], &[]),
     row("event", &[BASE, SHARED, PLUMBING], &[]),
     row("ids", &[BASE, SHARED, PLUMBING], &[]),
+    row("foreign", &[BASE, COMMON, SHARED], &[]),
     row("parse", &[BASE, COMMON], &[]),
     // A member's record keeps where the member stands on ladders.
     row("records", &[BASE, SHARED, PLUMBING, &["tiers"]], &[]),
