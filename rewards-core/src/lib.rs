@@ -44,6 +44,8 @@ pub mod command;
 pub mod context;
 pub mod decision;
 pub mod event;
+#[cfg(feature = "uniffi")]
+pub mod foreign;
 pub mod ids;
 pub mod ledger;
 pub mod money;
@@ -56,3 +58,6 @@ pub mod rejection;
 pub mod snapshot;
 pub mod tiers;
 pub mod time;
+
+#[cfg(feature = "uniffi")]
+uniffi::setup_scaffolding!();

@@ -13,6 +13,7 @@ use crate::time::Timestamp;
 /// One thing that is wrong with an input, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct Problem {
     /// Stable code of the problem.
@@ -32,6 +33,17 @@ impl Problem {
             path: path.into(),
             detail: detail.into(),
         }
+    }
+
+    /// The same problem with its path below a field: that of the request which holds the input.
+    #[must_use]
+    pub fn below(mut self, field: &str) -> Self {
+        self.path = match self.path.as_str() {
+            "" => field.to_owned(),
+            path if path.starts_with('[') => format!("{field}{path}"),
+            path => format!("{field}.{path}"),
+        };
+        self
     }
 }
 

@@ -77,6 +77,7 @@ const CORE: &[Row] = &[
     row("decision", &[BASE, SHARED, PLUMBING], &[]),
     row("event", &[BASE, SHARED, PLUMBING], &[]),
     row("ids", &[BASE, SHARED, PLUMBING], &[]),
+    row("foreign", &[BASE, COMMON, SHARED], &[]),
     row("parse", &[BASE, COMMON], &[]),
     // A member's record keeps where the member stands on ladders.
     row("records", &[BASE, SHARED, PLUMBING, &["tiers"]], &[]),
@@ -105,6 +106,8 @@ const STORAGE: &[Row] = &[
     row("engine", &[WAIST, ENGINE], &["sqlx"]),
     row("faulty", &[WAIST, ENGINE], &["sqlx"]),
     row("relay", &[WAIST, ENGINE], &["sqlx"]),
+    // Above the engine: it opens the backends it runs files on.
+    row("scenario", &[WAIST, ENGINE, &["memory", "sql"]], &["sqlx"]),
 ];
 
 #[test]

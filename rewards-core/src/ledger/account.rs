@@ -10,6 +10,7 @@ use crate::money::Asset;
 /// Who an account belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
 #[serde(rename_all = "snake_case")]
 pub enum Holder {
     /// The tenant itself: funding, expired value, fees.
@@ -128,6 +129,7 @@ impl schemars::JsonSchema for Purpose {
 /// One account: holder, purpose and the single asset it holds.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct Account {
     /// Who it belongs to.

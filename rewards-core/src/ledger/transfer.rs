@@ -10,6 +10,7 @@ use crate::time::Timestamp;
 /// Why value moved. The stable text of a kind is its snake-case name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
 #[serde(rename_all = "snake_case")]
 pub enum TransferKind {
     /// A rule granted a reward.
@@ -41,6 +42,7 @@ stable_texts!(TransferKind {
 /// The rule that caused a grant: program, revision and rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct Origin {
     /// The program.

@@ -56,6 +56,18 @@ impl Program {
         conditions.all(|condition| condition.is_within(CONDITION_DEPTH_MAX))
     }
 
+    /// Reads a document that is JSON when it begins with `{`, and TOML otherwise.
+    ///
+    /// # Errors
+    /// All problems of its shape, with the codes of [`crate::parse`].
+    pub fn from_text(text: &str) -> Result<Self, Vec<Problem>> {
+        if text.trim_start().starts_with('{') {
+            Self::from_json(text)
+        } else {
+            Self::from_toml(text)
+        }
+    }
+
     /// Reads a document from a JSON value.
     ///
     /// # Errors

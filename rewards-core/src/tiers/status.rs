@@ -11,6 +11,7 @@ pub const HISTORY_MAX: usize = 32;
 /// Why a member moved on a ladder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
 #[serde(rename_all = "snake_case")]
 pub enum TierReason {
     /// The measure reached a higher threshold.
@@ -22,6 +23,7 @@ pub enum TierReason {
 /// One move on a ladder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct TierMove {
     /// When it counts from.

@@ -43,78 +43,102 @@ fn bad_purchases_are_refused_with_code_and_path() {
     let many = |word: &str| format!("9{}", word.repeat(101));
     let long = "x".repeat(257);
     let table: &[(String, &[(&str, &str)])] = &[
-        ("0".into(), &[("amount_not_positive", "total")]),
-        ("-1".into(), &[("amount_not_positive", "total")]),
-        ("9 asset=USD".into(), &[("asset_mismatch", "total.asset")]),
+        ("0".into(), &[("amount_not_positive", "purchase.total")]),
+        ("-1".into(), &[("amount_not_positive", "purchase.total")]),
+        (
+            "9 asset=USD".into(),
+            &[("asset_mismatch", "purchase.total.asset")],
+        ),
         (
             "9 asset=points".into(),
-            &[("asset_mismatch", "total.asset")],
+            &[("asset_mismatch", "purchase.total.asset")],
         ),
-        ("9 discounts=-1".into(), &[("amount_negative", "discounts")]),
-        ("9 fee=-1".into(), &[("amount_negative", "fee")]),
-        ("9 tax=-1".into(), &[("amount_negative", "tax")]),
-        ("9 shipping=-1".into(), &[("amount_negative", "shipping")]),
+        (
+            "9 discounts=-1".into(),
+            &[("amount_negative", "purchase.discounts")],
+        ),
+        ("9 fee=-1".into(), &[("amount_negative", "purchase.fee")]),
+        ("9 tax=-1".into(), &[("amount_negative", "purchase.tax")]),
+        (
+            "9 shipping=-1".into(),
+            &[("amount_negative", "purchase.shipping")],
+        ),
         (
             "9 discounts=5 tax=4.01".into(),
-            &[("parts_exceed_total", "total")],
+            &[("parts_exceed_total", "purchase.total")],
         ),
         (
             "9 line:5.00 line:4.01".into(),
-            &[("lines_exceed_total", "lines")],
+            &[("lines_exceed_total", "purchase.lines")],
         ),
         (
             "9 line:1 line:-1".into(),
-            &[("amount_negative", "lines[1].amount")],
+            &[("amount_negative", "purchase.lines[1].amount")],
         ),
         (
             "9 line:1,quantity=0".into(),
-            &[("quantity_invalid", "lines[0].quantity")],
+            &[("quantity_invalid", "purchase.lines[0].quantity")],
         ),
         (
             format!("9{}", " line:0.00".repeat(1_001)),
-            &[("too_many_lines", "lines")],
+            &[("too_many_lines", "purchase.lines")],
         ),
-        (many(" tag=t"), &[("too_many_facts", "tags")]),
+        (many(" tag=t"), &[("too_many_facts", "purchase.tags")]),
         (
             format!(
                 "9 {}",
                 (0..101).map(|n| format!("@a{n}=1 ")).collect::<String>()
             ),
-            &[("too_many_facts", "attributes")],
+            &[("too_many_facts", "purchase.attributes")],
         ),
         (
             format!(
                 "9 line:1{}",
                 (0..101).map(|n| format!(",@a{n}=1")).collect::<String>()
             ),
-            &[("too_many_facts", "lines[0].attributes")],
+            &[("too_many_facts", "purchase.lines[0].attributes")],
         ),
         (
             format!("9 category={long}"),
-            &[("text_too_long", "category")],
+            &[("text_too_long", "purchase.category")],
         ),
-        (format!("9 country={long}"), &[("text_too_long", "country")]),
-        (format!("9 tag={long}"), &[("text_too_long", "tags")]),
-        (format!("9 @a={long}"), &[("text_too_long", "attributes")]),
-        (format!("9 @{long}=1"), &[("text_too_long", "attributes")]),
+        (
+            format!("9 country={long}"),
+            &[("text_too_long", "purchase.country")],
+        ),
+        (
+            format!("9 tag={long}"),
+            &[("text_too_long", "purchase.tags")],
+        ),
+        (
+            format!("9 @a={long}"),
+            &[("text_too_long", "purchase.attributes")],
+        ),
+        (
+            format!("9 @{long}=1"),
+            &[("text_too_long", "purchase.attributes")],
+        ),
         (
             format!("9 line:1,sku={long}"),
-            &[("text_too_long", "lines")],
+            &[("text_too_long", "purchase.lines")],
         ),
-        (format!("9 line:1,@a={long}"), &[("text_too_long", "lines")]),
+        (
+            format!("9 line:1,@a={long}"),
+            &[("text_too_long", "purchase.lines")],
+        ),
         (
             "9 at=2026-03-02T12:05:00.000001Z".into(),
-            &[("time_in_future", "occurred_at")],
+            &[("time_in_future", "purchase.occurred_at")],
         ),
         // All at once.
         (
             "0 fee=-1 line:-1,quantity=0 at=2027-01-01".into(),
             &[
-                ("amount_not_positive", "total"),
-                ("amount_negative", "fee"),
-                ("amount_negative", "lines[0].amount"),
-                ("quantity_invalid", "lines[0].quantity"),
-                ("time_in_future", "occurred_at"),
+                ("amount_not_positive", "purchase.total"),
+                ("amount_negative", "purchase.fee"),
+                ("amount_negative", "purchase.lines[0].amount"),
+                ("quantity_invalid", "purchase.lines[0].quantity"),
+                ("time_in_future", "purchase.occurred_at"),
             ],
         ),
     ];

@@ -150,6 +150,10 @@ impl Round {
                 Commit::Applied => Outcome::Applied,
                 Commit::Replayed(stored) => pending.repeated(&stored),
                 Commit::Refused(Refusal::KeyReused) => Outcome::Failed(pending.key_reused()),
+                // Nothing but its range bounds an account without a floor, and trying again would not help.
+                Commit::Refused(Refusal::Floor { account, .. }) if account.floor().is_none() => {
+                    Outcome::Failed(Rejection::Overflow.into())
+                }
                 Commit::Refused(refusal) => {
                     telemetry.retried(reason(&refusal));
                     again.extend(once_more(pending, shared));

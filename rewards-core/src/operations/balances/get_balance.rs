@@ -24,21 +24,25 @@ pub const DUE_LOTS_MAX: u32 = 10_000;
 /// Asks for a member's balances.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct GetBalance {
     /// The member.
     pub member: MemberId,
     /// The balances as they were at this instant, by effective time; as they are now when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub at: Option<Timestamp>,
     /// How many days ahead counts as expiring soon; 30 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub expiring_days: Option<u16>,
 }
 
 /// A member's balances.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct Balance {
     /// The instant they are for.
@@ -50,6 +54,7 @@ pub struct Balance {
 /// The balance of one asset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct AssetBalance {
     /// What the member can use.
@@ -58,9 +63,11 @@ pub struct AssetBalance {
     pub pending: Money,
     /// How much of the available expires soon; absent for balances in the past.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub expiring: Option<Money>,
     /// When the first of it expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub expires_first_at: Option<Timestamp>,
 }
 

@@ -22,24 +22,29 @@ use crate::time::Timestamp;
 /// Registers a member. Only opaque ids and facts belong here, no personal data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct RegisterMember {
     /// The host's id of the member.
     pub member: MemberId,
     /// When the member joined; now when absent. Anniversaries count from here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub registered_at: Option<Timestamp>,
     /// Segments the host puts the member in.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub segments: BTreeSet<String>,
     /// Facts about the member that conditions may look at.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub attributes: BTreeMap<String, String>,
 }
 
 /// The member that was registered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct RegisteredMember {
     /// The member.

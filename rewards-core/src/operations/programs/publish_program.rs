@@ -14,25 +14,28 @@ use crate::decision::{Changes, Decision, ProgramWrite};
 use crate::event::{Event, EventRecord, Stream};
 use crate::ids::ProgramId;
 use crate::program::{CompiledProgram, Program};
-use crate::rejection::{Problem, Rejection};
+use crate::rejection::Rejection;
 use crate::snapshot::{ProgramKey, ReadPlan, Snapshot};
 use crate::time::Timestamp;
 
 /// Publishes a revision of a program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct PublishProgram {
     /// The document.
     pub program: Program,
     /// From when it decides; from now on when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub active_from: Option<Timestamp>,
 }
 
 /// The revision that was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct PublishedProgram {
     /// The program.
@@ -82,8 +85,12 @@ impl Operation for PublishProgram {
         let newest = snapshot.programs.get(&key).copied().unwrap_or(0);
         let version = newest.checked_add(1).ok_or(Rejection::Overflow)?;
         let active_from = self.active_from.unwrap_or(context.now);
-        CompiledProgram::compile(self.program.clone(), version, active_from)
-            .map_err(|problems| Rejection::Invalid(below_program(problems)))?;
+        CompiledProgram::compile(self.program.clone(), version, active_from).map_err(
+            |problems| {
+                let problems = problems.into_iter();
+                Rejection::Invalid(problems.map(|problem| problem.below("program")).collect())
+            },
+        )?;
         let event = EventRecord {
             id: context.ids.nth(0),
             stream: Stream::Program(self.program.id.clone()),
@@ -116,17 +123,4 @@ impl Operation for PublishProgram {
             changes,
         })
     }
-}
-
-/// Puts the document's own paths below the field of the request that holds it.
-fn below_program(problems: Vec<Problem>) -> Vec<Problem> {
-    let below = |problem: Problem| {
-        let path = if problem.path.is_empty() {
-            "program".to_owned()
-        } else {
-            format!("program.{}", problem.path)
-        };
-        Problem { path, ..problem }
-    };
-    problems.into_iter().map(below).collect()
 }

@@ -24,6 +24,7 @@ use crate::snapshot::{CounterKey, CounterName, ReadPlan, Snapshot};
 /// Cancels a purchase as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct CancelPurchase {
     /// Whose purchase it is.
@@ -35,6 +36,7 @@ pub struct CancelPurchase {
 /// What was taken back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct CancelledPurchase {
     /// The purchase.

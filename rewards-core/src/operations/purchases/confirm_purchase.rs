@@ -23,6 +23,7 @@ use crate::time::{CalendarRounding, Timestamp};
 /// Confirms a purchase, for instance when its return period is over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct ConfirmPurchase {
     /// Whose purchase it is.
@@ -34,6 +35,7 @@ pub struct ConfirmPurchase {
 /// What became available.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct ConfirmedPurchase {
     /// The purchase.

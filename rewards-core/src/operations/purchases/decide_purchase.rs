@@ -24,6 +24,7 @@ use crate::time::Timestamp;
 /// What a purchase is granted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct PurchaseDecision {
     /// The program that decides.
@@ -42,12 +43,14 @@ pub struct PurchaseDecision {
 /// What one rule grants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct GrantedReward {
     /// The rule.
     pub rule: Slug,
     /// The line it is for, counted from 0, for rules that pay by line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub line: Option<u32>,
     /// What the rule would have granted without caps.
     pub desired: Money,
@@ -55,14 +58,17 @@ pub struct GrantedReward {
     pub granted: Money,
     /// The cap or budget that clipped it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub clipped_by: Option<Slug>,
     /// Whether it is pending at first.
     pub pending: bool,
     /// When it becomes available; absent when it waits for a confirmation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub available_at: Option<Timestamp>,
     /// When it expires; absent when it never does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub expires_at: Option<Timestamp>,
 }
 
@@ -106,7 +112,9 @@ impl<'a> Deciding<'a> {
                 })?;
         let problems = purchase.problems(program.currency(), context.now);
         if !problems.is_empty() {
-            return Err(Rejection::Invalid(problems));
+            let problems = problems.into_iter();
+            let problems = problems.map(|problem| problem.below("purchase"));
+            return Err(Rejection::Invalid(problems.collect()));
         }
         Ok(Self {
             context,

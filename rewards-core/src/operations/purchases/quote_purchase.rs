@@ -3,6 +3,8 @@
 //! Refusals, in order: unknown program; no revision active when the purchase happened; all problems of the purchase;
 //! unknown member.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 use super::PurchaseDecision;
@@ -12,31 +14,67 @@ use crate::command::{Kind, Operation};
 use crate::context::Context;
 use crate::decision::Decision;
 use crate::ids::MemberId;
+use crate::ledger::JournalHead;
+use crate::records::{MemberRecord, MemberRow};
 use crate::rejection::Rejection;
-use crate::snapshot::{ReadPlan, Snapshot};
+use crate::snapshot::{MemberKey, ReadPlan, Snapshot};
 
 /// Asks what a purchase would be granted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct QuotePurchase {
     /// The purchase.
     pub purchase: Purchase,
     /// Whether to say for every rule why it does or does not apply.
     #[serde(default)]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub explain: bool,
 }
 
 /// What the purchase would be granted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct QuotedPurchase {
     /// The decision; its digest may be pinned when the purchase is recorded.
     pub decision: PurchaseDecision,
     /// For every rule of the program why it does or does not apply, in document order; only when asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub explanation: Option<Vec<Explanation>>,
+}
+
+impl QuotePurchase {
+    /// Answers without a store, for a member who joins with this purchase: no tier, no segment, no attribute, and no
+    /// limit used up yet.
+    ///
+    /// # Errors
+    /// As the operation, but for the unknown member.
+    pub fn quote_new_member(&self, context: &Context) -> Result<QuotedPurchase, Rejection> {
+        let key = MemberKey {
+            tenant: context.tenant.clone(),
+            member: self.purchase.member.clone(),
+        };
+        let row = MemberRow {
+            version: 0,
+            journal: JournalHead::default(),
+            event_seq: 0,
+            recorded_at: context.now,
+            due_at: None,
+            record: MemberRecord {
+                registered_at: self.purchase.occurred_at,
+                segments: BTreeSet::new(),
+                attributes: BTreeMap::new(),
+                tiers: BTreeMap::new(),
+            },
+        };
+        let mut snapshot = Snapshot::default();
+        snapshot.members.insert(key, row);
+        Ok(self.decide(&snapshot, context)?.reply)
+    }
 }
 
 impl Operation for QuotePurchase {

@@ -29,18 +29,21 @@ use crate::time::Timestamp;
 /// Records a purchase.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct RecordPurchase {
     /// The purchase.
     pub purchase: Purchase,
     /// The digest of a quote: the purchase is refused unless it is granted exactly that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub pinned: Option<String>,
 }
 
 /// The purchase that was recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct RecordedPurchase {
     /// The purchase.
@@ -49,6 +52,7 @@ pub struct RecordedPurchase {
     pub decision: PurchaseDecision,
     /// The member's moves on tier ladders.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub tier_changes: Vec<TierChange>,
     /// When it was recorded.
     pub recorded_at: Timestamp,
@@ -57,6 +61,7 @@ pub struct RecordedPurchase {
 /// A move on a tier ladder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct TierChange {
     /// The ladder.

@@ -30,6 +30,7 @@ pub const OPEN_LOTS_MAX: u32 = 10_000;
 /// Takes value from a member's available balance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct AdjustBalance {
     /// From whom.
@@ -43,6 +44,7 @@ pub struct AdjustBalance {
 /// What was taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct AdjustedBalance {
     /// How much was taken.

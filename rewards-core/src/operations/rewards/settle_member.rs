@@ -26,6 +26,7 @@ pub const DUE_LOTS_MAX: u32 = 1_000;
 /// Carries out what is due for a member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct SettleMember {
     /// The member.
@@ -35,6 +36,7 @@ pub struct SettleMember {
 /// What was carried out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct SettledMember {
     /// What became available, one amount per asset.

@@ -21,6 +21,7 @@ use crate::time::Timestamp;
 /// Asks where a member stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct GetTiers {
     /// The member.
@@ -32,6 +33,7 @@ pub struct GetTiers {
 /// Where a member stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct MemberTiers {
     /// One line per ladder, in document order.
@@ -41,6 +43,7 @@ pub struct MemberTiers {
 /// Where a member stands on one ladder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct LadderStanding {
     /// The ladder.
@@ -49,20 +52,25 @@ pub struct LadderStanding {
     pub tier: Slug,
     /// Since when; absent for members who never moved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub since: Option<Timestamp>,
     /// What was reached in the current window.
     pub reached: Reached,
     /// The tier above; absent at the top.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub next: Option<Slug>,
     /// What is missing to the tier above.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub missing: Option<Reached>,
     /// What is missing to keep the tier at its next review; absent when it cannot be lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub to_keep: Option<Reached>,
     /// When the tier can be lost at the earliest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub review_at: Option<Timestamp>,
     /// The latest moves, oldest first.
     pub history: Vec<TierMove>,
@@ -71,6 +79,7 @@ pub struct LadderStanding {
 /// An amount or a number of visits, whichever the ladder measures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
 #[serde(rename_all = "snake_case")]
 pub enum Reached {
     /// An amount.

@@ -1,0 +1,96 @@
+import Foundation
+import Rewards
+
+private let program = """
+    id = "club"
+    currency = "EUR"
+    zone = "UTC"
+    rules = [{ id = "everything", effect = { percent = { rate = "5%" } } }]
+    """
+
+private func purchase(
+    id: String = "order-1", total: Money? = nil, occurredAt: Date = Date(timeIntervalSince1970: 1_777_636_800)
+) throws -> Purchase {
+    Purchase(
+        id: id, member: "alice", program: "club", occurredAt: occurredAt,
+        total: try total ?? money("80.00", "EUR"))
+}
+
+/// What must be refused, with its kind, its code and the codes of its problems.
+private func refused(_ codes: String..., line: Int = #line, call: () async throws -> Void) async throws {
+    do {
+        try await call()
+    } catch let error as RewardsError {
+        let kind = "\(error)".prefix { $0 != "(" }.split(separator: ".").last.map(String.init) ?? ""
+        return try expect([kind, error.code] + error.problems.map(\.code), codes, line: line)
+    }
+    throw Unexpected(description: "line \(line): not refused, expected \(codes)")
+}
+
+/// Values that break their own rules are refused with the codes of JSON.
+func badValues() async throws {
+    let offline = try OfflineProgram(program: program)
+    let amounts = [
+        ("1.001", "EUR", "amount_scale"), ("1e30", "EUR", "amount_overflow"), ("1", "euro!", "asset_invalid"),
+        ("1", "USD", "asset_mismatch"),
+    ]
+    for (amount, asset, code) in amounts {
+        try await refused("Invalid", "invalid", code) {
+            _ = try offline.quote(purchase: purchase(total: money(amount, asset)))
+        }
+    }
+    try await refused("Invalid", "invalid", "amount_invalid") {
+        _ = try offline.quote(purchase: purchase(total: Money(amount: .nan, asset: "EUR")))
+    }
+    try await refused("Invalid", "invalid", "id_invalid") { _ = try offline.quote(purchase: purchase(id: "")) }
+    for seconds in [-1, 1e12, 1e300, .infinity, .nan] {
+        try await refused("Invalid", "invalid", "time_out_of_range") {
+            _ = try offline.quote(purchase: purchase(occurredAt: Date(timeIntervalSince1970: seconds)))
+        }
+    }
+    try await refused("Invalid", "invalid", "field_unknown") {
+        _ = try getBalanceFromJson(json: #"{"membre": "alice"}"#)
+    }
+}
+
+/// A document is refused with all its problems.
+func badDocument() async throws {
+    let document = program.replacingOccurrences(of: "zone", with: "zome").replacingOccurrences(of: "5%", with: "five")
+    let problems = try validateProgram(text: document)
+    try expect(problems.map(\.code), ["rate_invalid", "field_unknown"])
+    try expect(problems.map(\.path), ["rules[0].effect.percent.rate", "zome"])
+    try await refused("Invalid", "invalid", "rate_invalid", "field_unknown") {
+        _ = try OfflineProgram(program: document)
+    }
+}
+
+/// Stores that cannot be opened, commands without a key, reused keys and closed engines.
+func badEngines() async throws {
+    for url in ["mysql://somewhere", "postgresql://somewhere/db", "sqlite:///no/such/folder/a.db"] {
+        try await refused("Internal", "store_refused") { _ = try await RewardsEngine.open(url: url) }
+    }
+    let engine = try await RewardsEngine.open(url: "memory:")
+    try await refused("Invalid", "invalid", "key_required") {
+        _ = try await engine.publishProgram(request: PublishProgram(program: program))
+    }
+    _ = try await engine.registerMember(request: RegisterMember(member: "alice"), key: "once")
+    try await refused("Conflict", "key_reused") {
+        _ = try await engine.registerMember(request: RegisterMember(member: "bob"), key: "once")
+    }
+    try await engine.shutDown()
+    try await refused("Unavailable", "engine_closed") {
+        _ = try await engine.getBalance(request: GetBalance(member: "alice"))
+    }
+}
+
+/// A panic is an internal error, and the engine goes on.
+func panics() async throws {
+    try await refused("Internal", "internal") { _ = try await RewardsEngine.open(url: "test-hook:panic") }
+    try await refused("Internal", "internal") { _ = try validateProgram(text: "test-hook:panic") }
+    let engine = try await RewardsEngine.open(url: "memory:")
+    let request = RegisterMember(member: "alice")
+    try await refused("Internal", "internal") {
+        _ = try await engine.registerMember(request: request, key: "test-hook:panic")
+    }
+    try expect(try await engine.registerMember(request: request).member, "alice")
+}

@@ -1,0 +1,100 @@
+package rewards.engine
+
+import java.nio.file.Files
+import java.nio.file.Path
+import java.time.Instant
+import kotlinx.coroutines.runBlocking
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertInstanceOf
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.assertThrows
+import org.junit.jupiter.api.io.TempDir
+import rewards.*
+
+/** What can be wrong, and what comes of it: an exception of the right kind, never the end of the process. */
+class BadInputTest {
+    private val at = Instant.parse("2026-05-01T12:00:00Z")
+    private val program = """
+        id = "club"
+        currency = "EUR"
+        zone = "UTC"
+        rules = [{ id = "everything", effect = { percent = { rate = "5%" } } }]
+    """.trimIndent()
+
+    private fun purchase(
+        id: String = "order-1",
+        total: Money = money("80.00", "EUR"),
+        occurredAt: Instant = at,
+    ) = Purchase(id = id, member = "alice", program = "club", occurredAt = occurredAt, total = total)
+
+    private inline fun <reified E : RewardsException> refused(vararg codes: String, crossinline call: suspend () -> Any?) {
+        val error = assertThrows<RewardsException> { runBlocking { call() } }
+        assertInstanceOf(E::class.java, error)
+        assertEquals(codes.toList(), listOf(error.code) + error.problems.map { it.code })
+        assertTrue(error.detail.isNotBlank())
+    }
+
+    @Test
+    fun `values that break their own rules are refused with the codes of JSON`() {
+        val offline = OfflineProgram(program)
+        refused<RewardsException.Invalid>("invalid", "amount_scale") { offline.quote(purchase(total = money("1.001", "EUR"))) }
+        refused<RewardsException.Invalid>("invalid", "amount_overflow") { offline.quote(purchase(total = money("1e30", "EUR"))) }
+        refused<RewardsException.Invalid>("invalid", "amount_invalid") { offline.quote(purchase(total = money("1e999999999", "EUR"))) }
+        refused<RewardsException.Invalid>("invalid", "asset_invalid") { offline.quote(purchase(total = money("1", "euro!"))) }
+        refused<RewardsException.Invalid>("invalid", "id_invalid") { offline.quote(purchase(id = "")) }
+        refused<RewardsException.Invalid>("invalid", "time_out_of_range") { offline.quote(purchase(occurredAt = Instant.MAX)) }
+        refused<RewardsException.Invalid>("invalid", "time_out_of_range") { offline.quote(purchase(occurredAt = Instant.MIN)) }
+        refused<RewardsException.Invalid>("invalid", "asset_mismatch") { offline.quote(purchase(total = money("1", "USD"))) }
+        refused<RewardsException.Invalid>("invalid", "field_unknown") { getBalanceFromJson("""{"membre": "alice"}""") }
+        refused<RewardsException.Invalid>("invalid", "syntax") { getBalanceFromJson("{") }
+        refused<RewardsException.Rejected>("program_unknown") { offline.quote(purchase().copy(program = "other")) }
+    }
+
+    @Test
+    fun `a document is refused with all its problems`() {
+        val document = program.replace("zone", "zome").replace("5%", "five")
+        val problems = validateProgram(document)
+        val wanted = listOf("rate_invalid" to "rules[0].effect.percent.rate", "field_unknown" to "zome")
+        assertEquals(wanted, problems.map { it.code to it.path })
+        refused<RewardsException.Invalid>("invalid", "rate_invalid", "field_unknown") { OfflineProgram(document) }
+    }
+
+    @Test
+    fun `stores that cannot be opened say so`(@TempDir folder: Path) {
+        refused<RewardsException.Internal>("store_refused") { RewardsEngine.open("mysql://somewhere") }
+        refused<RewardsException.Internal>("store_refused") { RewardsEngine.open("postgresql://somewhere/db") }
+        refused<RewardsException.Internal>("store_refused") { RewardsEngine.openFile("$folder/no/such/folder/a.db") }
+        val text = Files.writeString(folder.resolve("text.db"), "no database at all, but long enough to have a header\n".repeat(20))
+        val error = assertThrows<RewardsException> { runBlocking { RewardsEngine.openFile("$text") } }
+        assertInstanceOf(RewardsException.Internal::class.java, error)
+        refused<RewardsException.Invalid>("invalid", "id_invalid") { RewardsEngine.open("memory:", tenant = "") }
+    }
+
+    @Test
+    fun `a command without any key, a reused key and a closed engine`() = runBlocking {
+        val engine = RewardsEngine.open("memory:")
+        refused<RewardsException.Invalid>("invalid", "key_required") { engine.publishProgram(PublishProgram(program)) }
+        refused<RewardsException.Rejected>("member_unknown") { engine.getBalance(GetBalance("alice")) }
+        engine.registerMember(RegisterMember("alice"), key = "once")
+        refused<RewardsException.Conflict>("key_reused") { engine.registerMember(RegisterMember("bob"), key = "once") }
+        engine.shutDown()
+        engine.shutDown()
+        refused<RewardsException.Unavailable>("engine_closed") { engine.getBalance(GetBalance("alice")) }
+    }
+
+    @Test
+    fun `a panic is an internal error and the engine goes on`() = runBlocking {
+        refused<RewardsException.Internal>("internal") { RewardsEngine.open("test-hook:panic") }
+        refused<RewardsException.Internal>("internal") { validateProgram("test-hook:panic") }
+        val engine = RewardsEngine.open("memory:")
+        refused<RewardsException.Internal>("internal") { engine.registerMember(RegisterMember("alice"), key = "test-hook:panic") }
+        assertEquals("alice", engine.registerMember(RegisterMember("alice")).member)
+        val clock = object : HostClock {
+            override fun now(): Timestamp = error("no time")
+        }
+        val broken = RewardsEngine.open("memory:", clock = clock)
+        refused<RewardsException.Internal>("internal") { broken.registerMember(RegisterMember("alice")) }
+        assertEquals("alice", broken.registerMember(RegisterMember("alice"), now = at).member)
+    }
+}

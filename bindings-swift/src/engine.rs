@@ -1,0 +1,118 @@
+//! The engine on a device: opened by address, closed when the app wants the file back.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rewards_core::command::Operation;
+use rewards_core::foreign::RewardsError;
+use rewards_core::ids::{IdempotencyKey, TenantId};
+use rewards_core::rejection::Fault;
+use rewards_core::time::Timestamp;
+use rewards_storage::engine::{CommandOptions, Engine, Receipt, SeededRandom, TenantEngine};
+
+use crate::address::{Opened, of_file};
+use crate::clock::{Foreign, HostClock};
+use crate::guard::{guarded, test_hook};
+
+/// An open engine: one tenant's books on one store.
+///
+/// Its methods may be called from any thread, many at once. Cancelling a call leaves its command entirely done or not
+/// done at all; asking again with the same key tells which.
+#[derive(uniffi::Object)]
+pub struct RewardsEngine {
+    engine: Engine,
+    tenant: TenantEngine,
+    store: Opened,
+}
+
+#[uniffi::export(async_runtime = "tokio")]
+impl RewardsEngine {
+    /// Opens the engine on the SQLite file at a path, which is created when it is missing. The way to open it on a phone.
+    #[uniffi::constructor(default(tenant = "default", seed = None, clock = None))]
+    pub async fn open_file(
+        path: String,
+        tenant: TenantId,
+        seed: Option<u64>,
+        clock: Option<Arc<dyn HostClock>>,
+    ) -> Result<Self, RewardsError> {
+        guarded(open(of_file(&path), tenant, seed, clock)).await
+    }
+
+    /// Opens the engine at an address: `sqlite:///path/file.db`, or `memory:` for a store that is gone with the engine.
+    ///
+    /// A seed makes the engine's ids repeatable, for tests. A clock takes the place of the device's.
+    #[uniffi::constructor(default(tenant = "default", seed = None, clock = None))]
+    pub async fn open(
+        url: String,
+        tenant: TenantId,
+        seed: Option<u64>,
+        clock: Option<Arc<dyn HostClock>>,
+    ) -> Result<Self, RewardsError> {
+        guarded(open(url, tenant, seed, clock)).await
+    }
+
+    /// Takes nothing more, answers what was accepted, and closes the store. May be called more than once.
+    pub async fn shut_down(&self) -> Result<(), RewardsError> {
+        guarded(async {
+            self.engine.close().await;
+            self.store.close().await
+        })
+        .await
+    }
+}
+
+impl RewardsEngine {
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(crate) fn tenant(&self) -> &TenantEngine {
+        &self.tenant
+    }
+
+    /// Executes one operation.
+    pub(crate) async fn run<O: Operation>(
+        &self,
+        request: O,
+        key: Option<IdempotencyKey>,
+        now: Option<Timestamp>,
+    ) -> Result<Receipt<O::Reply>, RewardsError> {
+        guarded(async {
+            test_hook(key.as_ref().map_or("", IdempotencyKey::as_str));
+            let options = CommandOptions { key, now };
+            self.tenant.execute_with(request, options).await
+        })
+        .await
+    }
+}
+
+impl fmt::Debug for RewardsEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.tenant.fmt(f)
+    }
+}
+
+async fn open(
+    url: String,
+    tenant: TenantId,
+    seed: Option<u64>,
+    clock: Option<Arc<dyn HostClock>>,
+) -> Result<RewardsEngine, Fault> {
+    test_hook(&url);
+    let store = Opened::open(&url).await?;
+    // One lane: a device has one member, whose commands follow one another anyway.
+    let mut builder = Engine::builder(store.backend()).lanes(1);
+    if let Some(seed) = seed {
+        builder = builder.random(Arc::new(SeededRandom::new(seed)));
+    }
+    if let Some(clock) = clock {
+        builder = builder.clock(Arc::new(Foreign(clock)));
+    }
+    let engine = builder.open().await?;
+    let tenant = engine.tenant(tenant);
+    Ok(RewardsEngine {
+        engine,
+        tenant,
+        store,
+    })
+}

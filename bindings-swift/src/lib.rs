@@ -1,0 +1,26 @@
+//! The rewards engine for Swift and Kotlin.
+//!
+//! [`RewardsEngine`] has one asynchronous method for each operation, on a store that is embedded in the app.
+//! [`OfflineProgram`] quotes purchases and [`validate_program`] checks documents without any store. Requests, replies
+//! and errors are those of `rewards-core`, which says how they cross; there are no rules here.
+//!
+//! Whatever goes wrong comes back as a [`RewardsError`](rewards_core::foreign::RewardsError), a panic included.
+#![forbid(unsafe_code)]
+
+mod address;
+mod clock;
+mod engine;
+mod guard;
+mod json;
+mod offline;
+mod operations;
+mod services;
+
+pub use clock::HostClock;
+pub use engine::RewardsEngine;
+pub use json::{canonical_json, error_to_json};
+pub use offline::{OfflineProgram, validate_program};
+pub use operations::*;
+pub use services::{BookReport, EngineHealth};
+
+uniffi::setup_scaffolding!();

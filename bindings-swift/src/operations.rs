@@ -1,0 +1,171 @@
+//! One thin method for each operation, and its request and reply as JSON. A new operation is one entry here.
+
+use rewards_core::foreign::RewardsError;
+use rewards_core::ids::IdempotencyKey;
+use rewards_core::operations::balances::{Balance, GetBalance, GetStatement, Statement};
+use rewards_core::operations::members::{RegisterMember, RegisteredMember};
+use rewards_core::operations::programs::{PublishProgram, PublishedProgram};
+use rewards_core::operations::purchases::{
+    CancelPurchase, CancelledPurchase, ConfirmPurchase, ConfirmedPurchase, QuotePurchase,
+    QuotedPurchase, RecordPurchase, RecordedPurchase,
+};
+use rewards_core::operations::rewards::{
+    AdjustBalance, AdjustedBalance, GrantReward, GrantedByHand, SettleMember, SettledMember,
+};
+use rewards_core::operations::tiers::{GetTiers, MemberTiers};
+use rewards_core::time::Timestamp;
+
+use crate::engine::RewardsEngine;
+use crate::json::{read, write};
+
+/// Commands change something, once for each key. Each has a method that returns the reply, and one that also tells
+/// whether the command was done before.
+macro_rules! commands {
+    ($($(#[$doc:meta])* $method:ident, $with_receipt:ident -> $receipt:ident: $request:ident => $reply:ident,
+        $from_json:ident, $to_json:ident;)*) => {
+        $(
+            /// A reply, and whether it is the reply of an earlier command with the same key.
+            #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+            pub struct $receipt {
+                /// What the command replied when it took effect.
+                pub reply: $reply,
+                /// Whether that was before this call.
+                pub replayed: bool,
+            }
+        )*
+
+        #[uniffi::export(async_runtime = "tokio")]
+        impl RewardsEngine {$(
+            $(#[$doc])*
+            ///
+            /// The key makes sure that the command has one effect however often it is sent; the key that the request
+            /// implies is used when it is absent. It is decided at the engine's time when `now` is absent.
+            #[uniffi::method(default(key = None, now = None))]
+            pub async fn $method(
+                &self,
+                request: $request,
+                key: Option<IdempotencyKey>,
+                now: Option<Timestamp>,
+            ) -> Result<$reply, RewardsError> {
+                Ok(self.run(request, key, now).await?.reply)
+            }
+
+            $(#[$doc])*
+            ///
+            /// Tells beside the reply whether the command was done before with the same key.
+            #[uniffi::method(default(key = None, now = None))]
+            pub async fn $with_receipt(
+                &self,
+                request: $request,
+                key: Option<IdempotencyKey>,
+                now: Option<Timestamp>,
+            ) -> Result<$receipt, RewardsError> {
+                let receipt = self.run(request, key, now).await?;
+                Ok($receipt { reply: receipt.reply, replayed: receipt.replayed })
+            }
+        )*}
+
+        $(texts! { $from_json: $request, $to_json: $reply })*
+
+        #[cfg(test)]
+        const COMMANDS: &[&str] = &[$(stringify!($method)),*];
+    };
+}
+
+/// Questions change nothing and need no key.
+macro_rules! questions {
+    ($($(#[$doc:meta])* $method:ident: $request:ident => $reply:ident, $from_json:ident, $to_json:ident;)*) => {
+        #[uniffi::export(async_runtime = "tokio")]
+        impl RewardsEngine {$(
+            $(#[$doc])*
+            ///
+            /// It is answered for the engine's time when `now` is absent.
+            #[uniffi::method(default(now = None))]
+            pub async fn $method(
+                &self,
+                request: $request,
+                now: Option<Timestamp>,
+            ) -> Result<$reply, RewardsError> {
+                Ok(self.run(request, None, now).await?.reply)
+            }
+        )*}
+
+        $(texts! { $from_json: $request, $to_json: $reply })*
+
+        #[cfg(test)]
+        const QUESTIONS: &[&str] = &[$(stringify!($method)),*];
+    };
+}
+
+macro_rules! texts {
+    ($from_json:ident: $request:ident, $to_json:ident: $reply:ident) => {
+        /// Reads the request from JSON, or says all that is wrong with its shape.
+        #[uniffi::export]
+        pub fn $from_json(json: String) -> Result<$request, RewardsError> {
+            read(&json)
+        }
+
+        /// Writes the reply as canonical JSON.
+        #[uniffi::export]
+        pub fn $to_json(reply: $reply) -> Result<String, RewardsError> {
+            write(&reply)
+        }
+    };
+}
+
+commands! {
+    /// Publishes a revision of a program.
+    publish_program, publish_program_receipt -> PublishProgramReceipt: PublishProgram => PublishedProgram,
+        publish_program_from_json, published_program_to_json;
+    /// Registers a member: from now on the member's purchases are rewarded.
+    register_member, register_member_receipt -> RegisterMemberReceipt: RegisterMember => RegisteredMember,
+        register_member_from_json, registered_member_to_json;
+    /// Records a purchase and grants what it earns, once and for all.
+    record_purchase, record_purchase_receipt -> RecordPurchaseReceipt: RecordPurchase => RecordedPurchase,
+        record_purchase_from_json, recorded_purchase_to_json;
+    /// Confirms a purchase: its pending rewards become available now.
+    confirm_purchase, confirm_purchase_receipt -> ConfirmPurchaseReceipt: ConfirmPurchase => ConfirmedPurchase,
+        confirm_purchase_from_json, confirmed_purchase_to_json;
+    /// Cancels a purchase: what it earned is taken back.
+    cancel_purchase, cancel_purchase_receipt -> CancelPurchaseReceipt: CancelPurchase => CancelledPurchase,
+        cancel_purchase_from_json, cancelled_purchase_to_json;
+    /// Grants a reward by hand, with a reason.
+    grant_reward, grant_reward_receipt -> GrantRewardReceipt: GrantReward => GrantedByHand,
+        grant_reward_from_json, granted_by_hand_to_json;
+    /// Takes value from a member's balance by hand, with a reason.
+    adjust_balance, adjust_balance_receipt -> AdjustBalanceReceipt: AdjustBalance => AdjustedBalance,
+        adjust_balance_from_json, adjusted_balance_to_json;
+    /// Carries out everything that is due for a member with time.
+    settle_member, settle_member_receipt -> SettleMemberReceipt: SettleMember => SettledMember,
+        settle_member_from_json, settled_member_to_json;
+}
+
+questions! {
+    /// Asks what a purchase would be granted now. Nothing is stored.
+    quote_purchase: QuotePurchase => QuotedPurchase, quote_purchase_from_json, quoted_purchase_to_json;
+    /// Asks for a member's balances.
+    get_balance: GetBalance => Balance, get_balance_from_json, balance_to_json;
+    /// Asks for a page of a member's statement, newest first.
+    get_statement: GetStatement => Statement, get_statement_from_json, statement_to_json;
+    /// Asks where a member stands on the tier ladders of a program.
+    get_tiers: GetTiers => MemberTiers, get_tiers_from_json, member_tiers_to_json;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use rewards_core::command::Kind;
+    use rewards_core::registry::OPERATIONS;
+
+    use super::*;
+
+    #[test]
+    fn every_operation_has_its_method() {
+        for (kind, methods) in [(Kind::Command, COMMANDS), (Kind::Question, QUESTIONS)] {
+            let known = OPERATIONS.iter().filter(|operation| operation.kind == kind);
+            let known: BTreeSet<&str> = known.map(|operation| operation.name).collect();
+            assert_eq!(methods.iter().copied().collect::<BTreeSet<_>>(), known);
+        }
+    }
+}

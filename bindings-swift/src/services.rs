@@ -1,0 +1,77 @@
+//! What apps do beside operations: look at the health, and audit the books.
+
+use rewards_core::foreign::RewardsError;
+use rewards_core::time::Timestamp;
+
+use crate::engine::RewardsEngine;
+use crate::guard::guarded;
+
+/// How the engine and its store are.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct EngineHealth {
+    /// The store's name: `memory` or `sqlite`.
+    pub backend: String,
+    /// Version of the schema found.
+    pub schema_version: i64,
+    /// Events waiting to be delivered.
+    pub outbox_waiting: u64,
+    /// When the oldest of them was recorded.
+    pub outbox_oldest: Option<Timestamp>,
+    /// Commands that were accepted and not taken up yet.
+    pub queued: u64,
+    /// Whether commands are accepted.
+    pub is_open: bool,
+}
+
+/// What an audit of the books found.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct BookReport {
+    /// Members whose journals were read.
+    pub members: u64,
+    /// Journal entries read.
+    pub entries: u64,
+    /// Balances compared.
+    pub accounts: u64,
+    /// Everything found that cannot be, in words; empty when the books are right.
+    pub problems: Vec<String>,
+    /// Whether commands moved the books while they were read; the problems may then come from that alone.
+    pub moved: bool,
+}
+
+#[uniffi::export(async_runtime = "tokio")]
+impl RewardsEngine {
+    /// How the engine and its store are.
+    pub async fn health(&self) -> Result<EngineHealth, RewardsError> {
+        guarded(async {
+            let health = self.engine().health().await?;
+            Ok(EngineHealth {
+                backend: health.store.backend.to_owned(),
+                schema_version: health.store.schema_version,
+                outbox_waiting: health.store.outbox_waiting,
+                outbox_oldest: health.store.outbox_oldest,
+                queued: u64::try_from(health.queued).unwrap_or(u64::MAX),
+                is_open: health.is_open,
+            })
+        })
+        .await
+    }
+
+    /// Audits the books: folds all journals, checks every hash, and compares all balances with what is stored.
+    pub async fn verify(&self) -> Result<BookReport, RewardsError> {
+        guarded(async {
+            let report = self.tenant().verify().await?;
+            Ok(BookReport {
+                members: report.members,
+                entries: report.entries,
+                accounts: report.accounts,
+                problems: report
+                    .problems
+                    .iter()
+                    .map(|problem| format!("{problem:?}"))
+                    .collect(),
+                moved: report.moved,
+            })
+        })
+        .await
+    }
+}

@@ -1,0 +1,110 @@
+"""A rewards service: quote, purchase, balance and statement over HTTP, with the engine inside.
+
+    REWARDS_URL=sqlite:///rewards.db uvicorn app:app
+
+Requests, replies and faults are the engine's own models, so the OpenAPI pages under `/docs` tell all there is to know.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Header, Query, Request
+from fastapi.responses import Response
+
+from rewards import AsyncEngine, RewardsError
+from rewards.models import (
+    Balance,
+    Fault,
+    GetBalance,
+    GetStatement,
+    Program,
+    PublishProgram,
+    Purchase,
+    QuotedPurchase,
+    QuotePurchase,
+    RecordedPurchase,
+    RecordPurchase,
+    RegisteredMember,
+    RegisterMember,
+    Statement,
+)
+
+PROGRAM = Path(os.environ.get("REWARDS_PROGRAM", Path(__file__).with_name("program.toml")))
+URL = os.environ.get("REWARDS_URL", "sqlite:///rewards.db")
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Opens the engine for as long as the service runs, and publishes the program once."""
+    program = Program.model_validate(tomllib.loads(PROGRAM.read_text()))
+    async with await AsyncEngine.open(URL) as engine:
+        await engine.publish_program(PublishProgram(program=program), key=f"{program.id}-1")
+        app.state.engine = engine
+        yield
+
+
+app = FastAPI(
+    title="Rewards",
+    lifespan=lifespan,
+    responses={status: {"model": Fault} for status in (402, 404, 409, 422, 503)},
+)
+
+
+def the_engine(request: Request) -> AsyncEngine:
+    engine: AsyncEngine = request.app.state.engine
+    return engine
+
+
+Rewards = Annotated[AsyncEngine, Depends(the_engine)]
+Key = Annotated[str | None, Header(alias="Idempotency-Key")]
+
+
+@app.exception_handler(RewardsError)
+async def refuse(_: Request, error: RewardsError) -> Response:
+    """A fault is answered as it is, with the status that the engine gives it."""
+    headers = {"Retry-After": "1"} if error.retryable else None
+    return Response(
+        error.fault.to_json(), error.http_status, headers, media_type="application/json"
+    )
+
+
+@app.put("/members/{member}")
+async def register(member: str, engine: Rewards, key: Key = None) -> RegisteredMember:
+    return await engine.register_member(RegisterMember(member=member), key=key)
+
+
+@app.post("/quotes")
+async def quote(purchase: Purchase, engine: Rewards, explain: bool = False) -> QuotedPurchase:
+    return await engine.quote_purchase(QuotePurchase(purchase=purchase, explain=explain))
+
+
+@app.post("/purchases")
+async def record(purchase: Purchase, engine: Rewards, key: Key = None) -> RecordedPurchase:
+    """The purchase's id is its key: sent again, it is answered again and counted once."""
+    return await engine.record_purchase(RecordPurchase(purchase=purchase), key=key)
+
+
+@app.get("/members/{member}/balance")
+async def balance(member: str, engine: Rewards) -> Balance:
+    return await engine.get_balance(GetBalance(member=member))
+
+
+@app.get("/members/{member}/statement")
+async def statement(
+    member: str,
+    engine: Rewards,
+    before: int | None = None,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 50,
+) -> Statement:
+    return await engine.get_statement(GetStatement(member=member, before=before, limit=limit))
+
+
+@app.get("/health")
+async def health(engine: Rewards) -> dict[str, object]:
+    return dict(await engine.health())

@@ -1,0 +1,129 @@
+"""The service as its clients see it: a real server, real HTTP, real storage."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import httpx
+import pytest
+
+HERE = Path(__file__).parent
+CLIENTS = 200
+
+
+def purchase(number: int, member: str = "ada", **changes: object) -> dict[str, object]:
+    return {
+        "id": f"order-{number}",
+        "member": member,
+        "program": "shop",
+        "occurred_at": "2026-06-15T12:00:00Z",
+        "total": {"amount": "49.90", "asset": "EUR"},
+    } | changes
+
+
+@pytest.fixture(scope="module", params=["sqlite", "memory"])
+def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    file = tmp_path_factory.mktemp("service") / "rewards.db"
+    url = {"sqlite": f"sqlite:///{file}", "memory": "memory:"}[request.param]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "uvicorn", "app:app", "--port", str(port), "--log-level", "warning"],
+        cwd=HERE,
+        env=os.environ | {"REWARDS_URL": url},
+    )
+    base = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(200):
+            if server.poll() is not None:
+                raise RuntimeError(f"the service ended with {server.returncode}")
+            try:
+                httpx.get(f"{base}/health").raise_for_status()
+                break
+            except httpx.TransportError:
+                time.sleep(0.05)
+        yield base
+    finally:
+        server.terminate()
+        assert server.wait(20) == 0, "the service ends cleanly"
+
+
+def test_a_purchase_from_quote_to_statement(service: str) -> None:
+    with httpx.Client(base_url=service) as client:
+        assert client.put("/members/ada").status_code == 200
+        quoted = client.post("/quotes", json=purchase(1), params={"explain": True}).json()
+        recorded = client.post("/purchases", json=purchase(1)).json()
+        assert recorded["decision"] == quoted["decision"]
+        assert recorded["decision"]["totals"] == [{"amount": "2.50", "asset": "EUR"}]
+        again = client.post("/purchases", json=purchase(1))
+        assert again.json() == recorded
+        (cashback,) = client.get("/members/ada/balance").json()["assets"]
+        assert cashback["available"] == {"amount": "2.50", "asset": "EUR"}
+        lines = client.get("/members/ada/statement", params={"limit": 1}).json()["lines"]
+        assert lines[0]["purchase"] == "order-1"
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        ({"member": "nobody"}, 404, "member_unknown"),
+        ({"program": "none"}, 404, "program_unknown"),
+        ({"total": {"amount": "-1.00", "asset": "EUR"}}, 422, "invalid"),
+        ({"total": {"amount": "1.00", "asset": "USD"}}, 422, "invalid"),
+        ({"id": "order-taken", "total": {"amount": "5.00", "asset": "EUR"}}, 409, "key_reused"),
+    ],
+)
+def test_a_refusal_has_its_code_and_status(
+    service: str, change: dict[str, object], status: int, code: str
+) -> None:
+    with httpx.Client(base_url=service) as client:
+        client.put("/members/eve")
+        client.post("/purchases", json=purchase(0, "eve", id="order-taken"))
+        answer = client.post("/purchases", json=purchase(2, "eve", **({"id": "order-2"} | change)))
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"total": {"amount": 49.9, "asset": "EUR"}},
+        {"occurred_at": "2026-06-15T12:00:00"},
+        {"catgory": "music"},
+    ],
+    ids=["float", "naive", "unknown"],
+)
+def test_what_is_no_purchase_is_refused_with_its_place(
+    service: str, change: dict[str, object]
+) -> None:
+    answer = httpx.post(f"{service}/purchases", json=purchase(3) | change)
+    assert answer.status_code == 422
+    (wrong, *_) = answer.json()["detail"]
+    assert next(iter(change)) in wrong["loc"]
+
+
+def test_many_clients_at_once_lose_nothing(service: str) -> None:
+    async def all_of_them() -> list[int]:
+        limits = httpx.Limits(max_connections=CLIENTS)
+        async with httpx.AsyncClient(base_url=service, limits=limits, timeout=60) as client:
+            await client.put("/members/bob")
+            sent = [client.post("/purchases", json=purchase(1_000 + n, "bob")) for n in range(CLIENTS)]
+            return [answer.status_code for answer in await asyncio.gather(*sent)]
+
+    assert asyncio.run(all_of_them()) == [200] * CLIENTS
+    (cashback,) = httpx.get(f"{service}/members/bob/balance").json()["assets"]
+    assert Decimal(cashback["available"]["amount"]) == CLIENTS * Decimal("2.50")
+
+
+def test_the_api_is_documented(service: str) -> None:
+    document = httpx.get(f"{service}/openapi.json").json()
+    assert "Fault" in document["components"]["schemas"]
+    assert httpx.get(f"{service}/docs").status_code == 200
