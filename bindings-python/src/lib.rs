@@ -35,7 +35,7 @@ mod _native {
     #[pymodule_export]
     use crate::engine::NativeEngine;
     #[pymodule_export]
-    use crate::fault::{NativeFault, fault_codes};
+    use crate::fault::NativeFault;
     #[cfg(feature = "test-hooks")]
     #[pymodule_export]
     use crate::hooks::set_panic;

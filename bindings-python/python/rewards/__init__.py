@@ -6,16 +6,16 @@
 ...     member.member
 'ada'
 
-* :func:`open` and :class:`Engine` for threads, :class:`AsyncEngine` for asyncio;
-* :mod:`rewards.models` for requests, replies and programs;
-* :class:`RewardsError` and its subclasses for what goes wrong;
-* :func:`run_scenarios` to test a program with files of requests and expected replies;
-* :func:`enable_logging` to see what happens.
+* `open` and `Engine` for threads, `AsyncEngine` for asyncio;
+* `rewards.models` for requests, replies and programs;
+* `RewardsError` and its subclasses for what goes wrong;
+* `run_scenarios` to test a program with files of requests and expected replies;
+* `enable_logging` to see what happens.
 """
 
-from rewards import models
-from rewards.engine import AsyncEngine, Engine, open
-from rewards.errors import (
+from . import models
+from .engine import AsyncEngine, Engine, open
+from .errors import (
     ConflictError,
     InternalError,
     InvalidError,
@@ -24,9 +24,10 @@ from rewards.errors import (
     RewardsError,
     UnavailableError,
 )
-from rewards.logs import disable_logging, enable_logging, flush_logging
-from rewards.operations import Receipt
-from rewards.services import BookReport, ClaimedEvent, Event, Health, Stream, Sweep
+from .logs import disable_logging, enable_logging, flush_logging
+from .receipt import Receipt
+from .scenarios import ScenarioReport, run_scenarios
+from .services import BookReport, ClaimedEvent, Health, Sweep
 
 __all__ = [
     "AsyncEngine",
@@ -34,7 +35,6 @@ __all__ = [
     "ClaimedEvent",
     "ConflictError",
     "Engine",
-    "Event",
     "Health",
     "InternalError",
     "InvalidError",
@@ -43,7 +43,6 @@ __all__ = [
     "RejectedError",
     "RewardsError",
     "ScenarioReport",
-    "Stream",
     "Sweep",
     "UnavailableError",
     "disable_logging",
