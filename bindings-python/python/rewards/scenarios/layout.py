@@ -12,6 +12,11 @@ def canonical(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+def in_order(value: Any) -> Any:
+    """The value with all fields in the order of their names."""
+    return json.loads(canonical(value))
+
+
 def in_lines(value: Any, indent: int, column: int) -> str:
     """The layout of blessed files: a list or object in one line as long as it fits."""
     line = in_one_line(value)

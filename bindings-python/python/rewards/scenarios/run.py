@@ -13,7 +13,7 @@ from ..engine import Engine
 from ..models import Model
 from ..receipt import Receipt
 from .document import REQUESTS, Case, File, Outcome, Step, replied
-from .layout import canonical, in_lines
+from .layout import canonical, in_lines, in_order
 from .report import Failure, ScenarioReport, differences
 
 TENANT = "vectors"
@@ -117,7 +117,7 @@ def _expect(step: dict[str, Any], outcome: Outcome) -> None:
         step.pop(name, None)
     for name in ("replayed", "reply", "fault"):
         if name in outcome:
-            step[name] = outcome[name]
+            step[name] = in_order(outcome[name])
 
 
 def _compare(path: Path, case: Case, stores: str, outcomes: Sequence[Outcome]) -> Iterator[Failure]:
