@@ -10,10 +10,12 @@
 //! | [`memory`], [`sql`] | the backends: memory, SQLite, PostgreSQL |
 //! | [`contract`] | the public test suite of that contract, for your own backend too |
 //! | [`faulty`] | a store that fails on purpose, by a seed |
+//! | `scenario` | runs files of requests and expected replies: the test format of programs |
 //!
 //! # Features
 //!
-//! `memory` and `sqlite` are on by default; `postgres` adds PostgreSQL, `schema` the JSON Schema of requests and replies.
+//! `memory` and `sqlite` are on by default; `postgres` adds PostgreSQL, `schema` the JSON Schema of requests and replies,
+//! `scenario` the runner of scenario files.
 //! Each builds and is tested alone.
 //!
 //! # What this crate does not do
@@ -28,6 +30,8 @@ pub mod error;
 pub mod faulty;
 #[cfg(feature = "memory")]
 pub mod memory;
+#[cfg(feature = "scenario")]
+pub mod scenario;
 #[cfg(feature = "sql")]
 pub mod sql;
 pub mod store;

@@ -9,7 +9,7 @@ use rewards_core::time::Timestamp;
 use rewards_storage::engine::ManualClock;
 use uuid::Uuid;
 
-use crate::support::{Earn, Scripted, code, keyed, member, tenant};
+use crate::support::{Earn, Scripted, keyed, member, tenant};
 
 #[tokio::test]
 async fn events_are_leased_acknowledged_and_given_back() {
@@ -47,7 +47,9 @@ async fn events_are_leased_acknowledged_and_given_back() {
     assert_eq!(tenant.claim_events(one, 60, 10).await.unwrap().len(), 1);
 
     clock.set(Timestamp::MAX);
-    assert_eq!(code(tenant.claim_events(one, 60, 1).await), "invalid");
+    let fault = tenant.claim_events(one, 60, 1).await.unwrap_err();
+    assert_eq!(fault.code, "invalid");
+    assert_eq!(fault.problems[0].code, "out_of_range");
 }
 
 #[tokio::test]
