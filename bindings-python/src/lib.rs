@@ -38,7 +38,7 @@ mod _native {
     use crate::fault::NativeFault;
     #[cfg(feature = "test-hooks")]
     #[pymodule_export]
-    use crate::hooks::set_panic;
+    use crate::hooks::{record_all, set_panic};
     #[pymodule_export]
     use crate::logging::{flush_logging, set_logging};
 }

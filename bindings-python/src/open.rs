@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use rewards_core::ids::TenantId;
 use rewards_core::rejection::{Fault, Problem, Rejection};
-use rewards_storage::error::StoreError;
 use rewards_storage::engine::{Engine, SeededRandom, TenantEngine};
+use rewards_storage::error::StoreError;
 use rewards_storage::memory::MemoryStore;
 use rewards_storage::sql::{SqlOptions, SqlStore};
 use rewards_storage::store::Backend;
@@ -66,7 +66,9 @@ async fn backend(url: &str) -> Result<(Arc<dyn Backend>, Option<SqlStore>), Faul
 /// The fault of a store that cannot be opened, with what to look at.
 fn advised(error: StoreError) -> Fault {
     let advice = match &error {
-        StoreError::Unavailable { .. } => "check that the database runs and that its address is right",
+        StoreError::Unavailable { .. } => {
+            "check that the database runs and that its address is right"
+        }
         StoreError::Refused { .. } => {
             "check the address, that the folder is there, and that this process may write to it"
         }

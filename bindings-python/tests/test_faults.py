@@ -153,10 +153,9 @@ def test_a_full_disk_is_told_and_survived(small_disk: Path) -> None:
     with rewards.open(url) as engine:
         set_up(engine)
         engine.record_purchase(record(1), now=NOW)
-        with ballast.open("wb") as file, pytest.raises(OSError, match="No space"):
+        with ballast.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
             while True:
                 file.write(bytes(4096))
-                file.flush()
         done = 1
         with pytest.raises(rewards.RewardsError) as caught:
             while done < 10_000:

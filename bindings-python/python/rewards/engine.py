@@ -20,6 +20,7 @@ from uuid import UUID
 from weakref import WeakKeyDictionary, WeakSet
 
 from pydantic import TypeAdapter
+from pydantic_core import PydanticSerializationError
 
 from . import _native, errors
 from ._native import NativeEngine, NativeFault
@@ -320,13 +321,21 @@ def _operation_of(request: Model) -> tuple[str, type[Model], str]:
     operation = _OPERATIONS.get(type(request))
     if operation is None:
         raise _wrong_type("request", "a request of `rewards.models`", request)
-    return operation.name, operation.reply, request.to_json()
+    try:
+        return operation.name, operation.reply, request.to_json()
+    except PydanticSerializationError as error:
+        raise errors.invalid("value_invalid", "request", str(error)) from None
 
 
 def _key_text(key: object) -> Optional[str]:
-    if key is None or isinstance(key, str):
-        return key
-    raise _wrong_type("key", "text", key)
+    if key is None:
+        return None
+    if not isinstance(key, str):
+        raise _wrong_type("key", "text", key)
+    # Half of a pair of surrogates is no text anywhere but in Python.
+    if not key.isascii() and any("\ud800" <= letter <= "\udfff" for letter in key):
+        raise errors.invalid("value_invalid", "key", f"expected text, got {ascii(key)}")
+    return key
 
 
 def _now_text(now: object) -> Optional[str]:
