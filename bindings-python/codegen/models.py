@@ -1,15 +1,16 @@
-"""Writes the pydantic models of `rewards.models` and the list `rewards.operations` from the core's JSON Schema.
+"""Writes `rewards.models` and the list `rewards.operations` from the core's JSON Schema.
 
     python codegen/models.py            writes them
     python codegen/models.py --check    fails if what is there differs
 
-The schema is the output of the core's example `schemas`; give it with `--schema FILE` to save running cargo. What is
-the same for all models (the base class, the types of amounts and times) is written by hand in `base.py` and
-`scalars.py`. The rules of the emitter:
+The schema is the output of the core's example `schemas`; give it with `--schema FILE` to save
+running cargo. What is the same for all models (the base class, the types of amounts and times) is
+written by hand in `base.py` and `scalars.py`. The rules of the emitter:
 
-- A definition becomes a class, a `Literal` or a named annotation, in the module of the first root that reaches it.
-- A choice is externally tagged: a variant without data is a name, one with data a model with a single field, called
-  after variant and choice (`percent` of `Effect` is `PercentEffect`).
+- A definition becomes a class, a `Literal` or a named annotation, in the module of the first root
+  that reaches it.
+- A choice is externally tagged: a variant without data is a name, one with data a model with a
+  single field, called after variant and choice (`percent` of `Effect` is `PercentEffect`).
 - What the core leaves out when it is empty is left out; what it always writes is written.
 - Docs are the core's own.
 """
@@ -21,15 +22,16 @@ import re
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Iterator, Optional
+from typing import Any, Optional
 
 PACKAGE = Path(__file__).parent.parent / "python" / "rewards"
 WORKSPACE = Path(__file__).parent.parent.parent
-WIDTH = 110
+WIDTH = 100
 
-# The modules, each with its docs and the roots whose definitions it holds, unless an earlier module has them.
+# The modules: docs, and the roots whose definitions a module holds unless an earlier one does.
 MODULES: dict[str, tuple[str, list[str]]] = {
     "values": (
         "Names, assets, amounts of money and calendar terms: what the other models are made of.",
@@ -73,7 +75,14 @@ MODULES: dict[str, tuple[str, list[str]]] = {
     ),
     "grants": (
         "Rewards by hand, and the settling of what is due.",
-        ["GrantReward", "GrantedByHand", "AdjustBalance", "AdjustedBalance", "SettleMember", "SettledMember"],
+        [
+            "GrantReward",
+            "GrantedByHand",
+            "AdjustBalance",
+            "AdjustedBalance",
+            "SettleMember",
+            "SettledMember",
+        ],
     ),
     "balances": (
         "What a member has, and how it came to be.",
@@ -189,7 +198,9 @@ class Emitter:
         module.defines.append(name)
         module.parts.append(text)
 
-    def model(self, name: str, read: dict[str, Any], written: dict[str, Any], module: Module) -> None:
+    def model(
+        self, name: str, read: dict[str, Any], written: dict[str, Any], module: Module
+    ) -> None:
         if read.get("additionalProperties") is not False:
             raise SystemExit(f"`{name}` accepts unknown fields")
         module.uses.add("Model")
@@ -219,7 +230,10 @@ class Emitter:
             module.uses.add("Field")
             name = f"{key}_"
             given = "" if default is None else f"default={default}, "
-            value = f' = Field({given}validation_alias="{key}", serialization_alias="{key}")'
+            given += f'validation_alias="{key}", serialization_alias="{key}"'
+            value = f" = Field({given})"
+            if len(f"    {name}: {kind}{value}") > WIDTH:
+                value = f" = Field(\n        {given}\n    )"
         docs = docstring(schema["description"], "    ") if "description" in schema else []
         return [f"    {name}: {kind}{value}", *docs]
 
@@ -251,18 +265,24 @@ class Emitter:
     def default(value: Any, kind: str) -> str:
         return f"{kind}()" if value == {} else literal(value)
 
-    def choice(self, name: str, read: dict[str, Any], written: dict[str, Any], module: Module) -> None:
+    def choice(
+        self, name: str, read: dict[str, Any], written: dict[str, Any], module: Module
+    ) -> None:
         names = [variant for variant in read["oneOf"] if "const" in variant]
         if len(names) == len(read["oneOf"]):
             module.uses.add("Literal")
             values = ", ".join(literal(variant["const"]) for variant in names)
-            self.enter(name, module, f"{assign(name, 'Literal', values)}\n{lines_of(choice_docs(read))}\n")
+            self.enter(
+                name, module, f"{assign(name, 'Literal', values)}\n{lines_of(choice_docs(read))}\n"
+            )
             return
         members: list[str] = []
         recursive: list[str] = []
         if names:
             module.uses.add("Literal")
-            members.append("Literal[" + ", ".join(literal(variant["const"]) for variant in names) + "]")
+            members.append(
+                "Literal[" + ", ".join(literal(variant["const"]) for variant in names) + "]"
+            )
         for variant, variant_written in zip(read["oneOf"], written["oneOf"]):
             if "const" not in variant:
                 members.append(self.variant(name, variant, variant_written, module))
@@ -281,7 +301,9 @@ class Emitter:
             text += f"\n{member}.model_rebuild()"
         self.enter(name, module, text.rstrip("\n") + "\n")
 
-    def variant(self, choice: str, read: dict[str, Any], written: dict[str, Any], module: Module) -> str:
+    def variant(
+        self, choice: str, read: dict[str, Any], written: dict[str, Any], module: Module
+    ) -> str:
         """Writes the model of a variant with data; its single field is the variant's name."""
         (key,) = read["properties"]
         inner = read["properties"][key]
@@ -294,7 +316,12 @@ class Emitter:
             kind, _ = self.type_of(inner, module, quoted=choice)
         module.uses.add("Model")
         name = pascal(key) + choice
-        lines = [f"class {name}(Model):", *docstring(read["description"], "    "), "", f"    {key}: {kind}"]
+        lines = [
+            f"class {name}(Model):",
+            *docstring(read["description"], "    "),
+            "",
+            f"    {key}: {kind}",
+        ]
         self.enter(name, module, "\n".join(lines) + "\n")
         return name
 
@@ -312,9 +339,12 @@ class Emitter:
                 for limit, value in limits.items()
                 if value is not None
             )
-            text = f"{name} = Annotated[str, StringConstraints({given})]"
+            limited = f"StringConstraints({given})"
+            text = f"{name} = Annotated[str, {limited}]"
+            if len(limited) + 5 > WIDTH:
+                limited = f"StringConstraints(\n        {given}\n    )"
             if len(text) > WIDTH:
-                text = f"{name} = Annotated[\n    str,\n    StringConstraints(\n        {given}\n    ),\n]"
+                text = f"{name} = Annotated[\n    str,\n    {limited},\n]"
         else:
             text = f"{name} = {kind}"
         docs = lines_of(docstring(read["description"], ""))
@@ -360,7 +390,9 @@ class Emitter:
             "ge": schema.get("minimum") if schema.get("minimum") != least else None,
             "le": schema.get("maximum") if schema.get("maximum") != most else None,
         }
-        given = ", ".join(f"{bound}={value}" for bound, value in bounds.items() if value is not None)
+        given = ", ".join(
+            f"{bound}={value}" for bound, value in bounds.items() if value is not None
+        )
         if not given:
             return kind
         module.uses |= {"Annotated", "Field"}
@@ -376,7 +408,7 @@ class Emitter:
     # Files
 
     def module_text(self, module: Module) -> str:
-        body = "\n\n".join(part if part.startswith("class ") else part for part in module.parts)
+        body = "\n\n".join(module.parts)
         if module.name == "faults":
             body += codes_text(self.codes)
             module.uses |= {"NamedTuple"}
@@ -392,15 +424,18 @@ class Emitter:
         own.append(from_import(".scalars", used & (SCALARS | {"to_decimal", "amount_text"})))
         for other in self.modules:
             own.append(from_import(f".{other.name}", (used & set(other.defines)) - here))
-        groups = ["\n".join(line for line in group if line) for group in (standard, library, sorted(own))]
+        groups = [
+            "\n".join(line for line in group if line) for group in (standard, library, sorted(own))
+        ]
         imports = "\n\n".join(group for group in groups if group)
-        return f'{HEADER}"""{module.docs}"""\n\n{imports}\n\n\n{body}'
+        gap = "\n\n\n" if body.startswith("class ") else "\n\n"
+        return f'{HEADER}"""{module.docs}"""\n\n{imports}{gap}{body}'
 
     def index_text(self) -> str:
         docs = (
             '"""Requests, replies, the program document, events and faults as pydantic models.\n\n'
-            "They read and write the engine's JSON with `from_json` and `to_json`, and can be used as they are as request\n"
-            'and response models of FastAPI.\n"""'
+            "They read and write the engine's JSON with `from_json` and `to_json`, and are at the\n"
+            'same time request and response models of FastAPI.\n"""'
         )
         imports = [from_import(".base", {"Model"}), from_import(".scalars", SCALARS)]
         imports += [
@@ -415,23 +450,29 @@ class Emitter:
         return f"{HEADER}{docs}\n\n" + "\n".join(sorted(imports)) + f"\n\n__all__ = [\n{listed}]\n"
 
     def operations_text(self) -> str:
-        names = {target(operation[part]) for operation in self.operations for part in ("request", "reply")}
+        names = {
+            target(operation[part])
+            for operation in self.operations
+            for part in ("request", "reply")
+        }
         parts = []
         for operation in self.operations:
             request, reply = target(operation["request"]), target(operation["reply"])
-            constant = operation["name"].upper()
+            name, kind = operation["name"], operation["kind"]
             docs = lines_of(docstring(self.read[request]["description"], ""))
             parts.append(
-                f'{constant} = Operation("{operation["name"]}", "{operation["kind"]}", {request}, {reply})\n{docs}\n'
+                f'{name.upper()} = Operation("{name}", "{kind}", {request}, {reply})\n{docs}\n'
             )
         listed = "".join(f"    {operation['name'].upper()},\n" for operation in self.operations)
         imports = from_import(".models", names | {"Model"})
-        return OPERATIONS.format(header=HEADER, imports=imports, parts="\n".join(parts), listed=listed)
+        return OPERATIONS.format(
+            header=HEADER, imports=imports, parts="\n".join(parts), listed=listed
+        )
 
 
 HEADER = "# Generated by `codegen/models.py` from the core's JSON Schema; change it there.\n"
 
-OPERATIONS = '''{header}"""All operations: their names, their kinds, and the models of their requests and replies."""
+OPERATIONS = '''{header}"""All operations: names, kinds, and the models of requests and replies."""
 
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
@@ -552,16 +593,19 @@ def plain_docs(text: str) -> str:
 
 
 def docstring(text: str, indent: str) -> list[str]:
-    """A docstring, wrapped anew; paragraphs stay."""
+    """A docstring: one line, or a summary and the rest, wrapped anew."""
     paragraphs = [" ".join(paragraph.split()) for paragraph in plain_docs(text).split("\n\n")]
     if len(paragraphs) == 1 and len(paragraphs[0]) + len(indent) + 6 <= WIDTH:
         return [f'{indent}"""{paragraphs[0]}"""']
-    lines = [f'{indent}"""']
+    summary, end, rest = paragraphs[0].partition(". ")
+    if end and len(summary) + len(indent) + 4 <= WIDTH:
+        paragraphs[:1] = [f"{summary}.", rest]
+    lines: list[str] = []
     for number, paragraph in enumerate(paragraphs):
         start = '"""' if number == 0 else ""
         wrapped = textwrap.wrap(start + paragraph, WIDTH - len(indent), break_long_words=False)
         lines += ([""] if number else []) + [indent + line for line in wrapped]
-    return [*lines[1:], f'{indent}"""']
+    return [*lines, f'{indent}"""']
 
 
 def choice_docs(read: dict[str, Any]) -> list[str]:
@@ -593,10 +637,16 @@ def schema_of_core() -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Writes the pydantic models from the core's JSON Schema.")
-    parser.add_argument("--check", action="store_true", help="write nothing, fail if a file differs")
+    parser = argparse.ArgumentParser(
+        description="Writes the pydantic models from the core's JSON Schema."
+    )
     parser.add_argument(
-        "--schema", type=Path, help="output of the core's example `schemas`; run by cargo when absent"
+        "--check", action="store_true", help="write nothing, fail if a file differs"
+    )
+    parser.add_argument(
+        "--schema",
+        type=Path,
+        help="output of the core's example `schemas`; run by cargo when absent",
     )
     options = parser.parse_args()
     schema = json.loads(options.schema.read_text() if options.schema else schema_of_core())
@@ -608,9 +658,7 @@ def main() -> None:
     ]
     if options.check:
         if differing:
-            sys.exit(
-                f"these files differ from the core's schema, run `python codegen/models.py`: {differing}"
-            )
+            sys.exit(f"differ from the core's schema, run `python codegen/models.py`: {differing}")
         return
     for name in differing:
         (PACKAGE / name).write_text(files[name], encoding="utf-8")

@@ -96,7 +96,9 @@ class GetStatement(Model):
     purchase: Maybe[PurchaseId] = None
     """Only movements of this purchase."""
 
-    from_: Maybe[Timestamp] = Field(default=None, validation_alias="from", serialization_alias="from")
+    from_: Maybe[Timestamp] = Field(
+        default=None, validation_alias="from", serialization_alias="from"
+    )
     """Only movements effective at or after this instant."""
 
     until: Maybe[Timestamp] = None

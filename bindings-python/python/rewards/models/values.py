@@ -9,7 +9,6 @@ from pydantic import Field, StringConstraints
 from .base import Maybe, Model, Tagged
 from .scalars import Amount, LocalDate, UInt16, amount_text, to_decimal
 
-
 MemberId = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^\P{Cc}+$")]
 """A member of a program, named by the host."""
 
@@ -22,7 +21,10 @@ ProgramId = Annotated[str, StringConstraints(min_length=1, max_length=128, patte
 """A program, named by the host; its revisions are numbered by the engine."""
 
 
-Slug = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
+Slug = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9_.-]*$"),
+]
 """The name of a part of a program document: a rule, lane, cap, budget, ladder or tier."""
 
 
@@ -80,11 +82,13 @@ Basis = Annotated[Union[Literal["gross", "net", "goods"], WithoutBasis], Tagged(
 class DateRange(Model):
     """Whole local days from a date to a date, each end optional.
 
-    In documents: `{ from = "2026-11-01", through = "2026-11-30" }` or `{ from = "2026-11-01", before =
-    "2026-12-01" }`.
+    In documents: `{ from = "2026-11-01", through = "2026-11-30" }` or `{ from = "2026-11-01",
+    before = "2026-12-01" }`.
     """
 
-    from_: Maybe[LocalDate] = Field(default=None, validation_alias="from", serialization_alias="from")
+    from_: Maybe[LocalDate] = Field(
+        default=None, validation_alias="from", serialization_alias="from"
+    )
     """The first date inside; without it the range has no start."""
 
     through: Maybe[LocalDate] = None
@@ -97,8 +101,8 @@ class DateRange(Model):
 class DaysPeriod(Model):
     """The last so many local calendar days, today included; 1 to 3,660.
 
-    Documents with a number outside these bounds are refused; a value made otherwise counts as the nearest
-    bound.
+    Documents with a number outside these bounds are refused; a value made otherwise counts as the
+    nearest bound.
     """
 
     days: Annotated[UInt16, Field(ge=1, le=3660)]
@@ -136,8 +140,8 @@ Rounding = Literal["half_even", "half_up", "down", "up", "toward_program", "towa
 """Where the part below one minor unit goes.
 
 - `half_even`: To the nearest; a half to the even neighbour. Favours nobody over many amounts.
-- `half_up`: To the nearest; a half away from zero. Halves favour the member on gains and the program on
-  losses.
+- `half_up`: To the nearest; a half away from zero. Halves favour the member on gains and the
+  program on losses.
 - `down`: Toward zero: cut off. Favours the program on gains and the member on losses.
 - `up`: Away from zero. Favours the member on gains and the program on losses.
 - `toward_program`: Toward negative infinity (floor). Favours the program on gains and losses.
