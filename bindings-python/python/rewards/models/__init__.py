@@ -219,6 +219,7 @@ from .values import (
 )
 
 __all__ = [
+    "CODES",
     "Account",
     "AdjustBalance",
     "AdjustedBalance",
@@ -248,7 +249,6 @@ __all__ = [
     "BillTypeCondition",
     "BillerCondition",
     "Budget",
-    "CODES",
     "CalendarRounding",
     "CalendarTierWindow",
     "CancelPurchase",
