@@ -47,6 +47,7 @@ from text import (
     docstring,
     from_import,
     in_export_order,
+    in_sequence,
     lines_of,
     literal,
     pascal,
@@ -328,7 +329,7 @@ class Emitter:
     # Files
 
     def module_text(self, module: Module) -> str:
-        body = "\n\n".join(module.parts)
+        body = in_sequence(module.parts)
         if module.name == "faults":
             body += codes_text(self.codes)
             module.uses |= {"NamedTuple"}

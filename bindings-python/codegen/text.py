@@ -89,3 +89,12 @@ def in_import_order(names: set[str]) -> list[str]:
 def in_export_order(names: set[str]) -> list[str]:
     """Constants, then all others, each by name."""
     return sorted(names, key=lambda name: (not name.isupper(), name))
+
+
+def in_sequence(parts: list[str]) -> str:
+    """The parts of a module: two blank lines around classes, one between all others."""
+    body = parts[0]
+    for before, part in zip(parts, parts[1:]):
+        apart = any(piece.startswith("class ") for piece in (before, part))
+        body += ("\n\n" if apart else "\n") + part
+    return body

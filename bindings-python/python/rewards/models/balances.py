@@ -62,7 +62,6 @@ TransferKind = Literal["grant", "mature", "void", "expire", "clawback", "manual_
 - `adjust`: A correction made by hand.
 """
 
-
 Purpose = Annotated[
     str,
     StringConstraints(

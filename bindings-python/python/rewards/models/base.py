@@ -1,5 +1,6 @@
 """What all models have in common: frozen, without unknown fields, at home in the engine's JSON."""
 
+from collections.abc import Iterable
 from functools import partial
 from operator import is_, not_
 from typing import Annotated, Any, Literal, Optional, TypeVar, Union, get_args, get_origin
@@ -40,6 +41,10 @@ class Model(BaseModel):
     def to_json(self) -> str:
         """Writes the engine's JSON: one line, amounts and times as text, absent values left out."""
         return self.model_dump_json(by_alias=True)
+
+    def __repr_args__(self) -> Iterable[tuple[Optional[str], Any]]:
+        """Only what was given: most fields of most values are absent."""
+        return [entry for entry in super().__repr_args__() if entry[0] in self.model_fields_set]
 
 
 Maybe = Annotated[Optional[T], Field(exclude_if=partial(is_, None))]

@@ -34,14 +34,12 @@ one.
 - `lowest`: The one that pays the member least; a tie goes to the first in rule order.
 """
 
-
 Scope = Literal["basket", "line"]
 """Whether something is looked at for the whole basket or line by line.
 
 - `basket`: Once, for the whole purchase.
 - `line`: For every line on its own.
 """
-
 
 RunningBase = Literal["original", "running"]
 """What a percentage is taken of when several rules apply.
@@ -95,7 +93,6 @@ class ConfirmationPending(Model):
 
 Pending = Annotated[Union[DaysPending, UntilPending, ConfirmationPending], Tagged()]
 """Until when a reward is pending."""
-
 
 CalendarRounding = Literal[
     "none",

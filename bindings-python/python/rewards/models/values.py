@@ -12,14 +12,11 @@ from .scalars import Amount, LocalDate, UInt16, amount_text, to_decimal
 MemberId = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^\P{Cc}+$")]
 """A member of a program, named by the host."""
 
-
 PurchaseId = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^\P{Cc}+$")]
 """A purchase, named by the host; unique in its tenant."""
 
-
 ProgramId = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^\P{Cc}+$")]
 """A program, named by the host; its revisions are numbered by the engine."""
-
 
 Slug = Annotated[
     str,
@@ -27,10 +24,8 @@ Slug = Annotated[
 ]
 """The name of a part of a program document: a rule, lane, cap, budget, ladder or tier."""
 
-
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 """An ISO 4217 currency code such as "EUR"."""
-
 
 Asset = Annotated[str, StringConstraints(pattern=r"^([A-Z]{3}|[a-z][a-z0-9_-]{0,14}(/[1-6])?)$")]
 """An asset such as "EUR", "points" or "stars/2"."""
@@ -40,7 +35,7 @@ class Money(Model):
     """An amount of one asset."""
 
     amount: Amount
-    """The amount as decimal text, with at most the decimals of the asset."""
+    """How much, with at most the decimals of the asset."""
 
     asset: Asset
     """What it is an amount of."""
@@ -127,14 +122,11 @@ In documents: `"day"`, `"week"`, `"month"`, `"quarter"`, `"year"`, `"lifetime"` 
 - `lifetime`: All time.
 """
 
-
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 """A day of the week."""
 
-
 WeekStart = Weekday
 """The weekday on which a calendar week starts; Monday unless said otherwise."""
-
 
 Rounding = Literal["half_even", "half_up", "down", "up", "toward_program", "toward_member"]
 """Where the part below one minor unit goes.
