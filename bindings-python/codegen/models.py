@@ -21,10 +21,10 @@ import keyword
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, cast
 
 from layout import (
     BASE,
@@ -63,9 +63,9 @@ class Module:
 
     name: str
     docs: str
-    parts: list[str] = field(default_factory=list)
-    uses: set[str] = field(default_factory=set)
-    defines: list[str] = field(default_factory=list)
+    parts: list[str] = field(default_factory=lambda: [])
+    uses: set[str] = field(default_factory=lambda: set())
+    defines: list[str] = field(default_factory=lambda: [])
 
 
 class Emitter:
@@ -284,9 +284,8 @@ class Emitter:
             name = target(schema)
             module.uses.add(name)
             return (f'"{name}"' if name == quoted else name), False
-        kinds = schema["type"]
-        nullable = isinstance(kinds, list)
-        kind = kinds[0] if nullable else kinds
+        nullable = isinstance(schema["type"], list)
+        kind: str = schema["type"][0] if nullable else schema["type"]
         if kind == "array":
             item, _ = self.type_of(schema["items"], module, quoted)
             return (f"set[{item}]" if schema.get("uniqueItems") else f"list[{item}]"), nullable
@@ -376,7 +375,7 @@ class Emitter:
             for operation in self.operations
             for part in ("request", "reply")
         }
-        parts = []
+        parts: list[str] = []
         for operation in self.operations:
             request, reply = target(operation["request"]), target(operation["reply"])
             name, kind = operation["name"], operation["kind"]
@@ -400,14 +399,16 @@ def codes_text(codes: list[dict[str, Any]]) -> str:
 
 def references(schema: Any) -> Iterator[str]:
     """The names of all definitions a schema refers to, in order."""
+    parts: Iterable[Any] = ()
     if isinstance(schema, dict):
-        if "$ref" in schema:
-            yield target(schema)
-        for part in schema.values():
-            yield from references(part)
+        fields = cast("dict[str, Any]", schema)
+        if "$ref" in fields:
+            yield target(fields)
+        parts = fields.values()
     elif isinstance(schema, list):
-        for part in schema:
-            yield from references(part)
+        parts = cast("list[Any]", schema)
+    for part in parts:
+        yield from references(part)
 
 
 def target(schema: dict[str, Any]) -> str:

@@ -1,9 +1,9 @@
 """What all models have in common: frozen, without unknown fields, at home in the engine's JSON."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from operator import is_, not_
-from typing import Annotated, Any, Literal, Optional, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Optional, TypeVar, Union, cast, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -120,8 +120,9 @@ _NAME = "name"
 
 def _only_key(value: Any) -> str:
     """The name of the single field; empty when there is no such."""
-    keys = type(value).model_fields if isinstance(value, Model) else value
-    if not isinstance(keys, dict) or len(keys) != 1:
-        return ""
-    (key,) = keys
-    return str(key)
+    keys: Mapping[Any, Any] = {}
+    if isinstance(value, Model):
+        keys = type(value).model_fields
+    elif isinstance(value, dict):
+        keys = cast("dict[Any, Any]", value)
+    return str(next(iter(keys))) if len(keys) == 1 else ""
