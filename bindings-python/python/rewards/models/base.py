@@ -124,5 +124,5 @@ def _only_key(value: Any) -> str:
     if isinstance(value, Model):
         keys = type(value).model_fields
     elif isinstance(value, dict):
-        keys = cast("dict[Any, Any]", value)
+        keys = cast("Mapping[Any, Any]", value)
     return str(next(iter(keys))) if len(keys) == 1 else ""
