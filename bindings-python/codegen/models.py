@@ -406,7 +406,7 @@ def references(schema: Any) -> Iterator[str]:
             yield target(fields)
         parts = fields.values()
     elif isinstance(schema, list):
-        parts = cast("list[Any]", schema)
+        parts = cast("Iterable[Any]", schema)
     for part in parts:
         yield from references(part)
 
