@@ -1,15 +1,16 @@
-"""Writes the pydantic models of `rewards.models` and the list `rewards.operations` from the core's JSON Schema.
+"""Writes `rewards.models` and the list `rewards.operations` from the core's JSON Schema.
 
     python codegen/models.py            writes them
     python codegen/models.py --check    fails if what is there differs
 
-The schema is the output of the core's example `schemas`; give it with `--schema FILE` to save running cargo. What is
-the same for all models (the base class, the types of amounts and times) is written by hand in `base.py` and
-`scalars.py`. The rules of the emitter:
+The schema is the output of the core's example `schemas`; give it with `--schema FILE` to save
+running cargo. What is the same for all models (the base class, the types of amounts and times) is
+written by hand in `base.py` and `scalars.py`. The rules of the emitter:
 
-- A definition becomes a class, a `Literal` or a named annotation, in the module of the first root that reaches it.
-- A choice is externally tagged: a variant without data is a name, one with data a model with a single field, called
-  after variant and choice (`percent` of `Effect` is `PercentEffect`).
+- A definition becomes a class, a `Literal` or a named annotation, in the module of the first root
+  that reaches it.
+- A choice is externally tagged: a variant without data is a name, one with data a model with a
+  single field, called after variant and choice (`percent` of `Effect` is `PercentEffect`).
 - What the core leaves out when it is empty is left out; what it always writes is written.
 - Docs are the core's own.
 """
@@ -20,111 +21,40 @@ import keyword
 import re
 import subprocess
 import sys
-import textwrap
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Iterator, Optional
+from typing import Any, Optional, cast
+
+from layout import (
+    BASE,
+    BY_HAND,
+    CODES,
+    DATA_NAMES,
+    FORMATS,
+    HEADER,
+    METHODS,
+    MODULES,
+    OPERATIONS,
+    RANGES,
+    SCALARS,
+    TYPING,
+)
+from text import (
+    WIDTH,
+    assign,
+    choice_docs,
+    docstring,
+    from_import,
+    in_export_order,
+    in_sequence,
+    lines_of,
+    literal,
+    pascal,
+)
 
 PACKAGE = Path(__file__).parent.parent / "python" / "rewards"
 WORKSPACE = Path(__file__).parent.parent.parent
-WIDTH = 110
-
-# The modules, each with its docs and the roots whose definitions it holds, unless an earlier module has them.
-MODULES: dict[str, tuple[str, list[str]]] = {
-    "values": (
-        "Names, assets, amounts of money and calendar terms: what the other models are made of.",
-        [
-            "MemberId",
-            "PurchaseId",
-            "ProgramId",
-            "Slug",
-            "Currency",
-            "Asset",
-            "Money",
-            "Basis",
-            "DateRange",
-            "Period",
-            "WeekStart",
-            "Rounding",
-        ],
-    ),
-    "conditions": (
-        "When a rule matches: conditions over the facts of a purchase and its member.",
-        ["Condition"],
-    ),
-    "effects": ("What a rule grants.", ["Effect"]),
-    "program": (
-        "The program document, and publishing it.",
-        ["Program", "PublishProgram", "PublishedProgram"],
-    ),
-    "members": ("Members: register them.", ["RegisterMember", "RegisteredMember"]),
-    "purchases": (
-        "Purchases: quote, record, confirm and cancel them.",
-        [
-            "QuotePurchase",
-            "QuotedPurchase",
-            "RecordPurchase",
-            "RecordedPurchase",
-            "ConfirmPurchase",
-            "ConfirmedPurchase",
-            "CancelPurchase",
-            "CancelledPurchase",
-        ],
-    ),
-    "grants": (
-        "Rewards by hand, and the settling of what is due.",
-        ["GrantReward", "GrantedByHand", "AdjustBalance", "AdjustedBalance", "SettleMember", "SettledMember"],
-    ),
-    "balances": (
-        "What a member has, and how it came to be.",
-        ["GetBalance", "Balance", "GetStatement", "Statement"],
-    ),
-    "tiers": ("Where a member stands on the tier ladders.", ["GetTiers", "MemberTiers"]),
-    "events": ("Events: what hosts are told.", ["EventRecord"]),
-    "faults": ("Faults: why an operation has no effect.", ["Fault"]),
-}
-
-# Definitions and formats that are written by hand in `scalars.py`.
-BY_HAND = {"DecimalText", "Factor", "Rate"}
-FORMATS = {
-    "date-time": "Timestamp",
-    "date": "LocalDate",
-    "time-of-day": "TimeOfDay",
-    "iana-time-zone": "Zone",
-    "decimal": "Amount",
-    "uuid": "UUID",
-    "uint16": "UInt16",
-    "uint32": "UInt32",
-    "uint64": "UInt64",
-    "int32": "Int32",
-    "int64": "Int64",
-}
-SCALARS = BY_HAND | set(FORMATS.values()) - {"UUID"}
-BASE = {"Model", "Maybe", "ListOf", "SetOf", "SortedDict", "DictOf", "Blank", "Tagged"}
-TYPING = {"Annotated", "Literal", "Optional", "Union"}
-RANGES = {
-    "uint16": (0, 2**16 - 1),
-    "uint32": (0, None),
-    "uint64": (0, None),
-    "int32": (None, None),
-    "int64": (None, None),
-}
-
-# Names of the data of variants where the name of the variant alone would say too little.
-DATA_NAMES = {("Limit", "amount"): "LimitAmount"}
-
-# Methods that a model has beyond its fields.
-METHODS = {
-    "Money": '''
-    @classmethod
-    def of(cls, amount: Union[Decimal, int, str], asset: str) -> "Money":
-        """The amount of the asset: `Money.of("12.30", "EUR")`."""
-        return cls(amount=to_decimal(amount), asset=asset)
-
-    def __str__(self) -> str:
-        return f"{amount_text(self.amount)} {self.asset}"
-''',
-}
 
 
 @dataclass
@@ -133,9 +63,9 @@ class Module:
 
     name: str
     docs: str
-    parts: list[str] = field(default_factory=list)
-    uses: set[str] = field(default_factory=set)
-    defines: list[str] = field(default_factory=list)
+    parts: list[str] = field(default_factory=lambda: [])
+    uses: set[str] = field(default_factory=lambda: set())
+    defines: list[str] = field(default_factory=lambda: [])
 
 
 class Emitter:
@@ -189,7 +119,9 @@ class Emitter:
         module.defines.append(name)
         module.parts.append(text)
 
-    def model(self, name: str, read: dict[str, Any], written: dict[str, Any], module: Module) -> None:
+    def model(
+        self, name: str, read: dict[str, Any], written: dict[str, Any], module: Module
+    ) -> None:
         if read.get("additionalProperties") is not False:
             raise SystemExit(f"`{name}` accepts unknown fields")
         module.uses.add("Model")
@@ -219,7 +151,10 @@ class Emitter:
             module.uses.add("Field")
             name = f"{key}_"
             given = "" if default is None else f"default={default}, "
-            value = f' = Field({given}validation_alias="{key}", serialization_alias="{key}")'
+            given += f'validation_alias="{key}", serialization_alias="{key}"'
+            value = f" = Field({given})"
+            if len(f"    {name}: {kind}{value}") > WIDTH:
+                value = f" = Field(\n        {given}\n    )"
         docs = docstring(schema["description"], "    ") if "description" in schema else []
         return [f"    {name}: {kind}{value}", *docs]
 
@@ -251,18 +186,24 @@ class Emitter:
     def default(value: Any, kind: str) -> str:
         return f"{kind}()" if value == {} else literal(value)
 
-    def choice(self, name: str, read: dict[str, Any], written: dict[str, Any], module: Module) -> None:
+    def choice(
+        self, name: str, read: dict[str, Any], written: dict[str, Any], module: Module
+    ) -> None:
         names = [variant for variant in read["oneOf"] if "const" in variant]
         if len(names) == len(read["oneOf"]):
             module.uses.add("Literal")
             values = ", ".join(literal(variant["const"]) for variant in names)
-            self.enter(name, module, f"{assign(name, 'Literal', values)}\n{lines_of(choice_docs(read))}\n")
+            self.enter(
+                name, module, f"{assign(name, 'Literal', values)}\n{lines_of(choice_docs(read))}\n"
+            )
             return
         members: list[str] = []
         recursive: list[str] = []
         if names:
             module.uses.add("Literal")
-            members.append("Literal[" + ", ".join(literal(variant["const"]) for variant in names) + "]")
+            members.append(
+                "Literal[" + ", ".join(literal(variant["const"]) for variant in names) + "]"
+            )
         for variant, variant_written in zip(read["oneOf"], written["oneOf"]):
             if "const" not in variant:
                 members.append(self.variant(name, variant, variant_written, module))
@@ -281,7 +222,9 @@ class Emitter:
             text += f"\n{member}.model_rebuild()"
         self.enter(name, module, text.rstrip("\n") + "\n")
 
-    def variant(self, choice: str, read: dict[str, Any], written: dict[str, Any], module: Module) -> str:
+    def variant(
+        self, choice: str, read: dict[str, Any], written: dict[str, Any], module: Module
+    ) -> str:
         """Writes the model of a variant with data; its single field is the variant's name."""
         (key,) = read["properties"]
         inner = read["properties"][key]
@@ -294,7 +237,12 @@ class Emitter:
             kind, _ = self.type_of(inner, module, quoted=choice)
         module.uses.add("Model")
         name = pascal(key) + choice
-        lines = [f"class {name}(Model):", *docstring(read["description"], "    "), "", f"    {key}: {kind}"]
+        lines = [
+            f"class {name}(Model):",
+            *docstring(read["description"], "    "),
+            "",
+            f"    {key}: {kind}",
+        ]
         self.enter(name, module, "\n".join(lines) + "\n")
         return name
 
@@ -312,9 +260,12 @@ class Emitter:
                 for limit, value in limits.items()
                 if value is not None
             )
-            text = f"{name} = Annotated[str, StringConstraints({given})]"
+            limited = f"StringConstraints({given})"
+            text = f"{name} = Annotated[str, {limited}]"
+            if len(limited) + 5 > WIDTH:
+                limited = f"StringConstraints(\n        {given}\n    )"
             if len(text) > WIDTH:
-                text = f"{name} = Annotated[\n    str,\n    StringConstraints(\n        {given}\n    ),\n]"
+                text = f"{name} = Annotated[\n    str,\n    {limited},\n]"
         else:
             text = f"{name} = {kind}"
         docs = lines_of(docstring(read["description"], ""))
@@ -333,9 +284,8 @@ class Emitter:
             name = target(schema)
             module.uses.add(name)
             return (f'"{name}"' if name == quoted else name), False
-        kinds = schema["type"]
-        nullable = isinstance(kinds, list)
-        kind = kinds[0] if nullable else kinds
+        nullable = isinstance(schema["type"], list)
+        kind: str = schema["type"][0] if nullable else schema["type"]
         if kind == "array":
             item, _ = self.type_of(schema["items"], module, quoted)
             return (f"set[{item}]" if schema.get("uniqueItems") else f"list[{item}]"), nullable
@@ -360,7 +310,9 @@ class Emitter:
             "ge": schema.get("minimum") if schema.get("minimum") != least else None,
             "le": schema.get("maximum") if schema.get("maximum") != most else None,
         }
-        given = ", ".join(f"{bound}={value}" for bound, value in bounds.items() if value is not None)
+        given = ", ".join(
+            f"{bound}={value}" for bound, value in bounds.items() if value is not None
+        )
         if not given:
             return kind
         module.uses |= {"Annotated", "Field"}
@@ -376,7 +328,7 @@ class Emitter:
     # Files
 
     def module_text(self, module: Module) -> str:
-        body = "\n\n".join(part if part.startswith("class ") else part for part in module.parts)
+        body = in_sequence(module.parts)
         if module.name == "faults":
             body += codes_text(self.codes)
             module.uses |= {"NamedTuple"}
@@ -392,15 +344,18 @@ class Emitter:
         own.append(from_import(".scalars", used & (SCALARS | {"to_decimal", "amount_text"})))
         for other in self.modules:
             own.append(from_import(f".{other.name}", (used & set(other.defines)) - here))
-        groups = ["\n".join(line for line in group if line) for group in (standard, library, sorted(own))]
+        groups = [
+            "\n".join(line for line in group if line) for group in (standard, library, sorted(own))
+        ]
         imports = "\n\n".join(group for group in groups if group)
-        return f'{HEADER}"""{module.docs}"""\n\n{imports}\n\n\n{body}'
+        gap = "\n\n\n" if body.startswith("class ") else "\n\n"
+        return f'{HEADER}"""{module.docs}"""\n\n{imports}{gap}{body}'
 
     def index_text(self) -> str:
         docs = (
             '"""Requests, replies, the program document, events and faults as pydantic models.\n\n'
-            "They read and write the engine's JSON with `from_json` and `to_json`, and can be used as they are as request\n"
-            'and response models of FastAPI.\n"""'
+            "They read and write the engine's JSON with `from_json` and `to_json`, and are at the\n"
+            'same time request and response models of FastAPI.\n"""'
         )
         imports = [from_import(".base", {"Model"}), from_import(".scalars", SCALARS)]
         imports += [
@@ -410,76 +365,29 @@ class Emitter:
             )
             for module in self.modules
         ]
-        names = sorted({"Model", "CODES", "Code"} | SCALARS | set(self.home))
+        names = in_export_order({"Model", "CODES", "Code"} | SCALARS | set(self.home))
         listed = "".join(f'    "{name}",\n' for name in names)
         return f"{HEADER}{docs}\n\n" + "\n".join(sorted(imports)) + f"\n\n__all__ = [\n{listed}]\n"
 
     def operations_text(self) -> str:
-        names = {target(operation[part]) for operation in self.operations for part in ("request", "reply")}
-        parts = []
+        names = {
+            target(operation[part])
+            for operation in self.operations
+            for part in ("request", "reply")
+        }
+        parts: list[str] = []
         for operation in self.operations:
             request, reply = target(operation["request"]), target(operation["reply"])
-            constant = operation["name"].upper()
+            name, kind = operation["name"], operation["kind"]
             docs = lines_of(docstring(self.read[request]["description"], ""))
             parts.append(
-                f'{constant} = Operation("{operation["name"]}", "{operation["kind"]}", {request}, {reply})\n{docs}\n'
+                f'{name.upper()} = Operation("{name}", "{kind}", {request}, {reply})\n{docs}\n'
             )
         listed = "".join(f"    {operation['name'].upper()},\n" for operation in self.operations)
         imports = from_import(".models", names | {"Model"})
-        return OPERATIONS.format(header=HEADER, imports=imports, parts="\n".join(parts), listed=listed)
-
-
-HEADER = "# Generated by `codegen/models.py` from the core's JSON Schema; change it there.\n"
-
-OPERATIONS = '''{header}"""All operations: their names, their kinds, and the models of their requests and replies."""
-
-from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
-
-{imports}
-
-Request = TypeVar("Request", bound=Model)
-Reply = TypeVar("Reply", bound=Model)
-
-Kind = Literal["command", "question"]
-"""Whether an operation can change anything: a command can, a question cannot."""
-
-
-@dataclass(frozen=True)
-class Operation(Generic[Request, Reply]):
-    """What is known of an operation without running it."""
-
-    name: str
-    """The stable name; idempotency keys are scoped by it."""
-    kind: Kind
-    """Whether it can change anything."""
-    request: type[Request]
-    """The model of what is asked."""
-    reply: type[Reply]
-    """The model of what the caller is told."""
-
-
-{parts}
-OPERATIONS: tuple[Operation[Any, Any], ...] = (
-{listed})
-"""All of them."""
-'''
-
-CODES = '''
-
-class Code(NamedTuple):
-    """What a stable code stands for."""
-
-    kind: FaultKind
-    """What the caller can do about it."""
-    http_status: int
-    """The HTTP status that says the same."""
-
-
-CODES: dict[str, Code] = {{
-{listed}}}
-"""All codes of faults; the codes of single problems of an `invalid` fault are not among them."""
-'''
+        return OPERATIONS.format(
+            header=HEADER, imports=imports, parts="\n".join(parts), listed=listed
+        )
 
 
 def codes_text(codes: list[dict[str, Any]]) -> str:
@@ -491,14 +399,16 @@ def codes_text(codes: list[dict[str, Any]]) -> str:
 
 def references(schema: Any) -> Iterator[str]:
     """The names of all definitions a schema refers to, in order."""
+    parts: Iterable[Any] = ()
     if isinstance(schema, dict):
-        if "$ref" in schema:
-            yield target(schema)
-        for part in schema.values():
-            yield from references(part)
+        fields = cast("dict[str, Any]", schema)
+        if "$ref" in fields:
+            yield target(fields)
+        parts = fields.values()
     elif isinstance(schema, list):
-        for part in schema:
-            yield from references(part)
+        parts = cast("Iterable[Any]", schema)
+    for part in parts:
+        yield from references(part)
 
 
 def target(schema: dict[str, Any]) -> str:
@@ -510,81 +420,6 @@ def in_order(schema: dict[str, Any]) -> list[str]:
     return list(schema.get("properties", {}))
 
 
-def pascal(name: str) -> str:
-    return "".join(part.capitalize() for part in name.split("_"))
-
-
-def literal(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
-
-
-def assign(name: str, kind: str, values: str) -> str:
-    text = f"{name} = {kind}[{values}]"
-    if len(text) <= WIDTH:
-        return text
-    listed = "".join(f"    {value},\n" for value in values.split(", "))
-    return f"{name} = {kind}[\n{listed}]"
-
-
-def from_import(module: str, names: set[str]) -> str:
-    if not names:
-        return ""
-    text = f"from {module} import {', '.join(in_import_order(names))}"
-    if len(text) <= WIDTH:
-        return text
-    listed = "".join(f"    {name},\n" for name in in_import_order(names))
-    return f"from {module} import (\n{listed})"
-
-
-def in_import_order(names: set[str]) -> list[str]:
-    """Constants, then classes, then functions, each by name without regard to case."""
-    return sorted(names, key=lambda name: (not name.isupper(), name[0].islower(), name.lower()))
-
-
-def plain_docs(text: str) -> str:
-    """Docs without the links and examples of Rust."""
-    text = re.sub(r"\n*```.*?```", "", text, flags=re.DOTALL)
-    if text.startswith("Text: "):
-        text = text[6].upper() + text[7:] + "."
-    text = re.sub(r"\[`([^`]+)`\]\([^)]*\)", r"`\1`", text)
-    text = re.sub(r"\[`([^`]+)`\]", r"`\1`", text)
-    return re.sub(r"`([^`]*)::([^`]*)`", r"`\1.\2`", text)
-
-
-def docstring(text: str, indent: str) -> list[str]:
-    """A docstring, wrapped anew; paragraphs stay."""
-    paragraphs = [" ".join(paragraph.split()) for paragraph in plain_docs(text).split("\n\n")]
-    if len(paragraphs) == 1 and len(paragraphs[0]) + len(indent) + 6 <= WIDTH:
-        return [f'{indent}"""{paragraphs[0]}"""']
-    lines = [f'{indent}"""']
-    for number, paragraph in enumerate(paragraphs):
-        start = '"""' if number == 0 else ""
-        wrapped = textwrap.wrap(start + paragraph, WIDTH - len(indent), break_long_words=False)
-        lines += ([""] if number else []) + [indent + line for line in wrapped]
-    return [*lines[1:], f'{indent}"""']
-
-
-def choice_docs(read: dict[str, Any]) -> list[str]:
-    """The docs of a choice, with one line for every name."""
-    lines = docstring(read["description"], "")
-    named = [variant for variant in read["oneOf"] if "const" in variant]
-    if all(variant["description"] == f"{pascal(variant['const'])}." for variant in named):
-        return lines
-    if len(lines) == 1:
-        lines = [lines[0].removesuffix('"""')]
-    else:
-        lines.pop()
-    lines.append("")
-    for variant in named:
-        text = f"- `{variant['const']}`: {' '.join(plain_docs(variant['description']).split())}"
-        lines += textwrap.wrap(text, WIDTH, subsequent_indent="  ")
-    return [*lines, '"""']
-
-
-def lines_of(lines: list[str]) -> str:
-    return "\n".join(lines)
-
-
 def schema_of_core() -> str:
     command = ["cargo", "run", "--quiet", "--locked", "-p", "rewards-core", "--example", "schemas"]
     # The order of fields is the order of their declaration only with `preserve_order`.
@@ -593,27 +428,43 @@ def schema_of_core() -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Writes the pydantic models from the core's JSON Schema.")
-    parser.add_argument("--check", action="store_true", help="write nothing, fail if a file differs")
+    parser = argparse.ArgumentParser(
+        description="Writes the pydantic models from the core's JSON Schema."
+    )
     parser.add_argument(
-        "--schema", type=Path, help="output of the core's example `schemas`; run by cargo when absent"
+        "--check", action="store_true", help="write nothing, fail if a file differs"
+    )
+    parser.add_argument(
+        "--schema",
+        type=Path,
+        help="output of the core's example `schemas`; run by cargo when absent",
     )
     options = parser.parse_args()
     schema = json.loads(options.schema.read_text() if options.schema else schema_of_core())
     files = Emitter(schema).files()
-    differing = [
-        name
-        for name, text in files.items()
-        if not (PACKAGE / name).exists() or (PACKAGE / name).read_text(encoding="utf-8") != text
-    ]
     if options.check:
-        if differing:
-            sys.exit(
-                f"these files differ from the core's schema, run `python codegen/models.py`: {differing}"
-            )
+        if wrong := [*differing(files), *left_over(files)]:
+            sys.exit(f"differ from the core's schema, run `python codegen/models.py`: {wrong}")
         return
-    for name in differing:
+    for name in left_over(files):
+        (PACKAGE / name).unlink()
+    for name in differing(files):
         (PACKAGE / name).write_text(files[name], encoding="utf-8")
+
+
+def differing(files: dict[str, str]) -> list[str]:
+    """The files that are not there, or not as they must be."""
+    return [name for name, text in files.items() if found(PACKAGE / name) != text]
+
+
+def left_over(files: dict[str, str]) -> list[str]:
+    """The files that were generated once and no longer are."""
+    paths = (path for path in PACKAGE.glob("models/*.py") if found(path).startswith(HEADER))
+    return [name for path in paths if (name := f"models/{path.name}") not in files]
+
+
+def found(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 if __name__ == "__main__":

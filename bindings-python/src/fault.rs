@@ -7,7 +7,7 @@ use futures::FutureExt as _;
 use pyo3::create_exception;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
-use rewards_core::rejection::{CODES, Fault};
+use rewards_core::rejection::Fault;
 
 create_exception!(
     rewards._native,
@@ -32,16 +32,4 @@ pub async fn guarded<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<
             "a defect stopped the call; ask again with the same key to learn whether it took effect";
         Err(Fault::new("internal", detail))
     })
-}
-
-/// Every stable code with the kind of its fault and its HTTP status.
-#[pyfunction]
-pub fn fault_codes() -> Vec<(&'static str, String, u16)> {
-    CODES
-        .iter()
-        .map(|(code, kind, status)| {
-            let kind = serde_json::to_value(kind).unwrap_or_default();
-            (*code, kind.as_str().unwrap_or_default().to_owned(), *status)
-        })
-        .collect()
 }

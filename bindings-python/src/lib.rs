@@ -39,10 +39,10 @@ mod _native {
     #[pymodule_export]
     use crate::engine::NativeEngine;
     #[pymodule_export]
-    use crate::fault::{NativeFault, fault_codes};
+    use crate::fault::NativeFault;
     #[cfg(feature = "test-hooks")]
     #[pymodule_export]
-    use crate::hooks::set_panic;
+    use crate::hooks::{record_all, set_panic};
     #[pymodule_export]
     use crate::logging::{flush_logging, set_logging};
 }

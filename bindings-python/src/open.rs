@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rewards_core::ids::TenantId;
 use rewards_core::rejection::{Fault, Problem, Rejection};
 use rewards_storage::engine::{Engine, SeededRandom, TenantEngine};
+use rewards_storage::error::StoreError;
 use rewards_storage::memory::MemoryStore;
 use rewards_storage::sql::{SqlOptions, SqlStore};
 use rewards_storage::store::Backend;
@@ -46,7 +47,9 @@ async fn backend(url: &str) -> Result<(Arc<dyn Backend>, Option<SqlStore>), Faul
     match scheme {
         "memory" if rest.is_empty() => Ok((Arc::new(MemoryStore::new()), None)),
         "sqlite" | "postgres" | "postgresql" => {
-            let store = SqlStore::open(url, SqlOptions::default()).await?;
+            let store = SqlStore::open(url, SqlOptions::default())
+                .await
+                .map_err(advised)?;
             Ok((Arc::new(store.clone()), Some(store)))
         }
         // An address can hold a password, so only its scheme is repeated.
@@ -58,6 +61,22 @@ async fn backend(url: &str) -> Result<(Arc<dyn Backend>, Option<SqlStore>), Faul
             ),
         )),
     }
+}
+
+/// The fault of a store that cannot be opened, with what to look at.
+fn advised(error: StoreError) -> Fault {
+    let advice = match &error {
+        StoreError::Unavailable { .. } => {
+            "check that the database runs and that its address is right"
+        }
+        StoreError::Refused { .. } => {
+            "check the address, that the folder is there, and that this process may write to it"
+        }
+        _ => return error.into(),
+    };
+    let mut fault = Fault::from(error);
+    fault.detail = format!("{}; {advice}", fault.detail);
+    fault
 }
 
 /// A fault about one argument of a call.

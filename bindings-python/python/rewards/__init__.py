@@ -6,17 +6,17 @@
 ...     member.member
 'ada'
 
-* :func:`open` and :class:`Engine` for threads, :class:`AsyncEngine` for asyncio;
-* :mod:`rewards.models` for requests, replies and programs;
-* :class:`CompiledProgram` for whole tables of purchases, in and out through Arrow;
-* :class:`RewardsError` and its subclasses for what goes wrong;
-* :func:`run_scenarios` to test a program with files of requests and expected replies;
-* :func:`enable_logging` to see what happens.
+* `open` and `Engine` for threads, `AsyncEngine` for asyncio;
+* `rewards.models` for requests, replies and programs;
+* `CompiledProgram` for whole tables of purchases, in and out through Arrow;
+* `RewardsError` and its subclasses for what goes wrong;
+* `run_scenarios` to test a program with files of requests and expected replies;
+* `enable_logging` to see what happens.
 """
 
-from rewards import models
-from rewards.engine import AsyncEngine, Engine, open
-from rewards.errors import (
+from . import models
+from .engine import AsyncEngine, Engine, open
+from .errors import (
     ConflictError,
     InternalError,
     InvalidError,
@@ -25,10 +25,11 @@ from rewards.errors import (
     RewardsError,
     UnavailableError,
 )
-from rewards.logs import disable_logging, enable_logging, flush_logging
-from rewards.operations import Receipt
-from rewards.services import BookReport, ClaimedEvent, Event, Health, Stream, Sweep
-from rewards.tables import ArrowTable, CompiledProgram
+from .logs import disable_logging, enable_logging, flush_logging
+from .receipt import Receipt
+from .scenarios import ScenarioReport, run_scenarios
+from .services import BookReport, ClaimedEvent, Health, Sweep
+from .tables import ArrowTable, CompiledProgram
 
 __all__ = [
     "ArrowTable",
@@ -38,7 +39,6 @@ __all__ = [
     "CompiledProgram",
     "ConflictError",
     "Engine",
-    "Event",
     "Health",
     "InternalError",
     "InvalidError",
@@ -47,7 +47,6 @@ __all__ = [
     "RejectedError",
     "RewardsError",
     "ScenarioReport",
-    "Stream",
     "Sweep",
     "UnavailableError",
     "disable_logging",

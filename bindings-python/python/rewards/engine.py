@@ -1,4 +1,4 @@
-"""Open engines: :class:`Engine` for threads, :class:`AsyncEngine` for asyncio.
+"""Open engines: `Engine` for threads, `AsyncEngine` for asyncio.
 
 Both take request models and return reply models, one method for each operation. The interpreter is free to run
 other threads during all work. An engine belongs to the process that opened it: open one in each process, after
@@ -15,16 +15,20 @@ import warnings
 from collections.abc import Generator, Iterable, MutableMapping
 from datetime import datetime, timezone
 from types import TracebackType
-from typing import Any, Optional, TypeVar, Union
+from typing import Any, Optional, TypeVar
 from uuid import UUID
 from weakref import WeakKeyDictionary, WeakSet
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
+from pydantic_core import PydanticSerializationError
 
-from rewards import _native, errors
-from rewards._native import NativeEngine, NativeFault
-from rewards.operations import REPLIES, AsyncOperations, Operations, Receipt
-from rewards.services import BookReport, ClaimedEvent, Event, Health, Sweep
+from . import _native, errors
+from ._native import NativeEngine, NativeFault
+from .methods import AsyncMethods, Methods
+from .models import EventRecord, Model, Stream
+from .operations import OPERATIONS
+from .receipt import Receipt
+from .services import BookReport, ClaimedEvent, Health, Sweep
 
 __all__ = ["AsyncEngine", "Engine", "open"]
 
@@ -36,6 +40,7 @@ _BOOKS = TypeAdapter(BookReport)
 _SWEEP = TypeAdapter(Sweep)
 _CLAIMED = TypeAdapter(list[ClaimedEvent])
 _COUNT = TypeAdapter(int)
+_OPERATIONS = {operation.request: operation for operation in OPERATIONS}
 
 _AT_EXIT_MILLISECONDS = 5_000
 _open_engines: WeakSet[_Handle]
@@ -89,7 +94,7 @@ def _close_all() -> None:
     _native.flush_logging(1_000)
 
 
-class Engine(_Handle, Operations):
+class Engine(_Handle, Methods):
     """An open engine. All threads may use it at the same time.
 
     >>> import rewards
@@ -102,8 +107,8 @@ class Engine(_Handle, Operations):
     def open(cls, url: str, *, tenant: str = "default", seed: Optional[int] = None) -> Engine:
         """Open the engine at an address.
 
-        ``memory:`` is gone when the engine is, ``sqlite:///path/to/file.db`` is made when it is missing,
-        ``postgresql://user@host/database`` must be there; tables are made or brought up to date. With a ``seed``
+        `memory:` is gone when the engine is, `sqlite:///path/to/file.db` is made when it is missing,
+        `postgresql://user@host/database` must be there; tables are made or brought up to date. With a `seed`
         the ids that the engine gives are the same in every run, which is for tests.
         """
         _check_open_arguments(url, tenant, seed)
@@ -144,30 +149,26 @@ class Engine(_Handle, Operations):
         """Carry out everything that is due by now, for all members. Balances are right without it."""
         return self._serve("settle_due", _NO_ARGUMENTS, _SWEEP)
 
-    def claim_events(
-        self, owner: UUID, *, lease_seconds: int = 60, limit: int = 100
-    ) -> list[ClaimedEvent]:
+    def claim_events(self, owner: UUID, *, lease_seconds: int = 60, limit: int = 100) -> list[ClaimedEvent]:
         """Lease the oldest waiting events: deliver them, then acknowledge them."""
         arguments = _claim_arguments(owner, lease_seconds, limit)
         return self._serve("claim_events", arguments, _CLAIMED)
 
-    def acknowledge_events(self, owner: UUID, events: Iterable[Event]) -> int:
-        """Remove delivered events that are leased to ``owner``; return how many were."""
+    def acknowledge_events(self, owner: UUID, events: Iterable[EventRecord]) -> int:
+        """Remove delivered events that are leased to `owner`; return how many were."""
         return self._serve("acknowledge_events", _held_arguments(owner, events), _COUNT)
 
-    def release_events(self, owner: UUID, events: Iterable[Event]) -> int:
+    def release_events(self, owner: UUID, events: Iterable[EventRecord]) -> int:
         """Give back leased events that will not be delivered; return how many were."""
         return self._serve("release_events", _held_arguments(owner, events), _COUNT)
 
     def _serve(self, name: str, arguments: str, reply: TypeAdapter[_R]) -> _R:
         return reply.validate_json(self._call(name, arguments, None, None)[0])
 
-    def _execute(
-        self, request: BaseModel, key: Optional[str], now: Optional[datetime]
-    ) -> Receipt[Any]:
+    def _execute(self, request: Model, key: Optional[str], now: Optional[datetime]) -> Receipt[Any]:
         name, reply, body = _operation_of(request)
         answer, replayed = self._call(name, body, _key_text(key), _now_text(now))
-        return Receipt(reply.model_validate_json(answer), replayed)
+        return Receipt(reply.from_json(answer), replayed)
 
     def _call(self, name: str, body: str, key: Optional[str], now: Optional[str]) -> _Reply:
         try:
@@ -177,12 +178,12 @@ class Engine(_Handle, Operations):
 
 
 def open(url: str, *, tenant: str = "default", seed: Optional[int] = None) -> Engine:
-    """Open an engine for threads. Same as :meth:`Engine.open`."""
+    """Open an engine for threads. Same as `Engine.open`."""
     return Engine.open(url, tenant=tenant, seed=seed)
 
 
 class _Opening:
-    """An engine that is being opened: await it, or use it with ``async with``."""
+    """An engine that is being opened: await it, or use it with `async with`."""
 
     def __init__(self, url: str, tenant: str, seed: Optional[int]) -> None:
         self._arguments = (url, tenant, seed)
@@ -211,7 +212,7 @@ class _Opening:
         return AsyncEngine(await _outcome(future, call), url, tenant)
 
 
-class AsyncEngine(_Handle, AsyncOperations):
+class AsyncEngine(_Handle, AsyncMethods):
     """An open engine for asyncio. All event loops and threads may use it at the same time.
 
     Cancelling an awaited call leaves it entirely done or not accepted at all; asking again with the same key tells
@@ -220,9 +221,9 @@ class AsyncEngine(_Handle, AsyncOperations):
 
     @staticmethod
     def open(url: str, *, tenant: str = "default", seed: Optional[int] = None) -> _Opening:
-        """Open the engine at an address, as :meth:`Engine.open` does.
+        """Open the engine at an address, as `Engine.open` does.
 
-        Both ``await AsyncEngine.open(url)`` and ``async with AsyncEngine.open(url) as engine`` work.
+        Both `await AsyncEngine.open(url)` and `async with AsyncEngine.open(url) as engine` work.
         """
         _check_open_arguments(url, tenant, seed)
         return _Opening(url, tenant, seed)
@@ -263,23 +264,21 @@ class AsyncEngine(_Handle, AsyncOperations):
         arguments = _claim_arguments(owner, lease_seconds, limit)
         return await self._serve("claim_events", arguments, _CLAIMED)
 
-    async def acknowledge_events(self, owner: UUID, events: Iterable[Event]) -> int:
-        """Remove delivered events that are leased to ``owner``; return how many were."""
+    async def acknowledge_events(self, owner: UUID, events: Iterable[EventRecord]) -> int:
+        """Remove delivered events that are leased to `owner`; return how many were."""
         return await self._serve("acknowledge_events", _held_arguments(owner, events), _COUNT)
 
-    async def release_events(self, owner: UUID, events: Iterable[Event]) -> int:
+    async def release_events(self, owner: UUID, events: Iterable[EventRecord]) -> int:
         """Give back leased events that will not be delivered; return how many were."""
         return await self._serve("release_events", _held_arguments(owner, events), _COUNT)
 
     async def _serve(self, name: str, arguments: str, reply: TypeAdapter[_R]) -> _R:
         return reply.validate_json((await self._call(name, arguments, None, None))[0])
 
-    async def _execute(
-        self, request: BaseModel, key: Optional[str], now: Optional[datetime]
-    ) -> Receipt[Any]:
+    async def _execute(self, request: Model, key: Optional[str], now: Optional[datetime]) -> Receipt[Any]:
         name, reply, body = _operation_of(request)
         answer, replayed = await self._call(name, body, _key_text(key), _now_text(now))
-        return Receipt(reply.model_validate_json(answer), replayed)
+        return Receipt(reply.from_json(answer), replayed)
 
     async def _call(self, name: str, body: str, key: Optional[str], now: Optional[str]) -> _Reply:
         loop = asyncio.get_running_loop()
@@ -318,18 +317,25 @@ def _check_open_arguments(url: object, tenant: object, seed: object) -> None:
         raise errors.invalid("value_invalid", "seed", f"expected 0 to 2^64 - 1, got `{seed}`")
 
 
-def _operation_of(request: object) -> tuple[str, type[BaseModel], str]:
-    known = REPLIES.get(type(request))
-    if known is None:
+def _operation_of(request: Model) -> tuple[str, type[Model], str]:
+    operation = _OPERATIONS.get(type(request))
+    if operation is None:
         raise _wrong_type("request", "a request of `rewards.models`", request)
-    name, reply = known
-    return name, reply, request.to_json()  # type: ignore[attr-defined]
+    try:
+        return operation.name, operation.reply, request.to_json()
+    except PydanticSerializationError as error:
+        raise errors.invalid("value_invalid", "request", str(error)) from None
 
 
 def _key_text(key: object) -> Optional[str]:
-    if key is None or isinstance(key, str):
-        return key
-    raise _wrong_type("key", "text", key)
+    if key is None:
+        return None
+    if not isinstance(key, str):
+        raise _wrong_type("key", "text", key)
+    # Half of a pair of surrogates is no text anywhere but in Python.
+    if not key.isascii() and any("\ud800" <= letter <= "\udfff" for letter in key):
+        raise errors.invalid("value_invalid", "key", f"expected text, got {ascii(key)}")
+    return key
 
 
 def _now_text(now: object) -> Optional[str]:
@@ -347,22 +353,21 @@ def _wrong_type(path: str, expected: str, found: object) -> errors.InvalidError:
     return errors.invalid("type_invalid", path, f"expected {expected}, got a value of type `{kind}`")
 
 
-class _ClaimArguments(BaseModel):
+class _ClaimArguments(Model):
     owner: UUID
     lease_seconds: int
     limit: int
 
 
-class _HeldArguments(BaseModel):
+class _HeldArguments(Model):
     owner: UUID
-    events: list[tuple[dict[str, str], int]]
+    events: list[tuple[Stream, int]]
 
 
 def _claim_arguments(owner: UUID, lease_seconds: int, limit: int) -> str:
-    arguments = _ClaimArguments(owner=owner, lease_seconds=lease_seconds, limit=limit)
-    return arguments.model_dump_json()
+    return _ClaimArguments(owner=owner, lease_seconds=lease_seconds, limit=limit).to_json()
 
 
-def _held_arguments(owner: UUID, events: Iterable[Union[Event]]) -> str:
-    places = [(event.stream.model_dump(exclude_none=True), event.seq) for event in events]
-    return _HeldArguments(owner=owner, events=places).model_dump_json()
+def _held_arguments(owner: UUID, events: Iterable[EventRecord]) -> str:
+    places = [(event.stream, event.seq) for event in events]
+    return _HeldArguments(owner=owner, events=places).to_json()

@@ -1,8 +1,8 @@
-"""The engine's own events in Python's ``logging``, off until they are asked for.
+"""The engine's own events in Python's `logging`, off until they are asked for.
 
-Records come from the logger ``rewards``, a little after the fact and from a thread of their own, so that
-logging never holds up a commit. Each has two attributes beside its message: ``fields``, a dictionary, and
-``target``, the part of the engine that tells.
+Records come from the logger `rewards`, a little after the fact and from a thread of their own, so that
+logging never holds up a commit. Each has two attributes beside its message: `fields`, a dictionary, and
+`target`, the part of the engine that tells.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import logging
 from typing import Union
 
-from rewards import _native
+from . import _native
 
 __all__ = ["disable_logging", "enable_logging", "flush_logging"]
 
@@ -20,7 +20,7 @@ _logger.addHandler(logging.NullHandler())
 
 
 def enable_logging(level: Union[int, str] = logging.INFO) -> None:
-    """Tell what happens in the engine from this level on; ``DEBUG`` tells of every command.
+    """Tell what happens in the engine from this level on; `DEBUG` tells of every command.
 
     The logger's own level and handlers decide what becomes of it. May be called again with another level.
     """

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from rewards import errors
-from rewards._native import NativeFault, NativeProgram
-from rewards.models import Program
+from . import errors
+from ._native import NativeFault, NativeProgram
+from .models import Program
 
 __all__ = ["ArrowTable", "CompiledProgram"]
 

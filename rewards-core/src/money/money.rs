@@ -160,7 +160,7 @@ impl fmt::Display for Money {
 #[cfg_attr(feature = "schema", schemars(rename = "Money"))]
 #[serde(deny_unknown_fields)]
 struct MoneyData {
-    /// The amount as decimal text, with at most the decimals of the asset.
+    /// How much, with at most the decimals of the asset.
     #[serde(deserialize_with = "amount_text")]
     #[cfg_attr(
         feature = "schema",

@@ -62,7 +62,6 @@ TransferKind = Literal["grant", "mature", "void", "expire", "clawback", "manual_
 - `adjust`: A correction made by hand.
 """
 
-
 Purpose = Annotated[
     str,
     StringConstraints(
@@ -96,7 +95,9 @@ class GetStatement(Model):
     purchase: Maybe[PurchaseId] = None
     """Only movements of this purchase."""
 
-    from_: Maybe[Timestamp] = Field(default=None, validation_alias="from", serialization_alias="from")
+    from_: Maybe[Timestamp] = Field(
+        default=None, validation_alias="from", serialization_alias="from"
+    )
     """Only movements effective at or after this instant."""
 
     until: Maybe[Timestamp] = None

@@ -1,10 +1,18 @@
-"""What all models have in common: they are frozen, refuse unknown fields, and read and write the engine's JSON."""
+"""What all models have in common: frozen, without unknown fields, at home in the engine's JSON."""
 
+from collections.abc import Iterable, Mapping
 from functools import partial
 from operator import is_, not_
-from typing import Annotated, Any, Literal, Optional, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Optional, TypeVar, Union, cast, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    PlainSerializer,
+)
 from pydantic_core import CoreSchema, core_schema
 from typing_extensions import Self
 
@@ -13,7 +21,7 @@ K = TypeVar("K")
 
 
 class Model(BaseModel):
-    """A value: it cannot be changed, has no fields but its own, and equals every value with the same fields."""
+    """A value: it cannot be changed, and equals every value of its kind with the same fields."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -28,11 +36,15 @@ class Model(BaseModel):
 
         Raises `pydantic.ValidationError`, with all that is wrong, if the text is no such value.
         """
-        return cls.model_validate_json(text)
+        return cls.model_validate_json(text, by_alias=True, by_name=False)
 
     def to_json(self) -> str:
-        """Writes the engine's JSON: no white space, amounts and times as text, absent values left out."""
+        """Writes the engine's JSON: one line, amounts and times as text, absent values left out."""
         return self.model_dump_json(by_alias=True)
+
+    def __repr_args__(self) -> Iterable[tuple[Optional[str], Any]]:
+        """Only what was given: most fields of most values are absent."""
+        return [entry for entry in super().__repr_args__() if entry[0] in self.model_fields_set]
 
 
 Maybe = Annotated[Optional[T], Field(exclude_if=partial(is_, None))]
@@ -71,40 +83,46 @@ Blank = Annotated[T, Field(exclude_if=_is_blank)]
 class Tagged:
     """Marks a union whose JSON is a name, or an object with one name as its key.
 
-    Only the member with that name looks at the value, so that an error tells what is wrong with it and not what
-    every other member would have made of it.
+    Only the member with that name looks at the value, so that an error tells what is wrong with it,
+    and not what every other member would have made of it.
     """
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
         choices: dict[str, CoreSchema] = {}
+        titles: dict[str, str] = {}
         names: list[str] = []
         for member in get_args(source):
             if get_origin(member) is Literal:
                 names.extend(get_args(member))
-                choices[_TEXT] = handler.generate_schema(member)
+                choices[_NAME] = handler.generate_schema(member)
             else:
                 (name,) = member.__annotations__
                 names.append(name)
-                choices[name] = handler.generate_schema(member)
+                titles[name] = member.__name__
+                choices[member.__name__] = handler.generate_schema(member)
+
+        def choose(value: Any) -> Optional[str]:
+            return _NAME if isinstance(value, str) else titles.get(_only_key(value))
+
         return core_schema.tagged_union_schema(
             choices,
-            _tag,
-            custom_error_type="unknown_variant",
-            custom_error_message="expected exactly one of " + ", ".join(f"`{name}`" for name in names),
+            choose,
+            custom_error_type="variant_unknown",
+            custom_error_message="expected exactly one of "
+            + ", ".join(f"`{name}`" for name in names),
         )
 
 
-_TEXT = "name"
+_NAME = "name"
 
 
-def _tag(value: Any) -> Optional[str]:
-    if isinstance(value, str):
-        return _TEXT
+def _only_key(value: Any) -> str:
+    """The name of the single field; empty when there is no such."""
+    keys: Mapping[Any, Any] = {}
     if isinstance(value, Model):
-        fields = iter(type(value).model_fields)
+        keys = type(value).model_fields
     elif isinstance(value, dict):
-        fields = iter(value)
-    else:
-        return None
-    name = next(fields, None)
-    return name if next(fields, None) is None else None
+        keys = cast("Mapping[Any, Any]", value)
+    return str(next(iter(keys))) if len(keys) == 1 else ""

@@ -120,8 +120,8 @@ class WindowSum(Model):
 
 
 class TimeOfDayRange(Model):
-    """Times of day from `from` up to but not including `until`; wraps midnight if `until` is the earlier of
-    the two.
+    """Times of day from `from` up to but not including `until`; wraps midnight if `until` is the
+    earlier of the two.
     """
 
     from_: TimeOfDay = Field(validation_alias="from", serialization_alias="from")
@@ -222,8 +222,10 @@ class TierCondition(Model):
 
 
 class LineCondition(Model):
-    """A line matches. In a rule with scope `line` it selects the lines that are paid; elsewhere one matching
-    line is enough.
+    """A line matches.
+
+    In a rule with scope `line` it selects the lines that are paid; elsewhere one matching line is
+    enough.
     """
 
     line: LineTest
@@ -299,7 +301,10 @@ Condition = Annotated[
     ],
     Tagged(),
 ]
-"""When a rule matches. A list matches when the fact is one of its values; texts are compared exactly."""
+"""When a rule matches.
+
+A list matches when the fact is one of its values; texts are compared exactly.
+"""
 
 AllCondition.model_rebuild()
 AnyCondition.model_rebuild()

@@ -148,5 +148,14 @@ class MultiplierEffect(Model):
     multiplier: Multiplier
 
 
-Effect = Annotated[Union[PercentEffect, FixedEffect, PerUnitEffect, BandsEffect, MultiplierEffect], Tagged()]
+Effect = Annotated[
+    Union[
+        PercentEffect,
+        FixedEffect,
+        PerUnitEffect,
+        BandsEffect,
+        MultiplierEffect,
+    ],
+    Tagged(),
+]
 """What a rule grants. Where an asset is not named, it is the program's currency."""

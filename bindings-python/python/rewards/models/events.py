@@ -24,7 +24,9 @@ class ProgramStream(Model):
 
 
 Stream = Annotated[Union[MemberStream, ProgramStream], Tagged()]
-"""What an event belongs to; the events of one stream are numbered without gaps and delivered in order."""
+"""What an event belongs to; the events of one stream are numbered without gaps and delivered in
+order.
+"""
 
 
 class ProgramPublished(Model):

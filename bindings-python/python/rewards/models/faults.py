@@ -5,14 +5,14 @@ from typing import Literal, NamedTuple
 
 from .base import DictOf, ListOf, Model
 
-
 FaultKind = Literal["invalid", "rejected", "conflict", "unavailable", "internal"]
 """The five kinds of fault; what a caller can do depends on the kind alone.
 
 - `invalid`: The input is wrong; the same input will always be.
 - `rejected`: The input is fine, the state forbids it.
 - `conflict`: The key was used for something else, or others won the race.
-- `unavailable`: The store could not be reached; the same command may be sent again with the same key.
+- `unavailable`: The store could not be reached; the same command may be sent again with the same
+  key.
 - `internal`: A defect of the engine or broken data.
 """
 

@@ -23,15 +23,16 @@ class UnitDefinition(Model):
 
 
 Stacking = Literal["all", "first", "best", "lowest"]
-"""Which matching rules of a lane apply. The choice is made before caps: a cap clips the chosen rule, it never
-hands the purchase to another one.
+"""Which matching rules of a lane apply.
+
+The choice is made before caps: a cap clips the chosen rule, it never hands the purchase to another
+one.
 
 - `all`: All of them.
 - `first`: The first in rule order: higher priority first, then by id.
 - `best`: The one that pays the member most; a tie goes to the first in rule order.
 - `lowest`: The one that pays the member least; a tie goes to the first in rule order.
 """
-
 
 Scope = Literal["basket", "line"]
 """Whether something is looked at for the whole basket or line by line.
@@ -40,12 +41,12 @@ Scope = Literal["basket", "line"]
 - `line`: For every line on its own.
 """
 
-
 RunningBase = Literal["original", "running"]
 """What a percentage is taken of when several rules apply.
 
 - `original`: The amount as it was, whatever was granted before.
-- `running`: The amount less the money that rules before this one granted on the same purchase (or line).
+- `running`: The amount less the money that rules before this one granted on the same purchase (or
+  line).
 """
 
 
@@ -93,7 +94,6 @@ class ConfirmationPending(Model):
 Pending = Annotated[Union[DaysPending, UntilPending, ConfirmationPending], Tagged()]
 """Until when a reward is pending."""
 
-
 CalendarRounding = Literal[
     "none",
     "end_of_day",
@@ -105,8 +105,8 @@ CalendarRounding = Literal[
 ]
 """The local period to whose end an instant is moved; `none` leaves it where it is.
 
-Rounding is up, in favour of the member: what expires on 3 March with `end_of_month` is good through 31 March.
-An instant at the very start of a period moves to the end of that period.
+Rounding is up, in favour of the member: what expires on 3 March with `end_of_month` is good through
+31 March. An instant at the very start of a period moves to the end of that period.
 
 - `none`: Keep the exact instant.
 - `end_of_day`: The end of the local day.
@@ -119,8 +119,9 @@ An instant at the very start of a period moves to the end of that period.
 
 
 class Expiry(Model):
-    """When a reward expires, counted from the purchase in the program's zone. Exactly one of days and months
-    is given.
+    """When a reward expires, counted from the purchase in the program's zone.
+
+    Exactly one of days and months is given.
     """
 
     days: Maybe[UInt16] = None
@@ -156,7 +157,9 @@ class Rule(Model):
     """The lane it belongs to; the first lane when absent."""
 
     priority: Int32 = 0
-    """Rule order within a lane: higher priority first, then by id. This is the written tie-break everywhere.
+    """Rule order within a lane: higher priority first, then by id.
+
+    This is the written tie-break everywhere.
     """
 
     active: Maybe[DateRange] = None
@@ -187,8 +190,10 @@ class Rule(Model):
     """Names of the budgets it draws on."""
 
     tier_benefits: Maybe[StrictBool] = None
-    """Whether tier benefits raise it. By default they raise percentages, amounts per unit and bands, and
-    leave fixed amounts and multipliers alone.
+    """Whether tier benefits raise it.
+
+    By default they raise percentages, amounts per unit and bands, and leave fixed amounts and
+    multipliers alone.
     """
 
     lifecycle: Maybe[Lifecycle] = None
@@ -196,8 +201,8 @@ class Rule(Model):
 
 
 class AttributeCapPer(Model):
-    """One value of an attribute of the purchase that the caller chose, such as a device or a household. A
-    purchase without the attribute gets nothing from rules under the cap.
+    """One value of an attribute of the purchase that the caller chose, such as a device or a
+    household. A purchase without the attribute gets nothing from rules under the cap.
     """
 
     attribute: str
@@ -238,7 +243,9 @@ Limit = Annotated[Union[AmountLimit, UsesLimit], Tagged()]
 
 
 class Cap(Model):
-    """A limit that clips what rules grant. Rules that name the same cap share it.
+    """A limit that clips what rules grant.
+
+    Rules that name the same cap share it.
 
     A cap clips: what does not fit is not granted, and no other rule steps in.
     """
@@ -312,8 +319,9 @@ TierWindow = Annotated[Union[Literal["anniversary", "lifetime"], CalendarTierWin
 
 
 class Benefits(Model):
-    """What a tier gives when earning. Where several ladders give the same benefit, the highest counts; they
-    do not add up.
+    """What a tier gives when earning.
+
+    Where several ladders give the same benefit, the highest counts; they do not add up.
     """
 
     multiplier: Maybe[Factor] = None
@@ -374,10 +382,11 @@ class Ladder(Model):
 
 
 class Program(Model):
-    """A reward program: currency, zone, rounding, rules, limits, ladders and the life of its rewards.
+    """A reward program: currency, zone, rounding, rules, limits, ladders and the life of its
+    rewards.
 
-    A document is a value. Publishing it makes a numbered revision that never changes; a change is a new
-    revision.
+    A document is a value. Publishing it makes a numbered revision that never changes; a change is a
+    new revision.
     """
 
     id: ProgramId
@@ -402,8 +411,9 @@ class Program(Model):
     """Reward units other than money, such as points."""
 
     lanes: ListOf[Lane] = []
-    """Lanes in the order in which they are evaluated. Without any, there is one lane `default` that stacks
-    all.
+    """Lanes in the order in which they are evaluated.
+
+    Without any, there is one lane `default` that stacks all.
     """
 
     rules: ListOf[Rule] = []

@@ -141,8 +141,9 @@ class PurchaseDecision(Model):
     """The revision that decides."""
 
     digest: str
-    """Digest of the purchase and of what it is granted. A recorded purchase may pin it, and is then refused
-    rather than granted anything else.
+    """Digest of the purchase and of what it is granted.
+
+    A recorded purchase may pin it, and is then refused rather than granted anything else.
     """
 
     grants: list[GrantedReward]
@@ -251,7 +252,9 @@ class QuotedPurchase(Model):
     """The decision; its digest may be pinned when the purchase is recorded."""
 
     explanation: Maybe[list[Explanation]] = None
-    """For every rule of the program why it does or does not apply, in document order; only when asked for."""
+    """For every rule of the program why it does or does not apply, in document order; only when
+    asked for.
+    """
 
 
 class RecordPurchase(Model):
@@ -277,7 +280,9 @@ class TierChange(Model):
     """The tier after."""
 
     at: Timestamp
-    """From when on it counts, exclusive: purchases of this very instant still count for the tier before."""
+    """From when on it counts, exclusive: purchases of this very instant still count for the tier
+    before.
+    """
 
 
 class RecordedPurchase(Model):

@@ -1,7 +1,8 @@
-"""Values that are one piece of text in JSON: amounts, rates, times and dates; and whole numbers in their range.
+"""Values that are one piece of text in JSON (amounts, rates, times, dates), and whole numbers.
 
-Amounts are `Decimal` and never `float`, times are aware and never naive. What would have to be guessed or rounded is
-refused with an error that says what to write instead.
+Amounts are `Decimal` and never `float`, times are aware and never naive. What would have to be
+guessed or rounded is refused with an error that says what to write instead; its type is the
+engine's own code.
 """
 
 import re
@@ -10,6 +11,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Union
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     PlainSerializer,
@@ -18,66 +20,36 @@ from pydantic import (
     StringConstraints,
     WithJsonSchema,
 )
-from pydantic.functional_validators import AfterValidator
 from pydantic_core import PydanticCustomError
+from typing_extensions import LiteralString
 
-_AMOUNT = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
-_FACTOR = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
+_AMOUNT_PATTERN = r"^-?[0-9]+(\.[0-9]+)?$"
+_FACTOR_PATTERN = r"^[0-9]+(\.[0-9]+)?$"
+_RATE_PATTERN = r"^[0-9]+(\.[0-9]+)?%$"
 _AMOUNT_LENGTH_MAX = 64
+
+_AMOUNT = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+_RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)%")
 _TIME = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6}0*)?(?P<offset>[Zz]|[+-][0-9]{2}:[0-9]{2})?",
-    re.ASCII,
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6}0*)?"
+    r"(?P<offset>[Zz]|[+-][0-9]{2}:[0-9]{2})?"
 )
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _AMOUNT_LENGTH_MAX else f"{text[:_AMOUNT_LENGTH_MAX]}…"
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def to_decimal(value: Union[Decimal, int, str]) -> Decimal:
     """The exact decimal that is meant.
 
-    Raises `TypeError` for a float, which has no exact decimal, and `ValueError` for any other text than digits with
-    an optional leading `-` and `.`.
+    Raises `TypeError` for a float, which may not be exact, and `ValueError` for text that is not
+    digits with an optional leading `-` and `.`.
     """
     if isinstance(value, int) and not isinstance(value, bool):
         return Decimal(value)
     try:
         return _decimal(value)
     except PydanticCustomError as error:
-        raise (ValueError if isinstance(value, str) else TypeError)(error.message()) from None
-
-
-def _decimal(value: Any) -> Decimal:
-    if isinstance(value, Decimal):
-        if not value.is_finite():
-            raise PydanticCustomError(
-                "amount_invalid", "an amount is a finite number, got `{got}`", {"got": str(value)}
-            )
-        return value
-    if isinstance(value, str):
-        if len(value) > _AMOUNT_LENGTH_MAX or not _AMOUNT.fullmatch(value):
-            raise PydanticCustomError(
-                "amount_invalid",
-                "expected digits with an optional leading `-` and `.`, such as `12.30`, got `{got}`",
-                {"got": value[:_AMOUNT_LENGTH_MAX]},
-            )
-        return Decimal(value)
-    raise PydanticCustomError(
-        "wrong_type",
-        'expected an amount as `Decimal` or as text such as "12.30", got `{got}` ({type}), which may not be exact',
-        {"got": _shown(value), "type": type(value).__name__},
-    )
-
-
-def _factor(value: Any) -> Decimal:
-    number = _decimal(value)
-    if number.is_signed():
-        raise PydanticCustomError(
-            "factor_invalid", "a multiplier has no sign, got `{got}`", {"got": str(value)}
-        )
-    return number
+        kind = ValueError if isinstance(value, (str, Decimal)) else TypeError
+        raise kind(error.message()) from None
 
 
 def amount_text(amount: Decimal) -> str:
@@ -85,78 +57,67 @@ def amount_text(amount: Decimal) -> str:
     return format(amount, "f")
 
 
+def timestamp_text(at: datetime) -> str:
+    """The instant in UTC with `Z` and no, three or six digits below the second."""
+    if at.microsecond == 0:
+        precision = "seconds"
+    elif at.microsecond % 1000 == 0:
+        precision = "milliseconds"
+    else:
+        precision = "microseconds"
+    return at.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec=precision) + "Z"
+
+
+def _decimal(value: Any) -> Decimal:
+    if isinstance(value, Decimal):
+        number = value
+    elif not isinstance(value, str):
+        expected = 'an amount as `Decimal` or as text such as "12.30", which are exact'
+        raise _refusal("type_invalid", expected, value)
+    elif len(value) > _AMOUNT_LENGTH_MAX or not _AMOUNT.fullmatch(value):
+        expected = "digits with an optional leading `-` and `.`, such as `12.30`"
+        raise _refusal("amount_invalid", expected, value)
+    else:
+        number = Decimal(value)
+    if not number.is_finite() or abs(number.adjusted()) > _AMOUNT_LENGTH_MAX:
+        raise _refusal("amount_invalid", "a finite number of ordinary size", value)
+    return number if number else number.copy_abs()
+
+
+def _factor(value: Any) -> Decimal:
+    if isinstance(value, str) and not _AMOUNT.fullmatch(value):
+        raise _refusal("factor_invalid", "a multiplier such as `1.5`", value)
+    number = _decimal(value)
+    if number < 0:
+        raise _refusal("factor_invalid", "a multiplier of at least 0", value)
+    return number
+
+
 def _shortest_text(number: Decimal) -> str:
     text = amount_text(number)
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text
-
-
-Amount = Annotated[
-    Decimal,
-    PlainValidator(_decimal),
-    PlainSerializer(amount_text, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "format": "decimal", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}),
-]
-"""An amount of an asset; in JSON text with its decimals, such as `12.30`. Floats are refused."""
-
-DecimalText = Annotated[
-    Decimal,
-    PlainValidator(_decimal),
-    PlainSerializer(_shortest_text, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "format": "decimal", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}),
-]
-"""An exact number; in JSON text without trailing zeros. Floats are refused."""
-
-Factor = Annotated[
-    Decimal,
-    PlainValidator(_factor),
-    PlainSerializer(_shortest_text, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "format": "decimal", "pattern": r"^[0-9]+(\.[0-9]+)?$"}),
-]
-"""A multiplier from 0 to 1000 with at most 8 decimals. Floats are refused."""
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _rate(value: Any) -> str:
-    if not isinstance(value, str) or not value.endswith("%") or not _FACTOR.fullmatch(value[:-1]):
-        raise PydanticCustomError(
-            "rate_invalid",
-            'expected a percentage as text with its sign, such as "5%", got `{got}`',
-            {"got": _shown(value)},
-        )
-    return f"{_shortest_text(Decimal(value[:-1]))}%"
-
-
-Rate = Annotated[
-    str,
-    PlainValidator(_rate),
-    WithJsonSchema({"type": "string", "format": "percent", "pattern": r"^[0-9]+(\.[0-9]+)?%$"}),
-]
-"""A percentage from 0% to 1000% with at most 8 decimals, as text with its sign: `"2.5%"`."""
+    found = _RATE.fullmatch(value) if isinstance(value, str) else None
+    if found is None or len(value) > _AMOUNT_LENGTH_MAX:
+        expected = 'a percentage as text with its sign, such as "5%"'
+        raise _refusal("rate_invalid", expected, value)
+    return f"{_shortest_text(Decimal(found[1]))}%"
 
 
 def _time(value: Any) -> Any:
+    expected = 'an aware datetime, or text such as "2026-11-21T09:30:00Z"'
     if isinstance(value, datetime):
         if value.utcoffset() is None:
-            raise PydanticCustomError(
-                "time_naive",
-                "the datetime `{got}` names no instant: give it a time zone, such as `tzinfo=timezone.utc`",
-                {"got": value.isoformat()},
-            )
+            hint = f"{expected}: give it a zone, such as `tzinfo=timezone.utc`"
+            raise _refusal("time_naive", hint, value.isoformat())
         return value
     found = _TIME.fullmatch(value) if isinstance(value, str) else None
     if found is None:
-        raise PydanticCustomError(
-            "time_invalid",
-            'expected an aware datetime, or text such as "2026-11-21T09:30:00Z" to the microsecond, got `{got}`',
-            {"got": _shown(value)},
-        )
+        raise _refusal("time_invalid", expected, value)
     if found["offset"] is None:
-        raise PydanticCustomError(
-            "time_naive",
-            "`{got}` names no instant: give it an offset, such as `Z` for UTC",
-            {"got": value},
-        )
+        raise _refusal("time_naive", f"{expected}: give it an offset, such as `Z` for UTC", value)
     return value
 
 
@@ -164,37 +125,60 @@ def _utc(value: datetime) -> datetime:
     return value.astimezone(timezone.utc)
 
 
-def timestamp_text(at: datetime) -> str:
-    """The instant in UTC with `Z` and no, three or six digits below the second."""
-    at = at.astimezone(timezone.utc)
-    if at.microsecond == 0:
-        precision = "seconds"
-    elif at.microsecond % 1000 == 0:
-        precision = "milliseconds"
-    else:
-        precision = "microseconds"
-    return at.replace(tzinfo=None).isoformat(timespec=precision) + "Z"
+def _date(value: Any) -> Any:
+    is_date = isinstance(value, date) and not isinstance(value, datetime)
+    if not is_date and not (isinstance(value, str) and _DATE.fullmatch(value)):
+        raise _refusal("date_invalid", 'a date, or text such as "2026-11-21"', value)
+    return value
 
+
+def _refusal(code: LiteralString, expected: str, value: Any) -> PydanticCustomError:
+    text = value if isinstance(value, str) else repr(value)
+    got = text if len(text) <= _AMOUNT_LENGTH_MAX else f"{text[:_AMOUNT_LENGTH_MAX]}…"
+    return PydanticCustomError(
+        code, "expected {expected}; got `{got}`", {"expected": expected, "got": got}
+    )
+
+
+Amount = Annotated[
+    Decimal,
+    PlainValidator(_decimal),
+    PlainSerializer(amount_text, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "decimal", "pattern": _AMOUNT_PATTERN}),
+]
+"""An amount of an asset; in JSON text with its decimals, such as `12.30`. Floats are refused."""
+
+DecimalText = Annotated[
+    Decimal,
+    PlainValidator(_decimal),
+    PlainSerializer(_shortest_text, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "decimal", "pattern": _AMOUNT_PATTERN}),
+]
+"""An exact number; in JSON text without trailing zeros. Floats are refused."""
+
+Factor = Annotated[
+    Decimal,
+    PlainValidator(_factor),
+    PlainSerializer(_shortest_text, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "decimal", "pattern": _FACTOR_PATTERN}),
+]
+"""A multiplier from 0 to 1000 with at most 8 decimals. Floats are refused."""
+
+Rate = Annotated[
+    str,
+    PlainValidator(_rate),
+    WithJsonSchema({"type": "string", "format": "percent", "pattern": _RATE_PATTERN}),
+]
+"""A percentage from 0% to 1000% with at most 8 decimals, as text with its sign: `"2.5%"`."""
 
 Timestamp = Annotated[
     datetime,
-    AfterValidator(_utc),
     BeforeValidator(_time),
+    AfterValidator(_utc),
     PlainSerializer(timestamp_text, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
-"""An instant from 1970 to 2200, to the microsecond; always aware, kept in UTC. Naive datetimes are refused."""
-
-
-def _date(value: Any) -> Any:
-    if isinstance(value, datetime) or not isinstance(value, (date, str)):
-        raise PydanticCustomError(
-            "date_invalid",
-            'expected a date, or text such as "2026-11-21", got `{got}`',
-            {"got": _shown(value)},
-        )
-    return value
-
+"""An instant from 1970 to 2200, to the microsecond, kept in UTC. Naive datetimes are refused."""
 
 LocalDate = Annotated[date, BeforeValidator(_date)]
 """A calendar date without a zone."""

@@ -35,7 +35,6 @@ class VisitsReached(Model):
 Reached = Annotated[Union[AmountReached, VisitsReached], Tagged()]
 """An amount or a number of visits, whichever the ladder measures."""
 
-
 TierReason = Literal["qualified", "fell_short"]
 """Why a member moved on a ladder.
 

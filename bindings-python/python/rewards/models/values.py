@@ -9,26 +9,23 @@ from pydantic import Field, StringConstraints
 from .base import Maybe, Model, Tagged
 from .scalars import Amount, LocalDate, UInt16, amount_text, to_decimal
 
-
 MemberId = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^\P{Cc}+$")]
 """A member of a program, named by the host."""
-
 
 PurchaseId = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^\P{Cc}+$")]
 """A purchase, named by the host; unique in its tenant."""
 
-
 ProgramId = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^\P{Cc}+$")]
 """A program, named by the host; its revisions are numbered by the engine."""
 
-
-Slug = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
+Slug = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9_.-]*$"),
+]
 """The name of a part of a program document: a rule, lane, cap, budget, ladder or tier."""
-
 
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 """An ISO 4217 currency code such as "EUR"."""
-
 
 Asset = Annotated[str, StringConstraints(pattern=r"^([A-Z]{3}|[a-z][a-z0-9_-]{0,14}(/[1-6])?)$")]
 """An asset such as "EUR", "points" or "stars/2"."""
@@ -38,7 +35,7 @@ class Money(Model):
     """An amount of one asset."""
 
     amount: Amount
-    """The amount as decimal text, with at most the decimals of the asset."""
+    """How much, with at most the decimals of the asset."""
 
     asset: Asset
     """What it is an amount of."""
@@ -80,11 +77,13 @@ Basis = Annotated[Union[Literal["gross", "net", "goods"], WithoutBasis], Tagged(
 class DateRange(Model):
     """Whole local days from a date to a date, each end optional.
 
-    In documents: `{ from = "2026-11-01", through = "2026-11-30" }` or `{ from = "2026-11-01", before =
-    "2026-12-01" }`.
+    In documents: `{ from = "2026-11-01", through = "2026-11-30" }` or `{ from = "2026-11-01",
+    before = "2026-12-01" }`.
     """
 
-    from_: Maybe[LocalDate] = Field(default=None, validation_alias="from", serialization_alias="from")
+    from_: Maybe[LocalDate] = Field(
+        default=None, validation_alias="from", serialization_alias="from"
+    )
     """The first date inside; without it the range has no start."""
 
     through: Maybe[LocalDate] = None
@@ -97,8 +96,8 @@ class DateRange(Model):
 class DaysPeriod(Model):
     """The last so many local calendar days, today included; 1 to 3,660.
 
-    Documents with a number outside these bounds are refused; a value made otherwise counts as the nearest
-    bound.
+    Documents with a number outside these bounds are refused; a value made otherwise counts as the
+    nearest bound.
     """
 
     days: Annotated[UInt16, Field(ge=1, le=3660)]
@@ -123,21 +122,18 @@ In documents: `"day"`, `"week"`, `"month"`, `"quarter"`, `"year"`, `"lifetime"` 
 - `lifetime`: All time.
 """
 
-
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 """A day of the week."""
 
-
 WeekStart = Weekday
 """The weekday on which a calendar week starts; Monday unless said otherwise."""
-
 
 Rounding = Literal["half_even", "half_up", "down", "up", "toward_program", "toward_member"]
 """Where the part below one minor unit goes.
 
 - `half_even`: To the nearest; a half to the even neighbour. Favours nobody over many amounts.
-- `half_up`: To the nearest; a half away from zero. Halves favour the member on gains and the program on
-  losses.
+- `half_up`: To the nearest; a half away from zero. Halves favour the member on gains and the
+  program on losses.
 - `down`: Toward zero: cut off. Favours the program on gains and the member on losses.
 - `up`: Away from zero. Favours the member on gains and the program on losses.
 - `toward_program`: Toward negative infinity (floor). Favours the program on gains and losses.

@@ -1,0 +1,136 @@
+"""Input that must not get in: refused by the models, or by the engine in its own words."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any, Callable
+
+import pytest
+from conftest import NOW, club, purchase, record
+from pydantic import ValidationError
+
+import rewards
+from rewards.models import GetBalance, GrantReward, Money, PublishProgram, RecordPurchase
+
+NAIVE = datetime(2026, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Money(amount=1.5, asset="EUR"), "Decimal"),  # type: ignore[arg-type]
+        (lambda: Money.from_json('{"amount": 1.5, "asset": "EUR"}'), "Decimal"),
+        (lambda: Money(amount=Decimal("NaN"), asset="EUR"), "finite"),
+        (lambda: GetBalance(member="ada", at=NAIVE), "time zone"),
+        (lambda: GetBalance.from_json('{"member": "ada", "at": "2026-01-01T00:00:00"}'), "offset|zone|timezone"),
+        (lambda: GetBalance(member=7), "string"),  # type: ignore[arg-type]
+        (lambda: GetBalance(member="ada", mebmer="ada"), "mebmer"),  # type: ignore[call-arg]
+        (lambda: RecordPurchase.from_json('{"purchase": {}, "pined": ""}'), "pined"),
+        (lambda: RecordPurchase(), "purchase"),  # type: ignore[call-arg]
+        (lambda: club(rules=[{"id": "x", "effect": {"percnt": {"rate": "5%"}}}]), "percent"),
+    ],
+)
+def test_models_refuse(make: Callable[[], Any], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        make()
+
+
+def test_a_float_for_money_is_refused_where_it_is_easiest_to_write() -> None:
+    with pytest.raises(TypeError, match="Decimal"):
+        Money.of(1.5, "EUR")  # type: ignore[arg-type]
+
+
+def problems(error: rewards.RewardsError) -> list[tuple[str, str]]:
+    return [(problem.code, problem.path) for problem in error.problems]
+
+
+def test_a_wrong_scale_is_refused(engine: rewards.Engine) -> None:
+    with pytest.raises(rewards.InvalidError) as caught:
+        engine.record_purchase(record(amount="80.005"), now=NOW)
+    assert [path for _, path in problems(caught.value)] == ["purchase.total"]
+    assert "80.005" in caught.value.detail
+
+
+def test_a_wrong_program_is_refused_with_all_its_problems(engine: rewards.Engine) -> None:
+    rule = {"id": "x", "effect": {"percent": {"rate": "5%"}}, "caps": ["nope"]}
+    with pytest.raises(rewards.InvalidError) as caught:
+        engine.publish_program(
+            PublishProgram(program=club(zone="Europe/Nowhere", rules=[rule])), key="club-2", now=NOW
+        )
+    assert caught.value.problems
+    assert caught.value.http_status == 422
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"now": NAIVE}, [("time_naive", "now")]),
+        ({"now": "2026-01-01T00:00:00Z"}, [("type_invalid", "now")]),
+        ({"now": datetime(1950, 1, 1, tzinfo=timezone.utc)}, [("time_out_of_range", "now")]),
+        ({"key": ""}, [("id_invalid", "key")]),
+        ({"key": 7}, [("type_invalid", "key")]),
+        ({"key": "x" * 1000}, [("id_invalid", "key")]),
+    ],
+)
+def test_wrong_options_are_refused(
+    engine: rewards.Engine, options: dict[str, Any], expected: list[tuple[str, str]]
+) -> None:
+    with pytest.raises(rewards.InvalidError) as caught:
+        engine.execute(record(), **options)
+    assert problems(caught.value) == expected
+
+
+def test_any_zone_is_the_same_instant(engine: rewards.Engine) -> None:
+    elsewhere = NOW.astimezone(timezone(timedelta(hours=5, minutes=30)))
+    assert engine.record_purchase(record(), now=elsewhere).recorded_at == NOW
+
+
+@pytest.mark.parametrize("request_", [None, {}, "{}", purchase()])
+def test_only_requests_are_executed(engine: rewards.Engine, request_: Any) -> None:
+    with pytest.raises(rewards.InvalidError) as caught:
+        engine.execute(request_)
+    assert problems(caught.value) == [("type_invalid", "request")]
+
+    async def awaited() -> None:
+        async with rewards.AsyncEngine.open("memory:") as other:
+            await other.execute(request_)
+
+    with pytest.raises(rewards.InvalidError):
+        asyncio.run(awaited())
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"url": 7}, [("type_invalid", "url")]),
+        ({"tenant": None}, [("type_invalid", "tenant")]),
+        ({"tenant": ""}, [("id_invalid", "tenant")]),
+        ({"seed": -1}, [("value_invalid", "seed")]),
+        ({"seed": 2**64}, [("value_invalid", "seed")]),
+        ({"seed": 1.0}, [("type_invalid", "seed")]),
+        ({"seed": True}, [("type_invalid", "seed")]),
+    ],
+)
+def test_wrong_arguments_do_not_open(options: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+    with pytest.raises(rewards.InvalidError) as caught:
+        rewards.open(**{"url": "memory:", **options})
+    assert problems(caught.value) == expected
+
+
+def test_a_command_without_any_key_is_refused(engine: rewards.Engine) -> None:
+    grant = GrantReward(member="ada", amount=Money.of("1.00", "EUR"), reason="why not")
+    with pytest.raises(rewards.InvalidError) as caught:
+        engine.grant_reward(grant, now=NOW)
+    assert problems(caught.value) == [("key_required", "key")]
+
+
+def test_text_that_is_no_text_is_refused(engine: rewards.Engine) -> None:
+    halved = purchase().model_copy(update={"merchant": "\ud800"})
+    with pytest.raises(rewards.InvalidError) as caught:
+        engine.record_purchase(RecordPurchase.model_construct(purchase=halved), now=NOW)
+    assert problems(caught.value) == [("value_invalid", "request")]
+    with pytest.raises(rewards.InvalidError) as caught:
+        engine.record_purchase(record(), key="\ud800", now=NOW)
+    assert problems(caught.value) == [("value_invalid", "key")]

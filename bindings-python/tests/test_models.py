@@ -1,0 +1,433 @@
+"""The models read and write exactly the core's JSON, and refuse what would have to be guessed."""
+
+import inspect
+import json
+import os
+import subprocess
+import sys
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rewards.models as models
+import typed_usage
+from pydantic import TypeAdapter, ValidationError
+from rewards.models import Fault, Model, Money, Program, Purchase, RegisterMember
+from rewards.operations import OPERATIONS
+
+BINDING = Path(__file__).parent.parent
+WORKSPACE = BINDING.parent
+CODEGEN = BINDING / "codegen" / "models.py"
+PROGRAMS = sorted((WORKSPACE / "examples" / "programs").glob("*.toml"))
+BY_NAME = {operation.name: operation for operation in OPERATIONS}
+
+MONEY = '{"amount":"12.30","asset":"EUR"}'
+PURCHASE = (
+    '{"id":"p1","member":"ada","program":"club","occurred_at":"2026-03-01T12:00:00.250Z",'
+    f'"total":{MONEY},"discounts":{MONEY},"channel":"app","tags":["b","a"],'
+    f'"lines":[{{"amount":{MONEY},"sku":"s","quantity":3}}],"attributes":{{"a":"1","b":"ü"}}}}'
+)
+DECISION = (
+    '{"program":"club","version":1,"digest":"04af","grants":[{"rule":"base","line":0,'
+    f'"desired":{MONEY},"granted":{MONEY},"clipped_by":"cap","pending":false,'
+    '"available_at":"2026-03-01T12:00:00Z"}],'
+    f'"totals":[{MONEY}]}}'
+)
+LINE = (
+    f'{{"seq":7,"id":"018f3e2a-0000-7000-8000-000000000001","kind":"grant","amount":{MONEY},'
+    '"from":{"holder":"system","purpose":"funding:rewards","asset":"EUR"},'
+    '"to":{"holder":{"member":"ada"},"purpose":"cashback","asset":"EUR"},'
+    '"effective_at":"2026-03-01T12:00:00Z","recorded_at":"2026-03-01T12:00:00.000001Z",'
+    '"origin":{"program":"club","version":1,"rule":"base"},"hash":"ab"}'
+)
+EXPLANATION = ",".join(
+    f'{{"rule":"r","outcome":{outcome}}}'
+    for outcome in (
+        f'{{"granted":{{"desired":{MONEY},"granted":{MONEY}}}}}',
+        '"inactive"',
+        '{"unmatched":{"failed":"rules[0].when"}}',
+        '"nothing"',
+        f'{{"outranked":{{"desired":{MONEY}}}}}',
+        '"excluded"',
+        f'{{"capped":{{"desired":{MONEY},"clipped_by":null}}}}',
+    )
+)
+
+# For every operation a full request and a full reply, as the core writes them.
+SAMPLES = {
+    "publish_program": (
+        '{"program":{"id":"club","currency":"EUR","zone":"UTC","week_start":"monday",'
+        '"rounding":"half_even","lifecycle":{}},"active_from":"2026-01-01T00:00:00Z"}',
+        '{"program":"club","version":1,"active_from":"2026-01-01T00:00:00Z"}',
+    ),
+    "register_member": (
+        '{"member":"ada","registered_at":"2026-01-01T00:00:00Z","segments":["a","b"],'
+        '"attributes":{"a":"1","b":"2"}}',
+        '{"member":"ada","registered_at":"2026-01-01T00:00:00Z"}',
+    ),
+    "quote_purchase": (
+        f'{{"purchase":{PURCHASE},"explain":true}}',
+        f'{{"decision":{DECISION},"explanation":[{EXPLANATION}]}}',
+    ),
+    "record_purchase": (
+        f'{{"purchase":{PURCHASE},"pinned":"04af"}}',
+        f'{{"purchase":"p1","decision":{DECISION},"tier_changes":[{{"ladder":"status",'
+        '"from":"base","to":"gold","at":"2026-03-01T12:00:00Z"}],"recorded_at":"2026-03-01T12:00:00Z"}',
+    ),
+    "confirm_purchase": (
+        '{"member":"ada","purchase":"p1"}',
+        f'{{"purchase":"p1","released":[{MONEY}]}}',
+    ),
+    "cancel_purchase": (
+        '{"member":"ada","purchase":"p1"}',
+        f'{{"purchase":"p1","taken_back":[{MONEY}],"shortfall":[]}}',
+    ),
+    "grant_reward": (
+        f'{{"member":"ada","amount":{MONEY},"reason":"sorry","expires_at":"2027-01-01T00:00:00Z"}}',
+        f'{{"amount":{MONEY},"lot":18446744073709551615}}',
+    ),
+    "adjust_balance": (
+        f'{{"member":"ada","take":{MONEY},"reason":"fraud"}}',
+        f'{{"taken":{MONEY},"lots":{{"9":{MONEY},"10":{MONEY}}}}}',
+    ),
+    "settle_member": (
+        '{"member":"ada"}',
+        f'{{"matured":[{MONEY}],"voided":[],"expired":[],"tier_changes":0,"more":false}}',
+    ),
+    "get_balance": (
+        '{"member":"ada","at":"2026-01-01T00:00:00Z","expiring_days":30}',
+        f'{{"at":"2026-01-01T00:00:00Z","assets":[{{"available":{MONEY},"pending":{MONEY},'
+        f'"expiring":{MONEY},"expires_first_at":"2026-01-01T00:00:00Z"}}]}}',
+    ),
+    "get_statement": (
+        '{"member":"ada","before":3,"limit":10,"kind":"clawback","purpose":"points","asset":"points",'
+        '"purchase":"p1","from":"2026-01-01T00:00:00Z","until":"2026-02-01T00:00:00Z"}',
+        f'{{"lines":[{LINE}],"next":7}}',
+    ),
+    "get_tiers": (
+        '{"member":"ada","program":"club"}',
+        f'{{"ladders":[{{"ladder":"status","tier":"gold","since":"2026-01-01T00:00:00Z",'
+        f'"reached":{{"amount":{MONEY}}},"missing":{{"visits":3}},"history":[{{'
+        '"at":"2026-01-01T00:00:00Z","from":"base","to":"gold","measure":500,"reason":"qualified"}]}]}',
+    ),
+}
+
+EVENTS = [
+    '{"member_registered":{}}',
+    f'{{"purchase_confirmed":{{"purchase":"p1","released":[{MONEY}]}}}}',
+    '{"tier_changed":{"program":"club","ladder":"status","from":"base","to":"gold"}}',
+]
+
+
+def cargo_example(name: str, given: str = "") -> str:
+    command = ["cargo", "run", "--quiet", "--locked", "-p", "rewards-core", "--example", name]
+    command += ["--features", "schema,schemars/preserve_order"]
+    found = subprocess.run(
+        command, cwd=WORKSPACE, check=True, capture_output=True, input=given, encoding="utf-8"
+    )
+    return found.stdout
+
+
+@pytest.fixture(scope="session")
+def schema() -> dict[str, Any]:
+    read: dict[str, Any] = json.loads(cargo_example("schemas"))
+    return read
+
+
+def canonical(text: str) -> str:
+    return json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def error_types(model: type[Model], text: str) -> set[str]:
+    with pytest.raises(ValidationError) as caught:
+        model.from_json(text)
+    return {error["type"] for error in caught.value.errors()}
+
+
+# The same JSON as the core's
+
+
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
+def test_programs_are_written_byte_for_byte_as_by_the_core(path: Path) -> None:
+    text = cargo_example("program_json", path.read_text(encoding="utf-8")).rstrip("\n")
+    assert Program.from_json(text).to_json() == text
+
+
+def test_every_operation_has_a_sample() -> None:
+    assert list(SAMPLES) == [operation.name for operation in OPERATIONS]
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_requests_and_replies_keep_their_bytes(name: str) -> None:
+    operation = BY_NAME[name]
+    request, reply = SAMPLES[name]
+    assert operation.request.from_json(request).to_json() == request
+    assert operation.reply.from_json(reply).to_json() == reply
+    assert (
+        operation.reply.model_validate(operation.reply.from_json(reply).model_dump()).to_json()
+        == reply
+    )
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_events_keep_their_bytes(event: str) -> None:
+    record = (
+        '{"id":"018f3e2a-0000-7000-8000-000000000001","stream":{"member":"ada"},"seq":1,'
+        f'"recorded_at":"2026-01-01T00:00:00Z","event":{event}}}'
+    )
+    assert models.EventRecord.from_json(record).to_json() == record
+
+
+def test_vectors_keep_their_values() -> None:
+    for path in sorted((WORKSPACE / "tests" / "vectors").glob("*.json")):
+        for case in json.loads(path.read_text(encoding="utf-8"))["cases"]:
+            for step in case["steps"]:
+                answer, model = (
+                    (step["reply"], BY_NAME[step["operation"]].reply)
+                    if "reply" in step
+                    else (step["fault"], Fault)
+                )
+                text = json.dumps(answer)
+                assert canonical(model.from_json(text).to_json()) == canonical(text), case["name"]
+
+
+def test_models_have_the_fields_of_the_core(schema: dict[str, Any]) -> None:
+    for name, definition in schema["$defs"].items():
+        model = getattr(models, name)
+        if not (inspect.isclass(model) and issubclass(model, Model)):
+            continue
+        own = model.model_json_schema()
+        assert list(own.get("properties", {})) == list(definition.get("properties", {})), name
+        assert own.get("required", []) == definition.get("required", []), name
+        for field, described in own.get("properties", {}).items():
+            assert described.get("description") or "$ref" in described, f"{name}.{field}"
+
+
+def test_texts_have_the_patterns_of_the_core(schema: dict[str, Any]) -> None:
+    for name, definition in schema["$defs"].items():
+        if "pattern" in definition:
+            own = TypeAdapter(getattr(models, name)).json_schema()
+            assert own["pattern"] == definition["pattern"], name
+
+
+def test_the_generated_files_are_those_of_the_schema() -> None:
+    subprocess.run([sys.executable, str(CODEGEN), "--check"], check=True)
+
+
+# Written by hand
+
+
+def test_a_program_written_by_hand() -> None:
+    text = typed_usage.club.to_json()
+    assert Program.from_json(text) == typed_usage.club
+    rules = json.loads(text)["rules"]
+    assert rules[0]["effect"] == {"percent": {"rate": "5%", "of": {"without": ["fee"]}}}
+    assert rules[0]["when"]["all"][1] == {"amount": {"of": "goods", "at_least": "20"}}
+    assert rules[0]["when"]["all"][2] == {"dates": {"from": "2026-01-01", "through": "2026-06-30"}}
+    assert rules[1]["effect"]["per_unit"]["every"] == "1.5"
+    assert json.loads(text)["ladders"][0]["tiers"][0] == {"id": "base", "threshold": "0"}
+    assert json.loads(typed_usage.quote.to_json())["purchase"]["total"]["amount"] == "42.50"
+    assert typed_usage.names() == list(BY_NAME)
+    assert typed_usage.read(SAMPLES["quote_purchase"][1]) == [Decimal("12.30")]
+
+
+def test_sets_and_dictionaries_are_written_in_order() -> None:
+    member = RegisterMember(member="ada", segments={"b", "c", "a"}, attributes={"y": "1", "x": "2"})
+    assert member.to_json() == (
+        '{"member":"ada","segments":["a","b","c"],"attributes":{"x":"2","y":"1"}}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("at", "text"),
+    [
+        (datetime(2026, 1, 1, tzinfo=timezone.utc), "2026-01-01T00:00:00Z"),
+        (datetime(2026, 1, 1, 0, 0, 0, 250_000, timezone.utc), "2026-01-01T00:00:00.250Z"),
+        (datetime(2026, 1, 1, 0, 0, 0, 1, timezone.utc), "2026-01-01T00:00:00.000001Z"),
+        (datetime(2026, 1, 1, 1, tzinfo=timezone(timedelta(hours=2))), "2025-12-31T23:00:00Z"),
+    ],
+)
+def test_times_are_written_in_utc(at: datetime, text: str) -> None:
+    member = RegisterMember(member="ada", registered_at=at)
+    assert json.loads(member.to_json())["registered_at"] == text
+    assert member.registered_at == at
+    assert RegisterMember.from_json(member.to_json()) == member
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [("12.30", "12.30"), (Decimal("1E+2"), "100"), (5, "5"), ("-0.05", "-0.05"), ("-0.00", "0.00")],
+)
+def test_amounts_keep_their_decimals(given: Any, text: str) -> None:
+    money = Money.of(given, "EUR")
+    assert json.loads(money.to_json())["amount"] == text
+    assert str(money) == f"{text} EUR"
+
+
+# Refused
+
+
+@pytest.mark.parametrize("amount", [1.5, True, None, float("nan")])
+def test_amounts_that_may_not_be_exact_are_refused(amount: Any) -> None:
+    with pytest.raises(TypeError, match="expected an amount as `Decimal`"):
+        Money.of(amount, "EUR")
+    with pytest.raises(ValidationError, match="expected an amount as `Decimal` or as text"):
+        Money(amount=amount, asset="EUR")
+
+
+@pytest.mark.parametrize(
+    "amount", ["", "1,5", "1e3", "+1", ".5", "5.", "NaN", "٣", "1_000", "9" * 65]
+)
+def test_texts_that_are_no_amounts_are_refused(amount: str) -> None:
+    with pytest.raises(ValueError, match="expected digits with an optional leading `-`"):
+        Money.of(amount, "EUR")
+
+
+@pytest.mark.parametrize("amount", [Decimal("NaN"), Decimal("Infinity"), Decimal("1E+999999")])
+def test_decimals_that_are_no_amounts_are_refused(amount: Decimal) -> None:
+    with pytest.raises(ValueError, match="expected a finite number"):
+        Money.of(amount, "EUR")
+
+
+def test_naive_times_are_refused() -> None:
+    with pytest.raises(ValidationError, match="give it a zone, such as `tzinfo="):
+        RegisterMember(member="ada", registered_at=datetime(2026, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("model", "text", "code"),
+    [
+        (RegisterMember, '{"member":"ada","nick":"a"}', "extra_forbidden"),
+        (RegisterMember, '{"member":""}', "string_too_short"),
+        (RegisterMember, '{"member":"a\\u0007"}', "string_pattern_mismatch"),
+        (RegisterMember, '{"member":7}', "string_type"),
+        (RegisterMember, '{"member":"a","registered_at":"2026-01-01T00:00:00"}', "time_naive"),
+        (RegisterMember, '{"member":"a","registered_at":1767225600}', "time_invalid"),
+        (RegisterMember, '{"member":"a","registered_at":"2026-01-01"}', "time_invalid"),
+        (
+            RegisterMember,
+            '{"member":"a","registered_at":"2026-01-01T00:00:00.0000001Z"}',
+            "time_invalid",
+        ),
+        (Money, '{"amount":12.3,"asset":"EUR"}', "type_invalid"),
+        (Money, '{"amount":12,"asset":"EUR"}', "type_invalid"),
+        (Money, '{"amount":"12","asset":"eur/9"}', "string_pattern_mismatch"),
+        (models.DateRange, '{"from":"2026-01-01T00:00:00"}', "date_invalid"),
+        (models.DateRange, '{"from_":"2026-01-01"}', "extra_forbidden"),
+        (models.GetBalance, '{"member":"a","expiring_days":1.0}', "int_type"),
+        (models.GetBalance, '{"member":"a","expiring_days":"1"}', "int_type"),
+        (models.GetBalance, '{"member":"a","expiring_days":65536}', "less_than"),
+        (models.PercentReward, '{"rate":"0.05"}', "rate_invalid"),
+        (models.PercentReward, '{"rate":5}', "rate_invalid"),
+        (models.PercentReward, '{"rate":"5%","of":"nett"}', "literal_error"),
+        (models.PercentReward, '{"rate":"5%","of":{"without":[],"with":[]}}', "variant_unknown"),
+        (models.Multiplier, '{"factor":"-1"}', "factor_invalid"),
+        (models.Multiplier, '{"factor":1.5}', "type_invalid"),
+        (models.Rule, '{"id":"r","effect":{"percnt":{"rate":"5%"}}}', "variant_unknown"),
+        (models.Rule, '{"id":"r","effect":"percent"}', "variant_unknown"),
+        (
+            models.Cap,
+            '{"id":"c","per":"member","every":{"days":0},"limit":{"uses":1}}',
+            "greater_than_equal",
+        ),
+    ],
+)
+def test_what_the_core_refuses_is_refused(model: type[Model], text: str, code: str) -> None:
+    assert error_types(model, text) == {code}
+
+
+def test_an_error_names_the_choice_and_the_field() -> None:
+    with pytest.raises(ValidationError) as caught:
+        models.Rule.from_json('{"id":"r","effect":{"percent":{"rate":"5"}}}')
+    (error,) = caught.value.errors()
+    assert error["loc"] == ("effect", "PercentEffect", "percent", "rate")
+    with pytest.raises(ValidationError, match="expected exactly one of `percent`, `fixed`"):
+        models.Rule.from_json('{"id":"r","effect":{}}')
+
+
+def test_values_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        setattr(typed_usage.purchase, "category", "toys")  # noqa: B010
+    assert typed_usage.purchase.model_copy(update={"category": "toys"}).category == "toys"
+
+
+def test_a_value_shows_what_was_given() -> None:
+    assert repr(RegisterMember(member="ada")) == "RegisterMember(member='ada')"
+
+
+def test_dates_are_dates() -> None:
+    assert models.DateRange(before=date(2026, 1, 1)).to_json() == '{"before":"2026-01-01"}'
+    with pytest.raises(ValidationError, match="expected a date"):
+        models.DateRange(before=datetime(2026, 1, 1, tzinfo=timezone.utc))
+
+
+# In other hands
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=list(BY_NAME))
+def test_schemas_name_what_can_be_sent(operation: Any) -> None:
+    for model in (operation.request, operation.reply):
+        for mode in ("validation", "serialization"):
+            schema = TypeAdapter(model).json_schema(mode=mode)
+            assert schema["additionalProperties"] is False
+            assert "from_" not in json.dumps(schema)
+    request, reply = SAMPLES[operation.name]
+    operation.request.model_validate(json.loads(request))
+    operation.reply.model_validate(json.loads(reply))
+
+
+def test_fastapi_takes_and_gives_models() -> None:
+    from fastapi import FastAPI
+    from fastapi.testclient import TestClient
+
+    app = FastAPI()
+
+    @app.post("/statements")
+    def statements(request: models.GetStatement) -> models.Statement:
+        assert request.from_ is not None
+        return models.Statement.from_json(SAMPLES["get_statement"][1])
+
+    @app.post("/purchases")
+    def purchases(request: Purchase) -> Purchase:
+        return request
+
+    @app.post("/programs")
+    def programs(request: Program) -> Program:
+        return request
+
+    client = TestClient(app, headers={"content-type": "application/json"})
+    assert client.post("/purchases", content=PURCHASE).text == PURCHASE
+    request, reply = SAMPLES["get_statement"]
+    assert client.post("/statements", content=request).text == reply
+    program = typed_usage.club.to_json()
+    assert client.post("/programs", content=program).text == program
+    refused = client.post("/purchases", content=PURCHASE.replace('"12.30"', "12.3"))
+    assert refused.status_code == 422
+    assert refused.json()["detail"][0]["loc"] == ["body", "total", "amount"]
+    components = client.get("/openapi.json").json()["components"]["schemas"]
+    money = components["Money"]["properties"]
+    assert money["amount"]["format"] == "decimal"
+    assert money["amount"]["description"]
+
+
+@pytest.mark.parametrize("checker", ["mypy", "pyright"])
+def test_type_checkers_find_nothing(checker: str, tmp_path: Path) -> None:
+    sources = [
+        str(BINDING / "python" / "rewards" / "models"),
+        str(BINDING / "tests" / "typed_usage.py"),
+    ]
+    if checker == "mypy":
+        options = ["--strict", "--explicit-package-bases", "--cache-dir", str(tmp_path)]
+        command = [sys.executable, "-m", "mypy", *options, *sources]
+    else:
+        command = [sys.executable, "-m", "pyright", "--pythonpath", sys.executable, *sources]
+    found = subprocess.run(
+        command,
+        cwd=BINDING / "python",
+        env={**os.environ, "MYPYPATH": str(BINDING / "python")},
+        capture_output=True,
+        text=True,
+    )
+    assert found.returncode == 0, found.stdout + found.stderr

@@ -1,0 +1,133 @@
+"""Every operation, for threads and for asyncio, in memory and on a file."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from typing import Any
+
+import pytest
+from conftest import NOW, club, later, purchase, record
+
+import rewards
+from rewards import _native, models
+from rewards.models import Money
+from rewards.operations import OPERATIONS
+
+# All operations in an order in which each takes effect: method, request, its key, and what of the reply is looked at.
+STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
+    ("publish_program", models.PublishProgram(program=club()), "club-1", {"program": "club", "version": 1}),
+    ("register_member", models.RegisterMember(member="ada"), None, {"member": "ada", "registered_at": NOW}),
+    ("quote_purchase", models.QuotePurchase(purchase=purchase()), None, {}),
+    ("record_purchase", record(1), None, {"purchase": "order-1", "recorded_at": NOW}),
+    ("record_purchase", record(2), None, {"purchase": "order-2"}),
+    ("confirm_purchase", models.ConfirmPurchase(member="ada", purchase="order-1"), None, {}),
+    ("cancel_purchase", models.CancelPurchase(member="ada", purchase="order-2"), None, {}),
+    (
+        "grant_reward",
+        models.GrantReward(member="ada", amount=Money.of("2.50", "EUR"), reason="sorry"),
+        "grant-1",
+        {"amount": Money.of("2.50", "EUR")},
+    ),
+    (
+        "adjust_balance",
+        models.AdjustBalance(member="ada", take=Money.of("1.00", "EUR"), reason="spent"),
+        "take-1",
+        {"taken": Money.of("1.00", "EUR")},
+    ),
+    ("settle_member", models.SettleMember(member="ada"), "settle-1", {"more": False}),
+    ("get_balance", models.GetBalance(member="ada"), None, {"at": NOW}),
+    ("get_statement", models.GetStatement(member="ada", limit=2), None, {}),
+    ("get_tiers", models.GetTiers(member="ada", program="club"), None, {"ladders": []}),
+]
+
+
+def check(name: str, reply: Any, expected: dict[str, Any]) -> None:
+    operation = next(operation for operation in OPERATIONS if operation.name == name)
+    assert type(reply) is operation.reply
+    assert {field: getattr(reply, field) for field in expected} == expected
+
+
+def options(key: str | None) -> dict[str, Any]:
+    return {"now": NOW} if key is None else {"key": key, "now": NOW}
+
+
+def test_the_steps_cover_the_registry() -> None:
+    names = [operation.name for operation in OPERATIONS]
+    assert {step[0] for step in STEPS} == set(names)
+    assert _native.operations() == [(operation.name, operation.kind == "command") for operation in OPERATIONS]
+    for name in names:
+        assert inspect.getdoc(getattr(rewards.Engine, name))
+        assert inspect.iscoroutinefunction(getattr(rewards.AsyncEngine, name))
+
+
+def test_every_operation(url: str) -> None:
+    with rewards.open(url, seed=7) as engine:
+        for name, request, key, expected in STEPS:
+            reply = getattr(engine, name)(request, **options(key))
+            check(name, reply, expected)
+            assert type(reply).from_json(reply.to_json()) == reply
+        assert engine.verify().is_sound
+
+
+def test_every_operation_awaited(url: str) -> None:
+    async def run() -> None:
+        async with rewards.AsyncEngine.open(url, seed=7) as engine:
+            for name, request, key, expected in STEPS:
+                check(name, await getattr(engine, name)(request, **options(key)), expected)
+            assert (await engine.verify()).is_sound
+
+    asyncio.run(run())
+
+
+def test_both_engines_and_both_stores_answer_alike(file_url: str) -> None:
+    def replies(url: str) -> list[str]:
+        with rewards.open(url, tenant="same", seed=3) as engine:
+            return [engine.execute(step[1], key=step[2], now=NOW).reply.to_json() for step in STEPS]
+
+    async def awaited() -> list[str]:
+        engine = await rewards.AsyncEngine.open("memory:", tenant="same", seed=3)
+        receipts = [await engine.execute(step[1], key=step[2], now=NOW) for step in STEPS]
+        await engine.close()
+        return [receipt.reply.to_json() for receipt in receipts]
+
+    expected = replies("memory:")
+    assert replies(file_url) == expected
+    assert asyncio.run(awaited()) == expected
+
+
+def test_a_receipt_tells_replays(engine: rewards.Engine) -> None:
+    first = engine.execute(record(), now=NOW)
+    again = engine.execute(record(), now=later(days=3))
+    assert (first.replayed, again.replayed) == (False, True)
+    assert first.reply == again.reply
+    with pytest.raises(rewards.ConflictError) as caught:
+        engine.record_purchase(record(amount="81.00"), now=NOW)
+    assert caught.value.code == "key_reused"
+
+
+def test_money_is_exact(engine: rewards.Engine) -> None:
+    engine.record_purchase(record(), now=NOW)
+    balance = engine.get_balance(models.GetBalance(member="ada"), now=NOW)
+    assert [str(line.available) for line in balance.assets] == ["4.00 EUR"]
+
+
+def test_tenants_know_nothing_of_each_other(file_url: str) -> None:
+    with rewards.open(file_url, tenant="one") as one, rewards.open(file_url, tenant="two") as two:
+        one.register_member(models.RegisterMember(member="ada"), now=NOW)
+        with pytest.raises(rewards.RejectedError) as caught:
+            two.get_balance(models.GetBalance(member="ada"), now=NOW)
+    assert (one.tenant, caught.value.code) == ("one", "member_unknown")
+
+
+def test_what_was_written_is_there_when_opened_again(file_url: str) -> None:
+    with rewards.open(file_url) as engine:
+        engine.register_member(models.RegisterMember(member="ada"), now=NOW)
+    with rewards.open(file_url) as engine:
+        assert engine.get_balance(models.GetBalance(member="ada"), now=NOW).assets == []
+
+
+def test_without_a_time_the_clock_decides(engine: rewards.Engine) -> None:
+    reply = engine.register_member(models.RegisterMember(member="bob"))
+    assert reply.registered_at.utcoffset() is not None
+    assert abs((reply.registered_at - reply.registered_at.now(reply.registered_at.tzinfo)).total_seconds()) < 60

@@ -1,0 +1,85 @@
+"""Health, audit, sweeps and events."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+from conftest import NOW, record, set_up, set_up_async
+
+import rewards
+from rewards.models import MemberStream, ProgramStream
+
+
+def test_health_tells_of_the_store(url: str) -> None:
+    with rewards.open(url) as engine:
+        health = engine.health()
+        assert (health.backend, health.outbox_waiting, health.is_open) == (url.partition(":")[0], 0, True)
+        set_up(engine)
+        health = engine.health()
+        assert (health.outbox_waiting, health.outbox_oldest) == (2, NOW)
+        assert health.outbox_lag_seconds > 0
+
+
+def test_books_are_verified(engine: rewards.Engine) -> None:
+    engine.record_purchase(record(), now=NOW)
+    report = engine.verify()
+    assert (report.members, report.entries, report.accounts, report.problems) == (1, 1, 2, [])
+    assert report.is_sound
+
+
+def test_what_is_due_is_settled(engine: rewards.Engine) -> None:
+    sweep = engine.settle_due()
+    assert (sweep.members, sweep.tier_changes, sweep.settled) == (0, 0, [])
+
+
+def test_events_are_delivered_in_order(engine: rewards.Engine) -> None:
+    engine.record_purchase(record(), now=NOW)
+    owner, other = uuid4(), uuid4()
+    delivered = []
+    while claimed := engine.claim_events(owner, lease_seconds=60, limit=10):
+        assert all(one.attempts == 0 for one in claimed)
+        events = [one.event for one in claimed]
+        assert engine.claim_events(other, limit=10) == []
+        assert engine.acknowledge_events(other, events) == 0
+        assert engine.acknowledge_events(owner, events) == len(events)
+        delivered += events
+    streams = [(event.stream, event.seq) for event in delivered]
+    member = MemberStream(member="ada")
+    assert sorted(streams, key=str) == sorted(
+        [(ProgramStream(program="club"), 1), (member, 1), (member, 2)], key=str
+    )
+    told = [event.event.to_json() for event in delivered if event.stream == member]
+    assert "member_registered" in told[0]
+    assert "purchase_recorded" in told[1]
+
+
+def test_released_events_come_again(engine: rewards.Engine) -> None:
+    owner = uuid4()
+    first = engine.claim_events(owner, limit=1)
+    assert engine.release_events(owner, [one.event for one in first]) == 1
+    again = engine.claim_events(owner, limit=1)
+    assert [one.event for one in again] == [one.event for one in first]
+    assert again[0].attempts == 1
+
+
+def test_services_are_awaited(url: str) -> None:
+    async def run() -> None:
+        async with rewards.AsyncEngine.open(url) as engine:
+            await set_up_async(engine)
+            owner = uuid4()
+            claimed = [one.event for one in await engine.claim_events(owner, limit=1)]
+            assert await engine.release_events(owner, claimed) == 1
+            claimed = [one.event for one in await engine.claim_events(owner, limit=1)]
+            assert await engine.acknowledge_events(owner, claimed) == 1
+            assert (await engine.health()).outbox_waiting == 1
+            assert (await engine.verify()).is_sound
+            assert (await engine.settle_due()).members == 0
+
+    asyncio.run(run())
+
+
+def test_a_lease_beyond_all_time_is_refused(engine: rewards.Engine) -> None:
+    with pytest.raises(rewards.InvalidError):
+        engine.claim_events(uuid4(), lease_seconds=-1)
