@@ -281,17 +281,15 @@ class AsyncEngine(_Handle, AsyncMethods):
         return Receipt(reply.from_json(answer), replayed)
 
     async def _call(self, name: str, body: str, key: Optional[str], now: Optional[str]) -> _Reply:
-        loop = asyncio.get_running_loop()
-        inbox = _inboxes.get(loop)
-        if inbox is None:
-            inbox = _inboxes.setdefault(loop, _native.Inbox(loop))
-        future: asyncio.Future[_Reply] = loop.create_future()
+        inbox, future = _place(_Reply)
         return await _outcome(future, self._native.start(inbox, future, name, body, key, now))
 
 
 def _place(_: type[_R]) -> tuple[_native.Inbox, asyncio.Future[_R]]:
     loop = asyncio.get_running_loop()
-    inbox = _inboxes.setdefault(loop, _native.Inbox(loop))
+    inbox = _inboxes.get(loop)
+    if inbox is None:
+        inbox = _inboxes.setdefault(loop, _native.Inbox(loop))
     return inbox, loop.create_future()
 
 
