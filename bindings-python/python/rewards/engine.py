@@ -332,7 +332,7 @@ def _key_text(key: object) -> Optional[str]:
         raise _wrong_type("key", "text", key)
     # Half of a pair of surrogates is no text anywhere but in Python.
     if not key.isascii() and any("\ud800" <= letter <= "\udfff" for letter in key):
-        raise errors.invalid("value_invalid", "key", f"expected text, got {ascii(key)}")
+        raise errors.invalid("value_invalid", "key", f"expected text, got {key!a}")
     return key
 
 
