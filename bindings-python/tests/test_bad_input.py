@@ -22,10 +22,10 @@ NAIVE = datetime(2026, 1, 1)
         (lambda: Money(amount=1.5, asset="EUR"), "Decimal"),  # type: ignore[arg-type]
         (lambda: Money.from_json('{"amount": 1.5, "asset": "EUR"}'), "Decimal"),
         (lambda: Money(amount=Decimal("NaN"), asset="EUR"), "finite"),
-        (lambda: GetBalance(member="ada", at=NAIVE), "time zone"),
+        (lambda: GetBalance(member="ada", at=NAIVE), "aware"),
         (
             lambda: GetBalance.from_json('{"member": "ada", "at": "2026-01-01T00:00:00"}'),
-            "offset|zone|timezone",
+            "offset|zone|timezone|aware",
         ),
         (lambda: GetBalance(member=7), "string"),  # type: ignore[arg-type]
         (lambda: GetBalance(member="ada", mebmer="ada"), "mebmer"),  # type: ignore[call-arg]
