@@ -40,7 +40,9 @@ def record(name: str, number: int) -> RecordPurchase:
 async def measure(url: str) -> None:
     """Prints one line for a store."""
     async with rewards.AsyncEngine.open(url) as engine:
-        await engine.publish_program(PublishProgram(program=Program.model_validate(CLUB)), key="club", now=NOW)
+        await engine.publish_program(
+            PublishProgram(program=Program.model_validate(CLUB)), key="club", now=NOW
+        )
         members = (RegisterMember(member=f"member-{number}") for number in range(TASKS))
         await asyncio.gather(*(engine.register_member(member, now=NOW) for member in members))
         plain, python = [], []

@@ -15,9 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import NOW, record, set_up, set_up_async
-
 import rewards
+from conftest import NOW, record, set_up, set_up_async
 from rewards.models import GetBalance, RegisterMember
 
 MEMBERS = [f"member-{number}" for number in range(16)]
@@ -33,7 +32,12 @@ def script(text: str, *arguments: str, seconds: float = 60) -> subprocess.Comple
     tests = str(Path(__file__).parent)
     path = os.pathsep.join([tests, os.environ.get("PYTHONPATH", "")])
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=seconds, env={**os.environ, "PYTHONPATH": path}, check=False
+        command,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        env={**os.environ, "PYTHONPATH": path},
+        check=False,
     )
 
 
@@ -73,7 +77,11 @@ def test_other_threads_run_while_one_waits(file_url: str) -> None:
 
 def test_a_waiting_call_can_be_interrupted() -> None:
     process = subprocess.Popen(
-        [sys.executable, "-c", "import rewards; print('go', flush=True); rewards.open('postgresql://127.0.0.1:1/x')"],
+        [
+            sys.executable,
+            "-c",
+            "import rewards; print('go', flush=True); rewards.open('postgresql://127.0.0.1:1/x')",
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -177,7 +185,9 @@ def test_a_timeout_does_not_stop_the_others(file_url: str) -> None:
 def test_closing_answers_what_was_accepted(url: str) -> None:
     async def run() -> None:
         engine = await _opened(url)
-        calls = [asyncio.ensure_future(engine.execute(record(n, MEMBERS[n % 16]), now=NOW)) for n in range(64)]
+        calls = [
+            asyncio.ensure_future(engine.execute(record(n, MEMBERS[n % 16]), now=NOW)) for n in range(64)
+        ]
         await asyncio.sleep(0)
         await engine.close()
         outcomes = await asyncio.gather(*calls, return_exceptions=True)

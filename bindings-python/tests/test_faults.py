@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import NOW, record, set_up
-
 import rewards
+from conftest import NOW, record, set_up
 from rewards.models import CODES, GetBalance, RegisterMember
 
 
@@ -98,7 +97,10 @@ def test_a_closed_engine_is_told(url: str) -> None:
 def test_a_file_that_may_only_be_read_is_told(file_url: str) -> None:
     with rewards.open(file_url) as engine:
         set_up(engine)
-    with pytest.raises(rewards.InternalError, match="readonly") as caught, rewards.open(f"{file_url}?mode=ro") as engine:
+    with (
+        pytest.raises(rewards.InternalError, match="readonly") as caught,
+        rewards.open(f"{file_url}?mode=ro") as engine,
+    ):
         engine.record_purchase(record(), now=NOW)
     assert fault(caught.value) == ("store_refused", 500, False)
 
@@ -118,7 +120,11 @@ def test_a_file_of_somebody_else_is_told(tmp_path: Path) -> None:
         "except rewards.InternalError as error: print(error.code, error.detail)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, f"sqlite://{path}"], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code, f"sqlite://{path}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     tmp_path.chmod(0o755)
     assert done.stdout.startswith("store_refused"), done.stdout + done.stderr
@@ -164,7 +170,8 @@ def test_a_full_disk_is_told_and_survived(small_disk: Path) -> None:
         assert isinstance(caught.value, (rewards.InternalError, rewards.UnavailableError))
         assert caught.value.code in ("store_refused", "store_unavailable")
         assert "full" in caught.value.detail or "I/O" in caught.value.detail
-        ballast.unlink()
+    ballast.unlink()
+    with rewards.open(url) as engine:
         # What was not done can be done now, and what was done is not done twice.
         for number in range(1, done + 2):
             assert engine.execute(record(number), now=NOW).replayed is (number <= done)

@@ -20,7 +20,9 @@ def schema(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return Path(given)
     path = tmp_path_factory.mktemp("schema") / "schemas.json"
     code = "import models; print(models.schema_of_core())"
-    done = subprocess.run([sys.executable, "-c", code], cwd=CODEGEN, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=CODEGEN, capture_output=True, text=True, check=True
+    )
     path.write_text(done.stdout, encoding="utf-8")
     return path
 

@@ -6,9 +6,8 @@ import logging
 from collections.abc import Iterator
 
 import pytest
-from conftest import NOW, record
-
 import rewards
+from conftest import NOW, record
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +28,9 @@ def test_nothing_is_told_unasked(engine: rewards.Engine, caplog: pytest.LogCaptu
     assert commands(caplog) == []
 
 
-def test_commands_are_told_with_their_fields(engine: rewards.Engine, caplog: pytest.LogCaptureFixture) -> None:
+def test_commands_are_told_with_their_fields(
+    engine: rewards.Engine, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG, "rewards")
     rewards.enable_logging("DEBUG")
     engine.record_purchase(record(), now=NOW)

@@ -7,9 +7,8 @@ import inspect
 from typing import Any
 
 import pytest
-from conftest import NOW, club, later, purchase, record
-
 import rewards
+from conftest import NOW, club, later, purchase, record
 from rewards import _native, models
 from rewards.models import Money
 from rewards.operations import OPERATIONS
@@ -130,4 +129,6 @@ def test_what_was_written_is_there_when_opened_again(file_url: str) -> None:
 def test_without_a_time_the_clock_decides(engine: rewards.Engine) -> None:
     reply = engine.register_member(models.RegisterMember(member="bob"))
     assert reply.registered_at.utcoffset() is not None
-    assert abs((reply.registered_at - reply.registered_at.now(reply.registered_at.tzinfo)).total_seconds()) < 60
+    assert (
+        abs((reply.registered_at - reply.registered_at.now(reply.registered_at.tzinfo)).total_seconds()) < 60
+    )

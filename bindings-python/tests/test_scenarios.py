@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 import rewards
 from rewards.scenarios import ScenarioError
 
@@ -87,7 +86,9 @@ def test_missing_files_are_told(tmp_path: Path) -> None:
         rewards.run_scenarios(tmp_path / "missing.json")
 
 
-@pytest.mark.parametrize(("name", "status", "words"), [("ada", 0, "vectors: 1 cases"), ("bob", 1, "failed: 1 cases")])
+@pytest.mark.parametrize(
+    ("name", "status", "words"), [("ada", 0, "vectors: 1 cases"), ("bob", 1, "failed: 1 cases")]
+)
 def test_the_command_line(tmp_path: Path, name: str, status: int, words: str) -> None:
     file = write(tmp_path, register(reply={"member": name, "registered_at": "2026-01-01T00:00:00Z"}))
     command = [sys.executable, "-W", "error", "-m", "rewards.scenarios", str(file)]

@@ -6,9 +6,8 @@ import asyncio
 from uuid import uuid4
 
 import pytest
-from conftest import NOW, record, set_up, set_up_async
-
 import rewards
+from conftest import NOW, record, set_up, set_up_async
 from rewards.models import MemberStream, ProgramStream
 
 

@@ -50,14 +50,10 @@ club = Program(
                 all=[
                     CategoryCondition(category=["books"]),
                     AmountCondition(amount=AmountTest(of="goods", at_least=Decimal("20"))),
-                    DatesCondition(
-                        dates=DateRange(from_=date(2026, 1, 1), through=date(2026, 6, 30))
-                    ),
+                    DatesCondition(dates=DateRange(from_=date(2026, 1, 1), through=date(2026, 6, 30))),
                 ]
             ),
-            effect=PercentEffect(
-                percent=PercentReward(rate="5%", of=WithoutBasis(without=["fee"]))
-            ),
+            effect=PercentEffect(percent=PercentReward(rate="5%", of=WithoutBasis(without=["fee"]))),
             caps=["monthly"],
         ),
         Rule(
@@ -85,15 +81,11 @@ club = Program(
             window="anniversary",
             tiers=[
                 Tier(id="base", threshold=Decimal(0)),
-                Tier(
-                    id="gold", threshold=Decimal(500), benefits=Benefits(multiplier=Decimal("1.5"))
-                ),
+                Tier(id="gold", threshold=Decimal(500), benefits=Benefits(multiplier=Decimal("1.5"))),
             ],
         )
     ],
-    lifecycle=Lifecycle(
-        pending=DaysPending(days=14), expires=Expiry(months=12, round="end_of_month")
-    ),
+    lifecycle=Lifecycle(pending=DaysPending(days=14), expires=Expiry(months=12, round="end_of_month")),
 )
 
 purchase = Purchase(
@@ -113,11 +105,7 @@ quote = QuotePurchase(purchase=purchase, explain=True)
 def granted(reply: QuotedPurchase) -> list[Decimal]:
     """What each rule granted, by the explanation."""
     outcomes = [explanation.outcome for explanation in reply.explanation or []]
-    return [
-        outcome.granted.granted.amount
-        for outcome in outcomes
-        if isinstance(outcome, GrantedVerdict)
-    ]
+    return [outcome.granted.granted.amount for outcome in outcomes if isinstance(outcome, GrantedVerdict)]
 
 
 def names() -> list[str]:

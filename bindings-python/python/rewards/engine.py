@@ -207,8 +207,9 @@ class _Opening:
 
     async def _open(self) -> AsyncEngine:
         url, tenant, seed = self._arguments
-        inbox, future = _place(NativeEngine)
-        call = NativeEngine.start_open(inbox, future, url, tenant, seed)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[NativeEngine] = loop.create_future()
+        call = NativeEngine.start_open(_inbox_of(loop), future, url, tenant, seed)
         return AsyncEngine(await _outcome(future, call), url, tenant)
 
 
@@ -231,8 +232,9 @@ class AsyncEngine(_Handle, AsyncMethods):
     async def close(self) -> None:
         """Answer what was accepted, refuse what comes after, and let go of the store."""
         self._is_closed = True
-        inbox, future = _place(type(None))
-        await _outcome(future, self._native.start_close(inbox, future))
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        await _outcome(future, self._native.start_close(_inbox_of(loop), future))
 
     async def __aenter__(self) -> AsyncEngine:
         return self
@@ -282,17 +284,16 @@ class AsyncEngine(_Handle, AsyncMethods):
 
     async def _call(self, name: str, body: str, key: Optional[str], now: Optional[str]) -> _Reply:
         loop = asyncio.get_running_loop()
-        inbox = _inboxes.get(loop)
-        if inbox is None:
-            inbox = _inboxes.setdefault(loop, _native.Inbox(loop))
         future: asyncio.Future[_Reply] = loop.create_future()
-        return await _outcome(future, self._native.start(inbox, future, name, body, key, now))
+        call = self._native.start(_inbox_of(loop), future, name, body, key, now)
+        return await _outcome(future, call)
 
 
-def _place(_: type[_R]) -> tuple[_native.Inbox, asyncio.Future[_R]]:
-    loop = asyncio.get_running_loop()
-    inbox = _inboxes.setdefault(loop, _native.Inbox(loop))
-    return inbox, loop.create_future()
+def _inbox_of(loop: asyncio.AbstractEventLoop) -> _native.Inbox:
+    inbox = _inboxes.get(loop)
+    if inbox is None:
+        inbox = _inboxes.setdefault(loop, _native.Inbox(loop))
+    return inbox
 
 
 async def _outcome(future: asyncio.Future[_R], call: _native.Call) -> _R:
@@ -334,7 +335,7 @@ def _key_text(key: object) -> Optional[str]:
         raise _wrong_type("key", "text", key)
     # Half of a pair of surrogates is no text anywhere but in Python.
     if not key.isascii() and any("\ud800" <= letter <= "\udfff" for letter in key):
-        raise errors.invalid("value_invalid", "key", f"expected text, got {ascii(key)}")
+        raise errors.invalid("value_invalid", "key", f"expected text, got {key!a}")
     return key
 
 

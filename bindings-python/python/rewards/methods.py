@@ -110,8 +110,8 @@ class Methods(ABC):
     ) -> PublishedProgram:
         """Publishes a revision of a program.
 
-        With a `key` it happens once: sent again with the same key it gets the same reply. Decided at `now`,
-        the current time when absent.
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
         """
         receipt: Receipt[PublishedProgram] = self._execute(request, key, now)
         return receipt.reply
@@ -119,10 +119,12 @@ class Methods(ABC):
     def register_member(
         self, request: RegisterMember, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> RegisteredMember:
-        """Registers a member. Only opaque ids and facts belong here, no personal data.
+        """Registers a member.
 
-        With a `key` it happens once: sent again with the same key it gets the same reply. Decided at `now`,
-        the current time when absent.
+        Only opaque ids and facts belong here, no personal data.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
         """
         receipt: Receipt[RegisteredMember] = self._execute(request, key, now)
         return receipt.reply
@@ -142,8 +144,8 @@ class Methods(ABC):
     ) -> RecordedPurchase:
         """Records a purchase.
 
-        With a `key` it happens once: sent again with the same key it gets the same reply. Decided at `now`,
-        the current time when absent.
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
         """
         receipt: Receipt[RecordedPurchase] = self._execute(request, key, now)
         return receipt.reply
@@ -153,8 +155,8 @@ class Methods(ABC):
     ) -> ConfirmedPurchase:
         """Confirms a purchase, for instance when its return period is over.
 
-        With a `key` it happens once: sent again with the same key it gets the same reply. Decided at `now`,
-        the current time when absent.
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
         """
         receipt: Receipt[ConfirmedPurchase] = self._execute(request, key, now)
         return receipt.reply
@@ -164,8 +166,8 @@ class Methods(ABC):
     ) -> CancelledPurchase:
         """Cancels a purchase as a whole.
 
-        With a `key` it happens once: sent again with the same key it gets the same reply. Decided at `now`,
-        the current time when absent.
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
         """
         receipt: Receipt[CancelledPurchase] = self._execute(request, key, now)
         return receipt.reply
@@ -175,8 +177,8 @@ class Methods(ABC):
     ) -> GrantedByHand:
         """Grants a reward by hand.
 
-        With a `key` it happens once: sent again with the same key it gets the same reply. Decided at `now`,
-        the current time when absent.
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
         """
         receipt: Receipt[GrantedByHand] = self._execute(request, key, now)
         return receipt.reply
@@ -186,8 +188,8 @@ class Methods(ABC):
     ) -> AdjustedBalance:
         """Takes value from a member's available balance.
 
-        With a `key` it happens once: sent again with the same key it gets the same reply. Decided at `now`,
-        the current time when absent.
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
         """
         receipt: Receipt[AdjustedBalance] = self._execute(request, key, now)
         return receipt.reply
@@ -197,8 +199,8 @@ class Methods(ABC):
     ) -> SettledMember:
         """Carries out what is due for a member.
 
-        With a `key` it happens once: sent again with the same key it gets the same reply. Decided at `now`,
-        the current time when absent.
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
         """
         receipt: Receipt[SettledMember] = self._execute(request, key, now)
         return receipt.reply
@@ -309,8 +311,8 @@ class AsyncMethods(ABC):
     ) -> PublishedProgram:
         """Publishes a revision of a program.
 
-        With a `key` it happens once: sent again with the same key it gets the same reply. Decided at `now`,
-        the current time when absent.
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
         """
         receipt: Receipt[PublishedProgram] = await self._execute(request, key, now)
         return receipt.reply
@@ -318,10 +320,12 @@ class AsyncMethods(ABC):
     async def register_member(
         self, request: RegisterMember, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> RegisteredMember:
-        """Registers a member. Only opaque ids and facts belong here, no personal data.
+        """Registers a member.
 
-        With a `key` it happens once: sent again with the same key it gets the same reply. Decided at `now`,
-        the current time when absent.
+        Only opaque ids and facts belong here, no personal data.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
         """
         receipt: Receipt[RegisteredMember] = await self._execute(request, key, now)
         return receipt.reply
@@ -341,8 +345,8 @@ class AsyncMethods(ABC):
     ) -> RecordedPurchase:
         """Records a purchase.
 
-        With a `key` it happens once: sent again with the same key it gets the same reply. Decided at `now`,
-        the current time when absent.
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
         """
         receipt: Receipt[RecordedPurchase] = await self._execute(request, key, now)
         return receipt.reply
@@ -352,8 +356,8 @@ class AsyncMethods(ABC):
     ) -> ConfirmedPurchase:
         """Confirms a purchase, for instance when its return period is over.
 
-        With a `key` it happens once: sent again with the same key it gets the same reply. Decided at `now`,
-        the current time when absent.
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
         """
         receipt: Receipt[ConfirmedPurchase] = await self._execute(request, key, now)
         return receipt.reply
@@ -363,8 +367,8 @@ class AsyncMethods(ABC):
     ) -> CancelledPurchase:
         """Cancels a purchase as a whole.
 
-        With a `key` it happens once: sent again with the same key it gets the same reply. Decided at `now`,
-        the current time when absent.
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
         """
         receipt: Receipt[CancelledPurchase] = await self._execute(request, key, now)
         return receipt.reply
@@ -374,8 +378,8 @@ class AsyncMethods(ABC):
     ) -> GrantedByHand:
         """Grants a reward by hand.
 
-        With a `key` it happens once: sent again with the same key it gets the same reply. Decided at `now`,
-        the current time when absent.
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
         """
         receipt: Receipt[GrantedByHand] = await self._execute(request, key, now)
         return receipt.reply
@@ -385,8 +389,8 @@ class AsyncMethods(ABC):
     ) -> AdjustedBalance:
         """Takes value from a member's available balance.
 
-        With a `key` it happens once: sent again with the same key it gets the same reply. Decided at `now`,
-        the current time when absent.
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
         """
         receipt: Receipt[AdjustedBalance] = await self._execute(request, key, now)
         return receipt.reply
@@ -396,8 +400,8 @@ class AsyncMethods(ABC):
     ) -> SettledMember:
         """Carries out what is due for a member.
 
-        With a `key` it happens once: sent again with the same key it gets the same reply. Decided at `now`,
-        the current time when absent.
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
         """
         receipt: Receipt[SettledMember] = await self._execute(request, key, now)
         return receipt.reply

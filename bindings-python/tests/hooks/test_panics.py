@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import Any, Callable
 
 import pytest
-
 import rewards
 from rewards import _native
 from rewards.models import GetBalance, RegisterMember
