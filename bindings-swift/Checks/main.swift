@@ -17,6 +17,7 @@ func folder(_ variable: String) -> String {
 }
 
 let checks: [(String, () async throws -> Void)] = [
+    ("six lines", sixLines),
     ("wallet example", walletExample),
     ("host clock", hostClock),
     ("many at once", manyAtOnce),

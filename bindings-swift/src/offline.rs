@@ -84,3 +84,43 @@ impl fmt::Debug for OfflineProgram {
         f.debug_set().entries(self.programs.keys()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use rewards_core::money::{Asset, Money};
+    use rewards_core::operations::members::RegisterMember;
+    use rewards_core::operations::programs::PublishProgram;
+
+    use super::*;
+    use crate::RewardsEngine;
+
+    #[tokio::test]
+    async fn a_quote_without_a_store_is_the_one_of_a_new_member() -> Result<(), Box<dyn Error>> {
+        let at = Timestamp::parse("2026-05-01T12:00:00Z")?;
+        let program = Program::from_text(include_str!("../example/wallet.toml"));
+        let program = program.map_err(Rejection::Invalid)?;
+        let total = Money::parse("80.00", Asset::parse("EUR")?)?;
+        let (order, alice) = ("order-1".parse()?, "alice".parse()?);
+        let purchase = Purchase::new(order, alice, program.id.clone(), at, total);
+
+        let offline = OfflineProgram::new(program.clone(), "shop".parse()?, 1)?;
+        let quoted = offline.quote(purchase.clone(), true, Some(at))?;
+
+        let engine = RewardsEngine::open("memory:".into(), "shop".parse()?, None, None).await?;
+        let (key, now) = (Some("1".parse()?), Some(at));
+        engine
+            .publish_program(PublishProgram::new(program), key, now)
+            .await?;
+        engine
+            .register_member(RegisterMember::new("alice".parse()?), None, now)
+            .await?;
+        let request = QuotePurchase {
+            purchase,
+            explain: true,
+        };
+        assert_eq!(engine.quote_purchase(request, now).await?, quoted);
+        Ok(())
+    }
+}
