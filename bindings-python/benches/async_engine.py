@@ -16,11 +16,11 @@ import subprocess
 import sys
 import tempfile
 import time
-import tomllib
 from datetime import datetime, timezone
 from decimal import Decimal
 from pathlib import Path
 
+import tomllib
 from rewards import AsyncEngine
 from rewards.models import (
     Money,
@@ -36,6 +36,7 @@ MEMBERS = 10_000
 SECONDS = 4
 ROUNDS = 5
 PROGRAM = Path(__file__).parent / "http" / "program.toml"
+ACTIVE_FROM = datetime(2026, 1, 1, tzinfo=timezone.utc)
 NOW = datetime(2026, 6, 15, 12, tzinfo=timezone.utc)
 numbers = itertools.count(int(time.time()) * 1_000_000)
 
@@ -69,7 +70,9 @@ async def measure(engine: AsyncEngine) -> float:
 async def prepare(url: str) -> AsyncEngine:
     program = Program.model_validate(tomllib.loads(PROGRAM.read_text()))
     engine = await AsyncEngine.open(url)
-    await engine.publish_program(PublishProgram(program=program), key=f"{program.id}-1")
+    await engine.publish_program(
+        PublishProgram(program=program, active_from=ACTIVE_FROM), key=f"{program.id}-1"
+    )
     for start in range(0, MEMBERS, 1_000):
         requests = (RegisterMember(member=f"m{number}") for number in range(start, start + 1_000))
         await asyncio.gather(*(engine.register_member(request) for request in requests))
@@ -95,7 +98,9 @@ async def main() -> None:
                     python.append(await measure(engine))
                 native.append(rust(command, url))
             rates = statistics.median(python), statistics.median(native)
-            print(f"{name}: Python {rates[0]:.0f} of {rates[1]:.0f} a second, {rates[0] / rates[1]:.2f} (wanted 0.70)")
+            print(
+                f"{name}: Python {rates[0]:.0f} of {rates[1]:.0f} a second, {rates[0] / rates[1]:.2f} (wanted 0.70)"
+            )
 
 
 if __name__ == "__main__":

@@ -19,9 +19,9 @@ from decimal import Decimal
 
 import polars
 import pyarrow
-import zen
-
+import pyarrow.compute
 import rewards
+import zen
 from rewards.models import (
     Money,
     Program,
@@ -43,10 +43,7 @@ Rule = tuple[str, str, int]
 
 def rules(size: int) -> list[Rule]:
     """Category, merchant, and the rate in tenths of a percent."""
-    return [
-        (f"category-{n % CATEGORIES}", f"merchant-{n // CATEGORIES:05}", n % 90 + 5)
-        for n in range(size)
-    ]
+    return [(f"category-{n % CATEGORIES}", f"merchant-{n // CATEGORIES:05}", n % 90 + 5) for n in range(size)]
 
 
 def program(size: int) -> Program:
@@ -71,7 +68,7 @@ def table(size: int) -> pyarrow.Table:
     """Purchases with texts as dictionaries, as a warehouse keeps them; one in ten meets no rule."""
     drawn = random.Random(7)
     known = rules(size)
-    categories = sorted({category for category, _, _ in known}) + ["category-none"]
+    categories = [*sorted({category for category, _, _ in known}), "category-none"]
     merchants = sorted({merchant for _, merchant, _ in known})
     place = {text: at for at, text in enumerate(categories)}, {text: at for at, text in enumerate(merchants)}
     picks = drawn.choices(known, k=ROWS)
@@ -82,9 +79,13 @@ def table(size: int) -> pyarrow.Table:
     return pyarrow.table(
         {
             "occurred_at": pyarrow.array([NOW] * ROWS, pyarrow.timestamp("us", "UTC")),
-            "total": pyarrow.compute.divide(cents, pyarrow.scalar(Decimal(100))).cast(pyarrow.decimal128(18, 2)),
+            "total": pyarrow.compute.divide(cents, pyarrow.scalar(Decimal(100))).cast(
+                pyarrow.decimal128(18, 2)
+            ),
             "category": words(pyarrow.array(codes, pyarrow.int32()), categories),
-            "merchant": words(pyarrow.array([place[1][pick[1]] for pick in picks], pyarrow.int32()), merchants),
+            "merchant": words(
+                pyarrow.array([place[1][pick[1]] for pick in picks], pyarrow.int32()), merchants
+            ),
         }
     )
 
@@ -125,7 +126,10 @@ def each(call: Callable[[int], object]) -> float:
 
 def calls(size: int) -> Iterator[tuple[str, Callable[[], float]]]:
     engine = rewards.open("memory:")
-    engine.publish_program(PublishProgram(program=program(size), active_from=datetime(2020, 1, 1, tzinfo=timezone.utc)))
+    engine.publish_program(
+        PublishProgram(program=program(size), active_from=datetime(2020, 1, 1, tzinfo=timezone.utc)),
+        key="bench",
+    )
     engine.register_member(RegisterMember(member="ada"))
     drawn = random.Random(7)
     picks = [drawn.choice(rules(size)) for _ in range(CALLS)]
@@ -148,8 +152,9 @@ def calls(size: int) -> Iterator[tuple[str, Callable[[], float]]]:
     peer = zen.ZenEngine({"loader": lambda _: content})
     inputs = [{"category": category, "merchant": merchant} for category, merchant, _ in picks]
     yield "typed quote", lambda: each(lambda n: engine.quote_purchase(requests[n]))
-    yield "of it pydantic", lambda: each(
-        lambda n: (requests[n].to_json(), QuotedPurchase.from_json(replies[0]))
+    yield (
+        "of it pydantic",
+        lambda: each(lambda n: (requests[n].to_json(), QuotedPurchase.from_json(replies[0]))),
     )
     yield "making the request", lambda: each(lambda n: QuotePurchase(purchase=purchase(n)))
     yield "zen-engine", lambda: each(lambda n: peer.evaluate("bench", inputs[n]))

@@ -12,7 +12,6 @@ import pandas
 import polars
 import pyarrow
 import pytest
-
 import rewards
 from rewards import CompiledProgram, InvalidError
 from rewards.models import Program, PublishProgram, Purchase, QuotePurchase, RegisterMember

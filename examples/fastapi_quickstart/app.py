@@ -11,6 +11,7 @@ import os
 import tomllib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +37,7 @@ from rewards.models import (
 )
 
 PROGRAM = Path(os.environ.get("REWARDS_PROGRAM", Path(__file__).with_name("program.toml")))
+ACTIVE_FROM = datetime(2026, 1, 1, tzinfo=timezone.utc)
 URL = os.environ.get("REWARDS_URL", "sqlite:///rewards.db")
 
 
@@ -43,8 +45,9 @@ URL = os.environ.get("REWARDS_URL", "sqlite:///rewards.db")
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Opens the engine for as long as the service runs, and publishes the program once."""
     program = Program.model_validate(tomllib.loads(PROGRAM.read_text()))
-    async with await AsyncEngine.open(URL) as engine:
-        await engine.publish_program(PublishProgram(program=program), key=f"{program.id}-1")
+    async with AsyncEngine.open(URL) as engine:
+        publish = PublishProgram(program=program, active_from=ACTIVE_FROM)
+        await engine.publish_program(publish, key=f"{program.id}-1")
         app.state.engine = engine
         yield
 
@@ -69,9 +72,7 @@ Key = Annotated[str | None, Header(alias="Idempotency-Key")]
 async def refuse(_: Request, error: RewardsError) -> Response:
     """A fault is answered as it is, with the status that the engine gives it."""
     headers = {"Retry-After": "1"} if error.retryable else None
-    return Response(
-        error.fault.to_json(), error.http_status, headers, media_type="application/json"
-    )
+    return Response(error.fault.to_json(), error.http_status, headers, media_type="application/json")
 
 
 @app.put("/members/{member}")
@@ -107,4 +108,4 @@ async def statement(
 
 @app.get("/health")
 async def health(engine: Rewards) -> dict[str, object]:
-    return dict(await engine.health())
+    return (await engine.health()).model_dump(mode="json")

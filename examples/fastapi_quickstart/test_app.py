@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -54,7 +55,8 @@ def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         yield base
     finally:
         server.terminate()
-        assert server.wait(20) == 0, "the service ends cleanly"
+        # uvicorn shuts down, and then lets the signal have its way.
+        assert server.wait(20) in (0, -signal.SIGTERM), "the service ends cleanly"
 
 
 def test_a_purchase_from_quote_to_statement(service: str) -> None:
@@ -88,7 +90,7 @@ def test_a_refusal_has_its_code_and_status(
     with httpx.Client(base_url=service) as client:
         client.put("/members/eve")
         client.post("/purchases", json=purchase(0, "eve", id="order-taken"))
-        answer = client.post("/purchases", json=purchase(2, "eve", **({"id": "order-2"} | change)))
+        answer = client.post("/purchases", json=purchase(2, "eve") | change)
         assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
@@ -101,9 +103,7 @@ def test_a_refusal_has_its_code_and_status(
     ],
     ids=["float", "naive", "unknown"],
 )
-def test_what_is_no_purchase_is_refused_with_its_place(
-    service: str, change: dict[str, object]
-) -> None:
+def test_what_is_no_purchase_is_refused_with_its_place(service: str, change: dict[str, object]) -> None:
     answer = httpx.post(f"{service}/purchases", json=purchase(3) | change)
     assert answer.status_code == 422
     (wrong, *_) = answer.json()["detail"]

@@ -13,6 +13,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 const CRATES: &[&str] = &[
     "rewards-core",
     "rewards-storage",
+    "bindings-python",
     "bindings-swift",
     "bindings-swift/bindgen",
     "examples",

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timezone
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import ClassVar
 
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel
@@ -30,7 +31,11 @@ BUDGET = 100_000_000_000
 
 
 class Base(DeclarativeBase):
-    type_annotation_map = {str: String(), int: BigInteger(), bytes: LargeBinary()}
+    type_annotation_map: ClassVar[dict[type, object]] = {
+        str: String(),
+        int: BigInteger(),
+        bytes: LargeBinary(),
+    }
 
 
 class Reply(Base):
@@ -153,7 +158,11 @@ class RecordedPurchase(BaseModel):
     recorded_at: datetime
 
 
-url = os.environ["DATABASE_URL"].replace("postgresql://", "postgresql+asyncpg://").replace("postgres://", "postgresql+asyncpg://")
+url = (
+    os.environ["DATABASE_URL"]
+    .replace("postgresql://", "postgresql+asyncpg://")
+    .replace("postgres://", "postgresql+asyncpg://")
+)
 engine = create_async_engine(url, pool_size=16, max_overflow=0)
 sessions = async_sessionmaker(engine, expire_on_commit=False)
 
@@ -316,9 +325,7 @@ async def move(session: AsyncSession, purchase: Purchase, minor: int) -> None:
         ("p:bench", "budget/total", 0, minor),
     ]
     for subject, name, bucket, delta in counters:
-        upsert = insert(Counter).values(
-            tenant=TENANT, subject=subject, name=name, bucket=bucket, value=delta
-        )
+        upsert = insert(Counter).values(tenant=TENANT, subject=subject, name=name, bucket=bucket, value=delta)
         upsert = upsert.on_conflict_do_update(
             index_elements=["tenant", "subject", "name", "bucket"],
             set_={"value": Counter.value + delta},

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import final
 
+from .tables import ArrowTable
+
 class NativeFault(Exception):
     args: tuple[str, int, bool]
 
@@ -47,7 +49,7 @@ class NativeEngine:
 @final
 class NativeProgram:
     def __new__(cls, document: str, /) -> NativeProgram: ...
-    def evaluate(self, purchases: object, /) -> Any: ...
+    def evaluate(self, purchases: object, /) -> ArrowTable: ...
 
 def check(operation: str, request: str, /) -> None: ...
 def operations() -> list[tuple[str, bool]]: ...

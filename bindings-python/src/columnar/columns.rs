@@ -149,7 +149,11 @@ fn at_row(name: &str, row: usize) -> String {
 }
 
 fn missing(name: &str, row: usize) -> Problem {
-    Problem::new("missing_field", at_row(name, row), "expected a value, got null")
+    Problem::new(
+        "missing_field",
+        at_row(name, row),
+        "expected a value, got null",
+    )
 }
 
 fn wrong_type(name: &str, expected: &str, found: &DataType) -> Problem {
@@ -161,10 +165,18 @@ fn wrong_type(name: &str, expected: &str, found: &DataType) -> Problem {
 fn instants(column: &ArrayRef, first: usize) -> Read<Vec<Timestamp>> {
     const NAME: &str = "occurred_at";
     let DataType::Timestamp(unit, zone) = column.data_type() else {
-        return Err(wrong_type(NAME, "timestamps with a zone", column.data_type()));
+        return Err(wrong_type(
+            NAME,
+            "timestamps with a zone",
+            column.data_type(),
+        ));
     };
     if zone.is_none() {
-        return Err(wrong_type(NAME, "timestamps with a zone", column.data_type()));
+        return Err(wrong_type(
+            NAME,
+            "timestamps with a zone",
+            column.data_type(),
+        ));
     }
     let micros = |at: usize| -> Option<i64> {
         match unit {
@@ -303,7 +315,10 @@ fn by_code<K: ArrowDictionaryKeyType>(
     let codes = dictionary.keys_iter();
     Some(
         codes
-            .map(|code| code.and_then(|code| symbols.get(code).copied()).unwrap_or(0))
+            .map(|code| {
+                code.and_then(|code| symbols.get(code).copied())
+                    .unwrap_or(0)
+            })
             .collect(),
     )
 }

@@ -71,7 +71,8 @@ impl<'p> Grants<'p> {
             let unit = unit.and_then(|rule| self.units.get(rule)).copied();
             let unit = unit.unwrap_or(1);
             self.rows.append_value(row as u64);
-            self.rules.push(i32::try_from(grant.rule).unwrap_or(i32::MAX));
+            self.rules
+                .push(i32::try_from(grant.rule).unwrap_or(i32::MAX));
             self.desired.append_value(i128::from(grant.desired) * unit);
             self.granted.append_value(i128::from(grant.granted) * unit);
         }
@@ -107,7 +108,11 @@ impl<'p> Grants<'p> {
                 .finish()
                 .with_precision_and_scale(PRECISION, self.scale)
         };
-        debug_assert_eq!(self.program.rules().len(), self.units.len(), "one unit a rule");
+        debug_assert_eq!(
+            self.program.rules().len(),
+            self.units.len(),
+            "one unit a rule"
+        );
         RecordBatch::try_new(
             schema,
             vec![

@@ -39,7 +39,8 @@ impl NativeProgram {
             CompiledProgram::compile(program, 1, Timestamp::MIN)
         };
         let program = py.detach(compile);
-        let program = program.map_err(|problems| exception(&Rejection::Invalid(problems).into()))?;
+        let program =
+            program.map_err(|problems| exception(&Rejection::Invalid(problems).into()))?;
         Ok(Self { program })
     }
 
@@ -123,5 +124,8 @@ fn rows(
 }
 
 fn defect(error: impl std::fmt::Display) -> Fault {
-    Fault::new("internal", format!("the grants cannot be written as columns: {error}"))
+    Fault::new(
+        "internal",
+        format!("the grants cannot be written as columns: {error}"),
+    )
 }
