@@ -170,8 +170,7 @@ def test_a_full_disk_is_told_and_survived(small_disk: Path) -> None:
         assert isinstance(caught.value, (rewards.InternalError, rewards.UnavailableError))
         assert caught.value.code in ("store_refused", "store_unavailable")
         assert "full" in caught.value.detail or "I/O" in caught.value.detail
-    ballast.unlink()
-    with rewards.open(url) as engine:
+        ballast.unlink()
         # What was not done can be done now, and what was done is not done twice.
         for number in range(1, done + 2):
             assert engine.execute(record(number), now=NOW).replayed is (number <= done)

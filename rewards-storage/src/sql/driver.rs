@@ -69,10 +69,15 @@ impl Writer {
 #[cfg(feature = "sqlite")]
 impl SqliteDriver {
     /// Waits for the writer. Its connection is tried, and replaced, when it may have been lost.
+    ///
+    /// It is replaced, too, when it believes to be in a transaction still: a commit for which the disk had no room ends
+    /// the transaction, and the driver does not hear of it.
     async fn writer(&self) -> sqlx::Result<MutexGuard<'_, Writer>> {
         let mut writer = self.writer.lock().await;
-        if self.suspicion.is_raised() {
-            let is_lost = writer.connection()?.ping().await.is_err();
+        let connection = writer.connection()?;
+        if connection.is_in_transaction() || self.suspicion.is_raised() {
+            // What was to be rolled back is rolled back before the answer.
+            let is_lost = connection.ping().await.is_err() || connection.is_in_transaction();
             // What was in memory is gone with its connection.
             if is_lost && self.readers.is_some() {
                 *writer = Writer::Ready(self.options.connect().await?);
