@@ -2,14 +2,14 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`engine`] | the Python class of an open engine, called from threads and from event loops |
-//! | [`asyncio`] | how outcomes come back to an event loop, many with one wake-up |
-//! | [`dispatch`], [`services`] | from a name and JSON to the engine and back |
-//! | [`columnar`] | whole tables of purchases, through the Arrow PyCapsule interface |
-//! | [`open`] | from an address to an engine |
-//! | [`host`] | what a process has once: the runtime and the thread that wakes event loops |
-//! | [`fault`] | faults as Python exceptions; panics as faults |
-//! | [`logging`] | what the engine traces, for Python's `logging` |
+//! | `engine` | the Python class of an open engine, called from threads and from event loops |
+//! | `asyncio` | how outcomes come back to an event loop, many with one wake-up |
+//! | `dispatch`, `services` | from a name and JSON to the engine and back |
+//! | `columnar` | whole tables of purchases, through the Arrow PyCapsule interface |
+//! | `open` | from an address to an engine |
+//! | `host` | what a process has once: the runtime and the thread that wakes event loops |
+//! | `fault` | faults as Python exceptions; panics as faults |
+//! | `logging` | what the engine traces, for Python's `logging` |
 //!
 //! It knows no rewards: every operation passes through one function. The typed half is Python, generated from the
 //! registry and its JSON Schema.
