@@ -1,12 +1,12 @@
--- Records purchases, each under an id of its own: `run`, the thread and a number.
-local thread = 0
-function setup(t)
-  t:set("thread", thread)
-  thread = thread + 1
+-- Records purchases, each under an id of its own: `run`, the part of a thread, and a number.
+local threads = 0
+function setup(thread)
+  thread:set("part", threads)
+  threads = threads + 1
 end
 function init(args)
   run = args[1]
-  math.randomseed(thread * 7919 + tonumber(run))
+  math.randomseed(part * 7919 + tonumber(run))
   number = 0
   wrk.method = "POST"
   wrk.headers["Content-Type"] = "application/json"
@@ -15,7 +15,7 @@ function request()
   number = number + 1
   local body = string.format(
     '{"id":"purchase-%s-%d-%08d","member":"m%d","program":"bench","occurred_at":"2026-06-15T12:00:00Z","total":{"amount":"%d.50","asset":"EUR"},"category":"music","channel":"online"}',
-    run, thread, number, math.random(0, tonumber(os.getenv("BENCH_MEMBERS") or "10000") - 1), math.random(10, 99))
+    run, part, number, math.random(0, tonumber(os.getenv("BENCH_MEMBERS") or "10000") - 1), math.random(10, 99))
   return wrk.format(nil, "/purchases", nil, body)
 end
 function response(status, headers, body)

@@ -71,8 +71,7 @@ class Service:
         raise RuntimeError(f"{app} does not answer")
 
     def measure(self, connections: int, seconds: int, run: int) -> Figures:
-        threads = "2" if connections > 8 else "1"
-        command = ["wrk", "-t", threads, "-c", str(connections), "-d", f"{seconds}s"]
+        command = ["wrk", "--timeout", "30s", "-t", "1", "-c", str(connections), "-d", f"{seconds}s"]
         printed = subprocess.run(
             [*command, "-s", str(HERE / "post.lua"), self.url, "--", str(run)],
             check=True,
