@@ -27,14 +27,6 @@ pub struct NativeEngine {
     opened: Arc<Opened>,
 }
 
-#[cfg(feature = "test-hooks")]
-impl NativeEngine {
-    /// What is open.
-    pub fn opened(&self) -> &Opened {
-        &self.opened
-    }
-}
-
 impl From<Opened> for NativeEngine {
     fn from(opened: Opened) -> Self {
         Self {

@@ -42,7 +42,7 @@ mod _native {
     use crate::fault::NativeFault;
     #[cfg(feature = "test-hooks")]
     #[pymodule_export]
-    use crate::hooks::{record_all, set_panic};
+    use crate::hooks::set_panic;
     #[pymodule_export]
     use crate::logging::{flush_logging, set_logging};
 }
