@@ -18,25 +18,15 @@ import tempfile
 import time
 from datetime import datetime, timezone
 from decimal import Decimal
-from pathlib import Path
 
-import tomllib
 from rewards import AsyncEngine
-from rewards.models import (
-    Money,
-    Program,
-    PublishProgram,
-    Purchase,
-    RecordPurchase,
-    RegisterMember,
-)
+from rewards.models import Money, Purchase, RecordPurchase
+from shop import prepare
 
 TASKS = 256
 MEMBERS = 10_000
 SECONDS = 4
 ROUNDS = 5
-PROGRAM = Path(__file__).parent / "http" / "program.toml"
-ACTIVE_FROM = datetime(2026, 1, 1, tzinfo=timezone.utc)
 NOW = datetime(2026, 6, 15, 12, tzinfo=timezone.utc)
 numbers = itertools.count(int(time.time()) * 1_000_000)
 
@@ -52,7 +42,7 @@ async def measure(engine: AsyncEngine) -> float:
             purchase = Purchase(
                 id=f"python-{number}",
                 member=f"m{number * 7919 % MEMBERS}",
-                program="bench",
+                program="shop",
                 occurred_at=NOW,
                 total=Money(amount=Decimal(number % 9_000 + 1_000) / 100, asset="EUR"),
                 category="music",
@@ -65,18 +55,6 @@ async def measure(engine: AsyncEngine) -> float:
     started = time.perf_counter()
     recorded = sum(await asyncio.gather(*(send() for _ in range(TASKS))))
     return recorded / (time.perf_counter() - started)
-
-
-async def prepare(url: str) -> AsyncEngine:
-    program = Program.model_validate(tomllib.loads(PROGRAM.read_text()))
-    engine = await AsyncEngine.open(url)
-    await engine.publish_program(
-        PublishProgram(program=program, active_from=ACTIVE_FROM), key=f"{program.id}-1"
-    )
-    for start in range(0, MEMBERS, 1_000):
-        requests = (RegisterMember(member=f"m{number}") for number in range(start, start + 1_000))
-        await asyncio.gather(*(engine.register_member(request) for request in requests))
-    return engine
 
 
 def rust(command: str, url: str) -> float:
@@ -94,7 +72,8 @@ async def main() -> None:
         for name, url in databases.items():
             python, native = [], []
             for _ in range(ROUNDS):
-                async with await prepare(url) as engine:
+                async with AsyncEngine.open(url) as engine:
+                    await prepare(engine, MEMBERS)
                     python.append(await measure(engine))
                 native.append(rust(command, url))
             rates = statistics.median(python), statistics.median(native)

@@ -36,7 +36,7 @@ from rewards.models import (
     Statement,
 )
 
-PROGRAM = Path(os.environ.get("REWARDS_PROGRAM", Path(__file__).with_name("program.toml")))
+PROGRAM = Path(__file__).with_name("program.toml")
 ACTIVE_FROM = datetime(2026, 1, 1, tzinfo=timezone.utc)
 URL = os.environ.get("REWARDS_URL", "sqlite:///rewards.db")
 

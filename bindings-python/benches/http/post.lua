@@ -14,7 +14,7 @@ end
 function request()
   number = number + 1
   local body = string.format(
-    '{"id":"purchase-%s-%d-%08d","member":"m%d","program":"bench","occurred_at":"2026-06-15T12:00:00Z","total":{"amount":"%d.50","asset":"EUR"},"category":"music","channel":"online"}',
+    '{"id":"purchase-%s-%d-%08d","member":"m%d","program":"shop","occurred_at":"2026-06-15T12:00:00Z","total":{"amount":"%d.50","asset":"EUR"},"category":"music","channel":"online"}',
     run, part, number, math.random(0, tonumber(os.getenv("BENCH_MEMBERS") or "10000") - 1), math.random(10, 99))
   return wrk.format(nil, "/purchases", nil, body)
 end

@@ -9,7 +9,6 @@ figure is the median of the rounds.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import socket
@@ -19,33 +18,13 @@ import sys
 import time
 import urllib.request
 from collections import defaultdict
-from datetime import datetime, timezone
 from pathlib import Path
-
-import tomllib
-from rewards import AsyncEngine
-from rewards.models import Program, PublishProgram, RegisterMember
 
 HERE = Path(__file__).parent
 EXAMPLE = HERE.parents[2] / "examples" / "fastapi_quickstart"
-PROGRAM = HERE / "program.toml"
-ACTIVE_FROM = datetime(2026, 1, 1, tzinfo=timezone.utc)
-MEMBERS = int(os.environ.setdefault("BENCH_MEMBERS", "10000"))
+MEMBERS = os.environ.setdefault("BENCH_MEMBERS", "10000")
 CONNECTIONS = (8, 64)
 Figures = dict[str, float]
-
-
-async def prepare(url: str) -> None:
-    """Makes the members of the engine's side; the other side makes its own when it starts."""
-    program = Program.model_validate(tomllib.loads(PROGRAM.read_text()))
-    async with AsyncEngine.open(url) as engine:
-        await engine.publish_program(
-            PublishProgram(program=program, active_from=ACTIVE_FROM), key=f"{program.id}-1"
-        )
-        for start in range(0, MEMBERS, 1_000):
-            numbers = range(start, min(start + 1_000, MEMBERS))
-            requests = (RegisterMember(member=f"m{number}") for number in numbers)
-            await asyncio.gather(*(engine.register_member(request) for request in requests))
 
 
 class Service:
@@ -90,9 +69,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=4)
     options = parser.parse_args()
     url = os.environ["DATABASE_URL"]
-    asyncio.run(prepare(url))
+    # The members of the engine's side; the other side makes its own when it starts.
+    subprocess.run([sys.executable, HERE.parent / "shop.py", url, MEMBERS], check=True)
     services = {
-        "rewards": Service(EXAMPLE, "app:app", "/health", REWARDS_URL=url, REWARDS_PROGRAM=str(PROGRAM)),
+        "rewards": Service(EXAMPLE, "app:app", "/health", REWARDS_URL=url),
         "sqlalchemy": Service(HERE, "sqlalchemy_service:app", "/ping"),
     }
     found: dict[tuple[str, int], list[Figures]] = defaultdict(list)

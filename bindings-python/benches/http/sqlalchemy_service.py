@@ -1,7 +1,8 @@
 """The comparison: a purchase service as it is usually written, on FastAPI, SQLAlchemy 2 and asyncpg.
 
 It keeps the same rows as the engine: reply, member, purchase, journal entry, lot, event, three counters, two balances.
-Its rules are those of `program.toml` beside it, by hand: 5 %, a monthly cap per member, a budget, a spend ladder.
+Its rules are those of the FastAPI example's `program.toml`, by hand: 5 %, a monthly cap per member, a budget, a spend
+ladder.
 """
 
 from __future__ import annotations
@@ -322,7 +323,7 @@ async def move(session: AsyncSession, purchase: Purchase, minor: int) -> None:
     counters = [
         (member, "cap/monthly", month, minor),
         (member, "spend/year", purchase.occurred_at.year, int(purchase.total.amount / CENT)),
-        ("p:bench", "budget/total", 0, minor),
+        ("p:shop", "budget/total", 0, minor),
     ]
     for subject, name, bucket, delta in counters:
         upsert = insert(Counter).values(tenant=TENANT, subject=subject, name=name, bucket=bucket, value=delta)

@@ -1,7 +1,7 @@
 //! Purchases per second of the Rust engine: `record_rate URL CALLERS SECONDS`.
 //!
-//! The native side of the Python benchmarks. They have published the program `bench` and registered the members `m0` to
-//! `m9999` of the tenant `default` before.
+//! The native side of the Python benchmarks. They have published the program of the FastAPI example and registered
+//! the members `m0` to `m9999` of the tenant `default` before.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -69,7 +69,7 @@ fn request(number: u64) -> Outcome<RecordPurchase> {
     let mut purchase = Purchase::new(
         PurchaseId::new(&format!("rust-{number}"))?,
         MemberId::new(&format!("m{member}"))?,
-        ProgramId::new("bench")?,
+        ProgramId::new("shop")?,
         Timestamp::parse("2026-06-15T12:00:00Z")?,
         Money::new(minor, Asset::parse("EUR")?),
     );
