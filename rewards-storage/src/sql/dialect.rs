@@ -1,9 +1,11 @@
 //! What really differs between the two databases, in one place.
 //!
-//! A [`Template`] is one SQL text for both. Two placeholders stand for what they say in different words:
+//! A [`Template`] is one SQL text for both. Placeholders stand for what they say in different words, and for what is
+//! known already:
 //!
 //! - `{rows}` is a set of rows that travels as parameters, named `r`, with its columns and `n`, the place of each row
 //!   from 1. PostgreSQL gets one array a column, SQLite one JSON text.
+//! - `{columns}` are the names of those columns, `{values}` the same as columns of `r`.
 //! - `{seek T AS t ON …}` looks up rows of a table for each row before it, always by its key and in that order. Left
 //!   to itself, a planner that has seen an empty table reads it from end to end, and keeps doing so as it grows.
 
@@ -90,9 +92,11 @@ impl Dialect {
         while let Some((before, after)) = rest.split_once('{') {
             sql.push_str(before);
             let (placeholder, after) = after.split_once('}').unwrap_or((after, ""));
-            match placeholder.strip_prefix("seek ") {
-                Some(lookup) => self.push_seek(&mut sql, lookup),
-                None => self.push_rows(&mut sql, rows, first),
+            match placeholder {
+                "columns" => push_names(&mut sql, rows, ""),
+                "values" => push_names(&mut sql, rows, "r."),
+                "rows" => self.push_rows(&mut sql, rows, first),
+                _ => self.push_seek(&mut sql, placeholder.trim_start_matches("seek ")),
             }
             rest = after;
         }
@@ -161,5 +165,13 @@ impl Dialect {
             #[cfg(feature = "postgres")]
             (Self::Postgres, Kind::Bytes) => "CAST(NULL AS BYTEA)",
         }
+    }
+}
+
+fn push_names(sql: &mut String, columns: Columns, table: &str) {
+    for (place, (name, _)) in columns.iter().enumerate() {
+        let comma = if place == 0 { "" } else { ", " };
+        // Writing into a text cannot fail.
+        let _ = write!(sql, "{comma}{table}{name}");
     }
 }

@@ -117,11 +117,17 @@ impl<'a> Rows<'a> {
     }
 
     /// Adds a row; its values are in the order of the columns.
-    pub fn push<const N: usize>(&mut self, cells: [Cell<'a>; N]) {
-        debug_assert_eq!(N, self.columns.len(), "one value a column");
+    pub fn push(&mut self, cells: impl IntoIterator<Item = Cell<'a>>) {
+        let cells = cells.into_iter();
+        let columns = self.columns.len();
+        debug_assert_eq!(
+            cells.size_hint(),
+            (columns, Some(columns)),
+            "one value a column"
+        );
         match &mut self.data {
             #[cfg(feature = "sqlite")]
-            Data::Json(text, _) => json::push_row(text, self.len == 0, &cells),
+            Data::Json(text, _) => json::push_row(text, self.len == 0, cells),
             #[cfg(feature = "postgres")]
             Data::Arrays(arrays) => {
                 for (array, cell) in arrays.iter_mut().zip(cells) {
@@ -196,18 +202,22 @@ mod json {
     use super::Cell;
 
     /// Adds `[a,b,…]`. Bytes go in as hex, because JSON has no bytes.
-    pub(super) fn push_row(text: &mut String, is_first: bool, cells: &[Cell<'_>]) {
+    pub(super) fn push_row<'a>(
+        text: &mut String,
+        is_first: bool,
+        cells: impl Iterator<Item = Cell<'a>>,
+    ) {
         text.push_str(if is_first { "[" } else { ",[" });
-        for (place, cell) in cells.iter().enumerate() {
+        for (place, cell) in cells.enumerate() {
             if place > 0 {
                 text.push(',');
             }
             match cell {
-                Cell::Text(value) => push_string(text, value),
+                Cell::Text(value) => push_string(text, &value),
                 Cell::Int(value) => push_formatted(text, format_args!("{value}")),
                 Cell::Bytes(bytes) => {
                     text.push('"');
-                    for byte in *bytes {
+                    for byte in bytes {
                         push_formatted(text, format_args!("{byte:02X}"));
                     }
                     text.push('"');

@@ -10,6 +10,60 @@ use super::dialect::{Columns, Dialect, Template};
 /// How many kinds of writes a commit has.
 pub(super) const STEPS: usize = 13;
 
+/// A member's row, and last the version that it had, which only a change names.
+const MEMBER: Columns = &[
+    ("tenant", Text),
+    ("member", Text),
+    ("version", Int),
+    ("journal_seq", Int),
+    ("journal_hash", Bytes),
+    ("event_seq", Int),
+    ("recorded_at", Int),
+    ("due_at", Int),
+    ("body", Text),
+    ("previous", Int),
+];
+
+/// A purchase's row, likewise.
+const PURCHASE: Columns = &[
+    ("tenant", Text),
+    ("purchase", Text),
+    ("version", Int),
+    ("member", Text),
+    ("occurred_at", Int),
+    ("first_entry", Int),
+    ("last_entry", Int),
+    ("body", Text),
+    ("previous", Int),
+];
+
+/// A lot's row: its key and what may change of it, then what only a new lot names.
+const LOT: Columns = &[
+    ("tenant", Text),
+    ("member", Text),
+    ("number", Int),
+    ("remaining", Int),
+    ("state", Text),
+    ("available_at", Int),
+    ("void_at", Int),
+    ("expires_at", Int),
+    ("due_at", Int),
+    ("asset", Text),
+    ("source", Text),
+    ("amount", Int),
+    ("earned_at", Int),
+    ("purchase", Text),
+    ("rule", Text),
+];
+
+/// How many columns of [`LOT`] a change names.
+const LOT_CHANGES: usize = 9;
+
+/// The first columns of some.
+const fn first(columns: Columns, count: usize) -> Columns {
+    columns.split_at(count).0
+}
+
 /// The writes of a commit, in the order in which they run.
 ///
 /// Each is refused as a whole when it does not affect as many rows as it was given, or when it inserts a row that is
@@ -28,69 +82,25 @@ pub(super) const COMMIT: [Template; STEPS] = [
             ("body", Text),
             ("recorded_at", Int),
         ],
-        "INSERT INTO replies (tenant, operation, key, fingerprint, body, recorded_at)
-         SELECT r.tenant, r.operation, r.key, r.fingerprint, r.body, r.recorded_at FROM {rows}",
+        "INSERT INTO replies ({columns}) SELECT {values} FROM {rows}",
     ),
     Template::over(
-        &[
-            ("tenant", Text),
-            ("member", Text),
-            ("version", Int),
-            ("journal_seq", Int),
-            ("journal_hash", Bytes),
-            ("event_seq", Int),
-            ("recorded_at", Int),
-            ("due_at", Int),
-            ("body", Text),
-        ],
-        "INSERT INTO members (tenant, member, version, journal_seq, journal_hash, event_seq, recorded_at, due_at, body)
-         SELECT r.tenant, r.member, r.version, r.journal_seq, r.journal_hash, r.event_seq, r.recorded_at, r.due_at, r.body
-         FROM {rows}",
+        first(MEMBER, MEMBER.len() - 1),
+        "INSERT INTO members ({columns}) SELECT {values} FROM {rows}",
     ),
     Template::over(
-        &[
-            ("tenant", Text),
-            ("member", Text),
-            ("previous", Int),
-            ("version", Int),
-            ("journal_seq", Int),
-            ("journal_hash", Bytes),
-            ("event_seq", Int),
-            ("recorded_at", Int),
-            ("due_at", Int),
-            ("body", Text),
-        ],
+        MEMBER,
         "UPDATE members AS t
          SET version = r.version, journal_seq = r.journal_seq, journal_hash = r.journal_hash, event_seq = r.event_seq,
              recorded_at = r.recorded_at, due_at = r.due_at, body = r.body
          FROM {rows} WHERE t.tenant = r.tenant AND t.member = r.member AND t.version = r.previous",
     ),
     Template::over(
-        &[
-            ("tenant", Text),
-            ("purchase", Text),
-            ("version", Int),
-            ("member", Text),
-            ("occurred_at", Int),
-            ("first_entry", Int),
-            ("last_entry", Int),
-            ("body", Text),
-        ],
-        "INSERT INTO purchases (tenant, purchase, version, member, occurred_at, first_entry, last_entry, body)
-         SELECT r.tenant, r.purchase, r.version, r.member, r.occurred_at, r.first_entry, r.last_entry, r.body FROM {rows}",
+        first(PURCHASE, PURCHASE.len() - 1),
+        "INSERT INTO purchases ({columns}) SELECT {values} FROM {rows}",
     ),
     Template::over(
-        &[
-            ("tenant", Text),
-            ("purchase", Text),
-            ("previous", Int),
-            ("version", Int),
-            ("member", Text),
-            ("occurred_at", Int),
-            ("first_entry", Int),
-            ("last_entry", Int),
-            ("body", Text),
-        ],
+        PURCHASE,
         "UPDATE purchases AS t
          SET version = r.version, member = r.member, occurred_at = r.occurred_at, first_entry = r.first_entry,
              last_entry = r.last_entry, body = r.body
@@ -134,49 +144,14 @@ pub(super) const COMMIT: [Template; STEPS] = [
             ("reason", Text),
             ("hash", Bytes),
         ],
-        "INSERT INTO journal (tenant, member, seq, id, from_holder, from_purpose, to_holder, to_purpose, asset, amount,
-                              kind, effective_at, recorded_at, purchase, program, program_version, rule, reason, hash)
-         SELECT r.tenant, r.member, r.seq, r.id, r.from_holder, r.from_purpose, r.to_holder, r.to_purpose, r.asset,
-                r.amount, r.kind, r.effective_at, r.recorded_at, r.purchase, r.program, r.program_version, r.rule,
-                r.reason, r.hash
-         FROM {rows}",
+        "INSERT INTO journal ({columns}) SELECT {values} FROM {rows}",
     ),
     Template::over(
-        &[
-            ("tenant", Text),
-            ("member", Text),
-            ("number", Int),
-            ("asset", Text),
-            ("source", Text),
-            ("amount", Int),
-            ("remaining", Int),
-            ("state", Text),
-            ("earned_at", Int),
-            ("available_at", Int),
-            ("void_at", Int),
-            ("expires_at", Int),
-            ("due_at", Int),
-            ("purchase", Text),
-            ("rule", Text),
-        ],
-        "INSERT INTO lots (tenant, member, number, asset, source, amount, remaining, state, earned_at, available_at,
-                           void_at, expires_at, due_at, purchase, rule)
-         SELECT r.tenant, r.member, r.number, r.asset, r.source, r.amount, r.remaining, r.state, r.earned_at,
-                r.available_at, r.void_at, r.expires_at, r.due_at, r.purchase, r.rule
-         FROM {rows}",
+        LOT,
+        "INSERT INTO lots ({columns}) SELECT {values} FROM {rows}",
     ),
     Template::over(
-        &[
-            ("tenant", Text),
-            ("member", Text),
-            ("number", Int),
-            ("remaining", Int),
-            ("state", Text),
-            ("available_at", Int),
-            ("void_at", Int),
-            ("expires_at", Int),
-            ("due_at", Int),
-        ],
+        first(LOT, LOT_CHANGES),
         "UPDATE lots AS t
          SET remaining = r.remaining, state = r.state, available_at = r.available_at, void_at = r.void_at,
              expires_at = r.expires_at, due_at = r.due_at
@@ -191,8 +166,7 @@ pub(super) const COMMIT: [Template; STEPS] = [
             ("id", Bytes),
             ("body", Text),
         ],
-        "INSERT INTO outbox (tenant, recorded_at, stream, seq, id, body, attempts)
-         SELECT r.tenant, r.recorded_at, r.stream, r.seq, r.id, r.body, 0 FROM {rows}",
+        "INSERT INTO outbox ({columns}, attempts) SELECT {values}, 0 FROM {rows}",
     ),
     MOVE_BALANCES,
     Template::over(

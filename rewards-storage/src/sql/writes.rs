@@ -35,6 +35,22 @@ struct Chain<'a, R> {
     row: &'a R,
 }
 
+impl<R> Chain<'_, R> {
+    /// Adds the row to those that are inserted, or with the version that it had to those that are updated.
+    fn push<'a, const N: usize>(
+        &self,
+        cells: [Cell<'a>; N],
+        inserted: &mut Rows<'a>,
+        updated: &mut Rows<'a>,
+    ) {
+        if self.previous == 0 {
+            inserted.push(cells);
+        } else {
+            updated.push(cells.into_iter().chain([self.previous.into()]));
+        }
+    }
+}
+
 type Chains<'a, K, R> = BTreeMap<&'a K, Chain<'a, R>>;
 
 /// Adds a write of a versioned row; `None` when it does not follow the write before.
@@ -259,40 +275,18 @@ impl<'a> Writes<'a> {
     ) -> Result<(), StoreError> {
         for (key, chain) in &self.members {
             let row = chain.row;
-            let (tenant, member) = (key.tenant.as_str().into(), key.member.as_str().into());
-            let version = chain.version.into();
-            let journal_seq = row.journal.seq.into();
-            let journal_hash = row.journal.hash.0.as_slice().into();
-            let event_seq = row.event_seq.into();
-            let recorded_at = row.recorded_at.into();
-            let due_at = row.due_at.into();
-            let body = json(&row.record)?;
-            if chain.previous == 0 {
-                inserted.push([
-                    tenant,
-                    member,
-                    version,
-                    journal_seq,
-                    journal_hash,
-                    event_seq,
-                    recorded_at,
-                    due_at,
-                    body,
-                ]);
-            } else {
-                updated.push([
-                    tenant,
-                    member,
-                    chain.previous.into(),
-                    version,
-                    journal_seq,
-                    journal_hash,
-                    event_seq,
-                    recorded_at,
-                    due_at,
-                    body,
-                ]);
-            }
+            let cells = [
+                key.tenant.as_str().into(),
+                key.member.as_str().into(),
+                chain.version.into(),
+                row.journal.seq.into(),
+                row.journal.hash.0.as_slice().into(),
+                row.event_seq.into(),
+                row.recorded_at.into(),
+                row.due_at.into(),
+                json(&row.record)?,
+            ];
+            chain.push(cells, inserted, updated);
         }
         Ok(())
     }
@@ -304,38 +298,17 @@ impl<'a> Writes<'a> {
     ) -> Result<(), StoreError> {
         for (key, chain) in &self.purchases {
             let row = chain.row;
-            let (tenant, purchase) = (key.tenant.as_str().into(), key.purchase.as_str().into());
-            let version = chain.version.into();
-            let member = row.member.as_str().into();
-            let occurred_at = row.occurred_at.into();
-            let first = row.record.grants.map(|(first, _)| first).into();
-            let last = row.record.grants.map(|(_, last)| last).into();
-            let body = json(&row.record)?;
-            if chain.previous == 0 {
-                inserted.push([
-                    tenant,
-                    purchase,
-                    version,
-                    member,
-                    occurred_at,
-                    first,
-                    last,
-                    body,
-                ]);
-            } else {
-                let previous = chain.previous.into();
-                updated.push([
-                    tenant,
-                    purchase,
-                    previous,
-                    version,
-                    member,
-                    occurred_at,
-                    first,
-                    last,
-                    body,
-                ]);
-            }
+            let cells = [
+                key.tenant.as_str().into(),
+                key.purchase.as_str().into(),
+                chain.version.into(),
+                row.member.as_str().into(),
+                row.occurred_at.into(),
+                row.record.grants.map(|(first, _)| first).into(),
+                row.record.grants.map(|(_, last)| last).into(),
+                json(&row.record)?,
+            ];
+            chain.push(cells, inserted, updated);
         }
         Ok(())
     }
@@ -388,36 +361,28 @@ impl<'a> Writes<'a> {
 
     fn push_lots(&'a self, inserted: &mut Rows<'a>, updated: &mut Rows<'a>) {
         for ((key, number), (is_new, lot)) in &self.lots {
+            let changing = [
+                key.tenant.as_str().into(),
+                key.member.as_str().into(),
+                (*number).into(),
+                lot.remaining.into(),
+                lot.state.text().into(),
+                lot.available_at.into(),
+                lot.void_at.into(),
+                lot.expires_at.into(),
+                lot.due_at().into(),
+            ];
             if *is_new {
-                inserted.push([
-                    key.tenant.as_str().into(),
-                    key.member.as_str().into(),
-                    (*number).into(),
+                inserted.push(changing.into_iter().chain([
                     lot.asset.to_string().into(),
                     lot.source.to_string().into(),
                     lot.amount.into(),
-                    lot.remaining.into(),
-                    lot.state.text().into(),
                     lot.earned_at.into(),
-                    lot.available_at.into(),
-                    lot.void_at.into(),
-                    lot.expires_at.into(),
-                    lot.due_at().into(),
                     lot.purchase.as_ref().map(|id| id.as_str()).into(),
                     lot.rule.as_ref().map(|id| id.as_str()).into(),
-                ]);
+                ]));
             } else {
-                updated.push([
-                    key.tenant.as_str().into(),
-                    key.member.as_str().into(),
-                    (*number).into(),
-                    lot.remaining.into(),
-                    lot.state.text().into(),
-                    lot.available_at.into(),
-                    lot.void_at.into(),
-                    lot.expires_at.into(),
-                    lot.due_at().into(),
-                ]);
+                updated.push(changing);
             }
         }
     }
