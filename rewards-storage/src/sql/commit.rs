@@ -78,13 +78,12 @@ pub(super) async fn write(
     means: Means<'_>,
     steps: [Rows<'_>; STEPS],
 ) -> sqlx::Result<Written> {
-    let written = match session {
+    match session {
         #[cfg(feature = "postgres")]
         Session::Postgres(_) => write_chain(session, means, steps).await,
         #[cfg(feature = "sqlite")]
         Session::Sqlite(_) => write_steps(session, means, steps).await,
-    };
-    written.or_else(fault::written)
+    }
 }
 
 #[cfg(feature = "sqlite")]
@@ -131,6 +130,6 @@ async fn write_chain(
         Some(slot) => SqlStr::clone(slot.get_or_init(assemble)),
         None => assemble(),
     };
-    session.fetch(&sql, params).await?;
-    Ok(Written::All)
+    let fetched = session.fetch(&sql, params).await;
+    fetched.map(|_| Written::All).or_else(fault::written)
 }
