@@ -2,6 +2,7 @@
 //!
 //! For apps that keep or send requests and replies as text, and for the conformance vectors.
 
+use rewards_core::canonical;
 use rewards_core::foreign::RewardsError;
 use rewards_core::parse::parse_request;
 use rewards_core::rejection::{Fault, Rejection};
@@ -27,11 +28,11 @@ pub(crate) fn read<T: DeserializeOwned>(json: &str) -> Result<T, RewardsError> {
     guarded_now(|| Ok(parse_request(json).map_err(Rejection::Invalid)?))
 }
 
-/// Writes a reply. A JSON object as such keeps its names sorted.
+/// Writes a reply.
 pub(crate) fn write<T: Serialize>(value: &T) -> Result<String, RewardsError> {
     guarded_now(|| {
         let value = serde_json::to_value(value);
         let value = value.map_err(|error| Fault::new("internal", error.to_string()))?;
-        Ok(value.to_string())
+        Ok(canonical::text(&value))
     })
 }

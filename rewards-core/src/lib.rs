@@ -38,6 +38,7 @@
     deny(clippy::arithmetic_side_effects, clippy::float_arithmetic)
 )]
 
+pub mod canonical;
 pub mod cashback;
 mod coded;
 pub mod command;

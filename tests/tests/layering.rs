@@ -54,6 +54,7 @@ const PLUMBING: &[&str] = &[
 
 const CORE: &[Row] = &[
     // Level 0.
+    row("canonical", &[], &[]),
     row("coded", &[], &[]),
     row("money", &[&["coded"]], &[]),
     row("time", &[&["coded"]], &[]),

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::json::canonical;
+use super::canonical;
 use super::report::Difference;
 
 /// Longest value that a difference repeats, in characters.

@@ -1,4 +1,4 @@
-//! JSON as it is compared, and JSON as it is written into files: the order of an author's fields is kept.
+//! JSON as it is written into files: the order of an author's fields is kept.
 
 use std::fmt;
 
@@ -8,46 +8,6 @@ use serde_json::{Number, Value};
 
 /// Lists and objects are written in one line as long as they fit into so many columns.
 const COLUMNS: usize = 120;
-
-/// The form in which answers are compared: fields in the order of their names, no white space, UTF-8.
-#[must_use]
-pub fn canonical(value: &Value) -> String {
-    let mut text = String::new();
-    write_canonical(value, &mut text);
-    text
-}
-
-/// Sorts by itself, because what the map of the JSON library does depends on the features other crates ask for.
-fn write_canonical(value: &Value, text: &mut String) {
-    match value {
-        Value::Array(items) => {
-            text.push('[');
-            for (number, item) in items.iter().enumerate() {
-                if number > 0 {
-                    text.push(',');
-                }
-                write_canonical(item, text);
-            }
-            text.push(']');
-        }
-        Value::Object(fields) => {
-            let mut fields: Vec<_> = fields.iter().collect();
-            fields.sort_by_key(|(name, _)| name.as_str());
-            text.push('{');
-            for (number, (name, value)) in fields.into_iter().enumerate() {
-                if number > 0 {
-                    text.push(',');
-                }
-                text.push_str(&quoted(name));
-                text.push(':');
-                write_canonical(value, text);
-            }
-            text.push('}');
-        }
-        Value::String(content) => text.push_str(&quoted(content)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => text.push_str(&value.to_string()),
-    }
-}
 
 /// A JSON value whose fields have the order in which they were written.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -219,18 +179,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-
-    #[test]
-    fn the_canonical_form_is_sorted_and_tight() {
-        let value = json!({"b": [1, {"d": null, "c": "ä\n"}], "a": {}});
-        assert_eq!(
-            canonical(&value),
-            "{\"a\":{},\"b\":[1,{\"c\":\"ä\\n\",\"d\":null}]}"
-        );
-    }
 
     #[test]
     fn files_keep_their_order_and_get_one_layout() {

@@ -49,8 +49,9 @@ use std::path::{Path, PathBuf};
 use rewards_core::rejection::{Fault, Problem};
 use thiserror::Error;
 
+pub use rewards_core::canonical::text as canonical;
+
 pub use document::{Case, OperationName, ScenarioFile, Step, parse};
-pub use json::canonical;
 pub use report::{Difference, Failure, Report};
 
 /// The tenant that cases run for.

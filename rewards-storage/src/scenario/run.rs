@@ -19,9 +19,10 @@ use rewards_core::with_operations;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::canonical;
 use super::difference::differences;
 use super::document::{Case, ScenarioFile, Step, refused, replied};
-use super::json::{Ordered, canonical};
+use super::json::Ordered;
 use super::report::{Difference, Failure, Report};
 use super::{SEED, ScenarioError, TENANT, at};
 use crate::engine::{CommandOptions, Engine, SeededRandom, TenantEngine};
