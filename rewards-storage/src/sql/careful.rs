@@ -65,7 +65,7 @@ async fn commit_one(
 ) -> Result<Commit, Failure> {
     let plan = plan_of(batch);
     for _ in 0..ATTEMPTS {
-        let seen = load::look_up(session, means.dialect, means.statements, &plan).await?;
+        let seen = load::look_up(session, means, &plan).await?;
         let counters = match foresee(batch, &seen, unmade) {
             Ok(counters) => counters,
             Err(end) => return Ok(end),

@@ -4,9 +4,6 @@
 //! affected as many rows as it was given. It knows only whether all batches can be applied. When they cannot, nothing
 //! is written, and the [careful path](super::careful) takes them one by one.
 
-#[cfg(feature = "postgres")]
-use sqlx::SqlStr;
-
 use super::careful;
 use super::dialect::Dialect;
 use super::driver::{Driver, Held, Purpose, Session};
@@ -16,7 +13,7 @@ use super::statements::{STEPS, Statements};
 use super::writes::Writes;
 use crate::batch::{Commit, CommitBatch};
 
-/// What a commit needs to know of its store.
+/// What loads and commits need to know of their store.
 #[derive(Clone, Copy)]
 pub(super) struct Means<'s> {
     pub driver: &'s Driver,
@@ -126,10 +123,7 @@ async fn write_chain(
     }
     params.append(&mut counts);
     let assemble = || super::statements::chain(means.dialect, chosen);
-    let sql = match means.statements.chains.get(chosen) {
-        Some(slot) => SqlStr::clone(slot.get_or_init(assemble)),
-        None => assemble(),
-    };
+    let sql = means.statements.chains.get(chosen, assemble);
     let fetched = session.fetch(&sql, params).await;
     fetched.map(|_| Written::All).or_else(fault::written)
 }

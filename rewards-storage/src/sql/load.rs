@@ -8,15 +8,16 @@
 use rewards_core::ledger::{Account, Holder, JournalEntry};
 use rewards_core::snapshot::{LotFilter, MemberKey, ReadPlan, Snapshot, StatementQuery};
 use rewards_core::time::Timestamp;
-use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
+use sqlx::SqlStr;
 
+use super::commit::Means;
 use super::decode::{self, Decoded};
 use super::dialect::Kind::{Bytes, Int, Text};
 use super::dialect::{Columns, Dialect};
-use super::driver::{Driver, Purpose, Row, Session};
+use super::driver::{Purpose, Row, Session};
 use super::fault::{At as _, Failure};
 use super::rows::{Param, Rows};
-use super::statements::Statements;
+use super::statements::{Statements, shared};
 use crate::error::StoreError;
 
 /// How many kinds of keys one statement can look up.
@@ -198,42 +199,26 @@ fn assemble(dialect: Dialect, arms: usize) -> SqlStr {
         ));
         first = first.saturating_add(dialect.parameters(arm.keys));
     }
-    AssertSqlSafe(selects.join(" UNION ALL ")).into_sql_str()
+    shared(selects.join(" UNION ALL "))
 }
 
 /// Answers a plan.
-pub(super) async fn load(
-    driver: &Driver,
-    dialect: Dialect,
-    statements: &Statements,
-    plan: &ReadPlan,
-) -> Result<Snapshot, Failure> {
-    let mut snapshot = Snapshot::default();
+pub(super) async fn load(means: Means<'_>, plan: &ReadPlan) -> Result<Snapshot, Failure> {
     let has_pages = !plan.statements.is_empty() || !plan.balances_at.is_empty();
-    let keys = Keys::of(dialect, plan);
+    let keys = Keys::of(means.dialect, plan);
     if keys.is_empty() && !has_pages {
-        return Ok(snapshot);
+        return Ok(Snapshot::default());
     }
-    let mut held = driver.reader().await?;
+    let mut held = means.driver.reader().await?;
     if !has_pages {
-        keys.look_up(
-            &mut held.session()?,
-            dialect,
-            statements,
-            plan,
-            &mut snapshot,
-        )
-        .await?;
+        let snapshot = keys.look_up(&mut held.session()?, means, plan).await?;
         held.release();
         return Ok(snapshot);
     }
     let mut transaction = held.session()?.begin(Purpose::Read).await?;
     let mut session = transaction.session();
-    if !keys.is_empty() {
-        keys.look_up(&mut session, dialect, statements, plan, &mut snapshot)
-            .await?;
-    }
-    read_pages(&mut session, statements, plan, &mut snapshot).await?;
+    let mut snapshot = keys.look_up(&mut session, means, plan).await?;
+    read_pages(&mut session, means.statements, plan, &mut snapshot).await?;
     transaction.commit().await?;
     held.release();
     Ok(snapshot)
@@ -242,17 +227,12 @@ pub(super) async fn load(
 /// Answers the part of a plan that is looked up by key, in a transaction that is under way.
 pub(super) async fn look_up(
     session: &mut Session<'_>,
-    dialect: Dialect,
-    statements: &Statements,
+    means: Means<'_>,
     plan: &ReadPlan,
 ) -> Result<Snapshot, Failure> {
-    let mut snapshot = Snapshot::default();
-    let keys = Keys::of(dialect, plan);
-    if !keys.is_empty() {
-        keys.look_up(session, dialect, statements, plan, &mut snapshot)
-            .await?;
-    }
-    Ok(snapshot)
+    Keys::of(means.dialect, plan)
+        .look_up(session, means, plan)
+        .await
 }
 
 /// The keys of a plan, by arm. A row names the key it answers by its place in the plan's own list.
@@ -336,11 +316,13 @@ impl<'p> Keys<'p> {
     async fn look_up(
         self,
         session: &mut Session<'_>,
-        dialect: Dialect,
-        statements: &Statements,
+        means: Means<'_>,
         plan: &ReadPlan,
-        snapshot: &mut Snapshot,
-    ) -> Result<(), Failure> {
+    ) -> Result<Snapshot, Failure> {
+        let mut snapshot = Snapshot::default();
+        if self.is_empty() {
+            return Ok(snapshot);
+        }
         let mut arms = 0_usize;
         let mut params = Vec::with_capacity(ARMS);
         for (number, rows) in self.rows.into_iter().enumerate() {
@@ -349,19 +331,13 @@ impl<'p> Keys<'p> {
                 params.push(Param::from(rows));
             }
         }
-        let assembled;
-        let sql = match statements.loads.get(arms) {
-            Some(slot) => slot.get_or_init(|| assemble(dialect, arms)),
-            None => {
-                assembled = assemble(dialect, arms);
-                &assembled
-            }
-        };
-        let found = session.fetch(sql, params).await?;
+        let assemble = || assemble(means.dialect, arms);
+        let sql = means.statements.loads.get(arms, assemble);
+        let found = session.fetch(&sql, params).await?;
         for row in found.iter() {
-            take(row, plan, &self.lots, snapshot)?;
+            take(row, plan, &self.lots, &mut snapshot)?;
         }
-        Ok(())
+        Ok(snapshot)
     }
 }
 
@@ -500,7 +476,7 @@ async fn statement(
 
 #[cfg(all(test, feature = "sqlite"))]
 mod tests {
-    use sqlx::{Connection as _, Row as _, SqliteConnection};
+    use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection};
 
     use super::*;
 

@@ -33,7 +33,7 @@ pub use self::open::SqlOptions;
 
 use self::commit::Means;
 use self::dialect::Dialect;
-use self::driver::{Driver, Held};
+use self::driver::Driver;
 use self::fault::{Failure, Suspicion, classify};
 use self::statements::Statements;
 use crate::batch::{Commit, CommitBatch};
@@ -100,10 +100,6 @@ impl SqlStore {
         &self.inner.statements
     }
 
-    async fn writer(&self) -> sqlx::Result<Held<'_>> {
-        self.driver().writer().await
-    }
-
     /// A failure in the words of the store.
     fn fault(&self, failure: Failure) -> StoreError {
         match failure {
@@ -135,7 +131,7 @@ impl Store for SqlStore {
             members = plan.members.len(),
             counters = plan.counters.len(),
         );
-        let loaded = load::load(self.driver(), self.dialect(), self.statements(), plan)
+        let loaded = load::load(self.means(), plan)
             .instrument(span)
             .await
             .map_err(|failure| self.fault(failure));

@@ -51,7 +51,7 @@ impl SqlStore {
     }
 
     async fn lease(&self, claim: Claim<'_>) -> Result<Fetched, Failure> {
-        let mut held = self.writer().await?;
+        let mut held = self.driver().writer().await?;
         let mut transaction = held.session()?.begin(Purpose::Write).await?;
         let mut session = transaction.session();
         let turn = vec![claim.tenant.as_str().into()];
@@ -86,7 +86,7 @@ impl SqlStore {
             rows.into(),
         ];
         let settled = async {
-            let mut held = self.writer().await?;
+            let mut held = self.driver().writer().await?;
             let found = held.session()?.execute(sql, params).await?;
             held.release();
             Ok(found)

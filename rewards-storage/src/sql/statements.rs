@@ -1,6 +1,6 @@
 //! The SQL of commits, pages and the outbox, once for both databases. Loads are in [`super::load`].
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
 
@@ -369,32 +369,34 @@ pub(super) struct Statements {
     pub steps: Vec<SqlStr>,
     /// Chains of steps, by which steps are in them.
     #[cfg(feature = "postgres")]
-    pub chains: Vec<OnceLock<SqlStr>>,
+    pub chains: Assembled,
     #[cfg(feature = "postgres")]
     pub locks: Vec<SqlStr>,
     /// Loads, by which kinds of keys are in them.
-    pub loads: Vec<OnceLock<SqlStr>>,
+    pub loads: Assembled,
 }
 
 impl Statements {
     /// All statements in one dialect.
     pub fn new(dialect: Dialect) -> Self {
-        let sql = |template: &Template| fixed(dialect, template);
-        let text = |text: String| AssertSqlSafe(text).into_sql_str();
+        let sql = |template: &Template| {
+            let first = template.scalars.saturating_add(1);
+            shared(dialect.fill(template.text, template.rows, first))
+        };
         Self {
-            statement: text(format!("SELECT {JOURNAL_COLUMNS} {STATEMENT}")),
+            statement: shared(format!("SELECT {JOURNAL_COLUMNS} {STATEMENT}")),
             balances_at: sql(&BALANCES_AT),
             programs: sql(&PROGRAMS),
             due_members: sql(&DUE_MEMBERS),
             members: sql(&MEMBERS),
-            journal: text(format!("SELECT {JOURNAL_COLUMNS} {JOURNAL_PAGE}")),
+            journal: shared(format!("SELECT {JOURNAL_COLUMNS} {JOURNAL_PAGE}")),
             balances: sql(&BALANCES),
             counters: sql(&COUNTERS),
             schema_version: sql(&SCHEMA_VERSION),
             outbox_state: sql(&OUTBOX_STATE),
-            waiting: text(WAITING.to_owned()),
+            waiting: SqlStr::from_static(WAITING),
             take_turn: sql(&TAKE_TURN),
-            claim: text(format!(
+            claim: shared(format!(
                 "UPDATE outbox SET owner = $4, leased_until = $5, attempts = attempts + 1
                  WHERE tenant = $1 AND (recorded_at, stream, seq) IN ({WAITING})
                  RETURNING recorded_at, stream, seq, id, body, attempts"
@@ -404,19 +406,35 @@ impl Statements {
             #[cfg(feature = "sqlite")]
             steps: COMMIT.iter().map(sql).collect(),
             #[cfg(feature = "postgres")]
-            chains: (0..1_usize << STEPS).map(|_| OnceLock::new()).collect(),
+            chains: Assembled::of(STEPS),
             #[cfg(feature = "postgres")]
             locks: LOCKS.iter().map(sql).collect(),
-            loads: (0..1_usize << super::load::ARMS)
-                .map(|_| OnceLock::new())
-                .collect(),
+            loads: Assembled::of(super::load::ARMS),
         }
     }
 }
 
-fn fixed(dialect: Dialect, template: &Template) -> SqlStr {
-    let first = template.scalars.saturating_add(1);
-    AssertSqlSafe(dialect.fill(template.text, template.rows, first)).into_sql_str()
+/// Statements by which parts are in them, each put together when it is first asked for.
+pub(super) struct Assembled(Vec<OnceLock<SqlStr>>);
+
+impl Assembled {
+    /// None yet, of so many parts.
+    fn of(parts: usize) -> Self {
+        Self((0..1_usize << parts).map(|_| OnceLock::new()).collect())
+    }
+
+    /// The statement of the parts that the bits name.
+    pub fn get(&self, parts: usize, assemble: impl FnOnce() -> SqlStr) -> SqlStr {
+        match self.0.get(parts) {
+            Some(place) => place.get_or_init(assemble).clone(),
+            None => assemble(),
+        }
+    }
+}
+
+/// A statement made of texts of this module alone. Every use of it shares its text.
+pub(super) fn shared(text: String) -> SqlStr {
+    AssertSqlSafe(Arc::<str>::from(text)).into_sql_str()
 }
 
 /// What a chain of writes says, before the place of the step, when it refuses itself.
@@ -454,5 +472,5 @@ pub(super) fn chain(dialect: Dialect, steps: usize) -> SqlStr {
         writes.join(", "),
         checks.join(" ")
     );
-    AssertSqlSafe(sql).into_sql_str()
+    shared(sql)
 }
