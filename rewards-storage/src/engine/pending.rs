@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use super::Receipt;
 use super::catalogue::{Programs, Tenant};
 use super::faults::{guarded, internal};
-use super::telemetry::{Telemetry, code};
+use super::telemetry::{OK, Telemetry, code};
 
 /// How a command ended.
 #[derive(Debug)]
@@ -265,8 +265,8 @@ impl Pending {
 
     pub(super) fn answer(self, outcome: Outcome, telemetry: &Telemetry) {
         let (label, replayed) = match &outcome {
-            Outcome::Applied => ("ok", false),
-            Outcome::Replayed(_) => ("ok", true),
+            Outcome::Applied => (OK, false),
+            Outcome::Replayed(_) => (OK, true),
             Outcome::Failed(fault) => (code(fault), false),
         };
         telemetry.answered(self.work.operation(), label, replayed, self.accepted);

@@ -188,20 +188,20 @@ impl TenantEngine {
     async fn sweep_members(
         &self,
         mut each: impl FnMut(&crate::store::MemberHead),
-    ) -> Result<Sweep, Fault> {
+    ) -> Result<Extent, Fault> {
         let storage = &self.inner.shared.storage;
-        let mut sweep = Sweep::default();
+        let mut extent = Extent::default();
         let mut after = None;
         loop {
             let page = storage
                 .ask(|store| store.members(self.tenant(), after.clone(), PAGE))
                 .await?;
             let Some(last) = page.last() else {
-                return Ok(sweep);
+                return Ok(extent);
             };
             for head in &page {
-                sweep.members = sweep.members.saturating_add(1);
-                sweep.entries = sweep.entries.saturating_add(u128::from(head.journal.seq));
+                extent.members = extent.members.saturating_add(1);
+                extent.entries = extent.entries.saturating_add(u128::from(head.journal.seq));
                 each(head);
             }
             after = Some(last.member.clone());
@@ -234,9 +234,9 @@ impl TenantEngine {
     }
 }
 
-/// What a sweep over the members counted. Journals only grow, so two equal sweeps saw the same journals.
+/// How large the books are. Journals only grow, so books that are as large as before have not moved.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Sweep {
+struct Extent {
     members: u64,
     entries: u128,
 }

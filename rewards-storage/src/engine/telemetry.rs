@@ -20,8 +20,8 @@ use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use rewards_core::rejection::Fault;
 use rustc_hash::FxHashMap;
 
-/// The label of a command that took effect or replayed one that did.
-const OK: &str = "ok";
+/// The label of a question that was answered, and of a command that took effect or replayed one that did.
+pub(super) const OK: &str = "ok";
 
 /// Operation and outcome.
 type Labels = (&'static str, &'static str);
