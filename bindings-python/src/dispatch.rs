@@ -11,7 +11,7 @@ use rewards_core::operations::purchases::{
 };
 use rewards_core::operations::rewards::{AdjustBalance, GrantReward, SettleMember};
 use rewards_core::operations::tiers::GetTiers;
-use rewards_core::parse::{NESTING_MAX, parse_request};
+use rewards_core::parse::{NESTING_MAX, parse_request, read_straight};
 use rewards_core::registry::OPERATIONS;
 use rewards_core::rejection::{Fault, Rejection};
 use rewards_core::time::Timestamp;
@@ -107,7 +107,7 @@ fn options(key: Option<&str>, now: Option<&str>) -> Result<CommandOptions, Fault
 /// Reads a request, quickly when nothing is wrong with it, and otherwise with care, to find all that is.
 pub fn read<T: serde::de::DeserializeOwned>(request: &str) -> Result<T, Fault> {
     if is_shallow(request)
-        && let Ok(request) = serde_json::from_str(request)
+        && let Ok(request) = read_straight(request)
     {
         return Ok(request);
     }

@@ -1,5 +1,7 @@
 //! What reading a program document accepts, and every problem of shape that it reports.
 
+use rewards_core::money::Money;
+use rewards_core::operations::members::RegisterMember;
 use rewards_core::parse::{DOCUMENT_BYTES_MAX, NESTING_MAX, PROBLEMS_MAX, parse_request};
 use rewards_core::program::Program;
 use rewards_core::rejection::Problem;
@@ -142,6 +144,48 @@ fn every_shape_problem_has_a_code_and_a_path() {
     ];
     for (document, code, path) in table {
         refused(&document, &[(code, path)]);
+    }
+}
+
+/// A derived reader takes a list of the fields in their order for an object, which no document promises.
+#[test]
+fn a_list_is_no_object() {
+    let table = [
+        (rule("effect.percent = ['5%']"), "rules[0].effect.percent"),
+        (
+            format!("{HEAD}rules = [['r', {{fixed = {{amount = '5'}}}}]]"),
+            "rules[0]",
+        ),
+        (
+            format!("{HEAD}[[caps]]\nid='c'\nper='member'\nlimit.amount=['5', 'EUR']"),
+            "caps[0].limit.amount",
+        ),
+        (
+            rule(&format!("{EFFECT}when.all = [{{amount = ['5']}}]")),
+            "rules[0].when.all[0].amount",
+        ),
+        (format!("{HEAD}lifecycle = [{{}}]"), "lifecycle"),
+    ];
+    for (document, path) in table {
+        let problems = refused(&document, &[("type_invalid", path)]);
+        let words = &problems[0].detail;
+        assert!(words.starts_with("expected an object"), "{words}");
+        assert!(words.ends_with(", got a list"), "{words}");
+        let value: toml::Table = toml::from_str(&document).unwrap();
+        let json = serde_json::to_string(&value).unwrap();
+        assert_eq!(Program::from_json(&json).err(), Some(problems), "{json}");
+    }
+    let requests = [
+        (parse_request::<RegisterMember>(r#"["ada"]"#).err(), ""),
+        (parse_request::<Money>(r#"["5.00", "EUR"]"#).err(), ""),
+        (
+            parse_request::<Vec<Money>>(r#"[{"amount": "5.00", "asset": "EUR"}, ["5.00", "EUR"]]"#)
+                .err(),
+            "[1]",
+        ),
+    ];
+    for (problems, path) in requests {
+        assert_eq!(found(&problems.unwrap()), [("type_invalid", path)]);
     }
 }
 

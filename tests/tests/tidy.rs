@@ -21,8 +21,9 @@ const CRATES: &[&str] = &[
 ];
 /// A test suite that is compiled into its library: its cases are tables, and tables may be long.
 const SUITE: &str = "contract";
-/// The one place of the core that names a float: it reads a JSON number in order to refuse it as an amount.
-const READS_NUMBERS: &str = "parse/json.rs";
+/// The places of the core that name a float: one reads a JSON number in order to refuse it as an amount, the other hands
+/// every kind of value on as it is.
+const READ_NUMBERS: &[&str] = &["parse/json.rs", "parse/objects.rs"];
 
 #[test]
 fn files_fit_into_a_head() -> Result<(), Box<dyn Error>> {
@@ -75,7 +76,7 @@ fn nothing_is_unfinished_or_skipped() -> Result<(), Box<dyn Error>> {
 fn the_core_has_no_floats() -> Result<(), Box<dyn Error>> {
     let mut found = Vec::new();
     for (folder, file) in library_files(&["rewards-core"])? {
-        if file.path == Path::new(READS_NUMBERS) {
+        if READ_NUMBERS.iter().any(|path| file.path == Path::new(path)) {
             continue;
         }
         for line in floats(&file.tokens) {

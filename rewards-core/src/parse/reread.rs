@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::explain::Refusal;
+use super::objects::Objects;
 use super::path::{self, Step};
 use super::{PROBLEMS_MAX, json};
 use crate::rejection::Problem;
@@ -26,7 +27,7 @@ pub(super) fn collect<T: DeserializeOwned>(
     let mut taken = Taken::default();
     let mut problems = problems;
     loop {
-        let error = match serde_path_to_error::deserialize::<_, T>(&value) {
+        let error = match serde_path_to_error::deserialize::<_, T>(Objects(&value)) {
             Ok(read) if problems.is_empty() => return Ok(read),
             Ok(_) => return Err(problems),
             Err(_) if problems.len() >= PROBLEMS_MAX => return Err(problems),
