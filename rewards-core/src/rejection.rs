@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::ids::{MemberId, ProgramId, PurchaseId};
+use crate::ids::{MemberId, ProgramId, PurchaseId, Slug};
 use crate::ledger::LedgerError;
 use crate::time::Timestamp;
 
@@ -113,6 +113,12 @@ pub enum Rejection {
     /// An amount or a count left its range.
     #[error("an amount exceeds the range of 64-bit minor units")]
     Overflow,
+    /// The life of a reward would go on beyond the supported years.
+    #[error("rule `{rule}` sets a time outside of 1970-01-01 to 2200-01-01 UTC")]
+    TimeOutOfRange {
+        /// The rule whose lifecycle sets the time.
+        rule: Slug,
+    },
     /// The idempotency key was used before, for another request.
     #[error("idempotency key `{key}` was used for another request")]
     KeyReused {
@@ -207,6 +213,7 @@ pub const CODES: &[(&str, FaultKind, u16)] = &[
     ("too_many", FaultKind::Rejected, 422),
     ("ladder_unknown", FaultKind::Rejected, 404),
     ("overflow", FaultKind::Rejected, 422),
+    ("time_out_of_range", FaultKind::Rejected, 422),
     ("key_reused", FaultKind::Conflict, 409),
     ("contention", FaultKind::Conflict, 503),
     ("store_unavailable", FaultKind::Unavailable, 503),
@@ -236,6 +243,7 @@ impl Rejection {
             Self::TooMany { .. } => "too_many",
             Self::LadderUnknown(_) => "ladder_unknown",
             Self::Overflow => "overflow",
+            Self::TimeOutOfRange { .. } => "time_out_of_range",
             Self::KeyReused { .. } => "key_reused",
             Self::Contention { .. } => "contention",
         }
@@ -264,6 +272,7 @@ impl Rejection {
                 vec![("what", (*what).to_owned()), ("limit", limit.to_string())]
             }
             Self::LadderUnknown(ladder) => vec![("ladder", ladder.clone())],
+            Self::TimeOutOfRange { rule } => vec![("rule", rule.to_string())],
             Self::KeyReused { key } => vec![("key", key.clone())],
             Self::Contention { attempts } => vec![("attempts", attempts.to_string())],
             Self::Invalid(_) | Self::Overflow => vec![],

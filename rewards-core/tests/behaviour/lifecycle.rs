@@ -432,3 +432,23 @@ fn pending_rewards_pay_for_nothing_until_they_are_due() {
     world.take(money("1.00", "EUR")).unwrap();
     assert_eq!(world.balance(), "4.00+0.00 EUR");
 }
+
+#[test]
+fn times_beyond_the_supported_years_are_refused_as_times() {
+    for life in [
+        "expires = { months = 1200 }",
+        "pending = { days = 40000 }",
+        "pending = { confirmation = { void_after_days = 40000 } }",
+    ] {
+        let mut world = with_life("UTC", life);
+        world.at("2100-06-30T12:00:00Z");
+        let error = world.try_buy("9").unwrap_err();
+        assert_eq!(error.code(), "time_out_of_range", "{life}");
+        assert_eq!(
+            error.to_string(),
+            "rule `it` sets a time outside of 1970-01-01 to 2200-01-01 UTC",
+            "{life}"
+        );
+        assert_eq!(world.lots.len() + world.purchases.len(), 0, "{life}");
+    }
+}

@@ -73,6 +73,7 @@ CODES: dict[str, Code] = {
     "too_many": Code("rejected", 422),
     "ladder_unknown": Code("rejected", 404),
     "overflow": Code("rejected", 422),
+    "time_out_of_range": Code("rejected", 422),
     "key_reused": Code("conflict", 409),
     "contention": Code("conflict", 503),
     "store_unavailable": Code("unavailable", 503),

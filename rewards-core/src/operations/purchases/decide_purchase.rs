@@ -160,7 +160,8 @@ impl<'a> Deciding<'a> {
     /// Decides the purchase.
     ///
     /// # Errors
-    /// [`Rejection::MemberUnknown`]; [`Rejection::Overflow`] when an amount or a time leaves its range.
+    /// [`Rejection::MemberUnknown`]; [`Rejection::Overflow`] when an amount leaves its range, and
+    /// [`Rejection::TimeOutOfRange`] when a time of a reward does.
     pub fn decide(
         &self,
         snapshot: &Snapshot,
@@ -232,7 +233,9 @@ impl<'a> Deciding<'a> {
             self.program.calendar(),
             self.purchase.occurred_at,
         )
-        .map_err(|_| Rejection::Overflow)?;
+        .map_err(|_| Rejection::TimeOutOfRange {
+            rule: rule.id.clone(),
+        })?;
         let cap = grant.clipped_by.and_then(|number| self.program.cap(number));
         let reward = GrantedReward {
             rule: rule.id.clone(),

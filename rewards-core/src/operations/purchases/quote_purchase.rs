@@ -1,7 +1,7 @@
 //! Quote a purchase: what it would be granted now. Nothing is stored.
 //!
 //! Refusals, in order: unknown program; no revision active when the purchase happened; all problems of the purchase;
-//! unknown member.
+//! unknown member; an amount or the time of a reward leaves its range.
 
 use std::collections::{BTreeMap, BTreeSet};
 

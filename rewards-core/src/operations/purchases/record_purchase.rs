@@ -4,7 +4,8 @@
 //! events. The purchase's id is its key: recorded again it is replayed, with another content it is refused.
 //!
 //! Refusals, in order: unknown program; no revision active when the purchase happened; all problems of the purchase;
-//! unknown member; the purchase is recorded already; a pinned quote no longer holds.
+//! unknown member; the purchase is recorded already; an amount or the time of a reward leaves its range; a pinned quote no
+//! longer holds.
 
 use serde::{Deserialize, Serialize};
 
