@@ -9,6 +9,7 @@ pub mod members;
 mod meters;
 pub mod programs;
 pub mod purchases;
+mod review;
 pub mod rewards;
 mod standing;
 pub mod tiers;

@@ -10,6 +10,7 @@ use crate::context::Context;
 use crate::decision::Changes;
 use crate::ids::{MemberId, Slug, TenantId};
 use crate::ledger::{Account, Purpose};
+use crate::money::Asset;
 use crate::program::{BasisMask, CompiledLadder, CompiledProgram, Measure, TallyKind, TierWindow};
 use crate::records::{MemberRecord, MemberRow};
 use crate::snapshot::{CounterName, CounterRange, Snapshot};
@@ -63,6 +64,14 @@ pub(super) fn measures_balance(program: &CompiledProgram) -> bool {
         .ladders()
         .iter()
         .any(|ladder| matches!(ladder.measure(), Measure::Balance(_)))
+}
+
+/// Whether a ladder of the program is climbed by the balance of an asset.
+pub(super) fn measures_balance_of(program: &CompiledProgram, asset: Asset) -> bool {
+    program
+        .ladders()
+        .iter()
+        .any(|ladder| *ladder.measure() == Measure::Balance(asset))
 }
 
 fn ladder_period(ladder: &CompiledLadder) -> Period {

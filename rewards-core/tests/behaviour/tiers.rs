@@ -1,5 +1,7 @@
 //! Tiers in operations: moves with purchases, reviews that are late, and cancellations.
 
+use rewards_core::event::Event;
+
 use crate::words::money;
 use crate::world::World;
 
@@ -185,4 +187,40 @@ fn several_ladders_are_climbed_on_their_own_and_the_higher_benefit_counts() {
         );
         assert_eq!(world.tiers(), tiers, "{day}");
     }
+}
+
+/// What is stored and told at once, and not only seen by whoever asks later.
+#[test]
+fn a_balance_ladder_is_reviewed_when_value_is_given_or_taken_by_hand() {
+    let rest = "measure = { balance = \"points\" }\ndowngrade = \"to_eligible\"";
+    let mut world = World::with(&ladder(rest));
+    let moves = |world: &World| {
+        let row = world.members.values().next().unwrap();
+        let statuses = row
+            .record
+            .tiers
+            .values()
+            .flat_map(|ladders| ladders.values());
+        let tiers: Vec<_> = statuses.map(|status| status.tier.to_string()).collect();
+        let told = world.events.values().flatten();
+        let told = told.filter_map(|record| match &record.event {
+            Event::TierChanged { from, to, .. } => Some(format!("{from} {to}")),
+            _ => None,
+        });
+        (tiers.join(" "), told.collect::<Vec<_>>())
+    };
+    // Who stands in no program yet is placed by a purchase, as ever.
+    world.give(money("100", "points"), None);
+    assert_eq!(moves(&world), (String::new(), vec![]));
+    world.buy("20");
+    assert_eq!(moves(&world), ("mid".into(), vec!["low mid".into()]));
+    world.give(money("400", "points"), None);
+    assert_eq!(moves(&world).0, "high");
+    world.take(money("500", "points")).unwrap();
+    assert_eq!(moves(&world).0, "low");
+    assert_eq!(moves(&world).1, ["low mid", "mid high", "high low"]);
+    // Value of another kind moves nothing.
+    world.give(money("900", "EUR"), None);
+    assert_eq!(moves(&world).1.len(), 3);
+    assert_eq!(world.settle().tier_changes, 0);
 }

@@ -1,7 +1,7 @@
 //! Take value from a member's balance by hand, with a reason: a correction.
 //!
 //! Lots pay soonest-expiry first, after everything that is due has happened. A correction in the member's favour is a
-//! [`grant`](super::GrantReward).
+//! [`grant`](super::GrantReward). Ladders that are climbed by the balance are reviewed at once.
 //!
 //! Refusals, in order: an amount that is not positive, an empty or too long reason; unknown member; more due or open lots
 //! than one command may touch; the available lots hold less.
@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::super::booking::Booking;
+use super::super::review::Reviewed;
 use super::{REASON_BYTES_MAX, check_reason};
 use crate::command::{Kind, Operation};
 use crate::context::Context;
@@ -84,11 +85,13 @@ impl Operation for AdjustBalance {
             filter,
             limit: OPEN_LOTS_MAX,
         };
-        Ok(ReadPlan {
+        let mut plan = ReadPlan {
             members: vec![key],
             lots: vec![query],
             ..ReadPlan::default()
-        })
+        };
+        Reviewed::ByBalance(self.take.asset()).plan(context, &self.member, &mut plan);
+        Ok(plan)
     }
 
     fn decide(
@@ -124,6 +127,7 @@ impl Operation for AdjustBalance {
         let amount = self.take.checked_neg().map_err(|_| Rejection::Overflow)?;
         booking.tell_due();
         booking.tell(Event::BalanceAdjusted { amount });
+        Reviewed::ByBalance(asset).make(&mut booking, snapshot, context, &self.member);
         let reply = AdjustedBalance {
             taken: self.take,
             lots: parts,

@@ -1,6 +1,7 @@
 //! Grant a reward by hand, with a reason.
 //!
 //! The other side of the grant is the system account of adjustments. The reward is a lot of its own, with its own expiry.
+//! Ladders that are climbed by the balance are reviewed at once.
 //!
 //! Refusals, in order: an amount that is not positive, an empty or too long reason, an expiry that has passed; unknown
 //! member.
@@ -8,6 +9,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::booking::Booking;
+use super::super::review::Reviewed;
 use super::{REASON_BYTES_MAX, check_reason};
 use crate::command::{Kind, Operation};
 use crate::context::Context;
@@ -84,10 +86,12 @@ impl Operation for GrantReward {
             tenant: context.tenant.clone(),
             member: self.member.clone(),
         };
-        Ok(ReadPlan {
+        let mut plan = ReadPlan {
             members: vec![key],
             ..ReadPlan::default()
-        })
+        };
+        Reviewed::ByBalance(self.amount.asset()).plan(context, &self.member, &mut plan);
+        Ok(plan)
     }
 
     fn decide(
@@ -114,6 +118,8 @@ impl Operation for GrantReward {
         booking.tell(Event::RewardGranted {
             amount: self.amount,
         });
+        let reviewed = Reviewed::ByBalance(self.amount.asset());
+        reviewed.make(&mut booking, snapshot, context, &self.member);
         let reply = GrantedByHand {
             amount: self.amount,
             lot: number,

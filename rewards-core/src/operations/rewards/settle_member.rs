@@ -9,13 +9,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::booking::Booking;
-use super::super::standing::{MemberView, ladder_ranges};
+use super::super::review::Reviewed;
 use crate::command::{Kind, Operation};
 use crate::context::Context;
 use crate::decision::Decision;
-use crate::event::Event;
 use crate::ids::MemberId;
-use crate::ledger::Holder;
 use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::snapshot::{LotFilter, LotQuery, MemberKey, ReadPlan, Snapshot};
@@ -76,21 +74,13 @@ impl Operation for SettleMember {
             filter: LotFilter::Due { at: context.now },
             limit: DUE_LOTS_MAX,
         };
-        let programs = context
-            .programs
-            .values()
-            .filter_map(|revisions| revisions.at(context.now));
-        let counters = programs
-            .flat_map(|program| ladder_ranges(program, context, &self.member, context.now))
-            .collect();
-        let holder = (context.tenant.clone(), Holder::Member(self.member.clone()));
-        Ok(ReadPlan {
+        let mut plan = ReadPlan {
             members: vec![key],
             lots: vec![query],
-            balances: vec![holder],
-            counters,
             ..ReadPlan::default()
-        })
+        };
+        Reviewed::All.plan(context, &self.member, &mut plan);
+        Ok(plan)
     }
 
     fn decide(
@@ -110,7 +100,7 @@ impl Operation for SettleMember {
             booking.settle(lot)?;
         }
         let due = booking.tell_due();
-        let tier_changes = self.review_tiers(&mut booking, snapshot, context);
+        let tier_changes = Reviewed::All.make(&mut booking, snapshot, context, &self.member);
         let reply = SettledMember {
             matured: due.matured,
             voided: due.voided,
@@ -122,43 +112,5 @@ impl Operation for SettleMember {
             reply,
             changes: booking.finish(),
         })
-    }
-}
-
-impl SettleMember {
-    /// Reviews the ladders of every program the member stands in.
-    fn review_tiers(
-        &self,
-        booking: &mut Booking<'_>,
-        snapshot: &Snapshot,
-        context: &Context,
-    ) -> u32 {
-        let mut made = 0_u32;
-        for (id, revisions) in context.programs.iter() {
-            let Some(program) = revisions.at(context.now) else {
-                continue;
-            };
-            if !booking.row.record.tiers.contains_key(id) {
-                continue;
-            }
-            let view = MemberView {
-                snapshot,
-                changes: &booking.changes,
-                tenant: &context.tenant,
-                member: &self.member,
-            };
-            let (ladders, moves) = view.catch_up(program, &booking.row.record, context.now);
-            booking.row.record.tiers.insert(id.clone(), ladders);
-            for (ladder, step) in moves {
-                made = made.saturating_add(1);
-                booking.tell(Event::TierChanged {
-                    program: id.clone(),
-                    ladder,
-                    from: step.from,
-                    to: step.to,
-                });
-            }
-        }
-        made
     }
 }
