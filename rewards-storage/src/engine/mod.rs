@@ -235,7 +235,7 @@ impl TenantEngine {
         let programs = self.tenant.programs(&self.inner.shared.storage).await?;
         let place = self.inner.queue(self.tenant(), request.member())?;
         let place = place.reserve().await.map_err(|_| faults::closed())?;
-        let context = self.context(options.now, &programs);
+        let context = self.context(options.now, &programs, self.inner.random.next());
         let key = ReplyKey {
             tenant: self.tenant().clone(),
             operation: O::NAME,
@@ -253,12 +253,13 @@ impl TenantEngine {
         Ok(answer)
     }
 
-    fn context(&self, now: Option<Timestamp>, programs: &Programs) -> Context {
+    /// What a decision is made in, with the random bits that its ids are made of.
+    fn context(&self, now: Option<Timestamp>, programs: &Programs, random: u128) -> Context {
         let now = now.unwrap_or_else(|| self.inner.clock.now());
         Context {
             tenant: self.tenant().clone(),
             now,
-            ids: IdSeed::new(now, self.inner.random.next()),
+            ids: IdSeed::new(now, random),
             programs: Arc::clone(&programs.revisions),
         }
     }

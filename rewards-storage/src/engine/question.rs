@@ -37,7 +37,8 @@ async fn decide<O: Operation>(
 ) -> Result<O::Reply, Fault> {
     let shared = &engine.inner.shared;
     let mut programs = engine.tenant.programs(&shared.storage).await?;
-    let mut context = engine.context(now, &programs);
+    // A question makes no ids, so it draws no random bits.
+    let mut context = engine.context(now, &programs, 0);
     for _ in 0..VIEWS_MAX {
         let Reads { mut plan, refused } = Reads::of(&context, |context| request.reads(context));
         plan.programs.extend_from_slice(&programs.heads);
