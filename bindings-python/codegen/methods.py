@@ -59,7 +59,9 @@ def general(operations: list[dict[str, Any]], is_async: bool) -> list[str]:
     lines = [
         "",
         "    @abstractmethod",
-        f"    {define} _execute(self, request: Model, key: Optional[str], now: Optional[datetime]) -> Receipt[Any]: ...",
+        f"    {define} _execute(",
+        "        self, request: Model, key: Optional[str], now: Optional[datetime]",
+        "    ) -> tuple[Any, bool]: ...",
     ]
     requests = [(target(operation["request"]), target(operation["reply"])) for operation in operations]
     for request, reply in requests:
@@ -75,7 +77,8 @@ def general(operations: list[dict[str, Any]], is_async: bool) -> list[str]:
         "",
         f"    {define} execute(self, request: Model, *, {KEY}, {NOW}) -> Receipt[Any]:",
         f'        """{EXECUTE}"""',
-        f"        return {wait}self._execute(request, key, now)",
+        f"        reply, replayed = {wait}self._execute(request, key, now)",
+        "        return Receipt(reply, replayed)",
     ]
 
 
@@ -92,8 +95,8 @@ def method(operation: dict[str, Any], definitions: dict[str, Any], is_async: boo
         f"        self, request: {request}, *, {options}",
         f"    ) -> {reply}:",
         *docstring(docs, " " * 8),
-        f"        receipt: Receipt[{reply}] = {wait}self._execute(request, {'key' if is_command else 'None'}, now)",
-        "        return receipt.reply",
+        f"        outcome: tuple[{reply}, bool] = {wait}self._execute(request, {'key' if is_command else 'None'}, now)",
+        "        return outcome[0]",
     ]
 
 

@@ -16,13 +16,16 @@ use crate::dispatch::Outcome;
 use crate::engine::NativeEngine;
 use crate::fault::exception;
 use crate::host::Host;
+use crate::models::Shape;
 use crate::open::Opened;
 
 /// What a call of an event loop ends with.
 #[derive(Debug)]
 pub enum Done {
-    /// A reply.
-    Reply(Outcome),
+    /// A reply, and what it looks like.
+    Reply(Outcome, Shape),
+    /// A reply of a service, as JSON.
+    Text(Vec<u8>),
     /// An engine.
     Opened(Opened),
     /// Nothing, in good order.
@@ -33,11 +36,12 @@ impl Done {
     /// The Python value of the outcome.
     pub fn into_python(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         match self {
-            Self::Reply(outcome) => {
-                let reply = PyBytes::new(py, &outcome.reply);
+            Self::Reply(outcome, shape) => {
+                let reply = outcome.reply.to_python(py, &shape)?;
                 let pair = (reply, outcome.replayed).into_pyobject(py)?;
                 Ok(pair.into_any().unbind())
             }
+            Self::Text(reply) => Ok(PyBytes::new(py, &reply).into_any().unbind()),
             Self::Opened(opened) => Ok(Py::new(py, NativeEngine::from(opened))?.into_any()),
             Self::Closed => Ok(py.None()),
         }

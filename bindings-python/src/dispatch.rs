@@ -1,4 +1,9 @@
-//! From the name of an operation and its request as JSON to the engine, and back.
+//! From the name of an operation and its request to the engine, and back.
+
+use std::fmt::{self, Debug, Formatter};
+use std::future::{Future, ready};
+use std::pin::Pin;
+use std::sync::Arc;
 
 use pyo3::prelude::*;
 use rewards_core::command::{Kind, Operation};
@@ -11,59 +16,90 @@ use rewards_core::operations::purchases::{
 };
 use rewards_core::operations::rewards::{AdjustBalance, GrantReward, SettleMember};
 use rewards_core::operations::tiers::GetTiers;
-use rewards_core::parse::{NESTING_MAX, parse_request, read_straight};
+use rewards_core::parse::parse_request;
 use rewards_core::registry::OPERATIONS;
 use rewards_core::rejection::{Fault, Rejection};
 use rewards_core::time::Timestamp;
 use rewards_core::with_operations;
-use rewards_storage::engine::{CommandOptions, TenantEngine};
+use rewards_storage::engine::CommandOptions;
 
 use crate::fault::exception;
+use crate::models::{self, Reply, Shape};
 use crate::open::{Opened, invalid};
-use crate::services;
-
-/// One call, before anything of it is looked at.
-#[derive(Debug)]
-pub struct Job {
-    /// The operation or service.
-    pub name: String,
-    /// Its request as JSON text.
-    pub request: String,
-    /// The idempotency key.
-    pub key: Option<String>,
-    /// When it is decided.
-    pub now: Option<String>,
-}
 
 /// What a call came to.
-#[derive(Debug)]
 pub struct Outcome {
-    /// The reply as JSON text.
-    pub reply: Vec<u8>,
+    /// The reply.
+    pub reply: Box<dyn Reply>,
     /// Whether it is the reply of an earlier command with the same key.
     pub replayed: bool,
 }
 
-/// Carries out a call.
-///
-/// # Errors
-/// `invalid` for an unknown name, an unreadable request, key or time; the faults of the operation or service.
-pub async fn run(opened: &Opened, job: Job) -> Result<Outcome, Fault> {
-    opened.check_process()?;
-    #[cfg(feature = "test-hooks")]
-    crate::hooks::panic_if_told(&job.name);
-    match OPERATIONS.iter().any(|entry| entry.name == job.name) {
-        true => operate(&opened.tenant, job).await,
-        false => services::serve(opened, &job).await,
+impl Debug for Outcome {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        let mut debug = formatter.debug_struct("Outcome");
+        debug
+            .field("replayed", &self.replayed)
+            .finish_non_exhaustive()
     }
+}
+
+/// A call on its way.
+pub type Work = Pin<Box<dyn Future<Output = Result<Outcome, Fault>> + Send>>;
+
+/// An operation, and what its reply looks like.
+#[pyclass(frozen, module = "rewards._native")]
+#[derive(Debug)]
+pub struct NativeOperation {
+    name: String,
+    /// What the reply looks like.
+    pub reply: Shape,
+}
+
+#[pymethods]
+impl NativeOperation {
+    #[new]
+    #[pyo3(signature = (name, reply, /))]
+    fn new(name: String, reply: Shape) -> Self {
+        Self { name, reply }
+    }
+}
+
+impl NativeOperation {
+    /// Everything that is left to do once the interpreter is no longer needed.
+    ///
+    /// # Errors
+    /// Whatever the request says when it cannot be written as JSON.
+    pub fn work(
+        &self,
+        opened: Arc<Opened>,
+        request: &Bound<'_, PyAny>,
+        options: Options<'_>,
+    ) -> PyResult<Work> {
+        work(&self.name, opened, request, options)
+    }
+}
+
+/// The idempotency key of a command and when it is decided, as texts.
+#[derive(Debug, Clone, Copy)]
+pub struct Options<'a> {
+    /// The idempotency key.
+    pub key: Option<&'a str>,
+    /// When the command is decided.
+    pub now: Option<&'a str>,
 }
 
 macro_rules! by_name {
     ($($operation:ident,)*) => {
-        async fn operate(engine: &TenantEngine, job: Job) -> Result<Outcome, Fault> {
-            match job.name.as_str() {
-                $(<$operation as Operation>::NAME => execute::<$operation>(engine, job).await,)*
-                name => Err(unknown(name)),
+        fn work(
+            name: &str,
+            opened: Arc<Opened>,
+            request: &Bound<'_, PyAny>,
+            options: Options<'_>,
+        ) -> PyResult<Work> {
+            match name {
+                $(<$operation as Operation>::NAME => prepare::<$operation>(opened, request, options),)*
+                name => Ok(Box::pin(ready(Err(unknown(name))))),
             }
         }
 
@@ -78,58 +114,43 @@ macro_rules! by_name {
 
 with_operations!(by_name);
 
-/// No operation and no service has this name.
-pub fn unknown(name: &str) -> Fault {
-    let detail = format!("no operation has the name `{name}`");
-    invalid("operation_unknown", "operation", detail)
+fn prepare<O: Operation>(
+    opened: Arc<Opened>,
+    request: &Bound<'_, PyAny>,
+    given: Options<'_>,
+) -> PyResult<Work> {
+    let request = models::request::<O>(request)?;
+    let options = options(given);
+    Ok(Box::pin(async move {
+        opened.check_process()?;
+        #[cfg(feature = "test-hooks")]
+        crate::hooks::panic_if_told(O::NAME);
+        let receipt = opened.tenant.execute_with(request?, options?).await?;
+        Ok(Outcome {
+            reply: Box::new(receipt.reply),
+            replayed: receipt.replayed,
+        })
+    }))
 }
 
-async fn execute<O: Operation>(engine: &TenantEngine, job: Job) -> Result<Outcome, Fault> {
-    let request: O = read(&job.request)?;
-    let options = options(job.key.as_deref(), job.now.as_deref())?;
-    // On the heap: what an operation needs while it waits would otherwise be part of every call.
-    let receipt = Box::pin(engine.execute_with(request, options)).await?;
-    Ok(Outcome {
-        reply: write(&receipt.reply)?,
-        replayed: receipt.replayed,
-    })
-}
-
-fn options(key: Option<&str>, now: Option<&str>) -> Result<CommandOptions, Fault> {
-    let key = key.map(IdempotencyKey::new).transpose();
-    let now = now.map(Timestamp::parse).transpose();
+fn options(given: Options<'_>) -> Result<CommandOptions, Fault> {
+    let key = given.key.map(IdempotencyKey::new).transpose();
+    let now = given.now.map(Timestamp::parse).transpose();
     Ok(CommandOptions {
         key: key.map_err(|error| invalid(error.code(), "key", error.to_string()))?,
         now: now.map_err(|error| invalid(error.code(), "now", error.to_string()))?,
     })
 }
 
-/// Reads a request, quickly when nothing is wrong with it, and otherwise with care, to find all that is.
+/// No operation and no service has this name.
+pub fn unknown(name: &str) -> Fault {
+    let detail = format!("no operation has the name `{name}`");
+    invalid("operation_unknown", "operation", detail)
+}
+
+/// Reads a request.
 pub fn read<T: serde::de::DeserializeOwned>(request: &str) -> Result<T, Fault> {
-    if is_shallow(request)
-        && let Ok(request) = read_straight(request)
-    {
-        return Ok(request);
-    }
     parse_request(request).map_err(|problems| Rejection::Invalid(problems).into())
-}
-
-/// Whether a text is surely not nested too deeply; counts the brackets in words, too.
-fn is_shallow(text: &str) -> bool {
-    let mut depth = 0_usize;
-    text.bytes().all(|byte| {
-        match byte {
-            b'{' | b'[' => depth = depth.saturating_add(1),
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        depth < NESTING_MAX
-    })
-}
-
-/// Writes a reply.
-pub fn write<T: serde::Serialize>(reply: &T) -> Result<Vec<u8>, Fault> {
-    serde_json::to_vec(reply).map_err(|error| Fault::new("internal", error.to_string()))
 }
 
 /// Refuses a request that the core does not read, with the core's own words; otherwise does nothing.

@@ -8,14 +8,16 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use pyo3::prelude::*;
 use rewards_core::rejection::Fault;
 
 use crate::asyncio::{Call, Done, Inbox};
-use crate::dispatch::{Job, run};
+use crate::dispatch::{NativeOperation, Options};
 use crate::fault::{exception, guarded};
 use crate::host::host;
 use crate::open::{Opened, open};
+use crate::services;
 
 /// How long a blocking call works on before it looks for signals.
 const SIGNALS_EVERY: Duration = Duration::from_millis(100);
@@ -61,43 +63,55 @@ impl NativeEngine {
         })
     }
 
-    /// Executes an operation or service: the reply as JSON, and whether it is that of an earlier command.
-    #[pyo3(signature = (name, request, key, now, /))]
+    /// Executes an operation: the model of the reply, and whether it is that of an earlier command.
+    #[pyo3(signature = (operation, request, key, now, /))]
     fn execute(
         &self,
         py: Python<'_>,
-        name: String,
-        request: String,
+        operation: &NativeOperation,
+        request: &Bound<'_, PyAny>,
         key: Option<String>,
         now: Option<String>,
     ) -> PyResult<Py<PyAny>> {
-        let job = Job {
-            name,
-            request,
-            key,
-            now,
-        };
-        wait(py, work(Arc::clone(&self.opened), job))
+        let work = self.work(operation, request, key.as_deref(), now.as_deref())?;
+        wait(py, work)
     }
 
-    /// Executes an operation or service; an asyncio future learns the outcome.
-    #[pyo3(signature = (inbox, future, name, request, key, now, /))]
+    /// Executes an operation; an asyncio future learns the outcome.
+    #[pyo3(signature = (inbox, future, operation, request, key, now, /))]
     fn start(
         &self,
         inbox: &Inbox,
         future: Py<PyAny>,
-        name: String,
-        request: String,
+        operation: &NativeOperation,
+        request: &Bound<'_, PyAny>,
         key: Option<String>,
         now: Option<String>,
     ) -> PyResult<Call> {
-        let job = Job {
-            name,
-            request,
-            key,
-            now,
-        };
-        start(inbox, future, work(Arc::clone(&self.opened), job))
+        let work = self.work(operation, request, key.as_deref(), now.as_deref())?;
+        start(inbox, future, work)
+    }
+
+    /// Carries out a service: the reply as JSON.
+    #[pyo3(signature = (name, arguments, /))]
+    fn serve(&self, py: Python<'_>, name: String, arguments: String) -> PyResult<Py<PyAny>> {
+        wait(py, serve(Arc::clone(&self.opened), name, arguments))
+    }
+
+    /// Carries out a service; an asyncio future learns the outcome.
+    #[pyo3(signature = (inbox, future, name, arguments, /))]
+    fn start_serve(
+        &self,
+        inbox: &Inbox,
+        future: Py<PyAny>,
+        name: String,
+        arguments: String,
+    ) -> PyResult<Call> {
+        start(
+            inbox,
+            future,
+            serve(Arc::clone(&self.opened), name, arguments),
+        )
     }
 
     /// Answers what was accepted and closes the store; gives up after so many milliseconds. May be called more than once.
@@ -118,8 +132,25 @@ impl NativeEngine {
     }
 }
 
-async fn work(opened: Arc<Opened>, job: Job) -> Result<Done, Fault> {
-    Ok(Done::Reply(run(&opened, job).await?))
+impl NativeEngine {
+    fn work(
+        &self,
+        operation: &NativeOperation,
+        request: &Bound<'_, PyAny>,
+        key: Option<&str>,
+        now: Option<&str>,
+    ) -> PyResult<impl Future<Output = Result<Done, Fault>> + Send + use<>> {
+        let options = Options { key, now };
+        let work = operation.work(Arc::clone(&self.opened), request, options)?;
+        let shape = operation.reply.clone();
+        Ok(async { Ok(Done::Reply(work.await?, shape)) })
+    }
+}
+
+async fn serve(opened: Arc<Opened>, name: String, arguments: String) -> Result<Done, Fault> {
+    Ok(Done::Text(
+        services::serve(&opened, &name, &arguments).await?,
+    ))
 }
 
 async fn close(opened: Arc<Opened>) -> Result<Done, Fault> {
@@ -134,6 +165,14 @@ fn wait(
 ) -> PyResult<Py<PyAny>> {
     let runtime = host().map_err(|fault| exception(&fault))?.runtime();
     let mut work = pin!(guarded(work));
+    // What needs nothing from a store but its memory is done at once, without a thread that waits.
+    let at_once = py.detach(|| {
+        let _inside = runtime.enter();
+        work.as_mut().now_or_never()
+    });
+    if let Some(outcome) = at_once {
+        return outcome.map_err(|fault| exception(&fault))?.into_python(py);
+    }
     loop {
         let step = py.detach(|| {
             runtime.block_on(async { tokio::time::timeout(SIGNALS_EVERY, work.as_mut()).await })

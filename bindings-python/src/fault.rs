@@ -26,10 +26,19 @@ pub fn exception(fault: &Fault) -> PyErr {
 pub async fn guarded<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     // Nothing that the work may have left half done is used afterwards.
     let outcome = AssertUnwindSafe(work).catch_unwind().await;
-    outcome.unwrap_or_else(|_| {
-        tracing::error!("a call panicked");
-        let detail =
-            "a defect stopped the call; ask again with the same key to learn whether it took effect";
-        Err(Fault::new("internal", detail))
-    })
+    outcome.unwrap_or_else(|_| Err(panicked()))
+}
+
+/// Does work of the interpreter's; a panic in it is an internal fault of this call alone.
+pub fn caught<T>(work: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
+    // As above.
+    let outcome = std::panic::catch_unwind(AssertUnwindSafe(work));
+    outcome.unwrap_or_else(|_| Err(exception(&panicked())))
+}
+
+fn panicked() -> Fault {
+    tracing::error!("a call panicked");
+    let detail =
+        "a defect stopped the call; ask again with the same key to learn whether it took effect";
+    Fault::new("internal", detail)
 }

@@ -1,5 +1,6 @@
-//! Ways to make the native module fail on purpose. Compiled with the feature `test-hooks` only.
+//! Ways to make the native module fail on purpose, and to see how it read a request. Compiled with the feature `test-hooks` only.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
@@ -20,4 +21,17 @@ pub fn panic_if_told(name: &str) {
     if told.as_deref() == Some(name) {
         panic!("told to panic");
     }
+}
+
+static JSON_READS: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts a request that had to be read from its JSON.
+pub fn count_json_read() {
+    JSON_READS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// How many requests had to be read from their JSON so far.
+#[pyfunction]
+pub fn json_reads() -> usize {
+    JSON_READS.load(Ordering::Relaxed)
 }

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `engine` | the Python class of an open engine, called from threads and from event loops |
 //! | `asyncio` | how outcomes come back to an event loop, many with one wake-up |
-//! | `dispatch`, `services` | from a name and JSON to the engine and back |
+//! | `dispatch`, `services` | from a name and what is asked to the engine and back |
+//! | `models` | requests and replies as pydantic models |
 //! | `columnar` | whole tables of purchases, through the Arrow PyCapsule interface |
 //! | `open` | from an address to an engine |
 //! | `host` | what a process has once: the runtime and the thread that wakes event loops |
@@ -13,7 +14,7 @@
 //!
 //! It knows no rewards: every operation passes through one function. The typed half is Python, generated from the
 //! registry and its JSON Schema.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod asyncio;
 mod columnar;
@@ -24,6 +25,7 @@ mod fault;
 mod hooks;
 mod host;
 mod logging;
+mod models;
 mod open;
 mod services;
 
@@ -35,14 +37,16 @@ mod _native {
     #[pymodule_export]
     use crate::columnar::NativeProgram;
     #[pymodule_export]
-    use crate::dispatch::{check, operations};
+    use crate::dispatch::{NativeOperation, check, operations};
     #[pymodule_export]
     use crate::engine::NativeEngine;
     #[pymodule_export]
     use crate::fault::NativeFault;
     #[cfg(feature = "test-hooks")]
     #[pymodule_export]
-    use crate::hooks::set_panic;
+    use crate::hooks::{json_reads, set_panic};
     #[pymodule_export]
     use crate::logging::{flush_logging, set_logging};
+    #[pymodule_export]
+    use crate::models::Shape;
 }

@@ -8,7 +8,7 @@ use rewards_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::dispatch::{Job, Outcome, read, unknown, write};
+use crate::dispatch::{read, unknown};
 use crate::open::Opened;
 
 #[derive(Deserialize)]
@@ -59,32 +59,36 @@ struct Sweep {
     settled: Vec<(MemberId, SettledMember)>,
 }
 
-/// Carries out a service.
+/// Carries out a service; its reply as JSON.
 ///
 /// # Errors
 /// `invalid` for an unknown name or unreadable arguments; a fault of the store; `engine_closed`.
-pub async fn serve(opened: &Opened, job: &Job) -> Result<Outcome, Fault> {
-    let reply = match job.name.as_str() {
+pub async fn serve(opened: &Opened, name: &str, arguments: &str) -> Result<Vec<u8>, Fault> {
+    opened.check_process()?;
+    #[cfg(feature = "test-hooks")]
+    crate::hooks::panic_if_told(name);
+    match name {
         "health" => write(&health(opened).await?),
         "verify" => write(&verify(opened).await?),
         "settle_due" => write(&settle_due(opened).await?),
-        "claim_events" => write(&claim(opened, read(&job.request)?).await?),
+        "claim_events" => write(&claim(opened, read(arguments)?).await?),
         "acknowledge_events" => {
-            let held: HeldEvents = read(&job.request)?;
+            let held: HeldEvents = read(arguments)?;
             let removed = opened.tenant.acknowledge_events(held.owner, &held.events);
             write(&removed.await?)
         }
         "release_events" => {
-            let held: HeldEvents = read(&job.request)?;
+            let held: HeldEvents = read(arguments)?;
             let released = opened.tenant.release_events(held.owner, &held.events);
             write(&released.await?)
         }
         name => Err(unknown(name)),
-    };
-    Ok(Outcome {
-        reply: reply?,
-        replayed: false,
-    })
+    }
+}
+
+/// Writes a reply.
+fn write(reply: &impl Serialize) -> Result<Vec<u8>, Fault> {
+    serde_json::to_vec(reply).map_err(|error| Fault::new("internal", error.to_string()))
 }
 
 async fn health(opened: &Opened) -> Result<Health, Fault> {

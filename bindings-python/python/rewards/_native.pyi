@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import final
+from typing import Any, final
 
+from .models import Model
 from .tables import ArrowTable
 
 class NativeFault(Exception):
@@ -20,6 +21,25 @@ class Call:
     def cancel(self) -> None: ...
 
 @final
+class Shape:
+    @staticmethod
+    def scalar(name: str, /) -> Shape: ...
+    @staticmethod
+    def list_of(item: Shape, /) -> Shape: ...
+    @staticmethod
+    def set_of(item: Shape, /) -> Shape: ...
+    @staticmethod
+    def dict_of(value: Shape, /) -> Shape: ...
+    @staticmethod
+    def model(model: type[Model], fields: list[tuple[str, str, Shape, list[Any]]], /) -> Shape: ...
+    @staticmethod
+    def choice(members: list[Shape], /) -> Shape: ...
+
+@final
+class NativeOperation:
+    def __new__(cls, name: str, reply: Shape, /) -> NativeOperation: ...
+
+@final
 class NativeEngine:
     @staticmethod
     def open(url: str, tenant: str, seed: int | None, /) -> NativeEngine: ...
@@ -32,16 +52,22 @@ class NativeEngine:
         seed: int | None,
         /,
     ) -> Call: ...
-    def execute(self, name: str, request: str, key: str | None, now: str | None, /) -> tuple[bytes, bool]: ...
+    def execute(
+        self, operation: NativeOperation, request: Model, key: str | None, now: str | None, /
+    ) -> tuple[Any, bool]: ...
     def start(
         self,
         inbox: Inbox,
-        future: asyncio.Future[tuple[bytes, bool]],
-        name: str,
-        request: str,
+        future: asyncio.Future[tuple[Any, bool]],
+        operation: NativeOperation,
+        request: Model,
         key: str | None,
         now: str | None,
         /,
+    ) -> Call: ...
+    def serve(self, name: str, arguments: str, /) -> bytes: ...
+    def start_serve(
+        self, inbox: Inbox, future: asyncio.Future[bytes], name: str, arguments: str, /
     ) -> Call: ...
     def close(self, milliseconds: int | None = None, /) -> None: ...
     def start_close(self, inbox: Inbox, future: asyncio.Future[None], /) -> Call: ...

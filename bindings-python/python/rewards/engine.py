@@ -23,24 +23,24 @@ from pydantic import TypeAdapter
 from pydantic_core import PydanticSerializationError
 
 from . import _native, errors
-from ._native import NativeEngine, NativeFault
+from ._native import NativeEngine, NativeFault, NativeOperation
 from .methods import AsyncMethods, Methods
 from .models import EventRecord, Model, Stream
 from .operations import OPERATIONS
-from .receipt import Receipt
 from .services import BookReport, ClaimedEvent, Health, Sweep
+from .shapes import native
 
 __all__ = ["AsyncEngine", "Engine", "open"]
 
 _R = TypeVar("_R")
-_Reply = tuple[bytes, bool]
+_Outcome = tuple[Any, bool]
 _NO_ARGUMENTS = "{}"
 _HEALTH = TypeAdapter(Health)
 _BOOKS = TypeAdapter(BookReport)
 _SWEEP = TypeAdapter(Sweep)
 _CLAIMED = TypeAdapter(list[ClaimedEvent])
 _COUNT = TypeAdapter(int)
-_OPERATIONS = {operation.request: operation for operation in OPERATIONS}
+_OPERATIONS = {operation.request: native(operation) for operation in OPERATIONS}
 
 _AT_EXIT_MILLISECONDS = 5_000
 _open_engines: WeakSet[_Handle]
@@ -163,18 +163,19 @@ class Engine(_Handle, Methods):
         return self._serve("release_events", _held_arguments(owner, events), _COUNT)
 
     def _serve(self, name: str, arguments: str, reply: TypeAdapter[_R]) -> _R:
-        return reply.validate_json(self._call(name, arguments, None, None)[0])
-
-    def _execute(self, request: Model, key: Optional[str], now: Optional[datetime]) -> Receipt[Any]:
-        name, reply, body = _operation_of(request)
-        answer, replayed = self._call(name, body, _key_text(key), _now_text(now))
-        return Receipt(reply.from_json(answer), replayed)
-
-    def _call(self, name: str, body: str, key: Optional[str], now: Optional[str]) -> _Reply:
         try:
-            return self._native.execute(name, body, key, now)
+            return reply.validate_json(self._native.serve(name, arguments))
         except NativeFault as fault:
             raise errors.from_native(fault) from None
+
+    def _execute(self, request: Model, key: Optional[str], now: Optional[datetime]) -> _Outcome:
+        operation = _operation_of(request)
+        try:
+            return self._native.execute(operation, request, _key_text(key), _now_text(now))
+        except NativeFault as fault:
+            raise errors.from_native(fault) from None
+        except PydanticSerializationError as error:
+            raise _unwritable(error) from None
 
 
 def open(url: str, *, tenant: str = "default", seed: Optional[int] = None) -> Engine:
@@ -275,17 +276,21 @@ class AsyncEngine(_Handle, AsyncMethods):
         return await self._serve("release_events", _held_arguments(owner, events), _COUNT)
 
     async def _serve(self, name: str, arguments: str, reply: TypeAdapter[_R]) -> _R:
-        return reply.validate_json((await self._call(name, arguments, None, None))[0])
-
-    async def _execute(self, request: Model, key: Optional[str], now: Optional[datetime]) -> Receipt[Any]:
-        name, reply, body = _operation_of(request)
-        answer, replayed = await self._call(name, body, _key_text(key), _now_text(now))
-        return Receipt(reply.from_json(answer), replayed)
-
-    async def _call(self, name: str, body: str, key: Optional[str], now: Optional[str]) -> _Reply:
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[_Reply] = loop.create_future()
-        call = self._native.start(_inbox_of(loop), future, name, body, key, now)
+        future: asyncio.Future[bytes] = loop.create_future()
+        call = self._native.start_serve(_inbox_of(loop), future, name, arguments)
+        answer = await _outcome(future, call)
+        return reply.validate_json(answer)
+
+    async def _execute(self, request: Model, key: Optional[str], now: Optional[datetime]) -> _Outcome:
+        operation = _operation_of(request)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[_Outcome] = loop.create_future()
+        inbox = _inbox_of(loop)
+        try:
+            call = self._native.start(inbox, future, operation, request, _key_text(key), _now_text(now))
+        except PydanticSerializationError as error:
+            raise _unwritable(error) from None
         return await _outcome(future, call)
 
 
@@ -318,14 +323,15 @@ def _check_open_arguments(url: object, tenant: object, seed: object) -> None:
         raise errors.invalid("value_invalid", "seed", f"expected 0 to 2^64 - 1, got `{seed}`")
 
 
-def _operation_of(request: Model) -> tuple[str, type[Model], str]:
+def _operation_of(request: Model) -> NativeOperation:
     operation = _OPERATIONS.get(type(request))
     if operation is None:
         raise _wrong_type("request", "a request of `rewards.models`", request)
-    try:
-        return operation.name, operation.reply, request.to_json()
-    except PydanticSerializationError as error:
-        raise errors.invalid("value_invalid", "request", str(error)) from None
+    return operation
+
+
+def _unwritable(error: PydanticSerializationError) -> errors.InvalidError:
+    return errors.invalid("value_invalid", "request", str(error))
 
 
 def _key_text(key: object) -> Optional[str]:

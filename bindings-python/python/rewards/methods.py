@@ -39,7 +39,9 @@ class Methods(ABC):
     """The operations, as blocking methods."""
 
     @abstractmethod
-    def _execute(self, request: Model, key: Optional[str], now: Optional[datetime]) -> Receipt[Any]: ...
+    def _execute(
+        self, request: Model, key: Optional[str], now: Optional[datetime]
+    ) -> tuple[Any, bool]: ...
 
     @overload
     def execute(
@@ -103,7 +105,8 @@ class Methods(ABC):
 
     def execute(self, request: Model, *, key: Optional[str] = None, now: Optional[datetime] = None) -> Receipt[Any]:
         """Executes any request, and tells whether the reply is that of an earlier command with the same key."""
-        return self._execute(request, key, now)
+        reply, replayed = self._execute(request, key, now)
+        return Receipt(reply, replayed)
 
     def publish_program(
         self, request: PublishProgram, *, key: Optional[str] = None, now: Optional[datetime] = None
@@ -113,8 +116,8 @@ class Methods(ABC):
         With a `key` it happens once: sent again with the same key it gets the same reply. Decided
         at `now`, the current time when absent.
         """
-        receipt: Receipt[PublishedProgram] = self._execute(request, key, now)
-        return receipt.reply
+        outcome: tuple[PublishedProgram, bool] = self._execute(request, key, now)
+        return outcome[0]
 
     def register_member(
         self, request: RegisterMember, *, key: Optional[str] = None, now: Optional[datetime] = None
@@ -126,8 +129,8 @@ class Methods(ABC):
         With a `key` it happens once: sent again with the same key it gets the same reply. Decided
         at `now`, the current time when absent.
         """
-        receipt: Receipt[RegisteredMember] = self._execute(request, key, now)
-        return receipt.reply
+        outcome: tuple[RegisteredMember, bool] = self._execute(request, key, now)
+        return outcome[0]
 
     def quote_purchase(
         self, request: QuotePurchase, *, now: Optional[datetime] = None
@@ -136,8 +139,8 @@ class Methods(ABC):
 
         Decided at `now`, the current time when absent.
         """
-        receipt: Receipt[QuotedPurchase] = self._execute(request, None, now)
-        return receipt.reply
+        outcome: tuple[QuotedPurchase, bool] = self._execute(request, None, now)
+        return outcome[0]
 
     def record_purchase(
         self, request: RecordPurchase, *, key: Optional[str] = None, now: Optional[datetime] = None
@@ -147,8 +150,8 @@ class Methods(ABC):
         With a `key` it happens once: sent again with the same key it gets the same reply. Decided
         at `now`, the current time when absent.
         """
-        receipt: Receipt[RecordedPurchase] = self._execute(request, key, now)
-        return receipt.reply
+        outcome: tuple[RecordedPurchase, bool] = self._execute(request, key, now)
+        return outcome[0]
 
     def confirm_purchase(
         self, request: ConfirmPurchase, *, key: Optional[str] = None, now: Optional[datetime] = None
@@ -158,8 +161,8 @@ class Methods(ABC):
         With a `key` it happens once: sent again with the same key it gets the same reply. Decided
         at `now`, the current time when absent.
         """
-        receipt: Receipt[ConfirmedPurchase] = self._execute(request, key, now)
-        return receipt.reply
+        outcome: tuple[ConfirmedPurchase, bool] = self._execute(request, key, now)
+        return outcome[0]
 
     def cancel_purchase(
         self, request: CancelPurchase, *, key: Optional[str] = None, now: Optional[datetime] = None
@@ -169,8 +172,8 @@ class Methods(ABC):
         With a `key` it happens once: sent again with the same key it gets the same reply. Decided
         at `now`, the current time when absent.
         """
-        receipt: Receipt[CancelledPurchase] = self._execute(request, key, now)
-        return receipt.reply
+        outcome: tuple[CancelledPurchase, bool] = self._execute(request, key, now)
+        return outcome[0]
 
     def grant_reward(
         self, request: GrantReward, *, key: Optional[str] = None, now: Optional[datetime] = None
@@ -180,8 +183,8 @@ class Methods(ABC):
         With a `key` it happens once: sent again with the same key it gets the same reply. Decided
         at `now`, the current time when absent.
         """
-        receipt: Receipt[GrantedByHand] = self._execute(request, key, now)
-        return receipt.reply
+        outcome: tuple[GrantedByHand, bool] = self._execute(request, key, now)
+        return outcome[0]
 
     def adjust_balance(
         self, request: AdjustBalance, *, key: Optional[str] = None, now: Optional[datetime] = None
@@ -191,8 +194,8 @@ class Methods(ABC):
         With a `key` it happens once: sent again with the same key it gets the same reply. Decided
         at `now`, the current time when absent.
         """
-        receipt: Receipt[AdjustedBalance] = self._execute(request, key, now)
-        return receipt.reply
+        outcome: tuple[AdjustedBalance, bool] = self._execute(request, key, now)
+        return outcome[0]
 
     def settle_member(
         self, request: SettleMember, *, key: Optional[str] = None, now: Optional[datetime] = None
@@ -202,8 +205,8 @@ class Methods(ABC):
         With a `key` it happens once: sent again with the same key it gets the same reply. Decided
         at `now`, the current time when absent.
         """
-        receipt: Receipt[SettledMember] = self._execute(request, key, now)
-        return receipt.reply
+        outcome: tuple[SettledMember, bool] = self._execute(request, key, now)
+        return outcome[0]
 
     def get_balance(
         self, request: GetBalance, *, now: Optional[datetime] = None
@@ -212,8 +215,8 @@ class Methods(ABC):
 
         Decided at `now`, the current time when absent.
         """
-        receipt: Receipt[Balance] = self._execute(request, None, now)
-        return receipt.reply
+        outcome: tuple[Balance, bool] = self._execute(request, None, now)
+        return outcome[0]
 
     def get_statement(
         self, request: GetStatement, *, now: Optional[datetime] = None
@@ -222,8 +225,8 @@ class Methods(ABC):
 
         Decided at `now`, the current time when absent.
         """
-        receipt: Receipt[Statement] = self._execute(request, None, now)
-        return receipt.reply
+        outcome: tuple[Statement, bool] = self._execute(request, None, now)
+        return outcome[0]
 
     def get_tiers(
         self, request: GetTiers, *, now: Optional[datetime] = None
@@ -232,15 +235,17 @@ class Methods(ABC):
 
         Decided at `now`, the current time when absent.
         """
-        receipt: Receipt[MemberTiers] = self._execute(request, None, now)
-        return receipt.reply
+        outcome: tuple[MemberTiers, bool] = self._execute(request, None, now)
+        return outcome[0]
 
 
 class AsyncMethods(ABC):
     """The operations, as methods to await."""
 
     @abstractmethod
-    async def _execute(self, request: Model, key: Optional[str], now: Optional[datetime]) -> Receipt[Any]: ...
+    async def _execute(
+        self, request: Model, key: Optional[str], now: Optional[datetime]
+    ) -> tuple[Any, bool]: ...
 
     @overload
     async def execute(
@@ -304,7 +309,8 @@ class AsyncMethods(ABC):
 
     async def execute(self, request: Model, *, key: Optional[str] = None, now: Optional[datetime] = None) -> Receipt[Any]:
         """Executes any request, and tells whether the reply is that of an earlier command with the same key."""
-        return await self._execute(request, key, now)
+        reply, replayed = await self._execute(request, key, now)
+        return Receipt(reply, replayed)
 
     async def publish_program(
         self, request: PublishProgram, *, key: Optional[str] = None, now: Optional[datetime] = None
@@ -314,8 +320,8 @@ class AsyncMethods(ABC):
         With a `key` it happens once: sent again with the same key it gets the same reply. Decided
         at `now`, the current time when absent.
         """
-        receipt: Receipt[PublishedProgram] = await self._execute(request, key, now)
-        return receipt.reply
+        outcome: tuple[PublishedProgram, bool] = await self._execute(request, key, now)
+        return outcome[0]
 
     async def register_member(
         self, request: RegisterMember, *, key: Optional[str] = None, now: Optional[datetime] = None
@@ -327,8 +333,8 @@ class AsyncMethods(ABC):
         With a `key` it happens once: sent again with the same key it gets the same reply. Decided
         at `now`, the current time when absent.
         """
-        receipt: Receipt[RegisteredMember] = await self._execute(request, key, now)
-        return receipt.reply
+        outcome: tuple[RegisteredMember, bool] = await self._execute(request, key, now)
+        return outcome[0]
 
     async def quote_purchase(
         self, request: QuotePurchase, *, now: Optional[datetime] = None
@@ -337,8 +343,8 @@ class AsyncMethods(ABC):
 
         Decided at `now`, the current time when absent.
         """
-        receipt: Receipt[QuotedPurchase] = await self._execute(request, None, now)
-        return receipt.reply
+        outcome: tuple[QuotedPurchase, bool] = await self._execute(request, None, now)
+        return outcome[0]
 
     async def record_purchase(
         self, request: RecordPurchase, *, key: Optional[str] = None, now: Optional[datetime] = None
@@ -348,8 +354,8 @@ class AsyncMethods(ABC):
         With a `key` it happens once: sent again with the same key it gets the same reply. Decided
         at `now`, the current time when absent.
         """
-        receipt: Receipt[RecordedPurchase] = await self._execute(request, key, now)
-        return receipt.reply
+        outcome: tuple[RecordedPurchase, bool] = await self._execute(request, key, now)
+        return outcome[0]
 
     async def confirm_purchase(
         self, request: ConfirmPurchase, *, key: Optional[str] = None, now: Optional[datetime] = None
@@ -359,8 +365,8 @@ class AsyncMethods(ABC):
         With a `key` it happens once: sent again with the same key it gets the same reply. Decided
         at `now`, the current time when absent.
         """
-        receipt: Receipt[ConfirmedPurchase] = await self._execute(request, key, now)
-        return receipt.reply
+        outcome: tuple[ConfirmedPurchase, bool] = await self._execute(request, key, now)
+        return outcome[0]
 
     async def cancel_purchase(
         self, request: CancelPurchase, *, key: Optional[str] = None, now: Optional[datetime] = None
@@ -370,8 +376,8 @@ class AsyncMethods(ABC):
         With a `key` it happens once: sent again with the same key it gets the same reply. Decided
         at `now`, the current time when absent.
         """
-        receipt: Receipt[CancelledPurchase] = await self._execute(request, key, now)
-        return receipt.reply
+        outcome: tuple[CancelledPurchase, bool] = await self._execute(request, key, now)
+        return outcome[0]
 
     async def grant_reward(
         self, request: GrantReward, *, key: Optional[str] = None, now: Optional[datetime] = None
@@ -381,8 +387,8 @@ class AsyncMethods(ABC):
         With a `key` it happens once: sent again with the same key it gets the same reply. Decided
         at `now`, the current time when absent.
         """
-        receipt: Receipt[GrantedByHand] = await self._execute(request, key, now)
-        return receipt.reply
+        outcome: tuple[GrantedByHand, bool] = await self._execute(request, key, now)
+        return outcome[0]
 
     async def adjust_balance(
         self, request: AdjustBalance, *, key: Optional[str] = None, now: Optional[datetime] = None
@@ -392,8 +398,8 @@ class AsyncMethods(ABC):
         With a `key` it happens once: sent again with the same key it gets the same reply. Decided
         at `now`, the current time when absent.
         """
-        receipt: Receipt[AdjustedBalance] = await self._execute(request, key, now)
-        return receipt.reply
+        outcome: tuple[AdjustedBalance, bool] = await self._execute(request, key, now)
+        return outcome[0]
 
     async def settle_member(
         self, request: SettleMember, *, key: Optional[str] = None, now: Optional[datetime] = None
@@ -403,8 +409,8 @@ class AsyncMethods(ABC):
         With a `key` it happens once: sent again with the same key it gets the same reply. Decided
         at `now`, the current time when absent.
         """
-        receipt: Receipt[SettledMember] = await self._execute(request, key, now)
-        return receipt.reply
+        outcome: tuple[SettledMember, bool] = await self._execute(request, key, now)
+        return outcome[0]
 
     async def get_balance(
         self, request: GetBalance, *, now: Optional[datetime] = None
@@ -413,8 +419,8 @@ class AsyncMethods(ABC):
 
         Decided at `now`, the current time when absent.
         """
-        receipt: Receipt[Balance] = await self._execute(request, None, now)
-        return receipt.reply
+        outcome: tuple[Balance, bool] = await self._execute(request, None, now)
+        return outcome[0]
 
     async def get_statement(
         self, request: GetStatement, *, now: Optional[datetime] = None
@@ -423,8 +429,8 @@ class AsyncMethods(ABC):
 
         Decided at `now`, the current time when absent.
         """
-        receipt: Receipt[Statement] = await self._execute(request, None, now)
-        return receipt.reply
+        outcome: tuple[Statement, bool] = await self._execute(request, None, now)
+        return outcome[0]
 
     async def get_tiers(
         self, request: GetTiers, *, now: Optional[datetime] = None
@@ -433,5 +439,5 @@ class AsyncMethods(ABC):
 
         Decided at `now`, the current time when absent.
         """
-        receipt: Receipt[MemberTiers] = await self._execute(request, None, now)
-        return receipt.reply
+        outcome: tuple[MemberTiers, bool] = await self._execute(request, None, now)
+        return outcome[0]

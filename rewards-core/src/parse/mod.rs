@@ -86,7 +86,7 @@ pub(crate) fn parse_document<T: DeserializeOwned>(
 ///
 /// # Errors
 /// The first thing that is wrong, in the words of the JSON reader.
-pub fn read_straight<T: DeserializeOwned>(json: &str) -> Result<T, serde_json::Error> {
+fn read_straight<T: DeserializeOwned>(json: &str) -> Result<T, serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_str(json);
     let value = T::deserialize(Objects(&mut reader))?;
     reader.end()?;

@@ -58,7 +58,12 @@ def amount_text(amount: Decimal) -> str:
 
 
 def timestamp_text(at: datetime) -> str:
-    """The instant in UTC with `Z` and no, three or six digits below the second."""
+    """The instant in UTC with `Z` and no, three or six digits below the second.
+
+    A naive datetime, which no validated model holds, stays without an offset: that is for the engine to refuse.
+    """
+    if at.utcoffset() is None:
+        return at.isoformat()
     if at.microsecond == 0:
         precision = "seconds"
     elif at.microsecond % 1000 == 0:
