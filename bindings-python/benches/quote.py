@@ -2,13 +2,24 @@
 
     python bindings-python/benches/quote.py        # needs polars, pyarrow and zen-engine
 
-All sides know the same rules, one rate for each category and merchant. zen only finds the rate; the polars program finds it
-and rounds. Sides take turns; each figure is the median of the rounds.
+All sides know the same rules, one rate for each category and merchant. Sides take turns; each figure is the median of the
+rounds.
+
+One at a time, zen only finds the rate. Of tables, each side is given the same two million purchases on one thread and answers
+with a table of grants, in which purchases that meet no rule have no row:
+
+- columnar: everything that a quote does — it checks every purchase, stacks, caps, rounds half to even as the program says —
+  and tells row, rule, asset, what was desired and what was granted.
+- polars join: a join by category and merchant, and the rate of the total rounded half up in whole cents; tells row, rule and
+  what was granted. Its texts are categoricals, made before the clock starts.
+- polars keyed: the same, with the codes of category and merchant made one number by hand, which is what it joins by. It
+  is the fastest program that was found for these very rules: two facts, one rule each, no conditions.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import random
 import statistics
 import time
@@ -16,6 +27,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from decimal import Decimal
+
+os.environ["POLARS_MAX_THREADS"] = "1"  # A core is a core: polars looks when it is imported.
 
 import polars
 import pyarrow
@@ -163,16 +176,26 @@ def calls(size: int) -> Iterator[tuple[str, Callable[[], float]]]:
 def tables(size: int) -> Iterator[tuple[str, Callable[[], float]]]:
     purchases = table(size)
     compiled = rewards.CompiledProgram(program(size))
-    frame = polars.from_arrow(purchases)
-    known = polars.DataFrame(rules(size), ["category", "merchant", "rate"], orient="row").with_columns(
-        polars.col("category", "merchant").cast(polars.Categorical)
-    )
-    frame = frame.with_columns(polars.col("category", "merchant").cast(polars.Categorical))
+    words = polars.col("category", "merchant").cast(polars.Categorical)
+    frame = polars.from_arrow(purchases).with_columns(words)
+    known = polars.DataFrame(rules(size), ["category", "merchant", "rate"], orient="row")
+    names = polars.Series([f"r{number}" for number in range(size)])
+    known = known.with_columns(words, rule=names.cast(polars.Categorical))
+    codes = polars.col("category").to_physical().cast(polars.UInt64), polars.col("merchant").to_physical()
+    key = codes[0] * 2**32 + codes[1]
 
-    def by_join() -> polars.DataFrame:
-        joined = frame.lazy().join(known.lazy(), on=["category", "merchant"], how="inner")
+    def granted(joined: polars.LazyFrame) -> polars.DataFrame:
         cents = (polars.col("total") * 100).cast(polars.Int64) * polars.col("rate")
-        return joined.with_columns(granted=(cents + 500) // 1_000).collect()
+        found = joined.select("row", "rule", granted=(cents + 500) // 1_000)
+        return found.filter(polars.col("granted") > 0).collect()
+
+    def by_texts() -> polars.DataFrame:
+        numbered = frame.lazy().with_row_index("row")
+        return granted(numbered.join(known.lazy(), on=["category", "merchant"]))
+
+    def by_key() -> polars.DataFrame:
+        numbered = frame.lazy().with_row_index("row").select("row", "total", key=key)
+        return granted(numbered.join(known.lazy().select("rule", "rate", key=key), on="key"))
 
     def millions(call: Callable[[], object]) -> float:
         started = time.perf_counter()
@@ -180,7 +203,13 @@ def tables(size: int) -> Iterator[tuple[str, Callable[[], float]]]:
         return ROWS / (time.perf_counter() - started) / 1e6
 
     yield "columnar", lambda: millions(lambda: compiled.evaluate(purchases))
-    yield "polars join", lambda: millions(by_join)
+    yield "polars join", lambda: millions(by_texts)
+    yield "polars keyed", lambda: millions(by_key)
+
+
+def spread(figures: list[float]) -> str:
+    """The median, and the least and the most."""
+    return f"{statistics.median(figures):.2f} ({min(figures):.2f} to {max(figures):.2f})"
 
 
 def main() -> None:
@@ -192,8 +221,10 @@ def main() -> None:
             for _ in range(ROUNDS):
                 for name, measure in measured:
                     found[name].append(measure())
-            medians = {name: statistics.median(figures) for name, figures in found.items()}
-            print(f"{size:6} rules  " + "  ".join(f"{name} {value:.2f}" for name, value in medians.items()))
+            print(
+                f"{size:6} rules  "
+                + "  ".join(f"{name} {spread(figures)}" for name, figures in found.items())
+            )
 
 
 if __name__ == "__main__":

@@ -230,6 +230,22 @@ text_id!(
     Slug, SLUG_BYTES_MAX, check_slug, "slug", "^[a-z0-9][a-z0-9_.-]*$"
 );
 
+impl MemberId {
+    /// Somebody of whom nothing is kept yet.
+    #[must_use]
+    pub(crate) fn newcomer() -> Self {
+        Self(SmolStr::new_static("newcomer"))
+    }
+}
+
+impl PurchaseId {
+    /// A row of a table: a purchase that is not told from others by its id.
+    #[must_use]
+    pub(crate) fn row() -> Self {
+        Self(SmolStr::new_static("row"))
+    }
+}
+
 impl Slug {
     /// The name `rewards`: the system account that pays rules which name none.
     #[must_use]

@@ -23,7 +23,6 @@ use rewards_core::ledger::{Transfer, TransferKind};
 use rewards_core::money::{Money, Rate, Rounding};
 use rewards_core::operations::purchases::{
     CancelPurchase, ConfirmPurchase, PurchaseDecision, QuotePurchase, RecordPurchase,
-    StatelessQuote, StatelessRow,
 };
 use rewards_core::operations::rewards::{AdjustBalance, GrantReward, SettleMember};
 use rewards_core::rejection::Rejection;
@@ -366,38 +365,6 @@ proptest! {
         let quoted = run.world.run(&QuotePurchase { purchase, explain }).unwrap();
         let recorded = run.buy(&basket, Some(quoted.decision.digest.clone()));
         prop_assert_eq!(recorded, quoted.decision);
-    }
-
-    #[test]
-    fn a_stateless_quote_is_the_quote_of_a_newcomer(numbers in some_rules(), mut basket in basket()) {
-        basket.lines.clear();
-        let mut run = Run::new(&document(&numbers));
-        let purchase = run.purchase(&basket);
-        let context = run.world.context();
-        let program = context.revisions(&purchase.program).unwrap().at(purchase.occurred_at).unwrap();
-        let minor = |part: Option<Money>| part.map_or(0, |amount| amount.minor());
-        let mut stateless = StatelessQuote::new(program).unwrap();
-        stateless.set_facts(purchase.tags.clone(), purchase.attributes.clone());
-        let row = StatelessRow {
-            occurred_at: purchase.occurred_at,
-            total: purchase.total.minor(),
-            discounts: minor(purchase.discounts),
-            fee: minor(purchase.fee),
-            tax: minor(purchase.tax),
-            shipping: minor(purchase.shipping),
-            symbols: program.fact_symbols(|fact| purchase.fact(fact)),
-        };
-        let found = stateless.evaluate(&row).unwrap();
-        let quote = QuotePurchase { purchase, explain: false };
-        let quoted = run.world.run(&quote).unwrap().decision;
-        prop_assert_eq!(found.totals(program), quoted.totals);
-        let found = found.grants.iter().map(|grant| {
-            let rule = program.rule(grant.rule).unwrap();
-            (rule.id.clone(), grant.desired, grant.granted)
-        });
-        let quoted = quoted.grants.into_iter();
-        let quoted = quoted.map(|grant| (grant.rule, grant.desired.minor(), grant.granted.minor()));
-        prop_assert_eq!(found.collect::<Vec<_>>(), quoted.collect::<Vec<_>>());
     }
 
     #[test]

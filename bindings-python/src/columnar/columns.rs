@@ -8,15 +8,15 @@ use std::collections::BTreeMap;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    ArrowDictionaryKeyType, Decimal128Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    ArrowDictionaryKeyType, ArrowPrimitiveType, Decimal128Type, Int8Type, Int16Type, Int32Type,
+    Int64Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
     TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, TimeUnit};
 use rewards_core::money::{Asset, Money};
-use rewards_core::operations::purchases::StatelessRow;
-use rewards_core::program::{CompiledProgram, Fact, FactSymbols};
+use rewards_core::operations::purchases::StatelessRows;
+use rewards_core::program::{CompiledProgram, Fact};
 use rewards_core::rejection::Problem;
 use rewards_core::time::Timestamp;
 
@@ -27,12 +27,31 @@ const ATTRIBUTE: &str = "attributes.";
 /// The parts of the total, in the order of [`Columns::parts`].
 const PARTS: [&str; 4] = ["discounts", "fee", "tax", "shipping"];
 
-/// One batch of purchases.
+/// The symbols of every value of the dictionaries of a batch, by column; none for columns that are no dictionaries.
+pub(super) struct Dictionaries(Vec<Vec<u32>>);
+
+impl Dictionaries {
+    /// Looks up the dictionaries of all columns with facts.
+    ///
+    /// # Errors
+    /// A [`Problem`] that names a column whose dictionary holds no texts.
+    pub fn read(program: &CompiledProgram, batch: &RecordBatch) -> Read<Self> {
+        let schema = batch.schema();
+        let columns = schema.fields().iter().zip(batch.columns());
+        let symbols = columns.map(|(field, column)| match fact_of(field.name()) {
+            Some(fact) => dictionary(program, fact, column, field.name()),
+            None => Ok(Vec::new()),
+        });
+        Ok(Self(symbols.collect::<Read<_>>()?))
+    }
+}
+
+/// One block of purchases.
 pub(super) struct Columns {
     occurred_at: Vec<Timestamp>,
     total: Vec<i64>,
     parts: [Option<Vec<i64>>; 4],
-    facts: Vec<(usize, Vec<u32>)>,
+    symbols: Vec<(Fact, Vec<u32>)>,
     tags: Option<ArrayRef>,
     attributes: Vec<(String, ArrayRef)>,
 }
@@ -40,30 +59,37 @@ pub(super) struct Columns {
 type Read<T> = Result<T, Problem>;
 
 impl Columns {
-    /// Reads a batch whose first row is row `first` of the table.
+    /// Reads a block whose first row is row `first` of the table.
     ///
     /// # Errors
     /// A [`Problem`] that names the column, and the row where there is one.
-    pub fn read(program: &CompiledProgram, batch: &RecordBatch, first: usize) -> Read<Self> {
+    pub fn read(
+        program: &CompiledProgram,
+        dictionaries: &Dictionaries,
+        batch: &RecordBatch,
+        first: usize,
+    ) -> Read<Self> {
         let currency = program.currency();
         let schema = batch.schema();
         let mut columns = Self {
             occurred_at: instants(required(batch, "occurred_at")?, first)?,
             total: amounts(required(batch, "total")?, "total", currency, first)?,
             parts: Default::default(),
-            facts: Vec::new(),
+            symbols: Vec::new(),
             tags: None,
             attributes: Vec::new(),
         };
-        for (field, column) in schema.fields().iter().zip(batch.columns()) {
+        let fields = schema.fields().iter().zip(batch.columns());
+        let fields = fields.zip(&dictionaries.0);
+        for ((field, column), dictionary) in fields {
             let name = field.name().as_str();
             let part = PARTS.iter().position(|part| *part == name);
-            let fact = Fact::ALL.into_iter().find(|fact| fact.name() == name);
+            let fact = fact_of(name);
             if let Some(slot) = part.and_then(|at| columns.parts.get_mut(at)) {
                 *slot = Some(optional_amounts(column, name, currency, first)?);
             } else if let Some(fact) = fact {
-                let symbols = symbols(program, fact, column, name)?;
-                columns.facts.push((fact as usize, symbols));
+                let symbols = symbols(program, fact, column, dictionary, name)?;
+                columns.symbols.push((fact, symbols));
             } else if name == "tags" {
                 check_tags(column)?;
                 columns.tags = Some(ArrayRef::clone(column));
@@ -89,27 +115,15 @@ impl Columns {
         self.tags.is_some() || !self.attributes.is_empty()
     }
 
-    /// A row, without its texts.
-    pub fn row(&self, at: usize) -> Option<StatelessRow> {
-        let part = |number: usize| {
-            let column = self.parts.get(number)?.as_ref()?;
-            column.get(at).copied()
-        };
-        let mut symbols = FactSymbols::default();
-        for (fact, column) in &self.facts {
-            if let (Some(slot), Some(symbol)) = (symbols.get_mut(*fact), column.get(at)) {
-                *slot = *symbol;
-            }
+    /// The rows, without their texts.
+    pub fn rows(&self) -> StatelessRows<'_> {
+        let [discounts, fee, tax, shipping] = &self.parts;
+        StatelessRows {
+            occurred_at: &self.occurred_at,
+            total: &self.total,
+            parts: [discounts, fee, tax, shipping].map(Option::as_deref),
+            symbols: &self.symbols,
         }
-        Some(StatelessRow {
-            occurred_at: *self.occurred_at.get(at)?,
-            total: *self.total.get(at)?,
-            discounts: part(0).unwrap_or(0),
-            fee: part(1).unwrap_or(0),
-            tax: part(2).unwrap_or(0),
-            shipping: part(3).unwrap_or(0),
-            symbols,
-        })
     }
 
     /// The tags of a row.
@@ -135,6 +149,10 @@ impl Columns {
             .filter_map(|(name, column)| Some((name.clone(), text(column, at)?.to_owned())))
             .collect()
     }
+}
+
+fn fact_of(name: &str) -> Option<Fact> {
+    Fact::ALL.into_iter().find(|fact| fact.name() == name)
 }
 
 fn required<'b>(batch: &'b RecordBatch, name: &'static str) -> Read<&'b ArrayRef> {
@@ -178,42 +196,62 @@ fn instants(column: &ArrayRef, first: usize) -> Read<Vec<Timestamp>> {
             column.data_type(),
         ));
     }
-    let micros = |at: usize| -> Option<i64> {
-        match unit {
-            TimeUnit::Second => {
-                let value = column.as_primitive::<TimestampSecondType>().value(at);
-                value.checked_mul(1_000_000)
-            }
-            TimeUnit::Millisecond => {
-                let value = column.as_primitive::<TimestampMillisecondType>().value(at);
-                value.checked_mul(1_000)
-            }
-            TimeUnit::Microsecond => {
-                Some(column.as_primitive::<TimestampMicrosecondType>().value(at))
-            }
-            TimeUnit::Nanosecond => {
-                let value = column.as_primitive::<TimestampNanosecondType>().value(at);
-                (value % 1_000 == 0).then_some(value / 1_000)
-            }
+    let exactly = |value: i64| (value % 1_000 == 0).then_some(value / 1_000);
+    match unit {
+        TimeUnit::Second => {
+            let by = |value: i64| value.checked_mul(1_000_000);
+            instants_of::<TimestampSecondType>(column, first, by)
         }
-    };
-    let read = |at: usize| {
-        let row = first + at;
-        if column.is_null(at) {
-            return Err(missing(NAME, row));
+        TimeUnit::Millisecond => {
+            let by = |value: i64| value.checked_mul(1_000);
+            instants_of::<TimestampMillisecondType>(column, first, by)
         }
-        micros(at)
+        TimeUnit::Microsecond => instants_of::<TimestampMicrosecondType>(column, first, Some),
+        TimeUnit::Nanosecond => instants_of::<TimestampNanosecondType>(column, first, exactly),
+    }
+}
+
+/// Instants in one unit, given how a number becomes microseconds.
+fn instants_of<T: ArrowPrimitiveType<Native = i64>>(
+    column: &ArrayRef,
+    first: usize,
+    micros: impl Fn(i64) -> Option<i64>,
+) -> Read<Vec<Timestamp>> {
+    const NAME: &str = "occurred_at";
+    if let Some(at) = first_null(column) {
+        return Err(missing(NAME, first + at));
+    }
+    let read = |(at, value): (usize, &i64)| {
+        micros(*value)
             .and_then(|micros| Timestamp::from_micros(micros).ok())
             .ok_or_else(|| {
                 let detail = "expected an instant in whole microseconds of the supported range";
-                Problem::new("out_of_range", at_row(NAME, row), detail)
+                Problem::new("out_of_range", at_row(NAME, first + at), detail)
             })
     };
-    (0..column.len()).map(read).collect()
+    let values = column.as_primitive::<T>().values().iter();
+    collected(column.len(), values.enumerate().map(read))
+}
+
+/// Where a column first has no value.
+fn first_null(column: &ArrayRef) -> Option<usize> {
+    if column.null_count() == 0 {
+        return None;
+    }
+    (0..column.len()).find(|at| column.is_null(*at))
+}
+
+/// Collects as many values as are known to come: a list collected from results cannot know, and would grow again and again.
+fn collected<T>(len: usize, values: impl Iterator<Item = Read<T>>) -> Read<Vec<T>> {
+    let mut all = Vec::with_capacity(len);
+    for value in values {
+        all.push(value?);
+    }
+    Ok(all)
 }
 
 fn amounts(column: &ArrayRef, name: &str, currency: Asset, first: usize) -> Read<Vec<i64>> {
-    if let Some(at) = (0..column.len()).find(|at| column.is_null(*at)) {
+    if let Some(at) = first_null(column) {
         return Err(missing(name, first + at));
     }
     optional_amounts(column, name, currency, first)
@@ -230,40 +268,34 @@ fn optional_amounts(
     let problem = |at: usize, detail: String| {
         Problem::new("amount_invalid", at_row(name, first + at), detail)
     };
-    let shifted = |value: i128, scale: i32| -> Option<i64> {
-        let shift = decimals - scale;
-        let factor = 10_i128.checked_pow(shift.unsigned_abs())?;
-        let minor = if shift >= 0 {
-            value.checked_mul(factor)?
-        } else if value % factor == 0 {
-            value / factor
-        } else {
-            return None;
-        };
-        i64::try_from(minor).ok()
+    let too_fine = |at: usize| {
+        let detail =
+            format!("expected at most {decimals} decimals, as {currency} has, and 64 bits");
+        problem(at, detail)
     };
-    let reading = |value: i128, scale: i32, at: usize| {
-        if column.is_null(at) {
+    let nulls = column.nulls();
+    let reading = |shift: Shift, at: usize, value: i128| {
+        if nulls.is_some_and(|nulls| nulls.is_null(at)) {
             return Ok(0);
         }
-        shifted(value, scale).ok_or_else(|| {
-            let detail =
-                format!("expected at most {decimals} decimals, as {currency} has, and 64 bits");
-            problem(at, detail)
-        })
+        shift.minor(value).ok_or_else(|| too_fine(at))
     };
     match column.data_type() {
         DataType::Decimal128(_, scale) => {
+            let shift = Shift::new(i32::from(*scale), decimals);
             let values = column.as_primitive::<Decimal128Type>().values();
             let rows = values.iter().enumerate();
-            rows.map(|(at, value)| reading(*value, i32::from(*scale), at))
-                .collect()
+            collected(
+                column.len(),
+                rows.map(|(at, value)| reading(shift, at, *value)),
+            )
         }
         DataType::Int64 => {
+            let shift = Shift::new(0, decimals);
             let values = column.as_primitive::<Int64Type>().values();
             let rows = values.iter().enumerate();
-            rows.map(|(at, value)| reading(i128::from(*value), 0, at))
-                .collect()
+            let read = |(at, value): (usize, &i64)| reading(shift, at, i128::from(*value));
+            collected(column.len(), rows.map(read))
         }
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => (0..column.len())
             .map(|at| match text(column, at) {
@@ -280,47 +312,87 @@ fn optional_amounts(
     }
 }
 
-/// The symbols of a column of texts, each value of a dictionary looked up once.
-fn symbols(program: &CompiledProgram, fact: Fact, column: &ArrayRef, name: &str) -> Read<Vec<u32>> {
+/// How numbers with some decimals become numbers with others.
+#[derive(Debug, Clone, Copy)]
+struct Shift {
+    is_up: bool,
+    /// What is multiplied by or divided by; none when it is beyond all amounts.
+    factor: Option<i64>,
+}
+
+impl Shift {
+    fn new(from: i32, to: i32) -> Self {
+        Self {
+            is_up: to >= from,
+            factor: 10_i64.checked_pow(to.abs_diff(from)),
+        }
+    }
+
+    /// The same amount, unless it is too fine or too large. Nearly all amounts fit 64 bits from the start, and the others
+    /// still do when they are divided.
+    #[inline]
+    fn minor(self, value: i128) -> Option<i64> {
+        let factor = self.factor?;
+        match (i64::try_from(value), self.is_up) {
+            (Ok(value), true) => value.checked_mul(factor),
+            (Ok(value), false) => (value % factor == 0).then_some(value / factor),
+            (Err(_), true) => None,
+            (Err(_), false) => {
+                let factor = i128::from(factor);
+                let value = (value % factor == 0).then_some(value / factor)?;
+                i64::try_from(value).ok()
+            }
+        }
+    }
+}
+
+/// The symbols of the values of a column that is a dictionary, each looked up once.
+fn dictionary(
+    program: &CompiledProgram,
+    fact: Fact,
+    column: &ArrayRef,
+    name: &str,
+) -> Read<Vec<u32>> {
+    let Some(dictionary) = column.as_any_dictionary_opt() else {
+        return Ok(Vec::new());
+    };
+    let values = dictionary.values();
+    if !is_text(values.data_type()) {
+        return Err(wrong_type(name, "texts", column.data_type()));
+    }
+    let symbol = |at| text(values, at).map_or(0, |text| program.symbol(fact, text));
+    Ok((0..values.len()).map(symbol).collect())
+}
+
+/// The symbols of a column of texts, given those of its dictionary if it is one.
+fn symbols(
+    program: &CompiledProgram,
+    fact: Fact,
+    column: &ArrayRef,
+    dictionary: &[u32],
+    name: &str,
+) -> Read<Vec<u32>> {
     if let DataType::Dictionary(key, _) = column.data_type() {
-        let found = match **key {
-            DataType::Int8 => by_code::<Int8Type>(program, fact, column),
-            DataType::Int16 => by_code::<Int16Type>(program, fact, column),
-            DataType::Int32 => by_code::<Int32Type>(program, fact, column),
-            DataType::Int64 => by_code::<Int64Type>(program, fact, column),
-            DataType::UInt8 => by_code::<UInt8Type>(program, fact, column),
-            DataType::UInt16 => by_code::<UInt16Type>(program, fact, column),
-            DataType::UInt32 => by_code::<UInt32Type>(program, fact, column),
-            _ => by_code::<UInt64Type>(program, fact, column),
-        };
-        return found.ok_or_else(|| wrong_type(name, "texts", column.data_type()));
+        return Ok(match **key {
+            DataType::Int8 => by_code::<Int8Type>(column, dictionary),
+            DataType::Int16 => by_code::<Int16Type>(column, dictionary),
+            DataType::Int32 => by_code::<Int32Type>(column, dictionary),
+            DataType::Int64 => by_code::<Int64Type>(column, dictionary),
+            DataType::UInt8 => by_code::<UInt8Type>(column, dictionary),
+            DataType::UInt16 => by_code::<UInt16Type>(column, dictionary),
+            DataType::UInt32 => by_code::<UInt32Type>(column, dictionary),
+            _ => by_code::<UInt64Type>(column, dictionary),
+        });
     }
     check_text(column, name)?;
     let symbol = |at| text(column, at).map_or(0, |text| program.symbol(fact, text));
     Ok((0..column.len()).map(symbol).collect())
 }
 
-fn by_code<K: ArrowDictionaryKeyType>(
-    program: &CompiledProgram,
-    fact: Fact,
-    column: &ArrayRef,
-) -> Option<Vec<u32>> {
-    let dictionary = column.as_dictionary::<K>();
-    let values = dictionary.values();
-    if !is_text(values.data_type()) {
-        return None;
-    }
-    let symbol = |at| text(values, at).map_or(0, |text| program.symbol(fact, text));
-    let symbols: Vec<u32> = (0..values.len()).map(symbol).collect();
-    let codes = dictionary.keys_iter();
-    Some(
-        codes
-            .map(|code| {
-                code.and_then(|code| symbols.get(code).copied())
-                    .unwrap_or(0)
-            })
-            .collect(),
-    )
+fn by_code<K: ArrowDictionaryKeyType>(column: &ArrayRef, dictionary: &[u32]) -> Vec<u32> {
+    let codes = column.as_dictionary::<K>().keys_iter();
+    let symbol = |code: usize| dictionary.get(code).copied().unwrap_or(0);
+    codes.map(|code| code.map_or(0, symbol)).collect()
 }
 
 fn is_text(kind: &DataType) -> bool {

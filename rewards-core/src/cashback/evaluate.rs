@@ -2,14 +2,14 @@
 
 use smallvec::SmallVec;
 
+use super::limits::{clip, use_up};
 use super::matching::View;
 use super::reward::{Desired, Earlier, desired};
 use super::trace::{Outcome, Step, Trace};
 use super::{Facts, Standing, Values};
-use crate::money::{MoneyError, Ratio, Rounding};
+use crate::money::MoneyError;
 use crate::program::{
-    CompiledCap, CompiledEffect, CompiledLane, CompiledProgram, CompiledRule, RunningBase, Scope,
-    Share, Stacking,
+    CompiledEffect, CompiledLane, CompiledProgram, CompiledRule, RunningBase, Scope, Stacking,
 };
 
 /// What a purchase is granted.
@@ -259,7 +259,8 @@ impl<'a, T: Trace> Evaluator<'a, T> {
             self.note(offer.rule, offer.line, Outcome::Nothing, 0);
             return;
         }
-        let (granted, clipped_by) = self.clip(rule, wanted);
+        let (granted, clipped_by) =
+            clip(self.program, self.standing, &self.result.used, rule, wanted);
         let outcome = if granted > 0 {
             Outcome::Granted
         } else {
@@ -276,7 +277,7 @@ impl<'a, T: Trace> Evaluator<'a, T> {
             });
         }
         if granted > 0 {
-            self.use_up(rule, granted);
+            use_up(self.program, &mut self.result.used, rule, granted);
             let Offer { rule, line, .. } = offer;
             self.result.grants.push(Grant {
                 rule,
@@ -299,49 +300,6 @@ impl<'a, T: Trace> Evaluator<'a, T> {
         rule.exclusive.iter().any(taken)
     }
 
-    /// What the caps of a rule leave of what it wants, and the tightest of them if one clipped it.
-    #[inline]
-    fn clip(&self, rule: &CompiledRule, wanted: i64) -> (i64, Option<u32>) {
-        let mut granted = wanted;
-        let mut clipped_by = None;
-        for number in &rule.caps {
-            let left = self.left(*number).unwrap_or(0);
-            if left < granted {
-                granted = left;
-                clipped_by = Some(*number);
-            }
-        }
-        (granted, clipped_by)
-    }
-
-    /// What a cap has left for this purchase; `None` when there is no key to count it by.
-    #[inline]
-    fn left(&self, number: u32) -> Option<i64> {
-        let cap = self.program.cap(number)?;
-        let here = self.result.used.get(number).unwrap_or(0);
-        let before = match cap.share {
-            Share::Purchase => 0,
-            _ => self.standing.used.get(number)?,
-        };
-        if cap.counts_uses {
-            let open = here > 0 || before < cap.limit;
-            return Some(if open { i64::MAX } else { 0 });
-        }
-        let limit = cap_limit(cap, self.standing.boost.cap_multiplier);
-        Some(limit.saturating_sub(before).saturating_sub(here).max(0))
-    }
-
-    fn use_up(&mut self, rule: &CompiledRule, granted: i64) {
-        for number in &rule.caps {
-            let counts_uses = self.program.cap(*number).is_some_and(|cap| cap.counts_uses);
-            if !counts_uses {
-                self.result.used.add(*number, granted);
-            } else if self.result.used.get(*number).is_none() {
-                self.result.used.set(*number, 1);
-            }
-        }
-    }
-
     #[inline]
     fn note(&mut self, rule: u32, line: Option<u32>, outcome: Outcome, desired: i64) {
         if T::WANTED {
@@ -354,21 +312,6 @@ impl<'a, T: Trace> Evaluator<'a, T> {
                 clipped_by: None,
             });
         }
-    }
-}
-
-/// The limit of a cap for a member whose tiers raise caps by a factor. Tiers raise caps per purchase and per member; a
-/// part of a minor unit is dropped, which the program gains.
-#[must_use]
-#[inline]
-pub fn cap_limit(cap: &CompiledCap, cap_multiplier: Ratio) -> i64 {
-    match cap.share {
-        Share::Purchase | Share::Member if !cap.counts_uses && cap_multiplier != Ratio::ONE => {
-            Rounding::Down
-                .multiply(cap.limit, cap_multiplier)
-                .unwrap_or(cap.limit)
-        }
-        _ => cap.limit,
     }
 }
 
@@ -393,6 +336,16 @@ fn winners_by_line(stacking: Stacking, offers: &[Offer]) -> Vec<Option<u32>> {
     }
     let winner = |contest: Contest| contest.winner(stacking);
     contests.into_iter().map(winner).collect()
+}
+
+/// Whether an offer takes the lead from the best of those before it.
+#[inline]
+pub(super) fn leads(stacking: Stacking, total: i64, best: i64) -> bool {
+    match stacking {
+        Stacking::Best => total > best,
+        Stacking::Lowest => total < best,
+        Stacking::First | Stacking::All => false,
+    }
 }
 
 /// Where the offers of one line compete; those for the whole basket do so in slot 0.
@@ -423,16 +376,12 @@ impl Contest {
 
     #[inline]
     fn settle(&mut self, stacking: Stacking, complete: Option<(u32, i64)>) {
-        let leads = match (complete, self.leader) {
+        let is_leader = match (complete, self.leader) {
             (None, _) => false,
             (Some(_), None) => true,
-            (Some((_, total)), Some((_, best))) => match stacking {
-                Stacking::Best => total > best,
-                Stacking::Lowest => total < best,
-                Stacking::First | Stacking::All => false,
-            },
+            (Some((_, total)), Some((_, best))) => leads(stacking, total, best),
         };
-        if leads {
+        if is_leader {
             self.leader = complete;
         }
     }

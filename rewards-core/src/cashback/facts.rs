@@ -74,6 +74,60 @@ pub struct Standing<'a> {
 
 const PARTS: [Part; 4] = [Part::Discounts, Part::Fee, Part::Tax, Part::Shipping];
 
+/// What was paid, and the parts of it that rules may take off, in minor units.
+#[derive(Debug, Clone, Copy)]
+pub struct Amounts {
+    gross: i64,
+    /// In the order of [`PARTS`].
+    parts: [i64; PARTS.len()],
+    /// Which of them are there at all: usually none.
+    given: BasisMask,
+}
+
+impl Amounts {
+    /// A total, and of it discounts, fee, tax and shipping.
+    #[must_use]
+    #[inline]
+    pub fn new(gross: i64, parts: [i64; 4]) -> Self {
+        let given = PARTS.iter().zip(&parts).filter(|(_, amount)| **amount != 0);
+        Self {
+            gross,
+            parts,
+            given: given.fold(BasisMask::default(), |mask, (part, _)| mask.with(*part)),
+        }
+    }
+
+    /// The total without what a basis takes off.
+    #[must_use]
+    #[inline]
+    pub fn of(&self, basis: BasisMask) -> i64 {
+        if !basis.meets(self.given) {
+            return self.gross;
+        }
+        let parts = PARTS.iter().zip(&self.parts);
+        parts.fold(self.gross, |left, (part, amount)| {
+            if basis.takes_off(*part) {
+                left.saturating_sub(*amount)
+            } else {
+                left
+            }
+        })
+    }
+
+    /// Whether the amounts of a purchase may be these: a positive total, and parts of it that are not negative and do not
+    /// exceed it. What is wrong with others, [`Purchase::problems`] tells.
+    #[must_use]
+    #[inline]
+    pub fn are_sound(&self) -> bool {
+        if self.given == BasisMask::default() {
+            return self.gross > 0;
+        }
+        let parts = self.parts.iter().map(|part| i128::from(*part));
+        let sum = parts.clone().fold(0_i128, i128::saturating_add);
+        self.gross > 0 && parts.min() >= Some(0) && sum <= i128::from(self.gross)
+    }
+}
+
 /// A purchase, prepared for evaluation.
 #[derive(Debug)]
 pub struct Facts<'a> {
@@ -81,11 +135,7 @@ pub struct Facts<'a> {
     pub purchase: &'a Purchase,
     /// The symbols of its facts.
     pub symbols: FactSymbols,
-    gross: i64,
-    /// What can be taken off, in the order of [`PARTS`].
-    parts: [i64; PARTS.len()],
-    /// Which of them are there at all: usually none.
-    given: BasisMask,
+    pub(super) amounts: Amounts,
     local: OnceCell<LocalMoment>,
     line_discounts: OnceCell<Vec<i64>>,
 }
@@ -109,13 +159,10 @@ impl<'a> Facts<'a> {
             minor(&purchase.tax),
             minor(&purchase.shipping),
         ];
-        let given = PARTS.iter().zip(&parts).filter(|(_, amount)| **amount != 0);
         Self {
             purchase,
             symbols,
-            gross: purchase.total.minor(),
-            parts,
-            given: given.fold(BasisMask::default(), |mask, (part, _)| mask.with(*part)),
+            amounts: Amounts::new(purchase.total.minor(), parts),
             local: OnceCell::new(),
             line_discounts: OnceCell::new(),
         }
@@ -133,17 +180,7 @@ impl<'a> Facts<'a> {
     #[must_use]
     #[inline]
     pub fn amount(&self, basis: BasisMask) -> i64 {
-        if !basis.meets(self.given) {
-            return self.gross;
-        }
-        let parts = PARTS.iter().zip(&self.parts);
-        parts.fold(self.gross, |left, (part, amount)| {
-            if basis.takes_off(*part) {
-                left.saturating_sub(*amount)
-            } else {
-                left
-            }
-        })
+        self.amounts.of(basis)
     }
 
     /// An amount of one line in minor units. Discounts of the basket are split over the lines by largest remainder,

@@ -1,6 +1,6 @@
 //! Cashback and points: what a purchase earns.
 //!
-//! [`evaluate`] matches, stacks and caps; [`explain`] spells out why; [`Schedule`] says when a grant becomes available
+//! [`evaluate()`] matches, stacks and caps, and [`Plans`] do the same for many purchases; [`explain`] spells out why; [`Schedule`] says when a grant becomes available
 //! and when it expires.
 //!
 //! The order is fixed and written down:
@@ -15,14 +15,18 @@
 
 mod evaluate;
 mod facts;
+mod limits;
 mod matching;
+mod plan;
 mod purchase;
 mod reward;
 mod schedule;
 mod trace;
 
-pub use evaluate::{Evaluation, Grant, cap_limit, evaluate};
-pub use facts::{Facts, Standing, Values};
+pub use evaluate::{Evaluation, Grant, evaluate};
+pub use facts::{Amounts, Facts, Standing, Values};
+pub use limits::cap_limit;
+pub(crate) use plan::{Found, Plan, Plans, follow_mixed, follow_plain};
 pub use purchase::{AHEAD_MICROS_MAX, FACT_BYTES_MAX, FACTS_MAX, LINES_MAX, Line, Purchase};
 pub use schedule::Schedule;
 pub use trace::{Explanation, NoTrace, Outcome, Step, Steps, Trace, Verdict, explain};

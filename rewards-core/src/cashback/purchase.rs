@@ -197,6 +197,14 @@ impl Purchase {
         problems
     }
 
+    /// Whether none of the [problems](Self::problems) is one of its tags, attributes or other facts.
+    #[must_use]
+    pub fn has_sound_facts(&self) -> bool {
+        let mut problems = Vec::new();
+        self.check_facts(&mut problems);
+        problems.is_empty()
+    }
+
     fn parts(&self) -> [(&'static str, Option<Money>); 4] {
         [
             ("discounts", self.discounts),

@@ -53,16 +53,26 @@ pub(super) fn desired(
     let CompiledEffect::Percent { rate, of } = &rule.effect else {
         return desired_otherwise(rule, base, earlier, boost);
     };
-    let rate = if rule.tier_benefits && !standing.boost.extra_rate.is_zero() {
-        sum(*rate, standing.boost.extra_rate)?
-    } else {
-        *rate
-    };
+    let rate = percent_rate(rule, *rate, standing)?;
     let amount = scaled(rule.rounding, base(*of), rate, boost)?;
     Ok(Desired {
         amount: amount.max(0),
         carried: 0,
     })
+}
+
+/// The rate of a percentage with what tiers add to it.
+#[inline]
+pub(super) fn percent_rate(
+    rule: &CompiledRule,
+    rate: Ratio,
+    standing: &Standing<'_>,
+) -> Result<Ratio, MoneyError> {
+    if rule.tier_benefits && !standing.boost.extra_rate.is_zero() {
+        sum(rate, standing.boost.extra_rate)
+    } else {
+        Ok(rate)
+    }
 }
 
 fn desired_otherwise(

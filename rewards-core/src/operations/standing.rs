@@ -1,17 +1,19 @@
 //! Where a member stands when something is decided: tiers brought up to date, and the counters that rules look at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use smallvec::SmallVec;
 
 use super::meters::{Meter, Meters};
-use crate::cashback::{Facts, Standing, Values};
+use crate::cashback::{Facts, Purchase, Standing, Values};
 use crate::context::Context;
 use crate::decision::Changes;
 use crate::ids::{MemberId, Slug, TenantId};
 use crate::ledger::{Account, Purpose};
 use crate::money::Asset;
-use crate::program::{BasisMask, CompiledLadder, CompiledProgram, Measure, TallyKind, TierWindow};
+use crate::program::{
+    BasisMask, CompiledLadder, CompiledProgram, Measure, Share, TallyKind, TierWindow,
+};
 use crate::records::{MemberRecord, MemberRow};
 use crate::snapshot::{CounterName, CounterRange, Snapshot};
 use crate::tiers::{MeasureRange, Qualification, TierMove, TierStatus, benefits, tier_at};
@@ -172,6 +174,33 @@ pub(super) fn qualification<'l>(
         ladder,
         calendar: program.calendar(),
         registered_at,
+    }
+}
+
+/// Where somebody stands who joins with a purchase: the lowest tiers, no segment, no attribute, and nothing used up. A cap
+/// by an attribute that the purchase does not have cannot be counted.
+pub(super) fn newcomer(program: &CompiledProgram, purchase: &Purchase) -> Standing<'static> {
+    static NO_SEGMENTS: BTreeSet<String> = BTreeSet::new();
+    static NO_ATTRIBUTES: BTreeMap<String, String> = BTreeMap::new();
+    let mut used = Values::default();
+    for (number, cap) in (0_u32..).zip(program.caps()) {
+        let is_counted = match &cap.share {
+            Share::Purchase => false,
+            Share::Member | Share::Program => true,
+            Share::Attribute(name) => purchase.attributes.contains_key(name),
+        };
+        if is_counted {
+            used.set(number, 0);
+        }
+    }
+    Standing {
+        segments: &NO_SEGMENTS,
+        attributes: &NO_ATTRIBUTES,
+        ranks: program.ladders().iter().map(|_| 0).collect(),
+        boost: benefits(program.ladders().iter().map(|ladder| (ladder, 0))),
+        used,
+        tallies: Values::default(),
+        carried: Values::default(),
     }
 }
 

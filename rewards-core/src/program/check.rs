@@ -226,6 +226,12 @@ impl Symbols {
         &self.used
     }
 
+    /// How many texts of a fact have a number; the numbers run from 1 up to it.
+    #[must_use]
+    pub fn count(&self, fact: Fact) -> usize {
+        self.table(fact).map_or(0, FxHashMap::len)
+    }
+
     #[inline]
     fn table(&self, fact: Fact) -> Option<&FxHashMap<Box<str>, u32>> {
         self.texts.get(fact as usize)

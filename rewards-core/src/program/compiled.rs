@@ -256,6 +256,12 @@ impl CompiledProgram {
         self.symbols.get(fact, text)
     }
 
+    /// The facts that any rule names a value of, each with how many values there are: its symbols run from 1 up to it.
+    pub fn symbol_counts(&self) -> impl Iterator<Item = (Fact, usize)> + '_ {
+        let facts = self.symbols.used().iter();
+        facts.map(|fact| (*fact, self.symbols.count(*fact)))
+    }
+
     /// The rules that can match a purchase, in rule order, each once.
     #[inline]
     pub fn candidates<'a>(

@@ -8,7 +8,8 @@ use super::super::standing::{
     Ladders, MemberView, Moves, ladder_ranges, measures_balance, standing,
 };
 use crate::cashback::{
-    Evaluation, Explanation, Facts, Grant, NoTrace, Purchase, Schedule, Steps, evaluate, explain,
+    Evaluation, Explanation, Facts, Grant, NoTrace, Purchase, Schedule, Standing, Steps, evaluate,
+    explain,
 };
 use crate::context::Context;
 use crate::decision::Changes;
@@ -177,14 +178,30 @@ impl<'a> Deciding<'a> {
         let at = self.purchase.occurred_at;
         let (ladders, moves) = view.catch_up(self.program, &row.record, at);
         let standing = standing(&view, self.program, row, &ladders, &self.facts);
+        Ok(Decided {
+            ladders,
+            moves,
+            ..self.judge(&standing, wants_explanation)?
+        })
+    }
+
+    /// Decides the purchase of somebody who stands so, and whose ladders have nothing to catch up with.
+    ///
+    /// # Errors
+    /// [`Rejection::Overflow`] when an amount or a time leaves its range.
+    pub fn judge(
+        &self,
+        standing: &Standing<'_>,
+        wants_explanation: bool,
+    ) -> Result<Decided, Rejection> {
         let mut explanation = None;
         let evaluation = if wants_explanation {
             let mut steps = Steps::new();
-            let evaluation = evaluate(self.program, &self.facts, &standing, &mut steps);
-            explanation = Some(explain(self.program, &self.facts, &standing, &steps));
+            let evaluation = evaluate(self.program, &self.facts, standing, &mut steps);
+            explanation = Some(explain(self.program, &self.facts, standing, &steps));
             evaluation
         } else {
-            evaluate(self.program, &self.facts, &standing, &mut NoTrace)
+            evaluate(self.program, &self.facts, standing, &mut NoTrace)
         };
         let evaluation = evaluation.map_err(|_| Rejection::Overflow)?;
         let mut grants = Vec::with_capacity(evaluation.grants.len());
@@ -208,8 +225,8 @@ impl<'a> Deciding<'a> {
             evaluation,
             schedules,
             reply,
-            ladders,
-            moves,
+            ladders: Ladders::default(),
+            moves: Moves::default(),
             explanation,
             cap_multiplier,
         })

@@ -12,7 +12,7 @@ pub use confirm_purchase::{ConfirmPurchase, ConfirmedPurchase};
 pub use decide_purchase::{GrantedReward, PurchaseDecision};
 pub use quote_purchase::{QuotePurchase, QuotedPurchase};
 pub use record_purchase::{RecordPurchase, RecordedPurchase, TierChange};
-pub use stateless_quote::{StatelessQuote, StatelessRow};
+pub use stateless_quote::{StatelessQuote, StatelessRow, StatelessRows};
 
 use crate::context::Context;
 use crate::ids::{MemberId, PurchaseId};

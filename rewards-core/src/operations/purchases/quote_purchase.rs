@@ -3,10 +3,9 @@
 //! Refusals, in order: unknown program; no revision active when the purchase happened; all problems of the purchase;
 //! unknown member; an amount or the time of a reward leaves its range.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde::{Deserialize, Serialize};
 
+use super::super::standing::newcomer;
 use super::PurchaseDecision;
 use super::decide_purchase::Deciding;
 use crate::cashback::{Explanation, Purchase};
@@ -14,10 +13,8 @@ use crate::command::{Kind, Operation};
 use crate::context::Context;
 use crate::decision::Decision;
 use crate::ids::MemberId;
-use crate::ledger::JournalHead;
-use crate::records::{MemberRecord, MemberRow};
 use crate::rejection::Rejection;
-use crate::snapshot::{MemberKey, ReadPlan, Snapshot};
+use crate::snapshot::{ReadPlan, Snapshot};
 
 /// Asks what a purchase would be granted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,26 +51,13 @@ impl QuotePurchase {
     /// # Errors
     /// As the operation, but for the unknown member.
     pub fn quote_new_member(&self, context: &Context) -> Result<QuotedPurchase, Rejection> {
-        let key = MemberKey {
-            tenant: context.tenant.clone(),
-            member: self.purchase.member.clone(),
-        };
-        let row = MemberRow {
-            version: 0,
-            journal: JournalHead::default(),
-            event_seq: 0,
-            recorded_at: context.now,
-            due_at: None,
-            record: MemberRecord {
-                registered_at: self.purchase.occurred_at,
-                segments: BTreeSet::new(),
-                attributes: BTreeMap::new(),
-                tiers: BTreeMap::new(),
-            },
-        };
-        let mut snapshot = Snapshot::default();
-        snapshot.members.insert(key, row);
-        Ok(self.decide(&snapshot, context)?.reply)
+        let deciding = Deciding::new(context, &self.purchase)?;
+        let standing = newcomer(deciding.program, &self.purchase);
+        let decided = deciding.judge(&standing, self.explain)?;
+        Ok(QuotedPurchase {
+            decision: decided.reply,
+            explanation: decided.explanation,
+        })
     }
 }
 
@@ -96,10 +80,9 @@ impl Operation for QuotePurchase {
         context: &Context,
     ) -> Result<Decision<Self::Reply>, Rejection> {
         let decided = Deciding::new(context, &self.purchase)?.decide(snapshot, self.explain)?;
-        let explanation = decided.explanation;
         Ok(Decision::answer(QuotedPurchase {
             decision: decided.reply,
-            explanation,
+            explanation: decided.explanation,
         }))
     }
 }
