@@ -1,15 +1,9 @@
 package rewards.engine
 
-import java.nio.file.Files
-import java.nio.file.Path
 import java.time.Instant
 import kotlinx.coroutines.runBlocking
 import org.junit.jupiter.api.Assertions.assertEquals
-import org.junit.jupiter.api.Assertions.assertInstanceOf
-import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
-import org.junit.jupiter.api.assertThrows
-import org.junit.jupiter.api.io.TempDir
 import rewards.*
 
 /** What can be wrong, and what comes of it: an exception of the right kind, never the end of the process. */
@@ -27,13 +21,6 @@ class BadInputTest {
         total: Money = money("80.00", "EUR"),
         occurredAt: Instant = at,
     ) = Purchase(id = id, member = "alice", program = "club", occurredAt = occurredAt, total = total)
-
-    private inline fun <reified E : RewardsException> refused(vararg codes: String, crossinline call: suspend () -> Any?) {
-        val error = assertThrows<RewardsException> { runBlocking { call() } }
-        assertInstanceOf(E::class.java, error)
-        assertEquals(codes.toList(), listOf(error.code) + error.problems.map { it.code })
-        assertTrue(error.detail.isNotBlank())
-    }
 
     @Test
     fun `values that break their own rules are refused with the codes of JSON`() {
@@ -61,13 +48,7 @@ class BadInputTest {
     }
 
     @Test
-    fun `stores that cannot be opened say so`(@TempDir folder: Path) {
-        refused<RewardsException.Internal>("store_refused") { RewardsEngine.open("mysql://somewhere") }
-        refused<RewardsException.Internal>("store_refused") { RewardsEngine.open("postgresql://somewhere/db") }
-        refused<RewardsException.Internal>("store_refused") { RewardsEngine.openFile("$folder/no/such/folder/a.db") }
-        val text = Files.writeString(folder.resolve("text.db"), "no database at all, but long enough to have a header\n".repeat(20))
-        val error = assertThrows<RewardsException> { runBlocking { RewardsEngine.openFile("$text") } }
-        assertInstanceOf(RewardsException.Internal::class.java, error)
+    fun `a tenant that is none is refused`() {
         refused<RewardsException.Invalid>("invalid", "id_invalid") { RewardsEngine.open("memory:", tenant = "") }
     }
 
