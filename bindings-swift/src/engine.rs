@@ -39,6 +39,9 @@ pub struct RewardsEngine {
 #[uniffi::export(async_runtime = "tokio")]
 impl RewardsEngine {
     /// Opens the engine on the SQLite file at a path, which is created when it is missing. The way to open it on a phone.
+    ///
+    /// Another process may have the file open, too. When it cannot be opened, the error's code and detail say why and what
+    /// to look at: `store_refused`, `store_unavailable`, `store_corrupt` or `schema_too_new`.
     #[uniffi::constructor(default(tenant = "default", seed = None, clock = None))]
     pub async fn open_file(
         path: String,
@@ -51,7 +54,8 @@ impl RewardsEngine {
 
     /// Opens the engine at an address: `sqlite:///path/file.db`, or `memory:` for a store that is gone with the engine.
     ///
-    /// A seed makes the engine's ids repeatable, for tests. A clock takes the place of the device's.
+    /// A seed makes the engine's ids repeatable, for tests. A clock takes the place of the device's. An address that is none
+    /// is refused as `url_invalid`.
     #[uniffi::constructor(default(tenant = "default", seed = None, clock = None))]
     pub async fn open(
         url: String,
