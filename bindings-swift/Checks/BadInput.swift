@@ -55,6 +55,25 @@ func badValues() async throws {
     }
 }
 
+/// A typed value has a path of its own, and JSON the whole path.
+func paths() async throws {
+    let offline = try OfflineProgram(program: club)
+    let amount = try await refused("Invalid", "invalid", "amount_scale") {
+        _ = try offline.quote(purchase: purchase(total: money("1.001", "EUR")))
+    }
+    try expect(amount.problems.map(\.path), ["amount"])
+    let id = try await refused("Invalid", "invalid", "id_invalid") { _ = try offline.quote(purchase: purchase(id: "")) }
+    try expect(id.problems.map(\.path), [""])
+    let json = """
+        {"purchase": {"id": "", "member": "alice", "program": "club", "occurred_at": "2026-05-01T12:00:00Z",
+        "total": {"amount": "1.001", "asset": "EUR"}}}
+        """
+    let error = try await refused("Invalid", "invalid", "id_invalid", "amount_scale") {
+        _ = try recordPurchaseFromJson(json: json)
+    }
+    try expect(error.problems.map(\.path), ["purchase.id", "purchase.total"])
+}
+
 /// A document is refused with all its problems.
 func badDocument() async throws {
     let document = club.replacingOccurrences(of: "zone", with: "zome").replacingOccurrences(of: "5%", with: "five")

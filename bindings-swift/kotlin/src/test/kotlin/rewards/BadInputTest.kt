@@ -39,6 +39,21 @@ class BadInputTest {
     }
 
     @Test
+    fun `a typed value has a path of its own, and JSON the whole path`() {
+        val offline = OfflineProgram(program)
+        val typed = listOf(
+            "amount" to refused<RewardsException.Invalid>("invalid", "amount_scale") { offline.quote(purchase(total = money("1.001", "EUR"))) },
+            "" to refused<RewardsException.Invalid>("invalid", "id_invalid") { offline.quote(purchase(id = "")) },
+            "" to refused<RewardsException.Invalid>("invalid", "asset_invalid") { offline.quote(purchase(total = money("1", "euro!"))) },
+        )
+        for ((path, error) in typed) assertEquals(path, error.problems.single().path)
+        val json = """{"purchase": {"id": "", "member": "alice", "program": "club", "occurred_at": "2026-05-01T12:00:00Z",
+            "total": {"amount": "1.001", "asset": "EUR"}}}"""
+        val error = refused<RewardsException.Invalid>("invalid", "id_invalid", "amount_scale") { recordPurchaseFromJson(json) }
+        assertEquals(listOf("purchase.id", "purchase.total"), error.problems.map { it.path })
+    }
+
+    @Test
     fun `a document is refused with all its problems`() {
         val document = program.replace("zone", "zome").replace("5%", "five")
         val problems = validateProgram(document)
