@@ -4,11 +4,9 @@ use std::sync::Arc;
 
 use rewards_core::ids::TenantId;
 use rewards_core::rejection::{Fault, Problem, Rejection};
+use rewards_storage::address::{Address, OpenStore};
 use rewards_storage::engine::{Engine, SeededRandom, TenantEngine};
-use rewards_storage::error::StoreError;
-use rewards_storage::memory::MemoryStore;
-use rewards_storage::sql::{SqlOptions, SqlStore};
-use rewards_storage::store::Backend;
+use rewards_storage::sql::SqlOptions;
 
 /// An open engine, the tenant it is used for, and what must be closed with it.
 #[derive(Debug)]
@@ -17,7 +15,7 @@ pub struct Opened {
     pub engine: Engine,
     /// The engine as its tenant sees it.
     pub tenant: TenantEngine,
-    store: Option<SqlStore>,
+    store: OpenStore,
     process: u32,
 }
 
@@ -28,8 +26,8 @@ pub struct Opened {
 pub async fn open(url: &str, tenant: &str, seed: Option<u64>) -> Result<Opened, Fault> {
     let tenant = TenantId::new(tenant)
         .map_err(|error| invalid(error.code(), "tenant", error.to_string()))?;
-    let (backend, store) = backend(url).await?;
-    let mut builder = Engine::builder(backend);
+    let store = Address::parse(url)?.open(SqlOptions::default()).await?;
+    let mut builder = Engine::builder(store.backend());
     if let Some(seed) = seed {
         builder = builder.random(Arc::new(SeededRandom::new(seed)));
     }
@@ -40,43 +38,6 @@ pub async fn open(url: &str, tenant: &str, seed: Option<u64>) -> Result<Opened, 
         store,
         process: std::process::id(),
     })
-}
-
-async fn backend(url: &str) -> Result<(Arc<dyn Backend>, Option<SqlStore>), Fault> {
-    let (scheme, rest) = url.split_once(':').unwrap_or_default();
-    match scheme {
-        "memory" if rest.is_empty() => Ok((Arc::new(MemoryStore::new()), None)),
-        "sqlite" | "postgres" | "postgresql" => {
-            let store = SqlStore::open(url, SqlOptions::default())
-                .await
-                .map_err(advised)?;
-            Ok((Arc::new(store.clone()), Some(store)))
-        }
-        // An address can hold a password, so only its scheme is repeated.
-        _ => Err(invalid(
-            "url_invalid",
-            "url",
-            format!(
-                "expected `memory:`, `sqlite:///path/to/file.db` or `postgresql://user@host/database`, got scheme `{scheme}`"
-            ),
-        )),
-    }
-}
-
-/// The fault of a store that cannot be opened, with what to look at.
-fn advised(error: StoreError) -> Fault {
-    let advice = match &error {
-        StoreError::Unavailable { .. } => {
-            "check that the database runs and that its address is right"
-        }
-        StoreError::Refused { .. } => {
-            "check the address, that the folder is there, and that this process may write to it"
-        }
-        _ => return error.into(),
-    };
-    let mut fault = Fault::from(error);
-    fault.detail = format!("{}; {advice}", fault.detail);
-    fault
 }
 
 /// A fault about one argument of a call.
@@ -92,10 +53,7 @@ impl Opened {
     pub async fn close(&self) -> Result<(), Fault> {
         self.check_process()?;
         self.engine.close().await;
-        if let Some(store) = &self.store {
-            store.close().await?;
-        }
-        Ok(())
+        self.store.close().await
     }
 
     /// Refuses to work in a child process: the threads and connections are the parent's.

@@ -1,7 +1,7 @@
 import Foundation
 import Rewards
 
-private let program = """
+let club = """
     id = "club"
     currency = "EUR"
     zone = "UTC"
@@ -17,19 +17,21 @@ private func purchase(
 }
 
 /// What must be refused, with its kind, its code and the codes of its problems.
-private func refused(_ codes: String..., line: Int = #line, call: () async throws -> Void) async throws {
+@discardableResult
+func refused(_ codes: String..., line: Int = #line, call: () async throws -> Void) async throws -> RewardsError {
     do {
         try await call()
     } catch let error as RewardsError {
         let kind = "\(error)".prefix { $0 != "(" }.split(separator: ".").last.map(String.init) ?? ""
-        return try expect([kind, error.code] + error.problems.map(\.code), codes, line: line)
+        try expect([kind, error.code] + error.problems.map(\.code), codes, error.detail, line: line)
+        return error
     }
     throw Unexpected(description: "line \(line): not refused, expected \(codes)")
 }
 
 /// Values that break their own rules are refused with the codes of JSON.
 func badValues() async throws {
-    let offline = try OfflineProgram(program: program)
+    let offline = try OfflineProgram(program: club)
     let amounts = [
         ("1.001", "EUR", "amount_scale"), ("1e30", "EUR", "amount_overflow"), ("1", "euro!", "asset_invalid"),
         ("1", "USD", "asset_mismatch"),
@@ -53,9 +55,28 @@ func badValues() async throws {
     }
 }
 
+/// A typed value has a path of its own, and JSON the whole path.
+func paths() async throws {
+    let offline = try OfflineProgram(program: club)
+    let amount = try await refused("Invalid", "invalid", "amount_scale") {
+        _ = try offline.quote(purchase: purchase(total: money("1.001", "EUR")))
+    }
+    try expect(amount.problems.map(\.path), ["amount"])
+    let id = try await refused("Invalid", "invalid", "id_invalid") { _ = try offline.quote(purchase: purchase(id: "")) }
+    try expect(id.problems.map(\.path), [""])
+    let json = """
+        {"purchase": {"id": "", "member": "alice", "program": "club", "occurred_at": "2026-05-01T12:00:00Z",
+        "total": {"amount": "1.001", "asset": "EUR"}}}
+        """
+    let error = try await refused("Invalid", "invalid", "id_invalid", "amount_scale") {
+        _ = try recordPurchaseFromJson(json: json)
+    }
+    try expect(error.problems.map(\.path), ["purchase.id", "purchase.total"])
+}
+
 /// A document is refused with all its problems.
 func badDocument() async throws {
-    let document = program.replacingOccurrences(of: "zone", with: "zome").replacingOccurrences(of: "5%", with: "five")
+    let document = club.replacingOccurrences(of: "zone", with: "zome").replacingOccurrences(of: "5%", with: "five")
     let problems = try validateProgram(text: document)
     try expect(problems.map(\.code), ["rate_invalid", "field_unknown"])
     try expect(problems.map(\.path), ["rules[0].effect.percent.rate", "zome"])
@@ -64,14 +85,12 @@ func badDocument() async throws {
     }
 }
 
-/// Stores that cannot be opened, commands without a key, reused keys and closed engines.
+/// Commands without a key, reused keys, tenants that are none and closed engines.
 func badEngines() async throws {
-    for url in ["mysql://somewhere", "postgresql://somewhere/db", "sqlite:///no/such/folder/a.db"] {
-        try await refused("Internal", "store_refused") { _ = try await RewardsEngine.open(url: url) }
-    }
+    try await refused("Invalid", "invalid", "id_invalid") { _ = try await RewardsEngine.open(url: "memory:", tenant: "") }
     let engine = try await RewardsEngine.open(url: "memory:")
     try await refused("Invalid", "invalid", "key_required") {
-        _ = try await engine.publishProgram(request: PublishProgram(program: program))
+        _ = try await engine.publishProgram(request: PublishProgram(program: club))
     }
     _ = try await engine.registerMember(request: RegisterMember(member: "alice"), key: "once")
     try await refused("Conflict", "key_reused") {

@@ -22,12 +22,31 @@ let checks: [(String, () async throws -> Void)] = [
     ("host clock", hostClock),
     ("many at once", manyAtOnce),
     ("bad values", badValues),
+    ("paths", paths),
     ("bad document", badDocument),
     ("bad engines", badEngines),
+    ("wrong addresses", wrongAddresses),
+    ("wrong files", wrongFiles),
+    ("file that may only be read", readOnlyFile),
+    ("full disk", fullDisk),
+    ("newer schema", newerSchema),
+    ("two processes", twoProcesses),
+    ("file held by another process", heldFile),
     ("panics", panics),
     ("speed", speed),
     ("vectors", vectors),
 ]
+
+// What a process of its own does: for the check with two of them, and for the benchmark.
+let arguments = CommandLine.arguments.dropFirst()
+switch arguments.first {
+case nil: break
+case "record": try await recordAll(arguments[2])
+case "speed": try await speed()
+case "start": try await start(arguments[2], in: arguments[3], times: Int(arguments[4]) ?? 0)
+case let other?: throw Unexpected(description: "expected `record`, `speed` or `start`, got `\(other)`")
+}
+if !arguments.isEmpty { exit(0) }
 
 var failed = 0
 for (name, check) in checks {

@@ -2,17 +2,28 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rewards_core::command::Operation;
 use rewards_core::foreign::RewardsError;
 use rewards_core::ids::{IdempotencyKey, TenantId};
 use rewards_core::rejection::Fault;
 use rewards_core::time::Timestamp;
+use rewards_storage::address::{Address, OpenStore};
 use rewards_storage::engine::{CommandOptions, Engine, Receipt, SeededRandom, TenantEngine};
+use rewards_storage::sql::SqlOptions;
 
-use crate::address::{Opened, of_file};
 use crate::clock::{Foreign, HostClock};
 use crate::guard::{guarded, test_hook};
+
+/// A device has one member's books, not a bank's, and shows a few screens at once, not hundreds.
+const OPTIONS: SqlOptions = SqlOptions {
+    connections: 2,
+    // Another process that holds the file, such as a widget or an extension, is waited for once when the engine is opened
+    // and up to six times by a command: 12 seconds in all.
+    wait: Duration::from_secs(2),
+    page_cache_kib: 1_024,
+};
 
 /// An open engine: one tenant's books on one store.
 ///
@@ -22,12 +33,15 @@ use crate::guard::{guarded, test_hook};
 pub struct RewardsEngine {
     engine: Engine,
     tenant: TenantEngine,
-    store: Opened,
+    store: OpenStore,
 }
 
 #[uniffi::export(async_runtime = "tokio")]
 impl RewardsEngine {
     /// Opens the engine on the SQLite file at a path, which is created when it is missing. The way to open it on a phone.
+    ///
+    /// Another process may have the file open, too. When it cannot be opened, the error's code and detail say why and what
+    /// to look at: `store_refused`, `store_unavailable`, `store_corrupt` or `schema_too_new`.
     #[uniffi::constructor(default(tenant = "default", seed = None, clock = None))]
     pub async fn open_file(
         path: String,
@@ -35,12 +49,13 @@ impl RewardsEngine {
         seed: Option<u64>,
         clock: Option<Arc<dyn HostClock>>,
     ) -> Result<Self, RewardsError> {
-        guarded(open(of_file(&path), tenant, seed, clock)).await
+        guarded(open(|| Address::file(&path), tenant, seed, clock)).await
     }
 
     /// Opens the engine at an address: `sqlite:///path/file.db`, or `memory:` for a store that is gone with the engine.
     ///
-    /// A seed makes the engine's ids repeatable, for tests. A clock takes the place of the device's.
+    /// A seed makes the engine's ids repeatable, for tests. A clock takes the place of the device's. An address that is none
+    /// is refused as `url_invalid`.
     #[uniffi::constructor(default(tenant = "default", seed = None, clock = None))]
     pub async fn open(
         url: String,
@@ -48,7 +63,11 @@ impl RewardsEngine {
         seed: Option<u64>,
         clock: Option<Arc<dyn HostClock>>,
     ) -> Result<Self, RewardsError> {
-        guarded(open(url, tenant, seed, clock)).await
+        let address = || {
+            test_hook(&url);
+            Address::parse(&url)
+        };
+        guarded(open(address, tenant, seed, clock)).await
     }
 
     /// Takes nothing more, answers what was accepted, and closes the store. May be called more than once.
@@ -93,13 +112,12 @@ impl fmt::Debug for RewardsEngine {
 }
 
 async fn open(
-    url: String,
+    address: impl FnOnce() -> Result<Address, Fault>,
     tenant: TenantId,
     seed: Option<u64>,
     clock: Option<Arc<dyn HostClock>>,
 ) -> Result<RewardsEngine, Fault> {
-    test_hook(&url);
-    let store = Opened::open(&url).await?;
+    let store = address()?.open(OPTIONS).await?;
     // One lane: a device has one member, whose commands follow one another anyway.
     let mut builder = Engine::builder(store.backend()).lanes(1);
     if let Some(seed) = seed {

@@ -7,7 +7,6 @@
 //! Whatever goes wrong comes back as a [`RewardsError`](rewards_core::foreign::RewardsError), a panic included.
 #![forbid(unsafe_code)]
 
-mod address;
 mod clock;
 mod engine;
 mod guard;

@@ -52,4 +52,16 @@ impl StoreError {
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::Conflict { .. })
     }
+
+    /// The words, for a store to add to.
+    #[cfg(feature = "sql")]
+    pub(crate) fn detail_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Self::Unavailable { detail }
+            | Self::Conflict { detail }
+            | Self::Corrupt { detail }
+            | Self::Refused { detail } => Some(detail),
+            Self::SchemaTooNew { .. } => None,
+        }
+    }
 }

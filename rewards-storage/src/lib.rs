@@ -8,6 +8,7 @@
 //! | [`engine`] | takes requests, group-commits decisions, replays repetitions, sweeps, audits |
 //! | [`store`] | the narrow waist: three small traits and their contract |
 //! | [`memory`], [`sql`] | the backends: memory, SQLite, PostgreSQL |
+//! | [`address`] | `memory:`, `sqlite:…`, `postgresql:…`: what they mean, and why one is refused |
 //! | [`contract`] | the public test suite of that contract, for your own backend too |
 //! | [`faulty`] | a store that fails on purpose, by a seed |
 //! | `scenario` | runs files of requests and expected replies: the test format of programs |
@@ -23,6 +24,8 @@
 //! It contains no rules, opens no port, and keeps no global state: two engines in one process know nothing of each other.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "sql")]
+pub mod address;
 pub mod batch;
 pub mod contract;
 pub mod engine;

@@ -107,6 +107,8 @@ const STORAGE: &[Row] = &[
     row("engine", &[WAIST, ENGINE], &["sqlx"]),
     row("faulty", &[WAIST, ENGINE], &["sqlx"]),
     row("relay", &[WAIST, ENGINE], &["sqlx"]),
+    // Above the backends: it chooses among them.
+    row("address", &[WAIST, &["memory", "sql"]], &["sqlx"]),
     // Above the engine: it opens the backends it runs files on.
     row("scenario", &[WAIST, ENGINE, &["memory", "sql"]], &["sqlx"]),
 ];

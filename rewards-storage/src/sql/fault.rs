@@ -137,6 +137,41 @@ pub(super) fn classify(error: sqlx::Error) -> StoreError {
     }
 }
 
+/// The error of a statement in the words of the store, with what to do about the disk and the locks below it.
+pub(super) fn advised(error: sqlx::Error) -> StoreError {
+    let advice = match &error {
+        sqlx::Error::Database(error) => advice(&error.code().unwrap_or_default()),
+        _ => None,
+    };
+    let mut error = classify(error);
+    if let (Some(advice), Some(detail)) = (advice, error.detail_mut()) {
+        detail.push_str("; ");
+        detail.push_str(advice);
+    }
+    error
+}
+
+fn advice(code: &str) -> Option<&'static str> {
+    const ROOM: &str = "make room on the disk, then send the command again with the same key";
+    if code.len() == 5 {
+        return match code {
+            "53100" => Some(ROOM),
+            // Read-only transaction: the address is that of a standby, or the server was set so.
+            "25006" => Some("use the address of a server that takes writes"),
+            _ => None,
+        };
+    }
+    match code.parse::<u32>().map(|code| code & 0xFF) {
+        Ok(5 | 6) => Some(
+            "another process holds the database: send the command again with the same key when that one is done",
+        ),
+        Ok(8) => Some("make the file writable and open it again"),
+        Ok(10) => Some("check the disk, then send the command again with the same key"),
+        Ok(13) => Some(ROOM),
+        _ => None,
+    }
+}
+
 fn from_sqlstate(code: &str, detail: String) -> StoreError {
     match code {
         // Serialisation failure, deadlock.

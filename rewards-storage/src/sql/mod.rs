@@ -34,7 +34,7 @@ pub use self::open::SqlOptions;
 use self::commit::Means;
 use self::dialect::Dialect;
 use self::driver::Driver;
-use self::fault::{Failure, Suspicion, classify};
+use self::fault::{Failure, Suspicion, advised, classify};
 use self::statements::Statements;
 use crate::batch::{Commit, CommitBatch};
 use crate::error::StoreError;
@@ -105,7 +105,7 @@ impl SqlStore {
         match failure {
             Failure::Driver(error) => {
                 self.inner.suspicion.note(&error);
-                classify(error)
+                advised(error)
             }
             Failure::Store(error) => error,
         }

@@ -91,6 +91,28 @@ impl SqlStore {
     }
 }
 
+impl SqlStore {
+    /// Says what is wrong with an address of a database, before anything is opened.
+    pub(crate) fn check_address(url: &str) -> Result<(), String> {
+        #[cfg(feature = "sqlite")]
+        if url.starts_with("sqlite:") {
+            return read_sqlite(url).map(drop).map_err(unreadable);
+        }
+        #[cfg(feature = "postgres")]
+        return read_postgres(url).map(drop).map_err(unreadable);
+        #[cfg(not(feature = "postgres"))]
+        Ok(())
+    }
+}
+
+/// What is wrong, without the driver's preface.
+fn unreadable(error: sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Configuration(error) => error.to_string(),
+        error => error.to_string(),
+    }
+}
+
 #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
 fn refused(detail: &str) -> StoreError {
     StoreError::Refused {
@@ -100,16 +122,11 @@ fn refused(detail: &str) -> StoreError {
 
 #[cfg(feature = "sqlite")]
 async fn open_sqlite(url: &str, options: &SqlOptions) -> Result<SqlStore, StoreError> {
-    use std::str::FromStr as _;
-
-    use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+    use sqlx::sqlite::SqlitePoolOptions;
     use tokio::sync::Mutex;
 
-    let is_in_memory = url.contains(":memory:") || url.contains("mode=memory");
-    let connect = SqliteConnectOptions::from_str(url).map_err(classify)?;
-    let connect = tune_sqlite(connect, options)
-        // An address that names a mode means it.
-        .create_if_missing(!url.contains("mode="));
+    let (connect, is_in_memory) = read_sqlite(url).map_err(classify)?;
+    let connect = tune_sqlite(connect, options);
     let mut writer = connect_sqlite(&connect, options.wait).await?;
     migrate_sqlite(&mut writer).await?;
     let suspicion = Arc::new(Suspicion::new());
@@ -136,6 +153,32 @@ async fn open_sqlite(url: &str, options: &SqlOptions) -> Result<SqlStore, StoreE
         Dialect::Sqlite,
         suspicion,
     )))
+}
+
+/// What an address says, and whether it means memory.
+#[cfg(feature = "sqlite")]
+fn read_sqlite(url: &str) -> sqlx::Result<(sqlx::sqlite::SqliteConnectOptions, bool)> {
+    use std::str::FromStr as _;
+
+    let connect = sqlx::sqlite::SqliteConnectOptions::from_str(url)?;
+    let (place, settings) = url.split_once('?').unwrap_or((url, ""));
+    let is_in_memory = place.ends_with(":memory:") || settings.contains("mode=memory");
+    let name = connect.get_filename().as_os_str().as_encoded_bytes();
+    // SQLite takes no name for a file of its own that is deleted when it is closed.
+    if name.is_empty() && !is_in_memory {
+        let words = "expected the path of a file after `sqlite://`, got none";
+        return Err(sqlx::Error::Configuration(words.into()));
+    }
+    if name.contains(&0) {
+        let words = "expected the path of a file, got one with a NUL";
+        return Err(sqlx::Error::Configuration(words.into()));
+    }
+    // An address that names a mode means it.
+    if settings.contains("mode=") {
+        Ok((connect, is_in_memory))
+    } else {
+        Ok((connect.create_if_missing(true), is_in_memory))
+    }
 }
 
 #[cfg(feature = "sqlite")]
@@ -206,11 +249,9 @@ async fn migrate_sqlite(writer: &mut sqlx::SqliteConnection) -> Result<(), Store
 
 #[cfg(feature = "postgres")]
 async fn open_postgres(url: &str, options: &SqlOptions) -> Result<SqlStore, StoreError> {
-    use std::str::FromStr as _;
+    use sqlx::postgres::PgPoolOptions;
 
-    use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-
-    let connect = tune_postgres(PgConnectOptions::from_str(url).map_err(classify)?);
+    let connect = tune_postgres(read_postgres(url).map_err(classify)?);
     let suspicion = Arc::new(Suspicion::new());
     let suspected = Arc::clone(&suspicion);
     let pool = PgPoolOptions::new()
@@ -245,6 +286,13 @@ async fn open_postgres(url: &str, options: &SqlOptions) -> Result<SqlStore, Stor
         Dialect::Postgres,
         suspicion,
     )))
+}
+
+#[cfg(feature = "postgres")]
+fn read_postgres(url: &str) -> sqlx::Result<sqlx::postgres::PgConnectOptions> {
+    use std::str::FromStr as _;
+
+    sqlx::postgres::PgConnectOptions::from_str(url)
 }
 
 #[cfg(feature = "postgres")]

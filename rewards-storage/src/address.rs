@@ -1,0 +1,236 @@
+//! Where a store is: addresses as text, and opening what they name.
+//!
+//! Every program that lets its user say which store to use reads the address here, so that the same text means the same,
+//! and is refused with the same words, in every language. An address that names nothing this build could open is refused
+//! before anything is opened, with the code `url_invalid`; only a scheme is ever repeated, because an address can hold a
+//! password. What goes wrong while opening is told with the code of the store and with what to look at.
+
+use std::fmt;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use rewards_core::rejection::{Fault, Problem, Rejection};
+
+use crate::error::StoreError;
+#[cfg(feature = "memory")]
+use crate::memory::MemoryStore;
+use crate::sql::{SqlOptions, SqlStore};
+use crate::store::Backend;
+
+/// The addresses that this build can open.
+const KNOWN: &[&str] = &[
+    #[cfg(feature = "memory")]
+    "`memory:`",
+    #[cfg(feature = "sqlite")]
+    "`sqlite:///path/to/file.db`",
+    #[cfg(feature = "postgres")]
+    "`postgresql://user@host/database`",
+];
+
+/// An address that this build can open.
+///
+/// - `memory:` is a store that is gone when it is closed;
+/// - `sqlite:///path/to/file.db` is a file, which is made when it is missing; `sqlite://file.db` is relative to the
+///   working directory, and `?mode=ro` or `?mode=rw` makes no file;
+/// - `postgresql://user:password@host:port/database`, also with `postgres:`, is a database on a server.
+#[derive(Clone)]
+pub struct Address {
+    place: Place,
+}
+
+#[derive(Clone)]
+enum Place {
+    #[cfg(feature = "memory")]
+    Memory,
+    Database(String),
+}
+
+/// Shows which kind of store it names, and not where: an address can hold a password.
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match &self.place {
+            #[cfg(feature = "memory")]
+            Place::Memory => "memory",
+            Place::Database(url) => url.split(':').next().unwrap_or_default(),
+        };
+        f.debug_tuple("Address").field(&scheme).finish()
+    }
+}
+
+impl Address {
+    /// Reads an address.
+    ///
+    /// # Errors
+    /// `invalid` with the problem `url_invalid` at `url`, for text that names no store this build could open.
+    pub fn parse(url: &str) -> Result<Self, Fault> {
+        Self::read(url).map_err(|detail| invalid("url", detail))
+    }
+
+    /// The address of a SQLite file at a path, whatever characters are in it.
+    ///
+    /// # Errors
+    /// `invalid` with the problem `url_invalid` at `path`, for a path that is empty or holds a NUL, and in a build without
+    /// SQLite.
+    pub fn file(path: &str) -> Result<Self, Fault> {
+        if path.is_empty() {
+            return Err(invalid("path", "expected the path of a file, got none"));
+        }
+        Self::read(&of_file(path)).map_err(|detail| invalid("path", detail))
+    }
+
+    /// Opens the store, which is made or brought up to date where that is needed.
+    ///
+    /// # Errors
+    /// `store_refused` when it may not be opened or made; `store_unavailable` when it cannot be reached or another process
+    /// holds it; `store_corrupt` when it is none of ours; `schema_too_new` when a newer version of this library made it.
+    pub async fn open(&self, options: SqlOptions) -> Result<OpenStore, Fault> {
+        match &self.place {
+            #[cfg(feature = "memory")]
+            Place::Memory => Ok(OpenStore::Memory(Arc::new(MemoryStore::new()))),
+            Place::Database(url) => {
+                let store = SqlStore::open(url, options).await.map_err(advised)?;
+                Ok(OpenStore::Sql(store))
+            }
+        }
+    }
+
+    /// The address, or what is wrong with it.
+    fn read(url: &str) -> Result<Self, String> {
+        let Some((scheme, rest)) = url.split_once(':').filter(|(scheme, _)| is_scheme(scheme))
+        else {
+            return Err(expected("text without a scheme"));
+        };
+        let place = match (scheme, rest) {
+            #[cfg(feature = "memory")]
+            ("memory", "") => Place::Memory,
+            #[cfg(feature = "memory")]
+            ("memory", _) => return Err(expected("more after `memory:`")),
+            #[cfg(feature = "sqlite")]
+            ("sqlite", _) => database(url)?,
+            #[cfg(feature = "postgres")]
+            ("postgres" | "postgresql", rest) if rest.starts_with("//") => database(url)?,
+            #[cfg(feature = "postgres")]
+            ("postgres" | "postgresql", _) => {
+                return Err(expected(&format!("`{scheme}:` without `//`")));
+            }
+            #[cfg(not(feature = "memory"))]
+            ("memory", _) => return Err(left_out(scheme)),
+            #[cfg(not(feature = "sqlite"))]
+            ("sqlite", _) => return Err(left_out(scheme)),
+            #[cfg(not(feature = "postgres"))]
+            ("postgres" | "postgresql", _) => return Err(left_out(scheme)),
+            _ => return Err(expected(&format!("scheme `{scheme}`"))),
+        };
+        Ok(Self { place })
+    }
+}
+
+/// A store that was opened by its address. Cloning is cheap: all clones are the same store.
+#[derive(Debug, Clone)]
+pub enum OpenStore {
+    /// In memory.
+    #[cfg(feature = "memory")]
+    Memory(Arc<MemoryStore>),
+    /// In a SQLite file or on a PostgreSQL server.
+    Sql(SqlStore),
+}
+
+impl OpenStore {
+    /// The store as an engine takes it.
+    #[must_use]
+    pub fn backend(&self) -> Arc<dyn Backend> {
+        match self {
+            #[cfg(feature = "memory")]
+            Self::Memory(store) => Arc::<MemoryStore>::clone(store),
+            Self::Sql(store) => Arc::new(store.clone()),
+        }
+    }
+
+    /// Lets go of the store, once the engine that uses it is closed.
+    ///
+    /// # Errors
+    /// A fault of the store when a connection cannot be closed in order; nothing that was committed is lost.
+    pub async fn close(&self) -> Result<(), Fault> {
+        match self {
+            #[cfg(feature = "memory")]
+            Self::Memory(_) => Ok(()),
+            Self::Sql(store) => Ok(store.close().await?),
+        }
+    }
+}
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+fn database(url: &str) -> Result<Place, String> {
+    SqlStore::check_address(url)?;
+    Ok(Place::Database(url.to_owned()))
+}
+
+fn expected(got: &str) -> String {
+    format!("expected {}, got {got}", KNOWN.join(" or "))
+}
+
+#[cfg(not(all(feature = "memory", feature = "sqlite", feature = "postgres")))]
+fn left_out(scheme: &str) -> String {
+    expected(&format!(
+        "scheme `{scheme}`, which this build was made without"
+    ))
+}
+
+/// Whether text can be repeated as the scheme of an address: no part of a password or a path can.
+fn is_scheme(text: &str) -> bool {
+    text.len() <= 16 && text.starts_with(|c: char| c.is_ascii_alphabetic()) && {
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+        text.chars().all(is_allowed)
+    }
+}
+
+/// What would mean something else in an address is escaped, and a name such as `:memory:` is made a path.
+fn of_file(path: &str) -> String {
+    let mut url = String::from(if path.starts_with('/') {
+        "sqlite://"
+    } else {
+        "sqlite://./"
+    });
+    let mut bytes = [0; 4];
+    for c in path.chars() {
+        if c.is_alphanumeric() || "/._- ".contains(c) {
+            url.push(c);
+        } else {
+            for byte in c.encode_utf8(&mut bytes).bytes() {
+                // Writing to a string cannot fail.
+                let _ = write!(url, "%{byte:02X}");
+            }
+        }
+    }
+    url
+}
+
+fn invalid(path: &str, detail: impl Into<String>) -> Fault {
+    Rejection::Invalid(vec![Problem::new("url_invalid", path, detail)]).into()
+}
+
+/// The fault of a store that cannot be opened, with what to look at.
+fn advised(error: StoreError) -> Fault {
+    let advice = match &error {
+        StoreError::Unavailable { .. } => {
+            "check that the database runs and that its address is right"
+        }
+        StoreError::Conflict { .. } => {
+            "another process holds the database: open it again when that one is done"
+        }
+        StoreError::Corrupt { .. } => {
+            "check that the address is that of a store of this library, or restore a copy of it"
+        }
+        StoreError::Refused { .. } => {
+            "check the address, that the folder is there and has room, and that this process may write to it"
+        }
+        // It says by itself what to do.
+        StoreError::SchemaTooNew { .. } => return error.into(),
+    };
+    let mut fault = Fault::from(error);
+    fault.detail = format!("{}; {advice}", fault.detail);
+    fault
+}
+
+#[cfg(test)]
+mod tests;
