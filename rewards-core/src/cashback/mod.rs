@@ -1,7 +1,7 @@
 //! Cashback and points: what a purchase earns.
 //!
-//! [`evaluate()`] matches, stacks and caps, and [`Plans`] do the same for many purchases; [`explain`] spells out why; [`Schedule`] says when a grant becomes available
-//! and when it expires.
+//! [`evaluate()`] matches, stacks and caps, and `plan` does the same for many purchases; [`explain`] spells out why;
+//! [`Schedule`] says when a grant becomes available and when it expires.
 //!
 //! The order is fixed and written down:
 //! 1. The index names the rules that can match; inactive and unmatched ones drop out.
