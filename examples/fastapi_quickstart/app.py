@@ -59,7 +59,8 @@ app = FastAPI(
 )
 
 
-def the_engine(request: Request) -> AsyncEngine:
+async def the_engine(request: Request) -> AsyncEngine:
+    # Not `def`, which FastAPI would call on another thread.
     engine: AsyncEngine = request.app.state.engine
     return engine
 
