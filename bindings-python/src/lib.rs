@@ -14,7 +14,7 @@
 //!
 //! It knows no rewards: every operation passes through one function. The typed half is Python, generated from the
 //! registry and its JSON Schema.
-#![deny(unsafe_code)]
+#![forbid(unsafe_code)]
 
 mod asyncio;
 mod columnar;

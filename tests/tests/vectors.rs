@@ -157,6 +157,12 @@ const PROBLEMS_ELSEWHERE: &[Elsewhere] = &[
         "\"out_of_range\")",
     ),
     elsewhere(
+        "url_invalid",
+        "cases name no address",
+        "rewards-storage/src/address/tests.rs",
+        "(\"url_invalid\", \"url\")",
+    ),
+    elsewhere(
         "program_invalid",
         "every document that passes the checks compiles",
         "rewards-core/tests/program_laws.rs",

@@ -3,14 +3,11 @@
 //! A model is made as pydantic makes it once it has validated the fields: an object without a call of its class, the
 //! fields in `__dict__`, the names of those that were given beside it.
 
-use std::ptr::null_mut;
-
 use pyo3::exceptions::PyValueError;
-use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDate, PyDict, PySet, PyString, PyType};
+use pyo3::types::{PyDate, PyDict, PySet};
 use rewards_core::time::LocalDate;
 
 use super::shape::Model;
@@ -60,7 +57,7 @@ pub(super) fn model<'py>(
     model: &Model,
     values: Vec<Option<Bound<'py, PyAny>>>,
 ) -> Object<'py> {
-    let object = blank(model.class.bind(py))?;
+    let object = base(py, &NEW, "__new__")?.call1((&model.class,))?;
     let fields = object.getattr(intern!(py, "__dict__"))?;
     let fields = fields.cast::<PyDict>()?;
     let given = PySet::empty(py)?;
@@ -74,42 +71,28 @@ pub(super) fn model<'py>(
             None => fields.set_item(name, field.default(py)?)?,
         }
     }
-    let none = py.None().into_bound(py);
-    set(&object, intern!(py, "__pydantic_fields_set__"), &given)?;
-    set(&object, intern!(py, "__pydantic_extra__"), &none)?;
-    set(&object, intern!(py, "__pydantic_private__"), &none)?;
+    // The class's own way refuses: models cannot be changed.
+    let set = base(py, &SET, "__setattr__")?;
+    set.call1((&object, intern!(py, "__pydantic_fields_set__"), given))?;
+    set.call1((&object, intern!(py, "__pydantic_extra__"), py.None()))?;
+    set.call1((&object, intern!(py, "__pydantic_private__"), py.None()))?;
     Ok(object)
 }
 
-/// An object of the class that nobody has initialised: `object.__new__(class)`.
-#[expect(
-    unsafe_code,
-    reason = "the safe way, a call with a tuple of arguments, takes thrice as long"
-)]
-fn blank<'py>(class: &Bound<'py, PyType>) -> Object<'py> {
-    // SAFETY: a live class is given, and what comes back is a new reference or null with an exception set. Models are
-    // made by `object`'s own constructor, which this is.
-    unsafe {
-        let object = ffi::PyType_GenericNew(class.as_type_ptr(), null_mut(), null_mut());
-        Bound::from_owned_ptr_or_err(class.py(), object)
-    }
-}
+static NEW: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static SET: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
-/// Sets an attribute past the class's own way of doing so, which refuses: `object.__setattr__(object, name, value)`.
-#[expect(
-    unsafe_code,
-    reason = "the safe way, a call with a tuple of arguments, takes thrice as long"
-)]
-fn set(
-    object: &Bound<'_, PyAny>,
-    name: &Bound<'_, PyString>,
-    value: &Bound<'_, PyAny>,
-) -> PyResult<()> {
-    // SAFETY: all three are live objects that the call borrows.
-    let status =
-        unsafe { ffi::PyObject_GenericSetAttr(object.as_ptr(), name.as_ptr(), value.as_ptr()) };
-    match status {
-        0 => Ok(()),
-        _ => Err(PyErr::fetch(object.py())),
-    }
+/// A method of `object`, which the models' own class hides.
+fn base<'py>(
+    py: Python<'py>,
+    place: &'static PyOnceLock<Py<PyAny>>,
+    name: &str,
+) -> PyResult<&'py Bound<'py, PyAny>> {
+    let method = place.get_or_try_init(py, || {
+        let object = py
+            .import(intern!(py, "builtins"))?
+            .getattr(intern!(py, "object"))?;
+        Ok::<_, PyErr>(object.getattr(name)?.unbind())
+    })?;
+    Ok(method.bind(py))
 }
