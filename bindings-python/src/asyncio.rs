@@ -116,24 +116,31 @@ struct Emptying(Arc<Mailbox>);
 
 #[pymethods]
 impl Emptying {
+    /// Settles all futures, even if one of them fails: that is told at the end.
     fn __call__(&self, py: Python<'_>) -> PyResult<()> {
+        let mut failure = Ok(());
         for (future, outcome) in self.0.take() {
-            let future = future.bind(py);
-            // Cancelled in the meantime, so nobody waits for the outcome.
-            if future.call_method0(intern!(py, "done"))?.is_truthy()? {
-                continue;
-            }
-            let settled = match outcome {
-                Ok(done) => done.into_python(py),
-                Err(fault) => Err(exception(&fault)),
-            };
-            match settled {
-                Ok(value) => future.call_method1(intern!(py, "set_result"), (value,))?,
-                Err(error) => future.call_method1(intern!(py, "set_exception"), (error,))?,
-            };
+            failure = failure.and(settle(future.bind(py), outcome));
         }
-        Ok(())
+        failure
     }
+}
+
+fn settle(future: &Bound<'_, PyAny>, outcome: Result<Done, Fault>) -> PyResult<()> {
+    let py = future.py();
+    let settled = match outcome {
+        Ok(done) => done.into_python(py),
+        Err(fault) => Err(exception(&fault)),
+    };
+    // Cancelled in the meantime, so nobody waits for the outcome. Asked last: making a value may run Python code.
+    if future.call_method0(intern!(py, "done"))?.is_truthy()? {
+        return Ok(());
+    }
+    match settled {
+        Ok(value) => future.call_method1(intern!(py, "set_result"), (value,))?,
+        Err(error) => future.call_method1(intern!(py, "set_exception"), (error,))?,
+    };
+    Ok(())
 }
 
 /// The mailbox of one event loop, as Python holds it.

@@ -1,4 +1,4 @@
-//! The native half of the Python module `rewards`: opens engines and carries JSON to and from them.
+//! The native half of the Python module `rewards`: opens engines and carries values to and from them.
 //!
 //! | module | what it is |
 //! |---|---|
@@ -32,6 +32,8 @@ mod services;
 /// The native half of `rewards`. Use the module `rewards` instead: nothing here is meant to stay as it is.
 #[pyo3::pymodule]
 mod _native {
+    use pyo3::prelude::*;
+
     #[pymodule_export]
     use crate::asyncio::{Call, Inbox};
     #[pymodule_export]
@@ -49,4 +51,9 @@ mod _native {
     use crate::logging::{flush_logging, set_logging};
     #[pymodule_export]
     use crate::models::Shape;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::models::classes(module.py()).map(|_| ())
+    }
 }

@@ -13,10 +13,12 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import rewards
 from conftest import NOW, record, set_up, set_up_async
+from rewards import _native
 from rewards.models import GetBalance, RegisterMember
 
 MEMBERS = [f"member-{number}" for number in range(16)]
@@ -298,3 +300,35 @@ def test_a_new_member_can_be_registered_from_each_loop(url: str) -> None:
             return (await engine.register_member(RegisterMember(member=f"m-{number}"), now=NOW)).member
 
     assert [asyncio.run(run(number)) for number in range(3)] == ["m-0", "m-1", "m-2"]
+
+
+class Refusing:
+    """A future that was settled by somebody else at the last moment."""
+
+    def done(self) -> bool:
+        return False
+
+    def set_result(self, _: object) -> None:
+        raise asyncio.InvalidStateError("settled already")
+
+
+def test_a_future_that_refuses_its_outcome_keeps_no_other_from_theirs() -> None:
+    async def run() -> tuple[bytes, list[BaseException]]:
+        loop = asyncio.get_running_loop()
+        told: list[BaseException] = []
+        loop.set_exception_handler(lambda _, context: told.append(context["exception"]))
+        native = _native.NativeEngine.open("memory:", "default", None)
+        inbox = _native.Inbox(loop)
+        real: asyncio.Future[bytes] = loop.create_future()
+        refusing: Any = Refusing()
+        for future in (refusing, refusing, real, refusing):
+            native.start_serve(inbox, future, "health", "{}")
+        # While the loop is held up, all outcomes come into one batch.
+        time.sleep(0.3)
+        answer = await asyncio.wait_for(real, 10)
+        native.close()
+        return answer, told
+
+    answer, told = asyncio.run(run())
+    assert b'"backend":"memory"' in answer
+    assert told and all(isinstance(error, asyncio.InvalidStateError) for error in told)

@@ -21,6 +21,7 @@ from rewards.operations import OPERATIONS
 
 VECTORS = sorted((Path(__file__).parents[2] / "tests" / "vectors").glob("*.json"))
 INSTANT = TypeAdapter(Timestamp)
+LINE = models.Line(amount=models.Money.of("10.00", "EUR"))
 REQUESTS = {operation.name: operation.request for operation in OPERATIONS}
 
 
@@ -114,6 +115,11 @@ def test_both_ways_of_reading_give_the_same_request() -> None:
         ({"occurred_at": datetime(2026, 1, 1)}, "time_naive", "purchase.occurred_at"),
         ({"tags": [1]}, "type_invalid", "purchase.tags[0]"),
         ({"total": 12.5}, "type_invalid", "purchase.total"),
+        (
+            {"lines": [LINE.model_copy(update={"quantity": None})]},
+            "type_invalid",
+            "purchase.lines[0].quantity",
+        ),
         ({"total": models.Money.model_construct(amount="12,30", asset="EUR")}, "value_invalid", "request"),
         ({"id": "\ud800"}, "value_invalid", "request"),
     ],
@@ -136,3 +142,10 @@ def test_a_tree_that_is_nested_too_deeply_is_refused(depth: int) -> None:
     program = club().model_copy(update={"rules": [rule]})
     with rewards.open("memory:") as engine, pytest.raises(rewards.InvalidError):
         engine.publish_program(models.PublishProgram.model_construct(program=program), key="k")
+
+
+def test_a_request_that_is_too_long_is_refused() -> None:
+    request = models.RegisterMember(member="ada", attributes={"a": "x" * (8 << 20)})
+    with rewards.open("memory:") as engine, pytest.raises(rewards.InvalidError) as caught:
+        engine.register_member(request)
+    assert [problem.code for problem in caught.value.problems] == ["document_too_large"]

@@ -9,16 +9,18 @@ mod read;
 mod shape;
 mod write;
 
+use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
 use rewards_core::rejection::Fault;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use objects::classes;
 pub use shape::Shape;
 
 use crate::dispatch;
-use crate::fault::caught;
+use crate::fault::{caught, exception};
 
 /// The request that a model stands for.
 ///
@@ -27,8 +29,9 @@ use crate::fault::caught;
 /// the inner result.
 pub fn request<T: DeserializeOwned>(model: &Bound<'_, PyAny>) -> PyResult<Result<T, Fault>> {
     caught(|| {
-        if let Ok(request) = read::value(model) {
-            return Ok(Ok(request));
+        match read::value(model) {
+            Ok(request) => return Ok(Ok(request)),
+            Err(error) => error.interruption(model.py()).map_or(Ok(()), Err)?,
         }
         #[cfg(feature = "test-hooks")]
         crate::hooks::count_json_read();
@@ -37,6 +40,14 @@ pub fn request<T: DeserializeOwned>(model: &Bound<'_, PyAny>) -> PyResult<Result
             .extract()?;
         Ok(dispatch::read(&text))
     })
+}
+
+/// A reply was made, and could not be handed over.
+fn lost(error: &PyErr) -> Fault {
+    let detail = format!(
+        "the reply could not be handed over ({error}); ask again with the same key to learn whether it took effect"
+    );
+    Fault::new("internal", detail)
 }
 
 /// A reply that waits for the interpreter.
@@ -50,6 +61,10 @@ pub trait Reply: Send {
 
 impl<T: Serialize + Send> Reply for T {
     fn to_python<'py>(&self, py: Python<'py>, shape: &Shape) -> PyResult<Bound<'py, PyAny>> {
-        caught(|| Ok(write::value(py, self, shape)?))
+        let made = caught(|| Ok(write::value(py, self, shape)?));
+        made.map_err(|error| match error.is_instance_of::<PyException>(py) {
+            true => exception(&lost(&error)),
+            false => error,
+        })
     }
 }

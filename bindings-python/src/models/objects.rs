@@ -14,30 +14,55 @@ use super::shape::Model;
 
 type Object<'py> = PyResult<Bound<'py, PyAny>>;
 
+/// What is looked up in Python's own modules.
+#[derive(Debug)]
+pub struct Classes {
+    pub(super) decimal: Py<PyAny>,
+    pub(super) datetime: Py<PyAny>,
+    pub(super) date: Py<PyAny>,
+    pub(super) uuid: Py<PyAny>,
+    /// `datetime.fromisoformat`.
+    read_datetime: Py<PyAny>,
+    /// `object.__new__` and `object.__setattr__`, which the models' own class hides.
+    new: Py<PyAny>,
+    set: Py<PyAny>,
+}
+
+/// The classes, looked up when the module is imported: later a test library may have put its own in their place.
+pub fn classes(py: Python<'_>) -> PyResult<&Classes> {
+    static CLASSES: PyOnceLock<Classes> = PyOnceLock::new();
+    CLASSES.get_or_try_init(py, || {
+        let class = |module: &str, name: &str| py.import(module)?.getattr(name);
+        let datetime = class("datetime", "datetime")?;
+        let object = class("builtins", "object")?;
+        Ok(Classes {
+            decimal: class("decimal", "Decimal")?.unbind(),
+            date: class("datetime", "date")?.unbind(),
+            uuid: class("uuid", "UUID")?.unbind(),
+            read_datetime: datetime.getattr("fromisoformat")?.unbind(),
+            datetime: datetime.unbind(),
+            new: object.getattr("__new__")?.unbind(),
+            set: object.getattr("__setattr__")?.unbind(),
+        })
+    })
+}
+
 /// A `Decimal`.
 pub(super) fn decimal<'py>(py: Python<'py>, text: &str) -> Object<'py> {
-    static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    CLASS.import(py, "decimal", "Decimal")?.call1((text,))
+    classes(py)?.decimal.bind(py).call1((text,))
 }
 
 /// A `UUID`.
 pub(super) fn uuid<'py>(py: Python<'py>, text: &str) -> Object<'py> {
-    static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    CLASS.import(py, "uuid", "UUID")?.call1((text,))
+    classes(py)?.uuid.bind(py).call1((text,))
 }
 
 /// An aware `datetime` in UTC.
 pub(super) fn datetime<'py>(py: Python<'py>, text: &str) -> Object<'py> {
-    static READ: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let read = READ.get_or_try_init(py, || {
-        let class = py
-            .import(intern!(py, "datetime"))?
-            .getattr(intern!(py, "datetime"))?;
-        Ok::<_, PyErr>(class.getattr(intern!(py, "fromisoformat"))?.unbind())
-    })?;
     // Before Python 3.11 it does not know the `Z` that the engine writes.
     let local = text.strip_suffix('Z').ok_or_else(|| refused(text))?;
-    read.bind(py).call1((format!("{local}+00:00"),))
+    let read = classes(py)?.read_datetime.bind(py);
+    read.call1((format!("{local}+00:00"),))
 }
 
 /// A `date`.
@@ -57,7 +82,8 @@ pub(super) fn model<'py>(
     model: &Model,
     values: Vec<Option<Bound<'py, PyAny>>>,
 ) -> Object<'py> {
-    let object = base(py, &NEW, "__new__")?.call1((&model.class,))?;
+    let classes = classes(py)?;
+    let object = classes.new.bind(py).call1((&model.class,))?;
     let fields = object.getattr(intern!(py, "__dict__"))?;
     let fields = fields.cast::<PyDict>()?;
     let given = PySet::empty(py)?;
@@ -68,31 +94,16 @@ pub(super) fn model<'py>(
                 fields.set_item(name, value)?;
                 given.add(name)?;
             }
-            None => fields.set_item(name, field.default(py)?)?,
+            None => {
+                let default = field.default(py)?;
+                fields.set_item(name, default.ok_or_else(|| refused(name))?)?;
+            }
         }
     }
     // The class's own way refuses: models cannot be changed.
-    let set = base(py, &SET, "__setattr__")?;
+    let set = classes.set.bind(py);
     set.call1((&object, intern!(py, "__pydantic_fields_set__"), given))?;
     set.call1((&object, intern!(py, "__pydantic_extra__"), py.None()))?;
     set.call1((&object, intern!(py, "__pydantic_private__"), py.None()))?;
     Ok(object)
-}
-
-static NEW: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-static SET: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-
-/// A method of `object`, which the models' own class hides.
-fn base<'py>(
-    py: Python<'py>,
-    place: &'static PyOnceLock<Py<PyAny>>,
-    name: &str,
-) -> PyResult<&'py Bound<'py, PyAny>> {
-    let method = place.get_or_try_init(py, || {
-        let object = py
-            .import(intern!(py, "builtins"))?
-            .getattr(intern!(py, "object"))?;
-        Ok::<_, PyErr>(object.getattr(name)?.unbind())
-    })?;
-    Ok(method.bind(py))
 }

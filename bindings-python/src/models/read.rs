@@ -3,12 +3,13 @@
 //! Only what models are made of is known here. A value of another class, a tree nested too deeply and whatever the core
 //! refuses end the reading; why does not matter, because the model's JSON is then read with care.
 
+use std::cell::Cell;
 use std::fmt::Display;
 
+use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyDict, PyDictMethods, PyInt, PyList, PySet, PyString, PyType};
+use pyo3::types::{PyBool, PyDict, PyDictMethods, PyInt, PyList, PySet, PyString};
 use rewards_core::parse::NESTING_MAX;
 use serde::de::value::{CowStrDeserializer, SeqDeserializer};
 use serde::de::{
@@ -16,6 +17,11 @@ use serde::de::{
     VariantAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
+
+use super::objects::classes;
+
+/// How much is read before a request is left to its JSON, whose length has a bound: about a megabyte of text.
+const SIZE_MAX: usize = 1 << 20;
 
 /// The value that a model stands for.
 ///
@@ -25,57 +31,76 @@ pub(super) fn value<T: DeserializeOwned>(model: &Bound<'_, PyAny>) -> Result<T, 
     T::deserialize(Reader {
         object: model.clone(),
         depth: 0,
+        size: &Cell::new(0),
     })
 }
 
-/// A model cannot be read without its JSON.
+/// A model cannot be read without its JSON; with the exception that said so, if one did.
 #[derive(Debug, thiserror::Error)]
 #[error("unreadable")]
-pub(super) struct Unreadable;
+pub(super) struct Unreadable(Option<PyErr>);
+
+impl Unreadable {
+    /// What must not be taken for a refusal, such as a signal that arrived meanwhile.
+    pub(super) fn interruption(self, py: Python<'_>) -> Option<PyErr> {
+        self.0
+            .filter(|error| !error.is_instance_of::<PyException>(py))
+    }
+}
 
 impl serde::de::Error for Unreadable {
     fn custom<T: Display>(_words: T) -> Self {
-        Self
+        Self(None)
     }
 }
 
 impl From<PyErr> for Unreadable {
-    fn from(_error: PyErr) -> Self {
-        Self
+    fn from(error: PyErr) -> Self {
+        Self(Some(error))
     }
 }
 
-impl From<std::convert::Infallible> for Unreadable {
-    fn from(never: std::convert::Infallible) -> Self {
-        match never {}
-    }
-}
-
-struct Reader<'py> {
+struct Reader<'a, 'py> {
     object: Bound<'py, PyAny>,
     depth: usize,
+    /// How much was read of the whole so far, in bytes of text and objects.
+    size: &'a Cell<usize>,
 }
 
-/// A class of the standard library or of this package that values are looked up by.
-type Class = PyOnceLock<Py<PyType>>;
-static DECIMAL: Class = PyOnceLock::new();
-static DATETIME: Class = PyOnceLock::new();
-static DATE: Class = PyOnceLock::new();
-static UUID: Class = PyOnceLock::new();
-
-impl<'py> Reader<'py> {
+impl<'a, 'py> Reader<'a, 'py> {
     fn inner(&self, object: Bound<'py, PyAny>) -> Self {
         Self {
             object,
             depth: self.depth.saturating_add(1),
+            size: self.size,
         }
+    }
+
+    /// Refuses to go on when much was read already.
+    fn count(&self, size: usize) -> Result<(), Unreadable> {
+        self.size.set(self.size.get().saturating_add(size));
+        match self.size.get() > SIZE_MAX {
+            true => Err(Unreadable(None)),
+            false => Ok(()),
+        }
+    }
+
+    fn visit_text<'de, V: Visitor<'de>>(
+        &self,
+        text: &Bound<'_, PyString>,
+        visitor: V,
+    ) -> Result<V::Value, Unreadable> {
+        let text = text.to_cow()?;
+        self.count(text.len())?;
+        visitor.visit_str(&text)
     }
 
     /// The text of a value that is text in JSON, too: an amount, a time, a date or an id.
     fn text(&self) -> Result<Option<Bound<'py, PyString>>, Unreadable> {
         let py = self.object.py();
         let class = self.object.get_type();
-        let text = if class.is(DECIMAL.import(py, "decimal", "Decimal")?) {
+        let classes = classes(py)?;
+        let text = if class.is(&classes.decimal) {
             let text = self.object.str()?;
             // Python writes very small and some other amounts with an exponent.
             if text.to_cow()?.contains('E') {
@@ -84,56 +109,51 @@ impl<'py> Reader<'py> {
             } else {
                 text.into_any()
             }
-        } else if class.is(DATETIME.import(py, "datetime", "datetime")?)
-            || class.is(DATE.import(py, "datetime", "date")?)
-        {
+        } else if class.is(&classes.datetime) || class.is(&classes.date) {
             self.object.call_method0(intern!(py, "isoformat"))?
-        } else if class.is(UUID.import(py, "uuid", "UUID")?) {
+        } else if class.is(&classes.uuid) {
             self.object.str()?.into_any()
         } else {
             return Ok(None);
         };
-        Ok(Some(text.cast_into().map_err(|_| Unreadable)?))
+        Ok(Some(text.cast_into().map_err(|_| Unreadable(None))?))
     }
 
     /// The fields of a model, or the entries of a dictionary.
-    fn entries(&self) -> Result<Entries<'py>, Unreadable> {
-        if self.depth > NESTING_MAX {
-            return Err(Unreadable);
+    fn entries(&self) -> Result<Entries<'a, 'py>, Unreadable> {
+        if self.depth >= NESTING_MAX {
+            return Err(Unreadable(None));
         }
+        self.count(1)?;
         let py = self.object.py();
-        let is_dict = self.object.is_exact_instance_of::<PyDict>();
-        let entries = match is_dict {
-            true => self.object.clone(),
+        let (entries, given) = if self.object.is_exact_instance_of::<PyDict>() {
+            (self.object.clone(), None)
+        } else {
             // Only models have this; asking for their class would have pydantic look through all classes.
-            false
-                if self
-                    .object
-                    .hasattr(intern!(py, "__pydantic_fields_set__"))? =>
-            {
-                self.object.getattr(intern!(py, "__dict__"))?
-            }
-            false => return Err(Unreadable),
+            let given = self
+                .object
+                .getattr(intern!(py, "__pydantic_fields_set__"))?;
+            let given = given.cast_into::<PySet>().map_err(|_| Unreadable(None))?;
+            (self.object.getattr(intern!(py, "__dict__"))?, Some(given))
         };
+        let entries = entries.cast_into::<PyDict>();
         Ok(Entries {
-            entries: entries
-                .cast_into::<PyDict>()
-                .map_err(|_| Unreadable)?
-                .iter(),
-            is_model: !is_dict,
+            entries: entries.map_err(|_| Unreadable(None))?.iter(),
+            given,
             value: None,
             depth: self.depth,
+            size: self.size,
         })
     }
 }
 
-impl<'de, 'py> Deserializer<'de> for Reader<'py> {
+impl<'de> Deserializer<'de> for Reader<'_, '_> {
     type Error = Unreadable;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
         let object = &self.object;
         if let Ok(text) = object.cast_exact::<PyString>() {
-            return visitor.visit_str(&text.to_cow()?);
+            return self.visit_text(text, visitor);
         }
         if let Ok(list) = object.cast_exact::<PyList>() {
             let items = list.iter().map(|item| self.inner(item));
@@ -156,7 +176,7 @@ impl<'de, 'py> Deserializer<'de> for Reader<'py> {
             return visitor.visit_unit();
         }
         match self.text()? {
-            Some(text) => visitor.visit_str(&text.to_cow()?),
+            Some(text) => self.visit_text(&text, visitor),
             None => visitor.visit_map(self.entries()?),
         }
     }
@@ -190,8 +210,16 @@ impl<'de, 'py> Deserializer<'de> for Reader<'py> {
         let value = visitor.visit_enum(&mut entries)?;
         // A second name beside the first.
         match entries.entries.next() {
-            Some(_) => Err(Unreadable),
+            Some(_) => Err(Unreadable(None)),
             None => Ok(value),
+        }
+    }
+
+    /// Text is text: an amount in its place is for the JSON to refuse.
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
+        match self.object.cast_exact::<PyString>() {
+            Ok(text) => self.visit_text(text, visitor),
+            Err(_) => Err(Unreadable(None)),
         }
     }
 
@@ -206,12 +234,12 @@ impl<'de, 'py> Deserializer<'de> for Reader<'py> {
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str bytes byte_buf unit unit_struct seq tuple
         tuple_struct map identifier ignored_any
     }
 }
 
-impl<'de, 'py> IntoDeserializer<'de, Unreadable> for Reader<'py> {
+impl<'de> IntoDeserializer<'de, Unreadable> for Reader<'_, '_> {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {
@@ -219,44 +247,59 @@ impl<'de, 'py> IntoDeserializer<'de, Unreadable> for Reader<'py> {
     }
 }
 
-struct Entries<'py> {
+/// The fields of a model or the entries of a dictionary, one after another.
+struct Entries<'a, 'py> {
     entries: pyo3::types::dict::BoundDictIterator<'py>,
-    /// Then absent values are left out, and a name that Python keeps for itself has a `_` behind it.
-    is_model: bool,
+    /// The fields that a model was given; `None` for a dictionary.
+    given: Option<Bound<'py, PySet>>,
     value: Option<Bound<'py, PyAny>>,
     depth: usize,
+    size: &'a Cell<usize>,
 }
 
-impl<'py> Entries<'py> {
-    fn value(&mut self) -> Result<Reader<'py>, Unreadable> {
-        Ok(Reader {
-            object: self.value.take().ok_or(Unreadable)?,
+impl<'a, 'py> Entries<'a, 'py> {
+    fn reader(&self, object: Bound<'py, PyAny>) -> Reader<'a, 'py> {
+        Reader {
+            object,
             depth: self.depth.saturating_add(1),
-        })
+            size: self.size,
+        }
+    }
+
+    fn value(&mut self) -> Result<Reader<'a, 'py>, Unreadable> {
+        let value = self.value.take().ok_or(Unreadable(None))?;
+        Ok(self.reader(value))
+    }
+
+    /// Whether a field is absent: `None` that nobody gave.
+    fn is_absent(&self, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+        match &self.given {
+            Some(given) if value.is_none() => Ok(!given.contains(key)?),
+            _ => Ok(false),
+        }
     }
 }
 
-impl<'de> MapAccess<'de> for Entries<'_> {
+impl<'de> MapAccess<'de> for Entries<'_, '_> {
     type Error = Unreadable;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, Unreadable> {
-        for (key, value) in self.entries.by_ref() {
-            if self.is_model && value.is_none() {
+        while let Some((key, value)) = self.entries.next() {
+            if self.is_absent(&key, &value)? {
                 continue;
             }
             self.value = Some(value);
             let Ok(text) = key.cast_exact::<PyString>() else {
-                let object = key.clone();
-                let depth = self.depth;
-                return seed.deserialize(Reader { object, depth }).map(Some);
+                return seed.deserialize(self.reader(key)).map(Some);
             };
             let name = text.to_cow()?;
-            let name = match self.is_model {
-                true => name.strip_suffix('_').unwrap_or(&name),
-                false => &name,
+            // A field whose name Python keeps for itself has a `_` behind it.
+            let name = match self.given {
+                Some(_) => name.strip_suffix('_').unwrap_or(&name),
+                None => &name,
             };
             return seed.deserialize(name.into_deserializer()).map(Some);
         }
@@ -271,7 +314,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
     }
 }
 
-impl<'de> EnumAccess<'de> for &mut Entries<'_> {
+impl<'de> EnumAccess<'de> for &mut Entries<'_, '_> {
     type Error = Unreadable;
     type Variant = Self;
 
@@ -279,16 +322,16 @@ impl<'de> EnumAccess<'de> for &mut Entries<'_> {
         self,
         seed: V,
     ) -> Result<(V::Value, Self), Unreadable> {
-        let name = self.next_key_seed(seed)?.ok_or(Unreadable)?;
+        let name = self.next_key_seed(seed)?.ok_or(Unreadable(None))?;
         Ok((name, self))
     }
 }
 
-impl<'de> VariantAccess<'de> for &mut Entries<'_> {
+impl<'de> VariantAccess<'de> for &mut Entries<'_, '_> {
     type Error = Unreadable;
 
     fn unit_variant(self) -> Result<(), Unreadable> {
-        Err(Unreadable)
+        Err(Unreadable(None))
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(

@@ -2,15 +2,14 @@
 
 use std::fmt::Display;
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PySet, PyString};
 use pyo3::{BoundObject as _, IntoPyObject};
-use rewards_core::rejection::Fault;
 use serde::ser::{self, Impossible, Serialize};
 
 use super::objects;
 use super::shape::{Field, Kind, Model, Shape};
-use crate::fault::exception;
 
 /// The value as Python has it.
 ///
@@ -37,7 +36,7 @@ impl From<WriteError> for PyErr {
     fn from(error: WriteError) -> Self {
         match error {
             WriteError::Python(error) => error,
-            WriteError::Shape(words) => exception(&Fault::new("internal", words)),
+            WriteError::Shape(words) => PyTypeError::new_err(words),
         }
     }
 }
