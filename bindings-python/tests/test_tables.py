@@ -178,6 +178,24 @@ def test_what_cannot_be_read_is_refused_with_its_place(
     assert (problem.code, problem.path) == (code, path)
 
 
+@pytest.mark.parametrize("name", ["category", "total", "occurred_at", "fee", "tags", "id", "attributes.device"])
+def test_a_column_that_is_given_twice_is_refused(name: str) -> None:
+    kinds = {
+        "occurred_at": pyarrow.array([NOW] * 2, pyarrow.timestamp("us", "UTC")),
+        "total": pyarrow.array([5, 6], pyarrow.int64()),
+        "category": pyarrow.array(["food", "food"]),
+        "fee": pyarrow.array([1, 2], pyarrow.int64()),
+        "tags": pyarrow.array([["new"], []], pyarrow.list_(pyarrow.string())),
+        "id": pyarrow.array(["a", "b"]),
+        "attributes.device": pyarrow.array(["d1", "d2"]),
+    }
+    names = [*kinds, name]
+    with pytest.raises(InvalidError) as refused:
+        COMPILED.evaluate(pyarrow.table([kinds[each] for each in names], names=names))
+    (problem,) = refused.value.problems
+    assert (problem.code, problem.path) == ("field_duplicate", name)
+
+
 def test_a_table_needs_times_and_totals() -> None:
     with pytest.raises(InvalidError, match="occurred_at"):
         COMPILED.evaluate(pyarrow.table({"total": [5]}))

@@ -1,10 +1,10 @@
 //! The columns of a table of purchases, as the program's symbols, minor units and instants.
 //!
 //! Texts are looked up once for each value of a dictionary; amounts are decimals, whole numbers or decimal texts with no
-//! more decimals than the currency has, and never floats; times carry a zone. What cannot be read names its column and
-//! row.
+//! more decimals than the currency has, and never floats; times carry a zone; no column is given twice. What cannot be read
+//! names its column and row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -13,7 +13,7 @@ use arrow_array::types::{
     TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_schema::{DataType, TimeUnit};
+use arrow_schema::{DataType, Schema, TimeUnit};
 use rewards_core::money::{Asset, Money};
 use rewards_core::operations::purchases::StatelessRows;
 use rewards_core::program::{CompiledProgram, Fact};
@@ -34,9 +34,10 @@ impl Dictionaries {
     /// Looks up the dictionaries of all columns with facts.
     ///
     /// # Errors
-    /// A [`Problem`] that names a column whose dictionary holds no texts.
+    /// A [`Problem`] that names a column that is given twice, or whose dictionary holds no texts.
     pub fn read(program: &CompiledProgram, batch: &RecordBatch) -> Read<Self> {
         let schema = batch.schema();
+        check_names(&schema)?;
         let columns = schema.fields().iter().zip(batch.columns());
         let symbols = columns.map(|(field, column)| match fact_of(field.name()) {
             Some(fact) => dictionary(program, fact, column, field.name()),
@@ -149,6 +150,19 @@ impl Columns {
             .filter_map(|(name, column)| Some((name.clone(), text(column, at)?.to_owned())))
             .collect()
     }
+}
+
+/// Refuses a column that is given twice: only one of the two could count, and nobody could tell which.
+fn check_names(schema: &Schema) -> Read<()> {
+    let mut names = BTreeSet::new();
+    for field in schema.fields() {
+        let name = field.name().as_str();
+        if !names.insert(name) {
+            let detail = format!("the column `{name}` is given more than once");
+            return Err(Problem::new("field_duplicate", name, detail));
+        }
+    }
+    Ok(())
 }
 
 fn fact_of(name: &str) -> Option<Fact> {

@@ -46,7 +46,7 @@ pub struct StatelessRows<'a> {
     pub total: &'a [i64],
     /// Discounts, fees, taxes and shipping in the totals; zero where there is no column.
     pub parts: [Option<&'a [i64]>; 4],
-    /// The symbols of facts; 0 where there is no column.
+    /// The symbols of facts; 0 where there is no column. Of a fact with several columns the last counts.
     pub symbols: &'a [(Fact, Vec<u32>)],
 }
 
@@ -72,8 +72,8 @@ impl StatelessRows<'_> {
     fn symbols_of(&self, at: usize) -> FactSymbols {
         let mut symbols = FactSymbols::default();
         for (fact, column) in self.symbols {
-            if let (Some(slot), Some(symbol)) = (symbols.get_mut(*fact as usize), column.get(at)) {
-                *slot = *symbol;
+            if let Some(slot) = symbols.get_mut(*fact as usize) {
+                *slot = column.get(at).copied().unwrap_or(0);
             }
         }
         symbols
