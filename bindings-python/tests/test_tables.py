@@ -196,6 +196,57 @@ def test_a_column_that_is_given_twice_is_refused(name: str) -> None:
     assert (problem.code, problem.path) == ("field_duplicate", name)
 
 
+@pytest.mark.parametrize("scale", [2, 3, 18, 20, 21, 22, 33, -1])
+def test_decimals_of_any_scale_are_amounts_if_their_value_is(scale: int) -> None:
+    kind = pyarrow.decimal128(38, scale)
+    totals = [Decimal("20"), Decimal("12340")]
+    if scale > 0:
+        totals[0] = Decimal("12.30")
+    made = pyarrow.table(
+        {
+            "occurred_at": pyarrow.array([NOW] * 2, pyarrow.timestamp("us", "UTC")),
+            "total": pyarrow.array(totals, kind),
+        }
+    )
+    plain = made.set_column(1, "total", pyarrow.array(totals, pyarrow.decimal128(12, 2)))
+    assert grants(COMPILED.evaluate(made)) == grants(COMPILED.evaluate(plain)) != []
+
+
+@pytest.mark.parametrize(
+    ("total", "scale"),
+    [
+        ("12.301", 18),
+        ("12.301", 22),
+        ("12.3000000000000000000001", 22),
+        ("0.00000000000000000000000000000000000001", 38),
+        ("999999999999999999", 20),
+    ],
+)
+def test_what_is_too_fine_or_too_large_is_refused_at_any_scale(total: str, scale: int) -> None:
+    made = pyarrow.table(
+        {
+            "occurred_at": pyarrow.array([NOW], pyarrow.timestamp("us", "UTC")),
+            "total": pyarrow.array([Decimal(total)], pyarrow.decimal128(38, scale)),
+        }
+    )
+    with pytest.raises(InvalidError) as refused:
+        COMPILED.evaluate(made)
+    (problem,) = refused.value.problems
+    assert (problem.code, problem.path) == ("amount_invalid", "total[0]")
+
+
+def test_zero_is_zero_at_any_scale() -> None:
+    made = pyarrow.table(
+        {
+            "occurred_at": pyarrow.array([NOW], pyarrow.timestamp("us", "UTC")),
+            "total": pyarrow.array([5], pyarrow.int64()),
+            "fee": pyarrow.array([Decimal(0)], pyarrow.decimal128(38, 38)),
+            "tax": pyarrow.array([Decimal(0)], pyarrow.decimal128(5, -20)),
+        }
+    )
+    assert grants(COMPILED.evaluate(made)) == grants(COMPILED.evaluate(made.drop(["fee", "tax"])))
+
+
 def test_a_table_needs_times_and_totals() -> None:
     with pytest.raises(InvalidError, match="occurred_at"):
         COMPILED.evaluate(pyarrow.table({"total": [5]}))

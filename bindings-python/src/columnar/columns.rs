@@ -330,33 +330,42 @@ fn optional_amounts(
 #[derive(Debug, Clone, Copy)]
 struct Shift {
     is_up: bool,
-    /// What is multiplied by or divided by; none when it is beyond all amounts.
+    /// What is multiplied by or divided by; none when it is beyond 64 bits.
     factor: Option<i64>,
+    /// The same; none when it is beyond 128 bits.
+    wide_factor: Option<i128>,
 }
 
 impl Shift {
     fn new(from: i32, to: i32) -> Self {
+        let digits = to.abs_diff(from);
         Self {
             is_up: to >= from,
-            factor: 10_i64.checked_pow(to.abs_diff(from)),
+            factor: 10_i64.checked_pow(digits),
+            wide_factor: 10_i128.checked_pow(digits),
         }
     }
 
-    /// The same amount, unless it is too fine or too large. Nearly all amounts fit 64 bits from the start, and the others
-    /// still do when they are divided.
+    /// The same amount, unless it is too fine or too large. Nearly all amounts and factors fit 64 bits from the start.
     #[inline]
     fn minor(self, value: i128) -> Option<i64> {
-        let factor = self.factor?;
-        match (i64::try_from(value), self.is_up) {
-            (Ok(value), true) => value.checked_mul(factor),
-            (Ok(value), false) => (value % factor == 0).then_some(value / factor),
-            (Err(_), true) => None,
-            (Err(_), false) => {
-                let factor = i128::from(factor);
-                let value = (value % factor == 0).then_some(value / factor)?;
-                i64::try_from(value).ok()
-            }
+        match (i64::try_from(value), self.factor) {
+            (Ok(value), Some(factor)) if self.is_up => value.checked_mul(factor),
+            (Ok(value), Some(factor)) => (value % factor == 0).then_some(value / factor),
+            _ => self.wide_minor(value),
         }
+    }
+
+    /// The same for any amount and factor: quotients may well fit where neither does.
+    #[cold]
+    fn wide_minor(self, value: i128) -> Option<i64> {
+        let minor = match self.wide_factor {
+            _ if value == 0 => 0,
+            Some(factor) if self.is_up => value.checked_mul(factor)?,
+            Some(factor) => (value % factor == 0).then_some(value / factor)?,
+            None => return None,
+        };
+        i64::try_from(minor).ok()
     }
 }
 
