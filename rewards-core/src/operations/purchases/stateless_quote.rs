@@ -4,6 +4,9 @@
 //! Made for tables: rows are evaluated one after another without making a purchase of each, with texts as the program's
 //! symbols, and rows with the same facts share a [plan](Plans). Nothing that one row is granted counts for the next; caps
 //! and budgets are unused, tallies are zero, and tiers are the lowest. Lines are not part of a row.
+//!
+//! What a row does not hold cannot be refused: texts behind symbols that are longer than a purchase's may be, a time in the
+//! future, and rewards whose life leaves the range of times.
 
 use std::collections::BTreeMap;
 
