@@ -178,6 +178,131 @@ def test_what_cannot_be_read_is_refused_with_its_place(
     assert (problem.code, problem.path) == (code, path)
 
 
+@pytest.mark.parametrize(
+    "name", ["category", "total", "occurred_at", "fee", "tags", "id", "attributes.device"]
+)
+def test_a_column_that_is_given_twice_is_refused(name: str) -> None:
+    kinds = {
+        "occurred_at": pyarrow.array([NOW] * 2, pyarrow.timestamp("us", "UTC")),
+        "total": pyarrow.array([5, 6], pyarrow.int64()),
+        "category": pyarrow.array(["food", "food"]),
+        "fee": pyarrow.array([1, 2], pyarrow.int64()),
+        "tags": pyarrow.array([["new"], []], pyarrow.list_(pyarrow.string())),
+        "id": pyarrow.array(["a", "b"]),
+        "attributes.device": pyarrow.array(["d1", "d2"]),
+    }
+    names = [*kinds, name]
+    with pytest.raises(InvalidError) as refused:
+        COMPILED.evaluate(pyarrow.table([kinds[each] for each in names], names=names))
+    (problem,) = refused.value.problems
+    assert (problem.code, problem.path) == ("field_duplicate", name)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 18, 20, 21, 22, 33, -1])
+def test_decimals_of_any_scale_are_amounts_if_their_value_is(scale: int) -> None:
+    kind = pyarrow.decimal128(38, scale)
+    totals = [Decimal("20"), Decimal("12340")]
+    if scale > 0:
+        totals[0] = Decimal("12.30")
+    made = pyarrow.table(
+        {
+            "occurred_at": pyarrow.array([NOW] * 2, pyarrow.timestamp("us", "UTC")),
+            "total": pyarrow.array(totals, kind),
+        }
+    )
+    plain = made.set_column(1, "total", pyarrow.array(totals, pyarrow.decimal128(12, 2)))
+    assert grants(COMPILED.evaluate(made)) == grants(COMPILED.evaluate(plain)) != []
+
+
+@pytest.mark.parametrize(
+    ("total", "scale"),
+    [
+        ("12.301", 18),
+        ("12.301", 22),
+        ("12.3000000000000000000001", 22),
+        ("0.00000000000000000000000000000000000001", 38),
+        ("999999999999999999", 20),
+    ],
+)
+def test_what_is_too_fine_or_too_large_is_refused_at_any_scale(total: str, scale: int) -> None:
+    made = pyarrow.table(
+        {
+            "occurred_at": pyarrow.array([NOW], pyarrow.timestamp("us", "UTC")),
+            "total": pyarrow.array([Decimal(total)], pyarrow.decimal128(38, scale)),
+        }
+    )
+    with pytest.raises(InvalidError) as refused:
+        COMPILED.evaluate(made)
+    (problem,) = refused.value.problems
+    assert (problem.code, problem.path) == ("amount_invalid", "total[0]")
+
+
+def test_zero_is_zero_at_any_scale() -> None:
+    made = pyarrow.table(
+        {
+            "occurred_at": pyarrow.array([NOW], pyarrow.timestamp("us", "UTC")),
+            "total": pyarrow.array([5], pyarrow.int64()),
+            "fee": pyarrow.array([Decimal(0)], pyarrow.decimal128(38, 38)),
+            "tax": pyarrow.array([Decimal(0)], pyarrow.decimal128(5, -20)),
+        }
+    )
+    assert grants(COMPILED.evaluate(made)) == grants(COMPILED.evaluate(made.drop(["fee", "tax"])))
+
+
+LONG = "x" * 257
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pyarrow.string(),
+        pyarrow.large_string(),
+        pyarrow.dictionary(pyarrow.int8(), pyarrow.string()),
+        pyarrow.dictionary(pyarrow.uint32(), pyarrow.large_string()),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("more", [[], ["tags", "attributes.device"]], ids=["facts", "texts"])
+def test_texts_that_no_purchase_may_have_are_refused(kind: pyarrow.DataType, more: list[str]) -> None:
+    count = 3_000
+    stores = ["s"] * count
+    stores[7] = stores[2_500] = LONG
+    columns: dict[str, pyarrow.Array] = {
+        "occurred_at": pyarrow.array([NOW] * count, pyarrow.timestamp("us", "UTC")),
+        "total": pyarrow.array([5, 0] + [5] * (count - 2), pyarrow.int64()),
+        "category": pyarrow.array([None] * 7 + ["ä" * 129] + ["ä" * 128] * (count - 8), kind),
+        "store": pyarrow.array(stores, kind),
+        "tags": pyarrow.array([[]] * (count - 1) + [[LONG]], pyarrow.list_(pyarrow.string())),
+        "attributes.device": pyarrow.array([None] * (count - 1) + [LONG], pyarrow.string()),
+    }
+    kept = [name for name in columns if name not in {"tags", "attributes.device"} or name in more]
+    made = pyarrow.table({name: columns[name] for name in kept})
+    expected = [
+        ("amount_not_positive", "total[1]"),
+        ("text_too_long", "category[7]"),
+        ("text_too_long", "store[7]"),
+        ("text_too_long", "store[2500]"),
+    ]
+    if more:
+        expected += [("text_too_long", "tags[2999]"), ("text_too_long", "attributes[2999]")]
+    with pytest.raises(InvalidError) as refused:
+        COMPILED.evaluate(made)
+    assert [(problem.code, problem.path) for problem in refused.value.problems] == expected
+    assert "at most 256 bytes, got 258" in str(refused.value.problems[1])
+
+
+def test_a_long_text_that_no_row_has_harms_nobody() -> None:
+    codes = pyarrow.array([0, None], pyarrow.int32())
+    made = pyarrow.table(
+        {
+            "occurred_at": pyarrow.array([NOW] * 2, pyarrow.timestamp("us", "UTC")),
+            "total": pyarrow.array([5, 6], pyarrow.int64()),
+            "category": pyarrow.DictionaryArray.from_arrays(codes, ["food", LONG]),
+        }
+    )
+    assert {row for row, *_ in grants(COMPILED.evaluate(made))} == {0, 1}
+
+
 def test_a_table_needs_times_and_totals() -> None:
     with pytest.raises(InvalidError, match="occurred_at"):
         COMPILED.evaluate(pyarrow.table({"total": [5]}))

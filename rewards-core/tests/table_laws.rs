@@ -436,6 +436,50 @@ fn agree_together(document: &Program, rows: &[Row]) -> Result<(), TestCaseError>
     Ok(())
 }
 
+/// A table that names a fact twice is a mistake, and still may not be granted what other facts are.
+#[test]
+fn of_a_fact_that_is_given_twice_the_last_column_counts() {
+    let document = r#"
+    id = "main"
+    currency = "EUR"
+    zone = "UTC"
+    rules = [
+        { id = "a", when = { category = ["a"] }, effect = { percent = { rate = "1%" } } },
+        { id = "b", when = { category = ["b"] }, effect = { percent = { rate = "50%" } } },
+    ]
+    "#;
+    let document = Program::from_toml(document).unwrap();
+    let compiled = CompiledProgram::compile(document, 1, Timestamp::MIN).unwrap();
+    let [a, b] = ["a", "b"].map(|text| compiled.symbol(Fact::Category, text));
+    let occurred_at = [at("2026-03-02"); 5];
+    let total = [10_000; 5];
+    // The first two have all plans known before the others are looked up; the last column of the last row is missing.
+    let symbols = [
+        (Fact::Category, vec![0, 0, a, b, b]),
+        (Fact::Category, vec![a, b, a, a]),
+    ];
+    let rows = StatelessRows {
+        occurred_at: &occurred_at,
+        total: &total,
+        parts: [None; 4],
+        symbols: &symbols,
+    };
+    let mut expected = Vec::new();
+    let mut alone = StatelessQuote::new(&compiled);
+    for number in 0..total.len() {
+        let grants = alone.evaluate(&rows.get(number).unwrap()).unwrap();
+        expected.extend(grants.iter().map(|grant| (number, grant.granted)));
+    }
+    assert_eq!(expected, [(0, 100), (1, 5_000), (2, 100), (3, 100)]);
+    let mut found = Vec::new();
+    let take = |number, grant: &Grant| found.push((number, grant.granted));
+    let mut together = StatelessQuote::new(&compiled);
+    together
+        .evaluate_all(&rows, take, |_, problems| panic!("{problems:?}"))
+        .unwrap();
+    assert_eq!(found, expected);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 

@@ -48,6 +48,10 @@ class CompiledProgram:
         """What every row of a table of purchases is granted: the grants of ``quote_purchase`` for a member who has just
         registered. Rows know nothing of one another: caps and budgets are unused for each.
 
+        What is wrong with a purchase is wrong with a row, with two exceptions. A row is taken at its own time, so it is never
+        refused as ``time_in_future``; and how long rewards live is not looked at, so it is never refused as
+        ``time_out_of_range`` for one that would outlive the year 2199.
+
         ================================================  =============================================================
         column                                            type
         ================================================  =============================================================

@@ -1,10 +1,10 @@
 //! The columns of a table of purchases, as the program's symbols, minor units and instants.
 //!
-//! Texts are looked up once for each value of a dictionary; amounts are decimals, whole numbers or decimal texts with no
-//! more decimals than the currency has, and never floats; times carry a zone. What cannot be read names its column and
-//! row.
+//! Texts are looked up and measured once for each value of a dictionary; amounts are decimals, whole numbers or decimal texts
+//! with no more decimals than the currency has, and never floats; times carry a zone; no column is given twice. What cannot
+//! be read names its column and row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -13,7 +13,8 @@ use arrow_array::types::{
     TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_schema::{DataType, TimeUnit};
+use arrow_schema::{DataType, Schema, TimeUnit};
+use rewards_core::cashback::FACT_BYTES_MAX;
 use rewards_core::money::{Asset, Money};
 use rewards_core::operations::purchases::StatelessRows;
 use rewards_core::program::{CompiledProgram, Fact};
@@ -28,19 +29,20 @@ const ATTRIBUTE: &str = "attributes.";
 const PARTS: [&str; 4] = ["discounts", "fee", "tax", "shipping"];
 
 /// The symbols of every value of the dictionaries of a batch, by column; none for columns that are no dictionaries.
-pub(super) struct Dictionaries(Vec<Vec<u32>>);
+pub(super) struct Dictionaries(Vec<Symbols>);
 
 impl Dictionaries {
     /// Looks up the dictionaries of all columns with facts.
     ///
     /// # Errors
-    /// A [`Problem`] that names a column whose dictionary holds no texts.
+    /// A [`Problem`] that names a column that is given twice, or whose dictionary holds no texts.
     pub fn read(program: &CompiledProgram, batch: &RecordBatch) -> Read<Self> {
         let schema = batch.schema();
+        check_names(&schema)?;
         let columns = schema.fields().iter().zip(batch.columns());
         let symbols = columns.map(|(field, column)| match fact_of(field.name()) {
             Some(fact) => dictionary(program, fact, column, field.name()),
-            None => Ok(Vec::new()),
+            None => Ok(Symbols::default()),
         });
         Ok(Self(symbols.collect::<Read<_>>()?))
     }
@@ -52,6 +54,8 @@ pub(super) struct Columns {
     total: Vec<i64>,
     parts: [Option<Vec<i64>>; 4],
     symbols: Vec<(Fact, Vec<u32>)>,
+    /// What is wrong with the facts of rows, by row; nearly always nothing.
+    too_long: BTreeMap<usize, Vec<Problem>>,
     tags: Option<ArrayRef>,
     attributes: Vec<(String, ArrayRef)>,
 }
@@ -76,6 +80,7 @@ impl Columns {
             total: amounts(required(batch, "total")?, "total", currency, first)?,
             parts: Default::default(),
             symbols: Vec::new(),
+            too_long: BTreeMap::new(),
             tags: None,
             attributes: Vec::new(),
         };
@@ -88,8 +93,12 @@ impl Columns {
             if let Some(slot) = part.and_then(|at| columns.parts.get_mut(at)) {
                 *slot = Some(optional_amounts(column, name, currency, first)?);
             } else if let Some(fact) = fact {
-                let symbols = symbols(program, fact, column, dictionary, name)?;
-                columns.symbols.push((fact, symbols));
+                let found = symbols(program, fact, column, dictionary, name)?;
+                columns.symbols.push((fact, found.symbols));
+                for (at, bytes) in found.too_long {
+                    let problems = columns.too_long.entry(at).or_default();
+                    problems.push(text_too_long(fact, bytes));
+                }
             } else if name == "tags" {
                 check_tags(column)?;
                 columns.tags = Some(ArrayRef::clone(column));
@@ -110,9 +119,9 @@ impl Columns {
         self.total.len()
     }
 
-    /// Whether rows differ in facts that are not symbols.
+    /// Whether rows differ in more than their amounts, times and symbols.
     pub fn has_texts(&self) -> bool {
-        self.tags.is_some() || !self.attributes.is_empty()
+        self.tags.is_some() || !self.attributes.is_empty() || !self.too_long.is_empty()
     }
 
     /// The rows, without their texts.
@@ -124,6 +133,11 @@ impl Columns {
             parts: [discounts, fee, tax, shipping].map(Option::as_deref),
             symbols: &self.symbols,
         }
+    }
+
+    /// The problems of the facts of a row, which its symbols cannot tell of.
+    pub fn problems(&self, at: usize) -> &[Problem] {
+        self.too_long.get(&at).map_or(&[], Vec::as_slice)
     }
 
     /// The tags of a row.
@@ -149,6 +163,19 @@ impl Columns {
             .filter_map(|(name, column)| Some((name.clone(), text(column, at)?.to_owned())))
             .collect()
     }
+}
+
+/// Refuses a column that is given twice: only one of the two could count, and nobody could tell which.
+fn check_names(schema: &Schema) -> Read<()> {
+    let mut names = BTreeSet::new();
+    for field in schema.fields() {
+        let name = field.name().as_str();
+        if !names.insert(name) {
+            let detail = format!("the column `{name}` is given more than once");
+            return Err(Problem::new("field_duplicate", name, detail));
+        }
+    }
+    Ok(())
 }
 
 fn fact_of(name: &str) -> Option<Fact> {
@@ -316,32 +343,86 @@ fn optional_amounts(
 #[derive(Debug, Clone, Copy)]
 struct Shift {
     is_up: bool,
-    /// What is multiplied by or divided by; none when it is beyond all amounts.
+    /// What is multiplied by or divided by; none when it is beyond 64 bits.
     factor: Option<i64>,
+    /// The same; none when it is beyond 128 bits.
+    wide_factor: Option<i128>,
 }
 
 impl Shift {
     fn new(from: i32, to: i32) -> Self {
+        let digits = to.abs_diff(from);
         Self {
             is_up: to >= from,
-            factor: 10_i64.checked_pow(to.abs_diff(from)),
+            factor: 10_i64.checked_pow(digits),
+            wide_factor: 10_i128.checked_pow(digits),
         }
     }
 
-    /// The same amount, unless it is too fine or too large. Nearly all amounts fit 64 bits from the start, and the others
-    /// still do when they are divided.
+    /// The same amount, unless it is too fine or too large. Nearly all amounts and factors fit 64 bits from the start.
     #[inline]
     fn minor(self, value: i128) -> Option<i64> {
-        let factor = self.factor?;
-        match (i64::try_from(value), self.is_up) {
-            (Ok(value), true) => value.checked_mul(factor),
-            (Ok(value), false) => (value % factor == 0).then_some(value / factor),
-            (Err(_), true) => None,
-            (Err(_), false) => {
-                let factor = i128::from(factor);
-                let value = (value % factor == 0).then_some(value / factor)?;
-                i64::try_from(value).ok()
+        match (i64::try_from(value), self.factor) {
+            (Ok(value), Some(factor)) if self.is_up => value.checked_mul(factor),
+            (Ok(value), Some(factor)) => (value % factor == 0).then_some(value / factor),
+            _ => self.wide_minor(value),
+        }
+    }
+
+    /// The same for any amount and factor: quotients may well fit where neither does.
+    #[cold]
+    fn wide_minor(self, value: i128) -> Option<i64> {
+        let minor = match self.wide_factor {
+            _ if value == 0 => 0,
+            Some(factor) if self.is_up => value.checked_mul(factor)?,
+            Some(factor) => (value % factor == 0).then_some(value / factor)?,
+            None => return None,
+        };
+        i64::try_from(minor).ok()
+    }
+}
+
+/// The symbols of some texts.
+#[derive(Default)]
+struct Symbols {
+    symbols: Vec<u32>,
+    /// Which of the texts are longer than those of a purchase may be, by place, and how many bytes they have.
+    too_long: BTreeMap<usize, usize>,
+}
+
+impl Symbols {
+    /// Looks up all texts of a column that was found to hold texts.
+    fn of_texts(program: &CompiledProgram, fact: Fact, texts: &ArrayRef) -> Self {
+        let mut too_long = BTreeMap::new();
+        let symbol = |at| {
+            let Some(text) = text(texts, at) else {
+                return 0;
+            };
+            if text.len() > FACT_BYTES_MAX {
+                too_long.insert(at, text.len());
             }
+            program.symbol(fact, text)
+        };
+        Self {
+            symbols: (0..texts.len()).map(symbol).collect(),
+            too_long,
+        }
+    }
+
+    /// The symbols of a column with codes for these texts.
+    fn by_code<K: ArrowDictionaryKeyType>(&self, column: &ArrayRef) -> Self {
+        let codes = || column.as_dictionary::<K>().keys_iter();
+        let symbol = |code: usize| self.symbols.get(code).copied().unwrap_or(0);
+        let mut too_long = BTreeMap::new();
+        // Few dictionaries have such texts, and those need not be in use.
+        if !self.too_long.is_empty() {
+            let bytes = |code: Option<usize>| self.too_long.get(&code?).copied();
+            let rows = codes().enumerate();
+            too_long.extend(rows.filter_map(|(at, code)| Some((at, bytes(code)?))));
+        }
+        Self {
+            symbols: codes().map(|code| code.map_or(0, symbol)).collect(),
+            too_long,
         }
     }
 }
@@ -352,16 +433,15 @@ fn dictionary(
     fact: Fact,
     column: &ArrayRef,
     name: &str,
-) -> Read<Vec<u32>> {
+) -> Read<Symbols> {
     let Some(dictionary) = column.as_any_dictionary_opt() else {
-        return Ok(Vec::new());
+        return Ok(Symbols::default());
     };
     let values = dictionary.values();
     if !is_text(values.data_type()) {
         return Err(wrong_type(name, "texts", column.data_type()));
     }
-    let symbol = |at| text(values, at).map_or(0, |text| program.symbol(fact, text));
-    Ok((0..values.len()).map(symbol).collect())
+    Ok(Symbols::of_texts(program, fact, values))
 }
 
 /// The symbols of a column of texts, given those of its dictionary if it is one.
@@ -369,30 +449,29 @@ fn symbols(
     program: &CompiledProgram,
     fact: Fact,
     column: &ArrayRef,
-    dictionary: &[u32],
+    dictionary: &Symbols,
     name: &str,
-) -> Read<Vec<u32>> {
+) -> Read<Symbols> {
     if let DataType::Dictionary(key, _) = column.data_type() {
         return Ok(match **key {
-            DataType::Int8 => by_code::<Int8Type>(column, dictionary),
-            DataType::Int16 => by_code::<Int16Type>(column, dictionary),
-            DataType::Int32 => by_code::<Int32Type>(column, dictionary),
-            DataType::Int64 => by_code::<Int64Type>(column, dictionary),
-            DataType::UInt8 => by_code::<UInt8Type>(column, dictionary),
-            DataType::UInt16 => by_code::<UInt16Type>(column, dictionary),
-            DataType::UInt32 => by_code::<UInt32Type>(column, dictionary),
-            _ => by_code::<UInt64Type>(column, dictionary),
+            DataType::Int8 => dictionary.by_code::<Int8Type>(column),
+            DataType::Int16 => dictionary.by_code::<Int16Type>(column),
+            DataType::Int32 => dictionary.by_code::<Int32Type>(column),
+            DataType::Int64 => dictionary.by_code::<Int64Type>(column),
+            DataType::UInt8 => dictionary.by_code::<UInt8Type>(column),
+            DataType::UInt16 => dictionary.by_code::<UInt16Type>(column),
+            DataType::UInt32 => dictionary.by_code::<UInt32Type>(column),
+            _ => dictionary.by_code::<UInt64Type>(column),
         });
     }
     check_text(column, name)?;
-    let symbol = |at| text(column, at).map_or(0, |text| program.symbol(fact, text));
-    Ok((0..column.len()).map(symbol).collect())
+    Ok(Symbols::of_texts(program, fact, column))
 }
 
-fn by_code<K: ArrowDictionaryKeyType>(column: &ArrayRef, dictionary: &[u32]) -> Vec<u32> {
-    let codes = column.as_dictionary::<K>().keys_iter();
-    let symbol = |code: usize| dictionary.get(code).copied().unwrap_or(0);
-    codes.map(|code| code.map_or(0, symbol)).collect()
+/// The words of a purchase with such a text.
+fn text_too_long(fact: Fact, bytes: usize) -> Problem {
+    let detail = format!("at most {FACT_BYTES_MAX} bytes, got {bytes}");
+    Problem::new("text_too_long", fact.name(), detail)
 }
 
 fn is_text(kind: &DataType) -> bool {

@@ -86,16 +86,22 @@ fn rows(
     for at in 0..columns.len() {
         let Some(row) = rows.get(at) else { break };
         quote.set_facts(columns.tags(at), columns.attributes(at));
-        match quote.evaluate(&row) {
-            Ok(found) => found
-                .iter()
-                .for_each(|grant| grants.push(first + at, grant)),
-            Err(Rejection::Invalid(found)) => {
-                if !refuse(at, found) {
-                    break;
-                }
+        let of_facts = columns.problems(at);
+        let mut found = match quote.evaluate(&row) {
+            Ok(found) => {
+                found
+                    .iter()
+                    .for_each(|grant| grants.push(first + at, grant));
+                Vec::new()
             }
+            Err(Rejection::Invalid(found)) => found,
+            // A purchase with problems is not evaluated, so that is all there is to tell of it.
+            Err(_) if !of_facts.is_empty() => Vec::new(),
             Err(rejection) => return Err(rejection.into()),
+        };
+        found.extend_from_slice(of_facts);
+        if !found.is_empty() && !refuse(at, found) {
+            break;
         }
     }
     Ok(())

@@ -127,6 +127,7 @@ impl Plans {
     }
 
     /// The plans for many purchases, given the symbols of their facts by column: what [`find`](Self::find) finds for each.
+    /// Of a fact with several columns the last counts, as it has to in `symbols_of`.
     pub fn find_all(
         &mut self,
         program: &CompiledProgram,
@@ -139,16 +140,18 @@ impl Plans {
         places.clear();
         places.resize(found.len(), 0);
         for (fact, count, stride) in &self.strides {
-            for (_, column) in columns.iter().filter(|(own, _)| own == fact) {
-                for (place, symbol) in places.iter_mut().zip(column) {
-                    let symbol = usize::try_from(*symbol).unwrap_or(usize::MAX);
-                    let offset = symbol.saturating_mul(*stride);
-                    *place = if symbol < *count {
-                        place.saturating_add(offset)
-                    } else {
-                        usize::MAX
-                    };
-                }
+            // One column a fact, or strides would add up to the place of another combination.
+            let Some((_, column)) = columns.iter().rfind(|(own, _)| own == fact) else {
+                continue;
+            };
+            for (place, symbol) in places.iter_mut().zip(column) {
+                let symbol = usize::try_from(*symbol).unwrap_or(usize::MAX);
+                let offset = symbol.saturating_mul(*stride);
+                *place = if symbol < *count {
+                    place.saturating_add(offset)
+                } else {
+                    usize::MAX
+                };
             }
         }
         for (at, (place, found)) in places.iter().zip(found).enumerate() {

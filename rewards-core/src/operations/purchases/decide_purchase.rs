@@ -188,7 +188,7 @@ impl<'a> Deciding<'a> {
     /// Decides the purchase of somebody who stands so, and whose ladders have nothing to catch up with.
     ///
     /// # Errors
-    /// [`Rejection::Overflow`] when an amount or a time leaves its range.
+    /// [`Rejection::Overflow`] when an amount leaves its range, and [`Rejection::TimeOutOfRange`] when a time of a reward does.
     pub fn judge(
         &self,
         standing: &Standing<'_>,

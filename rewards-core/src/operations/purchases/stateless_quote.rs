@@ -4,6 +4,9 @@
 //! Made for tables: rows are evaluated one after another without making a purchase of each, with texts as the program's
 //! symbols, and rows with the same facts share a [plan](Plans). Nothing that one row is granted counts for the next; caps
 //! and budgets are unused, tallies are zero, and tiers are the lowest. Lines are not part of a row.
+//!
+//! What a row does not hold cannot be refused: texts behind symbols that are longer than a purchase's may be, a time in the
+//! future, and rewards whose life leaves the range of times.
 
 use std::collections::BTreeMap;
 
@@ -46,7 +49,7 @@ pub struct StatelessRows<'a> {
     pub total: &'a [i64],
     /// Discounts, fees, taxes and shipping in the totals; zero where there is no column.
     pub parts: [Option<&'a [i64]>; 4],
-    /// The symbols of facts; 0 where there is no column.
+    /// The symbols of facts; 0 where there is no column. Of a fact with several columns the last counts.
     pub symbols: &'a [(Fact, Vec<u32>)],
 }
 
@@ -72,8 +75,8 @@ impl StatelessRows<'_> {
     fn symbols_of(&self, at: usize) -> FactSymbols {
         let mut symbols = FactSymbols::default();
         for (fact, column) in self.symbols {
-            if let (Some(slot), Some(symbol)) = (symbols.get_mut(*fact as usize), column.get(at)) {
-                *slot = *symbol;
+            if let Some(slot) = symbols.get_mut(*fact as usize) {
+                *slot = column.get(at).copied().unwrap_or(0);
             }
         }
         symbols
