@@ -2,8 +2,9 @@
 //!
 //! Every program that lets its user say which store to use reads the address here, so that the same text means the same,
 //! and is refused with the same words, in every language. An address that names nothing this build could open is refused
-//! before anything is opened, with the code `url_invalid`; only a scheme is ever repeated, because an address can hold a
-//! password. What goes wrong while opening is told with the code of the store and with what to look at.
+//! before anything is opened, with the code `url_invalid`; only a scheme and the names of known parameters are ever repeated,
+//! because an address can hold a password. What goes wrong while opening is told with the code of the store and with what to
+//! look at.
 
 use std::fmt;
 use std::fmt::Write as _;

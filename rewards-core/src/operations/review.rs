@@ -1,6 +1,11 @@
 //! Reviews of a member's tiers by commands that belong to no program: what they must see, and the moves they make.
 //!
-//! Only programs are reviewed in which the member stands, which a purchase brings about.
+//! Only programs are reviewed in which the member stands, which a purchase brings about. Value that is given or taken by
+//! hand moves one balance, so only the ladders by that balance are reviewed, on lots that are settled; the others of the
+//! same program keep their review for when it is due, as nothing that they measure has changed.
+//!
+//! A ladder by a balance is reviewed at the instant at which the command is recorded, so no move is older than the entries
+//! that brought it about. One by counters is reviewed at the command's own instant, up to which its counters were read.
 
 use std::sync::Arc;
 
@@ -11,15 +16,16 @@ use crate::event::Event;
 use crate::ids::{MemberId, ProgramId};
 use crate::ledger::Holder;
 use crate::money::Asset;
-use crate::program::CompiledProgram;
+use crate::program::{CompiledLadder, CompiledProgram, Measure};
 use crate::snapshot::{ReadPlan, Snapshot};
+use crate::time::Timestamp;
 
 /// Whose ladders are reviewed.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Reviewed {
-    /// All programs'.
+    /// All.
     All,
-    /// Those of programs with a ladder that is climbed by the balance of this asset.
+    /// Those that are climbed by the balance of this asset.
     ByBalance(Asset),
 }
 
@@ -36,14 +42,39 @@ impl Reviewed {
         })
     }
 
+    /// Whether a current program has a ladder to review.
+    pub fn is_any(self, context: &Context) -> bool {
+        self.programs(context).next().is_some()
+    }
+
+    /// The instant at which a ladder is reviewed by a command of an instant; `None` when it is not.
+    fn instant(
+        self,
+        ladder: &CompiledLadder,
+        now: Timestamp,
+        recorded_at: Timestamp,
+    ) -> Option<Timestamp> {
+        match (self, ladder.measure()) {
+            (Self::All, Measure::Balance(_)) => Some(recorded_at),
+            (Self::ByBalance(asset), Measure::Balance(other)) if asset == *other => {
+                Some(recorded_at)
+            }
+            (Self::All, _) => Some(now),
+            (Self::ByBalance(_), _) => None,
+        }
+    }
+
     /// Adds to a plan what [`make`](Self::make) must see.
     pub fn plan(self, context: &Context, member: &MemberId, plan: &mut ReadPlan) {
-        let mut programs = self.programs(context).peekable();
-        if programs.peek().is_some() {
+        if self.is_any(context) {
             let holder = (context.tenant.clone(), Holder::Member(member.clone()));
             plan.balances.push(holder);
         }
-        for (_, program) in programs {
+        // A balance has no counters.
+        if matches!(self, Self::ByBalance(_)) {
+            return;
+        }
+        for (_, program) in self.programs(context) {
             let ranges = ladder_ranges(program, context, member, context.now);
             plan.counters.extend(ranges);
         }
@@ -69,8 +100,18 @@ impl Reviewed {
                 tenant: &context.tenant,
                 member,
             };
-            let (ladders, moves) = view.catch_up(program, &booking.row.record, context.now);
-            booking.row.record.tiers.insert(id.clone(), ladders);
+            let instant =
+                |ladder: &CompiledLadder| self.instant(ladder, context.now, booking.recorded_at);
+            let (ladders, moves) = view.catch_up_each(program, &booking.row.record, instant);
+            match self {
+                Self::All => {
+                    booking.row.record.tiers.insert(id.clone(), ladders);
+                }
+                Self::ByBalance(_) => {
+                    let stored = booking.row.record.tiers.entry(id.clone()).or_default();
+                    stored.extend(ladders);
+                }
+            }
             for (ladder, step) in moves {
                 made = made.saturating_add(1);
                 booking.tell(Event::TierChanged {

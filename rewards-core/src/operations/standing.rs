@@ -148,10 +148,23 @@ impl MemberView<'_> {
         record: &MemberRecord,
         at: Timestamp,
     ) -> (Ladders, Moves) {
+        self.catch_up_each(program, record, |_| Some(at))
+    }
+
+    /// Brings each ladder of a program up to date at an instant of its own; what has none is left out.
+    pub fn catch_up_each(
+        &self,
+        program: &CompiledProgram,
+        record: &MemberRecord,
+        instant: impl Fn(&CompiledLadder) -> Option<Timestamp>,
+    ) -> (Ladders, Moves) {
         let known = record.tiers.get(program.id());
         let mut moves = Moves::new();
         let mut ladders = Ladders::new();
         for ladder in program.ladders() {
+            let Some(at) = instant(ladder) else {
+                continue;
+            };
             let status = known.and_then(|ladders| ladders.get(ladder.id()));
             let qualification = qualification(program, ladder, record.registered_at);
             let sum = |range: &MeasureRange| self.measure(program, ladder, range);

@@ -3,7 +3,7 @@
 use rewards_core::event::Event;
 
 use crate::words::money;
-use crate::world::World;
+use crate::world::{World, at};
 
 fn ladder(rest: &str) -> String {
     format!(
@@ -189,26 +189,28 @@ fn several_ladders_are_climbed_on_their_own_and_the_higher_benefit_counts() {
     }
 }
 
+/// The tiers that are stored, and the moves that were told.
+fn moves(world: &World) -> (String, Vec<String>) {
+    let row = world.members.values().next().unwrap();
+    let statuses = row
+        .record
+        .tiers
+        .values()
+        .flat_map(|ladders| ladders.values());
+    let tiers: Vec<_> = statuses.map(|status| status.tier.to_string()).collect();
+    let told = world.events.values().flatten();
+    let told = told.filter_map(|record| match &record.event {
+        Event::TierChanged { from, to, .. } => Some(format!("{from} {to}")),
+        _ => None,
+    });
+    (tiers.join(" "), told.collect())
+}
+
 /// What is stored and told at once, and not only seen by whoever asks later.
 #[test]
 fn a_balance_ladder_is_reviewed_when_value_is_given_or_taken_by_hand() {
     let rest = "measure = { balance = \"points\" }\ndowngrade = \"to_eligible\"";
     let mut world = World::with(&ladder(rest));
-    let moves = |world: &World| {
-        let row = world.members.values().next().unwrap();
-        let statuses = row
-            .record
-            .tiers
-            .values()
-            .flat_map(|ladders| ladders.values());
-        let tiers: Vec<_> = statuses.map(|status| status.tier.to_string()).collect();
-        let told = world.events.values().flatten();
-        let told = told.filter_map(|record| match &record.event {
-            Event::TierChanged { from, to, .. } => Some(format!("{from} {to}")),
-            _ => None,
-        });
-        (tiers.join(" "), told.collect::<Vec<_>>())
-    };
     // Who stands in no program yet is placed by a purchase, as ever.
     world.give(money("100", "points"), None);
     assert_eq!(moves(&world), (String::new(), vec![]));
@@ -223,4 +225,65 @@ fn a_balance_ladder_is_reviewed_when_value_is_given_or_taken_by_hand() {
     world.give(money("900", "EUR"), None);
     assert_eq!(moves(&world).1.len(), 3);
     assert_eq!(world.settle().tier_changes, 0);
+}
+
+#[test]
+fn what_has_expired_lifts_nobody_when_value_is_given_or_taken_by_hand() {
+    let rest = "measure = { balance = \"points\" }\ndowngrade = \"never\"";
+    let mut world = World::with(&ladder(rest));
+    world.buy("20");
+    world.give(money("70", "points"), Some("2026-03-04"));
+    // The 70 have expired, and nobody has settled them.
+    world.at("2026-03-05").give(money("60", "points"), None);
+    assert_eq!(moves(&world), ("low".into(), vec![]));
+    assert_eq!(world.balance(), "80+0 points");
+    assert!(
+        world.settle().expired.is_empty(),
+        "it is settled beforehand"
+    );
+    world.give(money("19", "points"), Some("2026-03-06"));
+    world.at("2026-03-07").take(money("1", "points")).unwrap();
+    world.give(money("20", "points"), None);
+    assert_eq!(moves(&world), ("low".into(), vec![]));
+    world.give(money("1", "points"), None);
+    assert_eq!(moves(&world), ("mid".into(), vec!["low mid".into()]));
+}
+
+/// A clock that is behind does not date a move before the entry that brought it about.
+#[test]
+fn a_move_by_hand_is_not_older_than_its_entry() {
+    let rest = "measure = { balance = \"points\" }\ndowngrade = \"to_eligible\"";
+    let mut world = World::with(&ladder(rest));
+    world.buy("20");
+    world.at("2026-03-08").give(money("1", "points"), None);
+    world.at("2026-03-05").give(money("500", "points"), None);
+    world.at("2026-03-10").give(money("1", "points"), None);
+    world.at("2026-03-06").take(money("500", "points")).unwrap();
+    assert_eq!(moves(&world).1, ["low high", "high low"]);
+    let row = world.members.values().next().unwrap();
+    let statuses = row.record.tiers.values().flat_map(|l| l.values());
+    let moved: Vec<_> = statuses.flat_map(|status| &status.history).collect();
+    let moved: Vec<_> = moved.iter().map(|step| step.at).collect();
+    assert_eq!(moved, [at("2026-03-08"), at("2026-03-10")]);
+    let last = world.journal.values().flatten().last().unwrap();
+    assert_eq!(last.recorded_at, at("2026-03-10"));
+}
+
+/// Value by hand moves one balance: what other ladders measure is the same as before, and their review waits until it is due.
+#[test]
+fn value_by_hand_reviews_the_ladders_by_that_balance_alone() {
+    let both = r#"measure = { balance = "points" }
+        tiers = [{ id = "few", threshold = "0" }, { id = "many", threshold = "120" }]
+        [[ladders]]
+        id = "trade"
+        measure = { spend = "gross" }
+        window = { calendar = "week" }
+        downgrade = "to_eligible""#;
+    let mut world = World::with(&ladder(both));
+    world.buy("100");
+    assert_eq!(moves(&world).0, "few mid");
+    world.at("2026-03-20").give(money("50", "points"), None);
+    assert_eq!(moves(&world).0, "many mid");
+    assert_eq!(world.settle().tier_changes, 1);
+    assert_eq!(moves(&world).0, "many low");
 }

@@ -50,9 +50,30 @@ fn a_wrong_address_is_refused_before_anything_is_opened() {
             ("sqlite:///a%FFb.db", "utf-8"),
             (
                 "sqlite:///a.db?mode=fast",
-                "unknown value \"fast\" for `mode`",
+                "expected `ro`, `rw`, `rwc` or `memory` for `mode`, got another value",
             ),
-            ("sqlite:///a.db?moed=ro", "unknown query parameter `moed`"),
+            (
+                "sqlite:///a.db?moed=ro",
+                "expected only the parameters `mode`, `cache`, `immutable`, `vfs`, got another",
+            ),
+            ("sqlite:///a.db?secret", "got another"),
+            ("sqlite:///a.db?mode=ro&%73ecret=secret", "got another"),
+            (
+                "sqlite:///a.db?cache=secret",
+                "for `cache`, got another value",
+            ),
+            (
+                "sqlite:///a.db?immutable=secret",
+                "for `immutable`, got another value",
+            ),
+            (
+                "sqlite:///a.db?m%6Fde=secret",
+                "for `mode`, got another value",
+            ),
+            (
+                "sqlite:file:a.db%3Fmode=secret",
+                "path of a file, got `file:`",
+            ),
         ]);
     } else {
         cases.push((
@@ -71,8 +92,28 @@ fn a_wrong_address_is_refused_before_anything_is_opened() {
             ),
             (
                 "postgresql://host/books?sslmode=perhaps",
-                "unknown value \"perhaps\" for `ssl_mode`",
+                "`verify-ca` or `verify-full` for `sslmode`, got another value",
             ),
+            ("postgresql://host/books?pasword=secret", "got another"),
+            ("postgresql://host/books?secret", "got another"),
+            ("postgresql://host/books?options[secret=1", "got another"),
+            (
+                "postgresql://host/books?sslmode=secret",
+                "for `sslmode`, got another value",
+            ),
+            (
+                "postgresql://host/books?port=secret",
+                "for `port`, got another value",
+            ),
+            (
+                "postgresql://host/books?hostaddr=secret",
+                "for `hostaddr`, got another value",
+            ),
+            (
+                "postgresql://host/books?statement-cache-capacity=secret",
+                "got another value",
+            ),
+            ("postgresql://secret:%FF@host/books", "utf-8"),
         ]);
     } else {
         cases.extend([
@@ -194,6 +235,36 @@ mod sqlite {
                 "{name}"
             );
         }
+    }
+
+    /// The name of memory at the end of a path is the name of a file, and what is escaped means what it says.
+    #[tokio::test]
+    async fn an_address_means_what_sqlite_takes_it_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| format!("sqlite://{}", folder.path().join(name).display());
+        for (url, makes) in [
+            (at("x:memory:"), Some("x:memory:")),
+            (at("mode=memory"), Some("mode=memory")),
+            (at("a.db?m%6Fde=rwc"), Some("a.db")),
+            (at("none.db?mode=%6Demory"), None),
+            (at("none.db?mode=memory"), None),
+            ("sqlite::memory:".to_owned(), None),
+            ("sqlite://%3Amemory%3A".to_owned(), None),
+        ] {
+            let address = Address::parse(&url).unwrap();
+            let store = address.open(SqlOptions::default()).await.unwrap();
+            let health = store.backend().health().await;
+            assert!(health.is_ok(), "{url}: {health:?}");
+            store.close().await.unwrap();
+            match makes {
+                Some(name) => assert!(folder.path().join(name).is_file(), "{url}"),
+                None => assert!(!folder.path().join("none.db").exists(), "{url}"),
+            }
+        }
+        let only_read = Address::parse(&at("missing.db?m%6Fde=ro")).unwrap();
+        let refused = only_read.open(SqlOptions::default()).await.unwrap_err();
+        assert_eq!(refused.code, "store_refused");
+        assert!(!folder.path().join("missing.db").exists());
     }
 
     /// What cannot be opened, with its code and the words that say what to do.

@@ -16,6 +16,8 @@ mod fault;
 mod load;
 mod open;
 mod outbox;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod parameters;
 mod query;
 mod rows;
 mod statements;

@@ -11,6 +11,10 @@ use super::driver::Driver;
 #[cfg(feature = "sqlite")]
 use super::driver::{SqliteDriver, Writer};
 use super::fault::{Suspicion, classify};
+#[cfg(feature = "sqlite")]
+use super::parameters::FileAddress;
+#[cfg(feature = "postgres")]
+use super::parameters::check_postgres;
 use super::{Inner, SqlStore};
 use crate::error::StoreError;
 
@@ -82,11 +86,9 @@ impl SqlStore {
                 "this build has no PostgreSQL: enable the feature `postgres`",
             )),
             // An address can hold a password, so only its scheme is repeated.
-            _ => Err(StoreError::Refused {
-                detail: format!(
-                    "expected an address that starts with `sqlite:` or `postgres:`, got `{scheme}`"
-                ),
-            }),
+            _ => Err(refused(format!(
+                "expected an address that starts with `sqlite:` or `postgres:`, got `{scheme}`"
+            ))),
         }
     }
 }
@@ -96,27 +98,18 @@ impl SqlStore {
     pub(crate) fn check_address(url: &str) -> Result<(), String> {
         #[cfg(feature = "sqlite")]
         if url.starts_with("sqlite:") {
-            return read_sqlite(url).map(drop).map_err(unreadable);
+            return read_sqlite(url).map(drop);
         }
         #[cfg(feature = "postgres")]
-        return read_postgres(url).map(drop).map_err(unreadable);
+        return read_postgres(url).map(drop);
         #[cfg(not(feature = "postgres"))]
         Ok(())
     }
 }
 
-/// What is wrong, without the driver's preface.
-fn unreadable(error: sqlx::Error) -> String {
-    match error {
-        sqlx::Error::Configuration(error) => error.to_string(),
-        error => error.to_string(),
-    }
-}
-
-#[cfg(not(all(feature = "sqlite", feature = "postgres")))]
-fn refused(detail: &str) -> StoreError {
+fn refused(detail: impl Into<String>) -> StoreError {
     StoreError::Refused {
-        detail: detail.to_owned(),
+        detail: detail.into(),
     }
 }
 
@@ -125,7 +118,7 @@ async fn open_sqlite(url: &str, options: &SqlOptions) -> Result<SqlStore, StoreE
     use sqlx::sqlite::SqlitePoolOptions;
     use tokio::sync::Mutex;
 
-    let (connect, is_in_memory) = read_sqlite(url).map_err(classify)?;
+    let (connect, is_in_memory) = read_sqlite(url).map_err(refused)?;
     let connect = tune_sqlite(connect, options);
     let mut writer = connect_sqlite(&connect, options.wait).await?;
     migrate_sqlite(&mut writer).await?;
@@ -157,24 +150,29 @@ async fn open_sqlite(url: &str, options: &SqlOptions) -> Result<SqlStore, StoreE
 
 /// What an address says, and whether it means memory.
 #[cfg(feature = "sqlite")]
-fn read_sqlite(url: &str) -> sqlx::Result<(sqlx::sqlite::SqliteConnectOptions, bool)> {
+fn read_sqlite(url: &str) -> Result<(sqlx::sqlite::SqliteConnectOptions, bool), String> {
     use std::str::FromStr as _;
 
-    let connect = sqlx::sqlite::SqliteConnectOptions::from_str(url)?;
-    let (place, settings) = url.split_once('?').unwrap_or((url, ""));
-    let is_in_memory = place.ends_with(":memory:") || settings.contains("mode=memory");
+    let address = FileAddress::read(url)?;
+    // The parameters are right, so nothing else is left that can be wrong.
+    let connect = sqlx::sqlite::SqliteConnectOptions::from_str(url)
+        .map_err(|_| "expected the path of a file in utf-8, got other bytes")?;
     let name = connect.get_filename().as_os_str().as_encoded_bytes();
+    // SQLite takes this name for memory however it was written, and no other that ends with it.
+    let is_in_memory = address.is_in_memory || name == b":memory:";
     // SQLite takes no name for a file of its own that is deleted when it is closed.
     if name.is_empty() && !is_in_memory {
-        let words = "expected the path of a file after `sqlite://`, got none";
-        return Err(sqlx::Error::Configuration(words.into()));
+        return Err("expected the path of a file after `sqlite://`, got none".to_owned());
     }
     if name.contains(&0) {
-        let words = "expected the path of a file, got one with a NUL";
-        return Err(sqlx::Error::Configuration(words.into()));
+        return Err("expected the path of a file, got one with a NUL".to_owned());
+    }
+    // SQLite would read an address of its own in it, with parameters that were not looked at.
+    if name.starts_with(b"file:") && !is_in_memory {
+        return Err("expected the path of a file, got `file:`; write `./file:`".to_owned());
     }
     // An address that names a mode means it.
-    if settings.contains("mode=") {
+    if address.has_mode {
         Ok((connect, is_in_memory))
     } else {
         Ok((connect.create_if_missing(true), is_in_memory))
@@ -251,7 +249,7 @@ async fn migrate_sqlite(writer: &mut sqlx::SqliteConnection) -> Result<(), Store
 async fn open_postgres(url: &str, options: &SqlOptions) -> Result<SqlStore, StoreError> {
     use sqlx::postgres::PgPoolOptions;
 
-    let connect = tune_postgres(read_postgres(url).map_err(classify)?);
+    let connect = tune_postgres(read_postgres(url).map_err(refused)?);
     let suspicion = Arc::new(Suspicion::new());
     let suspected = Arc::clone(&suspicion);
     let pool = PgPoolOptions::new()
@@ -289,10 +287,13 @@ async fn open_postgres(url: &str, options: &SqlOptions) -> Result<SqlStore, Stor
 }
 
 #[cfg(feature = "postgres")]
-fn read_postgres(url: &str) -> sqlx::Result<sqlx::postgres::PgConnectOptions> {
+fn read_postgres(url: &str) -> Result<sqlx::postgres::PgConnectOptions, String> {
     use std::str::FromStr as _;
 
+    check_postgres(url)?;
+    // The address can be read and its parameters are right, so nothing else is left that can be wrong.
     sqlx::postgres::PgConnectOptions::from_str(url)
+        .map_err(|_| "expected names and a password in utf-8, got other bytes".to_owned())
 }
 
 #[cfg(feature = "postgres")]

@@ -12,21 +12,16 @@ use serde::{Deserialize, Serialize};
 
 use super::super::booking::Booking;
 use super::super::review::Reviewed;
-use super::{REASON_BYTES_MAX, check_reason};
+use super::{OPEN_LOTS_MAX, REASON_BYTES_MAX, check_reason, open_lots, settle_open};
 use crate::command::{Kind, Operation};
 use crate::context::Context;
 use crate::decision::Decision;
 use crate::event::Event;
 use crate::ids::MemberId;
-use crate::ledger::{
-    Account, LedgerError, Lot, LotNumber, Purpose, Transfer, TransferKind, consume,
-};
+use crate::ledger::{Account, LedgerError, LotNumber, Purpose, Transfer, TransferKind, consume};
 use crate::money::Money;
 use crate::rejection::{Problem, Rejection};
-use crate::snapshot::{LotFilter, LotQuery, MemberKey, ReadPlan, Snapshot};
-
-/// The most lots one correction may touch.
-pub const OPEN_LOTS_MAX: u32 = 10_000;
+use crate::snapshot::{MemberKey, ReadPlan, Snapshot};
 
 /// Takes value from a member's available balance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,17 +72,9 @@ impl Operation for AdjustBalance {
             tenant: context.tenant.clone(),
             member: self.member.clone(),
         };
-        let filter = LotFilter::Open {
-            asset: self.take.asset(),
-        };
-        let query = LotQuery {
-            member: key.clone(),
-            filter,
-            limit: OPEN_LOTS_MAX,
-        };
         let mut plan = ReadPlan {
+            lots: vec![open_lots(&key, self.take.asset())],
             members: vec![key],
-            lots: vec![query],
             ..ReadPlan::default()
         };
         Reviewed::ByBalance(self.take.asset()).plan(context, &self.member, &mut plan);
@@ -105,13 +92,7 @@ impl Operation for AdjustBalance {
             member: self.member.clone(),
         };
         let asset = self.take.asset();
-        let open = snapshot
-            .lots_of(&key)
-            .filter(|lot| lot.asset == asset && lot.state.is_open());
-        let mut lots: Vec<Lot> = Vec::new();
-        for lot in open {
-            lots.push(booking.settle(lot)?);
-        }
+        let lots = settle_open(&mut booking, snapshot, &key, asset)?;
         let paid = consume(&lots, asset, self.take.minor())
             .map_err(|error| self.too_little(error, lots.len()))?;
         let mut parts = BTreeMap::new();

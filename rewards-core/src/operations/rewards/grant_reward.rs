@@ -1,7 +1,8 @@
 //! Grant a reward by hand, with a reason.
 //!
 //! The other side of the grant is the system account of adjustments. The reward is a lot of its own, with its own expiry.
-//! Ladders that are climbed by the balance are reviewed at once.
+//! Ladders that are climbed by the balance are reviewed at once, after everything that is due for lots of the same asset
+//! has happened: what has expired lifts nobody.
 //!
 //! Refusals, in order: an amount that is not positive, an empty or too long reason, an expiry that has passed; unknown
 //! member.
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::booking::Booking;
 use super::super::review::Reviewed;
-use super::{REASON_BYTES_MAX, check_reason};
+use super::{REASON_BYTES_MAX, check_reason, open_lots, settle_open};
 use crate::command::{Kind, Operation};
 use crate::context::Context;
 use crate::decision::Decision;
@@ -86,11 +87,13 @@ impl Operation for GrantReward {
             tenant: context.tenant.clone(),
             member: self.member.clone(),
         };
-        let mut plan = ReadPlan {
-            members: vec![key],
-            ..ReadPlan::default()
-        };
-        Reviewed::ByBalance(self.amount.asset()).plan(context, &self.member, &mut plan);
+        let mut plan = ReadPlan::default();
+        let reviewed = Reviewed::ByBalance(self.amount.asset());
+        reviewed.plan(context, &self.member, &mut plan);
+        if reviewed.is_any(context) {
+            plan.lots.push(open_lots(&key, self.amount.asset()));
+        }
+        plan.members.push(key);
         Ok(plan)
     }
 
@@ -100,6 +103,15 @@ impl Operation for GrantReward {
         context: &Context,
     ) -> Result<Decision<Self::Reply>, Rejection> {
         let mut booking = Booking::open(snapshot, context, &self.member)?;
+        let reviewed = Reviewed::ByBalance(self.amount.asset());
+        // By the same condition as in the plan: rows that other commands asked for must not make a difference.
+        if reviewed.is_any(context) {
+            let key = MemberKey {
+                tenant: context.tenant.clone(),
+                member: self.member.clone(),
+            };
+            settle_open(&mut booking, snapshot, &key, self.amount.asset())?;
+        }
         let lot = Lot {
             number: 0,
             asset: self.amount.asset(),
@@ -115,10 +127,10 @@ impl Operation for GrantReward {
             rule: None,
         };
         let number = booking.grant(TransferKind::ManualGrant, None, Some(&self.reason), lot)?;
+        booking.tell_due();
         booking.tell(Event::RewardGranted {
             amount: self.amount,
         });
-        let reviewed = Reviewed::ByBalance(self.amount.asset());
         reviewed.make(&mut booking, snapshot, context, &self.member);
         let reply = GrantedByHand {
             amount: self.amount,

@@ -8,10 +8,40 @@ pub use adjust_balance::{AdjustBalance, AdjustedBalance};
 pub use grant_reward::{GrantReward, GrantedByHand};
 pub use settle_member::{SettleMember, SettledMember};
 
-use crate::rejection::Problem;
+use super::booking::Booking;
+use crate::ledger::Lot;
+use crate::money::Asset;
+use crate::rejection::{Problem, Rejection};
+use crate::snapshot::{LotFilter, LotQuery, MemberKey, Snapshot};
 
 /// The longest reason for something done by hand, in bytes.
 pub const REASON_BYTES_MAX: usize = 500;
+
+/// The most lots that something done by hand may touch.
+pub const OPEN_LOTS_MAX: u32 = 10_000;
+
+/// The lots that [`settle_open`] must see. Those that expire first come first.
+fn open_lots(member: &MemberKey, asset: Asset) -> LotQuery {
+    LotQuery {
+        member: member.clone(),
+        filter: LotFilter::Open { asset },
+        limit: OPEN_LOTS_MAX,
+    }
+}
+
+/// Carries out what is due for the open lots of an asset, so that its balance is what the member really has, and returns
+/// the lots as they are then.
+fn settle_open(
+    booking: &mut Booking<'_>,
+    snapshot: &Snapshot,
+    member: &MemberKey,
+    asset: Asset,
+) -> Result<Vec<Lot>, Rejection> {
+    let open = snapshot
+        .lots_of(member)
+        .filter(|lot| lot.asset == asset && lot.state.is_open());
+    open.map(|lot| booking.settle(lot)).collect()
+}
 
 fn check_reason(reason: &str, max: usize, problems: &mut Vec<Problem>) {
     if reason.trim().is_empty() {

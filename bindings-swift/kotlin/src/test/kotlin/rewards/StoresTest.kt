@@ -31,7 +31,7 @@ class StoresTest {
             "postgresql://me:secret@host/books" to "got scheme `postgresql`, which this build was made without",
             "memory:books" to "got more after `memory:`",
             "sqlite://" to "expected the path of a file",
-            "sqlite:///books.db?moed=ro" to "unknown query parameter `moed`",
+            "sqlite:///books.db?moed=ro" to "expected only the parameters `mode`",
         )
         for ((url, words) in addresses) {
             val error = refused<RewardsException.Invalid>("invalid", "url_invalid") { RewardsEngine.open(url) }
