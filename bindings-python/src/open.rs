@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rewards_core::ids::TenantId;
-use rewards_core::rejection::{Fault, Problem, Rejection};
+use rewards_core::rejection::{Fault, Problem};
 use rewards_storage::address::{Address, OpenStore};
 use rewards_storage::engine::{Engine, SeededRandom, TenantEngine};
 use rewards_storage::sql::SqlOptions;
@@ -42,7 +42,7 @@ pub async fn open(url: &str, tenant: &str, seed: Option<u64>) -> Result<Opened, 
 
 /// A fault about one argument of a call.
 pub fn invalid(code: &'static str, path: &str, detail: impl Into<String>) -> Fault {
-    Rejection::Invalid(vec![Problem::new(code, path, detail)]).into()
+    Problem::new(code, path, detail).into()
 }
 
 impl Opened {

@@ -284,6 +284,20 @@ impl Rejection {
     }
 }
 
+/// Input with one problem.
+impl From<Problem> for Rejection {
+    fn from(problem: Problem) -> Self {
+        Self::Invalid(vec![problem])
+    }
+}
+
+/// Input with one problem.
+impl From<Problem> for Fault {
+    fn from(problem: Problem) -> Self {
+        Rejection::from(problem).into()
+    }
+}
+
 impl From<Rejection> for Fault {
     fn from(rejection: Rejection) -> Self {
         let mut fault = Self::new(rejection.code(), rejection.to_string());

@@ -10,7 +10,7 @@ use std::fmt;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use rewards_core::rejection::{Fault, Problem, Rejection};
+use rewards_core::rejection::{Fault, Problem};
 
 use crate::error::StoreError;
 #[cfg(feature = "memory")]
@@ -207,7 +207,7 @@ fn of_file(path: &str) -> String {
 }
 
 fn invalid(path: &str, detail: impl Into<String>) -> Fault {
-    Rejection::Invalid(vec![Problem::new("url_invalid", path, detail)]).into()
+    Problem::new("url_invalid", path, detail).into()
 }
 
 /// The fault of a store that cannot be opened, with what to look at.

@@ -56,5 +56,5 @@ impl NativeProgram {
 
 fn unreadable(error: impl std::fmt::Display) -> Fault {
     let detail = format!("the table cannot be read: {error}");
-    Rejection::Invalid(vec![Problem::new("table_invalid", "", detail)]).into()
+    Problem::new("table_invalid", "", detail).into()
 }

@@ -31,14 +31,12 @@ pub(super) fn evaluate(
     let mut evaluated = Vec::new();
     let mut first = 0;
     for batch in batches {
-        let dictionaries = Dictionaries::read(program, &batch).map_err(invalid)?;
+        let dictionaries = Dictionaries::read(program, &batch)?;
         grants.reserve(batch.num_rows());
         for at in starts(batch.num_rows()) {
             let block = batch.slice(at, BLOCK_LEN.min(batch.num_rows() - at));
-            match Columns::read(program, &dictionaries, &block, first + at) {
-                Ok(columns) => rows(&mut quote, &columns, first + at, &mut grants, &mut problems)?,
-                Err(problem) => return Err(invalid(problem)),
-            }
+            let columns = Columns::read(program, &dictionaries, &block, first + at)?;
+            rows(&mut quote, &columns, first + at, &mut grants, &mut problems)?;
             if problems.len() >= PROBLEMS_MAX {
                 break;
             }
@@ -105,10 +103,6 @@ fn rows(
         }
     }
     Ok(())
-}
-
-fn invalid(problem: Problem) -> Fault {
-    Rejection::Invalid(vec![problem]).into()
 }
 
 fn defect(error: impl std::fmt::Display) -> Fault {

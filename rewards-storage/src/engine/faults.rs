@@ -6,7 +6,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use rewards_core::rejection::{Fault, Problem, Rejection};
+use rewards_core::rejection::{Fault, Problem};
 
 use crate::error::StoreError;
 
@@ -38,7 +38,7 @@ pub(super) fn lost() -> Fault {
 /// A command came without a key and implies none.
 pub(super) fn key_required() -> Fault {
     let detail = "this command needs an idempotency key: it implies none by itself";
-    Rejection::Invalid(vec![Problem::new("key_required", "key", detail)]).into()
+    Problem::new("key_required", "key", detail).into()
 }
 
 /// Something that cannot happen has happened.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rewards_core::event::Stream;
 use rewards_core::ledger::{AuditProblem, BookAudit};
 use rewards_core::money::Asset;
-use rewards_core::rejection::{Fault, Problem, Rejection};
+use rewards_core::rejection::{Fault, Problem};
 use uuid::Uuid;
 
 use super::{Engine, TenantEngine};
@@ -91,10 +91,9 @@ impl TenantEngine {
         self.inner.check_open()?;
         let now = self.inner.clock.now();
         let lease = i64::from(lease_seconds).saturating_mul(1_000_000);
-        let until = now.checked_add_micros(lease).map_err(|error| {
-            let problem = Problem::new("out_of_range", "lease_seconds", error.to_string());
-            Rejection::Invalid(vec![problem])
-        })?;
+        let until = now
+            .checked_add_micros(lease)
+            .map_err(|error| Problem::new("out_of_range", "lease_seconds", error.to_string()))?;
         let storage = &self.inner.shared.storage;
         let claimed = storage.ask(|store| store.claim(self.tenant(), owner, now, until, limit));
         Ok(claimed.await?)

@@ -184,11 +184,7 @@ impl Operation for GetBalance {
         match self.at {
             Some(at) if at > context.now => {
                 let detail = format!("expected a time that has passed, got {at}");
-                return Err(Rejection::Invalid(vec![Problem::new(
-                    "time_in_future",
-                    "at",
-                    detail,
-                )]));
+                return Err(Problem::new("time_in_future", "at", detail).into());
             }
             Some(at) => {
                 plan.lots.push(LotQuery {
