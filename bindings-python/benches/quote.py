@@ -13,7 +13,7 @@ with a table of grants, in which purchases that meet no rule have no row:
   and tells row, rule, asset, what was desired and what was granted.
 - polars join: a join by category and merchant, and the rate of the total rounded half up in whole cents; tells row, rule and
   what was granted. Its texts are categoricals, made before the clock starts.
-- polars keyed: the same, with the codes of category and merchant made one number by hand, which is what it joins by. It
+- polars keyed: the same, with the codes of category and merchant made one number manually, which is what it joins by. It
   is the fastest program that was found for these very rules: two facts, one rule each, no conditions.
 """
 

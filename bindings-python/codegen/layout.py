@@ -1,4 +1,4 @@
-"""What goes where: the modules, what is written by hand, and the parts that no schema has."""
+"""What goes where: the modules, what is written manually, and the parts that no schema has."""
 
 # The modules: docs, and the roots whose definitions a module holds unless an earlier one does.
 MODULES: dict[str, tuple[str, list[str]]] = {
@@ -43,12 +43,12 @@ MODULES: dict[str, tuple[str, list[str]]] = {
         ],
     ),
     "grants": (
-        "Rewards by hand, and the settling of what is due.",
+        "Rewards manually, and the settling of what is due.",
         [
             "GrantReward",
-            "GrantedByHand",
-            "AdjustBalance",
-            "AdjustedBalance",
+            "ManualGrant",
+            "DeductBalance",
+            "DeductedBalance",
             "SettleMember",
             "SettledMember",
         ],
@@ -62,7 +62,7 @@ MODULES: dict[str, tuple[str, list[str]]] = {
     "faults": ("Faults: why an operation has no effect.", ["Fault"]),
 }
 
-# Definitions and formats that are written by hand in `scalars.py`.
+# Definitions and formats that are written manually in `scalars.py`.
 BY_HAND = {"DecimalText", "Factor", "Rate"}
 FORMATS = {
     "date-time": "Timestamp",
@@ -116,8 +116,8 @@ from typing import Any, Generic, Literal, TypeVar
 Request = TypeVar("Request", bound=Model)
 Reply = TypeVar("Reply", bound=Model)
 
-Kind = Literal["command", "question"]
-"""Whether an operation can change anything: a command can, a question cannot."""
+Kind = Literal["command", "query"]
+"""Whether an operation can change anything: a command can, a query cannot."""
 
 
 @dataclass(frozen=True)

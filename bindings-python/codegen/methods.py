@@ -32,7 +32,7 @@ COMMAND = (
     "With a `key` it happens once: sent again with the same key it gets the same reply. Decided at `now`, the current "
     "time when absent."
 )
-QUESTION = "Decided at `now`, the current time when absent."
+QUERY = "Decided at `now`, the current time when absent."
 KEY = "key: Optional[str] = None"
 NOW = "now: Optional[datetime] = None"
 
@@ -88,7 +88,7 @@ def method(operation: dict[str, Any], definitions: dict[str, Any], is_async: boo
     request, reply = target(operation["request"]), target(operation["reply"])
     is_command = operation["kind"] == "command"
     options = f"{KEY}, {NOW}" if is_command else NOW
-    docs = definitions[request]["description"] + "\n\n" + (COMMAND if is_command else QUESTION)
+    docs = definitions[request]["description"] + "\n\n" + (COMMAND if is_command else QUERY)
     return [
         "",
         f"    {define} {operation['name']}(",

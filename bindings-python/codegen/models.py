@@ -5,7 +5,7 @@
 
 The schema is the output of the core's example `schemas`; give it with `--schema FILE` to save
 running cargo. What is the same for all models (the base class, the types of amounts and times) is
-written by hand in `base.py` and `scalars.py`. The rules of the emitter:
+written manually in `base.py` and `scalars.py`. The rules of the emitter:
 
 - A definition becomes a class, a `Literal` or a named annotation, in the module of the first root
   that reaches it.

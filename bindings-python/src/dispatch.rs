@@ -14,7 +14,7 @@ use rewards_core::operations::programs::PublishProgram;
 use rewards_core::operations::purchases::{
     CancelPurchase, ConfirmPurchase, QuotePurchase, RecordPurchase,
 };
-use rewards_core::operations::rewards::{AdjustBalance, GrantReward, SettleMember};
+use rewards_core::operations::rewards::{DeductBalance, GrantReward, SettleMember};
 use rewards_core::operations::tiers::GetTiers;
 use rewards_core::parse::parse_request;
 use rewards_core::registry::OPERATIONS;
@@ -51,7 +51,8 @@ pub type Work = Pin<Box<dyn Future<Output = Result<Outcome, Fault>> + Send>>;
 #[pyclass(frozen, module = "rewards._native")]
 #[derive(Debug)]
 pub struct NativeOperation {
-    name: String,
+    /// Its name in the registry.
+    pub name: String,
     /// What the reply looks like.
     pub reply: Shape,
 }
@@ -62,21 +63,6 @@ impl NativeOperation {
     #[pyo3(signature = (name, reply, /))]
     fn new(name: String, reply: Shape) -> Self {
         Self { name, reply }
-    }
-}
-
-impl NativeOperation {
-    /// Everything that is left to do once the interpreter is no longer needed.
-    ///
-    /// # Errors
-    /// Whatever the request says when it cannot be written as JSON.
-    pub fn work(
-        &self,
-        opened: Arc<Opened>,
-        request: &Bound<'_, PyAny>,
-        options: Options<'_>,
-    ) -> PyResult<Work> {
-        work(&self.name, opened, request, options)
     }
 }
 
@@ -91,7 +77,11 @@ pub struct Options<'a> {
 
 macro_rules! by_name {
     ($($operation:ident,)*) => {
-        fn work(
+        /// Everything that is left to do for a call once the interpreter is no longer needed.
+        ///
+        /// # Errors
+        /// Whatever the request says when it cannot be written as JSON.
+        pub fn work(
             name: &str,
             opened: Arc<Opened>,
             request: &Bound<'_, PyAny>,

@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use rewards_core::rejection::Fault;
 
 use crate::asyncio::{Call, Done, Inbox};
-use crate::dispatch::{NativeOperation, Options};
+use crate::dispatch::{NativeOperation, Options, work};
 use crate::fault::{exception, guarded};
 use crate::host::host;
 use crate::open::{Opened, open};
@@ -141,7 +141,7 @@ impl NativeEngine {
         now: Option<&str>,
     ) -> PyResult<impl Future<Output = Result<Done, Fault>> + Send + use<>> {
         let options = Options { key, now };
-        let work = operation.work(Arc::clone(&self.opened), request, options)?;
+        let work = work(&operation.name, Arc::clone(&self.opened), request, options)?;
         let shape = operation.reply.clone();
         Ok(async { Ok(Done::Reply(work.await?, shape)) })
     }

@@ -53,7 +53,7 @@ def test_threads_share_an_engine(url: str) -> None:
                 threads.map(lambda n: engine.execute(record(n, MEMBERS[n % 16]), now=NOW), numbers)
             )
         assert sum(receipt.replayed for receipt in receipts) == 100
-        assert engine.verify().is_sound
+        assert engine.verify().is_valid
 
 
 def test_other_threads_run_while_one_waits(file_url: str) -> None:
@@ -105,7 +105,7 @@ def test_many_tasks_share_an_engine(url: str) -> None:
             calls = [engine.execute(record(n // 2, MEMBERS[n // 2 % 16]), now=NOW) for n in range(512)]
             receipts = await asyncio.gather(*calls)
             assert sum(receipt.replayed for receipt in receipts) == 256
-            assert (await engine.verify()).is_sound
+            assert (await engine.verify()).is_valid
 
     asyncio.run(run())
 
@@ -122,7 +122,7 @@ def test_several_event_loops_share_an_engine(url: str) -> None:
 
     with ThreadPoolExecutor(4) as threads:
         assert sum(threads.map(work, [100, 200, 300, 400])) == 200
-    assert asyncio.run(engine.verify()).is_sound
+    assert asyncio.run(engine.verify()).is_valid
     asyncio.run(engine.close())
     assert engine.is_closed
 
@@ -163,12 +163,12 @@ def test_a_cancelled_call_is_done_or_not(file_url: str, patience: float) -> None
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             assert all(not task.cancelled() for task in tasks[1::2])
-            assert (await engine.verify()).is_sound
+            assert (await engine.verify()).is_valid
             again = [await engine.execute(record(n), now=NOW) for n in range(40)]
             assert all(receipt.replayed for receipt in again[1::2])
             balance = await engine.get_balance(GetBalance(member="ada"), now=NOW)
             assert [str(line.available) for line in balance.assets] == ["160.00 EUR"]
-            assert (await engine.verify()).is_sound
+            assert (await engine.verify()).is_valid
 
     asyncio.run(run())
 
@@ -240,7 +240,7 @@ def test_the_interpreter_ends_in_order(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "end\n"), done.stderr
     assert "panicked" not in done.stderr
     with rewards.open(f"sqlite://{tmp_path}/books.db") as engine:
-        assert engine.verify().is_sound
+        assert engine.verify().is_valid
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
@@ -290,7 +290,7 @@ def test_two_processes_share_a_file(file_url: str) -> None:
     # Both sent all of them: each took effect for one and was replayed for the other.
     assert sum(int(one.stdout) for one in done) == 60
     with rewards.open(file_url) as engine:
-        assert engine.verify().is_sound
+        assert engine.verify().is_valid
         assert available(engine, "member-0") == ["16.00 EUR"]
 
 

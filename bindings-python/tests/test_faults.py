@@ -174,7 +174,7 @@ def test_a_full_disk_is_told_and_survived(small_disk: Path) -> None:
         # What was not done can be done now, and what was done is not done twice.
         for number in range(1, done + 2):
             assert engine.execute(record(number), now=NOW).replayed is (number <= done)
-        assert engine.verify().is_sound
+        assert engine.verify().is_valid
 
 
 def test_every_kind_has_its_class(engine: rewards.Engine) -> None:

@@ -88,7 +88,7 @@ SAMPLES = {
         f'{{"member":"ada","amount":{MONEY},"reason":"sorry","expires_at":"2027-01-01T00:00:00Z"}}',
         f'{{"amount":{MONEY},"lot":18446744073709551615}}',
     ),
-    "adjust_balance": (
+    "deduct_balance": (
         f'{{"member":"ada","take":{MONEY},"reason":"fraud"}}',
         f'{{"taken":{MONEY},"lots":{{"9":{MONEY},"10":{MONEY}}}}}',
     ),
@@ -213,7 +213,7 @@ def test_the_generated_files_are_those_of_the_schema() -> None:
     subprocess.run([sys.executable, str(CODEGEN), "--check"], check=True)
 
 
-# Written by hand
+# Written manually
 
 
 def test_a_program_written_by_hand() -> None:

@@ -29,8 +29,8 @@ STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
         {"amount": Money.of("2.50", "EUR")},
     ),
     (
-        "adjust_balance",
-        models.AdjustBalance(member="ada", take=Money.of("1.00", "EUR"), reason="spent"),
+        "deduct_balance",
+        models.DeductBalance(member="ada", take=Money.of("1.00", "EUR"), reason="spent"),
         "take-1",
         {"taken": Money.of("1.00", "EUR")},
     ),
@@ -66,7 +66,7 @@ def test_every_operation(url: str) -> None:
             reply = getattr(engine, name)(request, **options(key))
             check(name, reply, expected)
             assert type(reply).from_json(reply.to_json()) == reply
-        assert engine.verify().is_sound
+        assert engine.verify().is_valid
 
 
 def test_every_operation_awaited(url: str) -> None:
@@ -74,7 +74,7 @@ def test_every_operation_awaited(url: str) -> None:
         async with rewards.AsyncEngine.open(url, seed=7) as engine:
             for name, request, key, expected in STEPS:
                 check(name, await getattr(engine, name)(request, **options(key)), expected)
-            assert (await engine.verify()).is_sound
+            assert (await engine.verify()).is_valid
 
     asyncio.run(run())
 

@@ -25,7 +25,7 @@ def test_books_are_verified(engine: rewards.Engine) -> None:
     engine.record_purchase(record(), now=NOW)
     report = engine.verify()
     assert (report.members, report.entries, report.accounts, report.problems) == (1, 1, 2, [])
-    assert report.is_sound
+    assert report.is_valid
 
 
 def test_what_is_due_is_settled(engine: rewards.Engine) -> None:
@@ -73,7 +73,7 @@ def test_services_are_awaited(url: str) -> None:
             claimed = [one.event for one in await engine.claim_events(owner, limit=1)]
             assert await engine.acknowledge_events(owner, claimed) == 1
             assert (await engine.health()).outbox_waiting == 1
-            assert (await engine.verify()).is_sound
+            assert (await engine.verify()).is_valid
             assert (await engine.settle_due()).members == 0
 
     asyncio.run(run())

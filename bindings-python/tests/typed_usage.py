@@ -1,4 +1,4 @@
-"""How the models are written by hand; the type checkers read this file, and the tests run it."""
+"""How the models are written manually; the type checkers read this file, and the tests run it."""
 
 from datetime import date, datetime, timezone
 from decimal import Decimal

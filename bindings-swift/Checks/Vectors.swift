@@ -36,7 +36,7 @@ let operations: [String: Operation] = [
         let receipt = try await engine.grantRewardReceipt(request: request, key: key, now: now)
         return (try grantedByHandToJson(reply: receipt.reply), receipt.replayed)
     },
-    "adjust_balance": { engine, json, key, now in
+    "deduct_balance": { engine, json, key, now in
         let request = try adjustBalanceFromJson(json: json)
         let receipt = try await engine.adjustBalanceReceipt(request: request, key: key, now: now)
         return (try adjustedBalanceToJson(reply: receipt.reply), receipt.replayed)

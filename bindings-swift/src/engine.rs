@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rewards_core::command::Operation;
-use rewards_core::foreign::RewardsError;
+use rewards_core::ffi::RewardsError;
 use rewards_core::ids::{IdempotencyKey, TenantId};
 use rewards_core::rejection::Fault;
 use rewards_core::time::Timestamp;
@@ -118,8 +118,8 @@ async fn open(
     clock: Option<Arc<dyn HostClock>>,
 ) -> Result<RewardsEngine, Fault> {
     let store = address()?.open(OPTIONS).await?;
-    // One lane: a device has one member, whose commands follow one another anyway.
-    let mut builder = Engine::builder(store.backend()).lanes(1);
+    // One worker: a device has one member, whose commands follow one another anyway.
+    let mut builder = Engine::builder(store.backend()).workers(1);
     if let Some(seed) = seed {
         builder = builder.random(Arc::new(SeededRandom::new(seed)));
     }

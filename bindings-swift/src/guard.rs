@@ -5,7 +5,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use futures::FutureExt;
-use rewards_core::foreign::RewardsError;
+use rewards_core::ffi::RewardsError;
 use rewards_core::rejection::Fault;
 
 /// Runs asynchronous work. Nothing that a panic leaves behind is looked at again but by the engine, which is made for it.

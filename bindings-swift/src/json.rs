@@ -3,7 +3,7 @@
 //! For apps that keep or send requests and replies as text, and for the conformance vectors.
 
 use rewards_core::canonical;
-use rewards_core::foreign::RewardsError;
+use rewards_core::ffi::RewardsError;
 use rewards_core::parse::parse_request;
 use rewards_core::rejection::{Fault, Rejection};
 use serde::Serialize;

@@ -4,7 +4,7 @@
 //! [`OfflineProgram`] quotes purchases and [`validate_program`] checks documents without any store. Requests, replies
 //! and errors are those of `rewards-core`, which says how they cross; there are no rules here.
 //!
-//! Whatever goes wrong comes back as a [`RewardsError`](rewards_core::foreign::RewardsError), a panic included.
+//! Whatever goes wrong comes back as a [`RewardsError`](rewards_core::ffi::RewardsError), a panic included.
 #![forbid(unsafe_code)]
 
 mod clock;

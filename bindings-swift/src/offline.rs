@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rewards_core::cashback::Purchase;
 use rewards_core::context::{Context, Revisions};
-use rewards_core::foreign::RewardsError;
+use rewards_core::ffi::RewardsError;
 use rewards_core::ids::{IdSeed, ProgramId, TenantId};
 use rewards_core::operations::purchases::{QuotePurchase, QuotedPurchase};
 use rewards_core::program::{CompiledProgram, Program};

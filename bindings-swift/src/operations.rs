@@ -1,6 +1,6 @@
 //! One thin method for each operation, and its request and reply as JSON. A new operation is one entry here.
 
-use rewards_core::foreign::RewardsError;
+use rewards_core::ffi::RewardsError;
 use rewards_core::ids::IdempotencyKey;
 use rewards_core::operations::balances::{Balance, GetBalance, GetStatement, Statement};
 use rewards_core::operations::members::{RegisterMember, RegisteredMember};
@@ -10,7 +10,7 @@ use rewards_core::operations::purchases::{
     QuotedPurchase, RecordPurchase, RecordedPurchase,
 };
 use rewards_core::operations::rewards::{
-    AdjustBalance, AdjustedBalance, GrantReward, GrantedByHand, SettleMember, SettledMember,
+    DeductBalance, DeductedBalance, GrantReward, ManualGrant, SettleMember, SettledMember,
 };
 use rewards_core::operations::tiers::{GetTiers, MemberTiers};
 use rewards_core::time::Timestamp;
@@ -72,8 +72,8 @@ macro_rules! commands {
     };
 }
 
-/// Questions change nothing and need no key.
-macro_rules! questions {
+/// Queries change nothing and need no key.
+macro_rules! queries {
     ($($(#[$doc:meta])* $method:ident: $request:ident => $reply:ident, $from_json:ident, $to_json:ident;)*) => {
         #[uniffi::export(async_runtime = "tokio")]
         impl RewardsEngine {$(
@@ -129,18 +129,18 @@ commands! {
     /// Cancels a purchase: what it earned is taken back.
     cancel_purchase, cancel_purchase_receipt -> CancelPurchaseReceipt: CancelPurchase => CancelledPurchase,
         cancel_purchase_from_json, cancelled_purchase_to_json;
-    /// Grants a reward by hand, with a reason.
-    grant_reward, grant_reward_receipt -> GrantRewardReceipt: GrantReward => GrantedByHand,
+    /// Grants a reward manually, with a reason.
+    grant_reward, grant_reward_receipt -> GrantRewardReceipt: GrantReward => ManualGrant,
         grant_reward_from_json, granted_by_hand_to_json;
-    /// Takes value from a member's balance by hand, with a reason.
-    adjust_balance, adjust_balance_receipt -> AdjustBalanceReceipt: AdjustBalance => AdjustedBalance,
+    /// Takes value from a member's balance manually, with a reason.
+    deduct_balance, adjust_balance_receipt -> AdjustBalanceReceipt: DeductBalance => DeductedBalance,
         adjust_balance_from_json, adjusted_balance_to_json;
     /// Carries out everything that is due for a member with time.
     settle_member, settle_member_receipt -> SettleMemberReceipt: SettleMember => SettledMember,
         settle_member_from_json, settled_member_to_json;
 }
 
-questions! {
+queries! {
     /// Asks what a purchase would be granted now. Nothing is stored.
     quote_purchase: QuotePurchase => QuotedPurchase, quote_purchase_from_json, quoted_purchase_to_json;
     /// Asks for a member's balances.
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn every_operation_has_its_method() {
-        for (kind, methods) in [(Kind::Command, COMMANDS), (Kind::Question, QUESTIONS)] {
+        for (kind, methods) in [(Kind::Command, COMMANDS), (Kind::Query, QUESTIONS)] {
             let known = OPERATIONS.iter().filter(|operation| operation.kind == kind);
             let known: BTreeSet<&str> = known.map(|operation| operation.name).collect();
             assert_eq!(methods.iter().copied().collect::<BTreeSet<_>>(), known);

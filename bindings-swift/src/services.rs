@@ -1,6 +1,6 @@
 //! What apps do beside operations: look at the health, and audit the books.
 
-use rewards_core::foreign::RewardsError;
+use rewards_core::ffi::RewardsError;
 use rewards_core::time::Timestamp;
 
 use crate::engine::RewardsEngine;

@@ -15,7 +15,7 @@ use rewards_core::operations::programs::PublishProgram;
 use rewards_core::operations::purchases::{
     CancelPurchase, ConfirmPurchase, QuotePurchase, RecordPurchase,
 };
-use rewards_core::operations::rewards::{AdjustBalance, GrantReward, SettleMember};
+use rewards_core::operations::rewards::{DeductBalance, GrantReward, SettleMember};
 use rewards_core::operations::tiers::GetTiers;
 use rewards_core::program::Program;
 use rewards_core::rejection::{CODES, Fault};
@@ -73,7 +73,7 @@ where
         "name": O::NAME,
         "kind": match O::KIND {
             Kind::Command => "command",
-            Kind::Question => "question",
+            Kind::Query => "query",
         },
         "request": generator.subschema_for::<O>(),
         "reply": generator.subschema_for::<O::Reply>(),

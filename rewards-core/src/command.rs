@@ -19,7 +19,7 @@ pub enum Kind {
     /// Changes state; needs an idempotency key and leaves its reply behind.
     Command,
     /// Changes nothing and leaves nothing behind.
-    Question,
+    Query,
 }
 
 /// One use case: a request that knows what it must see and what follows.

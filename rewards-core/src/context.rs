@@ -15,14 +15,14 @@ impl Revisions {
     /// The revisions, sorted by number.
     #[must_use]
     pub fn new(mut revisions: Vec<Arc<CompiledProgram>>) -> Self {
-        revisions.sort_by_key(|revision| revision.version());
+        revisions.sort_by_key(|revision| revision.number());
         Self(revisions)
     }
 
     /// The newest revision number; 0 when there is none.
     #[must_use]
     pub fn newest(&self) -> u32 {
-        self.0.last().map_or(0, |revision| revision.version())
+        self.0.last().map_or(0, |revision| revision.number())
     }
 
     /// The revision that decides what happens at an instant: of those active by then, the one published last.
@@ -36,8 +36,8 @@ impl Revisions {
 
     /// A revision by its number.
     #[must_use]
-    pub fn version(&self, version: u32) -> Option<&Arc<CompiledProgram>> {
-        self.0.iter().find(|revision| revision.version() == version)
+    pub fn numbered(&self, number: u32) -> Option<&Arc<CompiledProgram>> {
+        self.0.iter().find(|revision| revision.number() == number)
     }
 }
 

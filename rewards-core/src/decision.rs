@@ -20,7 +20,7 @@ pub struct Decision<R> {
 }
 
 impl<R> Decision<R> {
-    /// A decision that changes nothing: the answer to a question.
+    /// A decision that changes nothing: the answer to a query.
     #[must_use]
     pub fn answer(reply: R) -> Self {
         Self {
@@ -58,7 +58,7 @@ pub struct ProgramWrite {
     /// The program.
     pub key: ProgramKey,
     /// Its new revision number: one more than the newest, from 1.
-    pub version: u32,
+    pub revision: u32,
     /// From when purchases are decided by it.
     pub active_from: Timestamp,
     /// When it was published.

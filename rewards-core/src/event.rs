@@ -67,7 +67,7 @@ pub enum Event {
     /// A program has a new revision.
     ProgramPublished {
         /// The revision.
-        version: u32,
+        revision: u32,
         /// From when it decides.
         active_from: Timestamp,
     },
@@ -80,7 +80,7 @@ pub enum Event {
         /// The program that decided it.
         program: ProgramId,
         /// Its revision.
-        version: u32,
+        revision: u32,
         /// What was granted, one amount per asset.
         granted: Vec<Money>,
         /// Whether any of it is still pending.
@@ -112,18 +112,18 @@ pub enum Event {
         /// What expired, one amount per asset.
         amounts: Vec<Money>,
     },
-    /// Pending rewards were given up because no confirmation came in time.
+    /// Pending rewards were voided because no confirmation came in time.
     RewardsVoided {
-        /// What was given up, one amount per asset.
+        /// What was voided, one amount per asset.
         amounts: Vec<Money>,
     },
-    /// A reward was granted by hand.
+    /// A reward was granted manually.
     RewardGranted {
         /// What was granted.
         amount: Money,
     },
-    /// A balance was corrected by hand.
-    BalanceAdjusted {
+    /// A balance was corrected manually.
+    BalanceDeducted {
         /// What was added; negative when it was taken.
         amount: Money,
     },

@@ -226,15 +226,15 @@ text_id!(
     IdempotencyKey, KEY_BYTES_MAX, check_printable, "idempotency-key", r"^\P{Cc}+$"
 );
 text_id!(
-    /// The name of a part of a program document: a rule, lane, cap, budget, ladder or tier.
+    /// The name of a part of a program document: a rule, stacking group, cap, budget, ladder or tier.
     Slug, SLUG_BYTES_MAX, check_slug, "slug", "^[a-z0-9][a-z0-9_.-]*$"
 );
 
 impl MemberId {
     /// Somebody of whom nothing is kept yet.
     #[must_use]
-    pub(crate) fn newcomer() -> Self {
-        Self(SmolStr::new_static("newcomer"))
+    pub(crate) fn new_member() -> Self {
+        Self(SmolStr::new_static("new_member"))
     }
 }
 

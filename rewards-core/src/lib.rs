@@ -1,6 +1,6 @@
 //! The pure rules of the rewards engine: cashback, points, tiers and the ledger behind them.
 //!
-//! The crate answers one question, exactly and fast: *what follows from this command, for this program, now?* It does no
+//! The crate answers one query, exactly and fast: *what follows from this command, for this program, now?* It does no
 //! I/O, looks at no clock, draws no random number and reads no environment; all of that is passed in. So the same command
 //! gives the same bytes in a service, on a phone, in an audit and in a backtest.
 //!
@@ -46,7 +46,7 @@ pub mod context;
 pub mod decision;
 pub mod event;
 #[cfg(feature = "uniffi")]
-pub mod foreign;
+pub mod ffi;
 pub mod ids;
 pub mod ledger;
 pub mod money;

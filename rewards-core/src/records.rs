@@ -80,7 +80,7 @@ pub struct PurchaseRecord {
     /// The program that decided it.
     pub program: ProgramId,
     /// The revision that decided it.
-    pub version: u32,
+    pub revision: u32,
     /// What was paid.
     pub total: Money,
     /// First and last journal entry of its grants, inclusive; `None` when nothing was granted.

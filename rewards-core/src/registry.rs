@@ -7,7 +7,7 @@ use crate::operations::programs::PublishProgram;
 use crate::operations::purchases::{
     CancelPurchase, ConfirmPurchase, QuotePurchase, RecordPurchase,
 };
-use crate::operations::rewards::{AdjustBalance, GrantReward, SettleMember};
+use crate::operations::rewards::{DeductBalance, GrantReward, SettleMember};
 use crate::operations::tiers::GetTiers;
 
 /// What is known of an operation without running it.
@@ -39,7 +39,7 @@ macro_rules! with_operations {
             ConfirmPurchase,
             CancelPurchase,
             GrantReward,
-            AdjustBalance,
+            DeductBalance,
             SettleMember,
             GetBalance,
             GetStatement,

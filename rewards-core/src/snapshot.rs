@@ -296,7 +296,7 @@ impl Snapshot {
     /// The largest sum of a counter over `days` consecutive buckets that include `bucket`; the range says which
     /// buckets are looked at.
     ///
-    /// A rolling limit must hold for every one of these windows: what is told of late lies in windows that end later.
+    /// A rolling limit must hold for every one of these windows: what is late-arriving lies in windows that end later.
     #[must_use]
     pub fn peak(&self, range: &CounterRange, bucket: i64, days: u16) -> i64 {
         let later = CounterRange {
@@ -357,7 +357,7 @@ impl Snapshot {
             self.purchases.insert(write.key.clone(), write.row.clone());
         }
         for write in &changes.programs {
-            self.programs.insert(write.key.clone(), write.version);
+            self.programs.insert(write.key.clone(), write.revision);
         }
         for change in &changes.counters {
             let value = self.counters.entry(change.key.clone()).or_default();

@@ -24,7 +24,7 @@ use rewards_core::money::{Money, Rate, Rounding};
 use rewards_core::operations::purchases::{
     CancelPurchase, ConfirmPurchase, PurchaseDecision, QuotePurchase, RecordPurchase,
 };
-use rewards_core::operations::rewards::{AdjustBalance, GrantReward, SettleMember};
+use rewards_core::operations::rewards::{DeductBalance, GrantReward, SettleMember};
 use rewards_core::rejection::Rejection;
 use rewards_core::time::{Calendar, Period, Timestamp, WeekStart, Zone};
 use world::{World, at, member};
@@ -32,7 +32,7 @@ use world::{World, at, member};
 const HEAD: &str = r#"
 zone = "Africa/Lagos"
 units = [{ asset = "points" }]
-lanes = [{ id = "base" }, { id = "best", stacking = "best" }, { id = "times", base = "running" }]
+stacking_groups = [{ id = "base" }, { id = "best", stacking = "best" }, { id = "times", base = "running" }]
 caps = [
     { id = "tx", per = "purchase", limit = { amount = { amount = "3" } } },
     { id = "day", per = "member", every = "day", limit = { amount = { amount = "6" } } },
@@ -91,23 +91,23 @@ const RULES: &[&str] = &[
     r#"scope = "line"
     when = { line = { except_sku = ["a"] } }
     effect = { per_unit = { amount = "2", asset = "points", every = "3", remainder = "carry" } }"#,
-    r#"lane = "best"
+    r#"stacking_group = "best"
     exclusive = ["promo"]
     effect = { percent = { rate = "2%" } }
     caps = ["day"]"#,
-    r#"lane = "best"
+    r#"stacking_group = "best"
     when = { none = [{ category = ["food"] }] }
     effect = { fixed = { amount = "1.50" } }
     lifecycle = { pending = { confirmation = { void_after_days = 10 } }, expires = { days = 5 } }"#,
-    r#"lane = "best"
+    r#"stacking_group = "best"
     priority = 3
     exclusive = ["promo"]
     when = { tier = { ladder = "spend", at_least = "mid" } }
     effect = { percent = { rate = "2%" } }"#,
-    r#"lane = "times"
+    r#"stacking_group = "times"
     effect = { multiplier = { factor = "1.5" } }
     budgets = ["weekly"]"#,
-    r#"lane = "times"
+    r#"stacking_group = "times"
     when = { window_sum = { window = "week", at_least = "150" } }
     exclusive = ["promo"]
     effect = { percent = { rate = "5%" } }"#,
@@ -301,7 +301,7 @@ impl Run {
                 self.world.run(&grant).unwrap();
             }
             Step::Take(who, minor) => {
-                let take = AdjustBalance {
+                let take = DeductBalance {
                     member: member(who),
                     take: euro(*minor),
                     reason: reason(),
@@ -481,8 +481,8 @@ proptest! {
         let moved = entry.transfer.clone();
         match field {
             0 => entry.transfer.kind = match moved.kind {
-                TransferKind::Adjust => TransferKind::Grant,
-                _ => TransferKind::Adjust,
+                TransferKind::Deduct => TransferKind::Grant,
+                _ => TransferKind::Deduct,
             },
             1 => entry.transfer.purchase = Some("other".parse().unwrap()),
             2 => entry.recorded_at = world::at("2030-01-01"),

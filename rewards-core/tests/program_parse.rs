@@ -222,7 +222,11 @@ fn values_refuse_with_codes_of_their_own() {
             "factor_invalid",
             "rules[0].effect.multiplier.factor",
         ),
-        (effect("lane = 'Base'"), "slug_invalid", "rules[0].lane"),
+        (
+            effect("stacking_group = 'Base'"),
+            "slug_invalid",
+            "rules[0].stacking_group",
+        ),
         (
             effect("active.from = '21.11.2026'"),
             "date_invalid",
@@ -290,7 +294,7 @@ fn problems_say_what_to_write_instead() {
             "such as \"12.30\", got the number `5`: write it in quotes",
         ),
         (
-            format!("{HEAD}[[lanes]]\nid = 5"),
+            format!("{HEAD}[[stacking_groups]]\nid = 5"),
             "expected text, got the number `5`: write it in quotes",
         ),
         (
@@ -437,7 +441,7 @@ fn hostile_text_does_not_travel_on() {
         rule(&format!("effect.percent.rate = '{long}'")),
         rule(&format!("effect.fixed.amount = '{long}'")),
         rule(&format!("priority = '{long}'")),
-        rule(&format!("lane = '{}'", long.to_uppercase())),
+        rule(&format!("stacking_group = '{}'", long.to_uppercase())),
         HEAD.replace("UTC", &long),
         HEAD.replace("EUR", &long),
     ];
@@ -555,7 +559,7 @@ fn toml_dates_need_no_quotes() {
 #[test]
 fn canonical_text_has_a_fixed_order_and_no_nulls() {
     let program = Program::from_json(
-        r#"{"zone": "UTC", "rules": [{"effect": {"percent": {"rate": "5.0%"}}, "lane": null, "id": "r"}],
+        r#"{"zone": "UTC", "rules": [{"effect": {"percent": {"rate": "5.0%"}}, "stacking_group": null, "id": "r"}],
             "id": "p", "currency": "EUR", "name": null}"#,
     )
     .unwrap();

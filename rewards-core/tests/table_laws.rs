@@ -36,7 +36,7 @@ use world::{World, at, member, program};
 const HEAD: &str = r#"
 zone = "Europe/Berlin"
 units = [{ asset = "points" }, { asset = "stars/2" }]
-lanes = [
+stacking_groups = [
     { id = "all" },
     { id = "best", stacking = "best" },
     { id = "lowest", stacking = "lowest" },
@@ -62,7 +62,7 @@ const BENEFITS: [&str; 3] = [
     r#", benefits = { multiplier = "1.25" }"#,
 ];
 
-/// Rules without their ids; each is named by its place here. The order of the lanes is that of the document.
+/// Rules without their ids; each is named by its place here. The order of the stacking groups is that of the document.
 const RULES: &[&str] = &[
     r#"effect = { percent = { rate = "1.7%" } }"#,
     r#"effect = { percent = { rate = "2.5%", of = "gross" } }
@@ -101,36 +101,36 @@ const RULES: &[&str] = &[
     r#"scope = "line"
     when = { line = { sku = ["a"] } }
     effect = { percent = { rate = "3%" } }"#,
-    r#"lane = "best"
+    r#"stacking_group = "best"
     effect = { percent = { rate = "2%" } }"#,
-    r#"lane = "best"
+    r#"stacking_group = "best"
     effect = { percent = { rate = "2%", of = "gross" } }
     caps = ["day"]"#,
-    r#"lane = "best"
+    r#"stacking_group = "best"
     when = { none = [{ category = ["a"] }] }
     effect = { fixed = { amount = "1.50" } }"#,
-    r#"lane = "lowest"
+    r#"stacking_group = "lowest"
     when = { merchant = ["a", "b c"] }
     effect = { percent = { rate = "2.2%" } }"#,
-    r#"lane = "lowest"
+    r#"stacking_group = "lowest"
     effect = { fixed = { amount = "0.80" } }"#,
-    r#"lane = "lowest"
+    r#"stacking_group = "lowest"
     when = { tag = ["a"] }
     effect = { fixed = { amount = "0.10" } }"#,
-    r#"lane = "first"
+    r#"stacking_group = "first"
     effect = { per_unit = { amount = "2", asset = "points", every = "90", remainder = "carry" } }"#,
-    r#"lane = "first"
+    r#"stacking_group = "first"
     priority = 1
     when = { attribute = { name = "a", at_least = "3" } }
     effect = { fixed = { amount = "9", asset = "points" } }"#,
-    r#"lane = "first"
+    r#"stacking_group = "first"
     exclusive = ["promo"]
     effect = { fixed = { amount = "0.30" } }"#,
-    r#"lane = "times"
+    r#"stacking_group = "times"
     exclusive = ["promo"]
     when = { category = ["true", "a"] }
     effect = { percent = { rate = "5%" } }"#,
-    r#"lane = "times"
+    r#"stacking_group = "times"
     when = { category = ["5411", "b c"] }
     effect = { multiplier = { factor = "1.5" } }"#,
 ];

@@ -73,12 +73,12 @@ pub enum StaleRow {
 /// can be there all the same, when somebody else has moved the row by as many steps; so backends ask here, too.
 /// Revisions of programs are not concerned: nothing of a revision but its number is decided from the one before.
 #[derive(Debug, Default)]
-pub struct Unmade {
+pub struct AbandonedVersions {
     members: BTreeSet<(MemberKey, u64)>,
     purchases: BTreeSet<(PurchaseKey, u64)>,
 }
 
-impl Unmade {
+impl AbandonedVersions {
     /// Takes in the steps of a batch that was not applied.
     pub fn note(&mut self, changes: &Changes) {
         let members = changes.members.iter();

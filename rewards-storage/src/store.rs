@@ -22,7 +22,7 @@
 //!     same member at the next version). A refused batch never takes its neighbours with it, except those that build
 //!     on it, which are then stale; so are those that build on a replayed one, whose decision was another's. They are
 //!     stale even where the version fits, because somebody else has moved the row by as many steps:
-//!     [`Unmade`](crate::batch::Unmade) knows them.
+//!     [`AbandonedVersions`](crate::batch::AbandonedVersions) knows them.
 
 use std::fmt::Debug;
 

@@ -1,4 +1,4 @@
-//! Databases of earlier versions: each is opened as it was written, its books are sound, and every command it holds is
+//! Databases of earlier versions: each is opened as it was written, its books are valid, and every command it holds is
 //! replayed with the reply it got then.
 //!
 //! `tests/fixtures/vN` holds what version N of the schema wrote. `REWARDS_WRITE_FIXTURES=1` writes the newest again,
@@ -15,7 +15,7 @@ use rewards_core::operations::balances::{Balance, GetBalance};
 use rewards_core::operations::members::RegisterMember;
 use rewards_core::operations::programs::PublishProgram;
 use rewards_core::operations::purchases::{CancelPurchase, ConfirmPurchase, RecordPurchase};
-use rewards_core::operations::rewards::{AdjustBalance, GrantReward};
+use rewards_core::operations::rewards::{DeductBalance, GrantReward};
 use rewards_core::program::Program;
 use rewards_core::time::Timestamp;
 use rewards_storage::engine::{CommandOptions, Engine, ManualClock, SeededRandom, TenantEngine};
@@ -30,7 +30,7 @@ const PROGRAM: &str = r#"
     currency = "EUR"
     zone = "Europe/Berlin"
     units = [{ asset = "points" }]
-    lanes = [{ id = "base", stacking = "best" }, { id = "points" }]
+    stacking_groups = [{ id = "base", stacking = "best" }, { id = "points" }]
     caps = [{ id = "month", per = "member", every = "month", limit = { amount = { amount = "20.00" } } }]
     budgets = [{ id = "total", amount = "1000.00" }]
     lifecycle = { pending = { confirmation = { void_after_days = 30 } }, expires = { months = 12, round = "end_of_month" } }
@@ -43,7 +43,7 @@ const PROGRAM: &str = r#"
 
     [[rules]]
     id = "points"
-    lane = "points"
+    stacking_group = "points"
     effect = { per_unit = { amount = "1", asset = "points", every = "1.00", remainder = "carry" } }
     lifecycle = {}
 
@@ -126,11 +126,11 @@ async fn open(url: &str) -> Outcome<(TenantEngine, SqlStore)> {
     Ok((engine.tenant("fixture".parse()?), store))
 }
 
-/// A database of version 1 has sound books, replays its commands byte for byte, and takes new ones.
+/// A database of version 1 has valid books, replays its commands byte for byte, and takes new ones.
 async fn check(url: &str) -> Outcome {
     let (tenant, _store) = open(url).await?;
     let report = tenant.verify().await?;
-    assert!(report.is_sound(), "{:?}", report.problems);
+    assert!(report.is_valid(), "{:?}", report.problems);
     let expected: Value = serde_json::from_str(&std::fs::read_to_string(fixture("replies.json"))?)?;
     let before = balance(&tenant).await?;
     assert_eq!(json!(tell(&tenant).await?), expected);
@@ -141,7 +141,7 @@ async fn check(url: &str) -> Outcome {
     );
     record(&tenant, "new", "ann", 9, "10.00").await?;
     assert_ne!(balance(&tenant).await?, before);
-    assert!(tenant.verify().await?.is_sound());
+    assert!(tenant.verify().await?.is_valid());
     Ok(())
 }
 
@@ -201,14 +201,14 @@ async fn tell(tenant: &TenantEngine) -> Outcome<Vec<Value>> {
         reason,
         expires_at: None,
     };
-    replies.push(send(tenant, grant, "by hand 1").await?);
+    replies.push(send(tenant, grant, "manually 1").await?);
     let take = Money::parse("1.25", Asset::parse("EUR")?)?;
-    let adjust = AdjustBalance {
+    let adjust = DeductBalance {
         member: "ann".parse()?,
         take,
         reason: "typing error".to_owned(),
     };
-    replies.push(send(tenant, adjust, "by hand 2").await?);
+    replies.push(send(tenant, adjust, "manually 2").await?);
     Ok(replies)
 }
 

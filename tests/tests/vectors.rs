@@ -15,7 +15,7 @@ use rewards_core::ids::{IdError, IdempotencyKey};
 use rewards_core::operations::members::RegisterMember;
 use rewards_core::operations::programs::PublishProgram;
 use rewards_core::operations::purchases::RecordPurchase;
-use rewards_core::operations::rewards::AdjustBalance;
+use rewards_core::operations::rewards::DeductBalance;
 use rewards_core::parse::parse_value;
 use rewards_core::program::Program;
 use rewards_core::registry::OPERATIONS;
@@ -211,7 +211,7 @@ fn every_operation_is_done_refused_replayed_and_reused() -> Outcome {
     for entry in OPERATIONS {
         let wanted: &[&str] = match entry.kind {
             Kind::Command => &["done", "refused", "replayed", "key_reused"],
-            Kind::Question => &["done", "refused", "done with a key"],
+            Kind::Query => &["done", "refused", "done with a key"],
         };
         let outcomes = shown.remove(entry.name).unwrap_or_default();
         for wanted in wanted {
@@ -221,7 +221,7 @@ fn every_operation_is_done_refused_replayed_and_reused() -> Outcome {
                 entry.name
             );
         }
-        let is_question = entry.kind == Kind::Question;
+        let is_question = entry.kind == Kind::Query;
         assert!(!(is_question && outcomes.contains("replayed")));
     }
     Ok(())
@@ -307,7 +307,7 @@ async fn a_correction_touches_so_many_lots() -> Outcome {
             .execute_with(record, options(&format!("record-{number}"))?)
             .await?;
     }
-    let take = |amount: &str| -> Result<AdjustBalance, Rejection> {
+    let take = |amount: &str| -> Result<DeductBalance, Rejection> {
         parse_value(
             json!({ "member": "ada", "reason": "x", "take": { "amount": amount, "asset": "EUR" } }),
         )

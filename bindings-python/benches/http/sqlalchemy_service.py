@@ -1,7 +1,7 @@
 """The comparison: a purchase service as it is usually written, on FastAPI, SQLAlchemy 2 and asyncpg.
 
 It keeps the same rows as the engine: reply, member, purchase, journal entry, lot, event, three counters, two balances.
-Its rules are those of the FastAPI example's `program.toml`, by hand: 5 %, a monthly cap per member, a budget, a spend
+Its rules are those of the FastAPI example's `program.toml`, manually: 5 %, a monthly cap per member, a budget, a spend
 ladder.
 """
 

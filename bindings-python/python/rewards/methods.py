@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any, Optional, overload
 
 from .models import (
-    AdjustBalance,
-    AdjustedBalance,
+    DeductBalance,
+    DeductedBalance,
     Balance,
     CancelledPurchase,
     CancelPurchase,
@@ -16,7 +16,7 @@ from .models import (
     GetBalance,
     GetStatement,
     GetTiers,
-    GrantedByHand,
+    ManualGrant,
     GrantReward,
     MemberTiers,
     Model,
@@ -76,12 +76,12 @@ class Methods(ABC):
     @overload
     def execute(
         self, request: GrantReward, *, key: Optional[str] = None, now: Optional[datetime] = None
-    ) -> Receipt[GrantedByHand]: ...
+    ) -> Receipt[ManualGrant]: ...
 
     @overload
     def execute(
-        self, request: AdjustBalance, *, key: Optional[str] = None, now: Optional[datetime] = None
-    ) -> Receipt[AdjustedBalance]: ...
+        self, request: DeductBalance, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[DeductedBalance]: ...
 
     @overload
     def execute(
@@ -177,24 +177,24 @@ class Methods(ABC):
 
     def grant_reward(
         self, request: GrantReward, *, key: Optional[str] = None, now: Optional[datetime] = None
-    ) -> GrantedByHand:
-        """Grants a reward by hand.
+    ) -> ManualGrant:
+        """Grants a reward manually.
 
         With a `key` it happens once: sent again with the same key it gets the same reply. Decided
         at `now`, the current time when absent.
         """
-        outcome: tuple[GrantedByHand, bool] = self._execute(request, key, now)
+        outcome: tuple[ManualGrant, bool] = self._execute(request, key, now)
         return outcome[0]
 
-    def adjust_balance(
-        self, request: AdjustBalance, *, key: Optional[str] = None, now: Optional[datetime] = None
-    ) -> AdjustedBalance:
+    def deduct_balance(
+        self, request: DeductBalance, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> DeductedBalance:
         """Takes value from a member's available balance.
 
         With a `key` it happens once: sent again with the same key it gets the same reply. Decided
         at `now`, the current time when absent.
         """
-        outcome: tuple[AdjustedBalance, bool] = self._execute(request, key, now)
+        outcome: tuple[DeductedBalance, bool] = self._execute(request, key, now)
         return outcome[0]
 
     def settle_member(
@@ -280,12 +280,12 @@ class AsyncMethods(ABC):
     @overload
     async def execute(
         self, request: GrantReward, *, key: Optional[str] = None, now: Optional[datetime] = None
-    ) -> Receipt[GrantedByHand]: ...
+    ) -> Receipt[ManualGrant]: ...
 
     @overload
     async def execute(
-        self, request: AdjustBalance, *, key: Optional[str] = None, now: Optional[datetime] = None
-    ) -> Receipt[AdjustedBalance]: ...
+        self, request: DeductBalance, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[DeductedBalance]: ...
 
     @overload
     async def execute(
@@ -381,24 +381,24 @@ class AsyncMethods(ABC):
 
     async def grant_reward(
         self, request: GrantReward, *, key: Optional[str] = None, now: Optional[datetime] = None
-    ) -> GrantedByHand:
-        """Grants a reward by hand.
+    ) -> ManualGrant:
+        """Grants a reward manually.
 
         With a `key` it happens once: sent again with the same key it gets the same reply. Decided
         at `now`, the current time when absent.
         """
-        outcome: tuple[GrantedByHand, bool] = await self._execute(request, key, now)
+        outcome: tuple[ManualGrant, bool] = await self._execute(request, key, now)
         return outcome[0]
 
-    async def adjust_balance(
-        self, request: AdjustBalance, *, key: Optional[str] = None, now: Optional[datetime] = None
-    ) -> AdjustedBalance:
+    async def deduct_balance(
+        self, request: DeductBalance, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> DeductedBalance:
         """Takes value from a member's available balance.
 
         With a `key` it happens once: sent again with the same key it gets the same reply. Decided
         at `now`, the current time when absent.
         """
-        outcome: tuple[AdjustedBalance, bool] = await self._execute(request, key, now)
+        outcome: tuple[DeductedBalance, bool] = await self._execute(request, key, now)
         return outcome[0]
 
     async def settle_member(

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 from .models import (
-    AdjustBalance,
-    AdjustedBalance,
+    DeductBalance,
+    DeductedBalance,
     Balance,
     CancelledPurchase,
     CancelPurchase,
@@ -15,7 +15,7 @@ from .models import (
     GetBalance,
     GetStatement,
     GetTiers,
-    GrantedByHand,
+    ManualGrant,
     GrantReward,
     MemberTiers,
     Model,
@@ -35,8 +35,8 @@ from .models import (
 Request = TypeVar("Request", bound=Model)
 Reply = TypeVar("Reply", bound=Model)
 
-Kind = Literal["command", "question"]
-"""Whether an operation can change anything: a command can, a question cannot."""
+Kind = Literal["command", "query"]
+"""Whether an operation can change anything: a command can, a query cannot."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ PUBLISH_PROGRAM = Operation("publish_program", "command", PublishProgram, Publis
 REGISTER_MEMBER = Operation("register_member", "command", RegisterMember, RegisteredMember)
 """Registers a member. Only opaque ids and facts belong here, no personal data."""
 
-QUOTE_PURCHASE = Operation("quote_purchase", "question", QuotePurchase, QuotedPurchase)
+QUOTE_PURCHASE = Operation("quote_purchase", "query", QuotePurchase, QuotedPurchase)
 """Asks what a purchase would be granted."""
 
 RECORD_PURCHASE = Operation("record_purchase", "command", RecordPurchase, RecordedPurchase)
@@ -71,22 +71,22 @@ CONFIRM_PURCHASE = Operation("confirm_purchase", "command", ConfirmPurchase, Con
 CANCEL_PURCHASE = Operation("cancel_purchase", "command", CancelPurchase, CancelledPurchase)
 """Cancels a purchase as a whole."""
 
-GRANT_REWARD = Operation("grant_reward", "command", GrantReward, GrantedByHand)
-"""Grants a reward by hand."""
+GRANT_REWARD = Operation("grant_reward", "command", GrantReward, ManualGrant)
+"""Grants a reward manually."""
 
-ADJUST_BALANCE = Operation("adjust_balance", "command", AdjustBalance, AdjustedBalance)
+ADJUST_BALANCE = Operation("deduct_balance", "command", DeductBalance, DeductedBalance)
 """Takes value from a member's available balance."""
 
 SETTLE_MEMBER = Operation("settle_member", "command", SettleMember, SettledMember)
 """Carries out what is due for a member."""
 
-GET_BALANCE = Operation("get_balance", "question", GetBalance, Balance)
+GET_BALANCE = Operation("get_balance", "query", GetBalance, Balance)
 """Asks for a member's balances."""
 
-GET_STATEMENT = Operation("get_statement", "question", GetStatement, Statement)
+GET_STATEMENT = Operation("get_statement", "query", GetStatement, Statement)
 """Asks for a page of a member's statement."""
 
-GET_TIERS = Operation("get_tiers", "question", GetTiers, MemberTiers)
+GET_TIERS = Operation("get_tiers", "query", GetTiers, MemberTiers)
 """Asks where a member stands."""
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = (

@@ -41,7 +41,7 @@ class BookReport(Model):
     """Whether commands moved the books while they were read; problems may then come from that alone."""
 
     @property
-    def is_sound(self) -> bool:
+    def is_valid(self) -> bool:
         """Whether the books are right: nothing was found."""
         return not self.problems
 

@@ -61,10 +61,12 @@ pub trait Reply: Send {
 
 impl<T: Serialize + Send> Reply for T {
     fn to_python<'py>(&self, py: Python<'py>, shape: &Shape) -> PyResult<Bound<'py, PyAny>> {
-        let made = caught(|| Ok(write::value(py, self, shape)?));
-        made.map_err(|error| match error.is_instance_of::<PyException>(py) {
-            true => exception(&lost(&error)),
-            false => error,
+        caught(|| {
+            let made = write::value(py, self, shape).map_err(PyErr::from);
+            made.map_err(|error| match error.is_instance_of::<PyException>(py) {
+                true => exception(&lost(&error)),
+                false => error,
+            })
         })
     }
 }

@@ -120,7 +120,7 @@ impl<'a, 'py> Reader<'a, 'py> {
     }
 
     /// The fields of a model, or the entries of a dictionary.
-    fn entries(&self) -> Result<Entries<'a, 'py>, Unreadable> {
+    fn entries(self) -> Result<Entries<'a, 'py>, Unreadable> {
         if self.depth >= NESTING_MAX {
             return Err(Unreadable(None));
         }
@@ -141,8 +141,7 @@ impl<'a, 'py> Reader<'a, 'py> {
             entries: entries.map_err(|_| Unreadable(None))?.iter(),
             given,
             value: None,
-            depth: self.depth,
-            size: self.size,
+            whole: self,
         })
     }
 }
@@ -253,22 +252,14 @@ struct Entries<'a, 'py> {
     /// The fields that a model was given; `None` for a dictionary.
     given: Option<Bound<'py, PySet>>,
     value: Option<Bound<'py, PyAny>>,
-    depth: usize,
-    size: &'a Cell<usize>,
+    /// What they belong to.
+    whole: Reader<'a, 'py>,
 }
 
 impl<'a, 'py> Entries<'a, 'py> {
-    fn reader(&self, object: Bound<'py, PyAny>) -> Reader<'a, 'py> {
-        Reader {
-            object,
-            depth: self.depth.saturating_add(1),
-            size: self.size,
-        }
-    }
-
     fn value(&mut self) -> Result<Reader<'a, 'py>, Unreadable> {
         let value = self.value.take().ok_or(Unreadable(None))?;
-        Ok(self.reader(value))
+        Ok(self.whole.inner(value))
     }
 
     /// Whether a field is absent: `None` that nobody gave.
@@ -293,7 +284,7 @@ impl<'de> MapAccess<'de> for Entries<'_, '_> {
             }
             self.value = Some(value);
             let Ok(text) = key.cast_exact::<PyString>() else {
-                return seed.deserialize(self.reader(key)).map(Some);
+                return seed.deserialize(self.whole.inner(key)).map(Some);
             };
             let name = text.to_cow()?;
             // A field whose name Python keeps for itself has a `_` behind it.

@@ -1,6 +1,7 @@
 //! From a value of the core to a pydantic model, without validating it again.
 
 use std::fmt::Display;
+use std::sync::LazyLock;
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -50,6 +51,9 @@ impl ser::Error for WriteError {
 fn unexpected(found: &str) -> WriteError {
     WriteError::Shape(format!("no model has a place for {found} here"))
 }
+
+/// What keys of dictionaries look like.
+static PLAIN: LazyLock<Shape> = LazyLock::new(|| Shape::from(Kind::Plain));
 
 type Written<'py> = Result<Bound<'py, PyAny>, WriteError>;
 
@@ -332,7 +336,7 @@ impl<'py> ser::SerializeMap for Entries<'_, 'py> {
     type Error = WriteError;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), WriteError> {
-        self.key = Some(value(self.py, key, &Shape::from(Kind::Plain))?);
+        self.key = Some(value(self.py, key, &PLAIN)?);
         Ok(())
     }
 

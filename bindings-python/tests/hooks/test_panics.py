@@ -40,7 +40,7 @@ def test_a_panic_is_an_internal_error() -> None:
         assert engine.health().is_open
         set_panic(None)
         engine.register_member(RegisterMember(member="ada"))
-        assert engine.verify().is_sound
+        assert engine.verify().is_valid
 
 
 def test_a_panic_is_an_internal_error_when_awaited() -> None:
@@ -55,7 +55,7 @@ def test_a_panic_is_an_internal_error_when_awaited() -> None:
                 assert isinstance(outcome, rewards.InternalError)
                 check(outcome)
             assert not any(isinstance(outcome, BaseException) for outcome in outcomes[50:])
-            assert (await engine.verify()).is_sound
+            assert (await engine.verify()).is_valid
 
     asyncio.run(run())
 

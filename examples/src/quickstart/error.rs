@@ -69,8 +69,8 @@ pub enum QuickstartError {
     #[error("the picture could not be drawn: {0}")]
     Chart(String),
     /// The audit of the books found problems.
-    #[error("the books are not sound: {0} problems")]
-    Unsound(usize),
+    #[error("the books are not valid: {0} problems")]
+    Invalid(usize),
 }
 
 impl QuickstartError {
@@ -90,7 +90,7 @@ impl QuickstartError {
             Self::Time(error) => error.code(),
             Self::Id(_) => "id_invalid",
             Self::Chart(_) => "chart_failed",
-            Self::Unsound(_) => "books_unsound",
+            Self::Invalid(_) => "books_invalid",
         }
     }
 

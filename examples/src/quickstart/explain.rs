@@ -128,7 +128,7 @@ fn explanation(out: &mut dyn Write, program: &Program, quoted: &QuotedPurchase) 
     }
     let decision = &quoted.decision;
     let totals: Vec<String> = decision.totals.iter().map(worth).collect();
-    let (id, version) = (&decision.program, decision.version);
+    let (id, version) = (&decision.program, decision.revision);
     writeln!(
         out,
         "\n  Together {} by program `{id}`, revision {version}.",
@@ -199,9 +199,12 @@ fn reason(program: &Program, line: &Explanation) -> String {
         Verdict::Inactive => format!("{rule}: {path}.active is {}", at(&format!("{path}.active"))),
         Verdict::Outranked { .. } => {
             let own = program.rules.iter().find(|known| known.id == *rule);
-            let lane = own.and_then(|known| known.lane.as_ref());
-            let lane = lane.map_or_else(|| "its lane".to_owned(), |lane| format!("lane `{lane}`"));
-            format!("{rule}: {lane} takes one rule only, and another one pays more")
+            let stacking_group = own.and_then(|known| known.stacking_group.as_ref());
+            let stacking_group = stacking_group.map_or_else(
+                || "its stacking group".to_owned(),
+                |stacking_group| format!("stacking group `{stacking_group}`"),
+            );
+            format!("{rule}: {stacking_group} takes one rule only, and another one pays more")
         }
         Verdict::Granted {
             desired,
@@ -250,12 +253,12 @@ fn effect(program: &Program, effect: &Effect) -> String {
             bands.collect::<Vec<_>>().join(", ")
         }
         Effect::Multiplier(multiplier) => {
-            let lane = multiplier.lane.as_ref();
-            let lane = lane.map_or_else(
-                || "the lanes before it".to_owned(),
-                |lane| format!("lane `{lane}`"),
+            let stacking_group = multiplier.stacking_group.as_ref();
+            let stacking_group = stacking_group.map_or_else(
+                || "the stacking groups before it".to_owned(),
+                |stacking_group| format!("stacking group `{stacking_group}`"),
             );
-            format!("{} times what {lane} granted", multiplier.factor)
+            format!("{} times what {stacking_group} granted", multiplier.factor)
         }
     }
 }

@@ -56,7 +56,7 @@ pub struct Outcome {
 ///
 /// # Errors
 /// [`QuickstartError`] with a stable code: the arguments, the files, the program, the store or the engine; and
-/// `books_unsound` when the audit finds anything.
+/// `books_invalid` when the audit finds anything.
 pub async fn run(args: &Args, out: &mut dyn Write) -> Result<Outcome, QuickstartError> {
     let program = load_program(&args.program_path())?;
     let purchases = purchases::read(&args.data_path(), &program, args.limit)?;
@@ -100,8 +100,8 @@ pub async fn run(args: &Args, out: &mut dyn Write) -> Result<Outcome, Quickstart
     let verified = report.verification(out, &engine).await?;
     summary::closing(out, args, &picture)?;
     engine.close().await;
-    if !verified.is_sound() {
-        return Err(QuickstartError::Unsound(verified.problems.len()));
+    if !verified.is_valid() {
+        return Err(QuickstartError::Invalid(verified.problems.len()));
     }
     Ok(Outcome {
         imported,

@@ -9,13 +9,14 @@ use super::trace::{Outcome, Step, Trace};
 use super::{Facts, Standing, Values};
 use crate::money::MoneyError;
 use crate::program::{
-    CompiledEffect, CompiledLane, CompiledProgram, CompiledRule, RunningBase, Scope, Stacking,
+    CompiledEffect, CompiledProgram, CompiledRule, CompiledStackingGroup, RunningBase, Scope,
+    Stacking,
 };
 
 /// What a purchase is granted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Evaluation {
-    /// The grants, in lane and rule order. Every granted amount is positive.
+    /// The grants, in stacking group and rule order. Every granted amount is positive.
     pub grants: SmallVec<[Grant; 4]>,
     /// What each cap and budget is used by, in minor units or uses.
     pub used: Values,
@@ -62,11 +63,13 @@ pub fn evaluate<T: Trace>(
         result: &mut result,
     };
     let mut rest = candidates.as_slice();
-    for lane in program.lanes() {
-        let later = rest.iter().position(|number| *number >= lane.rules_end);
+    for stacking_group in program.stacking_groups() {
+        let later = rest
+            .iter()
+            .position(|number| *number >= stacking_group.rules_end);
         let own = later.unwrap_or(rest.len());
         let (own, later) = rest.split_at_checked(own).unwrap_or((rest, &[]));
-        evaluator.lane(*lane, own)?;
+        evaluator.stacking_group(*stacking_group, own)?;
         rest = later;
     }
     Ok(result)
@@ -88,21 +91,25 @@ struct Evaluator<'a, T> {
     trace: &'a mut T,
     /// Exclusive tags taken, each with the rule that took it.
     tags: SmallVec<[(u32, u32); 4]>,
-    /// What the rules of the lane offer, in rule order; of the rule at hand alone where all rules apply.
+    /// What the rules of the stacking group offer, in rule order; of the rule at hand alone where all rules apply.
     offers: Offers,
     result: &'a mut Evaluation,
 }
 
 impl<'a, T: Trace> Evaluator<'a, T> {
-    fn lane(&mut self, lane: CompiledLane, numbers: &[u32]) -> Result<(), MoneyError> {
+    fn stacking_group(
+        &mut self,
+        stacking_group: CompiledStackingGroup,
+        numbers: &[u32],
+    ) -> Result<(), MoneyError> {
         for number in numbers {
-            self.collect(*number, lane.base)?;
-            if lane.stacking == Stacking::All {
+            self.collect(*number, stacking_group.base)?;
+            if stacking_group.stacking == Stacking::All {
                 self.apply_all();
             }
         }
-        if lane.stacking != Stacking::All {
-            self.apply_chosen(lane);
+        if stacking_group.stacking != Stacking::All {
+            self.apply_chosen(stacking_group);
         }
         Ok(())
     }
@@ -175,11 +182,16 @@ impl<'a, T: Trace> Evaluator<'a, T> {
     #[inline]
     fn earlier(&self, rule: &CompiledRule, line: Option<u32>, base: RunningBase) -> Earlier {
         let mut earlier = Earlier::default();
-        if let CompiledEffect::Multiplier { asset, lane, .. } = &rule.effect {
+        if let CompiledEffect::Multiplier {
+            asset,
+            stacking_group,
+            ..
+        } = &rule.effect
+        {
             let counts = |granted: &CompiledRule| {
                 granted.asset == *asset
-                    && granted.lane < rule.lane
-                    && lane.is_none_or(|l| l == granted.lane)
+                    && granted.stacking_group < rule.stacking_group
+                    && stacking_group.is_none_or(|l| l == granted.stacking_group)
             };
             earlier.multiplied = self.sum(|_, granted| counts(granted));
         }
@@ -207,19 +219,19 @@ impl<'a, T: Trace> Evaluator<'a, T> {
         self.apply_where(|_| true);
     }
 
-    /// Applies what the lane chooses of what was collected, for the basket or for every line. The choice is made before
+    /// Applies what the stacking group chooses of what was collected, for the basket or for every line. The choice is made before
     /// caps.
-    fn apply_chosen(&mut self, lane: CompiledLane) {
+    fn apply_chosen(&mut self, stacking_group: CompiledStackingGroup) {
         if self.offers.len() < 2 {
             return self.apply_all();
         }
-        match lane.scope {
+        match stacking_group.scope {
             Scope::Basket => {
-                let winner = winner(lane.stacking, &self.offers);
+                let winner = winner(stacking_group.stacking, &self.offers);
                 self.apply_where(|offer| winner == Some(offer.rule));
             }
             Scope::Line => {
-                let winners = winners_by_line(lane.stacking, &self.offers);
+                let winners = winners_by_line(stacking_group.stacking, &self.offers);
                 self.apply_where(|offer| winners.get(line_slot(offer)) == Some(&Some(offer.rule)));
             }
         }

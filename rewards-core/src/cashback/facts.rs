@@ -66,8 +66,8 @@ pub struct Standing<'a> {
     /// What is used of each cap and budget that a rule of the purchase may meet. A cap without a value has no key to
     /// be counted by, and its rules grant nothing.
     pub used: Values,
-    /// What each tally counts in the window of the condition that asks, without this purchase.
-    pub tallies: Values,
+    /// What each activity_counter counts in the window of the condition that asks, without this purchase.
+    pub activity_counters: Values,
     /// The remainder that each carrying rule has kept, by rule number.
     pub carried: Values,
 }
@@ -118,7 +118,7 @@ impl Amounts {
     /// exceed it. What is wrong with others, [`Purchase::problems`] tells.
     #[must_use]
     #[inline]
-    pub fn are_sound(&self) -> bool {
+    pub fn are_valid(&self) -> bool {
         if self.given == BasisMask::default() {
             return self.gross > 0;
         }

@@ -2,7 +2,7 @@
 
 use super::{Standing, Values};
 use crate::money::{Ratio, Rounding};
-use crate::program::{CompiledCap, CompiledProgram, CompiledRule, Share};
+use crate::program::{CapScope, CompiledCap, CompiledProgram, CompiledRule};
 
 /// What the caps of a rule leave of what it wants, and the tightest of them if one clipped it.
 ///
@@ -37,8 +37,8 @@ fn left(
 ) -> Option<i64> {
     let cap = program.cap(number)?;
     let here = used.get(number).unwrap_or(0);
-    let before = match cap.share {
-        Share::Purchase => 0,
+    let before = match cap.scope {
+        CapScope::Purchase => 0,
         _ => standing.used.get(number)?,
     };
     if cap.counts_uses {
@@ -71,8 +71,10 @@ pub(super) fn use_up(
 #[must_use]
 #[inline]
 pub fn cap_limit(cap: &CompiledCap, cap_multiplier: Ratio) -> i64 {
-    match cap.share {
-        Share::Purchase | Share::Member if !cap.counts_uses && cap_multiplier != Ratio::ONE => {
+    match cap.scope {
+        CapScope::Purchase | CapScope::Member
+            if !cap.counts_uses && cap_multiplier != Ratio::ONE =>
+        {
             Rounding::Down
                 .multiply(cap.limit, cap_multiplier)
                 .unwrap_or(cap.limit)

@@ -11,7 +11,7 @@ pub(super) struct View<'a> {
     pub program: &'a CompiledProgram,
     pub facts: &'a Facts<'a>,
     pub standing: &'a Standing<'a>,
-    /// The line in question; for the whole basket any line will do.
+    /// The line in query; for the whole basket any line will do.
     pub line: Option<usize>,
 }
 
@@ -39,9 +39,11 @@ impl View<'_> {
                 u32::try_from(rank).is_ok_and(|rank| bits.checked_shr(rank).unwrap_or(0) & 1 == 1)
             }
             Check::Line(test) => self.some_line(test),
-            Check::Tally(test) => test.range.contains(self.tally(test.tally)),
+            Check::Activity(test) => test
+                .range
+                .contains(self.activity_counter(test.activity_counter)),
             Check::EveryNth(test, every) => {
-                let number = self.tally(test.tally);
+                let number = self.activity_counter(test.activity_counter);
                 test.range.contains(number) && number.checked_rem(*every) == Some(0)
             }
             Check::Weekday(bits) => bits & weekday_bit(self.facts.local(self.program).weekday) != 0,
@@ -67,16 +69,21 @@ impl View<'_> {
         }
     }
 
-    /// What a tally counts with this purchase included.
-    fn tally(&self, number: usize) -> i64 {
-        use crate::program::TallyKind;
+    /// What a activity_counter counts with this purchase included.
+    fn activity_counter(&self, number: usize) -> i64 {
+        use crate::program::Activity;
         let before = u32::try_from(number)
             .ok()
-            .and_then(|n| self.standing.tallies.get(n));
-        let own = match self.program.tallies().get(number).map(|tally| tally.kind) {
-            Some(TallyKind::Visits) => 1,
-            Some(TallyKind::Spend(basis)) => self.facts.amount(basis),
-            Some(TallyKind::Earned(_)) | None => 0,
+            .and_then(|n| self.standing.activity_counters.get(n));
+        let own = match self
+            .program
+            .activity_counters()
+            .get(number)
+            .map(|activity_counter| activity_counter.kind)
+        {
+            Some(Activity::Visits) => 1,
+            Some(Activity::Spend(basis)) => self.facts.amount(basis),
+            Some(Activity::Earned(_)) | None => 0,
         };
         before.unwrap_or(0).saturating_add(own)
     }

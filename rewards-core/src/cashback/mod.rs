@@ -5,9 +5,9 @@
 //!
 //! The order is fixed and written down:
 //! 1. The index names the rules that can match; inactive and unmatched ones drop out.
-//! 2. Lanes are evaluated in document order. Within a lane, rules come by higher priority, then by id: their order in the
+//! 2. Stacking groups are evaluated in document order. Within a stacking group, rules come by higher priority, then by id: their order in the
 //!    document means nothing.
-//! 3. The lane's stacking chooses among what its rules **want**; exclusive tags admit one rule each.
+//! 3. The stacking group's stacking chooses among what its rules **want**; exclusive tags admit one rule each.
 //! 4. Caps and budgets clip what the chosen rules want. What is clipped goes to nobody, and a rule that comes to nothing
 //!    uses up nothing.
 //!

@@ -50,7 +50,7 @@ pub struct PlannedRule {
     rounding: Rounding,
     /// Whether there is nothing to check or to cap, and the grant is a share of an amount.
     is_plain: bool,
-    /// How it competes with the other rules of its lane, if it does.
+    /// How it competes with the other rules of its stacking group, if it does.
     contest: Option<Stacking>,
     ends_contest: bool,
 }
@@ -239,10 +239,17 @@ impl Plans {
             return open;
         }
         for (at, (number, rule)) in rules.iter().enumerate() {
-            let is_of_lane = |at: usize| rules.get(at).is_some_and(|(_, r)| r.lane == rule.lane);
-            let follows = at.checked_sub(1).is_some_and(is_of_lane);
-            let goes_on = is_of_lane(at.saturating_add(1));
-            let stacking = program.lanes().get(rule.lane).map(|lane| lane.stacking);
+            let is_of_stacking_group = |at: usize| {
+                rules
+                    .get(at)
+                    .is_some_and(|(_, r)| r.stacking_group == rule.stacking_group)
+            };
+            let follows = at.checked_sub(1).is_some_and(is_of_stacking_group);
+            let goes_on = is_of_stacking_group(at.saturating_add(1));
+            let stacking = program
+                .stacking_groups()
+                .get(rule.stacking_group)
+                .map(|stacking_group| stacking_group.stacking);
             let competes = (follows || goes_on) && stacking != Some(Stacking::All);
             self.rules.push(PlannedRule {
                 contest: stacking.filter(|_| competes),
@@ -270,8 +277,9 @@ fn are_independent(program: &CompiledProgram, rules: &[(u32, &CompiledRule)]) ->
     let mut tags: SmallVec<[u32; 8]> = SmallVec::new();
     let mut has_granted_money = false;
     for (_, rule) in rules {
-        let lane = program.lanes().get(rule.lane);
-        let runs = lane.is_some_and(|lane| lane.base == RunningBase::Running);
+        let stacking_group = program.stacking_groups().get(rule.stacking_group);
+        let runs = stacking_group
+            .is_some_and(|stacking_group| stacking_group.base == RunningBase::Running);
         if matches!(rule.effect, CompiledEffect::Multiplier { .. })
             || runs && has_granted_money
             || rule.exclusive.iter().any(|tag| tags.contains(tag))
@@ -443,7 +451,7 @@ mod tests {
             id = "main"
             currency = "EUR"
             zone = "UTC"
-            lanes = [{{ id = "base" }}, {{ id = "best", stacking = "best" }}, {{ id = "late", base = "running" }}]
+            stacking_groups = [{{ id = "base" }}, {{ id = "best", stacking = "best" }}, {{ id = "late", base = "running" }}]
             caps = [{{ id = "tx", per = "purchase", limit = {{ amount = {{ amount = "3" }} }} }}]
             rules = [{rules}]
             "#
@@ -456,7 +464,7 @@ mod tests {
             ranks: SmallVec::new(),
             boost: Boost::NONE,
             used: Values::default(),
-            tallies: Values::default(),
+            activity_counters: Values::default(),
             carried: Values::default(),
         };
         let symbols = program.fact_symbols(|fact| (fact == Fact::Category).then_some("food"));
@@ -480,8 +488,8 @@ mod tests {
             (String::new(), Kind::Plain),
             (plain.clone(), Kind::Plain),
             (percent(r#", when = { category = ["food"] }"#), Kind::Plain),
-            (percent(r#", lane = "best""#), Kind::Plain),
-            (percent(r#", lane = "late""#), Kind::Plain),
+            (percent(r#", stacking_group = "best""#), Kind::Plain),
+            (percent(r#", stacking_group = "late""#), Kind::Plain),
             (percent(r#", exclusive = ["a"]"#), Kind::Plain),
             (
                 percent(r#", when = { amount = { at_least = "5" } }"#),
@@ -497,7 +505,9 @@ mod tests {
                 Kind::Mixed,
             ),
             (
-                percent(r#", lane = "best""#) + "," + &percent(r#", lane = "best", priority = 1"#),
+                percent(r#", stacking_group = "best""#)
+                    + ","
+                    + &percent(r#", stacking_group = "best", priority = 1"#),
                 Kind::Mixed,
             ),
             // Of another category, so that nothing is left of it.
@@ -506,12 +516,12 @@ mod tests {
                 Kind::Plain,
             ),
             (
-                plain.clone() + "," + &percent(r#", lane = "late""#),
+                plain.clone() + "," + &percent(r#", stacking_group = "late""#),
                 Kind::Open,
             ),
             (
                 plain
-                    + r#", { id = "m", lane = "late", effect = { multiplier = { factor = "2" } } }"#,
+                    + r#", { id = "m", stacking_group = "late", effect = { multiplier = { factor = "2" } } }"#,
                 Kind::Open,
             ),
             (

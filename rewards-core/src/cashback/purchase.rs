@@ -199,7 +199,7 @@ impl Purchase {
 
     /// Whether none of the [problems](Self::problems) is one of its tags, attributes or other facts.
     #[must_use]
-    pub fn has_sound_facts(&self) -> bool {
+    pub fn has_valid_facts(&self) -> bool {
         let mut problems = Vec::new();
         self.check_facts(&mut problems);
         problems.is_empty()

@@ -11,7 +11,7 @@ use crate::program::{
 pub(super) struct Earlier {
     /// Money granted before on the same purchase or line, to be taken off running bases.
     pub taken_off: i64,
-    /// What earlier lanes granted in the asset of a multiplier.
+    /// What earlier stacking groups granted in the asset of a multiplier.
     pub multiplied: i64,
     /// What the rule has kept for the member, in minor units of the purchase, earlier lines included.
     pub kept: i64,

@@ -1,4 +1,4 @@
-//! When a grant becomes available, when it is given up, and when it expires.
+//! When a grant becomes available, when it is voided, and when it expires.
 
 use crate::program::{Expiry, Lifecycle, Pending};
 use crate::time::{Calendar, TimeError, Timestamp};
@@ -10,7 +10,7 @@ pub struct Schedule {
     pub is_pending: bool,
     /// When it becomes available by itself; `None` when it needs a confirmation.
     pub available_at: Option<Timestamp>,
-    /// When it is given up unless it was confirmed.
+    /// When it is voided unless it was confirmed.
     pub void_at: Option<Timestamp>,
     /// When it expires.
     pub expires_at: Option<Timestamp>,

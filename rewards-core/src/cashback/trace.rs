@@ -19,7 +19,7 @@ pub enum Outcome {
     Unmatched,
     /// It matched, but what it grants comes to nothing.
     Nothing,
-    /// Another rule of its lane was chosen.
+    /// Another rule of its stacking group was chosen.
     Outranked,
     /// An earlier rule with the same exclusive tag applied.
     Excluded,
@@ -117,7 +117,7 @@ pub enum Verdict {
     },
     /// It matched, but what it grants comes to nothing.
     Nothing,
-    /// Another rule of its lane was chosen.
+    /// Another rule of its stacking group was chosen.
     Outranked {
         /// What it would have granted.
         desired: Money,

@@ -38,7 +38,7 @@ pub enum Purpose {
     Expired,
     /// Where fees go.
     Fees,
-    /// The other side of grants and corrections made by hand.
+    /// The other side of grants and corrections made manually.
     Adjustments,
 }
 

@@ -124,7 +124,7 @@ impl JournalEntry {
         );
         if let Some(origin) = &transfer.origin {
             field(origin.program.as_str().as_bytes());
-            field(&origin.version.to_le_bytes());
+            field(&origin.revision.to_le_bytes());
             field(origin.rule.as_str().as_bytes());
         }
         // No reason is not an empty one. The number of fields tells what is there: an origin has three.

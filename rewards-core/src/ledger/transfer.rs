@@ -17,16 +17,16 @@ pub enum TransferKind {
     Grant,
     /// A pending reward became available.
     Mature,
-    /// A pending reward was given up before it became available.
+    /// A pending reward was voided before it became available.
     Void,
     /// An available reward reached its expiry.
     Expire,
     /// A reward was taken back because its purchase was cancelled.
     Clawback,
-    /// A grant made by hand.
+    /// A grant made manually.
     ManualGrant,
-    /// A correction made by hand.
-    Adjust,
+    /// A correction in the tenant's favour, made manually.
+    Deduct,
 }
 
 stable_texts!(TransferKind {
@@ -36,7 +36,7 @@ stable_texts!(TransferKind {
     Expire => "expire",
     Clawback => "clawback",
     ManualGrant => "manual_grant",
-    Adjust => "adjust",
+    Deduct => "deduct",
 });
 
 /// The rule that caused a grant: program, revision and rule.
@@ -48,7 +48,7 @@ pub struct Origin {
     /// The program.
     pub program: ProgramId,
     /// Its revision number.
-    pub version: u32,
+    pub revision: u32,
     /// The rule in that revision.
     pub rule: Slug,
 }
@@ -67,7 +67,7 @@ pub struct Transfer {
     pub purchase: Option<PurchaseId>,
     /// The rule behind it, if any.
     pub origin: Option<Origin>,
-    /// What a person gave as the reason, for movements made by hand.
+    /// What a person gave as the reason, for movements made manually.
     pub reason: Option<String>,
 }
 

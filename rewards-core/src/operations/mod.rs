@@ -4,9 +4,9 @@
 //! own. The [`registry`](crate::registry) lists them all.
 
 pub mod balances;
-mod booking;
+mod change_builder;
+mod counter_lookups;
 pub mod members;
-mod meters;
 pub mod programs;
 pub mod purchases;
 mod review;

@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use super::booking::Booking;
+use super::change_builder::ChangeBuilder;
 use super::standing::{MemberView, ladder_ranges, measures_balance_of};
 use crate::context::Context;
 use crate::event::Event;
@@ -84,37 +84,37 @@ impl Reviewed {
     /// were.
     pub fn make(
         self,
-        booking: &mut Booking<'_>,
+        builder: &mut ChangeBuilder<'_>,
         snapshot: &Snapshot,
         context: &Context,
         member: &MemberId,
     ) -> u32 {
         let mut made = 0_u32;
         for (id, program) in self.programs(context) {
-            if !booking.row.record.tiers.contains_key(id) {
+            if !builder.row.record.tiers.contains_key(id) {
                 continue;
             }
             let view = MemberView {
                 snapshot,
-                changes: &booking.changes,
+                changes: &builder.changes,
                 tenant: &context.tenant,
                 member,
             };
             let instant =
-                |ladder: &CompiledLadder| self.instant(ladder, context.now, booking.recorded_at);
-            let (ladders, moves) = view.catch_up_each(program, &booking.row.record, instant);
+                |ladder: &CompiledLadder| self.instant(ladder, context.now, builder.recorded_at);
+            let (ladders, moves) = view.catch_up_each(program, &builder.row.record, instant);
             match self {
                 Self::All => {
-                    booking.row.record.tiers.insert(id.clone(), ladders);
+                    builder.row.record.tiers.insert(id.clone(), ladders);
                 }
                 Self::ByBalance(_) => {
-                    let stored = booking.row.record.tiers.entry(id.clone()).or_default();
+                    let stored = builder.row.record.tiers.entry(id.clone()).or_default();
                     stored.extend(ladders);
                 }
             }
             for (ladder, step) in moves {
                 made = made.saturating_add(1);
-                booking.tell(Event::TierChanged {
+                builder.emit(Event::TierChanged {
                     program: id.clone(),
                     ladder,
                     from: step.from,

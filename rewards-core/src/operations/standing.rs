@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use smallvec::SmallVec;
 
-use super::meters::{Meter, Meters};
+use super::counter_lookups::{CounterLookup, CounterLookups};
 use crate::cashback::{Facts, Purchase, Standing, Values};
 use crate::context::Context;
 use crate::decision::Changes;
@@ -12,7 +12,7 @@ use crate::ids::{MemberId, Slug, TenantId};
 use crate::ledger::{Account, Purpose};
 use crate::money::Asset;
 use crate::program::{
-    BasisMask, CompiledLadder, CompiledProgram, Measure, Share, TallyKind, TierWindow,
+    Activity, BasisMask, CapScope, CompiledLadder, CompiledProgram, Measure, TierWindow,
 };
 use crate::records::{MemberRecord, MemberRow};
 use crate::snapshot::{CounterName, CounterRange, Snapshot};
@@ -87,16 +87,16 @@ fn ladder_period(ladder: &CompiledLadder) -> Period {
 fn ladder_counter<'p>(program: &'p CompiledProgram, ladder: &CompiledLadder) -> Option<&'p str> {
     let kind = match ladder.measure() {
         Measure::Balance(_) => return None,
-        Measure::Earned(asset) => TallyKind::Earned(*asset),
-        Measure::Spend(basis) => TallyKind::Spend(BasisMask::of(basis)),
-        Measure::Visits => TallyKind::Visits,
+        Measure::Earned(asset) => Activity::Earned(*asset),
+        Measure::Spend(basis) => Activity::Spend(BasisMask::of(basis)),
+        Measure::Visits => Activity::Visits,
     };
     let period = ladder_period(ladder).counter_period();
-    let tally = program
-        .tallies()
+    let activity_counter = program
+        .activity_counters()
         .iter()
         .find(|t| t.kind == kind && t.period() == period);
-    tally.map(|tally| tally.counter.as_str())
+    activity_counter.map(|activity_counter| activity_counter.counter.as_str())
 }
 
 impl MemberView<'_> {
@@ -192,15 +192,15 @@ pub(super) fn qualification<'l>(
 
 /// Where somebody stands who joins with a purchase: the lowest tiers, no segment, no attribute, and nothing used up. A cap
 /// by an attribute that the purchase does not have cannot be counted.
-pub(super) fn newcomer(program: &CompiledProgram, purchase: &Purchase) -> Standing<'static> {
+pub(super) fn new_member(program: &CompiledProgram, purchase: &Purchase) -> Standing<'static> {
     static NO_SEGMENTS: BTreeSet<String> = BTreeSet::new();
     static NO_ATTRIBUTES: BTreeMap<String, String> = BTreeMap::new();
     let mut used = Values::default();
     for (number, cap) in (0_u32..).zip(program.caps()) {
-        let is_counted = match &cap.share {
-            Share::Purchase => false,
-            Share::Member | Share::Program => true,
-            Share::Attribute(name) => purchase.attributes.contains_key(name),
+        let is_counted = match &cap.scope {
+            CapScope::Purchase => false,
+            CapScope::Member | CapScope::Program => true,
+            CapScope::Attribute(name) => purchase.attributes.contains_key(name),
         };
         if is_counted {
             used.set(number, 0);
@@ -212,7 +212,7 @@ pub(super) fn newcomer(program: &CompiledProgram, purchase: &Purchase) -> Standi
         ranks: program.ladders().iter().map(|_| 0).collect(),
         boost: benefits(program.ladders().iter().map(|ladder| (ladder, 0))),
         used,
-        tallies: Values::default(),
+        activity_counters: Values::default(),
         carried: Values::default(),
     }
 }
@@ -238,20 +238,20 @@ pub(super) fn standing<'a>(
         ranks,
         boost,
         used: Values::default(),
-        tallies: Values::default(),
+        activity_counters: Values::default(),
         carried: Values::default(),
     };
-    let meters = Meters::new(view.tenant, program, facts.purchase);
-    for meter in meters.wanted(facts) {
-        match meter {
-            Meter::Cap(number, _) => {
-                let used = meters.used(number, view.snapshot).unwrap_or_default();
+    let lookups = CounterLookups::new(view.tenant, program, facts.purchase);
+    for lookup in lookups.wanted(facts) {
+        match lookup {
+            CounterLookup::Cap(number, _) => {
+                let used = lookups.used(number, view.snapshot).unwrap_or_default();
                 standing.used.set(number, used);
             }
-            Meter::Tally(number, range) => {
-                standing.tallies.set(number, view.snapshot.count(&range))
-            }
-            Meter::Carry(number, range) => {
+            CounterLookup::ActivityCounter(number, range) => standing
+                .activity_counters
+                .set(number, view.snapshot.count(&range)),
+            CounterLookup::Carry(number, range) => {
                 standing.carried.set(number, view.snapshot.count(&range))
             }
         }

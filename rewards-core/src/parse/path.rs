@@ -75,7 +75,7 @@ pub(super) fn push_item(path: &mut String, index: usize) {
     path.push_str(&format!("[{index}]"));
 }
 
-/// A place in a document, linked to the place around it, so that walking a sound document writes no path at all.
+/// A place in a document, linked to the place around it, so that walking a valid document writes no path at all.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum At<'a> {
     Root,

@@ -3,8 +3,8 @@
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+use super::activity::{Activity, ActivityCounters};
 use super::ladder::Ladder;
-use super::tally::{Tallies, TallyKind};
 use super::{AmountTest, AttributeTest, Basis, Condition, LineTest, NumberTest, Part, TierTest};
 use crate::ids::Slug;
 use crate::money::MoneyError;
@@ -166,10 +166,10 @@ pub enum Check {
     Tier(usize, u32),
     /// A line matches.
     Line(Box<LineCheck>),
-    /// A tally, this purchase included, lies in a range.
-    Tally(TallyCheck),
-    /// A tally lies in a range and is a multiple.
-    EveryNth(TallyCheck, i64),
+    /// A activity_counter, this purchase included, lies in a range.
+    Activity(ActivityCheck),
+    /// A activity_counter lies in a range and is a multiple.
+    EveryNth(ActivityCheck, i64),
     /// The local weekday is one of these bits.
     Weekday(u8),
     /// The local time of day lies in a range.
@@ -182,9 +182,9 @@ pub enum Check {
 
 /// A test of what a member did in a window.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct TallyCheck {
-    /// Number of the tally.
-    pub tally: usize,
+pub struct ActivityCheck {
+    /// Number of the activity_counter.
+    pub activity_counter: usize,
     /// The window.
     pub window: Period,
     /// The range.
@@ -265,8 +265,8 @@ pub struct CheckCompiler<'a> {
     pub ladders: &'a [Ladder],
     /// Collects the texts of facts.
     pub symbols: &'a mut Symbols,
-    /// Collects the tallies needed.
-    pub tallies: &'a mut Tallies,
+    /// Collects the activity_counters needed.
+    pub activity_counters: &'a mut ActivityCounters,
 }
 
 impl CheckCompiler<'_> {
@@ -294,23 +294,23 @@ impl CheckCompiler<'_> {
             Condition::Line(test) => self.line(test)?,
             Condition::PurchaseNumber(test) => self.number(test),
             Condition::WindowCount(test) => {
-                let tally = self.tallies.number(TallyKind::Visits, test.window);
+                let activity_counter = self.activity_counters.number(Activity::Visits, test.window);
                 let range = count_range(test.at_least, test.at_most);
-                Check::Tally(TallyCheck {
-                    tally,
+                Check::Activity(ActivityCheck {
+                    activity_counter,
                     window: test.window,
                     range,
                 })
             }
             Condition::WindowSum(test) => {
-                let tally = self
-                    .tallies
-                    .number(TallyKind::Spend(BasisMask::of(&test.of)), test.window);
+                let activity_counter = self
+                    .activity_counters
+                    .number(Activity::Spend(BasisMask::of(&test.of)), test.window);
                 let at_least = test.at_least.map(|a| a.to_minor(self.scale)).transpose()?;
                 let below = test.below.map(|a| a.to_minor(self.scale)).transpose()?;
                 let range = Range::new(at_least, below);
-                Check::Tally(TallyCheck {
-                    tally,
+                Check::Activity(ActivityCheck {
+                    activity_counter,
                     window: test.window,
                     range,
                 })
@@ -396,16 +396,18 @@ impl CheckCompiler<'_> {
     }
 
     fn number(&mut self, test: &NumberTest) -> Check {
-        let tally = self.tallies.number(TallyKind::Visits, Period::Lifetime);
+        let activity_counter = self
+            .activity_counters
+            .number(Activity::Visits, Period::Lifetime);
         let range = count_range(test.at_least, test.at_most);
-        let in_range = TallyCheck {
-            tally,
+        let in_range = ActivityCheck {
+            activity_counter,
             window: Period::Lifetime,
             range,
         };
         // One condition of the document stays one check, so that explanations name its path.
         match test.every {
-            None => Check::Tally(in_range),
+            None => Check::Activity(in_range),
             Some(every) => Check::EveryNth(in_range, i64::from(every)),
         }
     }

@@ -6,15 +6,15 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use thiserror::Error;
 
+use super::activity::{Activity, ActivityCounter, ActivityCounters};
 use super::check::{Check, CheckCompiler, Fact, Symbols};
 use super::compiled_effect::CompiledEffect;
 use super::compiled_ladder::{CompiledLadder, LadderError};
 use super::index::{Candidates, FactSymbols, Residual, RuleIndex};
-use super::tally::{Tallies, Tally, TallyKind};
 use super::validate::validate;
 use super::{
-    BasisMask, CapPer, Lane, Lifecycle, Limit, Measure, Program, Rule, RunningBase, Scope,
-    Stacking, TierWindow,
+    BasisMask, CapPer, Lifecycle, Limit, Measure, Program, Rule, RunningBase, Scope, Stacking,
+    StackingGroup, TierWindow,
 };
 use crate::ids::{ProgramId, Slug};
 use crate::money::{Asset, MoneyError, Rounding};
@@ -25,35 +25,35 @@ use crate::time::{Calendar, Period, Timestamp, Window};
 #[derive(Debug)]
 pub struct CompiledProgram {
     document: Program,
-    version: u32,
+    number: u32,
     active_from: Timestamp,
     calendar: Calendar,
     currency: Asset,
-    lanes: Vec<CompiledLane>,
+    stacking_groups: Vec<CompiledStackingGroup>,
     rules: Vec<CompiledRule>,
     caps: Vec<CompiledCap>,
-    tallies: Vec<Tally>,
+    activity_counters: Vec<ActivityCounter>,
     ladders: Vec<CompiledLadder>,
     symbols: Symbols,
     index: RuleIndex,
 }
 
-/// A lane, in evaluation order.
+/// A stacking group, in evaluation order.
 #[derive(Debug, Clone, Copy)]
-pub struct CompiledLane {
+pub struct CompiledStackingGroup {
     /// Which of its matching rules apply.
     pub stacking: Stacking,
     /// Whether the choice is made once or for every line.
     pub scope: Scope,
     /// What percentages are taken of.
     pub base: RunningBase,
-    /// The number of the first rule after those of the lane, in rule order.
+    /// The number of the first rule after those of the stacking group, in rule order.
     pub rules_end: u32,
 }
 
 /// Whose use of a limit counts together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Share {
+pub enum CapScope {
     /// One purchase.
     Purchase,
     /// One member.
@@ -70,7 +70,7 @@ pub struct CompiledCap {
     /// Its name.
     pub id: Slug,
     /// Whose use counts together.
-    pub share: Share,
+    pub scope: CapScope,
     /// The window of use.
     pub window: Period,
     /// How much: minor units, or uses.
@@ -88,8 +88,8 @@ pub struct CompiledRule {
     pub id: Slug,
     /// Its place in the document.
     pub position: usize,
-    /// Its lane.
-    pub lane: usize,
+    /// Its stacking group.
+    pub stacking_group: usize,
     /// Whether it pays once or for every matching line.
     pub scope: Scope,
     /// When it is active.
@@ -112,8 +112,8 @@ pub struct CompiledRule {
     pub caps: SmallVec<[u32; 4]>,
     /// Whether tier benefits raise it.
     pub tier_benefits: bool,
-    /// Numbers of the tallies its condition reads.
-    pub tallies: SmallVec<[u32; 2]>,
+    /// Numbers of the activity_counters its condition reads.
+    pub activity_counters: SmallVec<[u32; 2]>,
     /// The name of its carry counter, if it carries remainders.
     pub carry: Option<String>,
 }
@@ -125,7 +125,7 @@ impl CompiledProgram {
     /// All problems of the document, each with its path.
     pub fn compile(
         document: Program,
-        version: u32,
+        number: u32,
         active_from: Timestamp,
     ) -> Result<Self, Vec<Problem>> {
         let problems = validate(&document);
@@ -134,7 +134,7 @@ impl CompiledProgram {
         }
         Compiler::new(&document)
             .run()
-            .map(|parts| parts.assemble(document, version, active_from))
+            .map(|parts| parts.assemble(document, number, active_from))
             .map_err(|error| vec![Problem::new("program_invalid", "", error.to_string())])
     }
 
@@ -152,8 +152,8 @@ impl CompiledProgram {
 
     /// The revision number, from 1.
     #[must_use]
-    pub fn version(&self) -> u32 {
-        self.version
+    pub fn number(&self) -> u32 {
+        self.number
     }
 
     /// From when it decides.
@@ -174,13 +174,13 @@ impl CompiledProgram {
         self.currency
     }
 
-    /// The lanes, in evaluation order.
+    /// The stacking groups, in evaluation order.
     #[must_use]
-    pub fn lanes(&self) -> &[CompiledLane] {
-        &self.lanes
+    pub fn stacking_groups(&self) -> &[CompiledStackingGroup] {
+        &self.stacking_groups
     }
 
-    /// The rules, in rule order: by lane, then higher priority first, then by id.
+    /// The rules, in rule order: by stacking group, then higher priority first, then by id.
     #[must_use]
     pub fn rules(&self) -> &[CompiledRule] {
         &self.rules
@@ -206,10 +206,10 @@ impl CompiledProgram {
         &self.caps
     }
 
-    /// The tallies, by number.
+    /// The activity_counters, by number.
     #[must_use]
-    pub fn tallies(&self) -> &[Tally] {
-        &self.tallies
+    pub fn activity_counters(&self) -> &[ActivityCounter] {
+        &self.activity_counters
     }
 
     /// The ladders, in document order.
@@ -294,7 +294,7 @@ enum CompileError {
 struct Compiler<'a> {
     document: &'a Program,
     symbols: Symbols,
-    tallies: Tallies,
+    activity_counters: ActivityCounters,
     index: RuleIndex,
     tags: FxHashMap<&'a Slug, u32>,
     caps: FxHashMap<&'a Slug, u32>,
@@ -304,26 +304,26 @@ struct Compiler<'a> {
 }
 
 struct Parts {
-    lanes: Vec<CompiledLane>,
+    stacking_groups: Vec<CompiledStackingGroup>,
     rules: Vec<CompiledRule>,
     caps: Vec<CompiledCap>,
-    tallies: Vec<Tally>,
+    activity_counters: Vec<ActivityCounter>,
     ladders: Vec<CompiledLadder>,
     symbols: Symbols,
     index: RuleIndex,
 }
 
 impl Parts {
-    fn assemble(self, document: Program, version: u32, active_from: Timestamp) -> CompiledProgram {
+    fn assemble(self, document: Program, number: u32, active_from: Timestamp) -> CompiledProgram {
         CompiledProgram {
-            version,
+            number,
             active_from,
             calendar: Calendar::new(document.zone, document.week_start),
             currency: document.currency.into(),
-            lanes: self.lanes,
+            stacking_groups: self.stacking_groups,
             rules: self.rules,
             caps: self.caps,
-            tallies: self.tallies,
+            activity_counters: self.activity_counters,
             ladders: self.ladders,
             symbols: self.symbols,
             index: self.index,
@@ -335,7 +335,7 @@ impl Parts {
 /// The place of a rule in rule order; the fields are compared one after the other.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Place<'a> {
-    lane: usize,
+    stacking_group: usize,
     priority: Reverse<i32>,
     /// The id's first letters as a number. It mostly decides, and the id itself is not looked at.
     id_start: u128,
@@ -344,7 +344,7 @@ struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    fn new(lane: usize, rule: &'a Rule, position: usize) -> Self {
+    fn new(stacking_group: usize, rule: &'a Rule, position: usize) -> Self {
         let id = rule.id.as_str();
         // What a short id lacks counts as zero, which is less than any letter, just as its end is.
         let mut start = [0_u8; 16];
@@ -352,7 +352,7 @@ impl<'a> Place<'a> {
             *slot = letter;
         }
         Self {
-            lane,
+            stacking_group,
             priority: Reverse(rule.priority),
             id_start: u128::from_be_bytes(start),
             id,
@@ -378,7 +378,7 @@ impl<'a> Compiler<'a> {
         Self {
             document,
             symbols: Symbols::default(),
-            tallies: Tallies::new(document.id.clone()),
+            activity_counters: ActivityCounters::new(document.id.clone()),
             index: RuleIndex::default(),
             tags: FxHashMap::default(),
             caps: caps.collect(),
@@ -393,44 +393,49 @@ impl<'a> Compiler<'a> {
             .rules
             .iter()
             .enumerate()
-            .map(|(position, rule)| Place::new(self.lane_of(rule), rule, position))
+            .map(|(position, rule)| Place::new(self.stacking_group_of(rule), rule, position))
             .collect();
         order.sort_unstable();
         let mut rules = Vec::with_capacity(order.len());
         for (at, place) in order.iter().enumerate() {
             if let Some(rule) = self.document.rules.get(place.position) {
-                rules.push(self.rule(number(at), place.lane, rule, place.position)?);
+                rules.push(self.rule(number(at), place.stacking_group, rule, place.position)?);
             }
         }
         let ladders = self.ladders()?;
         let caps = self.compile_caps()?;
         Ok(Parts {
-            lanes: self.lanes(&rules),
+            stacking_groups: self.stacking_groups(&rules),
             rules,
             caps,
             ladders,
-            tallies: self.tallies.into_vec(),
+            activity_counters: self.activity_counters.into_vec(),
             symbols: self.symbols,
             index: self.index,
         })
     }
 
-    fn lane_of(&self, rule: &Rule) -> usize {
-        let wanted = rule.lane.as_ref();
+    fn stacking_group_of(&self, rule: &Rule) -> usize {
+        let wanted = rule.stacking_group.as_ref();
         wanted
-            .and_then(|id| self.document.lanes.iter().position(|lane| lane.id == *id))
+            .and_then(|id| {
+                self.document
+                    .stacking_groups
+                    .iter()
+                    .position(|stacking_group| stacking_group.id == *id)
+            })
             .unwrap_or_default()
     }
 
-    fn lanes(&self, rules: &[CompiledRule]) -> Vec<CompiledLane> {
-        let compile = |(at, lane): (usize, &Lane)| CompiledLane {
-            stacking: lane.stacking,
-            scope: lane.scope,
-            base: lane.base,
-            rules_end: number(rules.partition_point(|rule| rule.lane <= at)),
+    fn stacking_groups(&self, rules: &[CompiledRule]) -> Vec<CompiledStackingGroup> {
+        let compile = |(at, stacking_group): (usize, &StackingGroup)| CompiledStackingGroup {
+            stacking: stacking_group.stacking,
+            scope: stacking_group.scope,
+            base: stacking_group.base,
+            rules_end: number(rules.partition_point(|rule| rule.stacking_group <= at)),
         };
-        if self.document.lanes.is_empty() {
-            return vec![CompiledLane {
+        if self.document.stacking_groups.is_empty() {
+            return vec![CompiledStackingGroup {
                 stacking: Stacking::default(),
                 scope: Scope::default(),
                 base: RunningBase::default(),
@@ -438,7 +443,7 @@ impl<'a> Compiler<'a> {
             }];
         }
         self.document
-            .lanes
+            .stacking_groups
             .iter()
             .enumerate()
             .map(compile)
@@ -448,7 +453,7 @@ impl<'a> Compiler<'a> {
     fn rule(
         &mut self,
         at: u32,
-        lane: usize,
+        stacking_group: usize,
         rule: &'a Rule,
         position: usize,
     ) -> Result<CompiledRule, MoneyError> {
@@ -456,7 +461,7 @@ impl<'a> Compiler<'a> {
             scale: self.document.currency.scale(),
             ladders: &self.document.ladders,
             symbols: &mut self.symbols,
-            tallies: &mut self.tallies,
+            activity_counters: &mut self.activity_counters,
         };
         let condition = rule
             .when
@@ -466,21 +471,23 @@ impl<'a> Compiler<'a> {
         let by_line = rule.scope == Scope::Line;
         let residual = self.index.add(at, condition.as_ref(), by_line);
         let currency = Asset::from(self.document.currency);
-        let lanes = &self.document.lanes;
+        let stacking_groups = &self.document.stacking_groups;
         let effect = CompiledEffect::compile(&rule.effect, currency, |id| {
-            lanes.iter().position(|lane| lane.id == *id)
+            stacking_groups
+                .iter()
+                .position(|stacking_group| stacking_group.id == *id)
         })?;
         let exclusive = rule.exclusive.iter().map(|tag| self.tag(tag)).collect();
         let caps = rule.caps.iter().filter_map(|id| self.caps.get(id));
         let budgets = rule.budgets.iter().filter_map(|id| self.budgets.get(id));
-        let mut tallies = SmallVec::new();
+        let mut activity_counters = SmallVec::new();
         condition
             .iter()
-            .for_each(|check| tallies_of(check, &mut tallies));
+            .for_each(|check| tallies_of(check, &mut activity_counters));
         Ok(CompiledRule {
             id: rule.id.clone(),
             position,
-            lane,
+            stacking_group,
             scope: rule.scope,
             active: rule.active.map_or(Window::LIFETIME, |range| {
                 range
@@ -497,7 +504,7 @@ impl<'a> Compiler<'a> {
             tier_benefits: rule
                 .tier_benefits
                 .unwrap_or_else(|| effect.is_proportional()),
-            tallies,
+            activity_counters,
             carry: effect
                 .carries()
                 .then(|| format!("{}/carry/{}", self.document.id, rule.id)),
@@ -521,14 +528,14 @@ impl<'a> Compiler<'a> {
                 }
                 Limit::Uses(uses) => (i64::from(*uses), true),
             };
-            let share = match &cap.per {
-                CapPer::Purchase => Share::Purchase,
-                CapPer::Member => Share::Member,
-                CapPer::Attribute(name) => Share::Attribute(name.clone()),
+            let scope = match &cap.per {
+                CapPer::Purchase => CapScope::Purchase,
+                CapPer::Member => CapScope::Member,
+                CapPer::Attribute(name) => CapScope::Attribute(name.clone()),
             };
             all.push(CompiledCap {
                 id: cap.id.clone(),
-                share,
+                scope,
                 window: cap.every.unwrap_or(Period::Lifetime),
                 limit,
                 counts_uses,
@@ -538,7 +545,7 @@ impl<'a> Compiler<'a> {
         for budget in &self.document.budgets {
             all.push(CompiledCap {
                 id: budget.id.clone(),
-                share: Share::Program,
+                scope: CapScope::Program,
                 window: budget.every.unwrap_or(Period::Lifetime),
                 limit: budget
                     .amount
@@ -559,11 +566,11 @@ impl<'a> Compiler<'a> {
             };
             let kind = match &ladder.measure {
                 Measure::Balance(_) => continue,
-                Measure::Earned(asset) => TallyKind::Earned(*asset),
-                Measure::Spend(basis) => TallyKind::Spend(BasisMask::of(basis)),
-                Measure::Visits => TallyKind::Visits,
+                Measure::Earned(asset) => Activity::Earned(*asset),
+                Measure::Spend(basis) => Activity::Spend(BasisMask::of(basis)),
+                Measure::Visits => Activity::Visits,
             };
-            self.tallies.number(kind, window);
+            self.activity_counters.number(kind, window);
         }
         let currency = self.document.currency;
         let ladders = self.document.ladders.iter();
@@ -578,7 +585,9 @@ fn tallies_of(check: &Check, found: &mut SmallVec<[u32; 2]>) {
         Check::All(parts) | Check::Any(parts) | Check::None(parts) => {
             parts.iter().for_each(|part| tallies_of(part, found));
         }
-        Check::Tally(test) | Check::EveryNth(test, _) => found.push(number(test.tally)),
+        Check::Activity(test) | Check::EveryNth(test, _) => {
+            found.push(number(test.activity_counter))
+        }
         _ => {}
     }
 }

@@ -43,14 +43,14 @@ pub enum CompiledEffect {
         /// The bands, from the lowest on.
         bands: Vec<CompiledBand>,
     },
-    /// A multiple of what earlier lanes granted.
+    /// A multiple of what earlier stacking groups granted.
     Multiplier {
         /// The factor less one.
         extra: Ratio,
         /// Which asset.
         asset: Asset,
-        /// Only this lane.
-        lane: Option<usize>,
+        /// Only this stacking group.
+        stacking_group: Option<usize>,
     },
 }
 
@@ -73,14 +73,14 @@ pub enum CompiledBandReward {
 }
 
 impl CompiledEffect {
-    /// Compiles an effect; `lane_of` numbers lanes.
+    /// Compiles an effect; `stacking_group_of` numbers stacking groups.
     ///
     /// # Errors
     /// [`MoneyError`] when an amount does not fit its asset.
     pub fn compile(
         effect: &Effect,
         currency: Asset,
-        lane_of: impl Fn(&Slug) -> Option<usize>,
+        stacking_group_of: impl Fn(&Slug) -> Option<usize>,
     ) -> Result<Self, MoneyError> {
         Ok(match effect {
             Effect::Percent(reward) => Self::Percent {
@@ -96,7 +96,7 @@ impl CompiledEffect {
             }
             Effect::PerUnit(reward) => per_unit(reward, currency)?,
             Effect::Bands(reward) => bands(reward, currency)?,
-            Effect::Multiplier(reward) => multiplier(reward, currency, lane_of)?,
+            Effect::Multiplier(reward) => multiplier(reward, currency, stacking_group_of)?,
         })
     }
 
@@ -164,7 +164,7 @@ fn bands(reward: &Bands, currency: Asset) -> Result<CompiledEffect, MoneyError> 
 fn multiplier(
     reward: &Multiplier,
     currency: Asset,
-    lane_of: impl Fn(&Slug) -> Option<usize>,
+    stacking_group_of: impl Fn(&Slug) -> Option<usize>,
 ) -> Result<CompiledEffect, MoneyError> {
     let factor = reward.factor.ratio();
     let num = factor
@@ -174,6 +174,6 @@ fn multiplier(
     Ok(CompiledEffect::Multiplier {
         extra: Ratio::new(num, factor.den())?,
         asset: reward.asset.unwrap_or(currency),
-        lane: reward.lane.as_ref().and_then(lane_of),
+        stacking_group: reward.stacking_group.as_ref().and_then(stacking_group_of),
     })
 }

@@ -32,9 +32,9 @@ pub struct Program {
     /// Reward units other than money, such as points.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub units: Vec<UnitDefinition>,
-    /// Lanes in the order in which they are evaluated. Without any, there is one lane `default` that stacks all.
+    /// Stacking groups in the order in which they are evaluated. Without any, there is one stacking group `default` that stacks all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub lanes: Vec<Lane>,
+    pub stacking_groups: Vec<StackingGroup>,
     /// The earn rules. Their order in the document means nothing: see [`Rule::priority`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
@@ -64,12 +64,12 @@ pub struct UnitDefinition {
     pub name: Option<String>,
 }
 
-/// A stacking group. Lanes are evaluated in document order.
+/// A stacking group. Stacking groups are evaluated in document order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Lane {
-    /// The lane's name.
+pub struct StackingGroup {
+    /// The stacking group's name.
     pub id: Slug,
     /// Which of its matching rules apply.
     #[serde(default)]
@@ -77,12 +77,12 @@ pub struct Lane {
     /// Whether the choice is made once per purchase or for every line.
     #[serde(default)]
     pub scope: Scope,
-    /// What a percentage in this lane is taken of.
+    /// What a percentage in this stacking group is taken of.
     #[serde(default)]
     pub base: RunningBase,
 }
 
-/// Which matching rules of a lane apply. The choice is made before caps: a cap clips the chosen rule, it never hands
+/// Which matching rules of a stacking group apply. The choice is made before caps: a cap clips the chosen rule, it never hands
 /// the purchase to another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -133,10 +133,10 @@ pub struct Rule {
     /// A name for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The lane it belongs to; the first lane when absent.
+    /// The stacking group it belongs to; the first stacking group when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lane: Option<Slug>,
-    /// Rule order within a lane: higher priority first, then by id. This is the written tie-break everywhere.
+    pub stacking_group: Option<Slug>,
+    /// Rule order within a stacking group: higher priority first, then by id. This is the written tie-break everywhere.
     #[serde(default)]
     pub priority: i32,
     /// The local dates on which the rule is active; always when absent.
@@ -156,7 +156,7 @@ pub struct Rule {
     /// The system account that pays; `rewards` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub funded_by: Option<Slug>,
-    /// Tags of which at most one rule applies to a purchase: the first in lane and rule order.
+    /// Tags of which at most one rule applies to a purchase: the first in stacking group and rule order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exclusive: Vec<Slug>,
     /// Names of the caps that clip it.
@@ -227,10 +227,10 @@ pub enum Pending {
     Days(u16),
     /// Until an instant.
     Until(Timestamp),
-    /// Until the purchase is confirmed; given up when that has not happened after so many days.
+    /// Until the purchase is confirmed; voided when that has not happened after so many days.
     #[serde(rename = "confirmation")]
     Confirmation {
-        /// Days after which it is given up; it waits for ever when absent.
+        /// Days after which it is voided; it waits for ever when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         void_after_days: Option<u16>,
     },

@@ -19,7 +19,7 @@ pub enum Effect {
     PerUnit(PerUnitReward),
     /// A reward that depends on the band an amount falls in.
     Bands(Bands),
-    /// A multiple of what lanes before this one granted.
+    /// A multiple of what stacking groups before this one granted.
     Multiplier(Multiplier),
 }
 
@@ -128,7 +128,7 @@ pub enum BandReward {
     Fixed(DecimalText),
 }
 
-/// Multiplies what lanes before this one granted in an asset, by adding `(factor − 1) ×` it.
+/// Multiplies what stacking groups before this one granted in an asset, by adding `(factor − 1) ×` it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -138,7 +138,7 @@ pub struct Multiplier {
     /// Which asset; the program's currency when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asset: Option<Asset>,
-    /// Only what this lane granted; all lanes before this one when absent.
+    /// Only what this stacking group granted; all stacking groups before this one when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lane: Option<Slug>,
+    pub stacking_group: Option<Slug>,
 }

@@ -6,6 +6,7 @@
 //!
 //! Nothing here evaluates a purchase; that is the cashback module.
 
+mod activity;
 mod boost;
 mod check;
 mod compiled;
@@ -18,22 +19,22 @@ mod index;
 mod ladder;
 mod limit;
 mod parse;
-mod tally;
 mod validate;
 
+pub use activity::{Activity, ActivityCounter};
 pub use boost::Boost;
 pub use check::{
-    BasisMask, Check, FACTS, Fact, LineCheck, Range, SymbolSet, TallyCheck, weekday_bit,
+    ActivityCheck, BasisMask, Check, FACTS, Fact, LineCheck, Range, SymbolSet, weekday_bit,
 };
-pub use compiled::{CompiledCap, CompiledLane, CompiledProgram, CompiledRule, Share};
+pub use compiled::{CapScope, CompiledCap, CompiledProgram, CompiledRule, CompiledStackingGroup};
 pub use compiled_effect::{CompiledBand, CompiledBandReward, CompiledEffect};
 pub use compiled_ladder::{CompiledLadder, CompiledTier, LadderError};
 pub use condition::{
     AmountTest, AttributeTest, Condition, LineTest, NumberTest, TierTest, WindowCount, WindowSum,
 };
 pub use document::{
-    Basis, Expiry, Lane, Lifecycle, Part, Pending, Program, Rule, RunningBase, Scope, Stacking,
-    UnitDefinition,
+    Basis, Expiry, Lifecycle, Part, Pending, Program, Rule, RunningBase, Scope, Stacking,
+    StackingGroup, UnitDefinition,
 };
 pub use effect::{
     Band, BandMode, BandReward, Bands, Effect, FixedReward, Multiplier, PerUnitReward,
@@ -42,8 +43,7 @@ pub use effect::{
 pub use index::{Candidates, FactSymbols, Residual};
 pub use ladder::{Benefits, Downgrade, Ladder, Measure, Tier, TierWindow};
 pub use limit::{Budget, Cap, CapPer, Limit};
-pub use tally::{Tally, TallyKind};
 pub use validate::{
-    CAPS_MAX, CONDITION_DEPTH_MAX, GRACE_DAYS_MAX, LANES_MAX, RULES_MAX, TAGS_MAX, TEXT_BYTES_MAX,
+    CAPS_MAX, CONDITION_DEPTH_MAX, GRACE_DAYS_MAX, PARTS_MAX, RULES_MAX, TAGS_MAX, TEXT_BYTES_MAX,
     TIERS_MAX, VALUES_MAX,
 };

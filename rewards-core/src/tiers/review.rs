@@ -1,4 +1,4 @@
-//! Deciding about moves.
+//! PurchaseContext about moves.
 
 use super::qualification::Pace;
 use super::standing::held_rank;
@@ -40,7 +40,7 @@ impl Qualification<'_> {
     ) -> Review {
         let instant = self.instant(status, at);
         let rank = held_rank(self.ladder, status);
-        let mut status = status.cloned().unwrap_or_else(|| self.newcomer(at));
+        let mut status = status.cloned().unwrap_or_else(|| self.new_member(at));
         let eligible = self.ladder.eligible(measure.current);
         let moved = if eligible > rank {
             status.below_since = None;
@@ -85,7 +85,7 @@ impl Qualification<'_> {
     }
 
     /// The status of a member who was never reviewed. What is older than the registration is not refused here.
-    fn newcomer(&self, at: Timestamp) -> TierStatus {
+    fn new_member(&self, at: Timestamp) -> TierStatus {
         TierStatus {
             tier: self.ladder.tier(0).id.clone(),
             since: at.min(self.registered_at),

@@ -1,4 +1,4 @@
-//! Every kind of effect, with its numbers worked out by hand.
+//! Every kind of effect, with its numbers worked out manually.
 
 use crate::words::money;
 use crate::world::World;
@@ -385,43 +385,52 @@ fn bands_by_slab_and_by_part() {
 }
 
 #[test]
-fn multipliers_over_lanes() {
-    let lanes = r#"
+fn multipliers_over_stacking_groups() {
+    let stacking_groups = r#"
         [[units]]
         asset = "points"
-        [[lanes]]
+        [[stacking_groups]]
         id = "base"
-        [[lanes]]
+        [[stacking_groups]]
         id = "extra"
-        [[lanes]]
+        [[stacking_groups]]
         id = "boost"
         [[rules]]
         id = "cash"
-        lane = "base"
+        stacking_group = "base"
         effect = { percent = { rate = "1%" } }
         [[rules]]
         id = "points"
-        lane = "base"
+        stacking_group = "base"
         effect = { per_unit = { amount = "1", asset = "points", every = "1" } }
         [[rules]]
         id = "bonus"
-        lane = "extra"
+        stacking_group = "extra"
         effect = { percent = { rate = "2%" } }
         [[rules]]
         id = "times"
-        lane = "boost"
+        stacking_group = "boost"
     "#;
     for (effect, grant) in [
         // 1.00 from base and 2.00 from extra; points count on their own.
         (r#"{ factor = "2" }"#, "times 3.00 EUR"),
-        (r#"{ factor = "2", lane = "base" }"#, "times 1.00 EUR"),
-        (r#"{ factor = "1.5", lane = "extra" }"#, "times 1.00 EUR"),
+        (
+            r#"{ factor = "2", stacking_group = "base" }"#,
+            "times 1.00 EUR",
+        ),
+        (
+            r#"{ factor = "1.5", stacking_group = "extra" }"#,
+            "times 1.00 EUR",
+        ),
         (r#"{ factor = "3", asset = "points" }"#, "times 200 points"),
         (r#"{ factor = "1.255" }"#, "times 0.76 EUR"),
-        (r#"{ factor = "2", asset = "points", lane = "extra" }"#, ""),
+        (
+            r#"{ factor = "2", asset = "points", stacking_group = "extra" }"#,
+            "",
+        ),
         (r#"{ factor = "1" }"#, ""),
     ] {
-        let document = format!("{lanes}effect = {{ multiplier = {effect} }}\n");
+        let document = format!("{stacking_groups}effect = {{ multiplier = {effect} }}\n");
         let grants = World::with(&document).grants("100");
         let first = ["cash 1.00 EUR", "points 100 points", "bonus 2.00 EUR"];
         assert_eq!(grants[..3], first);

@@ -58,10 +58,10 @@ fn a_cap_clips_and_never_skips() {
             ],
         ),
         (
-            // Two rules of one lane: the better one is chosen before caps, and when its cap is used up the other,
+            // Two rules of one stacking group: the better one is chosen before caps, and when its cap is used up the other,
             // which would pay, does not step in.
             r#"
-            lanes = [{ id = "main", stacking = "best" }]
+            stacking_groups = [{ id = "main", stacking = "best" }]
             caps = [{ id = "cap", per = "member", limit = { amount = { amount = "5" } } }]
             [[rules]]
             id = "default"
@@ -206,7 +206,7 @@ fn windows_turn_over_at_local_midnight() {
 
 #[test]
 fn a_rolling_cap_holds_for_every_window_of_its_days() {
-    // Three days may hold 5.00. A purchase that is told of late lies in windows that end after it as well.
+    // Three days may hold 5.00. A purchase that is late-arriving lies in windows that end after it as well.
     let mut world = World::with(&capped("{ days = 3 }"));
     assert_eq!(world.grants("400 at=2026-02-05T12:00:00Z"), ["it 4.00 EUR"]);
     for (late, granted) in [
@@ -401,5 +401,5 @@ fn limits_survive_a_new_revision() {
     world.publish(&document("2%"), "2026-03-02").unwrap();
     assert_eq!(world.grants("400"), ["it 1.00 EUR of 8.00 by cap"]);
     // A purchase from before the revision is decided by the one of its time.
-    assert_eq!(world.quote("1 at=2026-03-01").decision.version, 1);
+    assert_eq!(world.quote("1 at=2026-03-01").decision.revision, 1);
 }

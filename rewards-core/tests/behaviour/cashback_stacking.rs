@@ -5,25 +5,25 @@ use crate::world::World;
 const RULES: &str = r#"
     [[rules]]
     id = "a"
-    lane = "main"
+    stacking_group = "main"
     effect = { percent = { rate = "2%" } }
     [[rules]]
     id = "b"
-    lane = "main"
+    stacking_group = "main"
     priority = 5
     effect = { percent = { rate = "1%" } }
     [[rules]]
     id = "c"
-    lane = "main"
+    stacking_group = "main"
     effect = { percent = { rate = "3%" } }
     [[rules]]
     id = "d"
-    lane = "main"
+    stacking_group = "main"
     effect = { percent = { rate = "3%" } }
 "#;
 
 #[test]
-fn a_lane_applies_all_or_one_of_its_rules() {
+fn a_stacking_group_applies_all_or_one_of_its_rules() {
     let all = ["b 1.00 EUR", "a 2.00 EUR", "c 3.00 EUR", "d 3.00 EUR"];
     for (stacking, grants) in [
         ("all", &all[..]),
@@ -32,31 +32,32 @@ fn a_lane_applies_all_or_one_of_its_rules() {
         ("best", &["c 3.00 EUR"]),
         ("lowest", &["b 1.00 EUR"]),
     ] {
-        let lane = format!("lanes = [{{ id = \"main\", stacking = \"{stacking}\" }}]\n");
-        let mut world = World::with(&format!("{lane}{RULES}"));
+        let stacking_group =
+            format!("stacking_groups = [{{ id = \"main\", stacking = \"{stacking}\" }}]\n");
+        let mut world = World::with(&format!("{stacking_group}{RULES}"));
         assert_eq!(world.grants("100"), *grants, "{stacking}");
     }
 }
 
 #[test]
-fn lanes_are_chosen_from_on_their_own_in_document_order() {
+fn stacking_groups_are_chosen_from_on_their_own_in_document_order() {
     let mut world = World::with(
         r#"
-        lanes = [{ id = "second", stacking = "best" }, { id = "first" }]
+        stacking_groups = [{ id = "second", stacking = "best" }, { id = "first" }]
         [[rules]]
         id = "a"
-        lane = "first"
+        stacking_group = "first"
         effect = { fixed = { amount = "1" } }
         [[rules]]
         id = "b"
-        lane = "second"
+        stacking_group = "second"
         effect = { fixed = { amount = "2" } }
         [[rules]]
         id = "c"
         effect = { fixed = { amount = "3" } }
         "#,
     );
-    // Without a lane a rule is in the first one of the document.
+    // Without a stacking group a rule is in the first one of the document.
     assert_eq!(world.grants("9"), ["c 3.00 EUR", "a 1.00 EUR"]);
 }
 
@@ -83,10 +84,10 @@ fn the_choice_is_made_for_the_basket_or_for_every_line() {
         ("first", "basket", &["any#0 1.50 EUR", "any#1 5.00 EUR"]),
         ("first", "line", &["any#0 1.50 EUR", "any#1 5.00 EUR"]),
     ] {
-        let lane = format!(
-            "lanes = [{{ id = \"main\", stacking = \"{stacking}\", scope = \"{scope}\" }}]\n"
+        let stacking_group = format!(
+            "stacking_groups = [{{ id = \"main\", stacking = \"{stacking}\", scope = \"{scope}\" }}]\n"
         );
-        let mut world = World::with(&format!("{lane}{rules}"));
+        let mut world = World::with(&format!("{stacking_group}{rules}"));
         let mut granted = world.grants(basket);
         granted.sort();
         assert_eq!(granted, grants, "{stacking} by {scope}");
@@ -104,7 +105,7 @@ fn percentages_of_the_original_or_of_what_is_left() {
         effect = { percent = { rate = "10%" } }
         [[rules]]
         id = "later"
-        lane = "next"
+        stacking_group = "next"
         effect = { percent = { rate = "10%" } }
     "#;
     for (first, next, grants) in [
@@ -114,10 +115,10 @@ fn percentages_of_the_original_or_of_what_is_left() {
         ("running", "running", ["10.00", "9.00", "8.10"]),
         ("original", "running", ["10.00", "10.00", "8.00"]),
     ] {
-        let lanes = format!(
-            "lanes = [{{ id = \"main\", base = \"{first}\" }}, {{ id = \"next\", base = \"{next}\" }}]\n"
+        let stacking_groups = format!(
+            "stacking_groups = [{{ id = \"main\", base = \"{first}\" }}, {{ id = \"next\", base = \"{next}\" }}]\n"
         );
-        let mut world = World::with(&format!("{lanes}{rules}"));
+        let mut world = World::with(&format!("{stacking_groups}{rules}"));
         let [a, b, later] = grants;
         let want = [
             format!("a {a} EUR"),
@@ -133,7 +134,7 @@ fn points_are_not_taken_off_a_running_base() {
     let mut world = World::with(
         r#"
         units = [{ asset = "points" }]
-        lanes = [{ id = "main", base = "running" }]
+        stacking_groups = [{ id = "main", base = "running" }]
         [[rules]]
         id = "a"
         effect = { per_unit = { amount = "1", asset = "points", every = "1" } }
@@ -149,26 +150,26 @@ fn points_are_not_taken_off_a_running_base() {
 fn of_an_exclusive_tag_the_first_rule_applies() {
     let mut world = World::with(
         r#"
-        lanes = [{ id = "first" }, { id = "second" }]
+        stacking_groups = [{ id = "first" }, { id = "second" }]
         [[rules]]
         id = "z"
-        lane = "first"
+        stacking_group = "first"
         exclusive = ["promo"]
         when = { tag = ["z"] }
         effect = { fixed = { amount = "1" } }
         [[rules]]
         id = "a"
-        lane = "second"
+        stacking_group = "second"
         exclusive = ["promo", "card"]
         effect = { fixed = { amount = "2" } }
         [[rules]]
         id = "b"
-        lane = "second"
+        stacking_group = "second"
         exclusive = ["card"]
         effect = { fixed = { amount = "3" } }
         [[rules]]
         id = "c"
-        lane = "second"
+        stacking_group = "second"
         effect = { fixed = { amount = "4" } }
         "#,
     );
@@ -191,7 +192,7 @@ fn of_an_exclusive_tag_the_first_rule_applies() {
 fn every_rule_is_explained_by_the_first_part_that_fails() {
     let mut world = World::with(
         r#"
-        lanes = [{ id = "main" }, { id = "one", stacking = "best" }]
+        stacking_groups = [{ id = "main" }, { id = "one", stacking = "best" }]
         caps = [{ id = "cap", per = "member", limit = { amount = { amount = "5" } } }]
         [[rules]]
         id = "r0"
@@ -211,11 +212,11 @@ fn every_rule_is_explained_by_the_first_part_that_fails() {
         effect = { fixed = { amount = "1" } }
         [[rules]]
         id = "r4"
-        lane = "one"
+        stacking_group = "one"
         effect = { fixed = { amount = "1" } }
         [[rules]]
         id = "r5"
-        lane = "one"
+        stacking_group = "one"
         caps = ["cap"]
         effect = { fixed = { amount = "7" } }
         [[rules]]
@@ -292,7 +293,7 @@ fn tier_benefits_raise_what_they_should() {
                 {{ id = "tx", per = "purchase", limit = {{ amount = {{ amount = "4.01" }} }} }},
                 {{ id = "shared", per = {{ attribute = "home" }}, limit = {{ amount = {{ amount = "4.01" }} }} }},
             ]
-            lanes = [{{ id = "main" }}, {{ id = "times" }}]
+            stacking_groups = [{{ id = "main" }}, {{ id = "times" }}]
             [[ladders]]
             id = "status"
             measure = "visits"

@@ -209,7 +209,7 @@ fn journal() -> (Vec<JournalEntry>, JournalHead) {
     let mut entries = Vec::new();
     let origin = Origin {
         program: "main".parse().unwrap(),
-        version: 1,
+        revision: 1,
         rule: "it".parse().unwrap(),
     };
     for (number, moved) in [
@@ -338,7 +338,7 @@ fn a_change_of_any_field_of_an_entry_breaks_the_chain() {
         Box::new(move |entry| {
             let mut origin = entry.transfer.origin.clone().unwrap_or_else(|| Origin {
                 program: "main".parse().unwrap(),
-                version: 0,
+                revision: 0,
                 rule: "it".parse().unwrap(),
             });
             change(&mut origin);
@@ -352,7 +352,7 @@ fn a_change_of_any_field_of_an_entry_breaks_the_chain() {
         ("from", rebuilt(cashback("eve"), cashback("zed"), 100)),
         ("to", rebuilt(funding(), cashback("eve"), 100)),
         ("amount", rebuilt(funding(), cashback("ann"), 101)),
-        ("kind", Box::new(|e| e.transfer.kind = TransferKind::Adjust)),
+        ("kind", Box::new(|e| e.transfer.kind = TransferKind::Deduct)),
         (
             "effective",
             Box::new(|e| e.transfer.effective_at = at("2026-03-03")),
@@ -379,7 +379,7 @@ fn a_change_of_any_field_of_an_entry_breaks_the_chain() {
             "program",
             with_origin(|origin| origin.program = "other".parse().unwrap()),
         ),
-        ("version", with_origin(|origin| origin.version += 1)),
+        ("version", with_origin(|origin| origin.revision += 1)),
         (
             "rule",
             with_origin(|origin| origin.rule = "other".parse().unwrap()),

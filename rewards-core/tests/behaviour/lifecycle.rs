@@ -332,7 +332,7 @@ fn confirmation_makes_pending_rewards_available() {
         world.balance_at(Some("2026-03-05T11:59:59Z")),
         "0.00+5.00 EUR"
     );
-    // Confirmed, it is not given up any more.
+    // Confirmed, it is not voided any more.
     assert_eq!(world.at("2026-04-20").balance(), "5.00+0.00 EUR");
     assert_eq!(world.at("2026-05-01").balance(), "0.00+0.00 EUR");
 }

@@ -1,4 +1,4 @@
-//! What the core does, in tables worked out by hand.
+//! What the core does, in tables worked out manually.
 
 #![expect(
     clippy::unwrap_used,

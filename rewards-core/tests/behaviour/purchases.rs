@@ -14,7 +14,7 @@ const PLAIN: &str = r#"
     effect = { percent = { rate = "5%" } }
 "#;
 
-/// Everything that a purchase can use up: caps, a budget, tallies, a carried remainder, a tier.
+/// Everything that a purchase can use up: caps, a budget, activity_counters, a carried remainder, a tier.
 const RICH: &str = r#"
     units = [{ asset = "points" }]
     caps = [
@@ -477,7 +477,7 @@ fn revisions_decide_from_their_time_on() {
     ] {
         let decision = world.at(today).quote("100").decision;
         assert_eq!(
-            (say_all(&decision.totals), decision.version),
+            (say_all(&decision.totals), decision.revision),
             (format!("{grant} EUR"), version)
         );
     }
@@ -545,7 +545,7 @@ fn events_tell_what_happened_without_gaps() {
         "purchase_confirmed",
         "purchase_cancelled",
         "reward_granted",
-        "balance_adjusted",
+        "balance_deducted",
         "rewards_expired",
         "tier_changed",
     ];

@@ -179,7 +179,7 @@ fn a_line_names_rule_reason_and_both_accounts() {
     let origin = line(1).origin.clone().unwrap();
     let (program, rule) = (origin.program.to_string(), origin.rule.to_string());
     assert_eq!(
-        (program.as_str(), origin.version, rule.as_str()),
+        (program.as_str(), origin.revision, rule.as_str()),
         ("main", 1, "cash")
     );
     assert_eq!(line(1).from.to_string(), "funding:rewards/EUR");
@@ -245,7 +245,7 @@ fn bad_questions_are_refused() {
 
 #[test]
 fn bad_corrections_are_refused() {
-    use rewards_core::operations::rewards::{AdjustBalance, GrantReward};
+    use rewards_core::operations::rewards::{DeductBalance, GrantReward};
     let mut world = world();
     for (amount, reason, expires_at, problem) in [
         ("0", "why", None, "amount_not_positive"),
@@ -261,7 +261,7 @@ fn bad_corrections_are_refused() {
             reason: reason.to_owned(),
             expires_at: expires_at.map(at),
         };
-        let take = AdjustBalance {
+        let take = DeductBalance {
             member: member("ann"),
             take: grant.amount,
             reason: grant.reason.clone(),

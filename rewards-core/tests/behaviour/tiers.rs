@@ -269,7 +269,7 @@ fn a_move_by_hand_is_not_older_than_its_entry() {
     assert_eq!(last.recorded_at, at("2026-03-10"));
 }
 
-/// Value by hand moves one balance: what other ladders measure is the same as before, and their review waits until it is due.
+/// Value manually moves one balance: what other ladders measure is the same as before, and their review waits until it is due.
 #[test]
 fn value_by_hand_reviews_the_ladders_by_that_balance_alone() {
     let both = r#"measure = { balance = "points" }

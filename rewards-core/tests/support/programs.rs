@@ -1,6 +1,6 @@
 //! Arbitrary programs, all of them valid: they can be published as they are.
 //!
-//! First the parts are drawn that others refer to (units, lanes, caps, budgets, ladders), then the rules that fit them.
+//! First the parts are drawn that others refer to (units, stacking groups, caps, budgets, ladders), then the rules that fit them.
 
 use proptest::collection::vec;
 use proptest::option;
@@ -21,10 +21,10 @@ const DAY: i64 = 24 * 3_600 * 1_000_000;
 /// Any valid program.
 pub fn any_program() -> impl Strategy<Value = Program> {
     any_frame().prop_flat_map(|frame| {
-        let lanes = 0..frame.lanes.len().max(1);
-        let rule = lanes.prop_flat_map({
+        let stacking_groups = 0..frame.stacking_groups.len().max(1);
+        let rule = stacking_groups.prop_flat_map({
             let frame = frame.clone();
-            move |lane| any_rule(&frame, lane)
+            move |stacking_group| any_rule(&frame, stacking_group)
         });
         vec(rule, 0..6).prop_map(move |mut rules| {
             for (index, rule) in rules.iter_mut().enumerate() {
@@ -51,7 +51,7 @@ pub fn any_frame() -> impl Strategy<Value = Program> {
             any_name(),
         );
         let parts = (
-            any_lanes(),
+            any_stacking_groups(),
             numbered(any_cap(assets.clone()), 4, |cap, id| cap.id = id),
             numbered(any_budget(assets.clone()), 4, |budget, id| budget.id = id),
             numbered(any_ladder(assets, currency), 3, |ladder, id| ladder.id = id),
@@ -59,7 +59,7 @@ pub fn any_frame() -> impl Strategy<Value = Program> {
         );
         (head, parts).prop_map(move |(head, parts)| {
             let (zone, week_start, rounding, name) = head;
-            let (lanes, caps, budgets, ladders, lifecycle) = parts;
+            let (stacking_groups, caps, budgets, ladders, lifecycle) = parts;
             Program {
                 id: ProgramId::new("program").unwrap(),
                 name,
@@ -68,7 +68,7 @@ pub fn any_frame() -> impl Strategy<Value = Program> {
                 week_start: WeekStart(week_start),
                 rounding,
                 units: units.clone(),
-                lanes,
+                stacking_groups,
                 rules: vec![],
                 caps,
                 budgets,
@@ -185,7 +185,7 @@ fn any_gain() -> impl Strategy<Value = Factor> {
     (100_i64..=100_000).prop_map(|n| Factor::parse(&format_minor(n, 2)).unwrap())
 }
 
-fn any_lanes() -> impl Strategy<Value = Vec<Lane>> {
+fn any_stacking_groups() -> impl Strategy<Value = Vec<StackingGroup>> {
     let stacking = select(vec![
         Stacking::All,
         Stacking::First,
@@ -194,13 +194,16 @@ fn any_lanes() -> impl Strategy<Value = Vec<Lane>> {
     ]);
     let scope = select(vec![Scope::Basket, Scope::Line]);
     let base = select(vec![RunningBase::Original, RunningBase::Running]);
-    let lane = (stacking, scope, base).prop_map(|(stacking, scope, base)| Lane {
-        id: slug("x"),
-        stacking,
-        scope,
-        base,
-    });
-    numbered(lane, 4, |lane, id| lane.id = id)
+    let stacking_group =
+        (stacking, scope, base).prop_map(|(stacking, scope, base)| StackingGroup {
+            id: slug("x"),
+            stacking,
+            scope,
+            base,
+        });
+    numbered(stacking_group, 4, |stacking_group, id| {
+        stacking_group.id = id
+    })
 }
 
 /// An asset as a document writes it, with its scale; the currency may be left out.
@@ -365,13 +368,13 @@ fn any_dates() -> impl Strategy<Value = DateRange> {
     })
 }
 
-/// A rule for the lane at this position.
-fn any_rule(frame: &Program, lane: usize) -> impl Strategy<Value = Rule> + use<> {
+/// A rule for the stacking group at this position.
+fn any_rule(frame: &Program, stacking_group: usize) -> impl Strategy<Value = Rule> + use<> {
     let frame = frame.clone();
-    let of_lane = frame.lanes.get(lane).cloned();
-    let line_by_line = of_lane
+    let of_stacking_group = frame.stacking_groups.get(stacking_group).cloned();
+    let line_by_line = of_stacking_group
         .as_ref()
-        .is_some_and(|lane| lane.scope == Scope::Line);
+        .is_some_and(|stacking_group| stacking_group.scope == Scope::Line);
     let head = (
         any_name(),
         any::<i32>(),
@@ -390,7 +393,7 @@ fn any_rule(frame: &Program, lane: usize) -> impl Strategy<Value = Rule> + use<>
         subsequence(frame.caps.clone(), 0..=frame.caps.len()),
         subsequence(frame.budgets.clone(), 0..=frame.budgets.len()),
     );
-    let effect = any_effect(&frame, lane, of_lane.as_ref());
+    let effect = any_effect(&frame, stacking_group, of_stacking_group.as_ref());
     (head, effect, option::of(any_condition(&frame)), names, tail).prop_map(
         move |((name, priority, active, lined, named), effect, when, (caps, budgets), tail)| {
             let (rounding, funded_by, exclusive, tier_benefits, lifecycle) = tail;
@@ -406,7 +409,10 @@ fn any_rule(frame: &Program, lane: usize) -> impl Strategy<Value = Rule> + use<>
             Rule {
                 id: slug("x"),
                 name,
-                lane: (of_lane.as_ref().filter(|_| named || lane > 0)).map(|lane| lane.id.clone()),
+                stacking_group: (of_stacking_group
+                    .as_ref()
+                    .filter(|_| named || stacking_group > 0))
+                .map(|stacking_group| stacking_group.id.clone()),
                 priority,
                 // Dates in the condition could contradict those of the rule.
                 active: active.filter(|_| when.is_none()),
@@ -438,10 +444,15 @@ fn asset_of(effect: &Effect) -> Option<Asset> {
     }
 }
 
-fn any_effect(frame: &Program, lane: usize, of_lane: Option<&Lane>) -> BoxedStrategy<Effect> {
-    // A lane that compares pays one asset only.
-    let compares =
-        of_lane.is_some_and(|lane| matches!(lane.stacking, Stacking::Best | Stacking::Lowest));
+fn any_effect(
+    frame: &Program,
+    stacking_group: usize,
+    of_stacking_group: Option<&StackingGroup>,
+) -> BoxedStrategy<Effect> {
+    // A stacking group that compares pays one asset only.
+    let compares = of_stacking_group.is_some_and(|stacking_group| {
+        matches!(stacking_group.stacking, Stacking::Best | Stacking::Lowest)
+    });
     let assets = if compares {
         vec![Asset::Currency(frame.currency)]
     } else {
@@ -480,18 +491,18 @@ fn any_effect(frame: &Program, lane: usize, of_lane: Option<&Lane>) -> BoxedStra
         per_unit.boxed(),
         any_bands(scale).boxed(),
     ];
-    let lined = of_lane.is_some_and(|lane| lane.scope == Scope::Line);
-    if lane > 0 && !lined {
-        let before: Vec<Slug> = frame.lanes[..lane]
+    let lined = of_stacking_group.is_some_and(|stacking_group| stacking_group.scope == Scope::Line);
+    if stacking_group > 0 && !lined {
+        let before: Vec<Slug> = frame.stacking_groups[..stacking_group]
             .iter()
-            .map(|lane| lane.id.clone())
+            .map(|stacking_group| stacking_group.id.clone())
             .collect();
         let multiplier = (any_gain(), any_asset(assets), option::of(select(before)));
-        let multiplier = multiplier.prop_map(|(factor, (asset, _), lane)| {
+        let multiplier = multiplier.prop_map(|(factor, (asset, _), stacking_group)| {
             Effect::Multiplier(Multiplier {
                 factor,
                 asset,
-                lane,
+                stacking_group,
             })
         });
         effects.push(multiplier.boxed());

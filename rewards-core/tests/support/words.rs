@@ -13,7 +13,7 @@ use rewards_core::operations::purchases::{
     QuotePurchase, QuotedPurchase, RecordPurchase, RecordedPurchase,
 };
 use rewards_core::operations::rewards::{
-    AdjustBalance, AdjustedBalance, GrantReward, SettleMember, SettledMember,
+    DeductBalance, DeductedBalance, GrantReward, SettleMember, SettledMember,
 };
 use rewards_core::operations::tiers::GetTiers;
 use rewards_core::rejection::Rejection;
@@ -61,7 +61,7 @@ impl World {
             program: program(text),
             active_from: Some(at(active_from)),
         };
-        self.run(&publish).map(|published| published.version)
+        self.run(&publish).map(|published| published.revision)
     }
 
     pub fn register(&mut self, id: &str) -> &mut Self {
@@ -214,8 +214,8 @@ impl World {
         self.run(&SettleMember { member }).unwrap()
     }
 
-    pub fn take(&mut self, amount: Money) -> Result<AdjustedBalance, Rejection> {
-        self.run(&AdjustBalance {
+    pub fn take(&mut self, amount: Money) -> Result<DeductedBalance, Rejection> {
+        self.run(&DeductBalance {
             member: member("ann"),
             take: amount,
             reason: "goods taken back".to_owned(),

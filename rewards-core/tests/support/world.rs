@@ -162,8 +162,8 @@ impl World {
         let body = serde_json::to_string(&decision.reply).unwrap();
         let reply: O::Reply = serde_json::from_str(&body).expect("a reply reads back");
         assert_eq!(serde_json::to_string(&reply).unwrap(), body);
-        if O::KIND == Kind::Question {
-            assert!(decision.changes.is_empty(), "a question changes nothing");
+        if O::KIND == Kind::Query {
+            assert!(decision.changes.is_empty(), "a query changes nothing");
             return Ok(decision.reply);
         }
         self.apply(&decision.changes);
@@ -273,7 +273,7 @@ impl World {
 
     fn newest(&self, key: &ProgramKey) -> Option<u32> {
         let revisions = self.programs.get(&key.tenant)?.get(&key.program)?;
-        revisions.last().map(|revision| revision.version())
+        revisions.last().map(|revision| revision.number())
     }
 
     fn lots(&self, query: &LotQuery) -> Vec<Lot> {
@@ -367,10 +367,13 @@ impl World {
         }
         for write in &changes.programs {
             let document = write.document.clone();
-            let compiled = CompiledProgram::compile(document, write.version, write.active_from);
+            let compiled = CompiledProgram::compile(document, write.revision, write.active_from);
             let programs = self.programs.entry(write.key.tenant.clone()).or_default();
             let revisions = programs.entry(write.key.program.clone()).or_default();
-            assert_eq!(usize::try_from(write.version).unwrap(), revisions.len() + 1);
+            assert_eq!(
+                usize::try_from(write.revision).unwrap(),
+                revisions.len() + 1
+            );
             revisions.push(Arc::new(compiled.unwrap()));
         }
         self.apply_counters(changes);
@@ -447,7 +450,7 @@ impl World {
     }
 
     /// Checks that the books of all tenants are in order, and that open lots are what the members have.
-    pub fn assert_sound(&self) {
+    pub fn assert_valid(&self) {
         for tenant in self.members.keys().map(|key| &key.tenant) {
             assert_eq!(self.audit(tenant).1, []);
         }
@@ -473,7 +476,7 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            self.assert_sound();
+            self.assert_valid();
         }
     }
 }

@@ -283,7 +283,7 @@ fn check_whole_but_funding(rows: &super::subject::Rows, batch: &CommitBatch) {
     }
     for write in &written.programs {
         let found = rows.programs.get(write.key.program.as_str());
-        assert_eq!(found, Some(&write.version));
+        assert_eq!(found, Some(&write.revision));
     }
     for change in &written.counters {
         assert_eq!(rows.counters.get(&change.key), Some(&change.delta));

@@ -256,7 +256,7 @@ pub fn purchase_row(owner: &str, version: u64) -> PurchaseRow {
         record: PurchaseRecord {
             state: PurchaseState::Recorded,
             program: program("contract"),
-            version: 7,
+            revision: 7,
             total: Money::new(1_999, asset("EUR")),
             grants: Some((1, 2)),
             counted: vec![Counted {
@@ -375,7 +375,7 @@ impl Draft {
     pub fn program(mut self, text: &str, version: u32) -> Self {
         self.changes.programs.push(ProgramWrite {
             key: program_key(&self.tenant, text),
-            version,
+            revision: version,
             active_from: at(i64::from(version)),
             published_at: at(0),
             document: document(text),

@@ -28,7 +28,7 @@ pub async fn entries_come_back_whole(subject: &Subject) {
         TransferKind::Expire,
         TransferKind::Clawback,
         TransferKind::ManualGrant,
-        TransferKind::Adjust,
+        TransferKind::Deduct,
     ];
     let texts = ["", " ", "'; drop table journal; --", "ä\n\t\"😀\" \\ % $1"];
     let mut entries = Vec::new();
@@ -56,7 +56,7 @@ pub async fn entries_come_back_whole(subject: &Subject) {
             Some(text) => transfer.because(text),
             None => transfer.by_rule(Origin {
                 program: program("p \"q\""),
-                version: u32::MAX,
+                revision: u32::MAX,
                 rule: slug("rule"),
             }),
         };
@@ -85,7 +85,7 @@ fn varied(tenant: &TenantId) -> Vec<JournalEntry> {
             .for_purchase(Some(purchase("p"))),
         transfer(ann(Purpose::Pending, eur), cash(), mature, 20),
         transfer(paid(pts), ann(Purpose::Main, pts), grant, 20).for_purchase(Some(purchase("P"))),
-        transfer(paid(eur), ann(Purpose::Main, eur), TransferKind::Adjust, 5),
+        transfer(paid(eur), ann(Purpose::Main, eur), TransferKind::Deduct, 5),
         transfer(paid(eur), cash(), grant, 30).for_purchase(Some(purchase("p"))),
         transfer(cash(), paid(eur), TransferKind::Clawback, 40),
     ]

@@ -31,14 +31,14 @@ pub async fn events_come_back_whole(subject: &Subject) {
     let stream = Stream::Program(program("p \"q\""));
     let kinds = [
         Event::ProgramPublished {
-            version: u32::MAX,
+            revision: u32::MAX,
             active_from: at(-1),
         },
         Event::MemberRegistered {},
         Event::PurchaseRecorded {
             purchase: bought(),
             program: program("p"),
-            version: 1,
+            revision: 1,
             granted: money(),
             pending: true,
         },
@@ -57,7 +57,7 @@ pub async fn events_come_back_whole(subject: &Subject) {
         Event::RewardGranted {
             amount: Money::new(1, asset("EUR")),
         },
-        Event::BalanceAdjusted {
+        Event::BalanceDeducted {
             amount: Money::new(i64::MIN, asset("points")),
         },
         Event::TierChanged {

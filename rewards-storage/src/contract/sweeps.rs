@@ -294,12 +294,12 @@ pub async fn programs_are_listed(subject: &Subject) {
         .collect();
     let got: Vec<_> = found
         .iter()
-        .map(|write| (write.key.program.clone(), write.version))
+        .map(|write| (write.key.program.clone(), write.revision))
         .collect();
     assert_eq!(got, want);
     let first = ProgramWrite {
         key: program_key(tenant, " a"),
-        version: 1,
+        revision: 1,
         active_from: at(1),
         published_at: at(0),
         document: document(" a"),

@@ -92,7 +92,7 @@ pub async fn racing_publishers_make_one_revision(subject: &Subject) {
         check_one_applied(&outcomes, &stale_program(tenant, "p"));
     }
     let programs = subject.visible(&[]).await.programs;
-    let versions: Vec<_> = programs.iter().map(|write| write.version).collect();
+    let versions: Vec<_> = programs.iter().map(|write| write.revision).collect();
     assert_eq!(versions, [1, 2, 3], "revisions without gaps");
 }
 

@@ -8,19 +8,19 @@ use tokio::sync::{mpsc, watch};
 use super::catalogue::Catalogue;
 use super::clock::{Clock, RandomSource, SystemClock, SystemRandom};
 use super::faults::internal;
-use super::lane::{Lane, Running, Shared};
 use super::storage::Storage;
 use super::telemetry::Telemetry;
+use super::worker::{Running, Shared, Worker};
 use super::{Engine, Inner};
 use crate::store::{Backend, Query};
 
-/// How many lanes there are: enough to decide one batch while another is being committed.
-pub const LANES: usize = 2;
+/// How many workers there are: enough to decide one batch while another is being committed.
+pub const WORKERS: usize = 2;
 /// How many commands one commit takes at most: beyond this a larger batch gains little and waits long.
 pub const BATCH_MAX: usize = 256;
-/// How many commands wait in one lane before callers are held back.
+/// How many commands wait in one worker before callers are held back.
 pub const QUEUE_MAX: usize = 4_096;
-/// How often one command is decided before it is given up as lost in contention.
+/// how often one command is decided before it is given up as lost in contention.
 pub const ATTEMPTS_MAX: u32 = 16;
 
 /// An engine before it is opened. Everything has a default but the backend.
@@ -30,7 +30,7 @@ pub struct EngineBuilder {
     backend: Arc<dyn Backend>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn RandomSource>,
-    lanes: usize,
+    workers: usize,
     batch_max: usize,
     queue_max: usize,
     attempts_max: u32,
@@ -42,7 +42,7 @@ impl EngineBuilder {
             backend,
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
-            lanes: LANES,
+            workers: WORKERS,
             batch_max: BATCH_MAX,
             queue_max: QUEUE_MAX,
             attempts_max: ATTEMPTS_MAX,
@@ -61,9 +61,9 @@ impl EngineBuilder {
         self
     }
 
-    /// How many lanes work side by side; at least one, [`LANES`] by default.
-    pub fn lanes(mut self, lanes: usize) -> Self {
-        self.lanes = lanes.max(1);
+    /// How many workers work side by side; at least one, [`WORKERS`] by default.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers.max(1);
         self
     }
 
@@ -73,7 +73,7 @@ impl EngineBuilder {
         self
     }
 
-    /// How many commands wait in one lane before callers are held back; at least one, [`QUEUE_MAX`] by default.
+    /// How many commands wait in one worker before callers are held back; at least one, [`QUEUE_MAX`] by default.
     pub fn queue_max(mut self, commands: usize) -> Self {
         self.queue_max = commands.max(1);
         self
@@ -85,7 +85,7 @@ impl EngineBuilder {
         self
     }
 
-    /// Asks the store how it is and starts the lanes on the current tokio runtime, which needs its timer enabled.
+    /// Asks the store how it is and starts the workers on the current tokio runtime, which needs its timer enabled.
     ///
     /// # Errors
     /// A fault of the store when it cannot be reached or has an unknown schema; `internal` outside a tokio runtime.
@@ -101,13 +101,13 @@ impl EngineBuilder {
         });
         shared.storage.ask(Query::health).await?;
         let (stop, stopped) = watch::channel(false);
-        let (lanes, running) = watch::channel(0);
-        let queues = (0..self.lanes)
+        let (workers, running) = watch::channel(0);
+        let queues = (0..self.workers)
             .map(|_| {
                 let (sender, queue) = mpsc::channel(self.queue_max);
-                let running = Running::new(lanes.clone());
-                let lane = Lane::new(Arc::clone(&shared), queue, stopped.clone(), running);
-                runtime.spawn(lane.run());
+                let running = Running::new(workers.clone());
+                let worker = Worker::new(Arc::clone(&shared), queue, stopped.clone(), running);
+                runtime.spawn(worker.run());
                 sender
             })
             .collect();

@@ -127,7 +127,7 @@ impl Tenant {
         };
         let follows = published.iter().all(|write| {
             let newest = current.newest(&write.key.program);
-            write.version <= newest.saturating_add(1)
+            write.revision <= newest.saturating_add(1)
         });
         let compiled = compile(Arc::clone(&current.revisions), published.to_vec()).await;
         match compiled {
@@ -165,7 +165,7 @@ async fn compile(
         .into_iter()
         .filter(|write| {
             let revisions = known.get(&write.key.program);
-            revisions.is_none_or(|revisions| revisions.version(write.version).is_none())
+            revisions.is_none_or(|revisions| revisions.numbered(write.revision).is_none())
         })
         .collect();
     if new.is_empty() {
@@ -183,9 +183,9 @@ fn extend(
 ) -> Result<BTreeMap<ProgramId, Revisions>, Fault> {
     let mut added: BTreeMap<ProgramId, Vec<Arc<CompiledProgram>>> = BTreeMap::new();
     for write in new {
-        let ProgramWrite { key, version, .. } = write;
-        let compiled = CompiledProgram::compile(write.document, version, write.active_from)
-            .map_err(|problems| unreadable(&key.program, version, Rejection::Invalid(problems)))?;
+        let ProgramWrite { key, revision, .. } = write;
+        let compiled = CompiledProgram::compile(write.document, revision, write.active_from)
+            .map_err(|problems| unreadable(&key.program, revision, Rejection::Invalid(problems)))?;
         added
             .entry(key.program)
             .or_default()
@@ -195,15 +195,15 @@ fn extend(
     for (program, mut revisions) in added {
         if let Some(known) = known.get(&program) {
             let numbers = 1..=known.newest();
-            revisions.extend(numbers.filter_map(|number| known.version(number).cloned()));
+            revisions.extend(numbers.filter_map(|number| known.numbered(number).cloned()));
         }
         all.insert(program, Revisions::new(revisions));
     }
     Ok(all)
 }
 
-fn unreadable(program: &ProgramId, version: u32, problems: Rejection) -> Fault {
-    let detail = format!("stored program `{program}` revision {version}: {problems}");
+fn unreadable(program: &ProgramId, revision: u32, problems: Rejection) -> Fault {
+    let detail = format!("stored program `{program}` revision {revision}: {problems}");
     let mut fault = Fault::new("store_corrupt", detail);
     if let Rejection::Invalid(problems) = problems {
         fault.problems = problems;

@@ -1,7 +1,7 @@
 //! The engine: takes requests, fetches what the pure core needs, and makes its decisions durable.
 //!
 //! ```text
-//!  execute ─▶ key, time, ids, reads ─▶ lane ─▶ load ─▶ decide, one after another ─▶ commit ─▶ answers
+//!  execute ─▶ key, time, ids, reads ─▶ worker ─▶ load ─▶ decide, one after another ─▶ commit ─▶ answers
 //!                                       ▲ a race was lost: again, with the same time and ids │
 //!                                       └────────────────────────────────────────────────────┘
 //! ```
@@ -23,14 +23,14 @@ mod builder;
 mod catalogue;
 mod clock;
 mod faults;
-mod lane;
 mod pending;
-mod question;
+mod query;
 mod round;
 mod services;
 mod storage;
 mod sweep;
 mod telemetry;
+mod worker;
 
 use std::fmt;
 use std::hash::Hasher;
@@ -50,7 +50,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::Instrument;
 use tracing::field::Empty;
 
-pub use builder::{ATTEMPTS_MAX, BATCH_MAX, EngineBuilder, LANES, QUEUE_MAX};
+pub use builder::{ATTEMPTS_MAX, BATCH_MAX, EngineBuilder, QUEUE_MAX, WORKERS};
 pub use clock::{Clock, ManualClock, RandomSource, SeededRandom, SystemClock, SystemRandom};
 pub use services::{BookReport, Health};
 pub use storage::STORE_TRIES_MAX;
@@ -58,11 +58,11 @@ pub use sweep::Sweep;
 
 use crate::store::Backend;
 use catalogue::{Catalogue, Programs, Tenant};
-use lane::Shared;
 use pending::{Answer, Pending, Typed};
+use worker::Shared;
 
-/// How many questions of one call are asked at the same time.
-const QUESTIONS_AT_ONCE: usize = 16;
+/// How many queries of one call are asked at the same time.
+const QUERIES_AT_ONCE: usize = 16;
 
 /// An open engine. Cloning is cheap; the engine ends when it is closed or its last handle is dropped.
 #[derive(Clone)]
@@ -77,7 +77,7 @@ struct Inner {
     random: Arc<dyn RandomSource>,
     queues: Vec<mpsc::Sender<Pending>>,
     stop: watch::Sender<bool>,
-    /// How many lanes are still at work.
+    /// How many workers are still at work.
     running: watch::Receiver<usize>,
 }
 
@@ -91,7 +91,7 @@ pub struct TenantEngine {
 /// What a caller may say beside the request itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CommandOptions {
-    /// The idempotency key; the key that the request implies when absent. Questions need none.
+    /// The idempotency key; the key that the request implies when absent. Queries need none.
     pub key: Option<IdempotencyKey>,
     /// When the command is decided; the clock's time when absent.
     pub now: Option<Timestamp>,
@@ -132,14 +132,14 @@ impl Engine {
         }
     }
 
-    /// Takes nothing more, answers what was accepted, and returns when the lanes have ended.
+    /// Takes nothing more, answers what was accepted, and returns when the workers have ended.
     ///
     /// May be called more than once and from several tasks; all of them wait.
     pub async fn close(&self) {
         self.inner.stop.send_replace(true);
         let mut running = self.inner.running.clone();
-        // An error means that the lanes are gone, which is what this waits for.
-        let _ = running.wait_for(|lanes| *lanes == 0).await;
+        // An error means that the workers are gone, which is what this waits for.
+        let _ = running.wait_for(|workers| *workers == 0).await;
     }
 
     fn from_parts(inner: Inner) -> Self {
@@ -156,7 +156,7 @@ impl TenantEngine {
         self.tenant.id()
     }
 
-    /// Executes a command or answers a question. Same as [`Self::execute_with`] with default options.
+    /// Executes a command or answers a query. Same as [`Self::execute_with`] with default options.
     ///
     /// # Errors
     /// See [`Self::execute_with`].
@@ -165,7 +165,7 @@ impl TenantEngine {
         Ok(receipt.await?.reply)
     }
 
-    /// Executes a command, once for ever, or answers a question from a fresh view.
+    /// Executes a command, once for ever, or answers a query from a fresh view.
     ///
     /// # Errors
     /// The rejection of the operation; `invalid` with the problem `key_required` for a command without any key;
@@ -180,7 +180,7 @@ impl TenantEngine {
         let work = async {
             match O::KIND {
                 Kind::Command => receive(self.submit(request, options).await?).await,
-                Kind::Question => question::ask(self, &request, options.now).await,
+                Kind::Query => query::ask(self, &request, options.now).await,
             }
         };
         observed(work.instrument(span.clone()).await, &span)
@@ -196,12 +196,12 @@ impl TenantEngine {
         &self,
         requests: Vec<(O, CommandOptions)>,
     ) -> Vec<Result<Receipt<O::Reply>, Fault>> {
-        if O::KIND == Kind::Question {
-            let questions = requests
+        if O::KIND == Kind::Query {
+            let queries = requests
                 .into_iter()
                 .map(|(request, options)| self.execute_with(request, options));
-            return stream::iter(questions)
-                .buffered(QUESTIONS_AT_ONCE)
+            return stream::iter(queries)
+                .buffered(QUERIES_AT_ONCE)
                 .collect()
                 .await;
         }
@@ -220,7 +220,7 @@ impl TenantEngine {
         outcomes
     }
 
-    /// Fixes everything a command is decided with and hands it to its lane.
+    /// Fixes everything a command is decided with and hands it to its worker.
     async fn submit<O: Operation>(
         &self,
         request: O,
@@ -273,27 +273,27 @@ impl Inner {
         Ok(())
     }
 
-    /// The queue of a member's lane; commands without a member go to the first.
+    /// The queue of a member's worker; commands without a member go to the first.
     fn queue(
         &self,
         tenant: &TenantId,
         member: Option<&MemberId>,
     ) -> Result<&mpsc::Sender<Pending>, Fault> {
-        let lane = member.map_or(0, |member| {
+        let worker = member.map_or(0, |member| {
             let mut hasher = FxHasher::default();
             hasher.write(tenant.as_str().as_bytes());
             hasher.write(member.as_str().as_bytes());
-            let lanes = u64::try_from(self.queues.len()).unwrap_or(1).max(1);
-            usize::try_from(hasher.finish() % lanes).unwrap_or(0)
+            let workers = u64::try_from(self.queues.len()).unwrap_or(1).max(1);
+            usize::try_from(hasher.finish() % workers).unwrap_or(0)
         });
-        self.queues.get(lane).ok_or_else(faults::closed)
+        self.queues.get(worker).ok_or_else(faults::closed)
     }
 }
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine")
-            .field("lanes", &self.inner.queues.len())
+            .field("workers", &self.inner.queues.len())
             .field("closed", &*self.inner.stop.borrow())
             .finish_non_exhaustive()
     }

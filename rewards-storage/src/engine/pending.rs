@@ -1,6 +1,6 @@
 //! A command between acceptance and answer, whatever its operation is.
 //!
-//! The lanes are the same for all operations, so a command waits behind the [`Work`] trait. What needs its types is
+//! The workers are the same for all operations, so a command waits behind the [`Work`] trait. What needs its types is
 //! done where they are known: encoding the reply before the commit, decoding a stored reply in the caller's own task.
 
 use std::sync::Arc;
@@ -224,7 +224,7 @@ impl Pending {
             place: 0,
             alone: false,
         };
-        // Planned here, in the caller's task, so that the lane finds it done.
+        // Planned here, in the caller's task, so that the worker finds it done.
         pending.reads = Some(pending.plan());
         pending
     }

@@ -14,9 +14,9 @@ use rewards_core::snapshot::{MemberKey, ReadPlan, ReplyKey, Snapshot, StoredRepl
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::catalogue::Tenant;
-use super::lane::Shared;
 use super::pending::{Outcome, Pending};
 use super::telemetry::Telemetry;
+use super::worker::Shared;
 use crate::batch::{Commit, CommitBatch, Refusal};
 
 /// A batch with the rows it is decided on.

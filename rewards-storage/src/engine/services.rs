@@ -23,7 +23,7 @@ pub struct Health {
     pub store: StoreHealth,
     /// For how many seconds the oldest waiting event has waited; 0 when none waits.
     pub outbox_lag_seconds: u64,
-    /// Commands that were accepted and that no lane has taken up yet.
+    /// Commands that were accepted and that no worker has taken up yet.
     pub queued: usize,
     /// Whether commands are accepted.
     pub is_open: bool,
@@ -47,7 +47,7 @@ pub struct BookReport {
 impl BookReport {
     /// Whether the books are right: nothing was found.
     #[must_use]
-    pub fn is_sound(&self) -> bool {
+    pub fn is_valid(&self) -> bool {
         self.problems.is_empty()
     }
 }
@@ -142,7 +142,7 @@ impl TenantEngine {
         self.inner.check_open()?;
         let mut report = self.read_books().await?;
         for _ in 1..READINGS_MAX {
-            if report.is_sound() || !report.moved {
+            if report.is_valid() || !report.moved {
                 break;
             }
             report = self.read_books().await?;

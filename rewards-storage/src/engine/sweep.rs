@@ -7,7 +7,7 @@ use rewards_core::time::Timestamp;
 
 use super::{CommandOptions, TenantEngine};
 
-/// Members of one page of a sweep; they share group commits. Enough to keep all lanes at work for several commits.
+/// Members of one page of a sweep; they share group commits. Enough to keep all workers at work for several commits.
 const PAGE: u32 = 1_024;
 /// How often one member is settled again in a sweep because more was due than one command settles.
 const ROUNDS_MAX: u32 = 1_000;
@@ -24,7 +24,7 @@ pub struct Sweep {
 }
 
 impl TenantEngine {
-    /// Carries out everything that is due by now: pending rewards mature or are given up, available ones expire, tiers
+    /// Carries out everything that is due by now: pending rewards mature or are voided, available ones expire, tiers
     /// are reviewed. Everything counts from the instant at which it became due, so it does not matter how often this
     /// runs, and balances are right without it. Several processes may sweep at the same time.
     ///

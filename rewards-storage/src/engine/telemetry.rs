@@ -5,7 +5,7 @@
 //!
 //! | metric | labels | meaning |
 //! |---|---|---|
-//! | `rewards_commands_total` | `operation`, `outcome` | commands and questions answered; the outcome is `ok` or the code of the fault |
+//! | `rewards_commands_total` | `operation`, `outcome` | commands and queries answered; the outcome is `ok` or the code of the fault |
 //! | `rewards_command_seconds` | `operation`, `outcome` | from acceptance to answer |
 //! | `rewards_replays_total` | | commands answered with the reply of an earlier one |
 //! | `rewards_retries_total` | `reason` | commands decided again after a lost race (`stale`, `guard`), calls repeated (`store`), views loaded again for newer programs (`programs`) |
@@ -20,7 +20,7 @@ use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use rewards_core::rejection::Fault;
 use rustc_hash::FxHashMap;
 
-/// The label of a question that was answered, and of a command that took effect or replayed one that did.
+/// The label of a query that was answered, and of a command that took effect or replayed one that did.
 pub(super) const OK: &str = "ok";
 
 /// Operation and outcome.
@@ -54,7 +54,7 @@ impl Telemetry {
         }
     }
 
-    /// A command or question was answered.
+    /// A command or query was answered.
     pub(super) fn answered(
         &self,
         operation: &'static str,

@@ -1,4 +1,4 @@
-//! Deciding a group: each batch is checked against the tables and what the batches before it staged.
+//! PurchaseContext a group: each batch is checked against the tables and what the batches before it staged.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use rewards_core::ledger::Account;
 use rewards_core::snapshot::{CounterKey, MemberKey};
 
 use super::tables::{Place, Tables, Waiting, place};
-use crate::batch::{Commit, CommitBatch, Refusal, StaleRow, Unmade};
+use crate::batch::{AbandonedVersions, Commit, CommitBatch, Refusal, StaleRow};
 use crate::error::StoreError;
 
 type Balances = Vec<((TenantId, Place), (Account, i64))>;
@@ -17,7 +17,7 @@ type Balances = Vec<((TenantId, Place), (Account, i64))>;
 pub(super) struct Staging<'a> {
     base: &'a Tables,
     staged: Tables,
-    unmade: Unmade,
+    abandoned: AbandonedVersions,
 }
 
 impl<'a> Staging<'a> {
@@ -26,7 +26,7 @@ impl<'a> Staging<'a> {
         Self {
             base,
             staged: Tables::default(),
-            unmade: Unmade::default(),
+            abandoned: AbandonedVersions::default(),
         }
     }
 
@@ -43,7 +43,7 @@ impl<'a> Staging<'a> {
     pub fn commit(&mut self, batch: &CommitBatch) -> Result<Commit, StoreError> {
         let end = self.stage(batch)?;
         if end != Commit::Applied {
-            self.unmade.note(&batch.changes);
+            self.abandoned.note(&batch.changes);
         }
         Ok(end)
     }
@@ -89,14 +89,14 @@ impl<'a> Staging<'a> {
         for write in &changes.members {
             let found = self.find(|tables| &tables.members, &write.key);
             let version = found.map_or(0, |row| row.version);
-            if self.unmade.precedes_member(write) || version != write.expected {
+            if self.abandoned.precedes_member(write) || version != write.expected {
                 return Some(StaleRow::Member(write.key.clone()));
             }
         }
         for write in &changes.purchases {
             let found = self.find(|tables| &tables.purchases, &write.key);
             let version = found.map_or(0, |row| row.version);
-            if self.unmade.precedes_purchase(write) || version != write.expected {
+            if self.abandoned.precedes_purchase(write) || version != write.expected {
                 return Some(StaleRow::Purchase(write.key.clone()));
             }
         }
@@ -106,7 +106,7 @@ impl<'a> Staging<'a> {
                 .newest(&write.key)
                 .or_else(|| self.base.newest(&write.key))
                 .unwrap_or(0);
-            if newest.checked_add(1) != Some(write.version) {
+            if newest.checked_add(1) != Some(write.revision) {
                 return Some(StaleRow::Program(write.key.clone()));
             }
         }
@@ -201,7 +201,7 @@ impl<'a> Staging<'a> {
                 .insert(write.key.clone(), write.row.clone());
         }
         for write in &changes.programs {
-            let key = (write.key.clone(), write.version);
+            let key = (write.key.clone(), write.revision);
             staged.programs.insert(key, write.clone());
         }
         for (tenant, entry) in &changes.journal {

@@ -11,7 +11,7 @@ use rewards_core::operations::programs::PublishProgram;
 use rewards_core::operations::purchases::{
     CancelPurchase, ConfirmPurchase, QuotePurchase, RecordPurchase,
 };
-use rewards_core::operations::rewards::{AdjustBalance, GrantReward, SettleMember};
+use rewards_core::operations::rewards::{DeductBalance, GrantReward, SettleMember};
 use rewards_core::operations::tiers::GetTiers;
 use rewards_core::parse::parse_value;
 use rewards_core::rejection::{Fault, Rejection};

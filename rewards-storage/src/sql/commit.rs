@@ -2,11 +2,11 @@
 //!
 //! The fast path writes the whole group at once, each table with one statement, and checks that every statement
 //! affected as many rows as it was given. It knows only whether all batches can be applied. When they cannot, nothing
-//! is written, and the [careful path](super::careful) takes them one by one.
+//! is written, and the [per-batch fallback](super::fallback) takes them one by one.
 
-use super::careful;
 use super::dialect::Dialect;
 use super::driver::{Driver, Held, Purpose, Session};
+use super::fallback;
 use super::fault::{self, Failure, Written};
 use super::rows::{Param, Rows};
 use super::statements::{STEPS, Statements};
@@ -42,9 +42,9 @@ pub(super) async fn commit(
         return Ok(batches.iter().map(|_| Commit::Applied).collect());
     }
     tracing::debug!("the group cannot be written at once");
-    metrics::counter!("rewards_store_careful_commits_total", "backend" => means.dialect.name())
+    metrics::counter!("rewards_store_fallback_commits_total", "backend" => means.dialect.name())
         .increment(1);
-    let ends = careful::commit(means, &mut held, batches).await?;
+    let ends = fallback::commit(means, &mut held, batches).await?;
     held.release();
     Ok(ends)
 }

@@ -217,7 +217,7 @@ impl Decoded<'_> {
         transfer.origin = match (self.0.text(13)?, self.0.text(15)?) {
             (Some(program), Some(rule)) => Some(Origin {
                 program: ProgramId::new(program)?,
-                version: self.u32(14)?,
+                revision: self.u32(14)?,
                 rule: Slug::new(rule)?,
             }),
             _ => None,
@@ -303,7 +303,7 @@ impl Decoded<'_> {
                 tenant: tenant.clone(),
                 program: ProgramId::new(self.text(0)?)?,
             },
-            version: self.u32(1)?,
+            revision: self.u32(1)?,
             active_from: self.time(2)?,
             published_at: self.time(3)?,
             document: serde_json::from_str(self.text(4)?)?,

@@ -7,11 +7,11 @@
 //!
 //! The store decides nothing. It checks what it is told to check, and says which check failed first.
 
-mod careful;
 mod commit;
 mod decode;
 mod dialect;
 mod driver;
+mod fallback;
 mod fault;
 mod load;
 mod open;

@@ -164,8 +164,8 @@ impl<'a> Writes<'a> {
         }
         for write in &changes.programs {
             let revisions = self.programs.entry(&write.key).or_default();
-            let next = revisions.last().map(|last| last.version.checked_add(1));
-            if next.is_some_and(|next| next != Some(write.version)) {
+            let next = revisions.last().map(|last| last.revision.checked_add(1));
+            if next.is_some_and(|next| next != Some(write.revision)) {
                 return None;
             }
             revisions.push(write);
@@ -315,12 +315,12 @@ impl<'a> Writes<'a> {
 
     fn push_programs(&'a self, rows: &mut Rows<'a>) -> Result<(), StoreError> {
         for (key, revisions) in &self.programs {
-            let first = revisions.first().map_or(0, |write| write.version);
+            let first = revisions.first().map_or(0, |write| write.revision);
             for write in revisions {
                 rows.push([
                     key.tenant.as_str().into(),
                     key.program.as_str().into(),
-                    write.version.into(),
+                    write.revision.into(),
                     i64::from(first).saturating_sub(1).into(),
                     write.active_from.into(),
                     write.published_at.into(),
@@ -351,7 +351,7 @@ impl<'a> Writes<'a> {
                 entry.recorded_at.into(),
                 transfer.purchase.as_ref().map(|id| id.as_str()).into(),
                 origin.map(|origin| origin.program.as_str()).into(),
-                origin.map(|origin| origin.version).into(),
+                origin.map(|origin| origin.revision).into(),
                 origin.map(|origin| origin.rule.as_str()).into(),
                 transfer.reason.as_deref().into(),
                 entry.hash.0.as_slice().into(),

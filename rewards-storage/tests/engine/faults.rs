@@ -36,7 +36,7 @@ async fn a_lost_acknowledgement_replays() {
     assert_eq!(a.await.unwrap().unwrap().reply.seq, 1);
     assert_eq!(b.await.unwrap().unwrap().reply.seq, 2);
     let report = tenant.verify().await.unwrap();
-    assert_eq!((report.is_sound(), report.entries), (true, 3));
+    assert_eq!((report.is_valid(), report.entries), (true, 3));
 }
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn a_panicking_command_spares_its_neighbours() {
 }
 
 #[tokio::test]
-async fn a_panicking_backend_does_not_end_the_lane() {
+async fn a_panicking_backend_does_not_end_the_worker() {
     let store = Scripted::new();
     let (_engine, tenant) = store.open().await;
     store.next_commits([Trouble::Panics]);

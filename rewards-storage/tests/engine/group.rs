@@ -82,7 +82,7 @@ async fn many_at_once_keep_the_order_of_each_member() {
     let store = Scripted::new();
     let engine = store
         .builder()
-        .lanes(4)
+        .workers(4)
         .batch_max(8)
         .queue_max(4)
         .open()
@@ -116,12 +116,12 @@ async fn many_at_once_have_an_outcome_each() {
         .collect();
     assert_eq!(labels, ["ok", "insufficient_balance", "ok", "invalid"]);
 
-    let questions = ["a", "b", "c", "d"].map(|name| {
+    let queries = ["a", "b", "c", "d"].map(|name| {
         let program = None;
         let member = member(name);
         (Look { member, program }, Default::default())
     });
-    let answers = tenant.execute_many(questions.to_vec()).await;
+    let answers = tenant.execute_many(queries.to_vec()).await;
     let balances: Vec<i64> = answers
         .into_iter()
         .map(|answer| answer.unwrap().reply.0)
@@ -132,7 +132,7 @@ async fn many_at_once_have_an_outcome_each() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_callers_are_all_served_once() {
     let store = Scripted::new();
-    let engine = store.builder().lanes(2).open().await.unwrap();
+    let engine = store.builder().workers(2).open().await.unwrap();
     let tenant = engine.tenant(tenant());
     let callers = (0..1_000).map(|n| {
         let tenant = tenant.clone();
@@ -148,7 +148,7 @@ async fn a_thousand_callers_are_all_served_once() {
         caller.unwrap();
     }
     let report = tenant.verify().await.unwrap();
-    assert!(report.is_sound(), "{report:?}");
+    assert!(report.is_valid(), "{report:?}");
     assert_eq!((report.members, report.entries), (50, 1_000));
 }
 

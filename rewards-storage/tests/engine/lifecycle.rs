@@ -71,7 +71,7 @@ async fn closing_reaches_callers_who_are_held_back() {
 }
 
 #[tokio::test]
-async fn dropping_all_handles_ends_the_lanes() {
+async fn dropping_all_handles_ends_the_workers() {
     let store = Scripted::new();
     let (engine, tenant) = store.open().await;
     tenant.execute_with(earn(), keyed(1)).await.unwrap();
@@ -84,7 +84,7 @@ async fn dropping_all_handles_ends_the_lanes() {
         }
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    panic!("a lane still holds the store");
+    panic!("a worker still holds the store");
 }
 
 #[tokio::test]

@@ -311,7 +311,7 @@ impl Operation for Spend {
         let (changes, row) = moved(snapshot, context, &self.member, |head| {
             let from = Account::member(&self.member, Purpose::Cashback, eur());
             let to = Account::system(Purpose::Fees, eur());
-            let (kind, now) = (TransferKind::Adjust, context.now);
+            let (kind, now) = (TransferKind::Deduct, context.now);
             let transfer = Transfer::new(from, to, self.amount, kind, now).unwrap();
             let id = context.ids.nth(0);
             let entry = head.append(&context.tenant, &self.member, id, transfer, now);
@@ -361,7 +361,7 @@ impl Operation for Publish {
         let changes = Changes {
             programs: vec![ProgramWrite {
                 key,
-                version,
+                revision: version,
                 active_from: Timestamp::MIN,
                 published_at: context.now,
                 document,
@@ -384,7 +384,7 @@ pub struct Look {
 
 impl Operation for Look {
     const NAME: &'static str = "look";
-    const KIND: Kind = Kind::Question;
+    const KIND: Kind = Kind::Query;
     type Reply = (i64, u32);
 
     fn reads(&self, context: &Context) -> Result<ReadPlan, Rejection> {

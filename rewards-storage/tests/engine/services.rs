@@ -61,17 +61,17 @@ async fn an_empty_outbox_has_no_lag() {
 }
 
 #[tokio::test]
-async fn sound_books_have_no_problems() {
+async fn valid_books_have_no_problems() {
     let store = Scripted::new();
     let (_engine, tenant) = store.open().await;
     let empty = tenant.verify().await.unwrap();
-    assert!(empty.is_sound());
+    assert!(empty.is_valid());
     for n in 0..25 {
         let earn = Earn::new(member(n % 5), 3);
         tenant.execute_with(earn, keyed(n)).await.unwrap();
     }
     let report = tenant.verify().await.unwrap();
-    assert!(report.is_sound(), "{report:?}");
+    assert!(report.is_valid(), "{report:?}");
     // Five members and the account that paid them.
     assert_eq!(
         (
@@ -92,7 +92,7 @@ async fn wrong_balances_are_found() {
     tenant.execute_with(earn, keyed(1)).await.unwrap();
     store.skew.store(-4, Ordering::SeqCst);
     let report = tenant.verify().await.unwrap();
-    assert!(!report.is_sound() && !report.moved);
+    assert!(!report.is_valid() && !report.moved);
     let mismatches = report
         .problems
         .iter()

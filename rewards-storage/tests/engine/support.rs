@@ -130,7 +130,7 @@ impl Scripted {
     }
 
     pub fn builder(self: &Arc<Self>) -> EngineBuilder {
-        Engine::builder(self.clone()).lanes(1)
+        Engine::builder(self.clone()).workers(1)
     }
 
     pub async fn open(self: &Arc<Self>) -> (Engine, TenantEngine) {
@@ -284,7 +284,7 @@ impl Outbox for Scripted {
     }
 }
 
-/// Starts a command in a task of its own and lets it reach its lane.
+/// Starts a command in a task of its own and lets it reach its worker.
 pub async fn start<O: Operation>(
     engine: &TenantEngine,
     request: O,

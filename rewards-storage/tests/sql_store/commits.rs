@@ -295,7 +295,7 @@ async fn revisions_are_numbered_without_gaps() {
         ends.sort_by_key(|end| *end != Commit::Applied);
         assert_eq!(ends, [Commit::Applied, stale], "{}", backend.name);
         let programs = store.programs(&tenant()).await.unwrap();
-        let versions: Vec<u32> = programs.iter().map(|write| write.version).collect();
+        let versions: Vec<u32> = programs.iter().map(|write| write.revision).collect();
         assert_eq!(versions, [1, 2, 3]);
         let plan = ReadPlan {
             programs: vec![program_key("none"), program_key("p")],

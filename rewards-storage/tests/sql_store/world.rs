@@ -229,7 +229,7 @@ impl Draft {
             record: PurchaseRecord {
                 state: PurchaseState::Recorded,
                 program: program("p"),
-                version: 1,
+                revision: 1,
                 total: Money::new(1_000, eur()),
                 grants,
                 counted: Vec::new(),
@@ -247,7 +247,7 @@ impl Draft {
         let document = serde_json::json!({"id": id, "currency": "EUR", "zone": "UTC"});
         self.changes.programs.push(ProgramWrite {
             key: program_key(id),
-            version,
+            revision: version,
             active_from: at(i64::from(version)),
             published_at: at(0),
             document: serde_json::from_value(document).unwrap(),
@@ -298,7 +298,7 @@ impl Draft {
             .for_purchase(bought.map(purchase))
             .by_rule(Origin {
                 program: program("p"),
-                version: 1,
+                revision: 1,
                 rule: Slug::new("base").unwrap(),
             })
             .because("because\tof \"this\"");

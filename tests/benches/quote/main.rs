@@ -1,4 +1,4 @@
-//! How fast a purchase is quoted, against a compiled decision table and against what can be written by hand.
+//! How fast a purchase is quoted, against a compiled decision table and against what can be written manually.
 //!
 //! `cargo bench -p rewards-tests --features peers --bench quote` checks that all engines agree, measures them in
 //! interleaved rounds, prints one table and writes `target/bench/quote.json`.
@@ -110,7 +110,7 @@ impl Stage {
                         .map(|ladder| (ladder, plain.rank)),
                 ),
                 used,
-                tallies: Values::default(),
+                activity_counters: Values::default(),
                 carried: Values::default(),
             }
         };
@@ -128,7 +128,7 @@ fn quote(size: usize) -> Result<Vec<Series>, Box<dyn Error>> {
     let runtime = Builder::new_current_thread().build()?;
     check(&stage, &standings, &floor, &collect, &first, &runtime)?;
     let (context, snapshot) = operation_stage(&stage)?;
-    let questions: Vec<_> = stage.purchases.iter().map(question).collect();
+    let queries: Vec<_> = stage.purchases.iter().map(query).collect();
     let zen = |zen: &Zen| {
         runtime.block_on(async {
             for input in &inputs {
@@ -157,8 +157,8 @@ fn quote(size: usize) -> Result<Vec<Series>, Box<dyn Error>> {
                 })
             }),
             Contestant::new("rewards, whole operation", || {
-                for question in &questions {
-                    let decision = question.decide(&snapshot, &context);
+                for query in &queries {
+                    let decision = query.decide(&snapshot, &context);
                     black_box(decision.map_err(|rejection| format!("{rejection:?}"))?);
                 }
                 Ok(())
@@ -246,7 +246,7 @@ fn check(
     Ok(())
 }
 
-fn question(purchase: &Purchase) -> QuotePurchase {
+fn query(purchase: &Purchase) -> QuotePurchase {
     QuotePurchase {
         purchase: purchase.clone(),
         explain: false,

@@ -156,7 +156,7 @@ fn merchant_rules(shape: Shape, number: usize) -> [PlainRule; 4] {
     ]
 }
 
-/// The rules as a program document: two lanes, a ladder, a cap a month and a cap a purchase.
+/// The rules as a program document: two stacking groups, a ladder, a cap a month and a cap a purchase.
 pub fn document(rules: &[PlainRule]) -> Value {
     let rules: Vec<Value> = rules.iter().enumerate().map(rule_document).collect();
     json!({
@@ -164,7 +164,7 @@ pub fn document(rules: &[PlainRule]) -> Value {
         "currency": "EUR",
         "zone": "Europe/Berlin",
         "rounding": "half_even",
-        "lanes": [
+        "stacking_groups": [
             { "id": "base", "stacking": "best" },
             { "id": "bonus", "stacking": "all" },
         ],
@@ -202,7 +202,7 @@ fn rule_document((number, rule): (usize, &PlainRule)) -> Value {
     }
     let mut document = json!({
         "id": format!("rule-{number}"),
-        "lane": if rule.is_bonus { "bonus" } else { "base" },
+        "stacking_group": if rule.is_bonus { "bonus" } else { "base" },
         "effect": { "percent": { "rate": percent(rule.basis_points) } },
         "caps": ["month", "purchase"],
     });

@@ -25,7 +25,7 @@ pub const TENANT: &str = "engine";
 /// An engine on a database, with members and programs.
 #[derive(Debug)]
 pub struct Host {
-    /// Keeps the lanes running.
+    /// Keeps the workers running.
     engine: Engine,
     tenant: TenantEngine,
     next: Arc<AtomicU64>,
@@ -237,7 +237,7 @@ impl Host {
     /// Audits the books: speed proves nothing when they are wrong.
     pub async fn check(&self) -> Result<(), Box<dyn Error>> {
         let report = self.tenant.verify().await?;
-        if report.is_sound() {
+        if report.is_valid() {
             eprintln!(
                 "books verified: {} entries, {} accounts",
                 report.entries, report.accounts

@@ -106,7 +106,7 @@ impl Broken {
                 taken.key.key = other.unwrap_or_else(|_| batch.key.key.clone());
             }
             Defect::AltersReply => {
-                // The number of a lot granted by hand, with another digit in front.
+                // The number of a lot granted manually, with another digit in front.
                 taken.reply.body = batch.reply.body.replace("\"lot\":", "\"lot\":9").into();
             }
             Defect::AppliesTwice if batch.key.operation == "grant_reward" => twice(&mut changes),

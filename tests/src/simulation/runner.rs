@@ -273,16 +273,12 @@ impl Simulation {
 
     /// Programs are compiled on another thread, at whose pace a run could not be repeated: so not in mid-run.
     async fn warm(&self, engine: &Engine, tenant: &TenantId) -> Result<(), Failed> {
-        let question = GetBalance {
+        let query = GetBalance {
             member: MemberId::new("nobody")?,
             at: None,
             expiring_days: None,
         };
-        while let Err(fault) = engine
-            .tenant(tenant.clone())
-            .execute(question.clone())
-            .await
-        {
+        while let Err(fault) = engine.tenant(tenant.clone()).execute(query.clone()).await {
             if !fault.is_retryable() && fault.code != "member_unknown" {
                 return Err(fault.into());
             }

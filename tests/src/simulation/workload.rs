@@ -11,7 +11,7 @@ use rewards_core::money::{Asset, Money};
 use rewards_core::operations::members::RegisterMember;
 use rewards_core::operations::programs::PublishProgram;
 use rewards_core::operations::purchases::{CancelPurchase, ConfirmPurchase, RecordPurchase};
-use rewards_core::operations::rewards::{AdjustBalance, GrantReward, SettleMember};
+use rewards_core::operations::rewards::{DeductBalance, GrantReward, SettleMember};
 use rewards_core::rejection::Fault;
 use rewards_core::time::Timestamp;
 use rewards_storage::engine::{CommandOptions, Engine, Receipt};
@@ -36,7 +36,7 @@ pub enum Command {
     Confirm(ConfirmPurchase),
     Cancel(CancelPurchase),
     Grant(GrantReward),
-    Adjust(AdjustBalance),
+    Adjust(DeductBalance),
     Settle(SettleMember),
 }
 
@@ -334,7 +334,7 @@ impl Script {
     }
 
     fn adjust(&self, random: &mut Random, key: &IdempotencyKey) -> Result<Command, Failed> {
-        Ok(Command::Adjust(AdjustBalance {
+        Ok(Command::Adjust(DeductBalance {
             member: self.some_member(random)?,
             take: some_amount(random, 250)?,
             reason: key.to_string(),

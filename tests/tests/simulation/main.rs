@@ -96,7 +96,7 @@ impl Coverage {
             };
             if let Command::Record(_) = ack.order.command {
                 let decision = serde_json::from_str::<RecordedPurchase>(&ack.reply)?.decision;
-                self.note(format!("revision {}", decision.version));
+                self.note(format!("revision {}", decision.revision));
                 let clips = decision
                     .grants
                     .iter()

@@ -74,7 +74,7 @@ from .effects import (
     Remainder,
 )
 from .events import (
-    BalanceAdjusted,
+    BalanceDeducted,
     BalanceAdjustedEvent,
     Event,
     EventRecord,
@@ -104,9 +104,9 @@ from .events import (
 )
 from .faults import CODES, Code, Fault, FaultKind, Problem
 from .grants import (
-    AdjustBalance,
-    AdjustedBalance,
-    GrantedByHand,
+    DeductBalance,
+    DeductedBalance,
+    ManualGrant,
     GrantReward,
     SettledMember,
     SettleMember,
@@ -129,7 +129,7 @@ from .program import (
     EarnedMeasure,
     Expiry,
     Ladder,
-    Lane,
+    StackingGroup,
     Lifecycle,
     Limit,
     LimitAmount,
@@ -221,8 +221,8 @@ from .values import (
 __all__ = [
     "CODES",
     "Account",
-    "AdjustBalance",
-    "AdjustedBalance",
+    "DeductBalance",
+    "DeductedBalance",
     "AllCondition",
     "Amount",
     "AmountCondition",
@@ -236,7 +236,7 @@ __all__ = [
     "AttributeCondition",
     "AttributeTest",
     "Balance",
-    "BalanceAdjusted",
+    "BalanceDeducted",
     "BalanceAdjustedEvent",
     "BalanceMeasure",
     "Band",
@@ -290,7 +290,7 @@ __all__ = [
     "GetTiers",
     "GrantReward",
     "Granted",
-    "GrantedByHand",
+    "ManualGrant",
     "GrantedReward",
     "GrantedVerdict",
     "Holder",
@@ -298,7 +298,7 @@ __all__ = [
     "Int64",
     "Ladder",
     "LadderStanding",
-    "Lane",
+    "StackingGroup",
     "Lifecycle",
     "Limit",
     "LimitAmount",

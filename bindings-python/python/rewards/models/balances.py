@@ -55,11 +55,11 @@ TransferKind = Literal["grant", "mature", "void", "expire", "clawback", "manual_
 
 - `grant`: A rule granted a reward.
 - `mature`: A pending reward became available.
-- `void`: A pending reward was given up before it became available.
+- `void`: A pending reward was voided before it became available.
 - `expire`: An available reward reached its expiry.
 - `clawback`: A reward was taken back because its purchase was cancelled.
-- `manual_grant`: A grant made by hand.
-- `adjust`: A correction made by hand.
+- `manual_grant`: A grant made manually.
+- `adjust`: A correction made manually.
 """
 
 Purpose = Annotated[

@@ -106,7 +106,7 @@ class Bands(Model):
 
 
 class Multiplier(Model):
-    """Multiplies what lanes before this one granted in an asset, by adding `(factor − 1) ×` it."""
+    """Multiplies what stacking groups before this one granted in an asset, by adding `(factor − 1) ×` it."""
 
     factor: Factor
     """The factor, at least 1: `2` doubles."""
@@ -114,8 +114,8 @@ class Multiplier(Model):
     asset: Maybe[Asset] = None
     """Which asset; the program's currency when absent."""
 
-    lane: Maybe[Slug] = None
-    """Only what this lane granted; all lanes before this one when absent."""
+    stacking_group: Maybe[Slug] = None
+    """Only what this stacking group granted; all stacking groups before this one when absent."""
 
 
 class PercentEffect(Model):
@@ -143,7 +143,7 @@ class BandsEffect(Model):
 
 
 class MultiplierEffect(Model):
-    """A multiple of what lanes before this one granted."""
+    """A multiple of what stacking groups before this one granted."""
 
     multiplier: Multiplier
 

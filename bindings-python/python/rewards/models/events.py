@@ -142,42 +142,42 @@ class RewardsExpiredEvent(Model):
 
 
 class RewardsVoided(Model):
-    """Pending rewards were given up because no confirmation came in time."""
+    """Pending rewards were voided because no confirmation came in time."""
 
     amounts: list[Money]
-    """What was given up, one amount per asset."""
+    """What was voided, one amount per asset."""
 
 
 class RewardsVoidedEvent(Model):
-    """Pending rewards were given up because no confirmation came in time."""
+    """Pending rewards were voided because no confirmation came in time."""
 
     rewards_voided: RewardsVoided
 
 
 class RewardGranted(Model):
-    """A reward was granted by hand."""
+    """A reward was granted manually."""
 
     amount: Money
     """What was granted."""
 
 
 class RewardGrantedEvent(Model):
-    """A reward was granted by hand."""
+    """A reward was granted manually."""
 
     reward_granted: RewardGranted
 
 
-class BalanceAdjusted(Model):
-    """A balance was corrected by hand."""
+class BalanceDeducted(Model):
+    """A balance was corrected manually."""
 
     amount: Money
     """What was added; negative when it was taken."""
 
 
 class BalanceAdjustedEvent(Model):
-    """A balance was corrected by hand."""
+    """A balance was corrected manually."""
 
-    balance_adjusted: BalanceAdjusted
+    balance_deducted: BalanceDeducted
 
 
 class TierChanged(Model):

@@ -23,7 +23,7 @@ class UnitDefinition(Model):
 
 
 Stacking = Literal["all", "first", "best", "lowest"]
-"""Which matching rules of a lane apply.
+"""Which matching rules of a stacking group apply.
 
 The choice is made before caps: a cap clips the chosen rule, it never hands the purchase to another
 one.
@@ -50,11 +50,11 @@ RunningBase = Literal["original", "running"]
 """
 
 
-class Lane(Model):
-    """A stacking group. Lanes are evaluated in document order."""
+class StackingGroup(Model):
+    """A stacking group. Stacking groups are evaluated in document order."""
 
     id: Slug
-    """The lane's name."""
+    """The stacking group's name."""
 
     stacking: Stacking = "all"
     """Which of its matching rules apply."""
@@ -63,7 +63,7 @@ class Lane(Model):
     """Whether the choice is made once per purchase or for every line."""
 
     base: RunningBase = "original"
-    """What a percentage in this lane is taken of."""
+    """What a percentage in this stacking group is taken of."""
 
 
 class DaysPending(Model):
@@ -79,14 +79,14 @@ class UntilPending(Model):
 
 
 class Confirmation(Model):
-    """Until the purchase is confirmed; given up when that has not happened after so many days."""
+    """Until the purchase is confirmed; voided when that has not happened after so many days."""
 
     void_after_days: Maybe[UInt16] = None
-    """Days after which it is given up; it waits for ever when absent."""
+    """Days after which it is voided; it waits for ever when absent."""
 
 
 class ConfirmationPending(Model):
-    """Until the purchase is confirmed; given up when that has not happened after so many days."""
+    """Until the purchase is confirmed; voided when that has not happened after so many days."""
 
     confirmation: Confirmation
 
@@ -153,11 +153,11 @@ class Rule(Model):
     name: Maybe[str] = None
     """A name for people."""
 
-    lane: Maybe[Slug] = None
-    """The lane it belongs to; the first lane when absent."""
+    stacking_group: Maybe[Slug] = None
+    """The stacking group it belongs to; the first stacking group when absent."""
 
     priority: Int32 = 0
-    """Rule order within a lane: higher priority first, then by id.
+    """Rule order within a stacking group: higher priority first, then by id.
 
     This is the written tie-break everywhere.
     """
@@ -181,7 +181,7 @@ class Rule(Model):
     """The system account that pays; `rewards` when absent."""
 
     exclusive: ListOf[Slug] = []
-    """Tags of which at most one rule applies to a purchase: the first in lane and rule order."""
+    """Tags of which at most one rule applies to a purchase: the first in stacking group and rule order."""
 
     caps: ListOf[Slug] = []
     """Names of the caps that clip it."""
@@ -410,10 +410,10 @@ class Program(Model):
     units: ListOf[UnitDefinition] = []
     """Reward units other than money, such as points."""
 
-    lanes: ListOf[Lane] = []
-    """Lanes in the order in which they are evaluated.
+    stacking_groups: ListOf[StackingGroup] = []
+    """Stacking groups in the order in which they are evaluated.
 
-    Without any, there is one lane `default` that stacks all.
+    Without any, there is one stacking_group `default` that stacks all.
     """
 
     rules: ListOf[Rule] = []

@@ -147,7 +147,7 @@ class PurchaseDecision(Model):
     """
 
     grants: list[GrantedReward]
-    """The grants, in lane and rule order."""
+    """The grants, in stacking group and rule order."""
 
     totals: list[Money]
     """What is granted in total, one amount per asset."""
@@ -186,14 +186,14 @@ class UnmatchedVerdict(Model):
 
 
 class Outranked(Model):
-    """Another rule of its lane was chosen."""
+    """Another rule of its stacking group was chosen."""
 
     desired: Money
     """What it would have granted."""
 
 
 class OutrankedVerdict(Model):
-    """Another rule of its lane was chosen."""
+    """Another rule of its stacking group was chosen."""
 
     outranked: Outranked
 

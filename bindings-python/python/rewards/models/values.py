@@ -22,7 +22,7 @@ Slug = Annotated[
     str,
     StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9_.-]*$"),
 ]
-"""The name of a part of a program document: a rule, lane, cap, budget, ladder or tier."""
+"""The name of a part of a program document: a rule, stacking group, cap, budget, ladder or tier."""
 
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 """An ISO 4217 currency code such as "EUR"."""

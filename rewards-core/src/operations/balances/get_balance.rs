@@ -168,7 +168,7 @@ fn add(sums: &mut Sums, purpose: &Purpose, minor: i64) {
 
 impl Operation for GetBalance {
     const NAME: &'static str = "get_balance";
-    const KIND: Kind = Kind::Question;
+    const KIND: Kind = Kind::Query;
     type Reply = Balance;
 
     fn member(&self) -> Option<&MemberId> {

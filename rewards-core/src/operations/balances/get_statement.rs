@@ -174,7 +174,7 @@ impl GetStatement {
 
 impl Operation for GetStatement {
     const NAME: &'static str = "get_statement";
-    const KIND: Kind = Kind::Question;
+    const KIND: Kind = Kind::Query;
     type Reply = Statement;
 
     fn member(&self) -> Option<&MemberId> {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::super::booking::Booking;
+use super::super::change_builder::ChangeBuilder;
 use crate::cashback::{AHEAD_MICROS_MAX, FACT_BYTES_MAX, FACTS_MAX};
 use crate::command::{Kind, Operation};
 use crate::context::Context;
@@ -153,15 +153,15 @@ impl Operation for RegisterMember {
                 tiers: BTreeMap::new(),
             },
         };
-        let mut booking = Booking::from_row(context, key, 0, row);
-        booking.tell(Event::MemberRegistered {});
+        let mut builder = ChangeBuilder::from_row(context, key, 0, row);
+        builder.emit(Event::MemberRegistered {});
         let reply = RegisteredMember {
             member: self.member.clone(),
             registered_at,
         };
         Ok(Decision {
             reply,
-            changes: booking.finish(),
+            changes: builder.finish(),
         })
     }
 }

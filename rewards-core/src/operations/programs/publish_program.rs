@@ -41,7 +41,7 @@ pub struct PublishedProgram {
     /// The program.
     pub program: ProgramId,
     /// The revision's number, from 1.
-    pub version: u32,
+    pub revision: u32,
     /// From when it decides.
     pub active_from: Timestamp,
 }
@@ -83,9 +83,9 @@ impl Operation for PublishProgram {
     ) -> Result<Decision<Self::Reply>, Rejection> {
         let key = self.key(context);
         let newest = snapshot.programs.get(&key).copied().unwrap_or(0);
-        let version = newest.checked_add(1).ok_or(Rejection::Overflow)?;
+        let revision = newest.checked_add(1).ok_or(Rejection::Overflow)?;
         let active_from = self.active_from.unwrap_or(context.now);
-        CompiledProgram::compile(self.program.clone(), version, active_from).map_err(
+        CompiledProgram::compile(self.program.clone(), revision, active_from).map_err(
             |problems| {
                 let problems = problems.into_iter();
                 Rejection::Invalid(problems.map(|problem| problem.below("program")).collect())
@@ -94,16 +94,16 @@ impl Operation for PublishProgram {
         let event = EventRecord {
             id: context.ids.nth(0),
             stream: Stream::Program(self.program.id.clone()),
-            seq: u64::from(version),
+            seq: u64::from(revision),
             recorded_at: context.now,
             event: Event::ProgramPublished {
-                version,
+                revision,
                 active_from,
             },
         };
         let write = ProgramWrite {
             key,
-            version,
+            revision,
             active_from,
             published_at: context.now,
             document: self.program.clone(),
@@ -117,7 +117,7 @@ impl Operation for PublishProgram {
         Ok(Decision {
             reply: PublishedProgram {
                 program,
-                version,
+                revision,
                 active_from,
             },
             changes,

@@ -1,14 +1,14 @@
 //! Cancel a purchase: what it earned is taken back, and what it used of limits is released.
 //!
-//! The recorded lots are taken back, never what today's rules would grant. Pending lots are given up; of available lots
+//! The recorded lots are taken back, never what today's rules would grant. Pending lots are voided; of available lots
 //! what is left is taken. What was spent or has expired stays where it is and is reported as the shortfall: a balance
-//! never falls below its floor. What was given up before is neither. Caps, budgets and tallies are released by exactly what the purchase added to them.
+//! never falls below its floor. What was voided before is neither. Caps, budgets and activity_counters are released by exactly what the purchase added to them.
 //!
 //! Refusals, in order: unknown member; unknown purchase (or another member's); cancelled before.
 
 use serde::{Deserialize, Serialize};
 
-use super::super::booking::{Booking, Totals};
+use super::super::change_builder::{ChangeBuilder, Totals};
 use super::{find_purchase, purchase_lots, reads_purchase};
 use crate::command::{Kind, Operation};
 use crate::context::Context;
@@ -69,21 +69,21 @@ impl Operation for CancelPurchase {
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<Self::Reply>, Rejection> {
-        let mut booking = Booking::open(snapshot, context, &self.member)?;
+        let mut builder = ChangeBuilder::open(snapshot, context, &self.member)?;
         let (key, row) = find_purchase(snapshot, context, &self.member, &self.purchase)?;
         if row.record.state == PurchaseState::Cancelled {
             return Err(Rejection::PurchaseCancelled(self.purchase.clone()));
         }
         let (mut taken_back, mut shortfall) = (Totals::default(), Totals::default());
         for lot in purchase_lots(snapshot, context, &self.member, row) {
-            let (taken, state) = take_back(&mut booking, lot)?;
+            let (taken, state) = take_back(&mut builder, lot)?;
             taken_back.add(lot.asset, taken);
             if state != LotState::Voided {
                 shortfall.add(lot.asset, lot.amount.saturating_sub(taken));
             }
         }
         for counted in &row.record.counted {
-            booking.count(
+            builder.count(
                 counter(context, counted),
                 counted.delta.saturating_neg(),
                 None,
@@ -92,37 +92,37 @@ impl Operation for CancelPurchase {
         let mut record = row.record.clone();
         record.state = PurchaseState::Cancelled;
         record.counted.clear();
-        booking.write_purchase(key, row, record);
+        builder.write_purchase(key, row, record);
         let reply = CancelledPurchase {
             purchase: self.purchase.clone(),
             taken_back: taken_back.into_amounts(),
             shortfall: shortfall.into_amounts(),
         };
-        booking.tell_due();
-        booking.tell(Event::PurchaseCancelled {
+        builder.emit_due();
+        builder.emit(Event::PurchaseCancelled {
             purchase: self.purchase.clone(),
             taken_back: reply.taken_back.clone(),
             shortfall: reply.shortfall.clone(),
         });
         Ok(Decision {
             reply,
-            changes: booking.finish(),
+            changes: builder.finish(),
         })
     }
 }
 
 /// Takes back what is left of a lot, after what was due before. Says how much it was, and what became of the lot; one
-/// that was given up before had never been the member's.
-fn take_back(booking: &mut Booking<'_>, lot: &Lot) -> Result<(i64, LotState), Rejection> {
-    let now = booking.recorded_at;
-    let lot = booking.settle(lot)?;
+/// that was voided before had never been the member's.
+fn take_back(builder: &mut ChangeBuilder<'_>, lot: &Lot) -> Result<(i64, LotState), Rejection> {
+    let now = builder.recorded_at;
+    let lot = builder.settle(lot)?;
     let step = match lot.state {
         LotState::Pending => lot.void(now),
         LotState::Available if lot.remaining > 0 => lot.claw_back(now),
         state => return Ok((0, state)),
     };
     let taken = (step.amount, step.lot.state);
-    booking.move_lot(step)?;
+    builder.move_lot(step)?;
     Ok(taken)
 }
 

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::super::booking::{Booking, Totals};
+use super::super::change_builder::{ChangeBuilder, Totals};
 use super::{find_purchase, purchase_lots, reads_purchase};
 use crate::command::{Kind, Operation};
 use crate::context::Context;
@@ -66,7 +66,7 @@ impl Operation for ConfirmPurchase {
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<Self::Reply>, Rejection> {
-        let mut booking = Booking::open(snapshot, context, &self.member)?;
+        let mut builder = ChangeBuilder::open(snapshot, context, &self.member)?;
         let (key, row) = find_purchase(snapshot, context, &self.member, &self.purchase)?;
         match row.record.state {
             PurchaseState::Recorded => {}
@@ -78,32 +78,32 @@ impl Operation for ConfirmPurchase {
             }
         }
         let mut released = Totals::default();
-        let now = booking.recorded_at;
+        let now = builder.recorded_at;
         for lot in purchase_lots(snapshot, context, &self.member, row) {
-            // What was due before the confirmation happens first: a lot given up in time stays given up.
-            let lot = booking.settle(lot)?;
+            // What was due before the confirmation happens first: a lot voided in time stays given up.
+            let lot = builder.settle(lot)?;
             if lot.state == LotState::Pending {
                 released.add(lot.asset, lot.remaining);
                 let mut step = lot.mature(now);
                 if step.lot.expires_at.is_some_and(|expires| expires <= now) {
                     step.lot.expires_at = Some(end_of_day(context, row, now));
                 }
-                booking.move_lot(step)?;
+                builder.move_lot(step)?;
             }
         }
         let mut record = row.record.clone();
         record.state = PurchaseState::Confirmed;
-        booking.write_purchase(key, row, record);
+        builder.write_purchase(key, row, record);
         let released = released.into_amounts();
         let purchase = self.purchase.clone();
-        booking.tell_due();
-        booking.tell(Event::PurchaseConfirmed {
+        builder.emit_due();
+        builder.emit(Event::PurchaseConfirmed {
             purchase: purchase.clone(),
             released: released.clone(),
         });
         Ok(Decision {
             reply: ConfirmedPurchase { purchase, released },
-            changes: booking.finish(),
+            changes: builder.finish(),
         })
     }
 }
@@ -111,7 +111,7 @@ impl Operation for ConfirmPurchase {
 /// The end of the local day, in the zone of the program that decided the purchase.
 fn end_of_day(context: &Context, row: &PurchaseRow, now: Timestamp) -> Timestamp {
     let revisions = context.revisions(&row.record.program);
-    let program = revisions.and_then(|revisions| revisions.version(row.record.version));
+    let program = revisions.and_then(|revisions| revisions.numbered(row.record.revision));
     program.map_or(now, |program| {
         program.calendar().round_up(now, CalendarRounding::EndOfDay)
     })

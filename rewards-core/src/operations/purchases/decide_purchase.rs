@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::super::meters::{Meter, Meters};
+use super::super::counter_lookups::{CounterLookup, CounterLookups};
 use super::super::standing::{
     Ladders, MemberView, Moves, ladder_ranges, measures_balance, standing,
 };
@@ -31,11 +31,11 @@ pub struct PurchaseDecision {
     /// The program that decides.
     pub program: ProgramId,
     /// The revision that decides.
-    pub version: u32,
+    pub revision: u32,
     /// Digest of the purchase and of what it is granted. A recorded purchase may pin it, and is then refused rather than
     /// granted anything else.
     pub digest: String,
-    /// The grants, in lane and rule order.
+    /// The grants, in stacking group and rule order.
     pub grants: Vec<GrantedReward>,
     /// What is granted in total, one amount per asset.
     pub totals: Vec<Money>,
@@ -75,7 +75,7 @@ pub struct GrantedReward {
 
 /// A purchase with the revision that decides it.
 #[derive(Debug)]
-pub(super) struct Deciding<'a> {
+pub(super) struct PurchaseContext<'a> {
     pub context: &'a Context,
     pub program: &'a CompiledProgram,
     pub purchase: &'a Purchase,
@@ -84,7 +84,7 @@ pub(super) struct Deciding<'a> {
 
 /// What was decided, before anything is written.
 #[derive(Debug)]
-pub(super) struct Decided {
+pub(super) struct PurchaseOutcome {
     pub evaluation: Evaluation,
     pub schedules: Vec<Schedule>,
     pub reply: PurchaseDecision,
@@ -95,7 +95,7 @@ pub(super) struct Decided {
     pub cap_multiplier: Ratio,
 }
 
-impl<'a> Deciding<'a> {
+impl<'a> PurchaseContext<'a> {
     /// Finds the revision that decides the purchase and checks the purchase against it.
     ///
     /// # Errors
@@ -135,9 +135,11 @@ impl<'a> Deciding<'a> {
             member,
             self.purchase.occurred_at,
         );
-        let meters = Meters::new(tenant, self.program, self.purchase).wanted(&self.facts);
-        counters.extend(meters.into_iter().map(|meter| match meter {
-            Meter::Cap(_, range) | Meter::Tally(_, range) | Meter::Carry(_, range) => range,
+        let lookups = CounterLookups::new(tenant, self.program, self.purchase).wanted(&self.facts);
+        counters.extend(lookups.into_iter().map(|lookup| match lookup {
+            CounterLookup::Cap(_, range)
+            | CounterLookup::ActivityCounter(_, range)
+            | CounterLookup::Carry(_, range) => range,
         }));
         let mut plan = ReadPlan {
             members: vec![MemberKey {
@@ -167,7 +169,7 @@ impl<'a> Deciding<'a> {
         &self,
         snapshot: &Snapshot,
         wants_explanation: bool,
-    ) -> Result<Decided, Rejection> {
+    ) -> Result<PurchaseOutcome, Rejection> {
         let row = self.member(snapshot)?;
         let view = MemberView {
             snapshot,
@@ -178,7 +180,7 @@ impl<'a> Deciding<'a> {
         let at = self.purchase.occurred_at;
         let (ladders, moves) = view.catch_up(self.program, &row.record, at);
         let standing = standing(&view, self.program, row, &ladders, &self.facts);
-        Ok(Decided {
+        Ok(PurchaseOutcome {
             ladders,
             moves,
             ..self.judge(&standing, wants_explanation)?
@@ -193,7 +195,7 @@ impl<'a> Deciding<'a> {
         &self,
         standing: &Standing<'_>,
         wants_explanation: bool,
-    ) -> Result<Decided, Rejection> {
+    ) -> Result<PurchaseOutcome, Rejection> {
         let mut explanation = None;
         let evaluation = if wants_explanation {
             let mut steps = Steps::new();
@@ -215,13 +217,13 @@ impl<'a> Deciding<'a> {
         let digest = self.digest(&grants)?;
         let reply = PurchaseDecision {
             program: self.program.id().clone(),
-            version: self.program.version(),
+            revision: self.program.number(),
             digest,
             grants,
             totals,
         };
         let cap_multiplier = standing.boost.cap_multiplier;
-        Ok(Decided {
+        Ok(PurchaseOutcome {
             evaluation,
             schedules,
             reply,
@@ -271,7 +273,7 @@ impl<'a> Deciding<'a> {
     fn digest(&self, grants: &[GrantedReward]) -> Result<String, Rejection> {
         let content = (
             &self.context.tenant,
-            self.program.version(),
+            self.program.number(),
             self.purchase,
             grants,
         );

@@ -5,9 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::super::standing::newcomer;
+use super::super::standing::new_member;
 use super::PurchaseDecision;
-use super::decide_purchase::Deciding;
+use super::decide_purchase::PurchaseContext;
 use crate::cashback::{Explanation, Purchase};
 use crate::command::{Kind, Operation};
 use crate::context::Context;
@@ -51,8 +51,8 @@ impl QuotePurchase {
     /// # Errors
     /// As the operation, but for the unknown member.
     pub fn quote_new_member(&self, context: &Context) -> Result<QuotedPurchase, Rejection> {
-        let deciding = Deciding::new(context, &self.purchase)?;
-        let standing = newcomer(deciding.program, &self.purchase);
+        let deciding = PurchaseContext::new(context, &self.purchase)?;
+        let standing = new_member(deciding.program, &self.purchase);
         let decided = deciding.judge(&standing, self.explain)?;
         Ok(QuotedPurchase {
             decision: decided.reply,
@@ -63,7 +63,7 @@ impl QuotePurchase {
 
 impl Operation for QuotePurchase {
     const NAME: &'static str = "quote_purchase";
-    const KIND: Kind = Kind::Question;
+    const KIND: Kind = Kind::Query;
     type Reply = QuotedPurchase;
 
     fn member(&self) -> Option<&MemberId> {
@@ -71,7 +71,7 @@ impl Operation for QuotePurchase {
     }
 
     fn reads(&self, context: &Context) -> Result<ReadPlan, Rejection> {
-        Ok(Deciding::new(context, &self.purchase)?.reads())
+        Ok(PurchaseContext::new(context, &self.purchase)?.reads())
     }
 
     fn decide(
@@ -79,7 +79,8 @@ impl Operation for QuotePurchase {
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<Self::Reply>, Rejection> {
-        let decided = Deciding::new(context, &self.purchase)?.decide(snapshot, self.explain)?;
+        let decided =
+            PurchaseContext::new(context, &self.purchase)?.decide(snapshot, self.explain)?;
         Ok(Decision::answer(QuotedPurchase {
             decision: decided.reply,
             explanation: decided.explanation,

@@ -9,11 +9,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::super::booking::Booking;
-use super::super::meters::Meters;
+use super::super::change_builder::ChangeBuilder;
+use super::super::counter_lookups::CounterLookups;
 use super::super::standing::{Ladders, MemberView, Moves};
 use super::PurchaseDecision;
-use super::decide_purchase::{Decided, Deciding};
+use super::decide_purchase::{PurchaseContext, PurchaseOutcome};
 use crate::cashback::{Grant, Purchase, Schedule, cap_limit};
 use crate::command::{Kind, Operation};
 use crate::context::Context;
@@ -92,7 +92,7 @@ impl RecordPurchase {
         }
     }
 
-    fn check_pinned(&self, decided: &Decided) -> Result<(), Rejection> {
+    fn check_pinned(&self, decided: &PurchaseOutcome) -> Result<(), Rejection> {
         match &self.pinned {
             Some(expected) if *expected != decided.reply.digest => Err(Rejection::QuoteChanged {
                 expected: expected.clone(),
@@ -117,7 +117,7 @@ impl Operation for RecordPurchase {
     }
 
     fn reads(&self, context: &Context) -> Result<ReadPlan, Rejection> {
-        let mut plan = Deciding::new(context, &self.purchase)?.reads();
+        let mut plan = PurchaseContext::new(context, &self.purchase)?.reads();
         plan.purchases.push(self.key(context));
         Ok(plan)
     }
@@ -127,21 +127,21 @@ impl Operation for RecordPurchase {
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<Self::Reply>, Rejection> {
-        let deciding = Deciding::new(context, &self.purchase)?;
-        let mut booking = Booking::open(snapshot, context, &self.purchase.member)?;
+        let deciding = PurchaseContext::new(context, &self.purchase)?;
+        let mut builder = ChangeBuilder::open(snapshot, context, &self.purchase.member)?;
         let key = self.key(context);
         if snapshot.purchases.contains_key(&key) {
             return Err(Rejection::PurchaseExists(self.purchase.id.clone()));
         }
         let decided = deciding.decide(snapshot, false)?;
         self.check_pinned(&decided)?;
-        let grants = book_grants(&mut booking, &deciding, &decided)?;
-        let counted = count(&mut booking, &deciding, &decided, snapshot);
-        let (ladders, moves) = review_tiers(&booking, &deciding, &decided, snapshot);
+        let grants = book_grants(&mut builder, &deciding, &decided)?;
+        let counted = count(&mut builder, &deciding, &decided, snapshot);
+        let (ladders, moves) = review_tiers(&builder, &deciding, &decided, snapshot);
         let record = PurchaseRecord {
             state: PurchaseState::Recorded,
             program: deciding.program.id().clone(),
-            version: deciding.program.version(),
+            revision: deciding.program.number(),
             total: self.purchase.total,
             grants,
             counted,
@@ -152,14 +152,14 @@ impl Operation for RecordPurchase {
             occurred_at: self.purchase.occurred_at,
             record,
         };
-        booking.changes.purchases.push(PurchaseWrite {
+        builder.changes.purchases.push(PurchaseWrite {
             key,
             expected: 0,
             row,
         });
-        let tier_changes = tell(&mut booking, &deciding, &decided, moves);
+        let tier_changes = emit(&mut builder, &deciding, &decided, moves);
         if !ladders.is_empty() {
-            booking
+            builder
                 .row
                 .record
                 .tiers
@@ -169,32 +169,32 @@ impl Operation for RecordPurchase {
             purchase: self.purchase.id.clone(),
             decision: decided.reply,
             tier_changes,
-            recorded_at: booking.recorded_at,
+            recorded_at: builder.recorded_at,
         };
         Ok(Decision {
             reply,
-            changes: booking.finish(),
+            changes: builder.finish(),
         })
     }
 }
 
 /// Writes the grants as lots; returns the first and last journal number.
 fn book_grants(
-    booking: &mut Booking<'_>,
-    deciding: &Deciding<'_>,
-    decided: &Decided,
+    builder: &mut ChangeBuilder<'_>,
+    deciding: &PurchaseContext<'_>,
+    decided: &PurchaseOutcome,
 ) -> Result<Option<(u64, u64)>, Rejection> {
     let mut numbers: Option<(u64, u64)> = None;
     for (grant, schedule) in decided.evaluation.grants.iter().zip(&decided.schedules) {
         let (lot, origin) = lot(deciding, grant, schedule)?;
-        let number = booking.grant(TransferKind::Grant, Some(origin), None, lot)?;
+        let number = builder.grant(TransferKind::Grant, Some(origin), None, lot)?;
         numbers = Some((numbers.map_or(number, |(first, _)| first), number));
     }
     Ok(numbers)
 }
 
 fn lot(
-    deciding: &Deciding<'_>,
+    deciding: &PurchaseContext<'_>,
     grant: &Grant,
     schedule: &Schedule,
 ) -> Result<(Lot, Origin), Rejection> {
@@ -202,7 +202,7 @@ fn lot(
     let rule = program.rule(grant.rule).ok_or(Rejection::Overflow)?;
     let origin = Origin {
         program: program.id().clone(),
-        version: program.version(),
+        revision: program.number(),
         rule: rule.id.clone(),
     };
     let lot = Lot {
@@ -228,22 +228,22 @@ fn lot(
 
 /// Counts the purchase, and remembers what was counted so that a cancellation can release exactly that.
 fn count(
-    booking: &mut Booking<'_>,
-    deciding: &Deciding<'_>,
-    decided: &Decided,
+    builder: &mut ChangeBuilder<'_>,
+    deciding: &PurchaseContext<'_>,
+    decided: &PurchaseOutcome,
     snapshot: &Snapshot,
 ) -> Vec<Counted> {
-    let meters = Meters::new(
+    let lookups = CounterLookups::new(
         &deciding.context.tenant,
         deciding.program,
         deciding.purchase,
     );
     let mut counted = Vec::new();
-    for addition in meters.moved(&deciding.facts, &decided.evaluation) {
+    for addition in lookups.moved(&deciding.facts, &decided.evaluation) {
         let bound = addition.cap.and_then(|number| {
             let cap = deciding.program.cap(number)?;
             let limit = cap_limit(cap, decided.cap_multiplier);
-            Some(meters.bound(number, limit, snapshot))
+            Some(lookups.bound(number, limit, snapshot))
         });
         let key = addition.name.at(addition.bucket);
         counted.push(Counted {
@@ -252,29 +252,29 @@ fn count(
             bucket: key.bucket,
             delta: addition.delta,
         });
-        booking.count(key, addition.delta, bound);
+        builder.count(key, addition.delta, bound);
     }
     counted
 }
 
 /// Looks at the member's tiers again, with this purchase counted.
 fn review_tiers(
-    booking: &Booking<'_>,
-    deciding: &Deciding<'_>,
-    decided: &Decided,
+    builder: &ChangeBuilder<'_>,
+    deciding: &PurchaseContext<'_>,
+    decided: &PurchaseOutcome,
     snapshot: &Snapshot,
 ) -> (Ladders, Moves) {
     let mut moves = decided.moves.clone();
     if deciding.program.ladders().is_empty() {
         return (Ladders::new(), moves);
     }
-    let mut record = booking.row.record.clone();
+    let mut record = builder.row.record.clone();
     record
         .tiers
         .insert(deciding.program.id().clone(), decided.ladders.clone());
     let view = MemberView {
         snapshot,
-        changes: &booking.changes,
+        changes: &builder.changes,
         tenant: &deciding.context.tenant,
         member: &deciding.purchase.member,
     };
@@ -284,22 +284,22 @@ fn review_tiers(
 }
 
 /// Writes the events; returns the tier moves for the reply.
-fn tell(
-    booking: &mut Booking<'_>,
-    deciding: &Deciding<'_>,
-    decided: &Decided,
+fn emit(
+    builder: &mut ChangeBuilder<'_>,
+    deciding: &PurchaseContext<'_>,
+    decided: &PurchaseOutcome,
     moves: Moves,
 ) -> Vec<TierChange> {
-    booking.tell(Event::PurchaseRecorded {
+    builder.emit(Event::PurchaseRecorded {
         purchase: deciding.purchase.id.clone(),
         program: deciding.program.id().clone(),
-        version: deciding.program.version(),
+        revision: deciding.program.number(),
         granted: decided.reply.totals.clone(),
         pending: decided.schedules.iter().any(|schedule| schedule.is_pending),
     });
     let mut changes = Vec::with_capacity(moves.len());
     for (ladder, step) in moves {
-        booking.tell(Event::TierChanged {
+        builder.emit(Event::TierChanged {
             program: deciding.program.id().clone(),
             ladder: ladder.clone(),
             from: step.from.clone(),

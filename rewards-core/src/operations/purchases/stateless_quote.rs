@@ -3,21 +3,21 @@
 //!
 //! Made for tables: rows are evaluated one after another without making a purchase of each, with texts as the program's
 //! symbols, and rows with the same facts share a [plan](Plans). Nothing that one row is granted counts for the next; caps
-//! and budgets are unused, tallies are zero, and tiers are the lowest. Lines are not part of a row.
+//! and budgets are unused, activity_counters are zero, and tiers are the lowest. Lines are not part of a row.
 //!
 //! What a row does not hold cannot be refused: texts behind symbols that are longer than a purchase's may be, a time in the
 //! future, and rewards whose life leaves the range of times.
 
 use std::collections::BTreeMap;
 
-use super::super::standing::newcomer;
+use super::super::standing::new_member;
 use crate::cashback::{
     Amounts, Facts, Found, Grant, NoTrace, Plan, Plans, Purchase, Standing, evaluate, follow_mixed,
     follow_plain,
 };
 use crate::ids::{MemberId, PurchaseId};
 use crate::money::{Money, MoneyError};
-use crate::program::{CompiledProgram, Fact, FactSymbols, Share};
+use crate::program::{CapScope, CompiledProgram, Fact, FactSymbols};
 use crate::rejection::{Problem, Rejection};
 use crate::time::Timestamp;
 
@@ -92,7 +92,7 @@ pub struct StatelessQuote<'p> {
     /// The row at hand, as conditions look at it.
     purchase: Purchase,
     /// Whether the facts of the row that are no symbols may be a purchase's.
-    has_sound_facts: bool,
+    has_valid_facts: bool,
     has_keyed_caps: bool,
     grants: Vec<Grant>,
     /// The plans of the rows at hand.
@@ -105,19 +105,19 @@ impl<'p> StatelessQuote<'p> {
     pub fn new(program: &'p CompiledProgram) -> Self {
         let purchase = Purchase::new(
             PurchaseId::row(),
-            MemberId::newcomer(),
+            MemberId::new_member(),
             program.id().clone(),
             Timestamp::MIN,
             Money::new(1, program.currency()),
         );
         let caps = program.caps().iter();
-        let mut keyed = caps.filter(|cap| matches!(cap.share, Share::Attribute(_)));
+        let mut keyed = caps.filter(|cap| matches!(cap.scope, CapScope::Attribute(_)));
         Self {
             program,
-            standing: newcomer(program, &purchase),
+            standing: new_member(program, &purchase),
             plans: Plans::new(program),
             purchase,
-            has_sound_facts: true,
+            has_valid_facts: true,
             has_keyed_caps: keyed.next().is_some(),
             grants: Vec::new(),
             found: Vec::new(),
@@ -128,13 +128,13 @@ impl<'p> StatelessQuote<'p> {
     pub fn set_facts(&mut self, tags: Vec<String>, attributes: BTreeMap<String, String>) {
         self.purchase.tags = tags;
         self.purchase.attributes = attributes;
-        self.has_sound_facts = self.purchase.has_sound_facts();
+        self.has_valid_facts = self.purchase.has_valid_facts();
         if self.has_keyed_caps {
-            self.standing = newcomer(self.program, &self.purchase);
+            self.standing = new_member(self.program, &self.purchase);
         }
     }
 
-    /// Evaluates one row: its grants, in lane and rule order.
+    /// Evaluates one row: its grants, in stacking group and rule order.
     ///
     /// # Errors
     /// [`Rejection::Invalid`] with the problems of the row, the same as those of a purchase; [`Rejection::Overflow`] when
@@ -144,8 +144,8 @@ impl<'p> StatelessQuote<'p> {
         self.grants.clear();
         let amounts = row.amounts();
         // No rule is active at the end of time, however plain it is.
-        let is_sound = amounts.are_sound() && self.has_sound_facts;
-        let followed = if is_sound && row.occurred_at < Timestamp::MAX {
+        let is_valid = amounts.are_valid() && self.has_valid_facts;
+        let followed = if is_valid && row.occurred_at < Timestamp::MAX {
             self.follow(row, &amounts, found)
         } else {
             self.check(row)?;
@@ -181,7 +181,7 @@ impl<'p> StatelessQuote<'p> {
         let times = rows.occurred_at.iter();
         for (at, ((found, time), total)) in found.iter().zip(times).zip(rows.total).enumerate() {
             if !has_parts
-                && self.has_sound_facts
+                && self.has_valid_facts
                 && *total > 0
                 && *time < Timestamp::MAX
                 && let Plan::Plain(rules) = self.plans.plan(*found)

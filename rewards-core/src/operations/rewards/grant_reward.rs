@@ -1,4 +1,4 @@
-//! Grant a reward by hand, with a reason.
+//! Grant a reward manually, with a reason.
 //!
 //! The other side of the grant is the system account of adjustments. The reward is a lot of its own, with its own expiry.
 //! Ladders that are climbed by the balance are reviewed at once, after everything that is due for lots of the same asset
@@ -9,7 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::super::booking::Booking;
+use super::super::change_builder::ChangeBuilder;
 use super::super::review::Reviewed;
 use super::{REASON_BYTES_MAX, check_reason, open_lots, settle_open};
 use crate::command::{Kind, Operation};
@@ -23,7 +23,7 @@ use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{MemberKey, ReadPlan, Snapshot};
 use crate::time::Timestamp;
 
-/// Grants a reward by hand.
+/// Grants a reward manually.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
@@ -46,7 +46,7 @@ pub struct GrantReward {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
-pub struct GrantedByHand {
+pub struct ManualGrant {
     /// How much.
     pub amount: Money,
     /// Number of the lot in the member's journal.
@@ -72,7 +72,7 @@ impl GrantReward {
 impl Operation for GrantReward {
     const NAME: &'static str = "grant_reward";
     const KIND: Kind = Kind::Command;
-    type Reply = GrantedByHand;
+    type Reply = ManualGrant;
 
     fn member(&self) -> Option<&MemberId> {
         Some(&self.member)
@@ -102,7 +102,7 @@ impl Operation for GrantReward {
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<Self::Reply>, Rejection> {
-        let mut booking = Booking::open(snapshot, context, &self.member)?;
+        let mut builder = ChangeBuilder::open(snapshot, context, &self.member)?;
         let reviewed = Reviewed::ByBalance(self.amount.asset());
         // By the same condition as in the plan: rows that other commands asked for must not make a difference.
         if reviewed.is_any(context) {
@@ -110,7 +110,7 @@ impl Operation for GrantReward {
                 tenant: context.tenant.clone(),
                 member: self.member.clone(),
             };
-            settle_open(&mut booking, snapshot, &key, self.amount.asset())?;
+            settle_open(&mut builder, snapshot, &key, self.amount.asset())?;
         }
         let lot = Lot {
             number: 0,
@@ -119,26 +119,26 @@ impl Operation for GrantReward {
             amount: self.amount.minor(),
             remaining: self.amount.minor(),
             state: LotState::Available,
-            earned_at: booking.recorded_at,
-            available_at: Some(booking.recorded_at),
+            earned_at: builder.recorded_at,
+            available_at: Some(builder.recorded_at),
             void_at: None,
             expires_at: self.expires_at,
             purchase: None,
             rule: None,
         };
-        let number = booking.grant(TransferKind::ManualGrant, None, Some(&self.reason), lot)?;
-        booking.tell_due();
-        booking.tell(Event::RewardGranted {
+        let number = builder.grant(TransferKind::ManualGrant, None, Some(&self.reason), lot)?;
+        builder.emit_due();
+        builder.emit(Event::RewardGranted {
             amount: self.amount,
         });
-        reviewed.make(&mut booking, snapshot, context, &self.member);
-        let reply = GrantedByHand {
+        reviewed.make(&mut builder, snapshot, context, &self.member);
+        let reply = ManualGrant {
             amount: self.amount,
             lot: number,
         };
         Ok(Decision {
             reply,
-            changes: booking.finish(),
+            changes: builder.finish(),
         })
     }
 }

@@ -1,23 +1,23 @@
-//! Rewards outside purchases: granted by hand, taken by hand, and what is due with time.
+//! Rewards outside purchases: granted manually, taken manually, and what is due with time.
 
-mod adjust_balance;
+mod deduct_balance;
 mod grant_reward;
 mod settle_member;
 
-pub use adjust_balance::{AdjustBalance, AdjustedBalance};
-pub use grant_reward::{GrantReward, GrantedByHand};
+pub use deduct_balance::{DeductBalance, DeductedBalance};
+pub use grant_reward::{GrantReward, ManualGrant};
 pub use settle_member::{SettleMember, SettledMember};
 
-use super::booking::Booking;
+use super::change_builder::ChangeBuilder;
 use crate::ledger::Lot;
 use crate::money::Asset;
 use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{LotFilter, LotQuery, MemberKey, Snapshot};
 
-/// The longest reason for something done by hand, in bytes.
+/// The longest reason for something done manually, in bytes.
 pub const REASON_BYTES_MAX: usize = 500;
 
-/// The most lots that something done by hand may touch.
+/// The most lots that something done manually may touch.
 pub const OPEN_LOTS_MAX: u32 = 10_000;
 
 /// The lots that [`settle_open`] must see. Those that expire first come first.
@@ -32,7 +32,7 @@ fn open_lots(member: &MemberKey, asset: Asset) -> LotQuery {
 /// Carries out what is due for the open lots of an asset, so that its balance is what the member really has, and returns
 /// the lots as they are then.
 fn settle_open(
-    booking: &mut Booking<'_>,
+    builder: &mut ChangeBuilder<'_>,
     snapshot: &Snapshot,
     member: &MemberKey,
     asset: Asset,
@@ -40,7 +40,7 @@ fn settle_open(
     let open = snapshot
         .lots_of(member)
         .filter(|lot| lot.asset == asset && lot.state.is_open());
-    open.map(|lot| booking.settle(lot)).collect()
+    open.map(|lot| builder.settle(lot)).collect()
 }
 
 fn check_reason(reason: &str, max: usize, problems: &mut Vec<Problem>) {

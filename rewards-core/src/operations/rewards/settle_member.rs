@@ -1,6 +1,6 @@
 //! Settle a member: carry out everything that is due with time.
 //!
-//! Pending rewards mature or are given up, available ones expire, and tiers are reviewed. Everything counts from the
+//! Pending rewards mature or are voided, available ones expire, and tiers are reviewed. Everything counts from the
 //! instant at which it became due, so it does not matter how late this runs. One call settles at most
 //! [`DUE_LOTS_MAX`] lots and says whether more are waiting.
 //!
@@ -8,7 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::super::booking::Booking;
+use super::super::change_builder::ChangeBuilder;
 use super::super::review::Reviewed;
 use crate::command::{Kind, Operation};
 use crate::context::Context;
@@ -39,7 +39,7 @@ pub struct SettleMember {
 pub struct SettledMember {
     /// What became available, one amount per asset.
     pub matured: Vec<Money>,
-    /// What was given up because no confirmation came, one amount per asset.
+    /// What was voided because no confirmation came, one amount per asset.
     pub voided: Vec<Money>,
     /// What expired, one amount per asset.
     pub expired: Vec<Money>,
@@ -88,19 +88,19 @@ impl Operation for SettleMember {
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<Self::Reply>, Rejection> {
-        let mut booking = Booking::open(snapshot, context, &self.member)?;
+        let mut builder = ChangeBuilder::open(snapshot, context, &self.member)?;
         let key = self.key(context);
-        let now = booking.recorded_at;
+        let now = builder.recorded_at;
         let due = snapshot
             .lots_of(&key)
             .filter(|lot| lot.due_at().is_some_and(|at| at <= now));
         let mut lots = 0_u32;
         for lot in due {
             lots = lots.saturating_add(1);
-            booking.settle(lot)?;
+            builder.settle(lot)?;
         }
-        let due = booking.tell_due();
-        let tier_changes = Reviewed::All.make(&mut booking, snapshot, context, &self.member);
+        let due = builder.emit_due();
+        let tier_changes = Reviewed::All.make(&mut builder, snapshot, context, &self.member);
         let reply = SettledMember {
             matured: due.matured,
             voided: due.voided,
@@ -110,7 +110,7 @@ impl Operation for SettleMember {
         };
         Ok(Decision {
             reply,
-            changes: booking.finish(),
+            changes: builder.finish(),
         })
     }
 }

@@ -90,7 +90,7 @@ pub enum Reached {
 
 impl Operation for GetTiers {
     const NAME: &'static str = "get_tiers";
-    const KIND: Kind = Kind::Question;
+    const KIND: Kind = Kind::Query;
     type Reply = MemberTiers;
 
     fn member(&self) -> Option<&MemberId> {

@@ -1,6 +1,6 @@
 //! Tier ladders.
 
-use super::{Checker, GRACE_DAYS_MAX, LANES_MAX, TIERS_MAX};
+use super::{Checker, GRACE_DAYS_MAX, PARTS_MAX, TIERS_MAX};
 use crate::money::{Factor, Rate};
 use crate::parse::At;
 use crate::program::{Benefits, Ladder, Measure, TierWindow};
@@ -10,7 +10,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     let program = checker.program;
     let root = At::Root;
     let list = root.field("ladders");
-    for (index, ladder) in program.ladders.iter().take(LANES_MAX).enumerate() {
+    for (index, ladder) in program.ladders.iter().take(PARTS_MAX).enumerate() {
         check_ladder(checker, &list.item(index), ladder);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{CAPS_MAX, Checker, LANES_MAX};
+use super::{CAPS_MAX, Checker, PARTS_MAX};
 use crate::money::{Asset, DecimalText};
 use crate::parse::At;
 use crate::program::{Budget, Cap, CapPer, Limit};
@@ -24,7 +24,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
 
 fn check_units(checker: &mut Checker<'_>, list: &At<'_>) {
     let units = &checker.program.units;
-    if !checker.is_within(list, units.len(), LANES_MAX) {
+    if !checker.is_within(list, units.len(), PARTS_MAX) {
         return;
     }
     let mut codes = BTreeSet::new();

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `too_many` | a list is longer than its bound; what is in it was not checked |
 //! | `id_duplicate` | a name is given to two things of one kind |
-//! | `reference_unknown` | no such lane, cap, budget, ladder or tier; the nearest one is named |
+//! | `reference_unknown` | no such stacking group, cap, budget, ladder or tier; the nearest one is named |
 //! | `reference_duplicate` | one list names the same thing twice |
 //! | `asset_unknown` | an asset that is neither the program's currency nor a declared unit |
 //! | `unit_invalid` | a currency is declared as a unit |
@@ -15,8 +15,8 @@
 //! | `text_invalid` | an empty or overlong text in a condition |
 //! | `cap_window` | a cap per purchase with a window |
 //! | `bands_empty`, `bands_negative`, `bands_not_increasing`, `bands_fixed_marginal` | bands that do not fit together |
-//! | `multiplier_below_one`, `multiplier_first_lane`, `multiplier_lane_order` | a multiplier with nothing to multiply |
-//! | `scope_invalid`, `scope_mixed`, `stacking_mixed_assets` | rules that a lane cannot compare |
+//! | `multiplier_below_one`, `multiplier_first_stacking_group`, `multiplier_stacking_group_order` | a multiplier with nothing to multiply |
+//! | `scope_invalid`, `scope_mixed`, `stacking_mixed_assets` | rules that a stacking group cannot compare |
 //! | `condition_empty`, `condition_contradiction`, `condition_too_deep` | a condition that says nothing or never holds |
 //! | `tier_test_invalid` | a tier test with neither or both of its tests |
 //! | `expiry_invalid`, `lifecycle_contradiction` | a reward that would expire never, twice or before it is available |
@@ -43,8 +43,8 @@ use crate::time::Period;
 pub const RULES_MAX: usize = 20_000;
 /// Most caps of a program; as many budgets are allowed.
 pub const CAPS_MAX: usize = 20_000;
-/// Most lanes, units or ladders of a program.
-pub const LANES_MAX: usize = 64;
+/// Most stacking groups, units or ladders of a program.
+pub const PARTS_MAX: usize = 64;
 /// Most tiers of a ladder.
 pub const TIERS_MAX: usize = 32;
 /// The longest grace of a ladder, in days.
@@ -83,7 +83,7 @@ type Names<'a> = FxHashMap<&'a str, usize>;
 /// What the parts are called that others refer to.
 #[derive(Debug, Default)]
 struct PartNames<'a> {
-    lanes: Names<'a>,
+    stacking_groups: Names<'a>,
     caps: Names<'a>,
     budgets: Names<'a>,
     ladders: Names<'a>,
@@ -108,15 +108,18 @@ impl<'a> Checker<'a> {
         let root = At::Root;
         let rules = program.rules.iter().map(|rule| rule.id.as_str());
         self.names(&root.field("rules"), RULES_MAX, rules);
-        let lanes = program.lanes.iter().map(|lane| lane.id.as_str());
+        let stacking_groups = program
+            .stacking_groups
+            .iter()
+            .map(|stacking_group| stacking_group.id.as_str());
         let caps = program.caps.iter().map(|cap| cap.id.as_str());
         let budgets = program.budgets.iter().map(|budget| budget.id.as_str());
         let ladders = program.ladders.iter().map(|ladder| ladder.id.as_str());
         PartNames {
-            lanes: self.names(&root.field("lanes"), LANES_MAX, lanes),
+            stacking_groups: self.names(&root.field("stacking_groups"), PARTS_MAX, stacking_groups),
             caps: self.names(&root.field("caps"), CAPS_MAX, caps),
             budgets: self.names(&root.field("budgets"), CAPS_MAX, budgets),
-            ladders: self.names(&root.field("ladders"), LANES_MAX, ladders),
+            ladders: self.names(&root.field("ladders"), PARTS_MAX, ladders),
         }
     }
 

@@ -18,20 +18,25 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     let root = At::Root;
     check_lifecycle(checker, &root.field("lifecycle"), &program.lifecycle);
     let list = root.field("rules");
-    let mut lanes = BTreeMap::new();
+    let mut stacking_groups = BTreeMap::new();
     for (index, rule) in program.rules.iter().take(RULES_MAX).enumerate() {
-        check_rule(checker, &list.item(index), rule, &mut lanes);
+        check_rule(checker, &list.item(index), rule, &mut stacking_groups);
     }
 }
 
-/// The asset that the first rule of each lane pays, by the lane's position; `None` once it was reported.
-type LaneAssets = BTreeMap<usize, Option<Asset>>;
+/// The asset that the first rule of each stacking group pays, by the stacking group's position; `None` once it was reported.
+type StackingGroupAssets = BTreeMap<usize, Option<Asset>>;
 
-fn check_rule(checker: &mut Checker<'_>, at: &At<'_>, rule: &Rule, lanes: &mut LaneAssets) {
+fn check_rule(
+    checker: &mut Checker<'_>,
+    at: &At<'_>,
+    rule: &Rule,
+    stacking_groups: &mut StackingGroupAssets,
+) {
     let asset = check_effect(checker, &at.field("effect"), rule);
-    if let Some(lane) = find_lane(checker, at, rule) {
-        check_lane(checker, at, rule, lane);
-        check_lane_asset(checker, lane, asset, lanes);
+    if let Some(stacking_group) = find_stacking_group(checker, at, rule) {
+        check_stacking_group(checker, at, rule, stacking_group);
+        check_stacking_group_asset(checker, stacking_group, asset, stacking_groups);
     }
     if let Some(condition) = &rule.when {
         conditions::check(checker, &at.field("when"), condition, rule.active);
@@ -43,62 +48,98 @@ fn check_rule(checker: &mut Checker<'_>, at: &At<'_>, rule: &Rule, lanes: &mut L
     }
 }
 
-/// The position of the rule's lane. Without any lane there is one that is called `default`.
-fn find_lane(checker: &mut Checker<'_>, at: &At<'_>, rule: &Rule) -> Option<usize> {
+/// The position of the rule's stacking group. Without any stacking group there is one that is called `default`.
+fn find_stacking_group(checker: &mut Checker<'_>, at: &At<'_>, rule: &Rule) -> Option<usize> {
     let names = checker.names;
-    match &rule.lane {
+    match &rule.stacking_group {
         None => Some(0),
-        Some(lane) if checker.program.lanes.is_empty() && lane.as_str() == "default" => Some(0),
-        Some(lane) => checker.refer(&at.field("lane"), "lane", lane.as_str(), &names.lanes),
+        Some(stacking_group)
+            if checker.program.stacking_groups.is_empty()
+                && stacking_group.as_str() == "default" =>
+        {
+            Some(0)
+        }
+        Some(stacking_group) => checker.refer(
+            &at.field("stacking_group"),
+            "stacking_group",
+            stacking_group.as_str(),
+            &names.stacking_groups,
+        ),
     }
 }
 
-fn check_lane(checker: &mut Checker<'_>, at: &At<'_>, rule: &Rule, lane: usize) {
+fn check_stacking_group(
+    checker: &mut Checker<'_>,
+    at: &At<'_>,
+    rule: &Rule,
+    stacking_group: usize,
+) {
     let line_by_line = checker
         .program
-        .lanes
-        .get(lane)
-        .is_some_and(|lane| lane.scope == Scope::Line);
+        .stacking_groups
+        .get(stacking_group)
+        .is_some_and(|stacking_group| stacking_group.scope == Scope::Line);
     if line_by_line && rule.scope != Scope::Line {
-        let words = "the lane chooses line by line: expected the scope `line`";
+        let words = "the stacking group chooses line by line: expected the scope `line`";
         checker.report("scope_mixed", &at.field("scope"), words);
     }
     if let Effect::Multiplier(multiplier) = &rule.effect {
         let effect = at.field("effect");
-        check_multiplier(checker, &effect.field("multiplier"), multiplier, lane);
+        check_multiplier(
+            checker,
+            &effect.field("multiplier"),
+            multiplier,
+            stacking_group,
+        );
     }
 }
 
-fn check_multiplier(checker: &mut Checker<'_>, at: &At<'_>, multiplier: &Multiplier, lane: usize) {
-    if lane == 0 {
-        let words = "nothing is granted before the first lane: put the rule in a later one";
-        checker.report("multiplier_first_lane", at, words);
+fn check_multiplier(
+    checker: &mut Checker<'_>,
+    at: &At<'_>,
+    multiplier: &Multiplier,
+    stacking_group: usize,
+) {
+    if stacking_group == 0 {
+        let words =
+            "nothing is granted before the first stacking group: put the rule in a later one";
+        checker.report("multiplier_first_stacking_group", at, words);
     }
-    if let Some(of) = &multiplier.lane {
-        let at = at.field("lane");
+    if let Some(of) = &multiplier.stacking_group {
+        let at = at.field("stacking_group");
         let names = checker.names;
-        let found = checker.refer(&at, "lane", of.as_str(), &names.lanes);
-        if found.is_some_and(|found| found >= lane) {
-            let words = format!("expected a lane before the rule's own, got `{of}`");
-            checker.report("multiplier_lane_order", &at, words);
+        let found = checker.refer(&at, "stacking_group", of.as_str(), &names.stacking_groups);
+        if found.is_some_and(|found| found >= stacking_group) {
+            let words = format!("expected a stacking group before the rule's own, got `{of}`");
+            checker.report("multiplier_stacking_group_order", &at, words);
         }
     }
 }
 
-/// A lane that compares what rules pay must compare like with like.
-fn check_lane_asset(checker: &mut Checker<'_>, lane: usize, asset: Asset, lanes: &mut LaneAssets) {
-    let Some(stacking) = checker.program.lanes.get(lane).map(|lane| lane.stacking) else {
+/// A stacking group that compares what rules pay must compare like with like.
+fn check_stacking_group_asset(
+    checker: &mut Checker<'_>,
+    stacking_group: usize,
+    asset: Asset,
+    stacking_groups: &mut StackingGroupAssets,
+) {
+    let Some(stacking) = checker
+        .program
+        .stacking_groups
+        .get(stacking_group)
+        .map(|stacking_group| stacking_group.stacking)
+    else {
         return;
     };
-    let first = lanes.entry(lane).or_insert(Some(asset));
+    let first = stacking_groups.entry(stacking_group).or_insert(Some(asset));
     if let Some(other) = first.filter(|first| *first != asset && compares_rewards(stacking)) {
         *first = None;
         let words = format!("its rules pay `{other}` and `{asset}`, which cannot be compared");
         let root = At::Root;
-        let list = root.field("lanes");
+        let list = root.field("stacking_groups");
         checker.report(
             "stacking_mixed_assets",
-            &list.item(lane).field("stacking"),
+            &list.item(stacking_group).field("stacking"),
             words,
         );
     }

@@ -6,7 +6,7 @@ id = 'p'
 currency = 'EUR'
 zone = 'UTC'
 units = [{ asset = 'points' }, { asset = 'stars/2' }]
-lanes = [{ id = 'base' }, { id = 'bonus' }, { id = 'lines', scope = 'line' }, { id = 'pick', stacking = 'best' }]
+stacking_groups = [{ id = 'base' }, { id = 'bonus' }, { id = 'lines', scope = 'line' }, { id = 'pick', stacking = 'best' }]
 caps = [
     { id = 'daily', per = 'member', every = 'day', limit.amount.amount = '10.00' },
     { id = 'pts', per = 'purchase', limit.amount = { amount = '500', asset = 'points' } },
@@ -57,10 +57,10 @@ fn ladder(lines: &str) -> String {
 }
 
 #[test]
-fn sound_documents_have_no_problems() {
+fn valid_documents_have_no_problems() {
     for document in [
         bare(""),
-        bare("rules = [{ id = 'r', lane = 'default', effect.fixed.amount = '1' }]"),
+        bare("rules = [{ id = 'r', stacking_group = 'default', effect.fixed.amount = '1' }]"),
         rule(FIXED),
         rule(
             "effect.fixed = { amount = '3', asset = 'points' }\ncaps = ['pts', 'once']\nbudgets = ['pts']",
@@ -69,9 +69,11 @@ fn sound_documents_have_no_problems() {
             "effect.percent.rate = '5%'\ncaps = ['daily', 'once']\nbudgets = ['year']\nexclusive = ['a', 'b']",
         ),
         rule(
-            "lane = 'bonus'\neffect.multiplier = { factor = '2', lane = 'base', asset = 'stars/2' }",
+            "stacking_group = 'bonus'\neffect.multiplier = { factor = '2', stacking_group = 'base', asset = 'stars/2' }",
         ),
-        rule("lane = 'lines'\nscope = 'line'\neffect.per_unit = { amount = '1', every = '2.50' }"),
+        rule(
+            "stacking_group = 'lines'\nscope = 'line'\neffect.per_unit = { amount = '1', every = '2.50' }",
+        ),
         rule(
             "effect.bands = { mode = 'slab', bands = [{ from = '0', reward.fixed = '0' }, { from = '5.5', reward.rate = '1%' }] }",
         ),
@@ -107,7 +109,7 @@ fn parts_are_named_once_and_referred_to_by_name() {
     check(
         &bare(
             "units = [{ asset = 'points' }, { asset = 'points/2' }, { asset = 'USD' }]
-            lanes = [{ id = 'a' }, { id = 'a' }]
+            stacking_groups = [{ id = 'a' }, { id = 'a' }]
             caps = [{ id = 'a', per = 'member', limit.uses = 1 }, { id = 'a', per = 'member', limit.uses = 1 }]
             budgets = [{ id = 'a', amount = '1' }, { id = 'b', amount = '1' }, { id = 'b', amount = '1' }]
             rules = [{ id = 'a', effect.fixed.amount = '1' }, { id = 'a', effect.fixed.amount = '1' }]
@@ -122,7 +124,7 @@ fn parts_are_named_once_and_referred_to_by_name() {
         ),
         &[
             ("id_duplicate", "rules[1].id"),
-            ("id_duplicate", "lanes[1].id"),
+            ("id_duplicate", "stacking_groups[1].id"),
             ("id_duplicate", "caps[1].id"),
             ("id_duplicate", "budgets[2].id"),
             ("id_duplicate", "ladders[1].id"),
@@ -133,10 +135,10 @@ fn parts_are_named_once_and_referred_to_by_name() {
     );
     check(
         &rule(&format!(
-            "{FIXED}\nlane = 'bse'\ncaps = ['dialy', 'daily', 'daily']\nbudgets = ['yeer']"
+            "{FIXED}\nstacking_group = 'bse'\ncaps = ['dialy', 'daily', 'daily']\nbudgets = ['yeer']"
         )),
         &[
-            ("reference_unknown", "rules[0].lane"),
+            ("reference_unknown", "rules[0].stacking_group"),
             ("reference_duplicate", "rules[0].caps[2]"),
             ("reference_unknown", "rules[0].caps[0]"),
             ("reference_unknown", "rules[0].budgets[0]"),
@@ -156,7 +158,7 @@ fn parts_are_named_once_and_referred_to_by_name() {
     );
     for (document, meant) in [
         (
-            rule(&format!("{FIXED}\nlane = 'bse'")),
+            rule(&format!("{FIXED}\nstacking_group = 'bse'")),
             "did you mean `base`",
         ),
         (
@@ -331,51 +333,69 @@ fn caps_and_budgets_count_what_their_rules_pay() {
 }
 
 #[test]
-fn lanes_compare_like_with_like() {
+fn stacking_groups_compare_like_with_like() {
     let multiplier = "effect.multiplier.factor = '2'";
     for (lines, want) in [
         (
             multiplier.to_owned(),
-            &[("multiplier_first_lane", "rules[0].effect.multiplier")][..],
+            &[(
+                "multiplier_first_stacking_group",
+                "rules[0].effect.multiplier",
+            )][..],
         ),
         (
-            format!("lane = 'bonus'\n{multiplier}\neffect.multiplier.lane = 'bonus'"),
-            &[("multiplier_lane_order", "rules[0].effect.multiplier.lane")],
+            format!(
+                "stacking_group = 'bonus'\n{multiplier}\neffect.multiplier.stacking_group = 'bonus'"
+            ),
+            &[(
+                "multiplier_stacking_group_order",
+                "rules[0].effect.multiplier.stacking_group",
+            )],
         ),
         (
-            format!("lane = 'bonus'\n{multiplier}\neffect.multiplier.lane = 'pick'"),
-            &[("multiplier_lane_order", "rules[0].effect.multiplier.lane")],
+            format!(
+                "stacking_group = 'bonus'\n{multiplier}\neffect.multiplier.stacking_group = 'pick'"
+            ),
+            &[(
+                "multiplier_stacking_group_order",
+                "rules[0].effect.multiplier.stacking_group",
+            )],
         ),
         (
-            format!("lane = 'bonus'\n{multiplier}\neffect.multiplier.lane = 'bas'"),
-            &[("reference_unknown", "rules[0].effect.multiplier.lane")],
+            format!(
+                "stacking_group = 'bonus'\n{multiplier}\neffect.multiplier.stacking_group = 'bas'"
+            ),
+            &[(
+                "reference_unknown",
+                "rules[0].effect.multiplier.stacking_group",
+            )],
         ),
         (
-            "lane = 'bonus'\neffect.multiplier.factor = '0.99'".to_owned(),
+            "stacking_group = 'bonus'\neffect.multiplier.factor = '0.99'".to_owned(),
             &[("multiplier_below_one", "rules[0].effect.multiplier.factor")],
         ),
         (
-            format!("lane = 'bonus'\nscope = 'line'\n{multiplier}"),
+            format!("stacking_group = 'bonus'\nscope = 'line'\n{multiplier}"),
             &[("scope_invalid", "rules[0].effect.multiplier")],
         ),
         (
-            format!("lane = 'lines'\n{FIXED}"),
+            format!("stacking_group = 'lines'\n{FIXED}"),
             &[("scope_mixed", "rules[0].scope")],
         ),
     ] {
         check(&rule(&lines), want);
     }
     let points = "effect.fixed = { amount = '1', asset = 'points' }";
-    for (lane, want) in [
+    for (stacking_group, want) in [
         (
             "pick",
-            &[("stacking_mixed_assets", "lanes[3].stacking")][..],
+            &[("stacking_mixed_assets", "stacking_groups[3].stacking")][..],
         ),
         ("bonus", &[]),
     ] {
         let document = format!(
-            "{HEAD}[[rules]]\nid = 'a'\nlane = '{lane}'\n{FIXED}\n[[rules]]\nid = 'b'\nlane = '{lane}'\n{points}
-            [[rules]]\nid = 'c'\nlane = '{lane}'\n{points}"
+            "{HEAD}[[rules]]\nid = 'a'\nstacking_group = '{stacking_group}'\n{FIXED}\n[[rules]]\nid = 'b'\nstacking_group = '{stacking_group}'\n{points}
+            [[rules]]\nid = 'c'\nstacking_group = '{stacking_group}'\n{points}"
         );
         check(&document, want);
     }
@@ -640,15 +660,15 @@ fn lists_and_nesting_are_bounded() {
         ),
         (
             bare(&format!(
-                "lanes = [{}]",
-                list("{ id = 'a' }", LANES_MAX + 1)
+                "stacking_groups = [{}]",
+                list("{ id = 'a' }", PARTS_MAX + 1)
             )),
-            "lanes",
+            "stacking_groups",
         ),
         (
             bare(&format!(
                 "units = [{}]",
-                list("{ asset = 'a' }", LANES_MAX + 1)
+                list("{ asset = 'a' }", PARTS_MAX + 1)
             )),
             "units",
         ),
@@ -703,7 +723,7 @@ fn all_problems_are_reported_at_once() {
             "{HEAD}
             [[rules]]
             id = 'a'
-            lane = 'lanes'
+            stacking_group = 'stacking_groups'
             effect.fixed.amount = '0'
             when.all = [{{ category = [] }}, {{ amount = {{}} }}, {{ any = [{{ weekday = [] }}] }}]
             [[rules]]
@@ -714,13 +734,16 @@ fn all_problems_are_reported_at_once() {
         &[
             ("id_duplicate", "rules[1].id"),
             ("amount_not_positive", "rules[0].effect.fixed.amount"),
-            ("reference_unknown", "rules[0].lane"),
+            ("reference_unknown", "rules[0].stacking_group"),
             ("condition_empty", "rules[0].when.all[0].category"),
             ("condition_empty", "rules[0].when.all[1].amount"),
             ("condition_empty", "rules[0].when.all[2].any[0].weekday"),
             ("multiplier_below_one", "rules[1].effect.multiplier.factor"),
             ("asset_unknown", "rules[1].effect.multiplier.asset"),
-            ("multiplier_first_lane", "rules[1].effect.multiplier"),
+            (
+                "multiplier_first_stacking_group",
+                "rules[1].effect.multiplier",
+            ),
             ("reference_unknown", "rules[1].budgets[0]"),
             ("asset_mismatch", "rules[1].budgets[1]"),
         ],

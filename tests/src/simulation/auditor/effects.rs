@@ -7,7 +7,7 @@ use rewards_core::ledger::TransferKind;
 use rewards_core::money::{Asset, Money};
 use rewards_core::operations::programs::PublishedProgram;
 use rewards_core::operations::purchases::{CancelledPurchase, RecordedPurchase};
-use rewards_core::operations::rewards::GrantedByHand;
+use rewards_core::operations::rewards::ManualGrant;
 use rewards_core::records::PurchaseState;
 
 use super::{Applied, Check, Findings};
@@ -15,7 +15,7 @@ use crate::simulation::Failed;
 use crate::simulation::books::Books;
 use crate::simulation::workload::Command;
 
-/// A movement by hand: member, kind, amount, asset and reason. The reason is not unique, so movements are counted.
+/// A movement manually: member, kind, amount, asset and reason. The reason is not unique, so movements are counted.
 type ByHand = (MemberId, &'static str, i64, Asset, String);
 
 /// A purchase as the commands that happened leave it.
@@ -98,7 +98,7 @@ fn purchases(
                 version: row.version,
                 state: row.record.state,
                 program: row.record.program.clone(),
-                revision: row.record.version,
+                revision: row.record.revision,
                 grants,
             };
             (id.clone(), row)
@@ -130,7 +130,7 @@ fn expected_purchases(
                 version: 1,
                 state: PurchaseState::Recorded,
                 program: decision.program,
-                revision: decision.version,
+                revision: decision.revision,
                 grants: grants
                     .map(|grant| (grant.rule.to_string(), grant.granted))
                     .collect(),
@@ -183,14 +183,14 @@ fn grants(books: &Books) -> BTreeMap<PurchaseId, Vec<(String, Money)>> {
 fn by_hand(books: &Books, applied: &[Applied<'_>], findings: &mut Findings) -> Result<(), Failed> {
     let (grant, adjust) = (
         TransferKind::ManualGrant.text(),
-        TransferKind::Adjust.text(),
+        TransferKind::Deduct.text(),
     );
     let mut expected: BTreeMap<ByHand, u64> = BTreeMap::new();
     let mut numbers: BTreeMap<(MemberId, u64), Money> = BTreeMap::new();
     for command in applied {
         let (member, kind, amount, reason) = match &command.order.command {
             Command::Grant(request) => {
-                let lot = command.reply::<GrantedByHand>()?.lot;
+                let lot = command.reply::<ManualGrant>()?.lot;
                 numbers.insert((request.member.clone(), lot), request.amount);
                 (&request.member, grant, request.amount, &request.reason)
             }
@@ -214,7 +214,7 @@ fn by_hand(books: &Books, applied: &[Applied<'_>], findings: &mut Findings) -> R
             TransferKind::ManualGrant => {
                 granted.insert((entry.member.clone(), entry.seq), transfer.amount());
             }
-            TransferKind::Adjust => {}
+            TransferKind::Deduct => {}
             _ => continue,
         }
         let reason = transfer.reason.clone().unwrap_or_default();
@@ -227,13 +227,13 @@ fn by_hand(books: &Books, applied: &[Applied<'_>], findings: &mut Findings) -> R
         );
         *found.entry(movement).or_default() += 1;
     }
-    findings.same_maps(Check::Effect, "movement by hand", &expected, &found);
-    findings.same_maps(Check::Effect, "lot granted by hand", &numbers, &granted);
+    findings.same_maps(Check::Effect, "movement manually", &expected, &found);
+    findings.same_maps(Check::Effect, "lot granted manually", &numbers, &granted);
     Ok(())
 }
 
 /// What a cancellation says it took back left the purchase's lots, and its shortfall is the rest of what was granted.
-/// What was given up before, because its time had come, is neither.
+/// What was voided before, because its time had come, is neither.
 fn taken_back(
     books: &Books,
     applied: &[Applied<'_>],
@@ -291,11 +291,11 @@ fn revisions(
     for command in applied {
         if let Command::Publish(_) = &command.order.command {
             let reply: PublishedProgram = command.reply()?;
-            expected.insert((reply.program, reply.version), "published");
+            expected.insert((reply.program, reply.revision), "published");
         }
     }
     let stored = books.programs.iter();
-    let stored = stored.map(|write| ((write.key.program.clone(), write.version), "published"));
+    let stored = stored.map(|write| ((write.key.program.clone(), write.revision), "published"));
     findings.same_maps(Check::Effect, "revision", &expected, &stored.collect());
     Ok(())
 }

@@ -81,7 +81,7 @@ fn expected_ends(books: &Books) -> BTreeMap<Stream, u64> {
         let end = ends
             .entry(Stream::Program(write.key.program.clone()))
             .or_default();
-        *end = (*end).max(u64::from(write.version));
+        *end = (*end).max(u64::from(write.revision));
     }
     ends
 }
@@ -139,7 +139,7 @@ fn is_due(event: &Event) -> bool {
     )
 }
 
-/// What the events tell of rewards that matured, expired and were given up is what moved in the journal.
+/// What the events tell of rewards that matured, expired and were voided is what moved in the journal.
 fn due(
     books: &Books,
     applied: &[Applied<'_>],
@@ -187,7 +187,7 @@ fn due(
         if let Command::Cancel(cancel) = &command.order.command {
             let reply: CancelledPurchase = command.reply()?;
             for amount in &reply.taken_back {
-                // What was still pending was given up; the rest was taken from what was available.
+                // What was still pending was voided; the rest was taken from what was available.
                 let asset = amount.asset();
                 let available = clawed.get(&(&cancel.purchase, asset)).copied().unwrap_or(0);
                 let pending = Money::new(amount.minor() - available, asset);
@@ -213,7 +213,7 @@ fn events_of(command: &Applied<'_>) -> Result<(Vec<Event>, u64), Failed> {
         Command::Publish(_) => {
             let reply: PublishedProgram = command.reply()?;
             vec![Event::ProgramPublished {
-                version: reply.version,
+                revision: reply.revision,
                 active_from: reply.active_from,
             }]
         }
@@ -224,7 +224,7 @@ fn events_of(command: &Applied<'_>) -> Result<(Vec<Event>, u64), Failed> {
             vec![Event::PurchaseRecorded {
                 purchase: reply.purchase,
                 program: reply.decision.program,
-                version: reply.decision.version,
+                revision: reply.decision.revision,
                 granted: reply.decision.totals,
                 pending: reply.decision.grants.iter().any(|grant| grant.pending),
             }]
@@ -247,7 +247,7 @@ fn events_of(command: &Applied<'_>) -> Result<(Vec<Event>, u64), Failed> {
         Command::Grant(grant) => vec![Event::RewardGranted {
             amount: grant.amount,
         }],
-        Command::Adjust(adjust) => vec![Event::BalanceAdjusted {
+        Command::Adjust(adjust) => vec![Event::BalanceDeducted {
             amount: adjust.take.checked_neg()?,
         }],
         Command::Settle(_) => {

@@ -6,14 +6,14 @@ use rewards_core::ids::{MemberId, PurchaseId};
 use rewards_core::ledger::{Account, Holder, JournalEntry, LotNumber, LotState, Purpose};
 use rewards_core::ledger::{Lot, TransferKind};
 use rewards_core::money::Asset;
-use rewards_core::operations::rewards::AdjustedBalance;
+use rewards_core::operations::rewards::DeductedBalance;
 
 use super::{Applied, Check, Findings};
 use crate::simulation::Failed;
 use crate::simulation::books::Books;
 use crate::simulation::workload::Command;
 
-/// A purchase's lots of one asset, or a member's lots that were granted by hand.
+/// A purchase's lots of one asset, or a member's lots that were granted manually.
 type Pot = (MemberId, Option<PurchaseId>, Asset);
 
 pub(super) fn check(
@@ -104,7 +104,7 @@ fn resting_place(lot: &Lot) -> Purpose {
     }
 }
 
-/// For every purchase, and for what was granted by hand: granted − given up − taken back − expired − paid = what is left.
+/// For every purchase, and for what was granted manually: granted − voided − taken back − expired − paid = what is left.
 fn pots(books: &Books, applied: &[Applied<'_>], findings: &mut Findings) -> Result<(), Failed> {
     let mut origins: BTreeMap<(&MemberId, LotNumber), &JournalEntry> = BTreeMap::new();
     let mut pots: BTreeMap<Pot, i128> = BTreeMap::new();
@@ -122,8 +122,8 @@ fn pots(books: &Books, applied: &[Applied<'_>], findings: &mut Findings) -> Resu
                 minor
             }
             TransferKind::Void | TransferKind::Clawback | TransferKind::Expire => -minor,
-            // What is taken by hand names no lot in the journal: the reply does.
-            TransferKind::Mature | TransferKind::Adjust => 0,
+            // What is taken manually names no lot in the journal: the reply does.
+            TransferKind::Mature | TransferKind::Deduct => 0,
         };
         *pots.entry(pot).or_default() += change;
     }
@@ -131,7 +131,7 @@ fn pots(books: &Books, applied: &[Applied<'_>], findings: &mut Findings) -> Resu
         let Command::Adjust(adjust) = &command.order.command else {
             continue;
         };
-        let reply: AdjustedBalance = command.reply()?;
+        let reply: DeductedBalance = command.reply()?;
         let paid = reply
             .lots
             .values()

@@ -62,8 +62,8 @@ pub(super) fn check(
         };
         let purchase = &record.purchase;
         let decision = command.reply::<RecordedPurchase>()?.decision;
-        let Some(program) = programs.get(&(decision.program.clone(), decision.version)) else {
-            let (program, version) = (&decision.program, decision.version);
+        let Some(program) = programs.get(&(decision.program.clone(), decision.revision)) else {
+            let (program, version) = (&decision.program, decision.revision);
             findings.add(
                 Check::Limit,
                 format!("decided by unknown {program} revision {version}"),
@@ -92,9 +92,9 @@ fn compiled(books: &Books) -> Result<BTreeMap<(ProgramId, u32), CompiledProgram>
     let mut programs = BTreeMap::new();
     for write in &books.programs {
         let compiled =
-            CompiledProgram::compile(write.document.clone(), write.version, write.active_from)
+            CompiledProgram::compile(write.document.clone(), write.revision, write.active_from)
                 .map_err(|problems| format!("{problems:?}"))?;
-        programs.insert((write.key.program.clone(), write.version), compiled);
+        programs.insert((write.key.program.clone(), write.revision), compiled);
     }
     Ok(programs)
 }

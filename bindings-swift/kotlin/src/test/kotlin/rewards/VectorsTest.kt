@@ -41,7 +41,7 @@ private val operations: Map<String, suspend Call.() -> Answer> = mapOf(
         engine.grantRewardReceipt(grantRewardFromJson(request), key, now)
             .let { grantedByHandToJson(it.reply) to it.replayed }
     },
-    "adjust_balance" to {
+    "deduct_balance" to {
         engine.adjustBalanceReceipt(adjustBalanceFromJson(request), key, now)
             .let { adjustedBalanceToJson(it.reply) to it.replayed }
     },

@@ -4,31 +4,31 @@ use smallvec::SmallVec;
 
 use crate::cashback::{Evaluation, Facts, Purchase};
 use crate::ids::TenantId;
-use crate::program::{Check, CompiledCap, CompiledProgram, Share, TallyKind};
+use crate::program::{Activity, CapScope, Check, CompiledCap, CompiledProgram};
 use crate::snapshot::{CounterName, CounterRange, Snapshot};
 use crate::time::{Bucket, Period};
 
-/// One value to look up: where it is counted, and for which cap, tally or rule it is wanted.
+/// One value to look up: where it is counted, and for which cap, activity_counter or rule it is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Meter {
+pub(super) enum CounterLookup {
     /// The use of a cap or budget, by day for rolling windows.
     Cap(u32, CounterRange),
-    /// A tally in the window of a condition.
-    Tally(u32, CounterRange),
+    /// A activity_counter in the window of a condition.
+    ActivityCounter(u32, CounterRange),
     /// The remainder that a rule carries.
     Carry(u32, CounterRange),
 }
 
-/// The meters of one purchase under one program.
+/// The lookups of one purchase under one program.
 #[derive(Debug)]
-pub(super) struct Meters<'a> {
+pub(super) struct CounterLookups<'a> {
     tenant: &'a TenantId,
     program: &'a CompiledProgram,
     purchase: &'a Purchase,
 }
 
-impl<'a> Meters<'a> {
-    /// The meters of a purchase.
+impl<'a> CounterLookups<'a> {
+    /// The lookups of a purchase.
     #[must_use]
     pub fn new(tenant: &'a TenantId, program: &'a CompiledProgram, purchase: &'a Purchase) -> Self {
         Self {
@@ -40,7 +40,7 @@ impl<'a> Meters<'a> {
 
     /// The values that rules which can match want to see, each once.
     #[must_use]
-    pub fn wanted(&self, facts: &Facts<'_>) -> Vec<Meter> {
+    pub fn wanted(&self, facts: &Facts<'_>) -> Vec<CounterLookup> {
         let lines = self.purchase.lines.iter();
         let lines = lines.map(|line| (line.sku.as_deref(), line.category.as_deref()));
         let mut caps: SmallVec<[u32; 8]> = SmallVec::new();
@@ -50,14 +50,14 @@ impl<'a> Meters<'a> {
                 continue;
             };
             caps.extend(rule.caps.iter().copied());
-            if !rule.tallies.is_empty() {
+            if !rule.activity_counters.is_empty() {
                 rule.condition
                     .iter()
-                    .for_each(|check| self.tally_windows(check, &mut wanted));
+                    .for_each(|check| self.activity_windows(check, &mut wanted));
             }
             if let Some(counter) = &rule.carry {
                 let name = CounterName::of_member(self.tenant, &self.purchase.member, counter);
-                wanted.push(Meter::Carry(
+                wanted.push(CounterLookup::Carry(
                     number,
                     CounterRange {
                         name,
@@ -73,7 +73,7 @@ impl<'a> Meters<'a> {
         wanted
     }
 
-    fn cap(&self, number: u32) -> Option<Meter> {
+    fn cap(&self, number: u32) -> Option<CounterLookup> {
         let cap = self.program.cap(number)?;
         let name = self.cap_counter(cap)?;
         let (from, bucket) = self
@@ -82,14 +82,17 @@ impl<'a> Meters<'a> {
             .buckets(cap.window, self.purchase.occurred_at);
         // A rolling window may end on a later day than the purchase, when others were told of before it.
         let until = bucket.saturating_add(bucket.saturating_sub(from));
-        Some(Meter::Cap(number, CounterRange { name, from, until }))
+        Some(CounterLookup::Cap(
+            number,
+            CounterRange { name, from, until },
+        ))
     }
 
     /// What is used of a cap or budget in the fullest of the windows that the purchase lies in. `None` for caps per
     /// purchase and for purchases without the key.
     #[must_use]
     pub fn used(&self, number: u32, snapshot: &Snapshot) -> Option<i64> {
-        let Some(Meter::Cap(_, range)) = self.cap(number) else {
+        let Some(CounterLookup::Cap(_, range)) = self.cap(number) else {
             return None;
         };
         Some(match self.program.cap(number)?.window {
@@ -117,15 +120,15 @@ impl<'a> Meters<'a> {
     #[must_use]
     pub fn cap_counter(&self, cap: &CompiledCap) -> Option<CounterName> {
         let member = &self.purchase.member;
-        match &cap.share {
-            Share::Purchase => None,
-            Share::Member => Some(CounterName::of_member(self.tenant, member, &cap.counter)),
-            Share::Program => Some(CounterName::of_program(
+        match &cap.scope {
+            CapScope::Purchase => None,
+            CapScope::Member => Some(CounterName::of_member(self.tenant, member, &cap.counter)),
+            CapScope::Program => Some(CounterName::of_program(
                 self.tenant,
                 self.program.id(),
                 &cap.counter,
             )),
-            Share::Attribute(attribute) => {
+            CapScope::Attribute(attribute) => {
                 let value = self.purchase.attributes.get(attribute)?;
                 Some(CounterName::of_value(
                     self.tenant,
@@ -137,9 +140,9 @@ impl<'a> Meters<'a> {
         }
     }
 
-    fn tally_windows(&self, check: &Check, wanted: &mut Vec<Meter>) {
-        let mut push = |tally: usize, window: Period| {
-            let Some(kept) = self.program.tallies().get(tally) else {
+    fn activity_windows(&self, check: &Check, wanted: &mut Vec<CounterLookup>) {
+        let mut push = |activity_counter: usize, window: Period| {
+            let Some(kept) = self.program.activity_counters().get(activity_counter) else {
                 return;
             };
             let name = CounterName::of_member(self.tenant, &self.purchase.member, &kept.counter);
@@ -147,48 +150,53 @@ impl<'a> Meters<'a> {
                 .program
                 .calendar()
                 .buckets(window, self.purchase.occurred_at);
-            let number = u32::try_from(tally).unwrap_or(u32::MAX);
-            wanted.push(Meter::Tally(number, CounterRange { name, from, until }));
+            let number = u32::try_from(activity_counter).unwrap_or(u32::MAX);
+            wanted.push(CounterLookup::ActivityCounter(
+                number,
+                CounterRange { name, from, until },
+            ));
         };
         match check {
             Check::All(parts) | Check::Any(parts) | Check::None(parts) => {
                 parts
                     .iter()
-                    .for_each(|part| self.tally_windows(part, wanted));
+                    .for_each(|part| self.activity_windows(part, wanted));
             }
-            Check::Tally(test) | Check::EveryNth(test, _) => push(test.tally, test.window),
+            Check::Activity(test) | Check::EveryNth(test, _) => {
+                push(test.activity_counter, test.window)
+            }
             _ => {}
         }
     }
 
-    /// What the purchase adds to counters: to tallies, caps, budgets and carried remainders.
+    /// What the purchase adds to counters: to activity_counters, caps, budgets and carried remainders.
     ///
     /// Each addition names the counter, its bucket, the amount, and the cap that bounds it if one does.
     #[must_use]
     pub fn moved(&self, facts: &Facts<'_>, evaluation: &Evaluation) -> Vec<Addition> {
         let mut moved = Vec::new();
         let member = &self.purchase.member;
-        for (at, tally) in self.program.tallies().iter().enumerate() {
-            let shared = self.program.tallies().iter().take(at);
+        for (at, activity_counter) in self.program.activity_counters().iter().enumerate() {
+            let shared = self.program.activity_counters().iter().take(at);
             if shared
                 .into_iter()
-                .any(|earlier| earlier.counter == tally.counter)
+                .any(|earlier| earlier.counter == activity_counter.counter)
             {
                 continue;
             }
-            let delta = match tally.kind {
-                TallyKind::Visits => 1,
-                TallyKind::Spend(basis) => facts.amount(basis),
-                TallyKind::Earned(asset) => evaluation
+            let delta = match activity_counter.kind {
+                Activity::Visits => 1,
+                Activity::Spend(basis) => facts.amount(basis),
+                Activity::Earned(asset) => evaluation
                     .totals(self.program)
                     .iter()
                     .filter(|total| total.asset() == asset)
                     .fold(0_i64, |sum, total| sum.saturating_add(total.minor())),
             };
-            let name = CounterName::of_member(self.tenant, member, &tally.counter);
+            let name = CounterName::of_member(self.tenant, member, &activity_counter.counter);
             moved.push(Addition {
                 name,
-                bucket: self.bucket(tally.period()),
+                bucket: self.bucket(activity_counter.period()),
                 delta,
                 cap: None,
             });

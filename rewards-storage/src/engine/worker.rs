@@ -1,11 +1,11 @@
-//! One lane: gathers what waits, reads once, decides one after another, commits once, answers.
+//! One worker: gathers what waits, reads once, decides one after another, commits once, answers.
 //!
 //! - The batch forms while the previous commit is in flight. There is no timer: a lone command waits for nobody.
-//! - All commands of a member go through the same lane, in the order in which they were accepted.
+//! - All commands of a member go through the same worker, in the order in which they were accepted.
 //! - A command that loses a race goes round again with the same time and ids, ahead of those that came later.
-//! - A lane ends when the engine is closed or all its handles are dropped, after answering what was accepted.
+//! - A worker ends when the engine is closed or all its handles are dropped, after answering what was accepted.
 //!
-//! The lane knows neither operations nor the store's dialect; deciding and settling a batch is the [`Round`]'s.
+//! The worker knows neither operations nor the store's dialect; deciding and settling a batch is the [`Round`]'s.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -28,10 +28,10 @@ use crate::error::StoreError;
 /// How often a view is loaded again because another process published programs meanwhile.
 pub(super) const VIEWS_MAX: u32 = 8;
 
-/// How many turns a lane leaves to others at most before it gathers its next batch.
+/// How many turns a worker leaves to others at most before it gathers its next batch.
 const TURNS_MAX: u32 = 32;
 
-/// What all lanes of an engine share.
+/// What all workers of an engine share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) storage: Storage,
@@ -40,13 +40,13 @@ pub(super) struct Shared {
     pub(super) attempts_max: u32,
 }
 
-/// Counts a lane as running until it is dropped, however it ends.
+/// Counts a worker as running until it is dropped, however it ends.
 pub(super) struct Running(watch::Sender<usize>);
 
 impl Running {
-    pub(super) fn new(lanes: watch::Sender<usize>) -> Self {
-        lanes.send_modify(|running| *running = running.saturating_add(1));
-        Self(lanes)
+    pub(super) fn new(workers: watch::Sender<usize>) -> Self {
+        workers.send_modify(|running| *running = running.saturating_add(1));
+        Self(workers)
     }
 }
 
@@ -60,8 +60,8 @@ impl Drop for Running {
 /// The programs a batch is decided with, by tenant.
 type BatchPrograms = FxHashMap<TenantId, (Arc<Tenant>, Arc<Programs>)>;
 
-/// One lane and its queue.
-pub(super) struct Lane {
+/// One worker and its queue.
+pub(super) struct Worker {
     shared: Arc<Shared>,
     queue: mpsc::Receiver<Pending>,
     stop: watch::Receiver<bool>,
@@ -71,7 +71,7 @@ pub(super) struct Lane {
     _running: Running,
 }
 
-impl Lane {
+impl Worker {
     pub(super) fn new(
         shared: Arc<Shared>,
         queue: mpsc::Receiver<Pending>,

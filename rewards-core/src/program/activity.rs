@@ -1,13 +1,13 @@
-//! Tallies: what the engine counts for every member, because some rule or ladder asks for it.
+//! ActivityCounters: what the engine counts for every member, because some rule or ladder asks for it.
 
 use super::check::BasisMask;
 use crate::ids::ProgramId;
 use crate::money::Asset;
 use crate::time::Period;
 
-/// What a tally counts.
+/// What a activity_counter counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum TallyKind {
+pub enum Activity {
     /// Purchases.
     Visits,
     /// Money spent, in minor units of the program's currency.
@@ -18,16 +18,16 @@ pub enum TallyKind {
 
 /// One thing counted per member, asked for in one window.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tally {
+pub struct ActivityCounter {
     /// What is counted.
-    pub kind: TallyKind,
+    pub kind: Activity,
     /// The window in which it is asked for.
     pub window: Period,
-    /// The name of its counter, stable across revisions of the program. Tallies of several windows may share it.
+    /// The name of its counter, stable across revisions of the program. ActivityCounters of several windows may share it.
     pub counter: String,
 }
 
-impl Tally {
+impl ActivityCounter {
     /// The period of its counter's buckets: days for rolling windows.
     #[must_use]
     pub fn period(&self) -> Period {
@@ -35,15 +35,15 @@ impl Tally {
     }
 }
 
-/// The tallies of a program, numbered in the order in which they were first asked for.
+/// The activity_counters of a program, numbered in the order in which they were first asked for.
 #[derive(Debug, Clone)]
-pub struct Tallies {
+pub struct ActivityCounters {
     program: ProgramId,
-    all: Vec<Tally>,
+    all: Vec<ActivityCounter>,
 }
 
-impl Tallies {
-    /// No tallies yet.
+impl ActivityCounters {
+    /// No activity_counters yet.
     #[must_use]
     pub fn new(program: ProgramId) -> Self {
         Self {
@@ -52,8 +52,8 @@ impl Tallies {
         }
     }
 
-    /// The number of the tally that answers for a window, added when it is new.
-    pub fn number(&mut self, kind: TallyKind, window: Period) -> usize {
+    /// The number of the activity_counter that answers for a window, added when it is new.
+    pub fn number(&mut self, kind: Activity, window: Period) -> usize {
         if let Some(found) = self
             .all
             .iter()
@@ -62,9 +62,9 @@ impl Tallies {
             return found;
         }
         let what = match kind {
-            TallyKind::Visits => "visits".to_owned(),
-            TallyKind::Spend(mask) => format!("spend.{}", mask.number()),
-            TallyKind::Earned(asset) => format!("earned.{asset}"),
+            Activity::Visits => "visits".to_owned(),
+            Activity::Spend(mask) => format!("spend.{}", mask.number()),
+            Activity::Earned(asset) => format!("earned.{asset}"),
         };
         let span = match window {
             Period::Day | Period::Days(_) => "day",
@@ -75,7 +75,7 @@ impl Tallies {
             Period::Lifetime => "lifetime",
         };
         let counter = format!("{}/{what}/{span}", self.program);
-        self.all.push(Tally {
+        self.all.push(ActivityCounter {
             kind,
             window,
             counter,
@@ -83,9 +83,9 @@ impl Tallies {
         self.all.len().saturating_sub(1)
     }
 
-    /// The tallies, by number.
+    /// The activity_counters, by number.
     #[must_use]
-    pub fn into_vec(self) -> Vec<Tally> {
+    pub fn into_vec(self) -> Vec<ActivityCounter> {
         self.all
     }
 }

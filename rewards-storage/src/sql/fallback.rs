@@ -1,4 +1,4 @@
-//! The careful path of a commit: the batches one by one, in one transaction.
+//! The per-batch fallback of a commit: the batches one by one, in one transaction.
 //!
 //! A batch is looked at before it is written, so that its refusal can be named in the order of the
 //! [contract](crate::store). Where other writers are at work, what was seen may have changed when it is written; then
@@ -21,7 +21,7 @@ use super::rows::{Param, Rows};
 use super::statements::LOCKS;
 use super::statements::step;
 use super::writes::{Span, Writes};
-use crate::batch::{Commit, CommitBatch, Refusal, StaleRow, Unmade};
+use crate::batch::{AbandonedVersions, Commit, CommitBatch, Refusal, StaleRow};
 use crate::error::StoreError;
 
 /// How often a batch is looked at again after somebody was faster.
@@ -45,11 +45,11 @@ pub(super) async fn commit(
         lock_rows(&mut session, means, batches).await?;
     }
     let mut ends = Vec::with_capacity(batches.len());
-    let mut unmade = Unmade::default();
+    let mut abandoned = AbandonedVersions::default();
     for batch in batches {
-        let end = commit_one(&mut session, means, batch, &unmade).await?;
+        let end = commit_one(&mut session, means, batch, &abandoned).await?;
         if end != Commit::Applied {
-            unmade.note(&batch.changes);
+            abandoned.note(&batch.changes);
         }
         ends.push(end);
     }
@@ -61,12 +61,12 @@ async fn commit_one(
     session: &mut Session<'_>,
     means: Means<'_>,
     batch: &CommitBatch,
-    unmade: &Unmade,
+    abandoned: &AbandonedVersions,
 ) -> Result<Commit, Failure> {
     let plan = plan_of(batch);
     for _ in 0..ATTEMPTS {
         let seen = load::look_up(session, means, &plan).await?;
-        let counters = match foresee(batch, &seen, unmade) {
+        let counters = match foresee(batch, &seen, abandoned) {
             Ok(counters) => counters,
             Err(end) => return Ok(end),
         };
@@ -137,7 +137,7 @@ fn plan_of(batch: &CommitBatch) -> ReadPlan {
 fn foresee<'b>(
     batch: &'b CommitBatch,
     seen: &Snapshot,
-    unmade: &Unmade,
+    abandoned: &AbandonedVersions,
 ) -> Result<BTreeMap<&'b CounterKey, Span>, Commit> {
     if let Some(reply) = seen.replies.get(&batch.key) {
         let is_same = reply.fingerprint == batch.reply.fingerprint;
@@ -147,7 +147,7 @@ fn foresee<'b>(
             Commit::Refused(Refusal::KeyReused)
         });
     }
-    if let Some(row) = find_stale(batch, seen, unmade) {
+    if let Some(row) = find_stale(batch, seen, abandoned) {
         return Err(Commit::Refused(Refusal::Stale(row)));
     }
     let counters = count(batch, seen).map_err(Commit::Refused)?;
@@ -157,13 +157,17 @@ fn foresee<'b>(
     }
 }
 
-fn find_stale(batch: &CommitBatch, seen: &Snapshot, unmade: &Unmade) -> Option<StaleRow> {
+fn find_stale(
+    batch: &CommitBatch,
+    seen: &Snapshot,
+    abandoned: &AbandonedVersions,
+) -> Option<StaleRow> {
     let changes = &*batch.changes;
     let mut versions = BTreeMap::new();
     for write in &changes.members {
         let stored = seen.members.get(&write.key).map_or(0, |row| row.version);
         let current = versions.entry(&write.key).or_insert(stored);
-        if unmade.precedes_member(write) || *current != write.expected {
+        if abandoned.precedes_member(write) || *current != write.expected {
             return Some(StaleRow::Member(write.key.clone()));
         }
         *current = write.row.version;
@@ -172,7 +176,7 @@ fn find_stale(batch: &CommitBatch, seen: &Snapshot, unmade: &Unmade) -> Option<S
     for write in &changes.purchases {
         let stored = seen.purchases.get(&write.key).map_or(0, |row| row.version);
         let current = versions.entry(&write.key).or_insert(stored);
-        if unmade.precedes_purchase(write) || *current != write.expected {
+        if abandoned.precedes_purchase(write) || *current != write.expected {
             return Some(StaleRow::Purchase(write.key.clone()));
         }
         *current = write.row.version;
@@ -181,10 +185,10 @@ fn find_stale(batch: &CommitBatch, seen: &Snapshot, unmade: &Unmade) -> Option<S
     for write in &changes.programs {
         let stored = seen.programs.get(&write.key).copied().unwrap_or_default();
         let current = versions.entry(&write.key).or_insert(stored);
-        if current.checked_add(1) != Some(write.version) {
+        if current.checked_add(1) != Some(write.revision) {
             return Some(StaleRow::Program(write.key.clone()));
         }
-        *current = write.version;
+        *current = write.revision;
     }
     None
 }

@@ -1,4 +1,4 @@
-//! Questions: answered from one fresh view, beside the lanes and beside each other.
+//! Queries: answered from one fresh view, beside the workers and beside each other.
 
 use std::time::Instant;
 
@@ -8,12 +8,12 @@ use rewards_core::time::Timestamp;
 
 use super::catalogue::Programs;
 use super::faults::guarded;
-use super::lane::VIEWS_MAX;
 use super::pending::Reads;
 use super::telemetry::outcome;
+use super::worker::VIEWS_MAX;
 use super::{Receipt, TenantEngine};
 
-/// Answers a question. Nothing is queued and nothing is written.
+/// Answers a query. Nothing is queued and nothing is written.
 pub(super) async fn ask<O: Operation>(
     engine: &TenantEngine,
     request: &O,
@@ -37,7 +37,7 @@ async fn decide<O: Operation>(
 ) -> Result<O::Reply, Fault> {
     let shared = &engine.inner.shared;
     let mut programs = engine.tenant.programs(&shared.storage).await?;
-    // A question makes no ids, so it draws no random bits.
+    // A query makes no ids, so it draws no random bits.
     let mut context = engine.context(now, &programs, 0);
     for _ in 0..VIEWS_MAX {
         let Reads { mut plan, refused } = Reads::of(&context, |context| request.reads(context));

@@ -1,4 +1,4 @@
-//! Take value from a member's balance by hand, with a reason: a correction.
+//! Take value from a member's balance manually, with a reason: a correction.
 //!
 //! Lots pay soonest-expiry first, after everything that is due has happened. A correction in the member's favour is a
 //! [`grant`](super::GrantReward). Ladders that are climbed by the balance are reviewed at once.
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::booking::Booking;
+use super::super::change_builder::ChangeBuilder;
 use super::super::review::Reviewed;
 use super::{OPEN_LOTS_MAX, REASON_BYTES_MAX, check_reason, open_lots, settle_open};
 use crate::command::{Kind, Operation};
@@ -28,7 +28,7 @@ use crate::snapshot::{MemberKey, ReadPlan, Snapshot};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
-pub struct AdjustBalance {
+pub struct DeductBalance {
     /// From whom.
     pub member: MemberId,
     /// How much is taken; positive.
@@ -42,17 +42,17 @@ pub struct AdjustBalance {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
-pub struct AdjustedBalance {
+pub struct DeductedBalance {
     /// How much was taken.
     pub taken: Money,
     /// Which lots paid, and how much each.
     pub lots: BTreeMap<LotNumber, Money>,
 }
 
-impl Operation for AdjustBalance {
-    const NAME: &'static str = "adjust_balance";
+impl Operation for DeductBalance {
+    const NAME: &'static str = "deduct_balance";
     const KIND: Kind = Kind::Command;
-    type Reply = AdjustedBalance;
+    type Reply = DeductedBalance;
 
     fn member(&self) -> Option<&MemberId> {
         Some(&self.member)
@@ -86,41 +86,41 @@ impl Operation for AdjustBalance {
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<Self::Reply>, Rejection> {
-        let mut booking = Booking::open(snapshot, context, &self.member)?;
+        let mut builder = ChangeBuilder::open(snapshot, context, &self.member)?;
         let key = MemberKey {
             tenant: context.tenant.clone(),
             member: self.member.clone(),
         };
         let asset = self.take.asset();
-        let lots = settle_open(&mut booking, snapshot, &key, asset)?;
+        let lots = settle_open(&mut builder, snapshot, &key, asset)?;
         let paid = consume(&lots, asset, self.take.minor())
             .map_err(|error| self.too_little(error, lots.len()))?;
         let mut parts = BTreeMap::new();
         for part in paid {
             parts.insert(part.lot.number, Money::new(part.amount, asset));
-            booking.write_lot(part.lot);
+            builder.write_lot(part.lot);
         }
         let from = Account::member(&self.member, Purpose::available(asset), asset);
         let to = Account::system(Purpose::Adjustments, asset);
-        let at = booking.recorded_at;
-        let transfer = Transfer::new(from, to, self.take.minor(), TransferKind::Adjust, at)?;
-        booking.post(transfer.because(&self.reason));
+        let at = builder.recorded_at;
+        let transfer = Transfer::new(from, to, self.take.minor(), TransferKind::Deduct, at)?;
+        builder.post(transfer.because(&self.reason));
         let amount = self.take.checked_neg().map_err(|_| Rejection::Overflow)?;
-        booking.tell_due();
-        booking.tell(Event::BalanceAdjusted { amount });
-        Reviewed::ByBalance(asset).make(&mut booking, snapshot, context, &self.member);
-        let reply = AdjustedBalance {
+        builder.emit_due();
+        builder.emit(Event::BalanceDeducted { amount });
+        Reviewed::ByBalance(asset).make(&mut builder, snapshot, context, &self.member);
+        let reply = DeductedBalance {
             taken: self.take,
             lots: parts,
         };
         Ok(Decision {
             reply,
-            changes: booking.finish(),
+            changes: builder.finish(),
         })
     }
 }
 
-impl AdjustBalance {
+impl DeductBalance {
     fn too_little(&self, error: LedgerError, lots: usize) -> Rejection {
         let asset = self.take.asset();
         let in_words = |minor| format!("{} {asset}", Money::new(minor, asset));

@@ -19,7 +19,7 @@ use crate::time::Timestamp;
 
 /// The changes of one command on one member, in the making.
 #[derive(Debug)]
-pub(super) struct Booking<'a> {
+pub(super) struct ChangeBuilder<'a> {
     context: &'a Context,
     key: MemberKey,
     expected: u64,
@@ -33,7 +33,7 @@ pub(super) struct Booking<'a> {
     due: Due,
 }
 
-impl<'a> Booking<'a> {
+impl<'a> ChangeBuilder<'a> {
     /// Starts from the member's row.
     ///
     /// # Errors
@@ -148,7 +148,7 @@ impl<'a> Booking<'a> {
     }
 
     /// Tells what was carried out because it was due, and returns it.
-    pub fn tell_due(&mut self) -> DueAmounts {
+    pub fn emit_due(&mut self) -> DueAmounts {
         let due = std::mem::take(&mut self.due);
         let amounts = DueAmounts {
             matured: due.matured.into_amounts(),
@@ -176,7 +176,7 @@ impl<'a> Booking<'a> {
             ),
         ] {
             if !moved.is_empty() {
-                self.tell(event);
+                self.emit(event);
             }
         }
         amounts
@@ -219,7 +219,7 @@ impl<'a> Booking<'a> {
     }
 
     /// Tells of something in the member's stream.
-    pub fn tell(&mut self, event: Event) {
+    pub fn emit(&mut self, event: Event) {
         let id = self.next_id();
         self.row.event_seq = self.row.event_seq.saturating_add(1);
         let stream = Stream::Member(self.key.member.clone());
