@@ -1,7 +1,7 @@
 //! How fast a purchase is quoted, against a compiled decision table and against what can be written manually.
 //!
-//! `cargo bench -p rewards-tests --features peers --bench quote` checks that all engines agree, measures them in
-//! interleaved rounds, prints one table and writes `target/bench/quote.json`.
+//! `cargo bench --manifest-path tests/benches/peers/Cargo.toml --bench quote` checks that all engines agree, measures them
+//! in interleaved rounds, prints one table and writes `target/bench/quote.json`.
 #![allow(
     missing_docs,
     reason = "a program of its own, with the docs a reader of its code needs"
@@ -15,7 +15,7 @@ mod zen;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::hint::black_box;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use floor::{Floor, Sum};
@@ -412,7 +412,7 @@ fn goals(medians: &[(usize, Medians)], loading: &Medians) -> Vec<Goal> {
 
 fn write(report: &Value) -> Outcome {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    let target = target.unwrap_or_else(|| rewards_tests::source::workspace_root().join("target"));
+    let target = target.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"));
     let folder = target.join("bench");
     std::fs::create_dir_all(&folder)?;
     let path = folder.join("quote.json");
