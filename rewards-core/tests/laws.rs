@@ -3,18 +3,13 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
     clippy::indexing_slicing,
     reason = "a test fails by panicking, in the functions that tests share as well"
 )]
 
-#[path = "support/words.rs"]
-mod words;
-#[path = "support/world.rs"]
-mod world;
-
 use std::collections::BTreeMap;
 
+use crate::world::{World, at, member};
 use proptest::prelude::*;
 use proptest::sample::{Index, subsequence};
 use rewards_core::cashback::Purchase;
@@ -27,7 +22,6 @@ use rewards_core::operations::purchases::{
 use rewards_core::operations::rewards::{DeductBalance, GrantReward, SettleMember};
 use rewards_core::rejection::Rejection;
 use rewards_core::time::{Calendar, Period, Timestamp, WeekStart, Zone};
-use world::{World, at, member};
 
 const HEAD: &str = r#"
 zone = "Africa/Lagos"
@@ -485,7 +479,7 @@ proptest! {
                 _ => TransferKind::Deduct,
             },
             1 => entry.transfer.purchase = Some("other".parse().unwrap()),
-            2 => entry.recorded_at = world::at("2030-01-01"),
+            2 => entry.recorded_at = crate::world::at("2030-01-01"),
             3 => entry.hash.0[0] ^= 1,
             4 => entry.transfer.reason = Some("other".to_owned()),
             _ => {

@@ -1,12 +1,10 @@
 //! Laws of every valid program: it can be compiled, and text keeps it whole.
 
-mod support;
-
 use proptest::prelude::*;
 use rewards_core::program::{CompiledProgram, Program};
 use rewards_core::time::Timestamp;
 
-use support::programs::any_program;
+use crate::support::programs::any_program;
 
 proptest! {
     #[test]

@@ -1,5 +1,4 @@
 //! The JSON Schema of a program names everything that a document may hold.
-#![cfg(feature = "schema")]
 
 use rewards_core::program::Program;
 use serde_json::Value;

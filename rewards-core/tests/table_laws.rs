@@ -2,20 +2,14 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
     clippy::indexing_slicing,
     reason = "a test fails by panicking, in the functions that tests share as well"
 )]
 
-mod support;
-#[path = "support/words.rs"]
-mod words;
-#[path = "support/world.rs"]
-mod world;
-
 use std::collections::BTreeMap;
 
+use crate::support::programs::any_program;
+use crate::world::{World, at, member, program};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -30,8 +24,6 @@ use rewards_core::operations::purchases::{
 use rewards_core::program::{CompiledProgram, Fact, Lifecycle, Program};
 use rewards_core::rejection::Rejection;
 use rewards_core::time::Timestamp;
-use support::programs::any_program;
-use world::{World, at, member, program};
 
 const HEAD: &str = r#"
 zone = "Europe/Berlin"

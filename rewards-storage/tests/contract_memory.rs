@@ -1,5 +1,4 @@
 //! The contract suite on the memory backend, and a check that the suite runs every law it has.
-#![cfg(feature = "memory")]
 
 use std::sync::Arc;
 

@@ -1,7 +1,6 @@
 //! The contract suite on PostgreSQL, each test in a tenant of its own in the database that `DATABASE_URL` names.
 //!
 //! Without `DATABASE_URL` the tests say so and pass; with `REWARDS_REQUIRE_POSTGRES=1` they fail instead.
-#![cfg(feature = "postgres")]
 #![expect(clippy::unwrap_used, reason = "functions that tests share")]
 
 use std::sync::Arc;

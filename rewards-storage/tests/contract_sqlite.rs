@@ -1,5 +1,4 @@
 //! The contract suite on SQLite, each test on a file of its own.
-#![cfg(feature = "sqlite")]
 #![expect(clippy::unwrap_used, reason = "functions that tests share")]
 
 use std::path::Path;

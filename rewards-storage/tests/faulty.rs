@@ -1,5 +1,4 @@
 //! The fault-injecting store: which faults strike, what they leave behind, and that it is a backend itself.
-#![cfg(feature = "memory")]
 #![expect(
     clippy::panic,
     clippy::unwrap_used,

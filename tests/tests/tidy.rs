@@ -1,6 +1,7 @@
 //! The shape of the code as a test: what a reviewer should not have to look for.
 
 use std::error::Error;
+use std::fs;
 use std::path::Path;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
@@ -69,6 +70,39 @@ fn nothing_is_unfinished_or_skipped() -> Result<(), Box<dyn Error>> {
         found.extend(places.map(|(what, line)| format!("{}:{line}: {what}", file.path.display())));
     }
     assert_none(&found);
+    Ok(())
+}
+
+/// A test program is one crate, and a file that no module names would be left out without a word.
+#[test]
+fn every_test_file_is_part_of_its_program() -> Result<(), Box<dyn Error>> {
+    let (mut found, mut files) = (Vec::new(), 0);
+    for folder in CRATES {
+        let tests = source::workspace_root().join(folder).join("tests");
+        if !tests.join("main.rs").exists() {
+            continue;
+        }
+        let manifest = fs::read_to_string(tests.with_file_name("Cargo.toml"))?;
+        for file in source::rust_sources(&tests)? {
+            let path = file.path.display().to_string();
+            let module = path.trim_end_matches("/mod.rs").trim_end_matches(".rs");
+            let (parent, name) = module.rsplit_once('/').unwrap_or(("", module));
+            let names = match parent {
+                "" => tests.join("main.rs"),
+                parent => tests.join(parent).join("mod.rs"),
+            };
+            let declared = format!("mod {name};");
+            let is_named = fs::read_to_string(&names)?
+                .lines()
+                .any(|line| line.trim_start_matches("pub ") == declared);
+            if !is_named && !manifest.contains(&format!("path = \"tests/{path}\"")) {
+                found.push(format!("{folder}/tests/{path}: not in {}", names.display()));
+            }
+            files += 1;
+        }
+    }
+    assert_none(&found);
+    assert!(files > 40, "only {files} files");
     Ok(())
 }
 

@@ -1,9 +1,12 @@
 //! What several tests share.
-#![allow(dead_code, reason = "each test binary uses a part of it")]
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
     clippy::indexing_slicing,
-    reason = "a broken generator must fail the test"
+    reason = "a test fails by panicking, in the functions that tests share as well"
 )]
 
 pub mod programs;
+pub mod words;
+pub mod world;

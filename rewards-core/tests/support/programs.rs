@@ -16,8 +16,6 @@ use rewards_core::time::{
     WeekStart, Weekday, Zone,
 };
 
-const DAY: i64 = 24 * 3_600 * 1_000_000;
-
 /// Any valid program.
 pub fn any_program() -> impl Strategy<Value = Program> {
     any_frame().prop_flat_map(|frame| {

@@ -1,7 +1,5 @@
 //! Cases in words: purchases, grants, balances and counters as short texts, so that tables read like documents.
 
-#![allow(dead_code, reason = "each test crate uses its own part of it")]
-
 use rewards_core::cashback::{Line, Purchase, Verdict};
 use rewards_core::ids::{ProgramId, PurchaseId};
 use rewards_core::money::{Asset, Money};

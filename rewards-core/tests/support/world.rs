@@ -1,8 +1,6 @@
 //! A whole engine in memory: it answers a plan with exactly the rows that the plan names, so that a row which an
 //! operation forgets to read shows up as a wrong result, and it checks every decision before it takes it.
 
-#![allow(dead_code, reason = "each test crate uses its own part of it")]
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

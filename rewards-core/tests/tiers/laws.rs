@@ -5,7 +5,7 @@ use rewards_core::program::CompiledLadder;
 use rewards_core::tiers::{MeasureNow, TierReason, progress, tier_at};
 use rewards_core::time::Timestamp;
 
-use crate::stage::{Member, at, ladder};
+use super::stage::{Member, at, ladder};
 
 const MEASURES: [&str; 3] = [
     "\"visits\"",

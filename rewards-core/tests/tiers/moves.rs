@@ -1,6 +1,6 @@
 //! Moves, as tables. Each step counts an amount (0 only looks) and says the tier and the next review afterwards.
 
-use crate::stage::{Member, at, ladder};
+use super::stage::{Member, at, ladder};
 
 type Step = (&'static str, i64, &'static str, &'static str);
 

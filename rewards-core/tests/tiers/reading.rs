@@ -5,7 +5,7 @@ use rewards_core::program::Boost;
 use rewards_core::program::{CompiledLadder, Ladder};
 use rewards_core::tiers::{HISTORY_MAX, benefits, progress, tier_at};
 
-use crate::stage::{Member, at, compile, ladder};
+use super::stage::{Member, at, compile, ladder};
 
 #[test]
 fn thresholds_are_minor_units_of_the_measure() {

@@ -1,10 +1,9 @@
 //! The engine's promises, on a backend in memory that can be stopped, broken and lied to.
-#![cfg(feature = "memory")]
 
 #[cfg(test)]
-mod operations;
+pub mod operations;
 #[cfg(test)]
-mod support;
+pub mod support;
 
 #[cfg(test)]
 mod faults;

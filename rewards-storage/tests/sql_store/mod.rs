@@ -1,5 +1,4 @@
 //! The SQL store, on SQLite always and on PostgreSQL where `DATABASE_URL` names a server.
-#![cfg(any(feature = "sqlite", feature = "postgres"))]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -11,4 +10,4 @@ mod commits;
 mod events;
 mod lifecycle;
 mod reads;
-mod world;
+pub mod world;

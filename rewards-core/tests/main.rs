@@ -1,0 +1,20 @@
+//! All tests of the core from outside, in one program: it links once.
+
+mod support;
+// By these names the tests know what they share.
+use support::{words, world};
+
+mod behaviour;
+mod calendar_laws;
+mod calendar_windows;
+mod laws;
+mod money_laws;
+mod money_text;
+mod program_laws;
+mod program_parse;
+#[cfg(feature = "schema")]
+mod program_schema;
+mod table_laws;
+mod tiers;
+mod time_text;
+mod zone_transitions;

@@ -1,0 +1,24 @@
+//! All tests of the storage from outside, in one program: it links once for every feature that is tested alone.
+
+#[cfg(feature = "memory")]
+mod contract_memory;
+#[cfg(feature = "postgres")]
+mod contract_postgres;
+#[cfg(feature = "sqlite")]
+mod contract_sqlite;
+// What the tests of the engine share counts as test code for the lints.
+#[cfg(test)]
+#[cfg(feature = "memory")]
+mod engine;
+#[cfg(feature = "memory")]
+mod faulty;
+#[cfg(feature = "scenario")]
+mod scenario;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod sql_store;
+
+// By these names the tests of the engine and of the SQL store know what they share.
+#[cfg(feature = "memory")]
+use engine::{operations, support};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use sql_store::world;

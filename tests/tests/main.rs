@@ -1,0 +1,8 @@
+//! All cross-crate tests in one program, which links once, but for `processes`.
+
+mod compatibility;
+mod layering;
+mod postgres;
+mod simulation;
+mod tidy;
+mod vectors;
