@@ -25,12 +25,32 @@ MODULES: dict[str, tuple[str, list[str]]] = {
     ),
     "effects": ("What a rule grants.", ["Effect"]),
     "program": (
-        "The program document, and publishing it.",
-        ["Program", "PublishProgram", "PublishedProgram"],
+        "The program document, publishing it and reading what is published.",
+        [
+            "Program",
+            "PublishProgram",
+            "PublishedProgram",
+            "ListPrograms",
+            "ProgramList",
+            "GetProgram",
+            "ProgramRevision",
+        ],
     ),
-    "members": ("Members: register them.", ["RegisterMember", "RegisteredMember"]),
+    "members": (
+        "Members: register, update, list and erase them.",
+        [
+            "RegisterMember",
+            "RegisteredMember",
+            "UpdateMember",
+            "UpdatedMember",
+            "EraseMember",
+            "ErasedMember",
+            "ListMembers",
+            "MemberList",
+        ],
+    ),
     "purchases": (
-        "Purchases: quote, record, confirm and cancel them.",
+        "Purchases: quote, record, confirm, cancel and list them.",
         [
             "QuotePurchase",
             "QuotedPurchase",
@@ -40,10 +60,14 @@ MODULES: dict[str, tuple[str, list[str]]] = {
             "ConfirmedPurchase",
             "CancelPurchase",
             "CancelledPurchase",
+            "ListPurchases",
+            "PurchaseList",
+            "GetPurchase",
+            "PurchaseDetails",
         ],
     ),
     "grants": (
-        "Rewards manually, and the settling of what is due.",
+        "Manual rewards and deductions, and the settling of what is due.",
         [
             "GrantReward",
             "ManualGrant",

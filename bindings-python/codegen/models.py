@@ -180,7 +180,7 @@ class Emitter:
                 module.uses.add(wrapper)
                 return wrapper + kind.removeprefix(plain), empty
         module.uses.add("Blank")
-        return f"Blank[{kind}]", f"{kind}()"
+        return f"Blank[{kind}]", "False" if kind == "StrictBool" else f"{kind}()"
 
     @staticmethod
     def default(value: Any, kind: str) -> str:

@@ -8,14 +8,6 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use rewards_core::command::{Kind, Operation};
 use rewards_core::ids::IdempotencyKey;
-use rewards_core::operations::balances::{GetBalance, GetStatement};
-use rewards_core::operations::members::RegisterMember;
-use rewards_core::operations::programs::PublishProgram;
-use rewards_core::operations::purchases::{
-    CancelPurchase, ConfirmPurchase, QuotePurchase, RecordPurchase,
-};
-use rewards_core::operations::rewards::{DeductBalance, GrantReward, SettleMember};
-use rewards_core::operations::tiers::GetTiers;
 use rewards_core::parse::parse_request;
 use rewards_core::registry::OPERATIONS;
 use rewards_core::rejection::{Fault, Rejection};
@@ -76,7 +68,7 @@ pub struct Options<'a> {
 }
 
 macro_rules! by_name {
-    ($($operation:ident,)*) => {
+    ($($operation:ty,)*) => {
         /// Everything that is left to do for a call once the interpreter is no longer needed.
         ///
         /// # Errors

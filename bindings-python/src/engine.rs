@@ -16,7 +16,7 @@ use crate::asyncio::{Call, Done, Inbox};
 use crate::dispatch::{NativeOperation, Options, work};
 use crate::fault::{exception, guarded};
 use crate::host::host;
-use crate::open::{Opened, open};
+use crate::open::{KeyValues, Opened, open};
 use crate::services;
 
 /// How long a blocking call works on before it looks for signals.
@@ -41,25 +41,32 @@ impl From<Opened> for NativeEngine {
 impl NativeEngine {
     /// Opens an engine.
     #[staticmethod]
-    #[pyo3(signature = (url, tenant, seed, /))]
-    fn open(py: Python<'_>, url: String, tenant: String, seed: Option<u64>) -> PyResult<Py<PyAny>> {
+    #[pyo3(signature = (url, tenant, seed, key_ring, /))]
+    fn open(
+        py: Python<'_>,
+        url: String,
+        tenant: String,
+        seed: Option<u64>,
+        key_ring: Option<Vec<KeyValues>>,
+    ) -> PyResult<Py<PyAny>> {
         wait(py, async move {
-            Ok(Done::Opened(open(&url, &tenant, seed).await?))
+            Ok(Done::Opened(open(&url, &tenant, seed, key_ring).await?))
         })
     }
 
     /// Opens an engine; an asyncio future learns the outcome.
     #[staticmethod]
-    #[pyo3(signature = (inbox, future, url, tenant, seed, /))]
+    #[pyo3(signature = (inbox, future, url, tenant, seed, key_ring, /))]
     fn start_open(
         inbox: &Inbox,
         future: Py<PyAny>,
         url: String,
         tenant: String,
         seed: Option<u64>,
+        key_ring: Option<Vec<KeyValues>>,
     ) -> PyResult<Call> {
         start(inbox, future, async move {
-            Ok(Done::Opened(open(&url, &tenant, seed).await?))
+            Ok(Done::Opened(open(&url, &tenant, seed, key_ring).await?))
         })
     }
 

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use rewards_core::ids::TenantId;
-use rewards_core::rejection::{Fault, Problem};
+use rewards_core::rejection::{Fault, Problem, Rejection};
+use rewards_core::secret::KeyPurpose;
+use rewards_core::time::Timestamp;
 use rewards_storage::address::{Address, OpenStore};
-use rewards_storage::engine::{Engine, SeededRandom, TenantEngine};
+use rewards_storage::engine::{Engine, KeyData, KeyRing, SeededRandom, TenantEngine};
 use rewards_storage::sql::SqlOptions;
 
 /// An open engine, the tenant it is used for, and what must be closed with it.
@@ -19,11 +21,20 @@ pub struct Opened {
     process: u32,
 }
 
+/// A key of a ring as Python gives it: purpose, id, bytes, and from when until when.
+pub type KeyValues = (String, String, Vec<u8>, String, Option<String>);
+
 /// Opens the engine at an address: `memory:`, `sqlite:…` or `postgresql:…`. A seed makes the ids that it gives repeatable.
 ///
 /// # Errors
-/// `invalid` for a tenant or an address that is none; a fault of the store.
-pub async fn open(url: &str, tenant: &str, seed: Option<u64>) -> Result<Opened, Fault> {
+/// `invalid` for a tenant, an address or a key ring that is none; a fault of the store.
+pub async fn open(
+    url: &str,
+    tenant: &str,
+    seed: Option<u64>,
+    keys: Option<Vec<KeyValues>>,
+) -> Result<Opened, Fault> {
+    let key_ring = keys.map(ring).transpose()?;
     let tenant = TenantId::new(tenant)
         .map_err(|error| invalid(error.code(), "tenant", error.to_string()))?;
     let store = Address::parse(url)?.open(SqlOptions::default()).await?;
@@ -31,12 +42,49 @@ pub async fn open(url: &str, tenant: &str, seed: Option<u64>) -> Result<Opened, 
     if let Some(seed) = seed {
         builder = builder.random(Arc::new(SeededRandom::new(seed)));
     }
+    if let Some(key_ring) = key_ring {
+        builder = builder.key_ring(key_ring);
+    }
     let engine = builder.open().await?;
     Ok(Opened {
         tenant: engine.tenant(tenant),
         engine,
         store,
         process: std::process::id(),
+    })
+}
+
+fn ring(keys: Vec<KeyValues>) -> Result<KeyRing, Fault> {
+    let mut problems = Vec::new();
+    let mut read = Vec::with_capacity(keys.len());
+    for (number, values) in keys.into_iter().enumerate() {
+        match key(values) {
+            Ok(key) => read.push(key),
+            Err(problem) => problems.push(problem.below(&format!("key_ring[{number}]"))),
+        }
+    }
+    if problems.is_empty() {
+        KeyRing::from_data(read).map_err(|problems| Rejection::Invalid(problems).into())
+    } else {
+        Err(Rejection::Invalid(problems).into())
+    }
+}
+
+fn key((purpose, id, key, from, until): KeyValues) -> Result<KeyData, Problem> {
+    let key = key.into();
+    let known = KeyPurpose::parse(&purpose);
+    let time = |field, text: &str| {
+        Timestamp::parse(text).map_err(|error| Problem::new(error.code(), field, error.to_string()))
+    };
+    Ok(KeyData {
+        purpose: known.ok_or_else(|| {
+            let detail = format!("unknown purpose `{purpose}`");
+            Problem::new("variant_unknown", "purpose", detail)
+        })?,
+        id,
+        key,
+        valid_from: time("valid_from", &from)?,
+        valid_until: until.map(|until| time("valid_until", &until)).transpose()?,
     })
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 import rewards
+from rewards import KeyRing, RingKey
 from rewards.models import (
     Money,
     Program,
@@ -45,6 +47,21 @@ def purchase(number: int = 1, member: str = "ada", amount: str = "80.00") -> Pur
 
 def record(number: int = 1, member: str = "ada", amount: str = "80.00") -> RecordPurchase:
     return RecordPurchase(purchase=purchase(number, member, amount))
+
+
+def ring_key(id: str, *, year: int = 2000, key: bytes | None = None) -> RingKey:
+    """A key that begins with a year; its bytes follow from its id."""
+    return RingKey(
+        purpose="alias",
+        id=id,
+        key=hashlib.sha256(id.encode()).digest() if key is None else key,
+        valid_from=datetime(year, 1, 1, tzinfo=timezone.utc),
+    )
+
+
+def key_ring() -> KeyRing:
+    """A ring of one key."""
+    return KeyRing([ring_key("first")])
 
 
 def set_up(engine: rewards.Engine, *members: str) -> None:

@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from rewards import models
 from rewards.models import Model, Timestamp
 from rewards.operations import OPERATIONS
+from rewards.scenarios.document import Case
 
 VECTORS = sorted((Path(__file__).parents[2] / "tests" / "vectors").glob("*.json"))
 INSTANT = TypeAdapter(Timestamp)
@@ -28,7 +29,8 @@ REQUESTS = {operation.name: operation.request for operation in OPERATIONS}
 def replies(path: Path) -> Iterator[Model]:
     """The replies to all requests of a file of vectors that have one."""
     for case in json.loads(path.read_text())["cases"]:
-        with rewards.open("memory:", seed=7) as engine:
+        ring = Case.model_validate(case).ring()
+        with rewards.open("memory:", seed=7, key_ring=ring) as engine:
             for step in case["steps"]:
                 try:
                     request: Any = REQUESTS[step["operation"]].model_validate(step["request"])

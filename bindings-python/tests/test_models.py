@@ -30,7 +30,7 @@ PURCHASE = (
     f'"lines":[{{"amount":{MONEY},"sku":"s","quantity":3}}],"attributes":{{"a":"1","b":"ü"}}}}'
 )
 DECISION = (
-    '{"program":"club","version":1,"digest":"04af","grants":[{"rule":"base","line":0,'
+    '{"program":"club","revision":1,"digest":"04af","grants":[{"rule":"base","line":0,'
     f'"desired":{MONEY},"granted":{MONEY},"clipped_by":"cap","pending":false,'
     '"available_at":"2026-03-01T12:00:00Z"}],'
     f'"totals":[{MONEY}]}}'
@@ -40,7 +40,7 @@ LINE = (
     '"from":{"holder":"system","purpose":"funding:rewards","asset":"EUR"},'
     '"to":{"holder":{"member":"ada"},"purpose":"cashback","asset":"EUR"},'
     '"effective_at":"2026-03-01T12:00:00Z","recorded_at":"2026-03-01T12:00:00.000001Z",'
-    '"origin":{"program":"club","version":1,"rule":"base"},"hash":"ab"}'
+    '"origin":{"program":"club","revision":1,"rule":"base"},"hash":"ab"}'
 )
 EXPLANATION = ",".join(
     f'{{"rule":"r","outcome":{outcome}}}'
@@ -60,12 +60,35 @@ SAMPLES = {
     "publish_program": (
         '{"program":{"id":"club","currency":"EUR","zone":"UTC","week_start":"monday",'
         '"rounding":"half_even","lifecycle":{}},"active_from":"2026-01-01T00:00:00Z"}',
-        '{"program":"club","version":1,"active_from":"2026-01-01T00:00:00Z"}',
+        '{"program":"club","revision":1,"active_from":"2026-01-01T00:00:00Z"}',
+    ),
+    "list_programs": (
+        '{"after":"place","limit":2}',
+        '{"programs":[{"program":"club","name":"Club","newest":2,"active_from":"2026-02-01T00:00:00Z",'
+        '"current":1}],"next":"place"}',
+    ),
+    "get_program": (
+        '{"program":"club","revision":1}',
+        '{"program":{"id":"club","currency":"EUR","zone":"UTC","week_start":"monday",'
+        '"rounding":"half_even","lifecycle":{}},"revision":1,"active_from":"2026-01-01T00:00:00Z","newest":2}',
     ),
     "register_member": (
         '{"member":"ada","registered_at":"2026-01-01T00:00:00Z","segments":["a","b"],'
         '"attributes":{"a":"1","b":"2"}}',
         '{"member":"ada","registered_at":"2026-01-01T00:00:00Z"}',
+    ),
+    "update_member": (
+        '{"member":"ada","segments":["a","b"],"attributes":{"a":"1"},"status":"closed","forfeit":true}',
+        f'{{"member":"ada","status":"closed","forfeited":[{MONEY}]}}',
+    ),
+    "erase_member": (
+        '{"member":"ada","forfeit":true,"after":"place"}',
+        f'{{"member":"ada","erased_at":"2026-01-01T00:00:00Z","purchases":500,"forfeited":[{MONEY}],"next":"place"}}',
+    ),
+    "list_members": (
+        '{"after":"place","limit":2}',
+        '{"members":[{"member":"ada","registered_at":"2026-01-01T00:00:00Z","status":"suspended",'
+        '"segments":["a"]}],"next":"place"}',
     ),
     "quote_purchase": (
         f'{{"purchase":{PURCHASE},"explain":true}}',
@@ -83,6 +106,19 @@ SAMPLES = {
     "cancel_purchase": (
         '{"member":"ada","purchase":"p1"}',
         f'{{"purchase":"p1","taken_back":[{MONEY}],"shortfall":[]}}',
+    ),
+    "list_purchases": (
+        '{"member":"ada","after":"place","limit":2}',
+        '{"purchases":[{"purchase":"p1","member":"ada","program":"club","revision":1,"state":"cancelled",'
+        f'"total":{MONEY},"occurred_at":"2026-03-01T12:00:00Z","recorded_at":"2026-03-01T12:00:00Z"}}],'
+        '"next":"place"}',
+    ),
+    "get_purchase": (
+        '{"purchase":"p1"}',
+        f'{{"purchase":{PURCHASE},"state":"recorded","recorded_at":"2026-03-01T12:00:00Z",'
+        f'"decision":{DECISION},"tier_changes":[{{"ladder":"status","from":"base","to":"gold",'
+        '"at":"2026-03-01T12:00:00Z"}],"allocations":[{"rule":"base","lot":1,"lines":[{"line":0,'
+        f'"amount":{MONEY}}}]}}]}}',
     ),
     "grant_reward": (
         f'{{"member":"ada","amount":{MONEY},"reason":"sorry","expires_at":"2027-01-01T00:00:00Z"}}',
@@ -117,6 +153,9 @@ SAMPLES = {
 EVENTS = [
     '{"member_registered":{}}',
     f'{{"purchase_confirmed":{{"purchase":"p1","released":[{MONEY}]}}}}',
+    '{"member_updated":{"status":"suspended"}}',
+    '{"member_erased":{}}',
+    f'{{"rewards_forfeited":{{"amounts":[{MONEY}]}}}}',
     '{"tier_changed":{"program":"club","ladder":"status","from":"base","to":"gold"}}',
 ]
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 import rewards
-from conftest import NOW, club, later, purchase, record
+from conftest import NOW, club, key_ring, later, purchase, record
 from rewards import _native, models
 from rewards.models import Money
 from rewards.operations import OPERATIONS
 
 # All operations in an order in which each takes effect: method, request, its key, and what of the reply is looked at.
 STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
-    ("publish_program", models.PublishProgram(program=club()), "club-1", {"program": "club", "version": 1}),
+    ("publish_program", models.PublishProgram(program=club()), "club-1", {"program": "club", "revision": 1}),
     ("register_member", models.RegisterMember(member="ada"), None, {"member": "ada", "registered_at": NOW}),
     ("quote_purchase", models.QuotePurchase(purchase=purchase()), None, {}),
     ("record_purchase", record(1), None, {"purchase": "order-1", "recorded_at": NOW}),
@@ -38,6 +38,28 @@ STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
     ("get_balance", models.GetBalance(member="ada"), None, {"at": NOW}),
     ("get_statement", models.GetStatement(member="ada", limit=2), None, {}),
     ("get_tiers", models.GetTiers(member="ada", program="club"), None, {"ladders": []}),
+    ("list_programs", models.ListPrograms(), None, {"next": None}),
+    ("get_program", models.GetProgram(program="club"), None, {"program": club(), "revision": 1, "newest": 1}),
+    ("list_purchases", models.ListPurchases(member="ada", limit=2), None, {"next": None}),
+    (
+        "get_purchase",
+        models.GetPurchase(purchase="order-1"),
+        None,
+        {"state": "confirmed", "recorded_at": NOW},
+    ),
+    (
+        "update_member",
+        models.UpdateMember(member="ada", status="suspended"),
+        "suspend-1",
+        {"status": "suspended", "forfeited": []},
+    ),
+    ("list_members", models.ListMembers(), None, {"next": None}),
+    (
+        "erase_member",
+        models.EraseMember(member="ada", forfeit=True),
+        "erase-1",
+        {"purchases": 0, "forfeited": [Money.of("5.50", "EUR")], "next": None},
+    ),
 ]
 
 
@@ -61,7 +83,7 @@ def test_the_steps_cover_the_registry() -> None:
 
 
 def test_every_operation(url: str) -> None:
-    with rewards.open(url, seed=7) as engine:
+    with rewards.open(url, seed=7, key_ring=key_ring()) as engine:
         for name, request, key, expected in STEPS:
             reply = getattr(engine, name)(request, **options(key))
             check(name, reply, expected)
@@ -71,7 +93,7 @@ def test_every_operation(url: str) -> None:
 
 def test_every_operation_awaited(url: str) -> None:
     async def run() -> None:
-        async with rewards.AsyncEngine.open(url, seed=7) as engine:
+        async with rewards.AsyncEngine.open(url, seed=7, key_ring=key_ring()) as engine:
             for name, request, key, expected in STEPS:
                 check(name, await getattr(engine, name)(request, **options(key)), expected)
             assert (await engine.verify()).is_valid
@@ -81,11 +103,11 @@ def test_every_operation_awaited(url: str) -> None:
 
 def test_both_engines_and_both_stores_answer_alike(file_url: str) -> None:
     def replies(url: str) -> list[str]:
-        with rewards.open(url, tenant="same", seed=3) as engine:
+        with rewards.open(url, tenant="same", seed=3, key_ring=key_ring()) as engine:
             return [engine.execute(step[1], key=step[2], now=NOW).reply.to_json() for step in STEPS]
 
     async def awaited() -> list[str]:
-        engine = await rewards.AsyncEngine.open("memory:", tenant="same", seed=3)
+        engine = await rewards.AsyncEngine.open("memory:", tenant="same", seed=3, key_ring=key_ring())
         receipts = [await engine.execute(step[1], key=step[2], now=NOW) for step in STEPS]
         await engine.close()
         return [receipt.reply.to_json() for receipt in receipts]

@@ -34,6 +34,7 @@ from rewards.models import (
     SpendMeasure,
     Tier,
     UnitDefinition,
+    UpdateMember,
     WithoutBasis,
 )
 from rewards.operations import OPERATIONS, QUOTE_PURCHASE
@@ -98,6 +99,8 @@ purchase = Purchase(
     lines=[Line(amount=Money(amount=Decimal("42.50"), asset="EUR"), quantity=2)],
     attributes={"device": "d-7"},
 )
+
+suspend = UpdateMember(member="ada", status="suspended")
 
 quote = QuotePurchase(purchase=purchase, explain=True)
 

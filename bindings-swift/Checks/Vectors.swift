@@ -5,65 +5,6 @@ import Rewards
 typealias Answer = (json: String, replayed: Bool)
 typealias Operation = (RewardsEngine, String, String?, Date) async throws -> Answer
 
-let operations: [String: Operation] = [
-    "publish_program": { engine, json, key, now in
-        let request = try publishProgramFromJson(json: json)
-        let receipt = try await engine.publishProgramReceipt(request: request, key: key, now: now)
-        return (try publishedProgramToJson(reply: receipt.reply), receipt.replayed)
-    },
-    "register_member": { engine, json, key, now in
-        let request = try registerMemberFromJson(json: json)
-        let receipt = try await engine.registerMemberReceipt(request: request, key: key, now: now)
-        return (try registeredMemberToJson(reply: receipt.reply), receipt.replayed)
-    },
-    "record_purchase": { engine, json, key, now in
-        let request = try recordPurchaseFromJson(json: json)
-        let receipt = try await engine.recordPurchaseReceipt(request: request, key: key, now: now)
-        return (try recordedPurchaseToJson(reply: receipt.reply), receipt.replayed)
-    },
-    "confirm_purchase": { engine, json, key, now in
-        let request = try confirmPurchaseFromJson(json: json)
-        let receipt = try await engine.confirmPurchaseReceipt(request: request, key: key, now: now)
-        return (try confirmedPurchaseToJson(reply: receipt.reply), receipt.replayed)
-    },
-    "cancel_purchase": { engine, json, key, now in
-        let request = try cancelPurchaseFromJson(json: json)
-        let receipt = try await engine.cancelPurchaseReceipt(request: request, key: key, now: now)
-        return (try cancelledPurchaseToJson(reply: receipt.reply), receipt.replayed)
-    },
-    "grant_reward": { engine, json, key, now in
-        let request = try grantRewardFromJson(json: json)
-        let receipt = try await engine.grantRewardReceipt(request: request, key: key, now: now)
-        return (try grantedByHandToJson(reply: receipt.reply), receipt.replayed)
-    },
-    "deduct_balance": { engine, json, key, now in
-        let request = try adjustBalanceFromJson(json: json)
-        let receipt = try await engine.adjustBalanceReceipt(request: request, key: key, now: now)
-        return (try adjustedBalanceToJson(reply: receipt.reply), receipt.replayed)
-    },
-    "settle_member": { engine, json, key, now in
-        let request = try settleMemberFromJson(json: json)
-        let receipt = try await engine.settleMemberReceipt(request: request, key: key, now: now)
-        return (try settledMemberToJson(reply: receipt.reply), receipt.replayed)
-    },
-    "quote_purchase": { engine, json, _, now in
-        let request = try quotePurchaseFromJson(json: json)
-        return (try quotedPurchaseToJson(reply: await engine.quotePurchase(request: request, now: now)), false)
-    },
-    "get_balance": { engine, json, _, now in
-        let request = try getBalanceFromJson(json: json)
-        return (try balanceToJson(reply: await engine.getBalance(request: request, now: now)), false)
-    },
-    "get_statement": { engine, json, _, now in
-        let request = try getStatementFromJson(json: json)
-        return (try statementToJson(reply: await engine.getStatement(request: request, now: now)), false)
-    },
-    "get_tiers": { engine, json, _, now in
-        let request = try getTiersFromJson(json: json)
-        return (try memberTiersToJson(reply: await engine.getTiers(request: request, now: now)), false)
-    },
-]
-
 /// How many cases the vectors have; set by running them.
 var vectorCases = 0
 
@@ -80,7 +21,8 @@ func vectors() async throws {
         for testCase in RawJSON(whole).members["cases"]!.items.map(\.members) {
             vectorCases += 1
             for url in ["memory:", "sqlite://\(temporary)/\(vectorCases).db"] {
-                let engine = try await RewardsEngine.open(url: url, tenant: "vectors", seed: 7)
+                let ring = try testCase["key_ring"].map { try $0.items.map { try ringKey($0.members) } }
+                let engine = try await RewardsEngine.open(url: url, tenant: "vectors", seed: 7, keyRing: ring)
                 for (number, step) in testCase["steps"]!.items.map(\.members).enumerated() {
                     let (wanted, found) = (try expected(step), try await outcome(engine, step))
                     if wanted != found {
@@ -110,6 +52,15 @@ private func outcome(_ engine: RewardsEngine, _ step: [String: RawJSON]) async t
     } catch let error as RewardsError {
         return try errorToJson(error: error)
     }
+}
+
+private func ringKey(_ key: [String: RawJSON]) throws -> RingKey {
+    if key["purpose"]?.string != "alias" { throw Unexpected(description: "a key for a purpose that is not known") }
+    let digits = Array(key["key"]!.string)
+    let bytes = stride(from: 0, to: digits.count, by: 2).map { UInt8(String(digits[$0...$0 + 1]), radix: 16)! }
+    return RingKey(
+        purpose: .alias, id: key["id"]!.string, key: Data(bytes), validFrom: try instant(key["valid_from"]!.string),
+        validUntil: try key["valid_until"].map { try instant($0.string) })
 }
 
 /// The instant that a text names, read by the engine's own rules.

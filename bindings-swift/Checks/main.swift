@@ -25,6 +25,7 @@ let checks: [(String, () async throws -> Void)] = [
     ("paths", paths),
     ("bad document", badDocument),
     ("bad engines", badEngines),
+    ("bad key rings", badKeyRings),
     ("wrong addresses", wrongAddresses),
     ("wrong files", wrongFiles),
     ("file that may only be read", readOnlyFile),

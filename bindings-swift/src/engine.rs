@@ -15,6 +15,7 @@ use rewards_storage::sql::SqlOptions;
 
 use crate::clock::{Foreign, HostClock};
 use crate::guard::{guarded, test_hook};
+use crate::key_ring::{RingKey, ring};
 
 /// A device has one member's books, not a bank's, and shows a few screens at once, not hundreds.
 const OPTIONS: SqlOptions = SqlOptions {
@@ -42,32 +43,35 @@ impl RewardsEngine {
     ///
     /// Another process may have the file open, too. When it cannot be opened, the error's code and detail say why and what
     /// to look at: `store_refused`, `store_unavailable`, `store_corrupt` or `schema_too_new`.
-    #[uniffi::constructor(default(tenant = "default", seed = None, clock = None))]
+    #[uniffi::constructor(default(tenant = "default", seed = None, clock = None, key_ring = None))]
     pub async fn open_file(
         path: String,
         tenant: TenantId,
         seed: Option<u64>,
         clock: Option<Arc<dyn HostClock>>,
+        key_ring: Option<Vec<RingKey>>,
     ) -> Result<Self, RewardsError> {
-        guarded(open(|| Address::file(&path), tenant, seed, clock)).await
+        guarded(open(|| Address::file(&path), tenant, seed, clock, key_ring)).await
     }
 
     /// Opens the engine at an address: `sqlite:///path/file.db`, or `memory:` for a store that is gone with the engine.
     ///
-    /// A seed makes the engine's ids repeatable, for tests. A clock takes the place of the device's. An address that is none
-    /// is refused as `url_invalid`.
-    #[uniffi::constructor(default(tenant = "default", seed = None, clock = None))]
+    /// A seed makes the engine's ids repeatable, for tests. A clock takes the place of the device's. Names told in confidence
+    /// are digested with the keys of the key ring, and refused with `key_ring_missing` where there is none. An address that is
+    /// none is refused as `url_invalid`, and bad keys with paths such as `key_ring[0].key`.
+    #[uniffi::constructor(default(tenant = "default", seed = None, clock = None, key_ring = None))]
     pub async fn open(
         url: String,
         tenant: TenantId,
         seed: Option<u64>,
         clock: Option<Arc<dyn HostClock>>,
+        key_ring: Option<Vec<RingKey>>,
     ) -> Result<Self, RewardsError> {
         let address = || {
             test_hook(&url);
             Address::parse(&url)
         };
-        guarded(open(address, tenant, seed, clock)).await
+        guarded(open(address, tenant, seed, clock, key_ring)).await
     }
 
     /// Takes nothing more, answers what was accepted, and closes the store. May be called more than once.
@@ -116,7 +120,9 @@ async fn open(
     tenant: TenantId,
     seed: Option<u64>,
     clock: Option<Arc<dyn HostClock>>,
+    keys: Option<Vec<RingKey>>,
 ) -> Result<RewardsEngine, Fault> {
+    let key_ring = keys.map(ring).transpose()?;
     let store = address()?.open(OPTIONS).await?;
     // One worker: a device has one member, whose commands follow one another anyway.
     let mut builder = Engine::builder(store.backend()).workers(1);
@@ -125,6 +131,9 @@ async fn open(
     }
     if let Some(clock) = clock {
         builder = builder.clock(Arc::new(Foreign(clock)));
+    }
+    if let Some(key_ring) = key_ring {
+        builder = builder.key_ring(key_ring);
     }
     let engine = builder.open().await?;
     let tenant = engine.tenant(tenant);

@@ -3,11 +3,17 @@
 use rewards_core::ffi::RewardsError;
 use rewards_core::ids::IdempotencyKey;
 use rewards_core::operations::balances::{Balance, GetBalance, GetStatement, Statement};
-use rewards_core::operations::members::{RegisterMember, RegisteredMember};
-use rewards_core::operations::programs::{PublishProgram, PublishedProgram};
+use rewards_core::operations::members::{
+    EraseMember, ErasedMember, ListMembers, MemberList, RegisterMember, RegisteredMember,
+    UpdateMember, UpdatedMember,
+};
+use rewards_core::operations::programs::{
+    GetProgram, ListPrograms, ProgramList, ProgramRevision, PublishProgram, PublishedProgram,
+};
 use rewards_core::operations::purchases::{
-    CancelPurchase, CancelledPurchase, ConfirmPurchase, ConfirmedPurchase, QuotePurchase,
-    QuotedPurchase, RecordPurchase, RecordedPurchase,
+    CancelPurchase, CancelledPurchase, ConfirmPurchase, ConfirmedPurchase, GetPurchase,
+    ListPurchases, PurchaseDetails, PurchaseList, QuotePurchase, QuotedPurchase, RecordPurchase,
+    RecordedPurchase,
 };
 use rewards_core::operations::rewards::{
     DeductBalance, DeductedBalance, GrantReward, ManualGrant, SettleMember, SettledMember,
@@ -93,7 +99,7 @@ macro_rules! queries {
         $(texts! { $from_json: $request, $to_json: $reply })*
 
         #[cfg(test)]
-        const QUESTIONS: &[&str] = &[$(stringify!($method)),*];
+        const QUERIES: &[&str] = &[$(stringify!($method)),*];
     };
 }
 
@@ -120,6 +126,12 @@ commands! {
     /// Registers a member: from now on the member's purchases are rewarded.
     register_member, register_member_receipt -> RegisterMemberReceipt: RegisterMember => RegisteredMember,
         register_member_from_json, registered_member_to_json;
+    /// Changes segments, attributes or the status of a member.
+    update_member, update_member_receipt -> UpdateMemberReceipt: UpdateMember => UpdatedMember,
+        update_member_from_json, updated_member_to_json;
+    /// Drops everything that was told of a member in words; ids and amounts stay.
+    erase_member, erase_member_receipt -> EraseMemberReceipt: EraseMember => ErasedMember,
+        erase_member_from_json, erased_member_to_json;
     /// Records a purchase and grants what it earns, once and for all.
     record_purchase, record_purchase_receipt -> RecordPurchaseReceipt: RecordPurchase => RecordedPurchase,
         record_purchase_from_json, recorded_purchase_to_json;
@@ -131,10 +143,10 @@ commands! {
         cancel_purchase_from_json, cancelled_purchase_to_json;
     /// Grants a reward manually, with a reason.
     grant_reward, grant_reward_receipt -> GrantRewardReceipt: GrantReward => ManualGrant,
-        grant_reward_from_json, granted_by_hand_to_json;
+        grant_reward_from_json, manual_grant_to_json;
     /// Takes value from a member's balance manually, with a reason.
-    deduct_balance, adjust_balance_receipt -> AdjustBalanceReceipt: DeductBalance => DeductedBalance,
-        adjust_balance_from_json, adjusted_balance_to_json;
+    deduct_balance, deduct_balance_receipt -> DeductBalanceReceipt: DeductBalance => DeductedBalance,
+        deduct_balance_from_json, deducted_balance_to_json;
     /// Carries out everything that is due for a member with time.
     settle_member, settle_member_receipt -> SettleMemberReceipt: SettleMember => SettledMember,
         settle_member_from_json, settled_member_to_json;
@@ -143,6 +155,16 @@ commands! {
 queries! {
     /// Asks what a purchase would be granted now. Nothing is stored.
     quote_purchase: QuotePurchase => QuotedPurchase, quote_purchase_from_json, quoted_purchase_to_json;
+    /// Asks for a page of the programs, newest first.
+    list_programs: ListPrograms => ProgramList, list_programs_from_json, program_list_to_json;
+    /// Asks for one revision of a program.
+    get_program: GetProgram => ProgramRevision, get_program_from_json, program_revision_to_json;
+    /// Asks for a page of the members, newest first.
+    list_members: ListMembers => MemberList, list_members_from_json, member_list_to_json;
+    /// Asks for a page of purchases, newest first.
+    list_purchases: ListPurchases => PurchaseList, list_purchases_from_json, purchase_list_to_json;
+    /// Asks for a recorded purchase: what it was granted and why.
+    get_purchase: GetPurchase => PurchaseDetails, get_purchase_from_json, purchase_details_to_json;
     /// Asks for a member's balances.
     get_balance: GetBalance => Balance, get_balance_from_json, balance_to_json;
     /// Asks for a page of a member's statement, newest first.
@@ -162,7 +184,7 @@ mod tests {
 
     #[test]
     fn every_operation_has_its_method() {
-        for (kind, methods) in [(Kind::Command, COMMANDS), (Kind::Query, QUESTIONS)] {
+        for (kind, methods) in [(Kind::Command, COMMANDS), (Kind::Query, QUERIES)] {
             let known = OPERATIONS.iter().filter(|operation| operation.kind == kind);
             let known: BTreeSet<&str> = known.map(|operation| operation.name).collect();
             assert_eq!(methods.iter().copied().collect::<BTreeSet<_>>(), known);

@@ -9,16 +9,8 @@ use std::error::Error;
 
 use rewards_core::command::{Kind, Operation};
 use rewards_core::event::EventRecord;
-use rewards_core::operations::balances::{GetBalance, GetStatement};
-use rewards_core::operations::members::RegisterMember;
-use rewards_core::operations::programs::PublishProgram;
-use rewards_core::operations::purchases::{
-    CancelPurchase, ConfirmPurchase, QuotePurchase, RecordPurchase,
-};
-use rewards_core::operations::rewards::{DeductBalance, GrantReward, SettleMember};
-use rewards_core::operations::tiers::GetTiers;
 use rewards_core::program::Program;
-use rewards_core::rejection::{CODES, Fault};
+use rewards_core::rejection::{Fault, codes};
 use rewards_core::with_operations;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
@@ -32,8 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut generator = read.into_generator();
     let operations = operations(&mut generator);
     let documents = documents(&mut generator);
-    let codes: Vec<Value> = CODES
-        .iter()
+    let codes: Vec<Value> = codes()
         .map(|(code, kind, status)| json!({"code": code, "kind": kind, "http_status": status}))
         .collect();
     let all = json!({
@@ -56,7 +47,7 @@ fn documents(generator: &mut SchemaGenerator) -> Value {
 }
 
 macro_rules! described {
-    ($($operation:ident,)*) => {
+    ($($operation:ty,)*) => {
         fn operations(generator: &mut SchemaGenerator) -> Vec<Value> {
             vec![$(describe::<$operation>(generator),)*]
         }

@@ -1,16 +1,22 @@
-//! The shape of every operation: what it reads, and what it decides.
+//! The shape of every operation: what it must see, and what it decides.
 //!
-//! An operation is plain data with two pure functions. [`reads`](Operation::reads) names the rows it must see,
-//! [`decide`](Operation::decide) says what follows. Neither does I/O, looks at a clock or draws a random number.
+//! An operation is plain data with two pure functions. [`prepare`](Operation::prepare) checks the request, works out what
+//! can be worked out without looking at anything stored, and names the rows to see. [`decide`](Operation::decide) says what
+//! follows. Neither does I/O, looks at a clock or draws a random number.
+
+use std::fmt::Debug;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
+use smallvec::SmallVec;
 
 use crate::context::Context;
 use crate::decision::Decision;
-use crate::ids::{IdempotencyKey, MemberId};
+use crate::entity::EntityKey;
+use crate::ids::{IdempotencyKey, MemberId, TenantId};
 use crate::rejection::Rejection;
+use crate::secret::{KeyPurpose, Secret};
 use crate::snapshot::{ReadPlan, Snapshot};
 
 /// Whether an operation can change anything.
@@ -22,6 +28,33 @@ pub enum Kind {
     Query,
 }
 
+/// The key that a request itself implies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NaturalKey {
+    /// A text, such as the id of the purchase that is cancelled. It is scoped by operation and never meets a given key.
+    Text(IdempotencyKey),
+    /// The entity that the command makes. The reply is kept with it, also when the caller gave a key.
+    Entity(EntityKey),
+}
+
+/// The members a command is about; nearly always one.
+pub type Members<'a> = SmallVec<[&'a MemberId; 2]>;
+
+/// Why nothing was decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Undecided {
+    /// The command has no effect.
+    Rejected(Rejection),
+    /// These rows must be seen, too. The decision is made anew on one view that holds the rows of the first plan and these.
+    Needs(Box<ReadPlan>),
+}
+
+impl<R: Into<Rejection>> From<R> for Undecided {
+    fn from(rejection: R) -> Self {
+        Self::Rejected(rejection.into())
+    }
+}
+
 /// One use case: a request that knows what it must see and what follows.
 pub trait Operation: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     /// The stable name, in snake case; idempotency keys are scoped by it.
@@ -30,34 +63,78 @@ pub trait Operation: Serialize + DeserializeOwned + Clone + Send + Sync + 'stati
     const KIND: Kind;
     /// What the caller is told.
     type Reply: Serialize + DeserializeOwned + Clone + Send + 'static;
+    /// What was worked out from the request and the programs alone: valid facts, rules that can match, counters wanted.
+    type Prepared: Debug + Send + Sync + 'static;
 
-    /// The key the request itself implies, such as the id of the purchase it records. It is used when the caller
-    /// gives no key of his own.
-    fn natural_key(&self) -> Option<IdempotencyKey> {
+    /// The key that is used when the caller gives none.
+    fn natural_key(&self, tenant: &TenantId) -> Option<NaturalKey> {
+        let _ = tenant;
         None
     }
 
-    /// The member whose commands must follow one another; commands of different members run side by side.
-    fn member(&self) -> Option<&MemberId> {
-        None
+    /// Every member whose row the command changes, as far as the request names them. Commands on one member follow one
+    /// another; commands on different members run side by side.
+    fn members(&self) -> Members<'_> {
+        Members::new()
     }
 
-    /// The rows that must be seen. It sees the context, because what to read follows from the rules that can match.
+    /// Entities whose owners' rows the command changes. They are looked up before the command takes its place among others,
+    /// and the decision finds out whether the owner is still the same.
+    fn owned_by(&self, tenant: &TenantId) -> Vec<EntityKey> {
+        let _ = tenant;
+        Vec::new()
+    }
+
+    /// What of the request must not be stored or seen by anybody: the engine replaces it by keyed digests before it does
+    /// anything else.
+    fn secrets(&mut self) -> Vec<(KeyPurpose, &mut Secret)> {
+        Vec::new()
+    }
+
+    /// Checks the request, works out what it can, and names the rows that must be seen. It sees the context, because what to
+    /// read follows from the rules that can match. It is done once, and again only when programs have changed.
     ///
     /// # Errors
     /// A [`Rejection`] when the request can be refused without reading anything.
-    fn reads(&self, context: &Context) -> Result<ReadPlan, Rejection>;
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, Self::Prepared), Rejection>;
 
-    /// What follows. The snapshot holds at least what [`reads`](Self::reads) named.
+    /// What follows. The snapshot holds at least what [`prepare`](Self::prepare) named.
     ///
     /// # Errors
-    /// A [`Rejection`] when the request has no effect.
+    /// [`Undecided`] when the request has no effect, or cannot be decided on these rows alone.
     fn decide(
         &self,
+        prepared: &Self::Prepared,
         snapshot: &Snapshot,
         context: &Context,
-    ) -> Result<Decision<Self::Reply>, Rejection>;
+    ) -> Result<Decision<Self::Reply>, Undecided>;
 }
+
+/// Prepares an operation and decides it at once, for callers who have everything in memory already.
+///
+/// # Errors
+/// As [`Operation::prepare`] and [`Operation::decide`]; what needs more rows than it first named ends as
+/// [`Rejection::Internal`], for `load` is asked for both plans together.
+pub fn decide_with<O: Operation>(
+    request: &O,
+    context: &Context,
+    mut load: impl FnMut(&ReadPlan) -> Snapshot,
+) -> Result<Decision<O::Reply>, Rejection> {
+    let (mut plan, prepared) = request.prepare(context)?;
+    for _ in 0..ROUNDS_MAX {
+        match request.decide(&prepared, &load(&plan), context) {
+            Ok(decision) => return Ok(decision),
+            Err(Undecided::Rejected(rejection)) => return Err(rejection),
+            Err(Undecided::Needs(more)) => plan.merge(*more),
+        }
+    }
+    Err(Rejection::Internal(
+        "a decision wants more rows again and again",
+    ))
+}
+
+/// How often one decision may ask for more rows.
+pub const ROUNDS_MAX: u32 = 8;
 
 /// First byte of what a fingerprint digests; raised when the encoding of requests changes.
 const FINGERPRINT_ENCODING: u8 = 1;
@@ -65,9 +142,10 @@ const FINGERPRINT_ENCODING: u8 = 1;
 /// What tells two requests under one idempotency key apart: SHA-256 over the operation and the canonical request.
 ///
 /// # Errors
-/// [`Rejection::Overflow`] never in practice: only when a request cannot be encoded at all.
+/// [`Rejection::Internal`] when a request cannot be encoded at all.
 pub fn fingerprint<O: Operation>(request: &O) -> Result<[u8; 32], Rejection> {
-    let body = serde_json::to_vec(request).map_err(|_| Rejection::Overflow)?;
+    let body = serde_json::to_vec(request)
+        .map_err(|_| Rejection::Internal("a request cannot be encoded"))?;
     let mut digest = Sha256::new();
     digest.update([FINGERPRINT_ENCODING]);
     digest.update(O::NAME.as_bytes());

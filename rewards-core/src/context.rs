@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::ids::{IdSeed, ProgramId, TenantId};
+use crate::ids::{IdAllocator, IdSeed, MemberId, ProgramId, TenantId};
 use crate::program::CompiledProgram;
+use crate::rejection::Rejection;
+use crate::snapshot::MemberKey;
 use crate::time::Timestamp;
 
 /// The revisions of one program, by number.
@@ -55,6 +57,38 @@ pub struct Context {
 }
 
 impl Context {
+    /// The ids of one decision, from the first on: each time it is decided it gets the same.
+    #[must_use]
+    pub fn id_allocator(&self) -> IdAllocator {
+        IdAllocator::new(self.ids)
+    }
+
+    /// Key of a member's row.
+    #[must_use]
+    pub fn member_key(&self, member: &MemberId) -> MemberKey {
+        MemberKey {
+            tenant: self.tenant.clone(),
+            member: member.clone(),
+        }
+    }
+
+    /// The revision of a program that decides what happens at an instant.
+    ///
+    /// # Errors
+    /// [`Rejection::ProgramUnknown`], [`Rejection::ProgramNotActive`].
+    pub fn program_at(
+        &self,
+        program: &ProgramId,
+        at: Timestamp,
+    ) -> Result<&Arc<CompiledProgram>, Rejection> {
+        let revisions = self.revisions(program);
+        let revisions = revisions.ok_or_else(|| Rejection::ProgramUnknown(program.clone()))?;
+        revisions.at(at).ok_or_else(|| Rejection::ProgramNotActive {
+            program: program.clone(),
+            at,
+        })
+    }
+
     /// The revisions of a program, if there are any.
     #[must_use]
     pub fn revisions(&self, program: &ProgramId) -> Option<&Revisions> {

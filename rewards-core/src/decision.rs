@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use crate::counter::CounterKey;
+use crate::entity::{Entity, EntityKey, EntityRemoval, EntityWrite, Expected};
 use crate::event::EventRecord;
 use crate::ids::TenantId;
-use crate::ledger::{Account, JournalEntry, Lot};
+use crate::ledger::{JournalEntry, Lot, Purpose};
+use crate::member::MemberRow;
+use crate::money::Asset;
 use crate::program::Program;
-use crate::records::{MemberRow, PurchaseRow};
-use crate::snapshot::{CounterKey, MemberKey, ProgramKey, PurchaseKey};
+use crate::rejection::Rejection;
+use crate::snapshot::{MemberKey, ProgramKey};
 use crate::time::Timestamp;
 
 /// A reply and the changes that make it true. Nothing has happened until a store has committed it.
@@ -41,17 +45,6 @@ pub struct MemberWrite {
     pub row: MemberRow,
 }
 
-/// A purchase row as it must be afterwards.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PurchaseWrite {
-    /// The row.
-    pub key: PurchaseKey,
-    /// The version the decision saw; 0 when there was no row.
-    pub expected: u64,
-    /// The row afterwards; its version is `expected + 1`.
-    pub row: PurchaseRow,
-}
-
 /// A new revision of a program. Revisions are never changed afterwards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProgramWrite {
@@ -78,7 +71,7 @@ pub struct LotWrite {
     pub lot: Lot,
 }
 
-/// A bounded delta on a counter. Deltas commute, so shared counters never serialise members.
+/// A bounded delta on a counter that has a row of its own. Deltas commute, so shared counters never serialise members.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CounterChange {
     /// The counter.
@@ -94,8 +87,10 @@ pub struct CounterChange {
 pub struct Changes {
     /// Member rows.
     pub members: Vec<MemberWrite>,
-    /// Purchase rows.
-    pub purchases: Vec<PurchaseWrite>,
+    /// Entities.
+    pub entities: Vec<EntityWrite>,
+    /// Entities that are gone afterwards.
+    pub removals: Vec<EntityRemoval>,
     /// New program revisions.
     pub programs: Vec<ProgramWrite>,
     /// Journal entries, each a balanced transfer, with the member they belong to.
@@ -104,6 +99,8 @@ pub struct Changes {
     pub lots: Vec<LotWrite>,
     /// Counter deltas.
     pub counters: Vec<CounterChange>,
+    /// Members in whose journals the reasons that people gave are dropped. Nothing else of an entry ever changes.
+    pub erased_reasons: Vec<MemberKey>,
     /// Events for the outbox.
     pub events: Vec<(TenantId, EventRecord)>,
 }
@@ -113,28 +110,69 @@ impl Changes {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
-            && self.purchases.is_empty()
+            && self.entities.is_empty()
+            && self.removals.is_empty()
             && self.programs.is_empty()
             && self.journal.is_empty()
             && self.lots.is_empty()
             && self.counters.is_empty()
+            && self.erased_reasons.is_empty()
             && self.events.is_empty()
     }
 
-    /// What the journal entries do to each balance, in minor units, in account order. Sums to zero per asset.
+    /// Writes an entity.
     ///
-    /// Sums of many entries may exceed what a balance can hold; a store refuses such a batch.
+    /// # Errors
+    /// [`Rejection::Internal`] when the entity cannot be written as JSON.
+    pub fn put<E: Entity>(
+        &mut self,
+        tenant: &TenantId,
+        id: &E::Id,
+        expected: Expected,
+        entity: &E,
+    ) -> Result<(), Rejection> {
+        self.entities
+            .push(EntityWrite::of(tenant, id, expected, entity)?);
+        Ok(())
+    }
+
+    /// Removes an entity.
+    pub fn remove<E: Entity>(&mut self, tenant: &TenantId, id: &E::Id, version: u64) {
+        let key = EntityKey::of::<E>(tenant, id);
+        self.removals.push(EntityRemoval { key, version });
+    }
+
+    /// Adds the changes of another part of the same command, such as those of a second member. They follow these.
+    pub fn merge(&mut self, other: Self) {
+        self.members.extend(other.members);
+        self.entities.extend(other.entities);
+        self.removals.extend(other.removals);
+        self.programs.extend(other.programs);
+        self.journal.extend(other.journal);
+        self.lots.extend(other.lots);
+        self.counters.extend(other.counters);
+        self.erased_reasons.extend(other.erased_reasons);
+        self.events.extend(other.events);
+    }
+
+    /// What the journal entries do to each control account, in minor units, in account order. Sums to zero per asset.
+    ///
+    /// A control account is the sum of all accounts of a tenant with one purpose and asset, whoever holds them. Sums of many
+    /// entries may exceed what it can hold; a store refuses such a batch.
     #[must_use]
-    pub fn balance_deltas(&self) -> BTreeMap<(&TenantId, &Account), i128> {
-        let mut deltas: BTreeMap<(&TenantId, &Account), i128> = BTreeMap::new();
+    pub fn control_deltas(&self) -> BTreeMap<(&TenantId, &Purpose, Asset), i128> {
+        let mut deltas: BTreeMap<(&TenantId, &Purpose, Asset), i128> = BTreeMap::new();
         for (tenant, entry) in &self.journal {
-            let amount = i128::from(entry.transfer.minor());
+            let transfer = &entry.transfer;
+            let amount = i128::from(transfer.minor());
             let sides = [
-                (entry.transfer.from(), amount.saturating_neg()),
-                (entry.transfer.to(), amount),
+                (&transfer.from().purpose, amount.saturating_neg()),
+                (&transfer.to().purpose, amount),
             ];
-            for (account, delta) in sides {
-                let value = deltas.entry((tenant, account)).or_default();
+            for (purpose, delta) in sides {
+                let value = deltas
+                    .entry((tenant, purpose, transfer.asset()))
+                    .or_default();
                 *value = value.saturating_add(delta);
             }
         }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::ids::{MemberId, ProgramId, PurchaseId, Slug};
+use crate::member::MemberStatus;
 use crate::money::Money;
 use crate::time::Timestamp;
 
@@ -73,6 +74,18 @@ pub enum Event {
     },
     /// A member was registered.
     MemberRegistered {},
+    /// What is known of a member has changed.
+    MemberUpdated {
+        /// Whether the member takes part.
+        status: MemberStatus,
+    },
+    /// Everything that was told of a member in words was dropped.
+    MemberErased {},
+    /// A member who left lost what was left.
+    RewardsForfeited {
+        /// What was forfeited, one amount per asset.
+        amounts: Vec<Money>,
+    },
     /// A purchase was recorded.
     PurchaseRecorded {
         /// The purchase.
@@ -122,9 +135,9 @@ pub enum Event {
         /// What was granted.
         amount: Money,
     },
-    /// A balance was corrected manually.
+    /// Value was taken from a balance manually.
     BalanceDeducted {
-        /// What was added; negative when it was taken.
+        /// What was taken.
         amount: Money,
     },
     /// A member moved on a tier ladder.

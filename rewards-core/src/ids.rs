@@ -8,6 +8,7 @@
 //!
 //! This module never looks at a clock and never draws a random number.
 
+use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{Error, Visitor};
@@ -25,6 +26,10 @@ pub const ID_BYTES_MAX: usize = 128;
 pub const KEY_BYTES_MAX: usize = 255;
 /// Longest name of a part of a program document in bytes.
 pub const SLUG_BYTES_MAX: usize = 64;
+/// What an opaque id looks like, for JSON Schema. Characters of zero width and those that change the direction of writing are
+/// refused as well; not every regular expression can say so.
+#[cfg(feature = "schema")]
+const ID_PATTERN: &str = r"^\P{Cc}+$";
 
 /// Why a text is not an id.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -41,8 +46,9 @@ pub enum IdError {
         /// The length found in bytes.
         found: usize,
     },
-    /// The text holds a control character (a tab, a line break, NUL …).
-    #[error("an id must be printable, found a control character at byte {at}")]
+    /// The text holds a character that nobody sees or that reorders what is around it: a control character (a tab, a line
+    /// break, NUL …), a line separator, a character of zero width, or one that changes the direction of writing.
+    #[error("an id must be printable, found a control or invisible character at byte {at}")]
     NotPrintable {
         /// Byte offset of the first offending character.
         at: usize,
@@ -84,10 +90,37 @@ fn check_printable(text: &str, max: usize) -> Result<(), IdError> {
             found: text.len(),
         });
     }
-    match text.char_indices().find(|(_, c)| c.is_control()) {
+    match text.char_indices().find(|(_, c)| is_hidden(*c)) {
         Some((at, _)) => Err(IdError::NotPrintable { at }),
         None => Ok(()),
     }
+}
+
+/// Whether a character is a control character, of zero width, or changes the direction of writing: two ids that differ in
+/// such a character alone look the same to everybody who reads them.
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}'
+                | '\u{34f}'
+                | '\u{61c}'
+                | '\u{115f}'
+                | '\u{1160}'
+                | '\u{17b4}'
+                | '\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{3164}'
+                | '\u{fe00}'..='\u{fe0f}'
+                | '\u{feff}'
+                | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fffb}'
+                | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e0fff}'
+        )
 }
 
 fn check_slug(text: &str, max: usize) -> Result<(), IdError> {
@@ -123,7 +156,7 @@ impl<T> Visitor<'_> for IdVisitor<T> {
 }
 
 macro_rules! text_id {
-    ($(#[doc = $doc:literal])* $name:ident, $max:expr, $check:path, $format:literal, $pattern:literal) => {
+    ($(#[doc = $doc:literal])* $name:ident, $max:expr, $check:path, $format:literal, $pattern:expr) => {
         $(#[doc = $doc])*
         ///
         /// Cloning is cheap: a short text lies in the id itself, and a long one is shared.
@@ -207,23 +240,27 @@ macro_rules! text_id {
 
 text_id!(
     /// The tenant: the first part of every key and of every hash.
-    TenantId, ID_BYTES_MAX, check_printable, "id", r"^\P{Cc}+$"
+    TenantId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
 );
 text_id!(
     /// A member of a program, named by the host.
-    MemberId, ID_BYTES_MAX, check_printable, "id", r"^\P{Cc}+$"
+    MemberId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
 );
 text_id!(
     /// A purchase, named by the host; unique in its tenant.
-    PurchaseId, ID_BYTES_MAX, check_printable, "id", r"^\P{Cc}+$"
+    PurchaseId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
 );
 text_id!(
     /// A program, named by the host; its revisions are numbered by the engine.
-    ProgramId, ID_BYTES_MAX, check_printable, "id", r"^\P{Cc}+$"
+    ProgramId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
 );
 text_id!(
     /// The caller's key of one command: the same key never has a second effect.
-    IdempotencyKey, KEY_BYTES_MAX, check_printable, "idempotency-key", r"^\P{Cc}+$"
+    IdempotencyKey, KEY_BYTES_MAX, check_printable, "idempotency-key", ID_PATTERN
+);
+text_id!(
+    /// A key of the host's key ring, named by the host.
+    KeyId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
 );
 text_id!(
     /// The name of a part of a program document: a rule, stacking group, cap, budget, ladder or tier.
@@ -234,7 +271,13 @@ impl MemberId {
     /// Somebody of whom nothing is kept yet.
     #[must_use]
     pub(crate) fn new_member() -> Self {
-        Self(SmolStr::new_static("new_member"))
+        Self(SmolStr::new_static("new-member"))
+    }
+}
+
+impl crate::entity::EntityId for PurchaseId {
+    fn text(&self) -> &str {
+        self.as_str()
     }
 }
 
@@ -297,6 +340,32 @@ impl IdSeed {
     }
 }
 
+/// Gives out the ids of one decision, one after another, to whichever of its parts asks: no two of them are equal.
+#[derive(Debug)]
+pub struct IdAllocator {
+    seed: IdSeed,
+    used: Cell<u32>,
+}
+
+impl IdAllocator {
+    /// The ids of a seed, from the first on.
+    #[must_use]
+    pub fn new(seed: IdSeed) -> Self {
+        Self {
+            seed,
+            used: Cell::new(0),
+        }
+    }
+
+    /// The next id.
+    #[must_use]
+    pub fn next(&self) -> Uuid {
+        let number = self.used.get();
+        self.used.set(number.saturating_add(1));
+        self.seed.nth(number)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -308,6 +377,10 @@ mod tests {
             ("", Err(IdError::Empty)),
             ("a\nb", Err(IdError::NotPrintable { at: 1 })),
             ("\0", Err(IdError::NotPrintable { at: 0 })),
+            ("ann\u{200b}", Err(IdError::NotPrintable { at: 3 })),
+            ("\u{202e}nna", Err(IdError::NotPrintable { at: 0 })),
+            ("a\u{feff}b", Err(IdError::NotPrintable { at: 1 })),
+            ("a\u{2028}b", Err(IdError::NotPrintable { at: 1 })),
             (
                 long.as_str(),
                 Err(IdError::TooLong {

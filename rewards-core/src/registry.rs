@@ -1,14 +1,6 @@
 //! The list of operations: names, kinds and schemas come from here and nowhere else.
 
 use crate::command::{Kind, Operation};
-use crate::operations::balances::{GetBalance, GetStatement};
-use crate::operations::members::RegisterMember;
-use crate::operations::programs::PublishProgram;
-use crate::operations::purchases::{
-    CancelPurchase, ConfirmPurchase, QuotePurchase, RecordPurchase,
-};
-use crate::operations::rewards::{DeductBalance, GrantReward, SettleMember};
-use crate::operations::tiers::GetTiers;
 
 /// What is known of an operation without running it.
 #[derive(Debug, Clone, Copy)]
@@ -25,31 +17,38 @@ pub struct OperationEntry {
     pub reply_schema: fn() -> schemars::Schema,
 }
 
-/// Calls a macro with every operation: `with_operations!(my_macro)` expands to `my_macro!(PublishProgram, …)`.
+/// Calls a macro with every operation, each by its full path: `with_operations!(my_macro)` expands to `my_macro!(…, …)`.
 ///
 /// Engines and bindings dispatch over operations with it, so that a new operation is one line here.
 #[macro_export]
 macro_rules! with_operations {
     ($callback:ident) => {
         $callback! {
-            PublishProgram,
-            RegisterMember,
-            QuotePurchase,
-            RecordPurchase,
-            ConfirmPurchase,
-            CancelPurchase,
-            GrantReward,
-            DeductBalance,
-            SettleMember,
-            GetBalance,
-            GetStatement,
-            GetTiers,
+            $crate::operations::programs::PublishProgram,
+            $crate::operations::programs::ListPrograms,
+            $crate::operations::programs::GetProgram,
+            $crate::operations::members::RegisterMember,
+            $crate::operations::members::UpdateMember,
+            $crate::operations::members::EraseMember,
+            $crate::operations::members::ListMembers,
+            $crate::operations::purchases::QuotePurchase,
+            $crate::operations::purchases::RecordPurchase,
+            $crate::operations::purchases::ConfirmPurchase,
+            $crate::operations::purchases::CancelPurchase,
+            $crate::operations::purchases::ListPurchases,
+            $crate::operations::purchases::GetPurchase,
+            $crate::operations::rewards::GrantReward,
+            $crate::operations::rewards::DeductBalance,
+            $crate::operations::rewards::SettleMember,
+            $crate::operations::balances::GetBalance,
+            $crate::operations::balances::GetStatement,
+            $crate::operations::tiers::GetTiers,
         }
     };
 }
 
 macro_rules! entries {
-    ($($operation:ident,)*) => {
+    ($($operation:ty,)*) => {
         /// All operations.
         pub const OPERATIONS: &[OperationEntry] = &[$(
             OperationEntry {

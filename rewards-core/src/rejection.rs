@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::ids::{MemberId, ProgramId, PurchaseId, Slug};
 use crate::ledger::LedgerError;
+use crate::secret::KeyPurpose;
 use crate::time::Timestamp;
 
 /// One thing that is wrong with an input, and where.
@@ -47,90 +49,154 @@ impl Problem {
     }
 }
 
-/// Why a command has no effect. Nothing is written when a command is rejected.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum Rejection {
-    /// The input itself is wrong; all problems found.
-    #[error("{}", describe(.0))]
-    Invalid(Vec<Problem>),
+/// One line a variant: its code, what a caller can do about it, its HTTP status, and its words, which name its fields. The
+/// fields are also the context of the fault.
+macro_rules! rejections {
+    ($(
+        $(#[doc = $doc:literal])*
+        $variant:ident $(($only:ident: $only_type:ty))? $({ $($(#[doc = $field_doc:literal])* $field:ident: $type:ty,)* })?
+            => $code:literal, $kind:ident, $status:literal, $words:literal;
+    )*) => {
+        /// Why a command has no effect. Nothing is written when a command is rejected.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum Rejection {
+            /// The input itself is wrong; all problems found.
+            Invalid(Vec<Problem>),
+            $($(#[doc = $doc])* $variant $(($only_type))? $({ $($(#[doc = $field_doc])* $field: $type,)* })?,)*
+        }
+
+        impl fmt::Display for Rejection {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    Self::Invalid(problems) => f.write_str(&describe(problems)),
+                    $(Self::$variant $(($only))? $({ $($field,)* })? => write!(f, $words),)*
+                }
+            }
+        }
+
+        impl Rejection {
+            /// The stable code.
+            #[must_use]
+            pub fn code(&self) -> &'static str {
+                match self {
+                    Self::Invalid(_) => "invalid",
+                    $(Self::$variant { .. } => $code,)*
+                }
+            }
+
+            fn context(&self) -> BTreeMap<String, String> {
+                match self {
+                    Self::Invalid(_) => BTreeMap::new(),
+                    $(Self::$variant $(($only))? $({ $($field,)* })? => BTreeMap::from([
+                        $((stringify!($only).to_owned(), $only.to_string()),)?
+                        $($((stringify!($field).to_owned(), $field.to_string()),)*)?
+                    ]),)*
+                }
+            }
+        }
+
+        const REJECTIONS: &[(&str, FaultKind, u16)] = &[
+            ("invalid", FaultKind::Invalid, 422),
+            $(($code, FaultKind::$kind, $status),)*
+        ];
+    };
+}
+
+rejections! {
     /// No program has this id.
-    #[error("unknown program `{0}`")]
-    ProgramUnknown(ProgramId),
+    ProgramUnknown(program: ProgramId) => "program_unknown", Rejected, 404, "unknown program `{program}`";
+    /// The program has no such revision.
+    RevisionUnknown {
+        /// The program.
+        program: ProgramId,
+        /// The number of the revision.
+        revision: u32,
+    } => "revision_unknown", Rejected, 404, "program `{program}` has no revision {revision}";
     /// The program has no revision that is active at the instant.
-    #[error("program `{program}` has no revision active at {at}")]
     ProgramNotActive {
         /// The program.
         program: ProgramId,
         /// The instant.
         at: Timestamp,
-    },
+    } => "program_not_active", Rejected, 422, "program `{program}` has no revision active at {at}";
     /// No member has this id.
-    #[error("unknown member `{0}`")]
-    MemberUnknown(MemberId),
+    MemberUnknown(member: MemberId) => "member_unknown", Rejected, 404, "unknown member `{member}`";
     /// The member is registered already.
-    #[error("member `{0}` is registered already")]
-    MemberExists(MemberId),
+    MemberExists(member: MemberId) => "member_exists", Rejected, 409, "member `{member}` is registered already";
+    /// The member has left.
+    MemberClosed(member: MemberId) => "member_closed", Rejected, 409, "member `{member}` is closed";
+    /// The member still has something, and must not lose it.
+    BalanceLeft(member: MemberId) => "balance_left", Rejected, 409, "member `{member}` has value left: say `forfeit` to give it up";
     /// No purchase of the member has this id.
-    #[error("unknown purchase `{0}`")]
-    PurchaseUnknown(PurchaseId),
+    PurchaseUnknown(purchase: PurchaseId) => "purchase_unknown", Rejected, 404, "unknown purchase `{purchase}`";
     /// A purchase with this id is recorded already.
-    #[error("purchase `{0}` is recorded already")]
-    PurchaseExists(PurchaseId),
+    PurchaseExists(purchase: PurchaseId) => "purchase_exists", Rejected, 409, "purchase `{purchase}` is recorded already";
     /// The purchase was cancelled.
-    #[error("purchase `{0}` is cancelled")]
-    PurchaseCancelled(PurchaseId),
+    PurchaseCancelled(purchase: PurchaseId) => "purchase_cancelled", Rejected, 409, "purchase `{purchase}` is cancelled";
     /// The purchase was confirmed before.
-    #[error("purchase `{0}` is confirmed already")]
-    PurchaseConfirmed(PurchaseId),
+    PurchaseConfirmed(purchase: PurchaseId) => "purchase_confirmed", Rejected, 409, "purchase `{purchase}` is confirmed already";
     /// The decision would differ from the quote that the purchase pins.
-    #[error("the quote no longer holds: expected digest `{expected}`, got `{found}`")]
     QuoteChanged {
         /// The digest the caller pinned.
         expected: String,
         /// The digest of the decision now.
         found: String,
-    },
+    } => "quote_changed", Conflict, 409, "the quote no longer holds: expected digest `{expected}`, got `{found}`";
     /// The available balance does not cover a debit.
-    #[error("insufficient balance: {needed} needed, {available} available")]
     Insufficient {
         /// What was asked for, as amount and asset.
         needed: String,
         /// What is available, as amount and asset.
         available: String,
-    },
+    } => "insufficient_balance", Rejected, 402, "insufficient balance: {needed} needed, {available} available";
     /// More rows are involved than one command may touch.
-    #[error("more than {limit} {what} are involved")]
     TooMany {
         /// What there is too much of.
         what: &'static str,
         /// The limit.
         limit: u32,
-    },
+    } => "too_many", Rejected, 422, "more than {limit} {what} are involved";
     /// A ladder with this name is not part of the program.
-    #[error("unknown ladder `{0}`")]
-    LadderUnknown(String),
+    LadderUnknown(ladder: String) => "ladder_unknown", Rejected, 404, "unknown ladder `{ladder}`";
     /// An amount or a count left its range.
-    #[error("an amount exceeds the range of 64-bit minor units")]
-    Overflow,
+    Overflow => "overflow", Rejected, 422, "an amount exceeds the range of 64-bit minor units";
     /// The life of a reward would go on beyond the supported years.
-    #[error("rule `{rule}` sets a time outside of 1970-01-01 to 2200-01-01 UTC")]
     TimeOutOfRange {
         /// The rule whose lifecycle sets the time.
         rule: Slug,
-    },
+    } => "time_out_of_range", Rejected, 422, "rule `{rule}` sets a time outside of 1970-01-01 to 2200-01-01 UTC";
     /// The idempotency key was used before, for another request.
-    #[error("idempotency key `{key}` was used for another request")]
     KeyReused {
         /// The key.
         key: String,
-    },
+    } => "key_reused", Conflict, 409, "idempotency key `{key}` was used for another request";
     /// A shared limit was used up by others while this was decided, too often to try again.
-    #[error("too much contention: gave up after {attempts} attempts")]
     Contention {
         /// How often it was tried.
         attempts: u32,
-    },
+    } => "contention", Conflict, 503, "too much contention: gave up after {attempts} attempts";
+    /// The host gave the engine no key that is valid now for a secret of the request.
+    KeyRingMissing {
+        /// What the key would be for.
+        purpose: KeyPurpose,
+    } => "key_ring_missing", Internal, 500, "no key for `{purpose}` is valid now: give the engine a key ring that has one";
+    /// A stored body was written by a newer version of this library. It is left as it is.
+    ShapeTooNew {
+        /// What it is.
+        what: &'static str,
+        /// The shape found.
+        found: u16,
+        /// The newest shape that this version knows.
+        known: u16,
+    } => "shape_too_new", Internal, 500, "a stored {what} has shape {found}, newer than the newest known {known}: update the library";
+    /// A stored body is not readable.
+    Corrupt {
+        /// What it is.
+        what: &'static str,
+    } => "store_corrupt", Internal, 500, "a stored {what} is not readable";
+    /// A defect of the engine.
+    Internal(what: &'static str) => "internal", Internal, 500, "internal error: {what}";
 }
 
 fn describe(problems: &[Problem]) -> String {
@@ -148,6 +214,8 @@ fn describe(problems: &[Problem]) -> String {
     }
 }
 
+impl std::error::Error for Rejection {}
+
 impl From<LedgerError> for Rejection {
     fn from(error: LedgerError) -> Self {
         match error {
@@ -155,7 +223,10 @@ impl From<LedgerError> for Rejection {
                 needed: needed.to_string(),
                 available: available.to_string(),
             },
-            _ => Self::Overflow,
+            LedgerError::Overflow => Self::Overflow,
+            LedgerError::NotPositive { .. } => Self::Internal("a transfer of nothing"),
+            LedgerError::AssetMismatch { .. } => Self::Internal("a transfer between two assets"),
+            LedgerError::SameAccount { .. } => Self::Internal("a transfer to its own account"),
         }
     }
 }
@@ -197,91 +268,17 @@ pub struct Fault {
     pub problems: Vec<Problem>,
 }
 
-/// Every code of a [`Rejection`] but the codes of single problems, with its kind and HTTP status.
-pub const CODES: &[(&str, FaultKind, u16)] = &[
-    ("invalid", FaultKind::Invalid, 422),
-    ("program_unknown", FaultKind::Rejected, 404),
-    ("program_not_active", FaultKind::Rejected, 422),
-    ("member_unknown", FaultKind::Rejected, 404),
-    ("member_exists", FaultKind::Rejected, 409),
-    ("purchase_unknown", FaultKind::Rejected, 404),
-    ("purchase_exists", FaultKind::Rejected, 409),
-    ("purchase_cancelled", FaultKind::Rejected, 409),
-    ("purchase_confirmed", FaultKind::Rejected, 409),
-    ("quote_changed", FaultKind::Conflict, 409),
-    ("insufficient_balance", FaultKind::Rejected, 402),
-    ("too_many", FaultKind::Rejected, 422),
-    ("ladder_unknown", FaultKind::Rejected, 404),
-    ("overflow", FaultKind::Rejected, 422),
-    ("time_out_of_range", FaultKind::Rejected, 422),
-    ("key_reused", FaultKind::Conflict, 409),
-    ("contention", FaultKind::Conflict, 503),
+/// Codes of faults that are no rejection: they come from the engine and its store.
+const OTHERS: &[(&str, FaultKind, u16)] = &[
     ("store_unavailable", FaultKind::Unavailable, 503),
-    ("store_corrupt", FaultKind::Internal, 500),
     ("store_refused", FaultKind::Internal, 500),
     ("schema_too_new", FaultKind::Internal, 500),
     ("engine_closed", FaultKind::Unavailable, 503),
-    ("internal", FaultKind::Internal, 500),
 ];
 
-impl Rejection {
-    /// The stable code.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Invalid(_) => "invalid",
-            Self::ProgramUnknown(_) => "program_unknown",
-            Self::ProgramNotActive { .. } => "program_not_active",
-            Self::MemberUnknown(_) => "member_unknown",
-            Self::MemberExists(_) => "member_exists",
-            Self::PurchaseUnknown(_) => "purchase_unknown",
-            Self::PurchaseExists(_) => "purchase_exists",
-            Self::PurchaseCancelled(_) => "purchase_cancelled",
-            Self::PurchaseConfirmed(_) => "purchase_confirmed",
-            Self::QuoteChanged { .. } => "quote_changed",
-            Self::Insufficient { .. } => "insufficient_balance",
-            Self::TooMany { .. } => "too_many",
-            Self::LadderUnknown(_) => "ladder_unknown",
-            Self::Overflow => "overflow",
-            Self::TimeOutOfRange { .. } => "time_out_of_range",
-            Self::KeyReused { .. } => "key_reused",
-            Self::Contention { .. } => "contention",
-        }
-    }
-
-    fn context(&self) -> BTreeMap<String, String> {
-        let pairs: Vec<(&str, String)> = match self {
-            Self::ProgramUnknown(program) => vec![("program", program.to_string())],
-            Self::ProgramNotActive { program, at } => {
-                vec![("program", program.to_string()), ("at", at.to_string())]
-            }
-            Self::MemberUnknown(member) | Self::MemberExists(member) => {
-                vec![("member", member.to_string())]
-            }
-            Self::PurchaseUnknown(purchase)
-            | Self::PurchaseExists(purchase)
-            | Self::PurchaseCancelled(purchase)
-            | Self::PurchaseConfirmed(purchase) => vec![("purchase", purchase.to_string())],
-            Self::QuoteChanged { expected, found } => {
-                vec![("expected", expected.clone()), ("found", found.clone())]
-            }
-            Self::Insufficient { needed, available } => {
-                vec![("needed", needed.clone()), ("available", available.clone())]
-            }
-            Self::TooMany { what, limit } => {
-                vec![("what", (*what).to_owned()), ("limit", limit.to_string())]
-            }
-            Self::LadderUnknown(ladder) => vec![("ladder", ladder.clone())],
-            Self::TimeOutOfRange { rule } => vec![("rule", rule.to_string())],
-            Self::KeyReused { key } => vec![("key", key.clone())],
-            Self::Contention { attempts } => vec![("attempts", attempts.to_string())],
-            Self::Invalid(_) | Self::Overflow => vec![],
-        };
-        pairs
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect()
-    }
+/// Every code of a fault but the codes of single problems, with its kind and HTTP status.
+pub fn codes() -> impl Iterator<Item = (&'static str, FaultKind, u16)> {
+    REJECTIONS.iter().chain(OTHERS).copied()
 }
 
 /// Input with one problem.
@@ -310,13 +307,12 @@ impl From<Rejection> for Fault {
 }
 
 impl Fault {
-    /// A fault with one of the known [`CODES`]; an unknown code is an internal fault.
+    /// A fault with one of the known [`codes`]; an unknown code is an internal fault.
     #[must_use]
     pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
-        let kind = CODES
-            .iter()
+        let kind = codes()
             .find(|(known, ..)| *known == code)
-            .map_or(FaultKind::Internal, |(_, kind, _)| *kind);
+            .map_or(FaultKind::Internal, |(_, kind, _)| kind);
         Self {
             kind,
             code: Cow::Borrowed(code),
@@ -329,10 +325,9 @@ impl Fault {
     /// The HTTP status a host should answer with.
     #[must_use]
     pub fn http_status(&self) -> u16 {
-        CODES
-            .iter()
+        codes()
             .find(|(code, ..)| *code == self.code)
-            .map_or(500, |(_, _, status)| *status)
+            .map_or(500, |(_, _, status)| status)
     }
 
     /// Whether the same command with the same key may succeed later, unchanged.

@@ -8,13 +8,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use smol_str::{SmolStr, format_smolstr};
+use smallvec::SmallVec;
 
+pub use crate::counter::{CounterKey, CounterName, CounterRange, Subject};
 use crate::decision::Changes;
+use crate::entity::{Cursor, Entity, EntityKey, EntityPage, EntityQuery, EntityRow, Stored};
 use crate::ids::{IdempotencyKey, MemberId, ProgramId, PurchaseId, TenantId};
-use crate::ledger::{Account, Holder, JournalEntry, Lot, LotNumber, Purpose, TransferKind};
+use crate::ledger::{Account, JournalEntry, Lot, LotNumber, Purpose, TransferKind};
+use crate::member::MemberRow;
 use crate::money::Asset;
-use crate::records::{MemberRow, PurchaseRow};
+use crate::rejection::Rejection;
 use crate::time::Timestamp;
 
 /// Key of a member's row.
@@ -26,15 +29,6 @@ pub struct MemberKey {
     pub member: MemberId,
 }
 
-/// Key of a purchase's row.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PurchaseKey {
-    /// The tenant.
-    pub tenant: TenantId,
-    /// The purchase.
-    pub purchase: PurchaseId,
-}
-
 /// Key of a program's head: the number of its newest revision.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProgramKey {
@@ -44,89 +38,37 @@ pub struct ProgramKey {
     pub program: ProgramId,
 }
 
-/// Key of a stored reply. Idempotency keys are scoped by tenant and operation.
+/// Where an idempotency key comes from. Given and implied keys have name spaces of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KeyOrigin {
+    /// The caller gave it.
+    Given,
+    /// The request implies it.
+    Natural,
+}
+
+impl KeyOrigin {
+    /// The stable text, as stored.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Given => "given",
+            Self::Natural => "natural",
+        }
+    }
+}
+
+/// Key of a stored reply. Idempotency keys are scoped by tenant, operation and origin.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReplyKey {
     /// The tenant.
     pub tenant: TenantId,
     /// Name of the operation.
     pub operation: &'static str,
-    /// The caller's key.
+    /// Where the key comes from.
+    pub origin: KeyOrigin,
+    /// The key.
     pub key: IdempotencyKey,
-}
-
-/// A counter without its bucket: what is counted, and for whom.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CounterName {
-    /// The tenant.
-    pub tenant: TenantId,
-    /// For whom: see [`CounterName::of_member`], [`CounterName::of_program`] and [`CounterName::of_value`].
-    pub subject: SmolStr,
-    /// What is counted.
-    pub name: SmolStr,
-}
-
-impl CounterName {
-    /// A counter of one member. It moves only under the member's version.
-    #[must_use]
-    pub fn of_member(tenant: &TenantId, member: &MemberId, name: &str) -> Self {
-        Self::new(tenant, format_smolstr!("m:{member}"), name)
-    }
-
-    /// A counter of a whole program, shared by all members.
-    #[must_use]
-    pub fn of_program(tenant: &TenantId, program: &ProgramId, name: &str) -> Self {
-        Self::new(tenant, format_smolstr!("p:{program}"), name)
-    }
-
-    /// A counter of one value of an attribute that the caller chose, such as a device or a household.
-    #[must_use]
-    pub fn of_value(tenant: &TenantId, attribute: &str, value: &str, name: &str) -> Self {
-        Self::new(tenant, format_smolstr!("k:{attribute}={value}"), name)
-    }
-
-    /// Whether it is a counter of one member, which nobody else moves.
-    #[must_use]
-    pub fn is_of_member(&self) -> bool {
-        self.subject.starts_with("m:")
-    }
-
-    fn new(tenant: &TenantId, subject: SmolStr, name: &str) -> Self {
-        Self {
-            tenant: tenant.clone(),
-            subject,
-            name: name.into(),
-        }
-    }
-
-    /// The counter in one bucket.
-    #[must_use]
-    pub fn at(&self, bucket: i64) -> CounterKey {
-        CounterKey {
-            name: self.clone(),
-            bucket,
-        }
-    }
-}
-
-/// Key of one counter value.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CounterKey {
-    /// What is counted, and for whom.
-    pub name: CounterName,
-    /// The calendar bucket it is counted in; 0 for lifetime counters.
-    pub bucket: i64,
-}
-
-/// The buckets `from..=until` of one counter.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CounterRange {
-    /// The counter.
-    pub name: CounterName,
-    /// First bucket.
-    pub from: i64,
-    /// Last bucket, inclusive.
-    pub until: i64,
 }
 
 /// Which lots of a member are needed.
@@ -156,6 +98,17 @@ pub struct LotQuery {
     pub member: MemberKey,
     /// Which lots.
     pub filter: LotFilter,
+    /// How many at most.
+    pub limit: u32,
+}
+
+/// A page of the members of a tenant, newest first: by when they joined, then by id, both falling.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MemberQuery {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Only what comes after this place.
+    pub after: Option<Cursor>,
     /// How many at most.
     pub limit: u32,
 }
@@ -199,14 +152,18 @@ pub struct ReadPlan {
     pub replies: Vec<ReplyKey>,
     /// Member rows.
     pub members: Vec<MemberKey>,
-    /// Purchase rows.
-    pub purchases: Vec<PurchaseKey>,
+    /// Entities.
+    pub entities: Vec<EntityKey>,
+    /// The replies of the commands that made entities, kept with them.
+    pub receipts: Vec<EntityKey>,
+    /// Pages of entities.
+    pub entity_pages: Vec<EntityQuery>,
+    /// Pages of members.
+    pub member_pages: Vec<MemberQuery>,
     /// Program heads.
     pub programs: Vec<ProgramKey>,
-    /// Counter buckets.
+    /// Counter buckets, as far as they have rows of their own.
     pub counters: Vec<CounterRange>,
-    /// All balances of a holder.
-    pub balances: Vec<(TenantId, Holder)>,
     /// Lots.
     pub lots: Vec<LotQuery>,
     /// Pages of journals.
@@ -220,10 +177,12 @@ impl ReadPlan {
     pub fn merge(&mut self, other: Self) {
         self.replies.extend(other.replies);
         self.members.extend(other.members);
-        self.purchases.extend(other.purchases);
+        self.entities.extend(other.entities);
+        self.receipts.extend(other.receipts);
+        self.entity_pages.extend(other.entity_pages);
+        self.member_pages.extend(other.member_pages);
         self.programs.extend(other.programs);
         self.counters.extend(other.counters);
-        self.balances.extend(other.balances);
         self.lots.extend(other.lots);
         self.statements.extend(other.statements);
         self.balances_at.extend(other.balances_at);
@@ -237,10 +196,12 @@ impl ReadPlan {
         }
         tidy(&mut self.replies);
         tidy(&mut self.members);
-        tidy(&mut self.purchases);
+        tidy(&mut self.entities);
+        tidy(&mut self.receipts);
+        tidy(&mut self.entity_pages);
+        tidy(&mut self.member_pages);
         tidy(&mut self.programs);
         tidy(&mut self.counters);
-        tidy(&mut self.balances);
         tidy(&mut self.lots);
         tidy(&mut self.statements);
         tidy(&mut self.balances_at);
@@ -263,14 +224,19 @@ pub struct Snapshot {
     pub replies: FxHashMap<ReplyKey, StoredReply>,
     /// Member rows found.
     pub members: FxHashMap<MemberKey, MemberRow>,
-    /// Purchase rows found.
-    pub purchases: FxHashMap<PurchaseKey, PurchaseRow>,
+    /// Entities found.
+    pub entities: FxHashMap<EntityKey, EntityRow>,
+    /// Replies found with the entities that their commands made.
+    pub receipts: FxHashMap<EntityKey, StoredReply>,
+    /// Pages of entities, by their query.
+    pub entity_pages: BTreeMap<EntityQuery, EntityPage>,
+    /// Pages of members, by their query.
+    pub member_pages: BTreeMap<MemberQuery, Vec<(MemberId, MemberRow)>>,
     /// Newest revision number of the programs found.
     pub programs: FxHashMap<ProgramKey, u32>,
-    /// Counter values found, in bucket order; a counter that is absent is zero.
+    /// Counter values found in rows of their own, in bucket order. What of a member's counters is in the member's row is not
+    /// here: [`buckets`](Self::buckets) knows both.
     pub counters: BTreeMap<CounterKey, i64>,
-    /// Balances found, in minor units; a balance that is absent is zero.
-    pub balances: FxHashMap<(TenantId, Account), i64>,
     /// Lots found.
     pub lots: BTreeMap<(MemberKey, LotNumber), Lot>,
     /// Pages of journals, by their query.
@@ -280,65 +246,82 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Sum of a counter over the buckets `from..=until`.
+    /// Reads an entity.
+    ///
+    /// # Errors
+    /// [`Rejection::ShapeTooNew`] and [`Rejection::Corrupt`] for a body that cannot be read.
+    pub fn get<E: Entity>(
+        &self,
+        tenant: &TenantId,
+        id: &E::Id,
+    ) -> Result<Option<Stored<E>>, Rejection> {
+        let row = self.entities.get(&EntityKey::of::<E>(tenant, id));
+        row.map(EntityRow::read).transpose()
+    }
+
+    /// The buckets of a range with their values, in bucket order. Of a member's counter, a part may be in the member's row:
+    /// in `row` when it is given, as it is while a command changes it, else in the row of this view.
     #[must_use]
-    pub fn count(&self, range: &CounterRange) -> i64 {
-        let first = range.name.at(range.from);
-        let last = range.name.at(range.until);
+    pub fn buckets(&self, range: &CounterRange, row: Option<&MemberRow>) -> Buckets {
         if range.from > range.until {
-            return 0;
+            return Buckets::new();
         }
-        self.counters
-            .range(first..=last)
-            .fold(0, |sum, (_, value)| sum.saturating_add(*value))
+        let keys = range.name.at(range.from)..=range.name.at(range.until);
+        let stored = self.counters.range(keys);
+        let mut found: Buckets = stored.map(|(key, value)| (key.bucket, *value)).collect();
+        if let Subject::Member(member) = &range.name.subject {
+            let row = row.or_else(|| {
+                self.members.get(&MemberKey {
+                    tenant: range.name.tenant.clone(),
+                    member: member.clone(),
+                })
+            });
+            for (bucket, value) in row.into_iter().flat_map(|row| row.counters.buckets(range)) {
+                match found.binary_search_by_key(&bucket, |(known, _)| *known) {
+                    Ok(at) => {
+                        if let Some((_, known)) = found.get_mut(at) {
+                            *known = known.saturating_add(value);
+                        }
+                    }
+                    Err(at) => found.insert(at, (bucket, value)),
+                }
+            }
+        }
+        found
+    }
+
+    /// Sum of a counter over the buckets of a range.
+    #[must_use]
+    pub fn count(&self, range: &CounterRange, row: Option<&MemberRow>) -> i64 {
+        sum(&self.buckets(range, row))
     }
 
     /// The largest sum of a counter over `days` consecutive buckets that include `bucket`; the range says which
     /// buckets are looked at.
     ///
-    /// A rolling limit must hold for every one of these windows: what is late-arriving lies in windows that end later.
+    /// A rolling limit must hold for every one of these windows: what arrives late lies in windows that end later.
     #[must_use]
-    pub fn peak(&self, range: &CounterRange, bucket: i64, days: u16) -> i64 {
-        let later = CounterRange {
-            name: range.name.clone(),
-            from: bucket.saturating_add(1),
-            until: range.until,
-        };
-        if later.from > later.until || self.buckets(&later).next().is_none() {
-            return self.count(range);
+    pub fn peak(
+        &self,
+        range: &CounterRange,
+        bucket: i64,
+        days: u16,
+        row: Option<&MemberRow>,
+    ) -> i64 {
+        let found = self.buckets(range, row);
+        if found.last().is_none_or(|(last, _)| *last <= bucket) {
+            return sum(&found);
         }
         let days = i64::from(days.max(1));
-        let starts = self.buckets(range).map(|(start, _)| start);
         let first = bucket.saturating_sub(days).saturating_add(1);
+        let starts = found.iter().map(|(start, _)| *start);
         let starts = starts.filter(|start| (first..bucket).contains(start));
         let sums = starts.chain([bucket]).map(|start| {
-            let until = start
-                .saturating_add(days)
-                .saturating_sub(1)
-                .min(range.until);
-            self.count(&CounterRange {
-                name: range.name.clone(),
-                from: start.max(range.from),
-                until,
-            })
+            let until = start.saturating_add(days).saturating_sub(1);
+            let window = found.iter().filter(|(at, _)| (start..=until).contains(at));
+            window.fold(0_i64, |sum, (_, value)| sum.saturating_add(*value))
         });
         sums.max().unwrap_or_default()
-    }
-
-    /// The buckets of a range that are known, with their values.
-    fn buckets(&self, range: &CounterRange) -> impl Iterator<Item = (i64, i64)> {
-        let keys = range.name.at(range.from)..=range.name.at(range.until.max(range.from));
-        let found = self.counters.range(keys);
-        found.map(|(key, value)| (key.bucket, *value))
-    }
-
-    /// A balance in minor units.
-    #[must_use]
-    pub fn balance(&self, tenant: &TenantId, account: &Account) -> i64 {
-        self.balances
-            .get(&(tenant.clone(), account.clone()))
-            .copied()
-            .unwrap_or_default()
     }
 
     /// The lots of a member, by number.
@@ -353,8 +336,12 @@ impl Snapshot {
         for write in &changes.members {
             self.members.insert(write.key.clone(), write.row.clone());
         }
-        for write in &changes.purchases {
-            self.purchases.insert(write.key.clone(), write.row.clone());
+        for write in &changes.entities {
+            self.entities.insert(write.key.clone(), write.row.clone());
+        }
+        for removal in &changes.removals {
+            self.entities.remove(&removal.key);
+            self.receipts.remove(&removal.key);
         }
         for write in &changes.programs {
             self.programs.insert(write.key.clone(), write.revision);
@@ -367,13 +354,14 @@ impl Snapshot {
             self.lots
                 .insert((write.member.clone(), write.lot.number), write.lot.clone());
         }
-        for ((tenant, account), delta) in changes.balance_deltas() {
-            let key = (tenant.clone(), account.clone());
-            let value = self.balances.entry(key).or_default();
-            let after = i128::from(*value).saturating_add(delta);
-            // Out of range, the store refuses the batch; until then the view stays at the edge.
-            let edge = if after < 0 { i64::MIN } else { i64::MAX };
-            *value = i64::try_from(after).unwrap_or(edge);
-        }
     }
+}
+
+/// Values by bucket, in bucket order.
+pub type Buckets = SmallVec<[(i64, i64); 4]>;
+
+fn sum(buckets: &[(i64, i64)]) -> i64 {
+    buckets
+        .iter()
+        .fold(0, |sum, (_, value)| sum.saturating_add(*value))
 }

@@ -12,17 +12,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rewards_core::decision::ProgramWrite;
-use rewards_core::event::Stream;
-use rewards_core::ids::{MemberId, TenantId};
-use rewards_core::ledger::{Account, JournalEntry};
 use rewards_core::snapshot::{ReadPlan, Snapshot};
-use rewards_core::time::Timestamp;
-use uuid::Uuid;
 
 use crate::batch::{Commit, CommitBatch};
 use crate::error::StoreError;
-use crate::store::{AfterMember, Claimed, MemberHead, Outbox, Query, Store, StoreHealth};
+use crate::store::{Backend, Store};
 
 /// How often each fault strikes, in ‰ of the calls it can strike: 0 never, 1000 and above always.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -239,102 +233,11 @@ impl<S: Store> Store for FaultyStore<S> {
     }
 }
 
-#[async_trait]
-impl<S: Query> Query for FaultyStore<S> {
-    async fn programs(&self, tenant: &TenantId) -> Result<Vec<ProgramWrite>, StoreError> {
-        self.enter(&self.query_error).await?;
-        self.inner.programs(tenant).await
-    }
-
-    async fn due_members(
-        &self,
-        tenant: &TenantId,
-        now: Timestamp,
-        after: AfterMember,
-        limit: u32,
-    ) -> Result<Vec<MemberId>, StoreError> {
-        self.enter(&self.query_error).await?;
-        self.inner.due_members(tenant, now, after, limit).await
-    }
-
-    async fn members(
-        &self,
-        tenant: &TenantId,
-        after: AfterMember,
-        limit: u32,
-    ) -> Result<Vec<MemberHead>, StoreError> {
-        self.enter(&self.query_error).await?;
-        self.inner.members(tenant, after, limit).await
-    }
-
-    async fn journal(
-        &self,
-        tenant: &TenantId,
-        after: Option<(MemberId, u64)>,
-        limit: u32,
-    ) -> Result<Vec<JournalEntry>, StoreError> {
-        self.enter(&self.query_error).await?;
-        self.inner.journal(tenant, after, limit).await
-    }
-
-    async fn balances(
-        &self,
-        tenant: &TenantId,
-        after: Option<Account>,
-        limit: u32,
-    ) -> Result<Vec<(Account, i64)>, StoreError> {
-        self.enter(&self.query_error).await?;
-        self.inner.balances(tenant, after, limit).await
-    }
-
-    async fn counters(
-        &self,
-        tenant: &TenantId,
-        subject: &str,
-    ) -> Result<Vec<(String, i64, i64)>, StoreError> {
-        self.enter(&self.query_error).await?;
-        self.inner.counters(tenant, subject).await
-    }
-
-    async fn health(&self) -> Result<StoreHealth, StoreError> {
-        self.enter(&self.query_error).await?;
-        self.inner.health().await
-    }
-}
-
-#[async_trait]
-impl<S: Outbox> Outbox for FaultyStore<S> {
-    async fn claim(
-        &self,
-        tenant: &TenantId,
-        owner: Uuid,
-        now: Timestamp,
-        until: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<Claimed>, StoreError> {
-        self.enter(&self.outbox_error).await?;
-        self.inner.claim(tenant, owner, now, until, limit).await
-    }
-
-    async fn acknowledge(
-        &self,
-        tenant: &TenantId,
-        owner: Uuid,
-        events: &[(Stream, u64)],
-    ) -> Result<u64, StoreError> {
-        self.enter(&self.outbox_error).await?;
-        self.inner.acknowledge(tenant, owner, events).await
-    }
-
-    async fn release(
-        &self,
-        tenant: &TenantId,
-        owner: Uuid,
-        events: &[(Stream, u64)],
-    ) -> Result<u64, StoreError> {
-        self.enter(&self.outbox_error).await?;
-        self.inner.release(tenant, owner, events).await
-    }
+crate::forward_store! {
+    impl<S: Backend> for FaultyStore<S>,
+    |store| store.inner,
+    query: store.enter(&store.query_error),
+    outbox: store.enter(&store.outbox_error)
 }
 
 /// SplitMix64: a counter whose every value is mixed, so that draws need no lock and none is taken twice.

@@ -11,6 +11,7 @@
 //! | [`address`] | `memory:`, `sqlite:…`, `postgresql:…`: what they mean, and why one is refused |
 //! | [`contract`] | the public test suite of that contract, for your own backend too |
 //! | [`faulty`] | a store that fails on purpose, by a seed |
+//! | [`forward_store!`] | writes the calls that a store around another one only hands on |
 //! | `scenario` | runs files of requests and expected replies: the test format of programs |
 //!
 //! # Features
@@ -31,6 +32,9 @@ pub mod contract;
 pub mod engine;
 pub mod error;
 pub mod faulty;
+#[doc(hidden)]
+pub mod forward;
+pub mod judge;
 #[cfg(feature = "memory")]
 pub mod memory;
 #[cfg(feature = "scenario")]

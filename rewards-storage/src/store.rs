@@ -8,13 +8,18 @@
 //!
 //! 1. *Atomic.* After an error or a refusal nothing of a batch is visible; after [`Commit::Applied`] all of it is,
 //!    durably.
-//! 2. *Order of checks.* Idempotency key, then row versions (members, purchases, programs), then counter bounds, then
-//!    balance floors. The first failure wins, the same on every backend.
+//! 2. *Order of checks.* Idempotency key, then batches it must follow, then entities that must be absent, then row versions
+//!    (members, entities, programs), then counter bounds, then the ranges of control accounts. The first failure wins, the same on every
+//!    backend: [`judge`](crate::judge) is the only place where the order stands.
 //! 3. *Idempotency.* One key has one fingerprint and one reply, for ever. Of many racers one is applied and the others
-//!    are replayed with identical bytes. The same key with another fingerprint is [`KeyReused`](crate::batch::Refusal).
-//! 4. *Versions.* A member row is the lock of everything that belongs to the member; every command on it raises it.
-//! 5. *Guards.* Counters and balances take bounded deltas, never versions, so they commute.
-//! 6. *Ledger.* The journal is insert-only; balances are a cache written in the same commit and can be refolded.
+//!    are replayed with identical bytes. The same key with another fingerprint is [`KeyReused`](crate::batch::Refusal). Given
+//!    and natural keys never meet. The reply of a command that makes an entity is kept with the entity as its receipt, and
+//!    answers a repetition under the entity's own key also when the command had a given key.
+//! 4. *Versions.* A member row is the lock of everything that belongs to the member; every command that writes anything of a
+//!    member raises its version.
+//! 5. *Guards.* Counters take bounded deltas and control accounts deltas, never versions, so they commute.
+//! 6. *Ledger.* The journal is insert-only; the balances of members are in their rows and the control accounts of a tenant
+//!    beside them: two caches, written in the same commit, that can be refolded and compared.
 //! 7. *Outbox.* Events are rows of the same commit, delivered at least once, in order within a stream.
 //! 8. *Lost acknowledgement.* Committing a key again after an unknown outcome replays.
 //! 9. *Cancellation.* Dropping the future leaves all or nothing.
@@ -22,17 +27,23 @@
 //!     same member at the next version). A refused batch never takes its neighbours with it, except those that build
 //!     on it, which are then stale; so are those that build on a replayed one, whose decision was another's. They are
 //!     stale even where the version fits, because somebody else has moved the row by as many steps:
-//!     [`AbandonedVersions`](crate::batch::AbandonedVersions) knows them.
+//!     [`AbandonedVersions`](crate::batch::AbandonedVersions) knows them. A batch of an ordered run
+//!     [follows](crate::batch::CommitBatch::follows) all before it in the commit: it is stale when one of them was not
+//!     applied, whatever rows it is about.
 
 use std::fmt::Debug;
 
 use async_trait::async_trait;
+use rewards_core::counter::Subject;
 use rewards_core::decision::ProgramWrite;
+use rewards_core::entity::EntityRow;
 use rewards_core::event::{EventRecord, Stream};
 use rewards_core::ids::{MemberId, TenantId};
-use rewards_core::ledger::{Account, JournalEntry, JournalHead};
+use rewards_core::ledger::{Balances, JournalEntry, JournalHead, Purpose};
+use rewards_core::money::Asset;
 use rewards_core::snapshot::{ReadPlan, Snapshot};
 use rewards_core::time::Timestamp;
+use smol_str::SmolStr;
 use uuid::Uuid;
 
 use crate::batch::{Commit, CommitBatch};
@@ -62,6 +73,8 @@ pub struct MemberHead {
     pub event_seq: u64,
     /// The tiers the member stands on, as `(program, ladder, tier)`.
     pub tiers: Vec<(String, String, String)>,
+    /// What the member has.
+    pub balances: Balances,
 }
 
 /// How the store is.
@@ -108,20 +121,28 @@ pub trait Query: Debug + Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<JournalEntry>, StoreError>;
 
-    /// All balances in the order of their holders' texts (bytewise; the system first), purposes and assets, after a place.
-    async fn balances(
+    /// The control accounts of a tenant in the order of purposes and assets as texts (bytewise): the sum of all accounts with
+    /// that purpose and asset, whoever holds them. What members have in total is thus one small query.
+    async fn control_accounts(
         &self,
         tenant: &TenantId,
-        after: Option<Account>,
-        limit: u32,
-    ) -> Result<Vec<(Account, i64)>, StoreError>;
+    ) -> Result<Vec<(Purpose, Asset, i128)>, StoreError>;
 
-    /// The values of all counters of one subject, as `(name, bucket, value)` in that order.
+    /// The values of all counters of one subject that have rows of their own, as `(name, bucket, value)` in that order.
     async fn counters(
         &self,
         tenant: &TenantId,
-        subject: &str,
+        subject: &Subject,
     ) -> Result<Vec<(String, i64, i64)>, StoreError>;
+
+    /// Entities of a kind in the order of their ids (bytewise), after an id.
+    async fn entities(
+        &self,
+        tenant: &TenantId,
+        kind: &'static str,
+        after: Option<SmolStr>,
+        limit: u32,
+    ) -> Result<Vec<(SmolStr, EntityRow)>, StoreError>;
 
     /// Whether the store answers, its schema version, and what waits in the outbox.
     async fn health(&self) -> Result<StoreHealth, StoreError>;

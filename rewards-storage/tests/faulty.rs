@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rewards_core::counter::Subject as Whom;
 use rewards_core::snapshot::ReadPlan;
 use rewards_storage::batch::{Commit, CommitBatch};
 use rewards_storage::contract::fixtures::{Draft, at, counter, tenant};
@@ -162,13 +163,14 @@ async fn each_fault_strikes_and_is_counted() {
     check_unavailable(store.due_members(&t, at(0), None, 1).await);
     check_unavailable(store.members(&t, None, 1).await);
     check_unavailable(store.journal(&t, None, 1).await);
-    check_unavailable(store.balances(&t, None, 1).await);
-    check_unavailable(store.counters(&t, "p:x").await);
+    check_unavailable(store.control_accounts(&t).await);
+    check_unavailable(store.counters(&t, &Whom::Value("x=y".into())).await);
+    check_unavailable(store.entities(&t, "probe", None, 1).await);
     check_unavailable(store.health().await);
     assert_eq!(
         store.counts(),
         FaultCounts {
-            query_error: 7,
+            query_error: 8,
             ..zero
         }
     );

@@ -203,12 +203,12 @@ async fn tell(tenant: &TenantEngine) -> Outcome<Vec<Value>> {
     };
     replies.push(send(tenant, grant, "manually 1").await?);
     let take = Money::parse("1.25", Asset::parse("EUR")?)?;
-    let adjust = DeductBalance {
+    let deduct = DeductBalance {
         member: "ann".parse()?,
         take,
         reason: "typing error".to_owned(),
     };
-    replies.push(send(tenant, adjust, "manually 2").await?);
+    replies.push(send(tenant, deduct, "manually 2").await?);
     Ok(replies)
 }
 

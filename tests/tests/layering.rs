@@ -34,8 +34,8 @@ const ANYTHING: &[&str] = &["*"];
 
 /// Level 0, and how its texts carry the codes of their errors.
 const BASE: &[&str] = &["coded", "money", "time"];
-/// What every rule may use to name things and to refuse.
-const COMMON: &[&str] = &["ids", "rejection"];
+/// What every rule may use to name, count and keep things, and to refuse.
+const COMMON: &[&str] = &["counter", "entity", "ids", "rejection", "secret"];
 /// Reading documents and requests.
 const READING: &[&str] = &["parse"];
 /// The domain modules that others may build upon.
@@ -44,11 +44,14 @@ const SHARED: &[&str] = &["ledger", "program"];
 const PLUMBING: &[&str] = &[
     "command",
     "context",
+    "counter",
     "decision",
+    "entity",
     "event",
     "ids",
-    "records",
+    "member",
     "rejection",
+    "secret",
     "snapshot",
 ];
 
@@ -75,14 +78,18 @@ const CORE: &[Row] = &[
     // Between 1 and 2: plain values.
     row("command", &[BASE, SHARED, PLUMBING], &[]),
     row("context", &[BASE, SHARED, PLUMBING], &[]),
+    row("counter", &[BASE, COMMON], &[]),
     row("decision", &[BASE, SHARED, PLUMBING], &[]),
+    // The list of kinds names the modules that have them.
+    row("entity", &[BASE, COMMON, &["cashback"]], &[]),
     row("event", &[BASE, SHARED, PLUMBING], &[]),
     row("ids", &[BASE, SHARED, PLUMBING], &[]),
-    row("foreign", &[BASE, COMMON, SHARED], &[]),
+    row("ffi", &[BASE, COMMON, SHARED], &[]),
     row("parse", &[BASE, COMMON], &[]),
-    // A member's record keeps where the member stands on ladders.
-    row("records", &[BASE, SHARED, PLUMBING, &["tiers"]], &[]),
+    // A member's row keeps where the member stands on ladders.
+    row("member", &[BASE, SHARED, PLUMBING, &["tiers"]], &[]),
     row("rejection", &[BASE, SHARED, PLUMBING], &[]),
+    row("secret", &[BASE, COMMON], &[]),
     row("snapshot", &[BASE, SHARED, PLUMBING], &[]),
     // Level 2: where rules meet.
     row("operations", &[ANYTHING], &[]),
@@ -90,7 +97,17 @@ const CORE: &[Row] = &[
 ];
 
 /// Level 3 of the storage crate.
-const WAIST: &[&str] = &["batch", "contract", "error", "store"];
+const WAIST: &[&str] = &[
+    "batch",
+    "contract",
+    "error",
+    "forward",
+    "forward_calls",
+    "forward_query",
+    "forward_store",
+    "judge",
+    "store",
+];
 /// Level 5 of the storage crate.
 const ENGINE: &[&str] = &["engine", "faulty", "relay"];
 
@@ -99,6 +116,8 @@ const STORAGE: &[Row] = &[
     row("batch", &[WAIST], &["sqlx"]),
     row("contract", &[WAIST, &["contract_laws"]], &["sqlx"]),
     row("error", &[WAIST], &["sqlx"]),
+    row("forward", &[WAIST], &["sqlx"]),
+    row("judge", &[WAIST], &["sqlx"]),
     row("store", &[WAIST], &["sqlx"]),
     // Level 4: backends implement the traits and never decide.
     row("memory", &[WAIST], &["decide", "sqlx"]),

@@ -9,6 +9,7 @@
 * `open` and `Engine` for threads, `AsyncEngine` for asyncio;
 * `rewards.models` for requests, replies and programs;
 * `CompiledProgram` for whole tables of purchases, in and out through Arrow;
+* `KeyRing` for names told in confidence, such as phone numbers;
 * `RewardsError` and its subclasses for what goes wrong;
 * `run_scenarios` to test a program with files of requests and expected replies;
 * `enable_logging` to see what happens.
@@ -25,6 +26,7 @@ from .errors import (
     RewardsError,
     UnavailableError,
 )
+from .keys import KeyRing, RingKey
 from .logs import disable_logging, enable_logging, flush_logging
 from .receipt import Receipt
 from .scenarios import ScenarioReport, run_scenarios
@@ -42,10 +44,12 @@ __all__ = [
     "Health",
     "InternalError",
     "InvalidError",
+    "KeyRing",
     "Problem",
     "Receipt",
     "RejectedError",
     "RewardsError",
+    "RingKey",
     "ScenarioReport",
     "Sweep",
     "UnavailableError",

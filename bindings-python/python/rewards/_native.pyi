@@ -9,6 +9,9 @@ from typing import Any, final
 from .models import Model
 from .tables import ArrowTable
 
+_Key = tuple[str, str, bytes, str, str | None]
+"""A key of a ring: purpose, id, bytes, and from when until when."""
+
 class NativeFault(Exception):
     args: tuple[str, int, bool]
 
@@ -33,6 +36,8 @@ class Shape:
     @staticmethod
     def model(model: type[Model], fields: list[tuple[str, str, Shape, list[Any]]], /) -> Shape: ...
     @staticmethod
+    def document(model: type[Model], /) -> Shape: ...
+    @staticmethod
     def choice(members: list[Shape], /) -> Shape: ...
 
 @final
@@ -42,7 +47,7 @@ class NativeOperation:
 @final
 class NativeEngine:
     @staticmethod
-    def open(url: str, tenant: str, seed: int | None, /) -> NativeEngine: ...
+    def open(url: str, tenant: str, seed: int | None, key_ring: list[_Key] | None, /) -> NativeEngine: ...
     @staticmethod
     def start_open(
         inbox: Inbox,
@@ -50,6 +55,7 @@ class NativeEngine:
         url: str,
         tenant: str,
         seed: int | None,
+        key_ring: list[_Key] | None,
         /,
     ) -> Call: ...
     def execute(

@@ -24,6 +24,7 @@ from pydantic_core import PydanticSerializationError
 
 from . import _native, errors
 from ._native import NativeEngine, NativeFault, NativeOperation
+from .keys import KeyRing, RingKey
 from .methods import AsyncMethods, Methods
 from .models import EventRecord, Model, Stream
 from .operations import OPERATIONS
@@ -33,6 +34,8 @@ from .shapes import native
 __all__ = ["AsyncEngine", "Engine", "open"]
 
 _R = TypeVar("_R")
+_Key = tuple[str, str, bytes, str, Optional[str]]
+"""A key of a ring as it crosses: purpose, id, bytes, and from when until when."""
 _Outcome = tuple[Any, bool]
 _NO_ARGUMENTS = "{}"
 _HEALTH = TypeAdapter(Health)
@@ -104,16 +107,25 @@ class Engine(_Handle, Methods):
     """
 
     @classmethod
-    def open(cls, url: str, *, tenant: str = "default", seed: Optional[int] = None) -> Engine:
+    def open(
+        cls,
+        url: str,
+        *,
+        tenant: str = "default",
+        seed: Optional[int] = None,
+        key_ring: Optional[KeyRing] = None,
+    ) -> Engine:
         """Open the engine at an address.
 
         `memory:` is gone when the engine is, `sqlite:///path/to/file.db` is made when it is missing,
         `postgresql://user@host/database` must be there; tables are made or brought up to date. With a `seed`
-        the ids that the engine gives are the same in every run, which is for tests.
+        the ids that the engine gives are the same in every run, which is for tests. Names told in confidence are
+        digested with the keys of the `key_ring`.
         """
         _check_open_arguments(url, tenant, seed)
+        keys = _key_ring_values(key_ring)
         try:
-            native = NativeEngine.open(url, tenant, seed)
+            native = NativeEngine.open(url, tenant, seed, keys)
         except NativeFault as fault:
             raise errors.from_native(fault) from None
         return cls(native, url, tenant)
@@ -178,16 +190,22 @@ class Engine(_Handle, Methods):
             raise _unwritable(error) from None
 
 
-def open(url: str, *, tenant: str = "default", seed: Optional[int] = None) -> Engine:
+def open(
+    url: str,
+    *,
+    tenant: str = "default",
+    seed: Optional[int] = None,
+    key_ring: Optional[KeyRing] = None,
+) -> Engine:
     """Open an engine for threads. Same as `Engine.open`."""
-    return Engine.open(url, tenant=tenant, seed=seed)
+    return Engine.open(url, tenant=tenant, seed=seed, key_ring=key_ring)
 
 
 class _Opening:
     """An engine that is being opened: await it, or use it with `async with`."""
 
-    def __init__(self, url: str, tenant: str, seed: Optional[int]) -> None:
-        self._arguments = (url, tenant, seed)
+    def __init__(self, url: str, tenant: str, seed: Optional[int], keys: Optional[list[_Key]]) -> None:
+        self._arguments = (url, tenant, seed, keys)
         self._engine: Optional[AsyncEngine] = None
 
     def __await__(self) -> Generator[Any, None, AsyncEngine]:
@@ -207,10 +225,10 @@ class _Opening:
             await self._engine.close()
 
     async def _open(self) -> AsyncEngine:
-        url, tenant, seed = self._arguments
+        url, tenant, seed, keys = self._arguments
         loop = asyncio.get_running_loop()
         future: asyncio.Future[NativeEngine] = loop.create_future()
-        call = NativeEngine.start_open(_inbox_of(loop), future, url, tenant, seed)
+        call = NativeEngine.start_open(_inbox_of(loop), future, url, tenant, seed, keys)
         return AsyncEngine(await _outcome(future, call), url, tenant)
 
 
@@ -222,13 +240,19 @@ class AsyncEngine(_Handle, AsyncMethods):
     """
 
     @staticmethod
-    def open(url: str, *, tenant: str = "default", seed: Optional[int] = None) -> _Opening:
+    def open(
+        url: str,
+        *,
+        tenant: str = "default",
+        seed: Optional[int] = None,
+        key_ring: Optional[KeyRing] = None,
+    ) -> _Opening:
         """Open the engine at an address, as `Engine.open` does.
 
         Both `await AsyncEngine.open(url)` and `async with AsyncEngine.open(url) as engine` work.
         """
         _check_open_arguments(url, tenant, seed)
-        return _Opening(url, tenant, seed)
+        return _Opening(url, tenant, seed, _key_ring_values(key_ring))
 
     async def close(self) -> None:
         """Answer what was accepted, refuse what comes after, and let go of the store."""
@@ -323,6 +347,31 @@ def _check_open_arguments(url: object, tenant: object, seed: object) -> None:
         raise errors.invalid("value_invalid", "seed", f"expected 0 to 2^64 - 1, got `{seed}`")
 
 
+def _key_ring_values(ring: object) -> Optional[list[_Key]]:
+    """The keys as they cross: what they must be is for the engine to say, but for their types."""
+    if ring is None:
+        return None
+    if not isinstance(ring, KeyRing):
+        raise _wrong_type("key_ring", "a `KeyRing`", ring)
+    return [_key_values(f"key_ring[{number}]", key) for number, key in enumerate(ring)]
+
+
+def _key_values(path: str, key: object) -> _Key:
+    if not isinstance(key, RingKey):
+        raise _wrong_type(path, "a `RingKey`", key)
+    secret: object = key.key
+    if not isinstance(secret, bytes):
+        raise _wrong_type(f"{path}.key", "bytes", secret)
+    times = (
+        _time_text(f"{path}.valid_from", key.valid_from),
+        _time_text(f"{path}.valid_until", key.valid_until),
+    )
+    if times[0] is None:
+        raise _wrong_type(f"{path}.valid_from", "a datetime", None)
+    purpose, id_ = _text(f"{path}.purpose", key.purpose), _text(f"{path}.id", key.id)
+    return purpose, id_, secret, times[0], times[1]
+
+
 def _operation_of(request: Model) -> NativeOperation:
     operation = _OPERATIONS.get(type(request))
     if operation is None:
@@ -335,23 +384,29 @@ def _unwritable(error: PydanticSerializationError) -> errors.InvalidError:
 
 
 def _key_text(key: object) -> Optional[str]:
-    if key is None:
-        return None
-    if not isinstance(key, str):
-        raise _wrong_type("key", "text", key)
+    return None if key is None else _text("key", key)
+
+
+def _text(path: str, text: object) -> str:
+    if not isinstance(text, str):
+        raise _wrong_type(path, "text", text)
     # Half of a pair of surrogates is no text anywhere but in Python.
-    if not key.isascii() and any("\ud800" <= letter <= "\udfff" for letter in key):
-        raise errors.invalid("value_invalid", "key", f"expected text, got {key!a}")
-    return key
+    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise errors.invalid("value_invalid", path, f"expected text, got {text!a}")
+    return text
 
 
 def _now_text(now: object) -> Optional[str]:
-    if now is None:
+    return _time_text("now", now)
+
+
+def _time_text(path: str, time: object) -> Optional[str]:
+    if time is None:
         return None
-    if not isinstance(now, datetime):
-        raise _wrong_type("now", "a datetime", now)
+    if not isinstance(time, datetime):
+        raise _wrong_type(path, "a datetime", time)
     # A naive datetime names no instant, which is for the engine to say.
-    aware = now if now.utcoffset() is None else now.astimezone(timezone.utc)
+    aware = time if time.utcoffset() is None else time.astimezone(timezone.utc)
     return aware.isoformat()
 
 

@@ -6,22 +6,34 @@ from datetime import datetime
 from typing import Any, Optional, overload
 
 from .models import (
-    DeductBalance,
-    DeductedBalance,
     Balance,
     CancelledPurchase,
     CancelPurchase,
     ConfirmedPurchase,
     ConfirmPurchase,
+    DeductBalance,
+    DeductedBalance,
+    ErasedMember,
+    EraseMember,
     GetBalance,
+    GetProgram,
+    GetPurchase,
     GetStatement,
     GetTiers,
-    ManualGrant,
     GrantReward,
+    ListMembers,
+    ListPrograms,
+    ListPurchases,
+    ManualGrant,
+    MemberList,
     MemberTiers,
     Model,
+    ProgramList,
+    ProgramRevision,
     PublishedProgram,
     PublishProgram,
+    PurchaseDetails,
+    PurchaseList,
     QuotedPurchase,
     QuotePurchase,
     RecordedPurchase,
@@ -31,6 +43,8 @@ from .models import (
     SettledMember,
     SettleMember,
     Statement,
+    UpdatedMember,
+    UpdateMember,
 )
 from .receipt import Receipt
 
@@ -50,8 +64,33 @@ class Methods(ABC):
 
     @overload
     def execute(
+        self, request: ListPrograms, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ProgramList]: ...
+
+    @overload
+    def execute(
+        self, request: GetProgram, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ProgramRevision]: ...
+
+    @overload
+    def execute(
         self, request: RegisterMember, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[RegisteredMember]: ...
+
+    @overload
+    def execute(
+        self, request: UpdateMember, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[UpdatedMember]: ...
+
+    @overload
+    def execute(
+        self, request: EraseMember, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ErasedMember]: ...
+
+    @overload
+    def execute(
+        self, request: ListMembers, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[MemberList]: ...
 
     @overload
     def execute(
@@ -72,6 +111,16 @@ class Methods(ABC):
     def execute(
         self, request: CancelPurchase, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[CancelledPurchase]: ...
+
+    @overload
+    def execute(
+        self, request: ListPurchases, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[PurchaseList]: ...
+
+    @overload
+    def execute(
+        self, request: GetPurchase, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[PurchaseDetails]: ...
 
     @overload
     def execute(
@@ -119,6 +168,26 @@ class Methods(ABC):
         outcome: tuple[PublishedProgram, bool] = self._execute(request, key, now)
         return outcome[0]
 
+    def list_programs(
+        self, request: ListPrograms, *, now: Optional[datetime] = None
+    ) -> ProgramList:
+        """Asks for a page of the programs.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[ProgramList, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def get_program(
+        self, request: GetProgram, *, now: Optional[datetime] = None
+    ) -> ProgramRevision:
+        """Asks for a revision of a program.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[ProgramRevision, bool] = self._execute(request, None, now)
+        return outcome[0]
+
     def register_member(
         self, request: RegisterMember, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> RegisteredMember:
@@ -130,6 +199,38 @@ class Methods(ABC):
         at `now`, the current time when absent.
         """
         outcome: tuple[RegisteredMember, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def update_member(
+        self, request: UpdateMember, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> UpdatedMember:
+        """Updates a member.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[UpdatedMember, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def erase_member(
+        self, request: EraseMember, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> ErasedMember:
+        """Erases a member.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[ErasedMember, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def list_members(
+        self, request: ListMembers, *, now: Optional[datetime] = None
+    ) -> MemberList:
+        """Asks for a page of the members.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[MemberList, bool] = self._execute(request, None, now)
         return outcome[0]
 
     def quote_purchase(
@@ -173,6 +274,26 @@ class Methods(ABC):
         at `now`, the current time when absent.
         """
         outcome: tuple[CancelledPurchase, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def list_purchases(
+        self, request: ListPurchases, *, now: Optional[datetime] = None
+    ) -> PurchaseList:
+        """Asks for a page of purchases.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[PurchaseList, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def get_purchase(
+        self, request: GetPurchase, *, now: Optional[datetime] = None
+    ) -> PurchaseDetails:
+        """Asks for a recorded purchase.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[PurchaseDetails, bool] = self._execute(request, None, now)
         return outcome[0]
 
     def grant_reward(
@@ -254,8 +375,33 @@ class AsyncMethods(ABC):
 
     @overload
     async def execute(
+        self, request: ListPrograms, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ProgramList]: ...
+
+    @overload
+    async def execute(
+        self, request: GetProgram, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ProgramRevision]: ...
+
+    @overload
+    async def execute(
         self, request: RegisterMember, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[RegisteredMember]: ...
+
+    @overload
+    async def execute(
+        self, request: UpdateMember, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[UpdatedMember]: ...
+
+    @overload
+    async def execute(
+        self, request: EraseMember, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ErasedMember]: ...
+
+    @overload
+    async def execute(
+        self, request: ListMembers, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[MemberList]: ...
 
     @overload
     async def execute(
@@ -276,6 +422,16 @@ class AsyncMethods(ABC):
     async def execute(
         self, request: CancelPurchase, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[CancelledPurchase]: ...
+
+    @overload
+    async def execute(
+        self, request: ListPurchases, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[PurchaseList]: ...
+
+    @overload
+    async def execute(
+        self, request: GetPurchase, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[PurchaseDetails]: ...
 
     @overload
     async def execute(
@@ -323,6 +479,26 @@ class AsyncMethods(ABC):
         outcome: tuple[PublishedProgram, bool] = await self._execute(request, key, now)
         return outcome[0]
 
+    async def list_programs(
+        self, request: ListPrograms, *, now: Optional[datetime] = None
+    ) -> ProgramList:
+        """Asks for a page of the programs.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[ProgramList, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def get_program(
+        self, request: GetProgram, *, now: Optional[datetime] = None
+    ) -> ProgramRevision:
+        """Asks for a revision of a program.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[ProgramRevision, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
     async def register_member(
         self, request: RegisterMember, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> RegisteredMember:
@@ -334,6 +510,38 @@ class AsyncMethods(ABC):
         at `now`, the current time when absent.
         """
         outcome: tuple[RegisteredMember, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def update_member(
+        self, request: UpdateMember, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> UpdatedMember:
+        """Updates a member.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[UpdatedMember, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def erase_member(
+        self, request: EraseMember, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> ErasedMember:
+        """Erases a member.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[ErasedMember, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def list_members(
+        self, request: ListMembers, *, now: Optional[datetime] = None
+    ) -> MemberList:
+        """Asks for a page of the members.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[MemberList, bool] = await self._execute(request, None, now)
         return outcome[0]
 
     async def quote_purchase(
@@ -377,6 +585,26 @@ class AsyncMethods(ABC):
         at `now`, the current time when absent.
         """
         outcome: tuple[CancelledPurchase, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def list_purchases(
+        self, request: ListPurchases, *, now: Optional[datetime] = None
+    ) -> PurchaseList:
+        """Asks for a page of purchases.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[PurchaseList, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def get_purchase(
+        self, request: GetPurchase, *, now: Optional[datetime] = None
+    ) -> PurchaseDetails:
+        """Asks for a recorded purchase.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[PurchaseDetails, bool] = await self._execute(request, None, now)
         return outcome[0]
 
     async def grant_reward(

@@ -5,22 +5,34 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 from .models import (
-    DeductBalance,
-    DeductedBalance,
     Balance,
     CancelledPurchase,
     CancelPurchase,
     ConfirmedPurchase,
     ConfirmPurchase,
+    DeductBalance,
+    DeductedBalance,
+    ErasedMember,
+    EraseMember,
     GetBalance,
+    GetProgram,
+    GetPurchase,
     GetStatement,
     GetTiers,
-    ManualGrant,
     GrantReward,
+    ListMembers,
+    ListPrograms,
+    ListPurchases,
+    ManualGrant,
+    MemberList,
     MemberTiers,
     Model,
+    ProgramList,
+    ProgramRevision,
     PublishedProgram,
     PublishProgram,
+    PurchaseDetails,
+    PurchaseList,
     QuotedPurchase,
     QuotePurchase,
     RecordedPurchase,
@@ -30,6 +42,8 @@ from .models import (
     SettledMember,
     SettleMember,
     Statement,
+    UpdatedMember,
+    UpdateMember,
 )
 
 Request = TypeVar("Request", bound=Model)
@@ -56,8 +70,23 @@ class Operation(Generic[Request, Reply]):
 PUBLISH_PROGRAM = Operation("publish_program", "command", PublishProgram, PublishedProgram)
 """Publishes a revision of a program."""
 
+LIST_PROGRAMS = Operation("list_programs", "query", ListPrograms, ProgramList)
+"""Asks for a page of the programs."""
+
+GET_PROGRAM = Operation("get_program", "query", GetProgram, ProgramRevision)
+"""Asks for a revision of a program."""
+
 REGISTER_MEMBER = Operation("register_member", "command", RegisterMember, RegisteredMember)
 """Registers a member. Only opaque ids and facts belong here, no personal data."""
+
+UPDATE_MEMBER = Operation("update_member", "command", UpdateMember, UpdatedMember)
+"""Updates a member."""
+
+ERASE_MEMBER = Operation("erase_member", "command", EraseMember, ErasedMember)
+"""Erases a member."""
+
+LIST_MEMBERS = Operation("list_members", "query", ListMembers, MemberList)
+"""Asks for a page of the members."""
 
 QUOTE_PURCHASE = Operation("quote_purchase", "query", QuotePurchase, QuotedPurchase)
 """Asks what a purchase would be granted."""
@@ -71,10 +100,16 @@ CONFIRM_PURCHASE = Operation("confirm_purchase", "command", ConfirmPurchase, Con
 CANCEL_PURCHASE = Operation("cancel_purchase", "command", CancelPurchase, CancelledPurchase)
 """Cancels a purchase as a whole."""
 
+LIST_PURCHASES = Operation("list_purchases", "query", ListPurchases, PurchaseList)
+"""Asks for a page of purchases."""
+
+GET_PURCHASE = Operation("get_purchase", "query", GetPurchase, PurchaseDetails)
+"""Asks for a recorded purchase."""
+
 GRANT_REWARD = Operation("grant_reward", "command", GrantReward, ManualGrant)
 """Grants a reward manually."""
 
-ADJUST_BALANCE = Operation("deduct_balance", "command", DeductBalance, DeductedBalance)
+DEDUCT_BALANCE = Operation("deduct_balance", "command", DeductBalance, DeductedBalance)
 """Takes value from a member's available balance."""
 
 SETTLE_MEMBER = Operation("settle_member", "command", SettleMember, SettledMember)
@@ -91,13 +126,20 @@ GET_TIERS = Operation("get_tiers", "query", GetTiers, MemberTiers)
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
     PUBLISH_PROGRAM,
+    LIST_PROGRAMS,
+    GET_PROGRAM,
     REGISTER_MEMBER,
+    UPDATE_MEMBER,
+    ERASE_MEMBER,
+    LIST_MEMBERS,
     QUOTE_PURCHASE,
     RECORD_PURCHASE,
     CONFIRM_PURCHASE,
     CANCEL_PURCHASE,
+    LIST_PURCHASES,
+    GET_PURCHASE,
     GRANT_REWARD,
-    ADJUST_BALANCE,
+    DEDUCT_BALANCE,
     SETTLE_MEMBER,
     GET_BALANCE,
     GET_STATEMENT,

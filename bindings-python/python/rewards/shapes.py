@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from uuid import UUID
 
 from ._native import NativeOperation, Shape
-from .models import Model
+from .models import Model, Program
 from .operations import Operation
 
 _SCALARS: Mapping[type, str] = {
@@ -27,6 +27,9 @@ def native(operation: Operation[Any, Any]) -> NativeOperation:
 
 
 def _model(model: type[Model]) -> Shape:
+    # Conditions hold conditions, so a program has no shape that ends.
+    if model is Program:
+        return Shape.document(model)
     fields: list[tuple[str, str, Shape, list[Any]]] = []
     for name, field in model.model_fields.items():
         default = [] if field.is_required() else [field.get_default(call_default_factory=True)]

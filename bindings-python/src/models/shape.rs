@@ -34,6 +34,8 @@ pub(super) enum Kind {
     Model(Model),
     /// One of several models with a single field each, or a text.
     Choice(Vec<Shape>),
+    /// A model that reads itself from its JSON.
+    Document(Py<PyType>),
 }
 
 /// A model and its fields.
@@ -141,6 +143,13 @@ impl Shape {
         });
         let fields = fields.collect();
         Self::from(Kind::Model(Model { class, fields }))
+    }
+
+    /// A model that reads itself from its JSON, because it may be nested in itself.
+    #[staticmethod]
+    #[pyo3(signature = (class, /))]
+    fn document(class: Py<PyType>) -> Self {
+        Self::from(Kind::Document(class))
     }
 
     /// One of several models with a single field each, or a text.

@@ -1,9 +1,10 @@
-//! From a value of the core to a pydantic model, without validating it again.
+//! From a value of the core to a pydantic model, without validating it again. Only a program document is read from its JSON.
 
 use std::fmt::Display;
 use std::sync::LazyLock;
 
 use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PySet, PyString};
 use pyo3::{BoundObject as _, IntoPyObject};
@@ -21,6 +22,13 @@ pub(super) fn value<'py>(
     value: &(impl Serialize + ?Sized),
     shape: &Shape,
 ) -> Result<Bound<'py, PyAny>, WriteError> {
+    if let Kind::Document(class) = &*shape.0 {
+        let text =
+            serde_json::to_string(value).map_err(|error| WriteError::Shape(error.to_string()))?;
+        return Ok(class
+            .call_method1(py, intern!(py, "from_json"), (text,))?
+            .into_bound(py));
+    }
     value.serialize(Writer { py, shape })
 }
 

@@ -1,4 +1,7 @@
-//! The import: purchases in the order of their days, many in flight, each decided as of its own instant.
+//! The import: purchases in the order of their days, each decided as of its own instant.
+//!
+//! It is one ordered run: who of several members gets the last of the welcome budget follows from the data alone, so every
+//! machine grants the same cent to the same member.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -6,18 +9,18 @@ use std::time::{Duration, Instant};
 
 use rewards_core::ids::MemberId;
 use rewards_core::operations::members::RegisterMember;
-use rewards_core::operations::purchases::RecordPurchase;
+use rewards_core::operations::purchases::{RecordPurchase, RecordedPurchase};
 use rewards_core::program::Program;
 use rewards_core::rejection::{Fault, FaultKind};
 use rewards_core::time::{LocalDate, Timestamp};
-use rewards_storage::engine::{CommandOptions, ManualClock, Receipt, TenantEngine};
+use rewards_storage::engine::{CommandOptions, ManualClock, OrderedRun, Receipt, TenantEngine};
 
 use super::QuickstartError;
 use super::progress::Progress;
 use super::purchases::Row;
 
-/// How many purchases are handed to the engine at once; those in flight share commits.
-const IN_FLIGHT: usize = 4_000;
+/// After how many purchases the progress is shown.
+const PROGRESS_ROWS: usize = 4_000;
 
 /// What the import did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -63,18 +66,19 @@ impl Importer<'_> {
         let mut progress = Progress::new(rows.len());
         let mut imported = Imported::default();
         let mut known = BTreeSet::new();
+        let mut run = self.tenant.ordered_run();
         for month in rows.chunk_by(|a, b| month_of(a.day) == month_of(b.day)) {
             let Some(last) = month.last() else { continue };
             let name = month_name(last.day);
             progress.month(&name);
-            for part in month.chunks(IN_FLIGHT) {
-                self.register(part, &mut known, &mut imported).await?;
-                self.record(part, &mut imported).await?;
+            for part in month.chunks(PROGRESS_ROWS) {
+                hand_in(&mut run, part, &mut known, &mut imported).await?;
                 progress.advance(part.len());
             }
-            self.clock.set(self.month_end(last.day)?);
+            let end = self.month_end(last.day)?;
+            self.clock.set(end);
             let settling = Instant::now();
-            let sweep = self.tenant.settle_due().await?;
+            let sweep = run.settle_due(Some(end)).await?;
             imported.settling = imported.settling.saturating_add(settling.elapsed());
             imported.sweeps = imported.sweeps.saturating_add(1);
             imported.settled = imported.settled.saturating_add(sweep.members);
@@ -86,51 +90,6 @@ impl Importer<'_> {
         Ok(imported)
     }
 
-    /// Registers the members whose first purchases these are.
-    async fn register(
-        &self,
-        rows: &[Row],
-        known: &mut BTreeSet<MemberId>,
-        imported: &mut Imported,
-    ) -> Result<(), QuickstartError> {
-        let mut requests = Vec::new();
-        for row in rows {
-            if !known.insert(row.purchase.member.clone()) {
-                continue;
-            }
-            let at = row.purchase.occurred_at;
-            let request = RegisterMember {
-                registered_at: Some(at),
-                ..RegisterMember::new(row.purchase.member.clone())
-            };
-            requests.push((request, as_of(at)));
-        }
-        for outcome in self.tenant.execute_many(requests).await {
-            if !outcome?.replayed {
-                imported.registered = imported.registered.saturating_add(1);
-            }
-        }
-        Ok(())
-    }
-
-    /// Records purchases. One that is refused stops nothing; it is counted by its code.
-    async fn record(&self, rows: &[Row], imported: &mut Imported) -> Result<(), QuickstartError> {
-        let requests = rows.iter().map(|row| {
-            let at = row.purchase.occurred_at;
-            (RecordPurchase::new(row.purchase.clone()), as_of(at))
-        });
-        for outcome in self.tenant.execute_many(requests.collect()).await {
-            imported.rows = imported.rows.saturating_add(1);
-            let counter = match outcome {
-                Ok(Receipt { replayed: true, .. }) => &mut imported.replayed,
-                Ok(_) => &mut imported.recorded,
-                Err(fault) => imported.refused.entry(refusal(fault)?).or_default(),
-            };
-            *counter = counter.saturating_add(1);
-        }
-        Ok(())
-    }
-
     /// The first instant after the month of a day.
     fn month_end(&self, day: i32) -> Result<Timestamp, QuickstartError> {
         let (year, month, _) = LocalDate::from_day(day)?.ymd();
@@ -140,6 +99,54 @@ impl Importer<'_> {
         };
         let next = LocalDate::from_ymd(year, month, 1)?;
         Ok(self.program.zone.day_start(next.day()))
+    }
+}
+
+/// Registers members before their first purchases and records all purchases, in the order of the rows.
+async fn hand_in(
+    run: &mut OrderedRun,
+    rows: &[Row],
+    known: &mut BTreeSet<MemberId>,
+    imported: &mut Imported,
+) -> Result<(), QuickstartError> {
+    let (mut registrations, mut purchases) = (Vec::new(), Vec::with_capacity(rows.len()));
+    for row in rows {
+        let at = row.purchase.occurred_at;
+        if known.insert(row.purchase.member.clone()) {
+            let request = RegisterMember {
+                registered_at: Some(at),
+                ..RegisterMember::new(row.purchase.member.clone())
+            };
+            registrations.push(run.push(request, as_of(at)).await);
+        }
+        let request = RecordPurchase::new(row.purchase.clone());
+        purchases.push(run.push(request, as_of(at)).await);
+    }
+    for receipt in registrations {
+        if !receipt.receipt().await?.replayed {
+            imported.registered = imported.registered.saturating_add(1);
+        }
+    }
+    for receipt in purchases {
+        imported.take(receipt.receipt().await)?;
+    }
+    Ok(())
+}
+
+impl Imported {
+    /// Counts a purchase. One that is refused stops nothing; it is counted by its code.
+    fn take(
+        &mut self,
+        outcome: Result<Receipt<RecordedPurchase>, Fault>,
+    ) -> Result<(), QuickstartError> {
+        self.rows = self.rows.saturating_add(1);
+        let counter = match outcome {
+            Ok(Receipt { replayed: true, .. }) => &mut self.replayed,
+            Ok(_) => &mut self.recorded,
+            Err(fault) => self.refused.entry(refusal(fault)?).or_default(),
+        };
+        *counter = counter.saturating_add(1);
+        Ok(())
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use rewards_core::ids::{MemberId, Slug, TenantId};
+use rewards_core::member::MemberProfile;
 use rewards_core::program::{Ladder, Program};
-use rewards_core::records::MemberRecord;
 use rewards_core::snapshot::{MemberKey, ReadPlan};
 use rewards_core::tiers::{TierMove, TierStatus};
 use rewards_storage::store::Backend;
@@ -55,7 +55,7 @@ impl LadderBook {
             let snapshot = backend.load(&plan).await?;
             for (key, row) in &snapshot.members {
                 for ladder in &mut ladders {
-                    ladder.take(program, &key.member, &row.record);
+                    ladder.take(program, &key.member, &row.profile);
                 }
             }
         }
@@ -75,9 +75,9 @@ impl LadderBook {
         }
     }
 
-    fn take(&mut self, program: &Program, member: &MemberId, record: &MemberRecord) {
-        let joined = closing_day(program.zone, record.registered_at);
-        let ladders = record.tiers.get(&program.id);
+    fn take(&mut self, program: &Program, member: &MemberId, profile: &MemberProfile) {
+        let joined = closing_day(program.zone, profile.registered_at);
+        let ladders = profile.tiers.get(&program.id);
         let status = ladders.and_then(|ladders| ladders.get(&self.id));
         let lowest = self.tiers.first().map(|(id, _)| id.clone());
         let (history, held) = match status {

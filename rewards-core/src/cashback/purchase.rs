@@ -161,6 +161,32 @@ impl Purchase {
         }
     }
 
+    /// The same with amounts, times and ids only: nothing that was told of it in words.
+    #[must_use]
+    pub fn without_facts(self) -> Self {
+        let lines = self.lines.into_iter().map(|line| Line {
+            amount: line.amount,
+            sku: None,
+            category: None,
+            quantity: line.quantity,
+            attributes: BTreeMap::new(),
+        });
+        Self {
+            discounts: self.discounts,
+            fee: self.fee,
+            tax: self.tax,
+            shipping: self.shipping,
+            lines: lines.collect(),
+            ..Self::new(
+                self.id,
+                self.member,
+                self.program,
+                self.occurred_at,
+                self.total,
+            )
+        }
+    }
+
     /// The text of a fact.
     #[must_use]
     #[inline]

@@ -16,11 +16,12 @@ use uuid::Uuid;
 
 pub use error::RewardsError;
 
-use crate::ids::{IdempotencyKey, MemberId, ProgramId, PurchaseId, Slug, TenantId};
+use crate::ids::{IdempotencyKey, KeyId, MemberId, ProgramId, PurchaseId, Slug, TenantId};
 use crate::ledger::{ChainHash, LotNumber, Purpose};
 use crate::money::{Asset, Money};
 use crate::program::Program;
 use crate::rejection::Problem;
+use crate::secret::Secret;
 use crate::time::Timestamp;
 
 /// A decimal number as the text it is written as; the platform's own decimal type on the other side.
@@ -60,9 +61,19 @@ cross_as_text! {
     PurchaseId: PurchaseId::new,
     ProgramId: ProgramId::new,
     IdempotencyKey: IdempotencyKey::new,
+    KeyId: KeyId::new,
     Slug: Slug::new,
     Asset: Asset::parse,
 }
+
+uniffi::custom_type!(Secret, String, {
+    try_lift: |text| Ok(Secret::Clear(text)),
+    // What was sealed crosses no boundary.
+    lower: |secret| match secret {
+        Secret::Clear(text) => text,
+        Secret::Sealed(_) => String::new(),
+    },
+});
 
 uniffi::custom_type!(Decimal, String, {
     try_lift: |text| Ok(Decimal(text)),

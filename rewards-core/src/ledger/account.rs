@@ -161,15 +161,6 @@ impl Account {
         }
     }
 
-    /// The lowest balance the account may have, in minor units: zero for members, unbounded for the system.
-    #[must_use]
-    pub fn floor(&self) -> Option<i64> {
-        match self.holder {
-            Holder::Member(_) => Some(0),
-            Holder::System => None,
-        }
-    }
-
     /// The holder as stored: the member's id, or the empty text (which no id can be) for the system.
     #[must_use]
     pub fn holder_text(&self) -> &str {

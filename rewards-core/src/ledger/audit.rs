@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Account, ChainHash, JournalEntry, JournalHead};
+use super::{Account, Balances, ChainHash, Holder, JournalEntry, JournalHead, Purpose};
 use crate::ids::{MemberId, TenantId};
 use crate::money::Asset;
 
@@ -34,7 +34,7 @@ pub enum AuditProblem {
         /// Number the member row names.
         stored: u64,
     },
-    /// A stored balance is not the sum of its entries.
+    /// A balance in a member's row is not the sum of its entries.
     BalanceMismatch {
         /// The account.
         account: Account,
@@ -43,14 +43,18 @@ pub enum AuditProblem {
         /// The stored balance, in minor units.
         stored: i128,
     },
-    /// A member's account is below its floor.
-    BelowFloor {
-        /// The account.
-        account: Account,
-        /// The balance, in minor units.
-        balance: i128,
+    /// A stored control account is not the sum of its entries.
+    ControlMismatch {
+        /// What it is for.
+        purpose: Purpose,
+        /// The asset.
+        asset: Asset,
+        /// Sum of the entries, in minor units.
+        folded: i128,
+        /// The stored balance, in minor units.
+        stored: i128,
     },
-    /// All accounts of one asset do not sum to zero.
+    /// The control accounts of one asset do not sum to zero.
     NotZeroSum {
         /// The asset.
         asset: Asset,
@@ -65,6 +69,9 @@ pub struct BookAudit {
     tenant: TenantId,
     heads: BTreeMap<MemberId, JournalHead>,
     balances: BTreeMap<Account, i128>,
+    controls: BTreeMap<(Purpose, Asset), i128>,
+    /// Of the stored control accounts, per asset.
+    sums: BTreeMap<Asset, i128>,
     entries: u64,
     problems: Vec<AuditProblem>,
 }
@@ -77,6 +84,8 @@ impl BookAudit {
             tenant,
             heads: BTreeMap::new(),
             balances: BTreeMap::new(),
+            controls: BTreeMap::new(),
+            sums: BTreeMap::new(),
             entries: 0,
             problems: Vec::new(),
         }
@@ -112,12 +121,49 @@ impl BookAudit {
     }
 
     fn fold(&mut self, account: &Account, delta: i128) {
+        let control = (account.purpose.clone(), account.asset);
+        let sum = self.controls.entry(control).or_default();
+        *sum = sum.saturating_add(delta);
         let balance = self.balances.entry(account.clone()).or_default();
         *balance = balance.saturating_add(delta);
     }
 
-    /// Compares a member row's journal head with the last entry seen. Comes after all entries, once per member.
-    pub fn head(&mut self, member: &MemberId, stored: JournalHead) {
+    /// Compares a member's row with the entries seen: where the journal ends, and what the member has. Comes after all entries,
+    /// once per member.
+    pub fn member(&mut self, member: &MemberId, stored: JournalHead, balances: &Balances) {
+        self.head(member, stored);
+        let holder = Holder::Member(member.clone());
+        for (purpose, asset, minor) in balances.iter() {
+            let account = Account {
+                holder: holder.clone(),
+                purpose: purpose.clone(),
+                asset,
+            };
+            let folded = self.balances.remove(&account).unwrap_or_default();
+            self.compare(account, folded, i128::from(minor));
+        }
+        let left = self
+            .balances
+            .iter()
+            .filter(|(account, _)| account.holder == holder);
+        let left: Vec<Account> = left.map(|(account, _)| account.clone()).collect();
+        for account in left {
+            let folded = self.balances.remove(&account).unwrap_or_default();
+            self.compare(account, folded, 0);
+        }
+    }
+
+    fn compare(&mut self, account: Account, folded: i128, stored: i128) {
+        if folded != stored {
+            self.problems.push(AuditProblem::BalanceMismatch {
+                account,
+                folded,
+                stored,
+            });
+        }
+    }
+
+    fn head(&mut self, member: &MemberId, stored: JournalHead) {
         let found = self.heads.remove(member).unwrap_or_default();
         let same_hash =
             found.seq == 0 && stored.hash == ChainHash::default() || found.hash == stored.hash;
@@ -131,33 +177,26 @@ impl BookAudit {
         }
     }
 
-    /// Compares a stored balance with the folded one.
-    pub fn balance(&mut self, account: &Account, stored: i64) {
-        let folded = self.balances.remove(account).unwrap_or_default();
-        let stored = i128::from(stored);
+    /// Compares a stored control account with the folded one. Comes after all entries, once per purpose and asset.
+    pub fn control(&mut self, purpose: &Purpose, asset: Asset, stored: i128) {
+        let key = (purpose.clone(), asset);
+        let folded = self.controls.remove(&key).unwrap_or_default();
+        let sum = self.sums.entry(asset).or_default();
+        *sum = sum.saturating_add(stored);
         if folded != stored {
-            let account = account.clone();
-            self.problems.push(AuditProblem::BalanceMismatch {
-                account,
+            self.problems.push(AuditProblem::ControlMismatch {
+                purpose: key.0,
+                asset,
                 folded,
                 stored,
             });
         }
-        if account
-            .floor()
-            .is_some_and(|floor| stored < i128::from(floor))
-        {
-            self.problems.push(AuditProblem::BelowFloor {
-                account: account.clone(),
-                balance: stored,
-            });
-        }
     }
 
-    /// Ends the audit: entries read, and every problem found. Journals without a member row and accounts that were
-    /// folded but are not stored are problems too, and `stored` sums are checked to be zero per asset.
+    /// Ends the audit: entries read, and every problem found. Journals and balances without a member row and control accounts
+    /// that were folded but are not stored are problems too, and so are stored ones that do not sum to zero per asset.
     #[must_use]
-    pub fn finish(mut self, stored: &BTreeMap<Asset, i128>) -> (u64, Vec<AuditProblem>) {
+    pub fn finish(mut self) -> (u64, Vec<AuditProblem>) {
         for (member, head) in std::mem::take(&mut self.heads) {
             self.problems.push(AuditProblem::HeadMismatch {
                 member,
@@ -166,20 +205,23 @@ impl BookAudit {
             });
         }
         for (account, folded) in std::mem::take(&mut self.balances) {
+            if account.holder != Holder::System {
+                self.compare(account, folded, 0);
+            }
+        }
+        for ((purpose, asset), folded) in std::mem::take(&mut self.controls) {
             if folded != 0 {
-                self.problems.push(AuditProblem::BalanceMismatch {
-                    account,
+                self.problems.push(AuditProblem::ControlMismatch {
+                    purpose,
+                    asset,
                     folded,
                     stored: 0,
                 });
             }
         }
-        for (asset, sum) in stored {
-            if *sum != 0 {
-                self.problems.push(AuditProblem::NotZeroSum {
-                    asset: *asset,
-                    sum: *sum,
-                });
+        for (asset, sum) in std::mem::take(&mut self.sums) {
+            if sum != 0 {
+                self.problems.push(AuditProblem::NotZeroSum { asset, sum });
             }
         }
         (self.entries, self.problems)

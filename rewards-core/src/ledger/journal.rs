@@ -94,7 +94,8 @@ impl JournalEntry {
 
     /// The hash this entry must have after `previous`.
     ///
-    /// Every field is hashed with its length, so no two different entries have the same encoding.
+    /// Every field is hashed with its length, so no two different entries have the same encoding. The words of a person who
+    /// gave a reason are not hashed: they may be personal, and must be erasable.
     #[must_use]
     pub fn chain(&self, tenant: &TenantId, previous: ChainHash) -> ChainHash {
         let mut encoded = Vec::with_capacity(256);
@@ -126,10 +127,6 @@ impl JournalEntry {
             field(origin.program.as_str().as_bytes());
             field(&origin.revision.to_le_bytes());
             field(origin.rule.as_str().as_bytes());
-        }
-        // No reason is not an empty one. The number of fields tells what is there: an origin has three.
-        if let Some(reason) = &transfer.reason {
-            field(reason.as_bytes());
         }
         ChainHash(Sha256::digest(&encoded).into())
     }

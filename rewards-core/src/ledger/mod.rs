@@ -13,6 +13,7 @@
 
 mod account;
 mod audit;
+mod balances;
 mod journal;
 mod lot;
 mod transfer;
@@ -44,6 +45,7 @@ use stable_texts;
 
 pub use account::{Account, Holder, Purpose};
 pub use audit::{AuditProblem, BookAudit};
+pub use balances::Balances;
 pub use journal::{ChainHash, JournalEntry, JournalHead};
 pub use lot::{Consumption, Lot, LotMove, LotNumber, LotState, consume, settle};
 pub use transfer::{Origin, Transfer, TransferKind};

@@ -23,6 +23,8 @@ pub enum TransferKind {
     Expire,
     /// A reward was taken back because its purchase was cancelled.
     Clawback,
+    /// A member who left lost what was left.
+    Forfeit,
     /// A grant made manually.
     ManualGrant,
     /// A correction in the tenant's favour, made manually.
@@ -35,6 +37,7 @@ stable_texts!(TransferKind {
     Void => "void",
     Expire => "expire",
     Clawback => "clawback",
+    Forfeit => "forfeit",
     ManualGrant => "manual_grant",
     Deduct => "deduct",
 });

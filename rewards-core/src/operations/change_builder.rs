@@ -2,25 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use uuid::Uuid;
-
 use crate::context::Context;
-use crate::decision::{Changes, CounterChange, LotWrite, MemberWrite, PurchaseWrite};
+use crate::counter::{CounterKey, CounterName, Subject};
+use crate::decision::{Changes, CounterChange, LotWrite, MemberWrite};
+use crate::entity::{Entity, Expected};
 use crate::event::{Event, EventRecord, Stream};
-use crate::ids::MemberId;
+use crate::ids::{IdAllocator, MemberId};
 use crate::ledger::{
-    Account, Holder, Lot, LotMove, LotNumber, Origin, Purpose, Transfer, TransferKind, settle,
+    Account, Holder, LedgerError, Lot, LotMove, LotNumber, Origin, Purpose, Transfer, TransferKind,
+    settle,
 };
+use crate::member::MemberRow;
 use crate::money::{Asset, Money};
-use crate::records::{MemberRow, PurchaseRecord, PurchaseRow};
 use crate::rejection::Rejection;
-use crate::snapshot::{CounterKey, MemberKey, PurchaseKey, Snapshot};
+use crate::snapshot::{MemberKey, Snapshot};
 use crate::time::Timestamp;
 
 /// The changes of one command on one member, in the making.
 #[derive(Debug)]
 pub(super) struct ChangeBuilder<'a> {
     context: &'a Context,
+    ids: &'a IdAllocator,
     key: MemberKey,
     expected: u64,
     /// The member's row as it will be.
@@ -29,7 +31,6 @@ pub(super) struct ChangeBuilder<'a> {
     pub recorded_at: Timestamp,
     /// What has been collected.
     pub changes: Changes,
-    ids_used: u32,
     due: Due,
 }
 
@@ -41,49 +42,64 @@ impl<'a> ChangeBuilder<'a> {
     pub fn open(
         snapshot: &Snapshot,
         context: &'a Context,
+        ids: &'a IdAllocator,
         member: &MemberId,
     ) -> Result<Self, Rejection> {
-        let key = MemberKey {
-            tenant: context.tenant.clone(),
-            member: member.clone(),
-        };
+        let key = context.member_key(member);
         let row = snapshot.members.get(&key).cloned();
         let row = row.ok_or_else(|| Rejection::MemberUnknown(member.clone()))?;
-        Ok(Self::from_row(context, key, row.version, row))
+        Ok(Self::from_row(context, ids, key, row))
     }
 
     /// Starts from a given row, such as the first one of a new member.
-    pub fn from_row(context: &'a Context, key: MemberKey, expected: u64, row: MemberRow) -> Self {
+    pub fn from_row(
+        context: &'a Context,
+        ids: &'a IdAllocator,
+        key: MemberKey,
+        row: MemberRow,
+    ) -> Self {
         let recorded_at = context.now.max(row.recorded_at);
         Self {
             context,
+            ids,
             key,
-            expected,
+            expected: row.version,
             row,
             recorded_at,
             changes: Changes::default(),
-            ids_used: 0,
             due: Due::default(),
         }
     }
 
-    fn next_id(&mut self) -> Uuid {
-        let id = self.context.ids.nth(self.ids_used);
-        self.ids_used = self.ids_used.saturating_add(1);
-        id
-    }
-
-    /// Writes a transfer into the member's journal and returns its number there.
-    pub fn post(&mut self, transfer: Transfer) -> u64 {
-        let id = self.next_id();
-        let tenant = &self.context.tenant;
+    /// Moves value, writes the transfer into the member's journal and returns its number there.
+    ///
+    /// # Errors
+    /// [`Rejection::Internal`] when an account of the member would fall below zero: whoever debits looks at lots first.
+    pub fn post(&mut self, transfer: Transfer) -> Result<u64, Rejection> {
+        let moved = transfer.minor();
+        let sides = [
+            (transfer.from(), moved.saturating_neg()),
+            (transfer.to(), moved),
+        ];
+        for (account, delta) in sides {
+            if matches!(&account.holder, Holder::Member(member) if *member == self.key.member) {
+                let balances = &mut self.row.balances;
+                balances
+                    .add(&account.purpose, account.asset, delta)
+                    .map_err(|error| match error {
+                        LedgerError::Overflow => Rejection::Overflow,
+                        _ => Rejection::Internal("an account of a member would fall below zero"),
+                    })?;
+            }
+        }
+        let (tenant, id) = (&self.context.tenant, self.ids.next());
         let entry =
             self.row
                 .journal
                 .append(tenant, &self.key.member, id, transfer, self.recorded_at);
         let seq = entry.seq;
         self.changes.journal.push((tenant.clone(), entry));
-        seq
+        Ok(seq)
     }
 
     /// Grants a new lot: value moves from its source to the member, and the lot is numbered by that entry.
@@ -104,7 +120,7 @@ impl<'a> ChangeBuilder<'a> {
             .for_purchase(lot.purchase.clone());
         transfer.origin = origin;
         transfer.reason = reason.map(ToOwned::to_owned);
-        let number = self.post(transfer);
+        let number = self.post(transfer)?;
         let lot = Lot { number, ..lot };
         self.changes.lots.push(LotWrite {
             member: self.key.clone(),
@@ -131,7 +147,7 @@ impl<'a> ChangeBuilder<'a> {
         };
         let transfer = Transfer::new(from, to, step.amount, step.kind, step.effective_at)?
             .for_purchase(step.lot.purchase.clone());
-        self.post(transfer);
+        self.post(transfer)?;
         self.write_lot(step.lot);
         Ok(())
     }
@@ -195,32 +211,39 @@ impl<'a> ChangeBuilder<'a> {
         });
     }
 
-    /// Writes a purchase that has changed.
-    pub fn write_purchase(&mut self, key: PurchaseKey, row: &PurchaseRow, record: PurchaseRecord) {
-        let version = row.version.saturating_add(1);
-        self.changes.purchases.push(PurchaseWrite {
-            key,
-            expected: row.version,
-            row: PurchaseRow {
-                version,
-                record,
-                ..row.clone()
-            },
-        });
+    /// Writes an entity.
+    ///
+    /// # Errors
+    /// [`Rejection::Internal`] when it cannot be encoded.
+    pub fn put<E: Entity>(
+        &mut self,
+        id: &E::Id,
+        expected: Expected,
+        entity: &E,
+    ) -> Result<(), Rejection> {
+        let tenant = &self.context.tenant;
+        self.changes.put(tenant, id, expected, entity)
     }
 
-    /// Adds to a counter.
+    /// Adds to a counter: to one of this member in the member's row, to any other where it is.
     pub fn count(&mut self, key: CounterKey, delta: i64, bound: Option<i64>) {
-        if delta != 0 {
-            self.changes
+        if delta == 0 {
+            return;
+        }
+        match &key.name.subject {
+            Subject::Member(member) if *member == self.key.member => {
+                self.row.counters.add(&key.name.name, key.bucket, delta);
+            }
+            _ => self
+                .changes
                 .counters
-                .push(CounterChange { key, delta, bound });
+                .push(CounterChange { key, delta, bound }),
         }
     }
 
-    /// Tells of something in the member's stream.
+    /// Emits an event in the member's stream.
     pub fn emit(&mut self, event: Event) {
-        let id = self.next_id();
+        let id = self.ids.next();
         self.row.event_seq = self.row.event_seq.saturating_add(1);
         let stream = Stream::Member(self.key.member.clone());
         let record = EventRecord {
@@ -237,9 +260,22 @@ impl<'a> ChangeBuilder<'a> {
 
     /// Closes the member's row and gives all changes away.
     pub fn finish(mut self) -> Changes {
+        for (name, bucket, value) in self.row.counters.take_overflow() {
+            let subject = Subject::Member(self.key.member.clone());
+            let name = CounterName {
+                tenant: self.key.tenant.clone(),
+                subject,
+                name,
+            };
+            self.changes.counters.push(CounterChange {
+                key: name.at(bucket),
+                delta: value,
+                bound: None,
+            });
+        }
         self.row.version = self.expected.saturating_add(1);
         self.row.recorded_at = self.recorded_at;
-        let reviews = self.row.record.tiers.values().flat_map(BTreeMap::values);
+        let reviews = self.row.profile.tiers.values().flat_map(BTreeMap::values);
         self.row.due_at = reviews.filter_map(|status| status.review_at).min();
         let write = MemberWrite {
             key: self.key,

@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 
 use crate::cashback::{Evaluation, Facts, Purchase};
 use crate::ids::TenantId;
+use crate::member::MemberRow;
 use crate::program::{Activity, CapScope, Check, CompiledCap, CompiledProgram};
 use crate::snapshot::{CounterName, CounterRange, Snapshot};
 use crate::time::{Bucket, Period};
@@ -17,6 +18,15 @@ pub(super) enum CounterLookup {
     ActivityCounter(u32, CounterRange),
     /// The remainder that a rule carries.
     Carry(u32, CounterRange),
+}
+
+impl CounterLookup {
+    /// Where it is counted.
+    pub fn range(&self) -> &CounterRange {
+        match self {
+            Self::Cap(_, range) | Self::ActivityCounter(_, range) | Self::Carry(_, range) => range,
+        }
+    }
 }
 
 /// The lookups of one purchase under one program.
@@ -91,29 +101,14 @@ impl<'a> CounterLookups<'a> {
     /// What is used of a cap or budget in the fullest of the windows that the purchase lies in. `None` for caps per
     /// purchase and for purchases without the key.
     #[must_use]
-    pub fn used(&self, number: u32, snapshot: &Snapshot) -> Option<i64> {
+    pub fn used(&self, number: u32, snapshot: &Snapshot, row: Option<&MemberRow>) -> Option<i64> {
         let Some(CounterLookup::Cap(_, range)) = self.cap(number) else {
             return None;
         };
         Some(match self.program.cap(number)?.window {
-            Period::Days(days) => snapshot.peak(&range, self.bucket(Period::Day), days),
-            _ => snapshot.count(&range),
+            Period::Days(days) => snapshot.peak(&range, self.bucket(Period::Day), days, row),
+            _ => snapshot.count(&range, row),
         })
-    }
-
-    /// What the counter of a cap may hold at most, in the bucket of the purchase, when its windows may hold `limit`.
-    #[must_use]
-    pub fn bound(&self, number: u32, limit: i64, snapshot: &Snapshot) -> i64 {
-        let own = self.program.cap(number).and_then(|cap| {
-            let bucket = self.bucket(cap.window.counter_period());
-            let key = self.cap_counter(cap)?.at(bucket);
-            snapshot.counters.get(&key).copied()
-        });
-        let others = self
-            .used(number, snapshot)
-            .unwrap_or_default()
-            .saturating_sub(own.unwrap_or_default());
-        limit.saturating_sub(others)
     }
 
     /// The counter of a cap or budget; `None` for caps per purchase and for purchases without the key.

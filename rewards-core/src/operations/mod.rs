@@ -7,6 +7,7 @@ pub mod balances;
 mod change_builder;
 mod counter_lookups;
 pub mod members;
+pub mod pages;
 pub mod programs;
 pub mod purchases;
 mod review;

@@ -14,7 +14,6 @@ use super::standing::{MemberView, ladder_ranges, measures_balance_of};
 use crate::context::Context;
 use crate::event::Event;
 use crate::ids::{MemberId, ProgramId};
-use crate::ledger::Holder;
 use crate::money::Asset;
 use crate::program::{CompiledLadder, CompiledProgram, Measure};
 use crate::snapshot::{ReadPlan, Snapshot};
@@ -66,10 +65,6 @@ impl Reviewed {
 
     /// Adds to a plan what [`make`](Self::make) must see.
     pub fn plan(self, context: &Context, member: &MemberId, plan: &mut ReadPlan) {
-        if self.is_any(context) {
-            let holder = (context.tenant.clone(), Holder::Member(member.clone()));
-            plan.balances.push(holder);
-        }
         // A balance has no counters.
         if matches!(self, Self::ByBalance(_)) {
             return;
@@ -91,24 +86,24 @@ impl Reviewed {
     ) -> u32 {
         let mut made = 0_u32;
         for (id, program) in self.programs(context) {
-            if !builder.row.record.tiers.contains_key(id) {
+            if !builder.row.profile.tiers.contains_key(id) {
                 continue;
             }
             let view = MemberView {
                 snapshot,
-                changes: &builder.changes,
+                row: &builder.row,
                 tenant: &context.tenant,
                 member,
             };
             let instant =
                 |ladder: &CompiledLadder| self.instant(ladder, context.now, builder.recorded_at);
-            let (ladders, moves) = view.catch_up_each(program, &builder.row.record, instant);
+            let (ladders, moves) = view.catch_up_each(program, &builder.row.profile, instant);
             match self {
                 Self::All => {
-                    builder.row.record.tiers.insert(id.clone(), ladders);
+                    builder.row.profile.tiers.insert(id.clone(), ladders);
                 }
                 Self::ByBalance(_) => {
-                    let stored = builder.row.record.tiers.entry(id.clone()).or_default();
+                    let stored = builder.row.profile.tiers.entry(id.clone()).or_default();
                     stored.extend(ladders);
                 }
             }

@@ -7,14 +7,13 @@ use smallvec::SmallVec;
 use super::counter_lookups::{CounterLookup, CounterLookups};
 use crate::cashback::{Facts, Purchase, Standing, Values};
 use crate::context::Context;
-use crate::decision::Changes;
 use crate::ids::{MemberId, Slug, TenantId};
-use crate::ledger::{Account, Purpose};
+use crate::ledger::Purpose;
+use crate::member::{MemberProfile, MemberRow};
 use crate::money::Asset;
 use crate::program::{
     Activity, BasisMask, CapScope, CompiledLadder, CompiledProgram, Measure, TierWindow,
 };
-use crate::records::{MemberRecord, MemberRow};
 use crate::snapshot::{CounterName, CounterRange, Snapshot};
 use crate::tiers::{MeasureRange, Qualification, TierMove, TierStatus, benefits, tier_at};
 use crate::time::{Period, Timestamp};
@@ -22,11 +21,11 @@ use crate::time::{Period, Timestamp};
 /// How far back a ladder's counters are read, to catch up with reviews that were missed: three years of days.
 const LOOK_BACK_DAYS: i64 = 3 * 366;
 
-/// The counters and balances of one member: as a snapshot holds them, with changes that are not made yet.
+/// The counters and balances of one member: as a snapshot holds them, with the member's row as it is at the moment.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct MemberView<'a> {
     pub snapshot: &'a Snapshot,
-    pub changes: &'a Changes,
+    pub row: &'a MemberRow,
     pub tenant: &'a TenantId,
     pub member: &'a MemberId,
 }
@@ -58,14 +57,6 @@ pub(super) fn ladder_ranges(
         Some(CounterRange { name, from, until })
     });
     ranges.collect()
-}
-
-/// Whether a ladder of the program is climbed by a balance.
-pub(super) fn measures_balance(program: &CompiledProgram) -> bool {
-    program
-        .ladders()
-        .iter()
-        .any(|ladder| matches!(ladder.measure(), Measure::Balance(_)))
 }
 
 /// Whether a ladder of the program is climbed by the balance of an asset.
@@ -110,15 +101,7 @@ impl MemberView<'_> {
         match (range, ladder.measure()) {
             (MeasureRange::Balance, Measure::Balance(asset)) => {
                 let purpose = Purpose::available(*asset);
-                let account = Account::member(self.member, purpose, *asset);
-                self.changes.journal.iter().fold(
-                    self.snapshot.balance(self.tenant, &account),
-                    |balance, (_, entry)| match &entry.transfer {
-                        moved if *moved.to() == account => balance.saturating_add(moved.minor()),
-                        moved if *moved.from() == account => balance.saturating_sub(moved.minor()),
-                        _ => balance,
-                    },
-                )
+                self.row.balances.get(&purpose, *asset)
             }
             (MeasureRange::Buckets { from, until, .. }, _) => {
                 let Some(counter) = ladder_counter(program, ladder) else {
@@ -130,12 +113,7 @@ impl MemberView<'_> {
                     from: *from,
                     until: *until,
                 };
-                let own = self.changes.counters.iter().filter(|change| {
-                    change.key.name == range.name && (*from..=*until).contains(&change.key.bucket)
-                });
-                own.fold(self.snapshot.count(&range), |sum, change| {
-                    sum.saturating_add(change.delta)
-                })
+                self.snapshot.count(&range, Some(self.row))
             }
             (MeasureRange::Balance, _) => 0,
         }
@@ -145,20 +123,20 @@ impl MemberView<'_> {
     pub fn catch_up(
         &self,
         program: &CompiledProgram,
-        record: &MemberRecord,
+        profile: &MemberProfile,
         at: Timestamp,
     ) -> (Ladders, Moves) {
-        self.catch_up_each(program, record, |_| Some(at))
+        self.catch_up_each(program, profile, |_| Some(at))
     }
 
     /// Brings each ladder of a program up to date at an instant of its own; what has none is left out.
     pub fn catch_up_each(
         &self,
         program: &CompiledProgram,
-        record: &MemberRecord,
+        profile: &MemberProfile,
         instant: impl Fn(&CompiledLadder) -> Option<Timestamp>,
     ) -> (Ladders, Moves) {
-        let known = record.tiers.get(program.id());
+        let known = profile.tiers.get(program.id());
         let mut moves = Moves::new();
         let mut ladders = Ladders::new();
         for ladder in program.ladders() {
@@ -166,7 +144,7 @@ impl MemberView<'_> {
                 continue;
             };
             let status = known.and_then(|ladders| ladders.get(ladder.id()));
-            let qualification = qualification(program, ladder, record.registered_at);
+            let qualification = qualification(program, ladder, profile.registered_at);
             let sum = |range: &MeasureRange| self.measure(program, ladder, range);
             let caught_up = qualification.catch_up(status, at, sum);
             let id = ladder.id();
@@ -224,6 +202,7 @@ pub(super) fn standing<'a>(
     row: &'a MemberRow,
     ladders: &Ladders,
     facts: &Facts<'_>,
+    lookups: &[CounterLookup],
 ) -> Standing<'a> {
     let at = facts.purchase.occurred_at;
     let ranks: SmallVec<[usize; 2]> = program
@@ -233,27 +212,29 @@ pub(super) fn standing<'a>(
         .collect();
     let boost = benefits(program.ladders().iter().zip(ranks.iter().copied()));
     let mut standing = Standing {
-        segments: &row.record.segments,
-        attributes: &row.record.attributes,
+        segments: &row.profile.segments,
+        attributes: &row.profile.attributes,
         ranks,
         boost,
         used: Values::default(),
         activity_counters: Values::default(),
         carried: Values::default(),
     };
-    let lookups = CounterLookups::new(view.tenant, program, facts.purchase);
-    for lookup in lookups.wanted(facts) {
+    let counters = CounterLookups::new(view.tenant, program, facts.purchase);
+    for lookup in lookups {
         match lookup {
             CounterLookup::Cap(number, _) => {
-                let used = lookups.used(number, view.snapshot).unwrap_or_default();
-                standing.used.set(number, used);
+                let used = counters
+                    .used(*number, view.snapshot, Some(view.row))
+                    .unwrap_or_default();
+                standing.used.set(*number, used);
             }
             CounterLookup::ActivityCounter(number, range) => standing
                 .activity_counters
-                .set(number, view.snapshot.count(&range)),
-            CounterLookup::Carry(number, range) => {
-                standing.carried.set(number, view.snapshot.count(&range))
-            }
+                .set(*number, view.snapshot.count(range, Some(view.row))),
+            CounterLookup::Carry(number, range) => standing
+                .carried
+                .set(*number, view.snapshot.count(range, Some(view.row))),
         }
     }
     standing

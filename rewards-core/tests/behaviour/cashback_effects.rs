@@ -258,18 +258,18 @@ fn carried_remainders_belong_to_one_member_and_never_count_twice() {
     assert_eq!(world.grants("60 member=bob").len(), 0);
     assert_eq!(world.grants("40"), ["it 1 points"]);
     assert_eq!(world.grants("39.99 member=bob").len(), 0);
-    assert_eq!(world.counted(), ["m:bob main/carry/it@0 = 9999"]);
+    assert_eq!(world.say_counted(), ["m:bob main/carry/it@0 = 9999"]);
 
     // Five times 60: 60, 20 (a point), 80, 40 (a point), 0 (a point).
     let mut world = World::with(document);
     for id in 1..=5 {
         world.buy(&format!("60 id=p{id}"));
     }
-    assert_eq!(world.counted(), [""; 0]);
+    assert_eq!(world.say_counted(), [""; 0]);
     // The 1st and 3rd only added to the remainder. Without them two of the three points are paid in advance.
     world.cancel("p1").unwrap();
     world.cancel("p3").unwrap();
-    assert_eq!(world.counted(), ["m:ann main/carry/it@0 = -12000"]);
+    assert_eq!(world.say_counted(), ["m:ann main/carry/it@0 = -12000"]);
     assert_eq!(world.grants("219.99").len(), 0);
     assert_eq!(world.grants("0.01"), ["it 1 points"]);
 }
@@ -289,7 +289,7 @@ fn carried_remainders_per_line_are_spent_once() {
     assert_eq!(world.grants("90 line:90.00").len(), 0);
     // 90 + 20 is a unit, 10 + 20 is none.
     assert_eq!(world.grants("40 line:20.00 line:20.00"), ["it#0 1 points"]);
-    assert_eq!(world.counted(), ["m:ann main/carry/it@0 = 3000"]);
+    assert_eq!(world.say_counted(), ["m:ann main/carry/it@0 = 3000"]);
 }
 
 #[test]
@@ -315,7 +315,7 @@ fn a_remainder_overdrawn_by_cancellations_is_paid_back_first() {
     for id in &added {
         world.cancel(id).unwrap();
     }
-    let kept = world.counters.values().sum::<i64>();
+    let kept = world.counted().values().sum::<i64>();
     // Whatever is bought in all: points paid are never more than one per 100 of it, once the overdraft is paid back.
     assert!(kept <= -10_000, "{kept}");
     let owed = u32::try_from(-kept / 100).unwrap();
@@ -492,9 +492,9 @@ fn the_account_that_pays_is_named() {
     );
     world.buy("9 id=p1");
     let paid = |world: &World| {
-        let system = world.balances.iter();
-        let system = system.filter(|((_, account), _)| account.floor().is_none());
-        let said = system.map(|((_, account), minor)| format!("{account} {minor}"));
+        let system = world.controls.iter();
+        let system = system.filter(|((_, purpose, _), _)| purpose.text().starts_with("funding:"));
+        let said = system.map(|((_, purpose, asset), minor)| format!("{purpose}/{asset} {minor}"));
         said.collect::<Vec<_>>()
     };
     assert_eq!(
@@ -513,5 +513,5 @@ fn amounts_beyond_the_range_are_refused() {
     let mut world = World::with(&rule("percent = { rate = \"1000%\" }"));
     let error = world.try_buy("92233720368547758.07").unwrap_err();
     assert_eq!(error.code(), "overflow");
-    assert_eq!(world.lots.len() + world.purchases.len(), 0);
+    assert_eq!(world.lots.len() + world.entities.len(), 0);
 }

@@ -267,7 +267,8 @@ fn settling_late_gives_the_same_books_as_on_time() {
         moved
     };
     assert_eq!(books(&daily), books(&late));
-    assert_eq!(daily.balances, late.balances);
+    assert_eq!(daily.balances(), late.balances());
+    assert_eq!(daily.controls, late.controls);
 }
 
 #[test]
@@ -310,8 +311,9 @@ fn a_run_settles_a_bounded_number_of_lots() {
     // Decided from a view that holds no more than was asked for.
     let context = world.context();
     use rewards_core::command::Operation;
-    let asked = world.load(settle.reads(&context).unwrap());
-    let reply = settle.decide(&asked, &context).unwrap().reply;
+    let (plan, prepared) = settle.prepare(&context).unwrap();
+    let asked = world.load(plan);
+    let reply = settle.decide(&prepared, &asked, &context).unwrap().reply;
     assert_eq!(
         (say_all(&reply.expired), reply.more),
         ("10.00 EUR".to_owned(), true)
@@ -449,6 +451,6 @@ fn times_beyond_the_supported_years_are_refused_as_times() {
             "rule `it` sets a time outside of 1970-01-01 to 2200-01-01 UTC",
             "{life}"
         );
-        assert_eq!(world.lots.len() + world.purchases.len(), 0, "{life}");
+        assert_eq!(world.lots.len() + world.entities.len(), 0, "{life}");
     }
 }

@@ -11,6 +11,7 @@ mod cashback_limits;
 mod cashback_stacking;
 mod ledger;
 mod lifecycle;
+mod members;
 mod purchases;
 mod statements;
 mod tiers;

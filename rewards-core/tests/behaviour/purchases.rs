@@ -156,7 +156,7 @@ fn bad_purchases_are_refused_with_code_and_path() {
         let invalid = Rejection::Invalid(problems);
         assert_eq!(invalid.code(), "invalid");
     }
-    assert!(world.purchases.is_empty() && world.journal.is_empty());
+    assert!(world.entities.is_empty() && world.journal.is_empty());
 }
 
 #[test]
@@ -261,12 +261,7 @@ fn a_pinned_quote_holds_or_the_purchase_is_refused() {
     assert_eq!(expected, digest);
     let now = changed.quote("100 id=p1 @home=h1").decision;
     assert_eq!(found, now.digest);
-    assert!(
-        !changed
-            .purchases
-            .keys()
-            .any(|key| key.purchase.as_str() == "p1")
-    );
+    assert!(!changed.entities.keys().any(|key| key.id == "p1"));
     let pinned_anew = RecordPurchase {
         purchase: purchase.clone(),
         pinned: Some(found),
@@ -297,7 +292,7 @@ fn a_pinned_quote_holds_or_the_purchase_is_refused() {
 fn cancelling_releases_exactly_what_was_used() {
     let mut world = World::with(RICH);
     world.buy("60 id=p1 @home=h1");
-    let (counted, balance) = (world.counted(), world.balance());
+    let (counted, balance) = (world.say_counted(), world.balance());
     assert_eq!(
         world.grants("100 id=p2 @home=h1"),
         ["cash 2.60 EUR of 4.00 by day", "points 2 points"]
@@ -305,7 +300,7 @@ fn cancelling_releases_exactly_what_was_used() {
     let cancelled = world.cancel("p2").unwrap();
     assert_eq!(say_all(&cancelled.taken_back), "2.60 EUR 2 points");
     assert_eq!(say_all(&cancelled.shortfall), "");
-    assert_eq!(world.counted(), counted);
+    assert_eq!(world.say_counted(), counted);
     assert_eq!(world.balance(), balance.replace("EUR", "EUR 0+0 points"));
     // The cap has room again, and so has the number of uses.
     assert_eq!(
@@ -357,7 +352,7 @@ fn cancelling_takes_back_pending_available_and_what_is_left() {
             "{life} {when} {spent}"
         );
         assert_eq!(world.balance(), "0.00+0.00 EUR");
-        assert_eq!(world.counted(), [""; 0]);
+        assert_eq!(world.say_counted(), [""; 0]);
         world.at("2027-01-01").settle();
         assert_eq!(world.balance(), "0.00+0.00 EUR");
     }
@@ -550,4 +545,30 @@ fn events_tell_what_happened_without_gaps() {
         "tier_changed",
     ];
     assert_eq!(names, expected);
+}
+
+/// A body of a newer version of the library is refused, and left as it is.
+#[test]
+fn a_purchase_of_a_newer_shape_is_told_and_not_lost() {
+    use rewards_core::operations::purchases::GetPurchase;
+    let mut world = World::with("[[rules]]\nid = \"it\"\neffect = { fixed = { amount = \"1\" } }");
+    world.buy("9 id=p1");
+    let row = world.entities.values_mut().next().unwrap();
+    let newer = row.body.replacen("[1,", "[2,", 1);
+    assert_ne!(*newer, *row.body);
+    for (body, code) in [
+        (newer.as_str(), "shape_too_new"),
+        ("[1,{}]", "store_corrupt"),
+        ("[0,{}]", "store_corrupt"),
+        ("{}", "store_corrupt"),
+        ("", "store_corrupt"),
+    ] {
+        world.entities.values_mut().next().unwrap().body = body.into();
+        let get = GetPurchase {
+            purchase: "p1".parse().unwrap(),
+        };
+        assert_eq!(world.run(&get).unwrap_err().code(), code, "{body}");
+        assert_eq!(world.cancel("p1").unwrap_err().code(), code, "{body}");
+        assert_eq!(&*world.entities.values().next().unwrap().body, body);
+    }
 }

@@ -122,7 +122,7 @@ fn late_reviews_decide_as_of_their_day() {
             late.settle();
             let standing = |world: &World| {
                 let row = world.members.values().next().unwrap();
-                row.record.tiers.clone()
+                row.profile.tiers.clone()
             };
             assert_eq!(standing(&late), standing(&daily), "{rest}");
         }
@@ -193,7 +193,7 @@ fn several_ladders_are_climbed_on_their_own_and_the_higher_benefit_counts() {
 fn moves(world: &World) -> (String, Vec<String>) {
     let row = world.members.values().next().unwrap();
     let statuses = row
-        .record
+        .profile
         .tiers
         .values()
         .flat_map(|ladders| ladders.values());
@@ -261,7 +261,7 @@ fn a_move_by_hand_is_not_older_than_its_entry() {
     world.at("2026-03-06").take(money("500", "points")).unwrap();
     assert_eq!(moves(&world).1, ["low high", "high low"]);
     let row = world.members.values().next().unwrap();
-    let statuses = row.record.tiers.values().flat_map(|l| l.values());
+    let statuses = row.profile.tiers.values().flat_map(|l| l.values());
     let moved: Vec<_> = statuses.flat_map(|status| &status.history).collect();
     let moved: Vec<_> = moved.iter().map(|step| step.at).collect();
     assert_eq!(moved, [at("2026-03-08"), at("2026-03-10")]);

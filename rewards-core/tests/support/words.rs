@@ -260,8 +260,9 @@ impl World {
     }
 
     /// All counters that are not zero, such as `m:ann main/cap/day@20514 = 500`.
-    pub fn counted(&self) -> Vec<String> {
-        let say = self.counters.iter().map(|(key, value)| {
+    pub fn say_counted(&self) -> Vec<String> {
+        let counted = self.counted();
+        let say = counted.iter().map(|(key, value)| {
             let name = &key.name;
             format!("{} {}@{} = {value}", name.subject, name.name, key.bucket)
         });

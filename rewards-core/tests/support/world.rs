@@ -4,21 +4,23 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rewards_core::command::{Kind, Operation, fingerprint};
+use rewards_core::command::{Kind, NaturalKey, Operation, ROUNDS_MAX, Undecided, fingerprint};
 use rewards_core::context::{Context, Revisions};
 use rewards_core::decision::{Changes, Decision};
+use rewards_core::entity::{By, ENTITIES, EntityKey, EntityPage, EntityQuery, EntityRow};
 use rewards_core::event::{EventRecord, Stream};
 use rewards_core::ids::{IdSeed, IdempotencyKey, MemberId, ProgramId, TenantId};
-use rewards_core::ledger::{Account, AuditProblem, BookAudit, Holder, JournalEntry, Lot};
+use rewards_core::ledger::{Account, AuditProblem, BookAudit, Holder, JournalEntry, Lot, Purpose};
+use rewards_core::member::MemberRow;
 use rewards_core::money::Asset;
 use rewards_core::program::{CompiledProgram, Program};
-use rewards_core::records::{MemberRow, PurchaseRow};
 use rewards_core::rejection::Rejection;
 use rewards_core::snapshot::{
-    BalancesAt, CounterKey, LotFilter, LotQuery, MemberKey, ProgramKey, PurchaseKey, ReadPlan,
-    ReplyKey, Snapshot, StatementQuery, StoredReply,
+    BalancesAt, CounterKey, CounterName, KeyOrigin, LotFilter, LotQuery, MemberKey, MemberQuery,
+    ProgramKey, ReadPlan, ReplyKey, Snapshot, StatementQuery, StoredReply,
 };
 use rewards_core::time::Timestamp;
+use smol_str::SmolStr;
 
 type Programs = BTreeMap<ProgramId, Vec<Arc<CompiledProgram>>>;
 
@@ -33,10 +35,12 @@ pub struct World {
     pub commands: u128,
     pub replies: BTreeMap<ReplyKey, StoredReply>,
     pub members: BTreeMap<MemberKey, MemberRow>,
-    pub purchases: BTreeMap<PurchaseKey, PurchaseRow>,
+    pub entities: BTreeMap<EntityKey, EntityRow>,
+    /// Replies that are kept with entities.
+    pub receipts: BTreeMap<EntityKey, StoredReply>,
     pub programs: BTreeMap<TenantId, Programs>,
     pub counters: BTreeMap<CounterKey, i64>,
-    pub balances: BTreeMap<(TenantId, Account), i64>,
+    pub controls: BTreeMap<(TenantId, Purpose, Asset), i128>,
     pub lots: BTreeMap<(MemberKey, u64), Lot>,
     pub journal: BTreeMap<MemberKey, Vec<JournalEntry>>,
     pub events: BTreeMap<(TenantId, Stream), Vec<EventRecord>>,
@@ -81,10 +85,11 @@ impl World {
             commands: 0,
             replies: BTreeMap::new(),
             members: BTreeMap::new(),
-            purchases: BTreeMap::new(),
+            entities: BTreeMap::new(),
+            receipts: BTreeMap::new(),
             programs: BTreeMap::new(),
             counters: BTreeMap::new(),
-            balances: BTreeMap::new(),
+            controls: BTreeMap::new(),
             lots: BTreeMap::new(),
             journal: BTreeMap::new(),
             events: BTreeMap::new(),
@@ -120,7 +125,7 @@ impl World {
 
     /// Runs an operation under the key that it implies.
     pub fn run<O: Operation>(&mut self, operation: &O) -> Result<O::Reply, Rejection> {
-        self.run_keyed(operation, operation.natural_key())
+        self.run_keyed(operation, None)
     }
 
     /// Runs an operation under a key of the caller.
@@ -135,22 +140,34 @@ impl World {
     fn run_keyed<O: Operation>(
         &mut self,
         operation: &O,
-        key: Option<IdempotencyKey>,
+        given: Option<IdempotencyKey>,
     ) -> Result<O::Reply, Rejection> {
-        let key = key
-            .filter(|_| O::KIND == Kind::Command)
-            .map(|key| ReplyKey {
-                tenant: self.tenant.clone(),
-                operation: O::NAME,
-                key,
-            });
+        let natural = operation
+            .natural_key(&self.tenant)
+            .filter(|_| O::KIND == Kind::Command);
+        let made = match &natural {
+            Some(NaturalKey::Entity(key)) => Some(key.clone()),
+            _ => None,
+        };
+        let reply_key = |origin, key| ReplyKey {
+            tenant: self.tenant.clone(),
+            operation: O::NAME,
+            origin,
+            key,
+        };
+        let key = match (given, natural) {
+            (Some(key), _) => Some(reply_key(KeyOrigin::Given, key)),
+            (None, Some(NaturalKey::Text(key))) => Some(reply_key(KeyOrigin::Natural, key)),
+            (None, _) => None,
+        };
         let digest = fingerprint(operation).unwrap();
-        if let Some((key, stored)) = key
-            .as_ref()
-            .and_then(|key| Some((key, self.replies.get(key)?)))
-        {
+        let stored = match (&key, &made) {
+            (Some(key), _) => self.replies.get(key).map(|s| (key.key.to_string(), s)),
+            (None, Some(made)) => self.receipts.get(made).map(|s| (made.id.to_string(), s)),
+            (None, None) => None,
+        };
+        if let Some((key, stored)) = stored {
             if stored.fingerprint != digest {
-                let key = key.key.to_string();
                 return Err(Rejection::KeyReused { key });
             }
             return Ok(serde_json::from_str(&stored.body).unwrap());
@@ -165,11 +182,18 @@ impl World {
             return Ok(decision.reply);
         }
         self.apply(&decision.changes);
+        let stored = StoredReply {
+            fingerprint: digest,
+            body: body.into(),
+        };
+        if let Some(made) = made {
+            assert!(
+                self.entities.contains_key(&made),
+                "the command makes {made:?}"
+            );
+            self.receipts.insert(made, stored.clone());
+        }
         if let Some(key) = key {
-            let stored = StoredReply {
-                fingerprint: digest,
-                body: body.into(),
-            };
             self.replies.insert(key, stored);
         }
         Ok(decision.reply)
@@ -179,10 +203,20 @@ impl World {
     /// commands' rows may be in the view as well.
     pub fn decide<O: Operation>(&self, operation: &O) -> Result<Decision<O::Reply>, Rejection> {
         let context = self.context();
-        let plan = operation.reads(&context)?;
-        let asked = self.load(plan.clone());
-        let decision = operation.decide(&asked, &context);
-        let from_all = operation.decide(&self.load_all(&asked), &context);
+        let (mut plan, prepared) = operation.prepare(&context)?;
+        let mut asked = self.load(plan.clone());
+        let mut decision = operation.decide(&prepared, &asked, &context);
+        for _ in 0..ROUNDS_MAX {
+            let Err(Undecided::Needs(more)) = decision else {
+                break;
+            };
+            plan.merge(*more);
+            asked = self.load(plan.clone());
+            decision = operation.decide(&prepared, &asked, &context);
+        }
+        let decision = decision.map_err(rejected);
+        let from_all = operation.decide(&prepared, &self.load_all(&asked), &context);
+        let from_all = from_all.map_err(rejected);
         match (&decision, &from_all) {
             (Ok(decision), Ok(other)) => {
                 assert_eq!(decision.changes, other.changes, "by asked and by all rows");
@@ -205,9 +239,21 @@ impl World {
             let row = self.members.get(&key).cloned();
             found.members.extend(row.map(|row| (key, row)));
         }
-        for key in plan.purchases {
-            let row = self.purchases.get(&key).cloned();
-            found.purchases.extend(row.map(|row| (key, row)));
+        for key in plan.entities {
+            let row = self.entities.get(&key).cloned();
+            found.entities.extend(row.map(|row| (key, row)));
+        }
+        for key in plan.receipts {
+            let reply = self.receipts.get(&key).cloned();
+            found.receipts.extend(reply.map(|reply| (key, reply)));
+        }
+        for query in plan.entity_pages {
+            let page = self.entity_page(&query);
+            found.entity_pages.insert(query, page);
+        }
+        for query in plan.member_pages {
+            let page = self.member_page(&query);
+            found.member_pages.insert(query, page);
         }
         for key in plan.programs {
             let newest = self.newest(&key);
@@ -220,15 +266,6 @@ impl World {
                 let counters = counters.map(|(key, value)| (key.clone(), *value));
                 found.counters.extend(counters);
             }
-        }
-        for (tenant, holder) in plan.balances {
-            let own = self
-                .balances
-                .iter()
-                .filter(|((owner, account), _)| *owner == tenant && account.holder == holder);
-            found
-                .balances
-                .extend(own.map(|(key, value)| (key.clone(), *value)));
         }
         for query in plan.lots {
             for lot in self.lots(&query) {
@@ -257,12 +294,14 @@ impl World {
         Snapshot {
             replies: self.replies.clone().into_iter().collect(),
             members: self.members.clone().into_iter().collect(),
-            purchases: self.purchases.clone().into_iter().collect(),
+            entities: self.entities.clone().into_iter().collect(),
+            receipts: self.receipts.clone().into_iter().collect(),
+            entity_pages: asked.entity_pages.clone(),
+            member_pages: asked.member_pages.clone(),
             programs: heads
                 .filter_map(|key| Some((key.clone(), self.newest(&key)?)))
                 .collect(),
             counters: self.counters.clone(),
-            balances: self.balances.clone().into_iter().collect(),
             lots: self.lots.clone(),
             statements: asked.statements.clone(),
             balances_at: asked.balances_at.clone(),
@@ -272,6 +311,66 @@ impl World {
     fn newest(&self, key: &ProgramKey) -> Option<u32> {
         let revisions = self.programs.get(&key.tenant)?.get(&key.program)?;
         revisions.last().map(|revision| revision.number())
+    }
+
+    fn entity_page(&self, query: &EntityQuery) -> EntityPage {
+        let own = self.entities.iter();
+        let own = own.filter(|(key, _)| key.tenant == query.tenant && key.kind == query.kind);
+        let mut found: Vec<(i64, SmolStr, &EntityRow)> = own
+            .filter_map(|(key, row)| {
+                let index = &row.index;
+                let value = match &query.by {
+                    By::Newest => Some(index.at.micros()),
+                    By::Owner(owner) => {
+                        (index.owner.as_ref() == Some(owner)).then(|| index.at.micros())
+                    }
+                    By::Group {
+                        group,
+                        state,
+                        from_rank,
+                    } => index.rank.filter(|rank| {
+                        index.group.as_ref() == Some(group)
+                            && index.state == *state
+                            && rank >= from_rank
+                    }),
+                    By::Due(at) => index.due_at.filter(|due| due <= at).map(|due| due.micros()),
+                };
+                Some((value?, key.id.clone(), row))
+            })
+            .collect();
+        found.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+        let falls = matches!(query.by, By::Newest | By::Owner(_));
+        if falls {
+            found.reverse();
+        }
+        let after = query.after.as_ref().map(|place| (place.value, &place.id));
+        let wanted = found.iter().filter(|(value, id, _)| {
+            after.is_none_or(|after| ((*value, id) < after) == falls && (*value, id) != after)
+        });
+        let wanted = wanted.take(usize::try_from(query.limit).unwrap());
+        wanted
+            .map(|(_, id, row)| (id.clone(), (*row).clone()))
+            .collect()
+    }
+
+    fn member_page(&self, query: &MemberQuery) -> Vec<(MemberId, MemberRow)> {
+        let own = self
+            .members
+            .iter()
+            .filter(|(key, _)| key.tenant == query.tenant);
+        let mut found: Vec<(i64, MemberId, MemberRow)> = own
+            .map(|(key, row)| {
+                let at = row.profile.registered_at.micros();
+                (at, key.member.clone(), row.clone())
+            })
+            .collect();
+        found.sort_by(|a, b| (b.0, &b.1).cmp(&(a.0, &a.1)));
+        let after = query.after.as_ref().map(|place| (place.value, &*place.id));
+        let wanted = found
+            .into_iter()
+            .filter(|(at, member, _)| after.is_none_or(|after| (*at, member.as_str()) < after));
+        let wanted = wanted.take(usize::try_from(query.limit).unwrap());
+        wanted.map(|(_, member, row)| (member, row)).collect()
     }
 
     fn lots(&self, query: &LotQuery) -> Vec<Lot> {
@@ -354,14 +453,21 @@ impl World {
             assert_eq!(write.row.version, found + 1, "member version");
             self.members.insert(write.key.clone(), write.row.clone());
         }
-        for write in &changes.purchases {
-            let found = self.purchases.get(&write.key).map_or(0, |row| row.version);
-            assert_eq!(write.expected, found, "purchase version");
-            assert_eq!(write.row.version, found + 1, "purchase version");
-            let text = serde_json::to_string(&write.row.record).unwrap();
-            let record = serde_json::from_str(&text).unwrap();
-            assert_eq!(write.row.record, record, "a record reads back");
-            self.purchases.insert(write.key.clone(), write.row.clone());
+        for write in &changes.entities {
+            let found = self.entities.get(&write.key).map_or(0, |row| row.version);
+            assert_eq!(write.expected.version(), found, "entity version");
+            assert_eq!(write.row.version, found + 1, "entity version");
+            let kind = ENTITIES.iter().find(|entry| entry.kind == write.key.kind);
+            (kind.expect("a kind of the list").check)(&write.row).expect("an entity reads back");
+            self.entities.insert(write.key.clone(), write.row.clone());
+        }
+        for removal in &changes.removals {
+            let row = self
+                .entities
+                .remove(&removal.key)
+                .expect("an entity to remove");
+            assert_eq!(row.version, removal.version, "entity version");
+            self.receipts.remove(&removal.key);
         }
         for write in &changes.programs {
             let document = write.document.clone();
@@ -410,15 +516,15 @@ impl World {
             assert!(last.is_none_or(|last| last.recorded_at <= entry.recorded_at));
             journal.push(entry.clone());
         }
-        for ((tenant, account), delta) in changes.balance_deltas() {
-            let floor = account.floor();
-            let key = (tenant.clone(), account.clone());
-            let value = self.balances.entry(key.clone()).or_default();
-            *value += i64::try_from(delta).unwrap();
-            assert!(
-                floor.is_none_or(|floor| *value >= floor),
-                "{key:?}: {value}"
-            );
+        for key in &changes.erased_reasons {
+            let journal = self.journal.entry(key.clone()).or_default();
+            for entry in journal {
+                entry.transfer.reason = None;
+            }
+        }
+        for ((tenant, purpose, asset), delta) in changes.control_deltas() {
+            let key = (tenant.clone(), purpose.clone(), asset);
+            *self.controls.entry(key).or_default() += delta;
         }
         for write in &changes.lots {
             let key = (write.member.clone(), write.lot.number);
@@ -437,14 +543,37 @@ impl World {
             journal.iter().for_each(|entry| audit.entry(entry));
         }
         for (key, row) in self.members.iter().filter(|(key, _)| own(key)) {
-            audit.head(&key.member, row.journal);
+            audit.member(&key.member, row.journal, &row.balances);
         }
-        let mut sums: BTreeMap<Asset, i128> = BTreeMap::new();
-        for ((_, account), minor) in self.balances.iter().filter(|((t, _), _)| t == tenant) {
-            audit.balance(account, *minor);
-            *sums.entry(account.asset).or_default() += i128::from(*minor);
+        for ((_, purpose, asset), sum) in self.controls.iter().filter(|((t, ..), _)| t == tenant) {
+            audit.control(purpose, *asset, *sum);
         }
-        audit.finish(&sums)
+        audit.finish()
+    }
+
+    /// The balances of all members, those at zero included.
+    pub fn balances(&self) -> BTreeMap<(TenantId, Account), i64> {
+        let rows = self.members.iter().flat_map(|(key, row)| {
+            let own = row.balances.iter().map(move |(purpose, asset, minor)| {
+                let account = Account::member(&key.member, purpose.clone(), asset);
+                ((key.tenant.clone(), account), minor)
+            });
+            own.collect::<Vec<_>>()
+        });
+        rows.collect()
+    }
+
+    /// All counters that are not zero, wherever their parts are.
+    pub fn counted(&self) -> BTreeMap<CounterKey, i64> {
+        let mut all = self.counters.clone();
+        for (key, row) in &self.members {
+            for (name, bucket, value) in row.counters.iter() {
+                let name = CounterName::of_member(&key.tenant, &key.member, name);
+                *all.entry(name.at(bucket)).or_default() += value;
+            }
+        }
+        all.retain(|_, value| *value != 0);
+        all
     }
 
     /// Checks that the books of all tenants are in order, and that open lots are what the members have.
@@ -462,12 +591,20 @@ impl World {
             let account = Account::member(&key.member, purpose, lot.asset);
             *open.entry((key.tenant.clone(), account)).or_default() += lot.remaining;
         }
-        for (key, balance) in &self.balances {
-            if matches!(key.1.holder, Holder::Member(_)) {
-                let lots = open.get(key).copied().unwrap_or_default();
-                assert_eq!(*balance, lots, "{key:?}");
+        for (key, row) in &self.members {
+            for (purpose, asset, balance) in row.balances.iter() {
+                let account = Account::member(&key.member, purpose.clone(), asset);
+                let lots = open.get(&(key.tenant.clone(), account));
+                assert_eq!(balance, lots.copied().unwrap_or_default(), "{key:?}");
             }
         }
+    }
+}
+
+fn rejected(undecided: Undecided) -> Rejection {
+    match undecided {
+        Undecided::Rejected(rejection) => rejection,
+        Undecided::Needs(plan) => panic!("more rows again and again: {plan:?}"),
     }
 }
 

@@ -1,16 +1,18 @@
 -- Times are microseconds since 1970 in UTC, amounts are minor units. Every key starts with the tenant.
 -- Texts compare bytewise: pages follow that order on every database, and it is the fastest.
 
+-- The replies of commands with a key of their own. Those of commands that make an entity are kept with it.
 CREATE TABLE replies (
     tenant TEXT COLLATE "C" NOT NULL,
     operation TEXT COLLATE "C" NOT NULL,
+    origin TEXT COLLATE "C" NOT NULL,
     key TEXT COLLATE "C" NOT NULL,
     fingerprint BYTEA NOT NULL,
     body TEXT NOT NULL,
-    recorded_at BIGINT,
-    PRIMARY KEY (tenant, operation, key)
+    PRIMARY KEY (tenant, operation, origin, key)
 );
 
+-- A member's row is the lock of everything that belongs to the member. The body is a list of balances, counters and profile.
 -- Rows that are updated again and again leave room in their pages, so that an update stays in its page and touches no
 -- index.
 CREATE TABLE members (
@@ -21,43 +23,62 @@ CREATE TABLE members (
     journal_hash BYTEA NOT NULL,
     event_seq BIGINT NOT NULL,
     recorded_at BIGINT NOT NULL,
+    at BIGINT NOT NULL,
     due_at BIGINT,
     body TEXT NOT NULL,
     PRIMARY KEY (tenant, member)
 ) WITH (fillfactor = 80);
 
-CREATE INDEX members_due ON members (tenant, due_at, member) WHERE due_at IS NOT NULL;
+CREATE INDEX members_newest ON members (tenant, at, member);
 
-CREATE TABLE purchases (
+CREATE INDEX members_due ON members (tenant, member, due_at) WHERE due_at IS NOT NULL;
+
+-- `fingerprint` and `reply` are those of the command that made the entity; later changes leave them as they are.
+CREATE TABLE entities (
     tenant TEXT COLLATE "C" NOT NULL,
-    purchase TEXT COLLATE "C" NOT NULL,
+    kind TEXT COLLATE "C" NOT NULL,
+    id TEXT COLLATE "C" NOT NULL,
     version BIGINT NOT NULL,
-    member TEXT COLLATE "C" NOT NULL,
-    occurred_at BIGINT NOT NULL,
-    first_entry BIGINT,
-    last_entry BIGINT,
+    owner TEXT COLLATE "C",
+    "group" TEXT COLLATE "C",
+    state TEXT COLLATE "C" NOT NULL,
+    rank BIGINT,
+    at BIGINT NOT NULL,
+    due_at BIGINT,
     body TEXT NOT NULL,
-    PRIMARY KEY (tenant, purchase)
+    fingerprint BYTEA,
+    reply TEXT,
+    PRIMARY KEY (tenant, kind, id)
 );
+
+CREATE INDEX entities_newest ON entities (tenant, kind, at, id);
+
+CREATE INDEX entities_owner ON entities (tenant, kind, owner, at, id) WHERE owner IS NOT NULL;
+
+CREATE INDEX entities_group ON entities (tenant, kind, "group", state, rank, id)
+    WHERE "group" IS NOT NULL AND rank IS NOT NULL;
+
+CREATE INDEX entities_due ON entities (tenant, kind, due_at, id) WHERE due_at IS NOT NULL;
 
 CREATE TABLE programs (
     tenant TEXT COLLATE "C" NOT NULL,
     program TEXT COLLATE "C" NOT NULL,
-    version BIGINT NOT NULL,
+    revision BIGINT NOT NULL,
     active_from BIGINT NOT NULL,
     published_at BIGINT NOT NULL,
     body TEXT NOT NULL,
-    PRIMARY KEY (tenant, program, version)
+    PRIMARY KEY (tenant, program, revision)
 );
 
+-- A side without a holder is the member's own; the empty text is the tenant itself.
 CREATE TABLE journal (
     tenant TEXT COLLATE "C" NOT NULL,
     member TEXT COLLATE "C" NOT NULL,
     seq BIGINT NOT NULL,
     id BYTEA NOT NULL,
-    from_holder TEXT COLLATE "C" NOT NULL,
+    from_holder TEXT COLLATE "C",
     from_purpose TEXT COLLATE "C" NOT NULL,
-    to_holder TEXT COLLATE "C" NOT NULL,
+    to_holder TEXT COLLATE "C",
     to_purpose TEXT COLLATE "C" NOT NULL,
     asset TEXT COLLATE "C" NOT NULL,
     amount BIGINT NOT NULL CHECK (amount > 0),
@@ -66,26 +87,25 @@ CREATE TABLE journal (
     recorded_at BIGINT NOT NULL,
     purchase TEXT COLLATE "C",
     program TEXT COLLATE "C",
-    program_version BIGINT,
+    revision BIGINT,
     rule TEXT COLLATE "C",
     reason TEXT,
     hash BYTEA NOT NULL,
     PRIMARY KEY (tenant, member, seq)
 );
 
--- The holder is a member, or the empty text for the tenant itself. `guard` is the least amount that the latest debit
--- allowed: an upsert can compare stored columns only with incoming columns, so the bound has to be one.
-CREATE TABLE balances (
+-- The sums over all holders. Each is kept in a few parts, so that commits of several connections do not wait for one row.
+CREATE TABLE control_accounts (
     tenant TEXT COLLATE "C" NOT NULL,
-    holder TEXT COLLATE "C" NOT NULL,
     purpose TEXT COLLATE "C" NOT NULL,
     asset TEXT COLLATE "C" NOT NULL,
+    slot BIGINT NOT NULL,
     amount BIGINT NOT NULL,
-    guard BIGINT,
-    PRIMARY KEY (tenant, holder, purpose, asset)
+    PRIMARY KEY (tenant, purpose, asset, slot)
 ) WITH (fillfactor = 80);
 
--- `guard` is the most that the latest bounded change allowed, for the same reason as `balances.guard`.
+-- `guard` is the most that the latest bounded change allowed: an upsert can compare stored columns only with incoming
+-- columns, so the bound has to be one.
 CREATE TABLE counters (
     tenant TEXT COLLATE "C" NOT NULL,
     subject TEXT COLLATE "C" NOT NULL,
@@ -115,7 +135,10 @@ CREATE TABLE lots (
     PRIMARY KEY (tenant, member, number)
 );
 
-CREATE INDEX lots_due ON lots (tenant, due_at, member) WHERE due_at IS NOT NULL;
+-- Lots to which something can still happen: one member's by when they are due, and all members that have any, in order.
+CREATE INDEX lots_open ON lots (tenant, member, due_at) WHERE state IN ('pending', 'available');
+
+CREATE INDEX lots_purchase ON lots (tenant, member, purchase) WHERE purchase IS NOT NULL;
 
 -- Time never runs backwards within a stream, so this key is both append-only and the order of delivery.
 CREATE TABLE outbox (

@@ -1,18 +1,18 @@
 -- Times are microseconds since 1970 in UTC, amounts are minor units. Every key starts with the tenant.
 -- STRICT refuses what the column cannot hold exactly, so an overflow is an error and never a rounded number.
 
+-- The replies of commands with a key of their own. Those of commands that make an entity are kept with it.
 CREATE TABLE replies (
     tenant TEXT NOT NULL,
     operation TEXT NOT NULL,
+    origin TEXT NOT NULL,
     key TEXT NOT NULL,
     fingerprint BLOB NOT NULL,
     body TEXT NOT NULL,
-    recorded_at INTEGER,
-    PRIMARY KEY (tenant, operation, key)
+    PRIMARY KEY (tenant, operation, origin, key)
 ) STRICT, WITHOUT ROWID;
 
--- `previous` is the version this one replaced: an upsert can compare stored columns only with incoming columns, so the
--- version that a decision saw has to be one.
+-- A member's row is the lock of everything that belongs to the member. The body is a list of balances, counters and profile.
 CREATE TABLE members (
     tenant TEXT NOT NULL,
     member TEXT NOT NULL,
@@ -21,43 +21,62 @@ CREATE TABLE members (
     journal_hash BLOB NOT NULL,
     event_seq INTEGER NOT NULL,
     recorded_at INTEGER NOT NULL,
+    at INTEGER NOT NULL,
     due_at INTEGER,
     body TEXT NOT NULL,
     PRIMARY KEY (tenant, member)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX members_due ON members (tenant, due_at, member) WHERE due_at IS NOT NULL;
+CREATE INDEX members_newest ON members (tenant, at, member);
 
-CREATE TABLE purchases (
+CREATE INDEX members_due ON members (tenant, member, due_at) WHERE due_at IS NOT NULL;
+
+-- `fingerprint` and `reply` are those of the command that made the entity; later changes leave them as they are.
+CREATE TABLE entities (
     tenant TEXT NOT NULL,
-    purchase TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    id TEXT NOT NULL,
     version INTEGER NOT NULL,
-    member TEXT NOT NULL,
-    occurred_at INTEGER NOT NULL,
-    first_entry INTEGER,
-    last_entry INTEGER,
+    owner TEXT,
+    "group" TEXT,
+    state TEXT NOT NULL,
+    rank INTEGER,
+    at INTEGER NOT NULL,
+    due_at INTEGER,
     body TEXT NOT NULL,
-    PRIMARY KEY (tenant, purchase)
+    fingerprint BLOB,
+    reply TEXT,
+    PRIMARY KEY (tenant, kind, id)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX entities_newest ON entities (tenant, kind, at, id);
+
+CREATE INDEX entities_owner ON entities (tenant, kind, owner, at, id) WHERE owner IS NOT NULL;
+
+CREATE INDEX entities_group ON entities (tenant, kind, "group", state, rank, id)
+    WHERE "group" IS NOT NULL AND rank IS NOT NULL;
+
+CREATE INDEX entities_due ON entities (tenant, kind, due_at, id) WHERE due_at IS NOT NULL;
 
 CREATE TABLE programs (
     tenant TEXT NOT NULL,
     program TEXT NOT NULL,
-    version INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
     active_from INTEGER NOT NULL,
     published_at INTEGER NOT NULL,
     body TEXT NOT NULL,
-    PRIMARY KEY (tenant, program, version)
+    PRIMARY KEY (tenant, program, revision)
 ) STRICT;
 
+-- A side without a holder is the member's own; the empty text is the tenant itself.
 CREATE TABLE journal (
     tenant TEXT NOT NULL,
     member TEXT NOT NULL,
     seq INTEGER NOT NULL,
     id BLOB NOT NULL,
-    from_holder TEXT NOT NULL,
+    from_holder TEXT,
     from_purpose TEXT NOT NULL,
-    to_holder TEXT NOT NULL,
+    to_holder TEXT,
     to_purpose TEXT NOT NULL,
     asset TEXT NOT NULL,
     amount INTEGER NOT NULL CHECK (amount > 0),
@@ -66,26 +85,25 @@ CREATE TABLE journal (
     recorded_at INTEGER NOT NULL,
     purchase TEXT,
     program TEXT,
-    program_version INTEGER,
+    revision INTEGER,
     rule TEXT,
     reason TEXT,
     hash BLOB NOT NULL,
     PRIMARY KEY (tenant, member, seq)
 ) STRICT, WITHOUT ROWID;
 
--- The holder is a member, or the empty text for the tenant itself. `guard` is the least amount that the latest debit
--- allowed: an upsert can compare stored columns only with incoming columns, so the bound has to be one.
-CREATE TABLE balances (
+-- The sums over all holders. Each is kept in a few parts, so that commits of several connections do not wait for one row.
+CREATE TABLE control_accounts (
     tenant TEXT NOT NULL,
-    holder TEXT NOT NULL,
     purpose TEXT NOT NULL,
     asset TEXT NOT NULL,
+    slot INTEGER NOT NULL,
     amount INTEGER NOT NULL,
-    guard INTEGER,
-    PRIMARY KEY (tenant, holder, purpose, asset)
+    PRIMARY KEY (tenant, purpose, asset, slot)
 ) STRICT, WITHOUT ROWID;
 
--- `guard` is the most that the latest bounded change allowed, for the same reason as `balances.guard`.
+-- `guard` is the most that the latest bounded change allowed: an upsert can compare stored columns only with incoming
+-- columns, so the bound has to be one.
 CREATE TABLE counters (
     tenant TEXT NOT NULL,
     subject TEXT NOT NULL,
@@ -115,7 +133,10 @@ CREATE TABLE lots (
     PRIMARY KEY (tenant, member, number)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX lots_due ON lots (tenant, due_at, member) WHERE due_at IS NOT NULL;
+-- Lots to which something can still happen: one member's by when they are due, and all members that have any, in order.
+CREATE INDEX lots_open ON lots (tenant, member, due_at) WHERE state IN ('pending', 'available');
+
+CREATE INDEX lots_purchase ON lots (tenant, member, purchase) WHERE purchase IS NOT NULL;
 
 -- Time never runs backwards within a stream, so this key is both append-only and the order of delivery.
 CREATE TABLE outbox (

@@ -9,7 +9,7 @@ use rewards_core::snapshot::{CounterRange, ReadPlan};
 
 use super::Subject;
 use super::fixtures::{
-    Draft, cashback, counter, entry, funding, member_key, program_key, purchase_key, transfer,
+    Draft, cashback, counter, entry, funding, member_key, probe_key, program_key, transfer,
 };
 use crate::batch::{Commit, CommitBatch, Refusal, StaleRow};
 
@@ -25,8 +25,12 @@ pub async fn applied_is_visible_everywhere(subject: &Subject) {
     assert_eq!(seen.members.len(), 1, "members in the sweep");
     let entries: Vec<_> = written.journal.iter().map(|(_, e)| e.clone()).collect();
     assert_eq!(seen.journal, entries, "journal in the sweep");
-    let balances = vec![(funding(), -100), (cashback("ann"), 100)];
-    assert_eq!(seen.balances, balances, "balances in the sweep");
+    let (paid, held) = (funding(), cashback("ann"));
+    let controls = vec![
+        (held.purpose, held.asset, 100),
+        (paid.purpose, paid.asset, -100),
+    ];
+    assert_eq!(seen.controls, controls, "control accounts");
     let events: Vec<_> = written.events.iter().map(|(_, e)| e.clone()).collect();
     assert_eq!(seen.events, events, "events in the outbox");
 }
@@ -37,13 +41,13 @@ pub async fn refused_leaves_nothing(subject: &Subject) {
     let full = counter(tenant, "full").at(0);
     let seed = Draft::new(tenant, "seed")
         .member("old", 0)
-        .purchase("old", "old", 0)
+        .probe("old", "old", 0)
         .program("old", 1)
         .count(&full, 10, None);
     subject.apply(&seed.build()).await;
     let draft = |key: &str| Draft::new(tenant, key).one_of_each("ann");
     let stale = Refusal::Stale;
-    let debit = transfer(cashback("bob"), funding(), 1);
+    let most = transfer(funding(), cashback("bob"), i64::MAX);
     for (batch, refusal) in [
         (draft("seed").fingerprint(2), Refusal::KeyReused),
         (
@@ -51,8 +55,12 @@ pub async fn refused_leaves_nothing(subject: &Subject) {
             stale(StaleRow::Member(member_key(tenant, "old"))),
         ),
         (
-            draft("2").purchase("old", "old", 7),
-            stale(StaleRow::Purchase(purchase_key(tenant, "old"))),
+            draft("2").probe("old", "old", 7),
+            stale(StaleRow::Entity(probe_key(tenant, "old"))),
+        ),
+        (
+            draft("2a").probe("old", "old", 0),
+            Refusal::Exists(probe_key(tenant, "old")),
         ),
         (
             draft("3").program("old", 1),
@@ -66,10 +74,11 @@ pub async fn refused_leaves_nothing(subject: &Subject) {
             },
         ),
         (
-            draft("5").transfer("bob", 1, debit),
-            Refusal::Floor {
+            draft("5").transfer("bob", 1, most),
+            Refusal::Range {
                 tenant: tenant.clone(),
-                account: cashback("bob"),
+                purpose: cashback("bob").purpose,
+                asset: cashback("bob").asset,
             },
         ),
     ] {
@@ -95,22 +104,21 @@ pub async fn refused_takes_no_neighbour(subject: &Subject) {
     let want = [gone(), Commit::Applied, gone(), Commit::Applied, gone()];
     assert_eq!(outcomes, want);
     for (batch, outcome) in group.iter().zip(&outcomes) {
-        let mut rows = subject.rows(std::slice::from_ref(batch)).await;
+        let rows = subject.rows(std::slice::from_ref(batch)).await;
         if *outcome == Commit::Applied {
-            rows.balances.insert(funding(), -100);
             check_whole(&rows, batch);
         } else {
-            rows.balances.remove(&funding());
             assert!(rows.is_empty(), "of a refused batch is visible: {rows:?}");
         }
     }
+    assert_eq!(subject.control(&funding()).await, -200);
 }
 
 /// A group without batches is nothing, and a plan without rows finds nothing.
 pub async fn nothing_is_nothing(subject: &Subject) {
     assert_eq!(subject.commit_group(&[]).await, []);
     let view = subject.load(&ReadPlan::default()).await;
-    assert!(view.replies.is_empty() && view.members.is_empty() && view.balances.is_empty());
+    assert!(view.replies.is_empty() && view.members.is_empty() && view.entities.is_empty());
     assert!(subject.visible(&[]).await.members.is_empty());
 }
 
@@ -131,7 +139,7 @@ pub async fn absent_and_repeated_rows_load(subject: &Subject) {
     assert_eq!(view.programs.len(), 1, "programs: {:?}", view.programs);
     assert_eq!(view.counters.len(), 1, "counters: {:?}", view.counters);
     assert_eq!(view.lots.len(), 1, "lots: {:?}", view.lots);
-    assert_eq!(view.balances.len(), 2, "balances: {:?}", view.balances);
+    assert_eq!(view.entities.len(), 1, "entities: {:?}", view.entities);
     let pages: Vec<usize> = view.statements.values().map(Vec::len).collect();
     assert_eq!(pages.iter().sum::<usize>(), 1, "statements: {pages:?}");
 }
@@ -157,7 +165,7 @@ pub async fn journal_is_insert_only(subject: &Subject) {
     }
     let seen = subject.visible(&[batch, again]).await;
     assert_eq!(seen.journal, [first], "the journal must keep its entry");
-    assert_eq!(subject.balance(&cashback("ann")).await, 100);
+    assert_eq!(subject.control(&cashback("ann")).await, 100);
     assert!(seen.members.is_empty(), "the rest of the batch is visible");
 }
 
@@ -169,22 +177,22 @@ pub async fn dropped_commit_is_whole(subject: &Subject) {
         let batch = Draft::new(tenant, &name).one_of_each(&name).build();
         let group = [batch];
         let ended = poll_times(subject.backend().commit(&group), polls).await;
-        let mut rows = subject.rows(&group).await;
-        rows.balances.remove(&funding());
+        let rows = subject.rows(&group).await;
         let [batch] = &group;
         if !rows.is_empty() {
-            let granted = rows.balances.get(&cashback(&name)).copied();
-            assert_eq!(granted, Some(100), "half a batch after {polls} polls");
-            check_whole_but_funding(&rows, batch);
+            assert!(!rows.members.is_empty(), "half a batch after {polls} polls");
+            check_whole(&rows, batch);
         }
         match subject.commit(batch).await {
             Commit::Applied => {}
             Commit::Replayed(reply) => assert_eq!(reply, batch.reply, "after {polls} polls"),
             Commit::Refused(refusal) => panic!("after {polls} polls: {refusal:?}"),
         }
-        let mut rows = subject.rows(&group).await;
-        rows.balances.remove(&funding());
-        check_whole_but_funding(&rows, batch);
+        check_whole(&subject.rows(&group).await, batch);
+        let granted = i128::from(polls).saturating_add(1).saturating_mul(100);
+        let controls = (cashback(&name), funding());
+        assert_eq!(subject.control(&controls.0).await, granted, "{polls} polls");
+        assert_eq!(subject.control(&controls.1).await, -granted);
         if ended {
             break;
         }
@@ -225,7 +233,10 @@ pub async fn load_is_one_view(subject: &Subject) {
     loop {
         let done = writer.is_finished();
         let view = subject.load(&plan).await;
-        let (left, right) = (view.count(&range(&left)), view.count(&range(&right)));
+        let (left, right) = (
+            view.count(&range(&left), None),
+            view.count(&range(&right), None),
+        );
         assert_eq!(left, right, "two counters of one batch, torn");
         let version = view.members.values().map(|row| row.version).sum::<u64>();
         assert_eq!(u64::try_from(left), Ok(version), "counter and member, torn");
@@ -262,11 +273,6 @@ async fn poll_times<F: Future>(future: F, mut polls: u32) -> bool {
 }
 
 fn check_whole(rows: &super::subject::Rows, batch: &CommitBatch) {
-    assert_eq!(rows.balances.get(&funding()), Some(&-100), "funding");
-    check_whole_but_funding(rows, batch);
-}
-
-fn check_whole_but_funding(rows: &super::subject::Rows, batch: &CommitBatch) {
     let written = &*batch.changes;
     assert!(
         rows.replies
@@ -278,8 +284,8 @@ fn check_whole_but_funding(rows: &super::subject::Rows, batch: &CommitBatch) {
     for write in &written.members {
         assert_eq!(rows.members.get(&write.key), Some(&write.row));
     }
-    for write in &written.purchases {
-        assert_eq!(rows.purchases.get(&write.key), Some(&write.row));
+    for write in &written.entities {
+        assert_eq!(rows.entities.get(&write.key), Some(&write.row));
     }
     for write in &written.programs {
         let found = rows.programs.get(write.key.program.as_str());
@@ -294,7 +300,5 @@ fn check_whole_but_funding(rows: &super::subject::Rows, batch: &CommitBatch) {
     }
     for (_, entry) in &written.journal {
         assert!(rows.journal.contains(entry), "no entry {entry:?}");
-        let account = entry.transfer.to();
-        assert_eq!(rows.balances.get(account), Some(&entry.transfer.minor()));
     }
 }

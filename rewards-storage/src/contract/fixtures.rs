@@ -6,31 +6,34 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rewards_core::decision::{
-    Changes, CounterChange, LotWrite, MemberWrite, ProgramWrite, PurchaseWrite,
-};
+use rewards_core::counter::MemberCounters;
+use rewards_core::decision::{Changes, CounterChange, LotWrite, MemberWrite, ProgramWrite};
+use rewards_core::entity::{EntityKey, EntityRow, EntityWrite, Expected, Index};
 use rewards_core::event::{Event, EventRecord, Stream};
 use rewards_core::ids::{IdempotencyKey, MemberId, ProgramId, PurchaseId, Slug, TenantId};
 use rewards_core::ledger::{
-    Account, ChainHash, JournalEntry, JournalHead, Lot, LotState, Purpose, Transfer, TransferKind,
+    Account, Balances, ChainHash, JournalEntry, JournalHead, Lot, LotState, Purpose, Transfer,
+    TransferKind,
 };
-use rewards_core::money::{Asset, Money};
+use rewards_core::member::{MemberProfile, MemberRow, MemberStatus};
+use rewards_core::money::Asset;
 use rewards_core::program::Program;
-use rewards_core::records::{
-    Counted, MemberRecord, MemberRow, PurchaseRecord, PurchaseRow, PurchaseState,
-};
 use rewards_core::snapshot::{
-    CounterKey, CounterName, LotFilter, LotQuery, MemberKey, ProgramKey, PurchaseKey, ReplyKey,
+    CounterKey, CounterName, KeyOrigin, LotFilter, LotQuery, MemberKey, ProgramKey, ReplyKey,
     StatementQuery, StoredReply,
 };
 use rewards_core::tiers::{TierMove, TierReason, TierStatus};
 use rewards_core::time::Timestamp;
+use smol_str::SmolStr;
 use uuid::Uuid;
 
-use crate::batch::CommitBatch;
+use crate::batch::{CommandKey, CommitBatch};
 
 /// The operation of a [`Draft`] that names none.
 pub const OPERATION: &str = "contract.write";
+
+/// The kind of the suite's own entities. A store knows nothing of kinds.
+pub const PROBE: &str = "probe";
 
 /// Texts that are ids and go wrong where ids are quoted, folded, trimmed or ordered by a locale; in bytewise order.
 pub const AWKWARD_IDS: [&str; 20] = [
@@ -109,12 +112,13 @@ pub fn member_key(tenant: &TenantId, text: &str) -> MemberKey {
     }
 }
 
-/// Key of a purchase's row.
+/// Key of a probe: an entity of the suite's own kind.
 #[must_use]
-pub fn purchase_key(tenant: &TenantId, text: &str) -> PurchaseKey {
-    PurchaseKey {
+pub fn probe_key(tenant: &TenantId, text: &str) -> EntityKey {
+    EntityKey {
         tenant: tenant.clone(),
-        purchase: purchase(text),
+        kind: PROBE,
+        id: SmolStr::new(text),
     }
 }
 
@@ -234,8 +238,15 @@ pub fn member_row(version: u64) -> MemberRow {
         event_seq: version,
         recorded_at: at(1),
         due_at: None,
-        record: MemberRecord {
+        balances: balances(&[
+            (Purpose::Cashback, "EUR", i64::MAX),
+            (Purpose::Main, "x/2", 0),
+        ]),
+        counters: counters(&[("cap/'x'", -3, i64::MIN), ("ä\n", 20_260_101, i64::MAX)]),
+        profile: MemberProfile {
             registered_at: at(0),
+            status: MemberStatus::Suspended,
+            erased_at: Some(at(7)),
             segments: BTreeSet::from(["vip".into(), "\"quoted\" 'text' \\ % 😀".into()]),
             attributes: BTreeMap::from([("city".into(), "Köln\n".into())]),
             tiers: BTreeMap::from([(
@@ -246,26 +257,58 @@ pub fn member_row(version: u64) -> MemberRow {
     }
 }
 
-/// A purchase row with every field in use.
+/// The same row of somebody who joined so many seconds into 2026.
 #[must_use]
-pub fn purchase_row(owner: &str, version: u64) -> PurchaseRow {
-    PurchaseRow {
+pub fn joined(mut row: MemberRow, seconds: i64) -> MemberRow {
+    row.profile.registered_at = at(seconds);
+    row
+}
+
+/// Balances of a member.
+#[must_use]
+pub fn balances(held: &[(Purpose, &str, i64)]) -> Balances {
+    let mut balances = Balances::default();
+    for (purpose, code, minor) in held {
+        let added = balances.add(purpose, asset(code), *minor);
+        added.expect("a balance of the suite is in range");
+    }
+    balances
+}
+
+/// Counters in a member's row, as name, bucket and value.
+#[must_use]
+pub fn counters(counted: &[(&str, i64, i64)]) -> MemberCounters {
+    let mut counters = MemberCounters::default();
+    for (name, bucket, value) in counted {
+        counters.add(&SmolStr::new(*name), *bucket, *value);
+    }
+    counters
+}
+
+/// A probe with every column in use; `owner` also names its group.
+#[must_use]
+pub fn probe_row(owner: &str, version: u64) -> EntityRow {
+    EntityRow {
         version,
-        member: member(owner),
-        occurred_at: at(2),
-        record: PurchaseRecord {
-            state: PurchaseState::Recorded,
-            program: program("contract"),
-            revision: 7,
-            total: Money::new(1_999, asset("EUR")),
-            grants: Some((1, 2)),
-            counted: vec![Counted {
-                subject: "p:contract".into(),
-                name: "cap/'x'".into(),
-                bucket: -3,
-                delta: i64::MIN,
-            }],
+        index: Index {
+            owner: Some(member(owner)),
+            group: Some(SmolStr::new(owner)),
+            state: SmolStr::new("open"),
+            rank: Some(i64::MIN),
+            at: at(2),
+            due_at: Some(at(3)),
         },
+        body: format!("[1,{{\"of\":\"ä\\n\\\"😀'%$1\",\"version\":{version}}}]").into(),
+    }
+}
+
+/// A probe that nobody owns, that is in no group and for which nothing is due.
+#[must_use]
+pub fn bare_probe(version: u64, seconds: i64) -> EntityRow {
+    EntityRow {
+        version,
+        index: Index::new("bare", at(seconds)),
+        body: "[1,null]".into(),
     }
 }
 
@@ -293,7 +336,12 @@ pub fn event(text: &str, seq: u64, seconds: i64) -> EventRecord {
 pub struct Draft {
     tenant: TenantId,
     operation: &'static str,
+    origin: KeyOrigin,
     key: String,
+    /// The probe with which the reply is kept, and whether it is also the key.
+    made: Option<(EntityKey, bool)>,
+    is_keyless: bool,
+    follows: bool,
     fingerprint: [u8; 32],
     body: String,
     changes: Changes,
@@ -306,7 +354,11 @@ impl Draft {
         Self {
             tenant: tenant.clone(),
             operation: OPERATION,
+            origin: KeyOrigin::Given,
             key: key.to_owned(),
+            made: None,
+            is_keyless: false,
+            follows: false,
             fingerprint: [1; 32],
             body: format!("{{\"of\":{key:?}}}"),
             changes: Changes::default(),
@@ -317,6 +369,41 @@ impl Draft {
     #[must_use]
     pub fn operation(mut self, operation: &'static str) -> Self {
         self.operation = operation;
+        self
+    }
+
+    /// Under a key that the request implies.
+    #[must_use]
+    pub fn natural(mut self) -> Self {
+        self.origin = KeyOrigin::Natural;
+        self
+    }
+
+    /// Under a given key, with a receipt in a probe that it makes.
+    #[must_use]
+    pub fn receipt(mut self, text: &str) -> Self {
+        self.made = Some((probe_key(&self.tenant, text), false));
+        self
+    }
+
+    /// Under the key of a probe that it makes, which keeps the receipt.
+    #[must_use]
+    pub fn keyed_by(mut self, text: &str) -> Self {
+        self.made = Some((probe_key(&self.tenant, text), true));
+        self
+    }
+
+    /// Without any key.
+    #[must_use]
+    pub fn keyless(mut self) -> Self {
+        self.is_keyless = true;
+        self
+    }
+
+    /// Resting on all that stand before it in the same commit.
+    #[must_use]
+    pub fn follows(mut self) -> Self {
+        self.follows = true;
         self
     }
 
@@ -352,19 +439,22 @@ impl Draft {
         self
     }
 
-    /// Moves a purchase from version `expected` to the next; 0 inserts.
+    /// Moves a probe from version `expected` to the next; 0 means that it must be absent.
     #[must_use]
-    pub fn purchase(self, text: &str, owner: &str, expected: u64) -> Self {
-        let row = purchase_row(owner, expected.saturating_add(1));
-        self.purchase_row(text, expected, row)
+    pub fn probe(self, text: &str, owner: &str, expected: u64) -> Self {
+        let row = probe_row(owner, expected.saturating_add(1));
+        self.probe_row(text, expected, row)
     }
 
-    /// Moves a purchase from version `expected` to this row.
+    /// Moves a probe from version `expected` to this row.
     #[must_use]
-    pub fn purchase_row(mut self, text: &str, expected: u64, row: PurchaseRow) -> Self {
-        self.changes.purchases.push(PurchaseWrite {
-            key: purchase_key(&self.tenant, text),
-            expected,
+    pub fn probe_row(mut self, text: &str, expected: u64, row: EntityRow) -> Self {
+        self.changes.entities.push(EntityWrite {
+            key: probe_key(&self.tenant, text),
+            expected: match expected {
+                0 => Expected::Absent,
+                version => Expected::Version(version),
+            },
             row,
         });
         self
@@ -436,14 +526,14 @@ impl Draft {
         self
     }
 
-    /// One row of every kind, all of a member that does not exist yet; `text` also names the purchase, the program
-    /// and the counter.
+    /// One row of every kind, all of a member that does not exist yet; `text` also names the probe, the program and
+    /// the counter.
     #[must_use]
     pub fn one_of_each(self, text: &str) -> Self {
         let grant = transfer(funding(), cashback(text), 100).for_purchase(Some(purchase(text)));
         let counter = counter(&self.tenant, text).at(1);
         self.member(text, 0)
-            .purchase(text, text, 0)
+            .probe(text, text, 0)
             .program(text, 1)
             .count(&counter, 5, Some(5))
             .transfer(text, 1, grant)
@@ -455,12 +545,20 @@ impl Draft {
     #[must_use]
     pub fn build(&self) -> CommitBatch {
         let key = IdempotencyKey::new(&self.key).expect("a key of the suite is printable");
-        CommitBatch {
-            key: ReplyKey {
+        let key = match &self.made {
+            _ if self.is_keyless => CommandKey::None,
+            Some((made, true)) => CommandKey::Entity(made.clone()),
+            _ => CommandKey::Reply(ReplyKey {
                 tenant: self.tenant.clone(),
                 operation: self.operation,
+                origin: self.origin,
                 key,
-            },
+            }),
+        };
+        CommitBatch {
+            key,
+            receipt: self.made.as_ref().map(|(made, _)| made.clone()),
+            follows: self.follows,
             reply: StoredReply {
                 fingerprint: self.fingerprint,
                 body: self.body.as_str().into(),

@@ -1,4 +1,4 @@
-//! Bounded deltas: counters and the floors of balances.
+//! Bounded deltas: counters, and the ranges of control accounts.
 
 use std::collections::BTreeMap;
 
@@ -17,10 +17,11 @@ fn over(counter: &CounterKey, bound: i64) -> Refusal {
     }
 }
 
-fn below(tenant: &TenantId, account: Account) -> Refusal {
-    Refusal::Floor {
+fn out_of_range(tenant: &TenantId, account: Account) -> Refusal {
+    Refusal::Range {
         tenant: tenant.clone(),
-        account,
+        purpose: account.purpose,
+        asset: account.asset,
     }
 }
 
@@ -205,7 +206,7 @@ pub async fn counter_ranges_are_inclusive(subject: &Subject) {
             ..ReadPlan::default()
         };
         let view = subject.load(&plan).await;
-        assert_eq!(view.count(&range), want, "{from}..={until}");
+        assert_eq!(view.count(&range, None), want, "{from}..={until}");
         assert_eq!(view.counters.len(), usize::try_from(want).unwrap_or(0));
     }
 }
@@ -233,130 +234,131 @@ pub async fn huge_counters_are_exact(subject: &Subject) {
     assert_eq!(subject.counted(&low).await, i64::MIN);
 }
 
-/// A member's balance may reach zero and not fall below it by one; a credit makes room again.
-pub async fn floor_is_exact(subject: &Subject) {
+/// A control account is the sum of all accounts with its purpose and asset, whoever holds them; what moved and came back is
+/// listed at zero.
+pub async fn control_accounts_add_up(subject: &Subject) {
     let tenant = subject.tenant();
-    let grant = |id: &str, seq, minor| {
-        let transfer = transfer(funding(), cashback("ann"), minor);
-        Draft::new(tenant, id)
-            .transfer("ann", seq, transfer)
-            .build()
-    };
-    let debit = |id: &str, seq, minor| {
-        let transfer = transfer(cashback("ann"), funding(), minor);
-        Draft::new(tenant, id)
-            .transfer("ann", seq, transfer)
-            .build()
-    };
-    let poor = below(tenant, cashback("ann"));
-    subject.refuse(&debit("a", 1, 1), poor.clone()).await;
-    subject.apply(&grant("b", 1, 10)).await;
-    subject.refuse(&debit("c", 2, 11), poor.clone()).await;
-    subject.apply(&debit("d", 2, 10)).await;
-    assert_eq!(subject.balance(&cashback("ann")).await, 0);
-    subject.refuse(&debit("e", 3, 1), poor).await;
-    subject.apply(&grant("f", 3, 1)).await;
-    assert_eq!(subject.balance(&cashback("ann")).await, 1);
-    assert_eq!(
-        subject.balance(&funding()).await,
-        -1,
-        "no floor for the system"
-    );
-}
-
-/// What counts is the balance after the whole batch, and after the batches before it in the group.
-pub async fn floor_is_checked_after_the_batch(subject: &Subject) {
-    let tenant = subject.tenant();
-    let grant = || transfer(funding(), cashback("ann"), 10);
-    let debit = |minor| transfer(cashback("ann"), funding(), minor);
-    let both = Draft::new(tenant, "a").transfer("ann", 1, debit(4));
-    subject
-        .apply(&both.transfer("ann", 2, grant()).build())
-        .await;
+    let main = |text: &str, code| Account::member(&member(text), Purpose::Main, asset(code));
+    let fees = |code| Account::system(Purpose::Fees, asset(code));
+    let moves = Draft::new(tenant, "a")
+        .transfer("ann", 1, transfer(fees("USD"), main("ann", "USD"), 7))
+        .transfer("bob", 1, transfer(fees("EUR"), main("bob", "EUR"), 5))
+        .transfer("bob", 2, transfer(main("bob", "EUR"), fees("EUR"), 5));
     let group = [
-        Draft::new(tenant, "b").transfer("ann", 3, debit(7)).build(),
-        Draft::new(tenant, "c").transfer("ann", 3, grant()).build(),
-        Draft::new(tenant, "d")
-            .transfer("ann", 4, debit(16))
+        moves.build(),
+        Draft::new(tenant, "b")
+            .transfer("bob", 3, transfer(fees("USD"), main("bob", "USD"), 2))
+            .transfer(
+                "ann",
+                2,
+                transfer(main("ann", "USD"), cashback_in("ann", "USD"), 3),
+            )
             .build(),
-        Draft::new(tenant, "e").transfer("ann", 5, debit(1)).build(),
     ];
     let outcomes = subject.commit_group(&group).await;
-    let refused = || Commit::Refused(below(tenant, cashback("ann")));
-    let want = [refused(), Commit::Applied, Commit::Applied, refused()];
-    assert_eq!(outcomes, want);
-    assert_eq!(subject.balance(&cashback("ann")).await, 0);
+    assert_eq!(outcomes, [Commit::Applied, Commit::Applied]);
+    let accounts = subject.visible(&[]).await.controls;
+    let texts: Vec<_> = (accounts.iter())
+        .map(|(purpose, asset, sum)| (purpose.text(), asset.to_string(), *sum))
+        .collect();
+    let want = [
+        ("cashback", "USD", 3),
+        ("fees", "EUR", 0),
+        ("fees", "USD", -9),
+        ("main", "EUR", 0),
+        ("main", "USD", 6),
+    ];
+    let want = want.map(|(purpose, code, sum)| (purpose.to_owned(), code.to_owned(), sum));
+    assert_eq!(texts, want);
+    let other = subject.neighbour();
+    let others = subject.backend().control_accounts(&other).await;
+    assert_eq!(others.expect("control accounts"), []);
 }
 
-/// A floor is of one account: other purposes, assets and members do not help.
-pub async fn floors_are_per_account(subject: &Subject) {
-    let tenant = subject.tenant();
-    let ann = |purpose, code| Account::member(&member("ann"), purpose, asset(code));
-    let system = |code| Account::system(Purpose::Adjustments, asset(code));
-    let seed = Draft::new(tenant, "seed")
-        .transfer(
-            "ann",
-            1,
-            transfer(system("EUR"), ann(Purpose::Main, "EUR"), 50),
-        )
-        .transfer(
-            "ann",
-            2,
-            transfer(system("USD"), ann(Purpose::Cashback, "USD"), 50),
-        )
-        .transfer("bob", 1, transfer(system("EUR"), cashback("bob"), 50));
-    subject.apply(&seed.build()).await;
-    let debit = transfer(cashback("ann"), system("EUR"), 1);
-    let debit = Draft::new(tenant, "debit").transfer("ann", 3, debit);
-    subject
-        .refuse(&debit.build(), below(tenant, cashback("ann")))
-        .await;
+fn cashback_in(text: &str, code: &str) -> Account {
+    Account::member(&member(text), Purpose::Cashback, asset(code))
 }
 
-/// However many debit at once, a balance never falls below its floor, and nothing above it is refused.
-pub async fn concurrent_debits_keep_the_floor(subject: &Subject) {
+/// However many move a control account at once, nothing is lost.
+pub async fn concurrent_transfers_add_up(subject: &Subject) {
     let tenant = subject.tenant();
-    let grant = transfer(funding(), cashback("ann"), 10);
-    let grant = Draft::new(tenant, "grant").transfer("ann", 1, grant);
-    subject.apply(&grant.build()).await;
-    let debit = |index: u64| {
-        let seq = index.saturating_add(2);
-        let debit = transfer(cashback("ann"), funding(), 1);
+    let grant = |index: i64| {
+        let name = format!("m{}", index % 4);
+        let seq = u64::try_from(index).unwrap_or(0).saturating_add(1);
+        let grant = transfer(funding(), cashback(&name), index.saturating_add(1));
         Draft::new(tenant, &format!("{index}"))
-            .transfer("ann", seq, debit)
+            .transfer(&name, seq, grant)
             .build()
     };
-    let outcomes = subject.race((0..16).map(debit).collect()).await;
-    let applied = outcomes.iter().filter(|o| **o == Commit::Applied).count();
-    assert_eq!(applied, 10, "exactly as many as are covered: {outcomes:?}");
-    assert_eq!(subject.balance(&cashback("ann")).await, 0);
-    assert_eq!(subject.balance(&funding()).await, 0);
+    let outcomes = subject.race((0..32).map(grant).collect()).await;
+    assert_eq!(outcomes, vec![Commit::Applied; 32]);
+    assert_eq!(subject.control(&cashback("m0")).await, 528);
+    assert_eq!(subject.control(&funding()).await, -528);
 }
 
-/// Balances are exact up to the ends of 64 bits; what would leave them is refused, never wrapped or cut off.
-pub async fn huge_balances_are_exact(subject: &Subject) {
+/// Control accounts are exact up to the ends of 64 bits; what would leave them is refused, never wrapped or cut off.
+pub async fn control_ranges_are_exact(subject: &Subject) {
     let tenant = subject.tenant();
     let grant = |id: &str, seq, minor| {
         let transfer = transfer(funding(), cashback("ann"), minor);
         Draft::new(tenant, id).transfer("ann", seq, transfer)
     };
+    let over = || out_of_range(tenant, cashback("ann"));
     let more = transfer(funding(), cashback("ann"), i64::MAX);
     let twice = grant("a", 1, i64::MAX).transfer("ann", 2, more).build();
-    subject.refuse(&twice, below(tenant, funding())).await;
+    subject.refuse(&twice, over()).await;
     subject.apply(&grant("b", 1, i64::MAX).build()).await;
-    assert_eq!(subject.balance(&cashback("ann")).await, i64::MAX);
-    assert_eq!(subject.balance(&funding()).await, -i64::MAX);
-    subject
-        .refuse(&grant("c", 2, 1).build(), below(tenant, cashback("ann")))
-        .await;
-    let to_bob = |minor| transfer(funding(), cashback("bob"), minor);
+    assert_eq!(
+        subject.control(&cashback("ann")).await,
+        i128::from(i64::MAX)
+    );
+    assert_eq!(subject.control(&funding()).await, -i128::from(i64::MAX));
+    subject.refuse(&grant("c", 2, 1).build(), over()).await;
+    let to_bob = |minor| {
+        let main = Account::member(&member("bob"), Purpose::Main, asset("EUR"));
+        transfer(funding(), main, minor)
+    };
     let two = Draft::new(tenant, "d")
         .transfer("bob", 1, to_bob(2))
         .build();
-    subject.refuse(&two, below(tenant, funding())).await;
+    subject.refuse(&two, out_of_range(tenant, funding())).await;
     let one = Draft::new(tenant, "e")
         .transfer("bob", 1, to_bob(1))
         .build();
     subject.apply(&one).await;
-    assert_eq!(subject.balance(&funding()).await, i64::MIN);
+    assert_eq!(subject.control(&funding()).await, i128::from(i64::MIN));
+}
+
+/// The batches of a group see the control accounts that the batches before them left.
+pub async fn control_ranges_follow_within_a_group(subject: &Subject) {
+    let tenant = subject.tenant();
+    let write = |id: &str, seq, minor: i64| {
+        let (from, to) = (funding(), cashback("ann"));
+        let (from, to) = if minor < 0 { (to, from) } else { (from, to) };
+        let transfer = transfer(from, to, minor.saturating_abs());
+        Draft::new(tenant, id)
+            .transfer("ann", seq, transfer)
+            .build()
+    };
+    let group = [
+        write("a", 1, i64::MAX),
+        write("b", 2, 1),
+        write("c", 2, -1),
+        write("d", 3, 1),
+        write("e", 4, 1),
+    ];
+    let outcomes = subject.commit_group(&group).await;
+    let refused = || Commit::Refused(out_of_range(tenant, cashback("ann")));
+    let want = [
+        Commit::Applied,
+        refused(),
+        Commit::Applied,
+        Commit::Applied,
+        refused(),
+    ];
+    assert_eq!(outcomes, want);
+    assert_eq!(
+        subject.control(&cashback("ann")).await,
+        i128::from(i64::MAX)
+    );
 }

@@ -2,9 +2,9 @@
 
 use super::Subject;
 use super::fixtures::{AWKWARD_IDS, Draft, at, counter, member_key};
-use crate::batch::{Commit, CommitBatch, Refusal, StaleRow};
+use crate::batch::{CommandKey, Commit, CommitBatch, Refusal, StaleRow};
 use rewards_core::decision::Changes;
-use rewards_core::snapshot::{ReadPlan, StoredReply};
+use rewards_core::snapshot::StoredReply;
 use std::sync::Arc;
 
 /// Bodies that go wrong where text is folded, trimmed, escaped or read as JSON and written again.
@@ -214,9 +214,11 @@ pub async fn changes_are_shared_not_taken(subject: &Subject) {
 }
 
 async fn stored(subject: &Subject, batch: &CommitBatch) -> Option<StoredReply> {
-    let plan = ReadPlan {
-        replies: vec![batch.key.clone()],
-        ..ReadPlan::default()
-    };
-    subject.load(&plan).await.replies.remove(&batch.key)
+    let plan = super::plan_of(batch);
+    let mut view = subject.load(&plan).await;
+    match &batch.key {
+        CommandKey::Reply(key) => view.replies.remove(key),
+        CommandKey::Entity(key) => view.receipts.remove(key),
+        CommandKey::None => None,
+    }
 }

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use rewards_core::ledger::{Lot, LotState, Purpose};
-use rewards_core::records::PurchaseRow;
 use rewards_core::snapshot::{LotFilter, LotQuery, ReadPlan};
 use rewards_core::time::Timestamp;
 
 use super::Subject;
-use super::fixtures::{Draft, asset, at, lot, lots, member_key, purchase, purchase_row, slug};
+use super::fixtures::{Draft, asset, at, lot, lots, member_key, purchase, slug};
 use crate::batch::Commit;
 
 fn varied_lots() -> Vec<Lot> {
@@ -70,20 +69,10 @@ fn varied_lots() -> Vec<Lot> {
     ]
 }
 
-fn granted(first: u64, last: u64) -> PurchaseRow {
-    let mut row = purchase_row("ann", 1);
-    row.record.grants = Some((first, last));
-    row
-}
-
 /// The three selections of lots, each with its order under every limit.
 pub async fn lots_are_selected(subject: &Subject) {
     let tenant = subject.tenant();
-    // The purchases say between which entries their lots are.
-    let seed = Draft::new(tenant, "key")
-        .purchase_row("p", 0, granted(2, 8))
-        .purchase_row("P", 0, granted(10, 10))
-        .new_lot("bob", varied_lots().remove(0));
+    let seed = Draft::new(tenant, "key").new_lot("bob", varied_lots().remove(0));
     let add = |draft: Draft, lot| draft.new_lot("ann", lot);
     let batch = varied_lots().into_iter().fold(seed, add).build();
     subject.apply(&batch).await;

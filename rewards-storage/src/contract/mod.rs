@@ -32,12 +32,15 @@
 )]
 
 pub mod atomicity;
+pub mod entities;
 pub mod fixtures;
 pub mod guards;
 pub mod idempotency;
 pub mod ledger;
 pub mod lots;
 pub mod outbox;
+pub mod pages;
+pub mod receipts;
 mod subject;
 mod suite;
 pub mod sweeps;

@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rewards_core::decision::ProgramWrite;
+use rewards_core::entity::{EntityKey, EntityRow};
 use rewards_core::event::EventRecord;
 use rewards_core::ids::TenantId;
-use rewards_core::ledger::{Account, Holder, JournalEntry, Lot};
-use rewards_core::records::{MemberRow, PurchaseRow};
-use rewards_core::snapshot::{
-    CounterKey, CounterRange, LotFilter, MemberKey, PurchaseKey, ReadPlan, Snapshot,
-};
+use rewards_core::ledger::{Account, JournalEntry, Lot, Purpose};
+use rewards_core::member::MemberRow;
+use rewards_core::money::Asset;
+use rewards_core::snapshot::{CounterKey, CounterRange, LotFilter, MemberKey, ReadPlan, Snapshot};
 use tokio::sync::Barrier;
 use uuid::Uuid;
 
 use super::fixtures::{at, lots, statement};
-use crate::batch::{Commit, CommitBatch, Refusal};
+use crate::batch::{CommandKey, Commit, CommitBatch, Refusal};
 use crate::error::StoreError;
 use crate::store::{Backend, MemberHead};
 
@@ -40,8 +40,8 @@ pub struct Visible {
     pub members: Vec<MemberHead>,
     /// All journals.
     pub journal: Vec<JournalEntry>,
-    /// All balances.
-    pub balances: Vec<(Account, i64)>,
+    /// All control accounts.
+    pub controls: Vec<(Purpose, Asset, i128)>,
     /// All events that wait.
     pub events: Vec<EventRecord>,
     /// The rows of the batches looked for.
@@ -55,14 +55,14 @@ pub struct Rows {
     pub replies: BTreeMap<String, String>,
     /// Member rows.
     pub members: BTreeMap<MemberKey, MemberRow>,
-    /// Purchase rows.
-    pub purchases: BTreeMap<PurchaseKey, PurchaseRow>,
+    /// Entities.
+    pub entities: BTreeMap<EntityKey, EntityRow>,
+    /// Bodies of replies that are kept with entities.
+    pub receipts: BTreeMap<EntityKey, String>,
     /// Newest revisions.
     pub programs: BTreeMap<String, u32>,
     /// Counters.
     pub counters: BTreeMap<CounterKey, i64>,
-    /// Balances.
-    pub balances: BTreeMap<Account, i64>,
     /// Lots.
     pub lots: BTreeMap<(MemberKey, u64), Lot>,
     /// Journal pages.
@@ -173,16 +173,17 @@ impl Subject {
             counters: vec![range.clone()],
             ..ReadPlan::default()
         };
-        self.load(&plan).await.count(&range)
+        self.load(&plan).await.count(&range, None)
     }
 
-    /// A balance of the tenant.
-    pub async fn balance(&self, account: &Account) -> i64 {
-        let plan = ReadPlan {
-            balances: vec![(self.tenant.clone(), account.holder.clone())],
-            ..ReadPlan::default()
-        };
-        self.load(&plan).await.balance(&self.tenant, account)
+    /// The control account of which an account is a part: the sum over all holders.
+    pub async fn control(&self, account: &Account) -> i128 {
+        let (store, tenant) = (&self.backend, &self.tenant);
+        let accounts = insist(|| store.control_accounts(tenant)).await;
+        let found = accounts
+            .into_iter()
+            .find(|(purpose, asset, _)| *purpose == account.purpose && *asset == account.asset);
+        found.map_or(0, |(_, _, sum)| sum)
     }
 
     /// The rows the batches name, all in one view.
@@ -202,7 +203,7 @@ impl Subject {
             programs: insist(|| store.programs(tenant)).await,
             members: insist(|| store.members(tenant, None, u32::MAX)).await,
             journal: insist(|| store.journal(tenant, None, u32::MAX)).await,
-            balances: insist(|| store.balances(tenant, None, u32::MAX)).await,
+            controls: insist(|| store.control_accounts(tenant)).await,
             events: self.waiting().await,
             rows: self.rows(batches).await,
         }
@@ -220,15 +221,18 @@ impl Subject {
 #[must_use]
 pub fn plan_of(batch: &CommitBatch) -> ReadPlan {
     let changes = &batch.changes;
-    let tenant = &batch.key.tenant;
     let mut plan = ReadPlan {
-        replies: vec![batch.key.clone()],
         members: changes.members.iter().map(|w| w.key.clone()).collect(),
-        purchases: changes.purchases.iter().map(|w| w.key.clone()).collect(),
+        entities: changes.entities.iter().map(|w| w.key.clone()).collect(),
+        receipts: changes.entities.iter().map(|w| w.key.clone()).collect(),
         programs: changes.programs.iter().map(|w| w.key.clone()).collect(),
-        balances: vec![(tenant.clone(), Holder::System)],
         ..ReadPlan::default()
     };
+    match &batch.key {
+        CommandKey::Reply(key) => plan.replies.push(key.clone()),
+        CommandKey::Entity(key) => plan.receipts.push(key.clone()),
+        CommandKey::None => {}
+    }
     for change in &changes.counters {
         plan.counters.push(CounterRange {
             name: change.key.name.clone(),
@@ -236,18 +240,16 @@ pub fn plan_of(batch: &CommitBatch) -> ReadPlan {
             until: change.key.bucket,
         });
     }
-    for (_, entry) in &changes.journal {
-        let member = entry.member.as_str();
-        plan.statements.push(statement(tenant, member));
-        let holder = Holder::Member(entry.member.clone());
-        plan.balances.push((tenant.clone(), holder));
+    for (tenant, entry) in &changes.journal {
+        plan.statements
+            .push(statement(tenant, entry.member.as_str()));
     }
     for write in &changes.lots {
         let filter = LotFilter::Open {
             asset: write.lot.asset,
         };
-        plan.lots
-            .push(lots(tenant, write.member.member.as_str(), filter));
+        let (tenant, member) = (&write.member.tenant, write.member.member.as_str());
+        plan.lots.push(lots(tenant, member, filter));
     }
     plan
 }
@@ -256,20 +258,20 @@ impl Rows {
     fn of(view: Snapshot) -> Self {
         let replies = view.replies.into_iter();
         let programs = view.programs.into_iter();
-        let balances = view.balances.into_iter();
+        let receipts = view.receipts.into_iter();
         Self {
             replies: replies
                 .map(|(key, reply)| (format!("{key:?}"), reply.body.to_string()))
                 .collect(),
             members: view.members.into_iter().collect(),
-            purchases: view.purchases.into_iter().collect(),
+            entities: view.entities.into_iter().collect(),
+            receipts: receipts
+                .map(|(key, reply)| (key, reply.body.to_string()))
+                .collect(),
             programs: programs
                 .map(|(key, version)| (key.program.to_string(), version))
                 .collect(),
             counters: view.counters,
-            balances: balances
-                .map(|((_, account), value)| (account, value))
-                .collect(),
             lots: view.lots,
             journal: view.statements.into_values().flatten().collect(),
         }
@@ -280,10 +282,10 @@ impl Rows {
     pub fn is_empty(&self) -> bool {
         self.replies.is_empty()
             && self.members.is_empty()
-            && self.purchases.is_empty()
+            && self.entities.is_empty()
+            && self.receipts.is_empty()
             && self.programs.is_empty()
             && self.counters.is_empty()
-            && self.balances.is_empty()
             && self.lots.is_empty()
             && self.journal.is_empty()
     }

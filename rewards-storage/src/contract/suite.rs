@@ -43,19 +43,51 @@ macro_rules! contract_tests {
                 }
                 versions {
                     member_versions_are_exact
-                    purchase_versions_are_exact
                     program_revisions_follow
                     program_revisions_chain_in_a_group
+                    what_follows_is_not_applied_without_what_it_follows
                     racing_publishers_make_one_revision
                     racing_writers_move_a_member_once
                     chained_writes_follow_in_a_group
                     refused_link_breaks_only_its_chain
+                    followers_rest_on_all_before_them
                     a_link_that_was_not_made_breaks_its_chain_at_any_version
                     the_first_failing_check_wins
                     within_a_kind_the_list_wins
                     tenants_are_isolated
                     ids_are_compared_bytewise
                     large_groups_apply
+                }
+                entities {
+                    absent_and_version_are_exact
+                    entities_come_back_whole
+                    exists_comes_before_stale
+                    entities_chain_in_a_group
+                    a_later_batch_of_a_group_finds_what_an_earlier_one_made
+                    racing_makers_make_one_entity
+                    racing_writers_move_an_entity_once
+                    one_lost_race_costs_one_command
+                    kinds_are_told_apart
+                }
+                receipts {
+                    entity_keys_replay
+                    receipts_of_given_keys_answer_entity_keys
+                    receipts_never_change
+                    entity_keys_replay_within_a_group
+                    racers_of_an_entity_key_apply_once
+                    an_entity_without_receipt_exists
+                    given_and_natural_keys_are_apart
+                    keyless_batches_leave_no_reply
+                }
+                pages {
+                    newest_come_first
+                    pages_of_an_owner
+                    pages_of_a_group
+                    pages_of_what_is_due
+                    pages_show_everything_once_while_others_come_and_go
+                    members_page_newest_first
+                    members_come_back_whole
+                    pages_and_keys_are_one_view
                 }
                 guards {
                     counter_bound_is_exact
@@ -67,11 +99,10 @@ macro_rules! contract_tests {
                     counters_are_told_apart
                     counter_ranges_are_inclusive
                     huge_counters_are_exact
-                    floor_is_exact
-                    floor_is_checked_after_the_batch
-                    floors_are_per_account
-                    concurrent_debits_keep_the_floor
-                    huge_balances_are_exact
+                    control_accounts_add_up
+                    concurrent_transfers_add_up
+                    control_ranges_are_exact
+                    control_ranges_follow_within_a_group
                 }
                 ledger {
                     entries_come_back_whole
@@ -104,7 +135,7 @@ macro_rules! contract_tests {
                 sweeps {
                     members_are_swept
                     journals_are_swept
-                    balances_are_swept
+                    entities_are_swept
                     due_members_are_swept
                     settled_members_are_not_due
                     counters_of_a_subject_are_listed

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use rewards_core::ids::TenantId;
+use rewards_core::ledger::{Account, Purpose, Transfer};
 use rewards_core::snapshot::{CounterKey, ReadPlan};
 
 use super::Subject;
 use super::fixtures::{
-    AWKWARD_IDS, Draft, cashback, counter, funding, member, member_key, member_row, program_key,
-    purchase_key, transfer,
+    AWKWARD_IDS, Draft, cashback, counter, funding, member, member_key, member_row, probe_key,
+    program_key, transfer,
 };
 use crate::batch::{Commit, CommitBatch, Refusal, StaleRow};
 
@@ -16,8 +17,8 @@ fn stale_member(tenant: &TenantId, text: &str) -> Refusal {
     Refusal::Stale(StaleRow::Member(member_key(tenant, text)))
 }
 
-fn stale_purchase(tenant: &TenantId, text: &str) -> Refusal {
-    Refusal::Stale(StaleRow::Purchase(purchase_key(tenant, text)))
+fn stale_probe(tenant: &TenantId, text: &str) -> Refusal {
+    Refusal::Stale(StaleRow::Entity(probe_key(tenant, text)))
 }
 
 fn stale_program(tenant: &TenantId, text: &str) -> Refusal {
@@ -29,16 +30,6 @@ pub async fn member_versions_are_exact(subject: &Subject) {
     let tenant = subject.tenant();
     let write = |key: &str, expected| Draft::new(tenant, key).member("ann", expected).build();
     check_exact(subject, stale_member(tenant, "ann"), write).await;
-}
-
-/// A purchase is inserted only when absent and updated only at exactly the version the decision saw.
-pub async fn purchase_versions_are_exact(subject: &Subject) {
-    let tenant = subject.tenant();
-    let write = |key: &str, expected| {
-        let draft = Draft::new(tenant, key);
-        draft.purchase("p", "ann", expected).build()
-    };
-    check_exact(subject, stale_purchase(tenant, "p"), write).await;
 }
 
 /// A revision is exactly one more than the newest, from 1, and never changed afterwards.
@@ -64,6 +55,46 @@ async fn check_exact(subject: &Subject, stale: Refusal, write: impl Fn(&str, u64
         }
         subject.apply(&write(&format!("{found}"), found)).await;
     }
+}
+
+/// A batch of an ordered run is applied only when all before it in its commit are, whatever rows it is about; its own key is
+/// looked up first, and in the next commit it is free again.
+pub async fn what_follows_is_not_applied_without_what_it_follows(subject: &Subject) {
+    let tenant = subject.tenant();
+    let follow = |key: &str, member: &str, expected| {
+        let batch = Draft::new(tenant, key).member(member, expected).build();
+        CommitBatch {
+            follows: true,
+            ..batch
+        }
+    };
+    let before = follow("before", "ann", 0);
+    subject.apply(&before).await;
+    let group = [
+        follow("a", "bob", 0),
+        follow("b", "cyd", 5),
+        follow("c", "dan", 0),
+        before.clone(),
+        Draft::new(tenant, "stranger").member("eve", 0).build(),
+        follow("d", "fay", 0),
+    ];
+    let behind = || Commit::Refused(Refusal::Stale(StaleRow::Predecessor));
+    let want = [
+        Commit::Applied,
+        Commit::Refused(stale_member(tenant, "cyd")),
+        behind(),
+        Commit::Replayed(before.reply.clone()),
+        Commit::Applied,
+        behind(),
+    ];
+    assert_eq!(subject.commit_group(&group).await, want);
+    // So it is behind one that was applied by somebody else before.
+    let group = [before.clone(), follow("e", "gus", 0)];
+    let want = [Commit::Replayed(before.reply.clone()), behind()];
+    assert_eq!(subject.commit_group(&group).await, want);
+    let group = [follow("c", "dan", 0), follow("d", "fay", 0)];
+    let applied = [Commit::Applied, Commit::Applied];
+    assert_eq!(subject.commit_group(&group).await, applied);
 }
 
 /// Several revisions may be published by one group, one after another.
@@ -117,7 +148,7 @@ pub async fn chained_writes_follow_in_a_group(subject: &Subject) {
         let grant = transfer(funding(), cashback("ann"), 1);
         Draft::new(tenant, &format!("{version}"))
             .member("ann", version)
-            .purchase("p", "ann", version)
+            .probe("p", "ann", version)
             .transfer("ann", version.saturating_add(1), grant)
             .build()
     };
@@ -127,23 +158,24 @@ pub async fn chained_writes_follow_in_a_group(subject: &Subject) {
     let rows = subject.rows(&group).await;
     let ann = rows.members.get(&member_key(tenant, "ann"));
     assert_eq!(ann, Some(&member_row(5)));
-    assert_eq!(subject.balance(&cashback("ann")).await, 5);
+    assert_eq!(subject.control(&cashback("ann")).await, 5);
 }
 
 /// A batch that builds on one that was refused or replayed is stale even when its version fits: somebody else has moved
 /// the row by one step, and the batch was decided on another step that never came to be.
 pub async fn a_link_that_was_not_made_breaks_its_chain_at_any_version(subject: &Subject) {
     let tenant = subject.tenant();
-    for (name, theirs, ours) in [("refused", "theirs", "ours"), ("replayed", "same", "same")] {
+    let cases = [("refused", "theirs", "ours"), ("replayed", "same", "same")];
+    for (sum, (name, theirs, ours)) in (1..).zip(cases) {
         let draft = |key: &str| Draft::new(tenant, &format!("{name}-{key}"));
         let grant = |minor| transfer(funding(), cashback(name), minor);
         let first = draft(theirs).member(name, 0).transfer(name, 1, grant(1));
         subject.apply(&first.build()).await;
         let link = draft(ours).member(name, 0).transfer(name, 1, grant(2));
         let entries = draft("entry").member(name, 1).transfer(name, 2, grant(3));
-        let purchase = draft("purchase").member(name, 2).purchase(name, name, 0);
+        let probe = draft("probe").member(name, 2).probe(name, name, 0);
         let neighbour = draft("neighbour").member(&format!("{name}-other"), 0);
-        let group = [link, entries, purchase, neighbour].map(|draft| draft.build());
+        let group = [link, entries, probe, neighbour].map(|draft| draft.build());
         let outcomes = subject.commit_group(&group).await;
         let stale = Commit::Refused(stale_member(tenant, name));
         let [link, rest @ ..] = outcomes.as_slice() else {
@@ -154,8 +186,32 @@ pub async fn a_link_that_was_not_made_breaks_its_chain_at_any_version(subject: &
             _ => assert!(matches!(link, Commit::Replayed(_)), "{link:?}"),
         }
         assert_eq!(rest, [stale.clone(), stale, Commit::Applied], "{name}");
-        assert_eq!(subject.balance(&cashback(name)).await, 1, "{name}");
+        assert_eq!(subject.control(&cashback(name)).await, sum, "{name}");
     }
+}
+
+/// A batch that follows all before it is stale when one of them was not applied, though it shares no row with it; a batch
+/// that does not follow is not concerned.
+pub async fn followers_rest_on_all_before_them(subject: &Subject) {
+    let tenant = subject.tenant();
+    let draft = |key: &str| Draft::new(tenant, key).member(key, 0);
+    let group = [
+        draft("a").follows().build(),
+        draft("b").member("gone", 5).build(),
+        draft("c").follows().build(),
+        draft("d").build(),
+        draft("a").follows().build(),
+    ];
+    let outcomes = subject.commit_group(&group).await;
+    let [a, ..] = &group;
+    let want = [
+        Commit::Applied,
+        Commit::Refused(stale_member(tenant, "gone")),
+        Commit::Refused(Refusal::Stale(StaleRow::Predecessor)),
+        Commit::Applied,
+        Commit::Replayed(a.reply.clone()),
+    ];
+    assert_eq!(outcomes, want);
 }
 
 /// When the first of a chain is refused, those that build on it are stale, and the others are applied.
@@ -185,22 +241,19 @@ pub async fn refused_link_breaks_only_its_chain(subject: &Subject) {
     assert_eq!(members, [&member("bob")]);
 }
 
-/// A batch that fails several checks is refused by the first of them: key, members, purchases, programs, counters,
-/// balances; whatever else it holds.
+/// A batch that fails several checks is refused by the first of them: key, entities that must be absent, members,
+/// entities, programs, counters, control accounts; whatever else it holds.
 pub async fn the_first_failing_check_wins(subject: &Subject) {
     let tenant = subject.tenant();
     let full = counter(tenant, "full").at(0);
-    subject
-        .apply(&Draft::new(tenant, "used").count(&full, 1, None).build())
-        .await;
+    let used = Draft::new(tenant, "used").count(&full, 1, None);
+    let used = used
+        .transfer("rich", 1, too_much())
+        .probe("there", "ann", 0);
+    subject.apply(&used.build()).await;
     // Added from the last check to the first, so that each one hides all before it.
-    let debit = transfer(cashback("poor"), funding(), 1);
-    let mut draft = Draft::new(tenant, "key").transfer("poor", 1, debit);
-    let floor = Refusal::Floor {
-        tenant: tenant.clone(),
-        account: cashback("poor"),
-    };
-    subject.refuse(&draft.build(), floor).await;
+    let mut draft = Draft::new(tenant, "key").transfer("rich", 2, too_much());
+    subject.refuse(&draft.build(), range(tenant)).await;
     draft = draft.count(&full, 1, Some(1));
     let bound = Refusal::CounterBound {
         counter: full.clone(),
@@ -211,14 +264,17 @@ pub async fn the_first_failing_check_wins(subject: &Subject) {
     subject
         .refuse(&draft.build(), stale_program(tenant, "gone"))
         .await;
-    draft = draft.purchase("gone", "ann", 5);
+    draft = draft.probe("gone", "ann", 5);
     subject
-        .refuse(&draft.build(), stale_purchase(tenant, "gone"))
+        .refuse(&draft.build(), stale_probe(tenant, "gone"))
         .await;
     draft = draft.member("gone", 5);
     subject
         .refuse(&draft.build(), stale_member(tenant, "gone"))
         .await;
+    draft = draft.probe("there", "ann", 0);
+    let exists = Refusal::Exists(probe_key(tenant, "there"));
+    subject.refuse(&draft.build(), exists).await;
     let used = failing(Draft::new(tenant, "used"), &full).fingerprint(2);
     subject.refuse(&used.build(), Refusal::KeyReused).await;
     let replayed = failing(Draft::new(tenant, "used"), &full).build();
@@ -231,14 +287,28 @@ pub async fn the_first_failing_check_wins(subject: &Subject) {
 fn failing(draft: Draft, full: &CounterKey) -> Draft {
     draft
         .member("gone", 5)
-        .purchase("gone", "ann", 5)
+        .probe("gone", "ann", 5)
         .program("gone", 5)
         .count(full, 1, Some(1))
-        .transfer("poor", 1, transfer(cashback("poor"), funding(), 1))
+        .transfer("rich", 2, too_much())
+        .probe("there", "ann", 0)
 }
 
-/// Among rows of one kind the first of the batch's list wins, whatever the order of their keys; balances go in the
-/// order of accounts.
+/// All that a control account holds.
+fn too_much() -> Transfer {
+    transfer(funding(), cashback("rich"), i64::MAX)
+}
+
+fn range(tenant: &TenantId) -> Refusal {
+    Refusal::Range {
+        tenant: tenant.clone(),
+        purpose: cashback("rich").purpose,
+        asset: cashback("rich").asset,
+    }
+}
+
+/// Among rows of one kind the first of the batch's list wins, whatever the order of their keys; control accounts go
+/// in their own order.
 pub async fn within_a_kind_the_list_wins(subject: &Subject) {
     let tenant = subject.tenant();
     let draft = || Draft::new(tenant, "key").member("fine", 0);
@@ -246,9 +316,9 @@ pub async fn within_a_kind_the_list_wins(subject: &Subject) {
     subject
         .refuse(&members.build(), stale_member(tenant, "z"))
         .await;
-    let purchases = draft().purchase("z", "ann", 5).purchase("a", "ann", 5);
+    let probes = draft().probe("z", "ann", 5).probe("a", "ann", 5);
     subject
-        .refuse(&purchases.build(), stale_purchase(tenant, "z"))
+        .refuse(&probes.build(), stale_probe(tenant, "z"))
         .await;
     let programs = draft().program("z", 5).program("a", 5);
     subject
@@ -261,15 +331,37 @@ pub async fn within_a_kind_the_list_wins(subject: &Subject) {
         bound: 0,
     };
     subject.refuse(&counters.build(), bound).await;
-    let debit = |text: &str| transfer(cashback(text), funding(), 1);
-    let floors = draft()
-        .transfer("z", 1, debit("z"))
-        .transfer("a", 1, debit("a"));
-    let floor = Refusal::Floor {
-        tenant: tenant.clone(),
-        account: cashback("a"),
+    subject
+        .apply(
+            &Draft::new(tenant, "there")
+                .probe("y", "ann", 0)
+                .probe("b", "ann", 0)
+                .build(),
+        )
+        .await;
+    let there = draft().probe("y", "ann", 0).probe("b", "ann", 0);
+    let exists = Refusal::Exists(probe_key(tenant, "y"));
+    subject.refuse(&there.build(), exists).await;
+    let most = |text: &str, purpose: Purpose| {
+        let to = Account::member(&member(text), purpose, cashback(text).asset);
+        transfer(funding(), to, i64::MAX)
     };
-    subject.refuse(&floors.build(), floor).await;
+    let seed = Draft::new(tenant, "seed").transfer("z", 1, most("z", Purpose::Points));
+    subject.apply(&seed.build()).await;
+    let back = transfer(cashback("a"), funding(), i64::MAX);
+    let seed = Draft::new(tenant, "seed 2").transfer("a", 1, back);
+    let seed = seed.transfer("a", 2, most("a", Purpose::Cashback));
+    let seed = seed.transfer("a", 3, transfer(cashback("a"), funding(), i64::MAX));
+    subject.apply(&seed.build()).await;
+    let ranges = draft()
+        .transfer("z", 2, most("z", Purpose::Points))
+        .transfer("a", 4, transfer(cashback("a"), funding(), 2));
+    let first = Refusal::Range {
+        tenant: tenant.clone(),
+        purpose: Purpose::Cashback,
+        asset: cashback("a").asset,
+    };
+    subject.refuse(&ranges.build(), first).await;
 }
 
 /// The same ids of two tenants are two rows, in every table.
@@ -303,15 +395,15 @@ pub async fn ids_are_compared_bytewise(subject: &Subject) {
     assert_eq!(outcomes, vec![Commit::Applied; group.len()]);
     let plan = ReadPlan {
         members: ids().map(|id| member_key(tenant, id)).collect(),
-        purchases: ids().map(|id| purchase_key(tenant, id)).collect(),
+        entities: ids().map(|id| probe_key(tenant, id)).collect(),
         programs: ids().map(|id| program_key(tenant, id)).collect(),
         ..ReadPlan::default()
     };
     let view = subject.load(&plan).await;
     let want: BTreeSet<_> = plan.members.iter().collect();
     assert_eq!(view.members.keys().collect::<BTreeSet<_>>(), want);
-    let want: BTreeSet<_> = plan.purchases.iter().collect();
-    assert_eq!(view.purchases.keys().collect::<BTreeSet<_>>(), want);
+    let want: BTreeSet<_> = plan.entities.iter().collect();
+    assert_eq!(view.entities.keys().collect::<BTreeSet<_>>(), want);
     let want: BTreeSet<_> = plan.programs.iter().collect();
     assert_eq!(view.programs.keys().collect::<BTreeSet<_>>(), want);
 }

@@ -1,16 +1,18 @@
 //! How an engine is put together and opened.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use rewards_core::rejection::Fault;
-use tokio::sync::{mpsc, watch};
 
 use super::catalogue::Catalogue;
 use super::clock::{Clock, RandomSource, SystemClock, SystemRandom};
 use super::faults::internal;
+use super::key_ring::KeyRing;
+use super::queue::Queue;
 use super::storage::Storage;
 use super::telemetry::Telemetry;
-use super::worker::{Running, Shared, Worker};
+use super::worker::{Shared, Worker};
 use super::{Engine, Inner};
 use crate::store::{Backend, Query};
 
@@ -18,9 +20,9 @@ use crate::store::{Backend, Query};
 pub const WORKERS: usize = 2;
 /// How many commands one commit takes at most: beyond this a larger batch gains little and waits long.
 pub const BATCH_MAX: usize = 256;
-/// How many commands wait in one worker before callers are held back.
+/// How many commands wait before callers are held back.
 pub const QUEUE_MAX: usize = 4_096;
-/// how often one command is decided before it is given up as lost in contention.
+/// How often one command is decided before it is given up as lost in contention.
 pub const ATTEMPTS_MAX: u32 = 16;
 
 /// An engine before it is opened. Everything has a default but the backend.
@@ -30,6 +32,7 @@ pub struct EngineBuilder {
     backend: Arc<dyn Backend>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn RandomSource>,
+    key_ring: KeyRing,
     workers: usize,
     batch_max: usize,
     queue_max: usize,
@@ -42,6 +45,7 @@ impl EngineBuilder {
             backend,
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
+            key_ring: KeyRing::default(),
             workers: WORKERS,
             batch_max: BATCH_MAX,
             queue_max: QUEUE_MAX,
@@ -61,6 +65,12 @@ impl EngineBuilder {
         self
     }
 
+    /// The keys that secrets are sealed with; none by default, and then a request with a secret is refused.
+    pub fn key_ring(mut self, key_ring: KeyRing) -> Self {
+        self.key_ring = key_ring;
+        self
+    }
+
     /// How many workers work side by side; at least one, [`WORKERS`] by default.
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers.max(1);
@@ -73,7 +83,7 @@ impl EngineBuilder {
         self
     }
 
-    /// How many commands wait in one worker before callers are held back; at least one, [`QUEUE_MAX`] by default.
+    /// How many commands wait before callers are held back; at least one, [`QUEUE_MAX`] by default.
     pub fn queue_max(mut self, commands: usize) -> Self {
         self.queue_max = commands.max(1);
         self
@@ -96,29 +106,23 @@ impl EngineBuilder {
         let shared = Arc::new(Shared {
             storage: Storage::new(self.backend, Arc::clone(&telemetry)),
             telemetry,
-            batch_max: self.batch_max,
             attempts_max: self.attempts_max,
         });
         shared.storage.ask(Query::health).await?;
-        let (stop, stopped) = watch::channel(false);
-        let (workers, running) = watch::channel(0);
-        let queues = (0..self.workers)
-            .map(|_| {
-                let (sender, queue) = mpsc::channel(self.queue_max);
-                let running = Running::new(workers.clone());
-                let worker = Worker::new(Arc::clone(&shared), queue, stopped.clone(), running);
-                runtime.spawn(worker.run());
-                sender
-            })
-            .collect();
+        let queue = Arc::new(Queue::new(self.queue_max, self.batch_max));
+        // All of them are there before the first one works, so that it takes no more than its share.
+        let workers = (0..self.workers).map(|_| Worker::new(shared.clone(), queue.clone()));
+        for worker in workers.collect::<Vec<_>>() {
+            runtime.spawn(worker.run());
+        }
         Ok(Engine::from_parts(Inner {
             shared,
             catalogue: Catalogue::default(),
             clock: self.clock,
             random: self.random,
-            queues,
-            stop,
-            running,
+            key_ring: self.key_ring,
+            queue,
+            runs: AtomicU64::new(0),
         }))
     }
 }

@@ -1,9 +1,9 @@
 //! The engine: takes requests, fetches what the pure core needs, and makes its decisions durable.
 //!
 //! ```text
-//!  execute ─▶ key, time, ids, reads ─▶ worker ─▶ load ─▶ decide, one after another ─▶ commit ─▶ answers
-//!                                       ▲ a race was lost: again, with the same time and ids │
-//!                                       └────────────────────────────────────────────────────┘
+//!  execute ─▶ seal, key, time, ids, reads ─▶ queue ─▶ load ─▶ decide, one after another ─▶ commit ─▶ answers
+//!                                              ▲ a race was lost: again, with the same time and ids │
+//!                                              └────────────────────────────────────────────────────┘
 //! ```
 //!
 //! What a caller may rely on:
@@ -13,7 +13,10 @@
 //! - *Durable.* A command is answered after its commit. A refusal never rests on somebody else's uncommitted decision.
 //! - *Together.* Commands that arrive while a commit is in flight share the next one; a lone command waits for nobody.
 //!   What goes wrong with one of them is told to its caller alone.
-//! - *In order.* Commands of one member take effect in the order in which they were accepted.
+//! - *In order.* Commands of one member take effect in the order in which they were accepted; those of an [`OrderedRun`] in the
+//!   order in which they were handed in, whomever they are about.
+//! - *In confidence.* Secrets of a request are replaced by digests under the keys of the host's [`KeyRing`] before anything
+//!   else is done with it.
 //! - *All or nothing.* Dropping the future of a command leaves it entirely done or not accepted at all; asking again
 //!   with the same key tells which.
 //!
@@ -23,42 +26,50 @@ mod builder;
 mod catalogue;
 mod clock;
 mod faults;
+mod key_data;
+mod key_ring;
+mod ordered;
 mod pending;
 mod query;
+mod queue;
 mod round;
+mod scheduler;
+mod sealing;
 mod services;
 mod storage;
+mod submit;
 mod sweep;
 mod telemetry;
 mod worker;
 
 use std::fmt;
-use std::hash::Hasher;
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::StreamExt;
 use futures::stream;
-use rewards_core::command::{Kind, Operation, fingerprint};
-use rewards_core::context::Context;
-use rewards_core::ids::{IdSeed, IdempotencyKey, MemberId, TenantId};
+use rewards_core::command::{Kind, Operation};
+use rewards_core::ids::{IdempotencyKey, TenantId};
 use rewards_core::rejection::Fault;
-use rewards_core::snapshot::ReplyKey;
 use rewards_core::time::Timestamp;
-use rustc_hash::FxHasher;
-use tokio::sync::{mpsc, oneshot, watch};
 use tracing::Instrument;
 use tracing::field::Empty;
 
 pub use builder::{ATTEMPTS_MAX, BATCH_MAX, EngineBuilder, QUEUE_MAX, WORKERS};
 pub use clock::{Clock, ManualClock, RandomSource, SeededRandom, SystemClock, SystemRandom};
+pub use key_data::KeyData;
+pub use key_ring::{
+    KEY_SECRET_BYTES_MAX, KEY_SECRET_BYTES_MIN, KEYS_MAX, KeyRing, KeyRingError, RingKey,
+};
+pub use ordered::{OrderedReceipt, OrderedRun, RUN_AHEAD_MAX};
 pub use services::{BookReport, Health};
 pub use storage::STORE_TRIES_MAX;
 pub use sweep::Sweep;
 
 use crate::store::Backend;
-use catalogue::{Catalogue, Programs, Tenant};
-use pending::{Answer, Pending, Typed};
+use catalogue::{Catalogue, Tenant};
+use queue::Queue;
+use submit::{Once, receive};
 use worker::Shared;
 
 /// How many queries of one call are asked at the same time.
@@ -75,10 +86,10 @@ struct Inner {
     catalogue: Catalogue,
     clock: Arc<dyn Clock>,
     random: Arc<dyn RandomSource>,
-    queues: Vec<mpsc::Sender<Pending>>,
-    stop: watch::Sender<bool>,
-    /// How many workers are still at work.
-    running: watch::Receiver<usize>,
+    key_ring: KeyRing,
+    queue: Arc<Queue>,
+    /// How many ordered runs were begun.
+    runs: AtomicU64,
 }
 
 /// One tenant's access to an engine. Cloning is cheap.
@@ -136,10 +147,8 @@ impl Engine {
     ///
     /// May be called more than once and from several tasks; all of them wait.
     pub async fn close(&self) {
-        self.inner.stop.send_replace(true);
-        let mut running = self.inner.running.clone();
-        // An error means that the workers are gone, which is what this waits for.
-        let _ = running.wait_for(|workers| *workers == 0).await;
+        self.inner.queue.close();
+        self.inner.queue.ended().await;
     }
 
     fn from_parts(inner: Inner) -> Self {
@@ -169,8 +178,9 @@ impl TenantEngine {
     ///
     /// # Errors
     /// The rejection of the operation; `invalid` with the problem `key_required` for a command without any key;
-    /// `key_reused`; `contention`; `store_unavailable` when the store could not be reached, after which the outcome is
-    /// unknown and the command may be sent again with the same key; `engine_closed`; `internal` for a defect.
+    /// `key_reused`; `key_ring_missing` for a secret without a key to seal it; `contention`; `store_unavailable` when the store
+    /// could not be reached, after which the outcome is unknown and the command may be sent again with the same key;
+    /// `engine_closed`; `internal` for a defect.
     pub async fn execute_with<O: Operation>(
         &self,
         request: O,
@@ -179,8 +189,10 @@ impl TenantEngine {
         let span = command_span::<O>();
         let work = async {
             match O::KIND {
-                Kind::Command => receive(self.submit(request, options).await?).await,
-                Kind::Query => query::ask(self, &request, options.now).await,
+                Kind::Command => {
+                    receive(self.submit(request, options, Once::Key, None).await?).await
+                }
+                Kind::Query => query::ask(self, request, options.now).await,
             }
         };
         observed(work.instrument(span.clone()).await, &span)
@@ -207,7 +219,8 @@ impl TenantEngine {
         }
         let mut submitted = Vec::with_capacity(requests.len());
         for (request, options) in requests {
-            submitted.push((command_span::<O>(), self.submit(request, options).await));
+            let answer = self.submit(request, options, Once::Key, None).await;
+            submitted.push((command_span::<O>(), answer));
         }
         let mut outcomes = Vec::with_capacity(submitted.len());
         for (span, answer) in submitted {
@@ -219,82 +232,33 @@ impl TenantEngine {
         }
         outcomes
     }
-
-    /// Fixes everything a command is decided with and hands it to its worker.
-    async fn submit<O: Operation>(
-        &self,
-        request: O,
-        options: CommandOptions,
-    ) -> Result<AnswerReceiver<O::Reply>, Fault> {
-        self.inner.check_open()?;
-        let key = options
-            .key
-            .or_else(|| request.natural_key())
-            .ok_or_else(faults::key_required)?;
-        let fingerprint = fingerprint(&request)?;
-        let programs = self.tenant.programs(&self.inner.shared.storage).await?;
-        let place = self.inner.queue(self.tenant(), request.member())?;
-        let place = place.reserve().await.map_err(|_| faults::closed())?;
-        let context = self.context(options.now, &programs, self.inner.random.next());
-        let key = ReplyKey {
-            tenant: self.tenant().clone(),
-            operation: O::NAME,
-            key,
-        };
-        let (caller, answer) = oneshot::channel();
-        place.send(Pending::new(
-            Typed::boxed(request, caller),
-            key,
-            fingerprint,
-            Arc::clone(&self.tenant),
-            context,
-            Instant::now(),
-        ));
-        Ok(answer)
-    }
-
-    /// What a decision is made in, with the random bits that its ids are made of.
-    fn context(&self, now: Option<Timestamp>, programs: &Programs, random: u128) -> Context {
-        let now = now.unwrap_or_else(|| self.inner.clock.now());
-        Context {
-            tenant: self.tenant().clone(),
-            now,
-            ids: IdSeed::new(now, random),
-            programs: Arc::clone(&programs.revisions),
-        }
-    }
 }
 
 impl Inner {
     fn check_open(&self) -> Result<(), Fault> {
-        if *self.stop.borrow() {
+        if self.queue.is_closed() {
             return Err(faults::closed());
         }
         Ok(())
     }
 
-    /// The queue of a member's worker; commands without a member go to the first.
-    fn queue(
-        &self,
-        tenant: &TenantId,
-        member: Option<&MemberId>,
-    ) -> Result<&mpsc::Sender<Pending>, Fault> {
-        let worker = member.map_or(0, |member| {
-            let mut hasher = FxHasher::default();
-            hasher.write(tenant.as_str().as_bytes());
-            hasher.write(member.as_str().as_bytes());
-            let workers = u64::try_from(self.queues.len()).unwrap_or(1).max(1);
-            usize::try_from(hasher.finish() % workers).unwrap_or(0)
-        });
-        self.queues.get(worker).ok_or_else(faults::closed)
+    fn next_run(&self) -> u64 {
+        self.runs.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+impl Drop for Inner {
+    /// The last handle is gone: what was accepted is worked off, and the workers end.
+    fn drop(&mut self) {
+        self.queue.close();
     }
 }
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine")
-            .field("workers", &self.inner.queues.len())
-            .field("closed", &*self.inner.stop.borrow())
+            .field("workers", &self.inner.queue.workers())
+            .field("closed", &self.inner.queue.is_closed())
             .finish_non_exhaustive()
     }
 }
@@ -305,14 +269,6 @@ impl fmt::Debug for TenantEngine {
             .field("tenant", self.tenant())
             .finish_non_exhaustive()
     }
-}
-
-type AnswerReceiver<R> = oneshot::Receiver<Result<Answer<R>, Fault>>;
-
-async fn receive<R: serde::de::DeserializeOwned>(
-    answer: AnswerReceiver<R>,
-) -> Result<Receipt<R>, Fault> {
-    answer.await.map_err(|_| faults::lost())??.receipt()
 }
 
 fn command_span<O: Operation>() -> tracing::Span {

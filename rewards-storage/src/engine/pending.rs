@@ -3,21 +3,29 @@
 //! The workers are the same for all operations, so a command waits behind the [`Work`] trait. What needs its types is
 //! done where they are known: encoding the reply before the commit, decoding a stored reply in the caller's own task.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use rewards_core::command::Operation;
+use rewards_core::command::{Operation, ROUNDS_MAX, Undecided};
 use rewards_core::context::Context;
 use rewards_core::decision::{Changes, Decision};
-use rewards_core::ids::{MemberId, ProgramId};
+use rewards_core::entity::EntityKey;
+use rewards_core::ids::ProgramId;
 use rewards_core::rejection::{Fault, Rejection};
-use rewards_core::snapshot::{ProgramKey, ReadPlan, ReplyKey, Snapshot, StoredReply};
+use rewards_core::snapshot::{MemberKey, ProgramKey, ReadPlan, Snapshot, StoredReply};
+use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 use super::Receipt;
 use super::catalogue::{Programs, Tenant};
 use super::faults::{guarded, internal};
+use super::ordered::RunToken;
+use super::queue::Line;
+use super::scheduler::Place;
+use super::sealing::Fingerprints;
 use super::telemetry::{OK, Telemetry, code};
+use crate::batch::CommandKey;
 
 /// How a command ended.
 #[derive(Debug)]
@@ -61,20 +69,29 @@ pub(super) type AnswerSender<R> = oneshot::Sender<Result<Answer<R>, Fault>>;
 /// An operation with its types put away.
 pub(super) trait Work: Send {
     fn operation(&self) -> &'static str;
-    fn member(&self) -> Option<&MemberId>;
-    fn reads(&self, context: &Context) -> Result<ReadPlan, Rejection>;
+    /// Prepares the request and keeps what was prepared.
+    fn prepare(&mut self, context: &Context) -> Result<ReadPlan, Rejection>;
     /// Decides, keeps the typed reply, and returns the changes with the encoded reply.
     fn decide(
         &mut self,
         snapshot: &Snapshot,
         context: &Context,
-    ) -> Result<(Changes, Arc<str>), Fault>;
+    ) -> Result<(Changes, Arc<str>), Undecided>;
     fn answer(self: Box<Self>, outcome: Outcome);
+}
+
+/// What came of deciding a command on a view.
+pub(super) enum Step {
+    Decided(Changes, Arc<str>),
+    /// More rows must be seen, or other members waited for: it goes round again.
+    Again,
+    Refused(Fault),
 }
 
 /// A request with its reply, once decided, and its caller.
 pub(super) struct Typed<O: Operation> {
     request: O,
+    prepared: Option<O::Prepared>,
     reply: Option<O::Reply>,
     caller: AnswerSender<O::Reply>,
 }
@@ -83,6 +100,7 @@ impl<O: Operation> Typed<O> {
     pub(super) fn boxed(request: O, caller: AnswerSender<O::Reply>) -> Box<dyn Work> {
         Box::new(Self {
             request,
+            prepared: None,
             reply: None,
             caller,
         })
@@ -94,22 +112,22 @@ impl<O: Operation> Work for Typed<O> {
         O::NAME
     }
 
-    fn member(&self) -> Option<&MemberId> {
-        self.request.member()
-    }
-
-    fn reads(&self, context: &Context) -> Result<ReadPlan, Rejection> {
-        self.request.reads(context)
+    fn prepare(&mut self, context: &Context) -> Result<ReadPlan, Rejection> {
+        let (plan, prepared) = self.request.prepare(context)?;
+        self.prepared = Some(prepared);
+        Ok(plan)
     }
 
     fn decide(
         &mut self,
         snapshot: &Snapshot,
         context: &Context,
-    ) -> Result<(Changes, Arc<str>), Fault> {
-        let Decision { reply, changes } = self.request.decide(snapshot, context)?;
+    ) -> Result<(Changes, Arc<str>), Undecided> {
+        let prepared = self.prepared.as_ref();
+        let prepared = prepared.ok_or(Rejection::Internal("a command was not prepared"))?;
+        let Decision { reply, changes } = self.request.decide(prepared, snapshot, context)?;
         let body = serde_json::to_string(&reply)
-            .map_err(|error| internal(format!("the reply cannot be encoded: {error}")))?;
+            .map_err(|_| Rejection::Internal("a reply cannot be encoded"))?;
         self.reply = Some(reply);
         Ok((changes, body.into()))
     }
@@ -182,76 +200,147 @@ fn program_of(rejection: &Rejection) -> Option<&ProgramId> {
     }
 }
 
+/// What makes a command happen once, and how it is told from another.
+#[derive(Debug)]
+pub(super) struct Identity {
+    pub(super) key: CommandKey,
+    /// The entity with which the reply is kept.
+    pub(super) receipt: Option<EntityKey>,
+    pub(super) fingerprints: Fingerprints,
+}
+
+/// Whom a command is about.
+#[derive(Debug, Default)]
+pub(super) struct Concerns {
+    /// The members whose rows it changes, as far as they are known before it is decided.
+    pub(super) members: SmallVec<[MemberKey; 2]>,
+    /// Entities whose owners are among them.
+    pub(super) owned_by: Vec<EntityKey>,
+}
+
 /// A command that was accepted and is not answered yet.
 pub(super) struct Pending {
     work: Box<dyn Work>,
-    pub(super) key: ReplyKey,
-    pub(super) fingerprint: [u8; 32],
+    pub(super) identity: Identity,
+    owned_by: Vec<EntityKey>,
     pub(super) tenant: Arc<Tenant>,
     context: Context,
-    /// What it reads, until that is merged into a batch's plan; planned again for every view.
-    reads: Option<Reads>,
-    /// The refusal it was planned with, if any.
-    pub(super) refused: Option<Fault>,
+    /// What it reads, as it was prepared with the programs of its context.
+    reads: Reads,
+    /// What it turned out to need beside that, and how often it did.
+    needs: Option<ReadPlan>,
+    rounds: u32,
     accepted: Instant,
     /// How often it was decided and lost a race.
     pub(super) attempts: u32,
-    /// Its place in its batch, to keep the order of those that go round again.
-    pub(super) place: usize,
-    /// Whether it must be decided in a batch of its own.
-    pub(super) alone: bool,
+    /// Whether a store's word that its key was used for something else has been looked into.
+    pub(super) looked_again: bool,
+    /// Where it queues.
+    pub(super) place: Place<Line>,
+    /// Whether it takes up one of the queue's places.
+    pub(super) holds_place: bool,
+    /// The ordered run it belongs to.
+    pub(super) run: Option<RunToken>,
+}
+
+impl fmt::Debug for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pending")
+            .field("operation", &self.work.operation())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Pending {
+    /// Prepares a command.
+    ///
+    /// It is done here, in the caller's task, so that the worker finds it done.
     pub(super) fn new(
-        work: Box<dyn Work>,
-        key: ReplyKey,
-        fingerprint: [u8; 32],
+        mut work: Box<dyn Work>,
+        identity: Identity,
         tenant: Arc<Tenant>,
         context: Context,
-        accepted: Instant,
+        concerns: Concerns,
+        run: Option<RunToken>,
     ) -> Self {
-        let mut pending = Self {
+        let reads = Reads::of(&context, |context| work.prepare(context));
+        let line = run.as_ref().map(|run| Line::Run(run.number()));
+        let members = concerns.members.into_iter().map(Line::Member);
+        Self {
+            place: Place::new(line, members),
             work,
-            key,
-            fingerprint,
+            identity,
+            owned_by: concerns.owned_by,
             tenant,
             context,
-            reads: None,
-            refused: None,
-            accepted,
+            reads,
+            needs: None,
+            rounds: 0,
+            accepted: Instant::now(),
             attempts: 0,
-            place: 0,
-            alone: false,
-        };
-        // Planned here, in the caller's task, so that the worker finds it done.
-        pending.reads = Some(pending.plan());
-        pending
-    }
-
-    pub(super) fn member(&self) -> Option<&MemberId> {
-        self.work.member()
-    }
-
-    /// Gives away what it reads, planned with these programs.
-    pub(super) fn take_plan(&mut self, programs: &Programs) -> ReadPlan {
-        if !Arc::ptr_eq(&self.context.programs, &programs.revisions) {
-            self.context.programs = Arc::clone(&programs.revisions);
-            self.reads = None;
+            looked_again: false,
+            holds_place: false,
+            run,
         }
-        let reads = self.reads.take().unwrap_or_else(|| self.plan());
-        self.refused = reads.refused;
-        reads.plan
     }
 
-    pub(super) fn decide(&mut self, snapshot: &Snapshot) -> Result<(Changes, Arc<str>), Fault> {
+    /// What it reads, prepared with these programs.
+    pub(super) fn plan(&mut self, programs: &Programs) -> ReadPlan {
+        if !Arc::ptr_eq(&self.context.programs, &programs.revisions) {
+            let Self { work, context, .. } = self;
+            context.programs = Arc::clone(&programs.revisions);
+            self.reads = Reads::of(context, |context| work.prepare(context));
+            // What else was needed followed from the programs before.
+            self.needs = None;
+        }
+        let mut plan = self.reads.plan.clone();
+        plan.entities.extend_from_slice(&self.owned_by);
+        if let Some(needs) = &self.needs {
+            plan.merge(needs.clone());
+        }
+        plan
+    }
+
+    /// The refusal it was prepared with, if any.
+    pub(super) fn refused(&self) -> Option<&Fault> {
+        self.reads.refused.as_ref()
+    }
+
+    /// Decides. What it turns out to need beside the view is in its next plan, and the members it turns out to change are
+    /// waited for next time.
+    pub(super) fn decide(&mut self, snapshot: &Snapshot) -> Step {
         let (work, context) = (&mut self.work, &self.context);
-        guarded(|| work.decide(snapshot, context))
+        let decided = guarded(|| match work.decide(snapshot, context) {
+            Ok(decided) => Ok(Ok(decided)),
+            Err(Undecided::Rejected(rejection)) => Err(rejection.into()),
+            Err(Undecided::Needs(plan)) => Ok(Err(plan)),
+        });
+        match decided {
+            Ok(Ok((changes, body))) => {
+                if self.is_scheduled_for(&changes) {
+                    return Step::Decided(changes, body);
+                }
+                self.schedule_anew(snapshot, &changes);
+                self.attempts = self.attempts.saturating_add(1);
+                Step::Again
+            }
+            Ok(Err(more)) => self.needs_more(*more, snapshot),
+            Err(fault) => Step::Refused(fault),
+        }
+    }
+
+    /// The reply that was stored for it, if a view holds one.
+    pub(super) fn stored<'s>(&self, snapshot: &'s Snapshot) -> Option<&'s StoredReply> {
+        match &self.identity.key {
+            CommandKey::Reply(key) => snapshot.replies.get(key),
+            CommandKey::Entity(key) => snapshot.receipts.get(key),
+            CommandKey::None => None,
+        }
     }
 
     /// What a stored reply means for this command.
     pub(super) fn repeated(&self, stored: &StoredReply) -> Outcome {
-        if stored.fingerprint == self.fingerprint {
+        if self.identity.fingerprints.contains(&stored.fingerprint) {
             Outcome::Replayed(Arc::clone(&stored.body))
         } else {
             Outcome::Failed(self.key_reused())
@@ -259,21 +348,65 @@ impl Pending {
     }
 
     pub(super) fn key_reused(&self) -> Fault {
-        let key = self.key.key.to_string();
+        let key = match &self.identity.key {
+            CommandKey::Reply(key) => key.key.to_string(),
+            CommandKey::Entity(key) => key.id.to_string(),
+            CommandKey::None => String::new(),
+        };
         Rejection::KeyReused { key }.into()
     }
 
-    pub(super) fn answer(self, outcome: Outcome, telemetry: &Telemetry) {
+    pub(super) fn answer(mut self, outcome: Outcome, telemetry: &Telemetry) {
         let (label, replayed) = match &outcome {
             Outcome::Applied => (OK, false),
             Outcome::Replayed(_) => (OK, true),
             Outcome::Failed(fault) => (code(fault), false),
         };
         telemetry.answered(self.work.operation(), label, replayed, self.accepted);
+        if let Some(run) = &mut self.run {
+            run.answered(&outcome);
+        }
         self.work.answer(outcome);
     }
 
-    fn plan(&self) -> Reads {
-        Reads::of(&self.context, |context| self.work.reads(context))
+    fn needs_more(&mut self, more: ReadPlan, snapshot: &Snapshot) -> Step {
+        self.rounds = self.rounds.saturating_add(1);
+        if self.rounds >= ROUNDS_MAX {
+            let endless = Rejection::Internal("a decision wants more rows again and again");
+            return Step::Refused(endless.into());
+        }
+        match &mut self.needs {
+            Some(needs) => needs.merge(more),
+            None => self.needs = Some(more),
+        }
+        // An entity that has changed hands makes a decision ask for its new owner: wait for that member, too.
+        self.join_owners(snapshot);
+        Step::Again
+    }
+
+    /// Whether a decision changes the rows of none but those members who were waited for.
+    fn is_scheduled_for(&self, changes: &Changes) -> bool {
+        changes.members.iter().all(|write| {
+            let mut lines = self.place.lines().iter();
+            lines.any(|line| matches!(line, Line::Member(member) if *member == write.key))
+        })
+    }
+
+    /// Waits for those members, too, from now on whose rows it turned out to change, and who own what it is about by now.
+    fn schedule_anew(&mut self, snapshot: &Snapshot, changes: &Changes) {
+        self.join_owners(snapshot);
+        for write in &changes.members {
+            self.place.join(Line::Member(write.key.clone()));
+        }
+    }
+
+    fn join_owners(&mut self, snapshot: &Snapshot) {
+        for key in &self.owned_by {
+            let entity = snapshot.entities.get(key);
+            if let Some(owner) = entity.and_then(|entity| entity.index.owner.as_ref()) {
+                let owner = self.context.member_key(owner);
+                self.place.join(Line::Member(owner));
+            }
+        }
     }
 }

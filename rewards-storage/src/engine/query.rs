@@ -2,12 +2,13 @@
 
 use std::time::Instant;
 
-use rewards_core::command::Operation;
+use rewards_core::command::{Operation, ROUNDS_MAX, Undecided};
 use rewards_core::rejection::{Fault, Rejection};
+use rewards_core::snapshot::ReadPlan;
 use rewards_core::time::Timestamp;
 
 use super::catalogue::Programs;
-use super::faults::guarded;
+use super::faults::{guarded, internal};
 use super::pending::Reads;
 use super::telemetry::outcome;
 use super::worker::VIEWS_MAX;
@@ -16,12 +17,15 @@ use super::{Receipt, TenantEngine};
 /// Answers a query. Nothing is queued and nothing is written.
 pub(super) async fn ask<O: Operation>(
     engine: &TenantEngine,
-    request: &O,
+    mut request: O,
     now: Option<Timestamp>,
 ) -> Result<Receipt<O::Reply>, Fault> {
     engine.inner.check_open()?;
     let accepted = Instant::now();
-    let answer = decide(engine, request, now).await;
+    let answer = match engine.seal(&mut request) {
+        Ok(_) => decide(engine, &request, now).await,
+        Err(fault) => Err(fault),
+    };
     let telemetry = &engine.inner.shared.telemetry;
     telemetry.answered(O::NAME, outcome(&answer), false, accepted);
     answer.map(|reply| Receipt {
@@ -39,8 +43,16 @@ async fn decide<O: Operation>(
     let mut programs = engine.tenant.programs(&shared.storage).await?;
     // A query makes no ids, so it draws no random bits.
     let mut context = engine.context(now, &programs, 0);
-    for _ in 0..VIEWS_MAX {
-        let Reads { mut plan, refused } = Reads::of(&context, |context| request.reads(context));
+    let mut needs = ReadPlan::default();
+    let (mut views, mut rounds) = (0_u32, 0_u32);
+    while views < VIEWS_MAX && rounds < ROUNDS_MAX {
+        let mut prepared = None;
+        let Reads { mut plan, refused } = Reads::of(&context, |context| {
+            let (plan, found) = request.prepare(context)?;
+            prepared = Some(found);
+            Ok(plan)
+        });
+        plan.merge(needs.clone());
         plan.programs.extend_from_slice(&programs.heads);
         plan.normalise();
         let snapshot = shared.storage.load(&plan).await?;
@@ -53,13 +65,29 @@ async fn decide<O: Operation>(
             let reloaded = engine.tenant.reload(&shared.storage, Some(&programs));
             programs = reloaded.await?;
             context.programs = programs.revisions.clone();
+            // What else was needed followed from the programs before.
+            needs = ReadPlan::default();
+            views = views.saturating_add(1);
             continue;
         }
-        return match refused {
-            Some(fault) => Err(fault),
-            None => guarded(|| Ok(request.decide(&snapshot, &context)?.reply)),
+        let prepared = match (refused, prepared) {
+            (Some(fault), _) => return Err(fault),
+            (None, Some(prepared)) => prepared,
+            (None, None) => return Err(internal("a query was not prepared")),
         };
+        let decided = guarded(|| match request.decide(&prepared, &snapshot, &context) {
+            Ok(decision) => Ok(Ok(decision.reply)),
+            Err(Undecided::Rejected(rejection)) => Err(rejection.into()),
+            Err(Undecided::Needs(more)) => Ok(Err(more)),
+        });
+        match decided? {
+            Ok(reply) => return Ok(reply),
+            Err(more) => needs.merge(*more),
+        }
+        rounds = rounds.saturating_add(1);
     }
-    let attempts = VIEWS_MAX;
-    Err(Rejection::Contention { attempts }.into())
+    Err(match rounds {
+        ROUNDS_MAX => internal("a query wants more rows again and again"),
+        _ => Rejection::Contention { attempts: views }.into(),
+    })
 }

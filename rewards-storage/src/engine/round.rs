@@ -3,6 +3,8 @@
 //! A command sees what the commands before it decided, though none of that is durable yet. So nobody is told anything
 //! that rests on an open decision: a refusal that follows one waits for the commit, and is decided again when the
 //! commit did not go as decided.
+//!
+//! A command that cannot be decided on this view goes round again, and with it all that stand behind it in one of its lines.
 
 use std::iter;
 use std::mem;
@@ -10,14 +12,14 @@ use std::sync::Arc;
 
 use rewards_core::decision::Changes;
 use rewards_core::rejection::{Fault, Rejection};
-use rewards_core::snapshot::{MemberKey, ReadPlan, ReplyKey, Snapshot, StoredReply};
+use rewards_core::snapshot::{MemberKey, ReadPlan, Snapshot, StoredReply};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::catalogue::Tenant;
-use super::pending::{Outcome, Pending};
-use super::telemetry::Telemetry;
+use super::pending::{Outcome, Pending, Step};
+use super::queue::Line;
 use super::worker::Shared;
-use crate::batch::{Commit, CommitBatch, Refusal};
+use crate::batch::{CommandKey, Commit, CommitBatch, Refusal};
 
 /// A batch with the rows it is decided on.
 pub(super) struct View {
@@ -25,15 +27,23 @@ pub(super) struct View {
     snapshot: Snapshot,
     /// Members of whom there may be more lots than were read.
     partial: FxHashSet<MemberKey>,
+    /// Members whom several commands read.
+    common: FxHashSet<MemberKey>,
 }
 
 impl View {
-    pub(super) fn new(batch: Vec<Pending>, plan: &ReadPlan, snapshot: Snapshot) -> Self {
+    pub(super) fn new(
+        batch: Vec<Pending>,
+        common: FxHashSet<MemberKey>,
+        plan: &ReadPlan,
+        snapshot: Snapshot,
+    ) -> Self {
         let partial = partial(plan, &snapshot);
         Self {
             batch,
             snapshot,
             partial,
+            common,
         }
     }
 }
@@ -47,67 +57,176 @@ pub(super) struct Round {
     decided: Vec<Pending>,
     /// Commands with the key of a decided one, by its index.
     followers: Vec<(usize, Pending)>,
-    /// Refusals that may rest on the first so many decisions.
-    refused: Vec<(usize, Pending, Fault)>,
+    /// Refusals, and decisions that change nothing, that may rest on the first so many decisions.
+    unwritten: Vec<(usize, Pending, Outcome)>,
     /// Commands that need a fresh view.
     deferred: Vec<Pending>,
 }
 
-impl Round {
-    /// Decides one command after another; answers those whose answer rests on durable data alone.
-    pub(super) fn decide(view: View, telemetry: &Telemetry) -> Self {
-        let View {
-            batch,
-            mut snapshot,
-            partial,
-        } = view;
-        let mut round = Self::default();
-        let mut leaders: FxHashMap<ReplyKey, usize> = FxHashMap::default();
-        let mut moved: FxHashSet<MemberKey> = FxHashSet::default();
-        let last = batch.len().saturating_sub(1);
-        for (index, mut pending) in batch.into_iter().enumerate() {
-            if let Some(stored) = snapshot.replies.get(&pending.key) {
-                let outcome = pending.repeated(stored);
-                pending.answer(outcome, telemetry);
-                continue;
+/// A round while its commands are decided, one after another.
+struct Deciding<'s> {
+    round: Round,
+    shared: &'s Shared,
+    snapshot: Snapshot,
+    partial: FxHashSet<MemberKey>,
+    common: FxHashSet<MemberKey>,
+    /// Keys of decided commands, by their index.
+    leaders: FxHashMap<CommandKey, usize>,
+    /// Partial members who have been changed.
+    moved: FxHashSet<MemberKey>,
+    /// Lines of which somebody needs a fresh view.
+    held: FxHashSet<Line>,
+}
+
+impl Deciding<'_> {
+    fn next(&mut self, mut pending: Pending, is_last: bool) {
+        if let Some(stored) = pending.stored(&self.snapshot) {
+            let outcome = pending.repeated(stored);
+            return self.answer(pending, outcome);
+        }
+        if let Some(leader) = self.leaders.get(&pending.identity.key) {
+            self.round.followers.push((*leader, pending));
+            return;
+        }
+        if self.is_held(&pending) {
+            return self.defer(pending);
+        }
+        if let Some(fault) = pending.refused() {
+            let fault = fault.clone();
+            return self.answer(pending, Outcome::Failed(fault));
+        }
+        match pending.decide(&self.snapshot) {
+            Step::Decided(changes, body) => self.decided(pending, changes, body, is_last),
+            Step::Again if pending.attempts >= self.shared.attempts_max => {
+                self.hold(&pending);
+                give_up(pending, self.shared);
             }
-            if let Some(leader) = leaders.get(&pending.key) {
-                round.followers.push((*leader, pending));
-                continue;
+            Step::Again => self.defer(pending),
+            Step::Refused(fault) => self.unwritten(pending, Outcome::Failed(fault)),
+        }
+    }
+
+    fn decided(&mut self, pending: Pending, changes: Changes, body: Arc<str>, is_last: bool) {
+        let key = &pending.identity.key;
+        if *key == CommandKey::None && changes.is_empty() {
+            return self.unwritten(pending, Outcome::Applied);
+        }
+        if !is_last {
+            self.apply(&changes);
+            if *key != CommandKey::None {
+                let index = self.round.decided.len();
+                self.leaders.insert(key.clone(), index);
             }
-            if let Some(fault) = pending.refused.take() {
-                pending.answer(Outcome::Failed(fault), telemetry);
-                continue;
-            }
-            let member = partial_member(&pending, &partial);
-            if member.as_ref().is_some_and(|member| moved.contains(member)) {
-                round.deferred.push(pending);
-                continue;
-            }
-            match pending.decide(&snapshot) {
-                Ok((changes, body)) => {
-                    if index < last {
-                        snapshot.apply(&changes);
-                        leaders.insert(pending.key.clone(), round.decided.len());
-                        moved.extend(member);
-                    }
-                    round.commits.push(CommitBatch {
-                        key: pending.key.clone(),
-                        reply: StoredReply {
-                            fingerprint: pending.fingerprint,
-                            body,
-                        },
-                        changes: Arc::new(changes),
-                    });
-                    round.decided.push(pending);
-                }
-                Err(fault) if round.decided.is_empty() => {
-                    pending.answer(Outcome::Failed(fault), telemetry);
-                }
-                Err(fault) => round.refused.push((round.decided.len(), pending, fault)),
+            let partial = partial_members(&pending, &self.partial);
+            self.moved.extend(partial.cloned());
+            // What follows in an ordered run is decided by what was just published.
+            if pending.run.is_some() && !changes.programs.is_empty() {
+                self.hold(&pending);
             }
         }
-        round
+        self.round.commits.push(CommitBatch {
+            key: key.clone(),
+            receipt: pending.identity.receipt.clone(),
+            follows: pending.run.is_some(),
+            reply: StoredReply {
+                fingerprint: pending.identity.fingerprints.current(),
+                body,
+            },
+            changes: Arc::new(changes),
+        });
+        self.round.decided.push(pending);
+    }
+
+    /// Moves the view on. Rows of a member whom nobody else in the batch reads stay as they are: copying them is for nobody.
+    fn apply(&mut self, changes: &Changes) {
+        // Named one by one, so that a new kind of change is not forgotten here.
+        let Changes {
+            members,
+            entities,
+            removals,
+            programs,
+            journal: _,
+            lots,
+            counters,
+            erased_reasons: _,
+            events: _,
+        } = changes;
+        let snapshot = &mut self.snapshot;
+        let is_common = |member: &MemberKey| self.common.contains(member);
+        for write in members.iter().filter(|write| is_common(&write.key)) {
+            let row = write.row.clone();
+            snapshot.members.insert(write.key.clone(), row);
+        }
+        for write in lots.iter().filter(|write| is_common(&write.member)) {
+            let key = (write.member.clone(), write.lot.number);
+            snapshot.lots.insert(key, write.lot.clone());
+        }
+        for write in entities {
+            let row = write.row.clone();
+            snapshot.entities.insert(write.key.clone(), row);
+        }
+        for removal in removals {
+            snapshot.entities.remove(&removal.key);
+            snapshot.receipts.remove(&removal.key);
+        }
+        for write in programs {
+            snapshot.programs.insert(write.key.clone(), write.revision);
+        }
+        for change in counters {
+            let value = snapshot.counters.entry(change.key.clone()).or_default();
+            *value = value.saturating_add(change.delta);
+        }
+    }
+
+    /// Whether somebody before it in one of its lines needs a fresh view, or it does because somebody has changed a member
+    /// of whom not everything was read.
+    fn is_held(&self, pending: &Pending) -> bool {
+        let mut lines = pending.place.lines().iter();
+        (!self.held.is_empty() && lines.any(|line| self.held.contains(line)))
+            || partial_members(pending, &self.partial).any(|member| self.moved.contains(member))
+    }
+
+    fn hold(&mut self, pending: &Pending) {
+        self.held.extend(pending.place.lines().iter().cloned());
+    }
+
+    fn defer(&mut self, pending: Pending) {
+        self.hold(&pending);
+        self.round.deferred.push(pending);
+    }
+
+    fn unwritten(&mut self, pending: Pending, outcome: Outcome) {
+        if self.round.decided.is_empty() {
+            self.answer(pending, outcome);
+        } else {
+            let rests_on = self.round.decided.len();
+            self.round.unwritten.push((rests_on, pending, outcome));
+        }
+    }
+
+    fn answer(&self, pending: Pending, outcome: Outcome) {
+        pending.answer(outcome, &self.shared.telemetry);
+    }
+}
+
+impl Round {
+    /// Decides one command after another; answers those whose answer rests on durable data alone.
+    pub(super) fn decide(view: View, shared: &Shared) -> Self {
+        let last = view.batch.len().saturating_sub(1);
+        let mut deciding = Deciding {
+            round: Self::default(),
+            shared,
+            snapshot: view.snapshot,
+            partial: view.partial,
+            common: view.common,
+            leaders: FxHashMap::default(),
+            moved: FxHashSet::default(),
+            held: FxHashSet::default(),
+        };
+        for (index, pending) in view.batch.into_iter().enumerate() {
+            deciding.next(pending, index == last);
+        }
+        deciding.round
     }
 
     /// What is to be committed.
@@ -137,39 +256,28 @@ impl Round {
                 None => again.push(pending),
             }
         }
-        for (rests_on, pending, fault) in self.refused {
+        for (rests_on, pending, outcome) in self.unwritten {
             if rests_on <= as_decided {
-                pending.answer(Outcome::Failed(fault), telemetry);
+                pending.answer(outcome, telemetry);
             } else {
                 // Not an attempt of its own: one of those before it has spent one.
                 again.push(pending);
             }
         }
-        for (pending, outcome) in iter::zip(self.decided, outcomes) {
-            let answer = match outcome {
-                Commit::Applied => Outcome::Applied,
-                Commit::Replayed(stored) => pending.repeated(&stored),
-                Commit::Refused(Refusal::KeyReused) => Outcome::Failed(pending.key_reused()),
-                // Nothing but its range bounds an account without a floor, and trying again would not help.
-                Commit::Refused(Refusal::Floor { account, .. }) if account.floor().is_none() => {
-                    Outcome::Failed(Rejection::Overflow.into())
-                }
-                Commit::Refused(refusal) => {
-                    telemetry.retried(reason(&refusal));
-                    again.extend(once_more(pending, shared));
-                    continue;
-                }
-            };
-            pending.answer(answer, telemetry);
-        }
+        let decided = iter::zip(self.decided, outcomes).enumerate();
+        again.extend(decided.filter_map(|(index, (pending, outcome))| {
+            // All that follows in an ordered run is refused with the first of them, whose attempt it is.
+            let is_behind = pending.run.is_some() && index > as_decided;
+            settle_one(pending, outcome, is_behind, shared)
+        }));
         again
     }
 
     /// The commit failed: those whose fate hung on it, and those who go round again regardless.
     pub(super) fn into_failed(self) -> (Vec<Pending>, Vec<Pending>) {
         let followers = self.followers.into_iter().map(|(_, pending)| pending);
-        let refused = self.refused.into_iter().map(|(_, pending, _)| pending);
-        let failed = self.decided.into_iter().chain(followers).chain(refused);
+        let unwritten = self.unwritten.into_iter().map(|(_, pending, _)| pending);
+        let failed = self.decided.into_iter().chain(followers).chain(unwritten);
         (failed.collect(), self.deferred)
     }
 
@@ -188,23 +296,54 @@ impl Round {
     }
 }
 
-/// A command that lost a race goes round again, unless it has lost too often.
-fn once_more(mut pending: Pending, shared: &Shared) -> Option<Pending> {
-    pending.attempts = pending.attempts.saturating_add(1);
-    if pending.attempts < shared.attempts_max {
-        return Some(pending);
-    }
-    let attempts = pending.attempts;
-    let fault = Rejection::Contention { attempts }.into();
-    pending.answer(Outcome::Failed(fault), &shared.telemetry);
+/// Answers a decided command according to how its commit went, or gives it back to go round again.
+fn settle_one(
+    mut pending: Pending,
+    outcome: Commit,
+    is_behind: bool,
+    shared: &Shared,
+) -> Option<Pending> {
+    let answer = match outcome {
+        Commit::Applied => Outcome::Applied,
+        Commit::Replayed(stored) => pending.repeated(&stored),
+        // Another process may have sealed the same request under another key just now: the look-up of the next round knows
+        // all of its fingerprints, which the store does not.
+        Commit::Refused(Refusal::KeyReused)
+            if pending.identity.fingerprints.is_several() && !pending.looked_again =>
+        {
+            pending.looked_again = true;
+            return Some(pending);
+        }
+        Commit::Refused(Refusal::KeyReused) => Outcome::Failed(pending.key_reused()),
+        // Nothing but its range bounds a control account, and trying again would not help.
+        Commit::Refused(Refusal::Range { .. }) => Outcome::Failed(Rejection::Overflow.into()),
+        Commit::Refused(_) if is_behind => return Some(pending),
+        Commit::Refused(refusal) => {
+            shared.telemetry.retried(reason(&refusal));
+            pending.attempts = pending.attempts.saturating_add(1);
+            if pending.attempts < shared.attempts_max {
+                return Some(pending);
+            }
+            give_up(pending, shared);
+            return None;
+        }
+    };
+    pending.answer(answer, &shared.telemetry);
     None
+}
+
+/// A command has lost too often.
+fn give_up(pending: Pending, shared: &Shared) {
+    let attempts = pending.attempts;
+    let fault: Fault = Rejection::Contention { attempts }.into();
+    pending.answer(Outcome::Failed(fault), &shared.telemetry);
 }
 
 fn reason(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::KeyReused => "key",
-        Refusal::Stale(_) => "stale",
-        Refusal::CounterBound { .. } | Refusal::Floor { .. } => "guard",
+        Refusal::Exists(_) | Refusal::Stale(_) => "stale",
+        Refusal::CounterBound { .. } | Refusal::Range { .. } => "guard",
     }
 }
 
@@ -225,13 +364,14 @@ fn partial(plan: &ReadPlan, snapshot: &Snapshot) -> FxHashSet<MemberKey> {
         .collect()
 }
 
-fn partial_member(pending: &Pending, partial: &FxHashSet<MemberKey>) -> Option<MemberKey> {
-    if partial.is_empty() {
-        return None;
-    }
-    let key = MemberKey {
-        tenant: pending.tenant.id().clone(),
-        member: pending.member()?.clone(),
-    };
-    partial.contains(&key).then_some(key)
+/// Those of a command's members of whom not everything was read.
+fn partial_members<'p>(
+    pending: &'p Pending,
+    partial: &FxHashSet<MemberKey>,
+) -> impl Iterator<Item = &'p MemberKey> {
+    let lines = pending.place.lines().iter();
+    lines.filter_map(|line| match line {
+        Line::Member(member) if partial.contains(member) => Some(member),
+        Line::Member(_) | Line::Run(_) => None,
+    })
 }

@@ -1,10 +1,7 @@
 //! What hosts do beside operations: deliver events, look at the health, and audit the books.
 
-use std::collections::BTreeMap;
-
 use rewards_core::event::Stream;
 use rewards_core::ledger::{AuditProblem, BookAudit};
-use rewards_core::money::Asset;
 use rewards_core::rejection::{Fault, Problem};
 use uuid::Uuid;
 
@@ -25,6 +22,8 @@ pub struct Health {
     pub outbox_lag_seconds: u64,
     /// Commands that were accepted and that no worker has taken up yet.
     pub queued: usize,
+    /// Workers at work; fewer than the engine was opened with when some have died.
+    pub workers: usize,
     /// Whether commands are accepted.
     pub is_open: bool,
 }
@@ -63,13 +62,11 @@ impl Engine {
         let lag = store
             .outbox_oldest
             .map_or(0, |oldest| now.saturating_sub(oldest.micros()));
-        let queues = self.inner.queues.iter();
         Ok(Health {
             store,
             outbox_lag_seconds: u64::try_from(lag / 1_000_000).unwrap_or_default(),
-            queued: queues
-                .map(|queue| queue.max_capacity().saturating_sub(queue.capacity()))
-                .sum(),
+            queued: self.inner.queue.waiting(),
+            workers: self.inner.queue.workers(),
             is_open: self.inner.check_open().is_ok(),
         })
     }
@@ -129,8 +126,8 @@ impl TenantEngine {
         Ok(released.await?)
     }
 
-    /// Audits the tenant's books: folds all journals, checks every hash, and compares the ends of the journals and all
-    /// balances with what is stored. Balances may not be below their floors and sum to zero per asset.
+    /// Audits the tenant's books: folds all journals, checks every hash, and compares the ends of the journals, the balances of
+    /// all members and the control accounts with what is stored. Control accounts sum to zero per asset.
     ///
     /// The books are read page by page, not in one view, so this wants a quiet moment. When something was found and
     /// commands moved the books meanwhile, they are read again, a few times; a report that is still
@@ -155,10 +152,10 @@ impl TenantEngine {
         let mut audit = BookAudit::new(self.tenant().clone());
         self.fold_journals(&mut audit).await?;
         let members = self
-            .sweep_members(|head| audit.head(&head.member, head.journal))
+            .sweep_members(|head| audit.member(&head.member, head.journal, &head.balances))
             .await?;
-        let (accounts, sums) = self.compare_balances(&mut audit).await?;
-        let (entries, problems) = audit.finish(&sums);
+        let accounts = self.compare_control_accounts(&mut audit).await?;
+        let (entries, problems) = audit.finish();
         let moved = before != self.sweep_members(|_| ()).await?;
         Ok(BookReport {
             members: members.members,
@@ -207,29 +204,15 @@ impl TenantEngine {
         }
     }
 
-    async fn compare_balances(
-        &self,
-        audit: &mut BookAudit,
-    ) -> Result<(u64, BTreeMap<Asset, i128>), Fault> {
+    async fn compare_control_accounts(&self, audit: &mut BookAudit) -> Result<u64, Fault> {
         let storage = &self.inner.shared.storage;
+        let stored = storage.ask(|store| store.control_accounts(self.tenant()));
         let mut accounts = 0_u64;
-        let mut sums: BTreeMap<Asset, i128> = BTreeMap::new();
-        let mut after = None;
-        loop {
-            let page = storage
-                .ask(|store| store.balances(self.tenant(), after.clone(), PAGE))
-                .await?;
-            let Some((last, _)) = page.last() else {
-                return Ok((accounts, sums));
-            };
-            for (account, balance) in &page {
-                audit.balance(account, *balance);
-                accounts = accounts.saturating_add(1);
-                let sum = sums.entry(account.asset).or_default();
-                *sum = sum.saturating_add(i128::from(*balance));
-            }
-            after = Some(last.clone());
+        for (purpose, asset, balance) in stored.await? {
+            audit.control(&purpose, asset, balance);
+            accounts = accounts.saturating_add(1);
         }
+        Ok(accounts)
     }
 }
 

@@ -1,10 +1,15 @@
 //! Carrying out what is due with time: a sweep over the members for whom something is due.
+//!
+//! The commands of a sweep have no keys and leave no replies behind: what a sweep does is done once because the rows say what
+//! is still due. A sweep that is repeated, after a crash or a lost acknowledgement, finds nothing left to do.
 
-use rewards_core::ids::{IdempotencyKey, MemberId};
+use rewards_core::ids::MemberId;
 use rewards_core::operations::rewards::{SettleMember, SettledMember};
 use rewards_core::rejection::Fault;
 use rewards_core::time::Timestamp;
 
+use super::ordered::{Handed, OrderedRun};
+use super::submit::{Once, receive};
 use super::{CommandOptions, TenantEngine};
 
 /// Members of one page of a sweep; they share group commits. Enough to keep all workers at work for several commits.
@@ -12,7 +17,7 @@ const PAGE: u32 = 1_024;
 /// How often one member is settled again in a sweep because more was due than one command settles.
 const ROUNDS_MAX: u32 = 1_000;
 
-/// What a sweep carried out.
+/// What a sweep carried out. When the acknowledgement of a commit was lost, what it did is done and not in here.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sweep {
     /// Members for whom something was due.
@@ -31,8 +36,17 @@ impl TenantEngine {
     /// # Errors
     /// The first fault that is no lost race; what was settled before it stays settled.
     pub async fn settle_due(&self) -> Result<Sweep, Fault> {
+        self.sweep(None, None).await
+    }
+
+    /// Sweeps at an instant, or now; in a run when there is one.
+    pub(super) async fn sweep(
+        &self,
+        now: Option<Timestamp>,
+        mut run: Option<&mut OrderedRun>,
+    ) -> Result<Sweep, Fault> {
         self.inner.check_open()?;
-        let now = self.inner.clock.now();
+        let now = now.unwrap_or_else(|| self.inner.clock.now());
         let mut sweep = Sweep::default();
         let mut after = None;
         loop {
@@ -46,7 +60,8 @@ impl TenantEngine {
             sweep.members = sweep
                 .members
                 .saturating_add(page.len().try_into().unwrap_or(u64::MAX));
-            self.settle(page, now, &mut sweep).await?;
+            self.settle(page, now, run.as_deref_mut(), &mut sweep)
+                .await?;
             after = Some(last);
         }
     }
@@ -56,30 +71,30 @@ impl TenantEngine {
         &self,
         mut members: Vec<MemberId>,
         now: Timestamp,
+        mut run: Option<&mut OrderedRun>,
         sweep: &mut Sweep,
     ) -> Result<(), Fault> {
-        for round in 0..ROUNDS_MAX {
+        for _ in 0..ROUNDS_MAX {
             if members.is_empty() {
                 break;
             }
-            let commands = members.iter().map(|member| {
-                // The key names the sweep's instant: a sweep that is repeated after a crash does nothing twice.
-                let key = format!("{member}@{}#{round}", now.micros());
-                let options = CommandOptions {
-                    key: IdempotencyKey::new(&key).ok(),
-                    now: Some(now),
+            let mut answers = Vec::with_capacity(members.len());
+            for member in members {
+                let answer = self.settle_member(member.clone(), now, run.as_deref_mut());
+                answers.push((member, answer.await));
+            }
+            // All of them are waited for before the first fault is told, so that nothing goes on behind the caller's back.
+            let mut outcomes = Vec::with_capacity(answers.len());
+            for (member, answer) in answers {
+                let outcome = match answer {
+                    Handed::Waiting(answer) => receive(answer).await,
+                    Handed::Known(outcome) => outcome,
                 };
-                (
-                    SettleMember {
-                        member: member.clone(),
-                    },
-                    options,
-                )
-            });
-            let replies = self.execute_many(commands.collect()).await;
+                outcomes.push((member, outcome));
+            }
             let mut again = Vec::new();
-            for (member, reply) in members.into_iter().zip(replies) {
-                let settled = reply?.reply;
+            for (member, outcome) in outcomes {
+                let settled = outcome?.reply;
                 sweep.tier_changes = sweep
                     .tier_changes
                     .saturating_add(u64::from(settled.tier_changes));
@@ -91,5 +106,25 @@ impl TenantEngine {
             members = again;
         }
         Ok(())
+    }
+
+    async fn settle_member(
+        &self,
+        member: MemberId,
+        now: Timestamp,
+        run: Option<&mut OrderedRun>,
+    ) -> Handed<SettledMember> {
+        let options = CommandOptions {
+            key: None,
+            now: Some(now),
+        };
+        let request = SettleMember { member };
+        match run {
+            Some(run) => run.hand_in(request, options, Once::Versions).await,
+            None => match self.submit(request, options, Once::Versions, None).await {
+                Ok(answer) => Handed::Waiting(answer),
+                Err(fault) => Handed::Known(Err(fault)),
+            },
+        }
     }
 }

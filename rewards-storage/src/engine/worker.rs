@@ -1,201 +1,115 @@
-//! One worker: gathers what waits, reads once, decides one after another, commits once, answers.
+//! One worker: takes a batch, reads once, decides one after another, commits once, answers.
 //!
-//! - The batch forms while the previous commit is in flight. There is no timer: a lone command waits for nobody.
-//! - All commands of a member go through the same worker, in the order in which they were accepted.
+//! - The batch forms while other commits are in flight. There is no timer: a lone command waits for nobody.
+//! - Workers are all alike: a free one takes, in the order of acceptance, what nobody else works on. So the commands of a
+//!   member follow one another, and nobody waits behind a busy worker while another idles.
 //! - A command that loses a race goes round again with the same time and ids, ahead of those that came later.
 //! - A worker ends when the engine is closed or all its handles are dropped, after answering what was accepted.
 //!
 //! The worker knows neither operations nor the store's dialect; deciding and settling a batch is the [`Round`]'s.
 
-use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
 
 use rewards_core::ids::TenantId;
 use rewards_core::rejection::{Fault, Rejection};
-use rewards_core::snapshot::{ReadPlan, Snapshot};
+use rewards_core::snapshot::{MemberKey, ReadPlan, Snapshot};
 use rustc_hash::{FxHashMap, FxHashSet};
-use tokio::sync::{mpsc, watch};
 use tracing::Instrument;
 
 use super::catalogue::{Programs, Tenant};
 use super::pending::{Outcome, Pending};
+use super::queue::{Queue, Running};
 use super::round::{Round, View};
 use super::storage::Storage;
 use super::telemetry::Telemetry;
+use crate::batch::CommandKey;
 use crate::error::StoreError;
 
 /// How often a view is loaded again because another process published programs meanwhile.
 pub(super) const VIEWS_MAX: u32 = 8;
 
-/// How many turns a worker leaves to others at most before it gathers its next batch.
-const TURNS_MAX: u32 = 32;
-
-/// What all workers of an engine share.
+/// What all workers of an engine share, beside its queue.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) storage: Storage,
     pub(super) telemetry: Arc<Telemetry>,
-    pub(super) batch_max: usize,
     pub(super) attempts_max: u32,
-}
-
-/// Counts a worker as running until it is dropped, however it ends.
-pub(super) struct Running(watch::Sender<usize>);
-
-impl Running {
-    pub(super) fn new(workers: watch::Sender<usize>) -> Self {
-        workers.send_modify(|running| *running = running.saturating_add(1));
-        Self(workers)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0
-            .send_modify(|running| *running = running.saturating_sub(1));
-    }
 }
 
 /// The programs a batch is decided with, by tenant.
 type BatchPrograms = FxHashMap<TenantId, (Arc<Tenant>, Arc<Programs>)>;
 
-/// One worker and its queue.
+/// One worker.
 pub(super) struct Worker {
     shared: Arc<Shared>,
-    queue: mpsc::Receiver<Pending>,
-    stop: watch::Receiver<bool>,
-    closing: bool,
-    /// Those that go round again, before anything from the queue.
-    again: VecDeque<Pending>,
+    queue: Arc<Queue>,
     _running: Running,
 }
 
 impl Worker {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        queue: mpsc::Receiver<Pending>,
-        stop: watch::Receiver<bool>,
-        running: Running,
-    ) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, queue: Arc<Queue>) -> Self {
+        let running = Running::new(&queue);
         Self {
             shared,
             queue,
-            stop,
-            closing: false,
-            again: VecDeque::new(),
             _running: running,
         }
     }
 
     /// Works until the engine is closed and everything accepted is answered.
-    pub(super) async fn run(mut self) {
-        while let Some(batch) = self.gather().await {
-            self.shared
-                .telemetry
-                .gathered(batch.len(), self.queue.len());
+    pub(super) async fn run(self) {
+        while let Some((lease, batch)) = self.queue.next().await {
+            let waiting = self.queue.waiting();
+            self.shared.telemetry.gathered(batch.len(), waiting);
             let span = tracing::debug_span!("rewards.batch", commands = batch.len());
-            self.process(batch).instrument(span).await;
-            self.listen().await;
+            let again = self.process(batch).instrument(span).await;
+            lease.release(again);
+            self.queue.listen().await;
         }
     }
 
-    /// Lets those who were just answered speak before the next batch is gathered.
-    ///
-    /// Without this a full house falls apart into a large and a tiny batch in turn, each paying for a whole commit.
-    /// There is no waiting in it: it ends as soon as nobody has come since the last turn.
-    async fn listen(&mut self) {
-        for _ in 0..TURNS_MAX {
-            let before = self.queue.len();
-            tokio::task::yield_now().await;
-            if self.queue.len() == before {
-                return;
-            }
+    /// Answers a batch; returns those who go round again.
+    async fn process(&self, batch: Vec<Pending>) -> Vec<Pending> {
+        let run = batch.first().and_then(|first| first.run.as_ref());
+        if let Some(fault) = run.and_then(|run| run.stopped().cloned()) {
+            self.answer_all(batch, &fault);
+            return Vec::new();
         }
-    }
-
-    /// The next batch: whatever waits, but at least one command; `None` when there will be no more.
-    async fn gather(&mut self) -> Option<Vec<Pending>> {
-        let max = self.shared.batch_max;
-        let mut batch = Vec::new();
-        while batch.len() < max
-            && let Some(pending) = self.again.pop_front()
-        {
-            if pending.alone && !batch.is_empty() {
-                self.again.push_front(pending);
-                return Some(batch);
-            }
-            let alone = pending.alone;
-            batch.push(pending);
-            if alone {
-                return Some(batch);
-            }
-        }
-        while batch.len() < max
-            && !batch.is_empty()
-            && let Ok(pending) = self.queue.try_recv()
-        {
-            batch.push(pending);
-        }
-        if !batch.is_empty() {
-            return Some(batch);
-        }
-        loop {
-            tokio::select! {
-                biased;
-                // A change and a vanished engine mean the same. The queue still hands out what it holds.
-                _ = self.stop.changed(), if !self.closing => {
-                    self.closing = true;
-                    self.queue.close();
-                }
-                received = self.queue.recv_many(&mut batch, max) => {
-                    return (received > 0).then_some(batch);
-                }
-            }
-        }
-    }
-
-    async fn process(&mut self, mut batch: Vec<Pending>) {
-        for (place, pending) in batch.iter_mut().enumerate() {
-            pending.place = place;
-        }
-        let Some(view) = self.view(batch).await else {
-            return;
+        let view = match self.view(batch).await {
+            Ok(view) => view,
+            Err(again) => return again,
         };
-        let round = Round::decide(view, &self.shared.telemetry);
-        let again = if round.commits().is_empty() {
-            round.settle(vec![], &self.shared).await
-        } else {
-            match self.shared.storage.commit(round.commits()).await {
-                Ok(outcomes) => round.settle(outcomes, &self.shared).await,
-                Err(error) => {
-                    let (failed, deferred) = round.into_failed();
-                    self.failed(failed, error);
-                    deferred
-                }
+        let round = Round::decide(view, &self.shared);
+        if round.commits().is_empty() {
+            return round.settle(vec![], &self.shared).await;
+        }
+        match self.shared.storage.commit(round.commits()).await {
+            Ok(outcomes) => round.settle(outcomes, &self.shared).await,
+            Err(error) => {
+                let (failed, mut again) = round.into_failed();
+                again.extend(self.failed(failed, error));
+                again
             }
-        };
-        self.go_round(again);
+        }
     }
 
-    /// Loads the rows of the whole batch, with the programs to decide by; answers those for whom that fails.
-    async fn view(&mut self, mut batch: Vec<Pending>) -> Option<View> {
+    /// Loads the rows of the whole batch, with the programs to decide by. When that fails, those for whom it fails are
+    /// answered; the others go round again.
+    async fn view(&self, mut batch: Vec<Pending>) -> Result<View, Vec<Pending>> {
         for _ in 0..VIEWS_MAX {
             let programs = self.programs(&mut batch).await;
             if batch.is_empty() {
-                return None;
+                return Err(batch);
             }
-            let plan = plan(&mut batch, &programs);
+            let (plan, common) = plan(&mut batch, &programs);
             let snapshot = match self.shared.storage.load(&plan).await {
                 Ok(snapshot) => snapshot,
-                Err(error) => {
-                    self.failed(batch, error);
-                    return None;
-                }
+                Err(error) => return Err(self.failed(batch, error)),
             };
             let behind = behind(&programs, &snapshot);
             if behind.is_empty() {
-                return Some(View::new(batch, &plan, snapshot));
+                return Ok(View::new(batch, common, &plan, snapshot));
             }
             for (tenant, programs) in behind.into_values() {
                 self.shared.telemetry.retried("programs");
@@ -207,11 +121,11 @@ impl Worker {
         }
         let attempts = VIEWS_MAX;
         self.answer_all(batch, &Rejection::Contention { attempts }.into());
-        None
+        Err(Vec::new())
     }
 
     /// The programs of every tenant in the batch; tenants whose programs cannot be read are answered and removed.
-    async fn programs(&mut self, batch: &mut Vec<Pending>) -> BatchPrograms {
+    async fn programs(&self, batch: &mut Vec<Pending>) -> BatchPrograms {
         let mut tenants: FxHashMap<&TenantId, &Arc<Tenant>> = FxHashMap::default();
         for pending in &*batch {
             tenants.insert(pending.tenant.id(), &pending.tenant);
@@ -233,32 +147,25 @@ impl Worker {
         programs
     }
 
-    /// The store could not do its work for these commands.
+    /// The store could not do its work for these commands. Returns those who are tried once more.
     ///
     /// What cannot be read or written may belong to one of them only, so each gets a second chance by itself.
-    fn failed(&mut self, mut batch: Vec<Pending>, error: StoreError) {
+    fn failed(&self, mut batch: Vec<Pending>, error: StoreError) -> Vec<Pending> {
         let is_of_one = matches!(
             error,
             StoreError::Corrupt { .. } | StoreError::Refused { .. }
         );
         if is_of_one && batch.len() > 1 {
             for pending in &mut batch {
-                pending.alone = true;
+                pending.place.alone = true;
             }
-            self.go_round(batch);
-            return;
+            return batch;
         }
         let fault = Fault::from(error);
         // The code alone: the details of unreadable data may name a member.
         tracing::error!(code = %fault.code, commands = batch.len(), "commands failed");
         self.answer_all(batch, &fault);
-    }
-
-    fn go_round(&mut self, mut batch: Vec<Pending>) {
-        batch.sort_by_key(|pending| pending.place);
-        for pending in batch.into_iter().rev() {
-            self.again.push_front(pending);
-        }
+        Vec::new()
     }
 
     fn answer_tenant(&self, batch: &mut Vec<Pending>, tenant: &TenantId, fault: &Fault) {
@@ -277,23 +184,46 @@ impl Worker {
 }
 
 /// One plan for the whole batch: what each command reads, its stored reply, and the heads of the programs it depends on.
+/// With it the members whom several of the commands read.
 ///
-/// A command that names no program may depend on any of its tenant's, through the member's record.
-fn plan(batch: &mut [Pending], programs: &BatchPrograms) -> ReadPlan {
+/// A command that names no program may depend on any of its tenant's, through the member's row.
+fn plan(batch: &mut [Pending], programs: &BatchPrograms) -> (ReadPlan, FxHashSet<MemberKey>) {
     let mut plan = ReadPlan::default();
     let mut unnamed: FxHashSet<&TenantId> = FxHashSet::default();
+    let mut own_plans = Vec::with_capacity(batch.len());
     for pending in batch {
-        plan.replies.push(pending.key.clone());
+        match &pending.identity.key {
+            CommandKey::Reply(key) => plan.replies.push(key.clone()),
+            CommandKey::Entity(key) => plan.receipts.push(key.clone()),
+            CommandKey::None => {}
+        }
         if let Some((tenant, (_, programs))) = programs.get_key_value(pending.tenant.id()) {
-            let own = pending.take_plan(programs);
+            let own = pending.plan(programs);
             if own.programs.is_empty() && unnamed.insert(tenant) {
                 plan.programs.extend_from_slice(&programs.heads);
             }
-            plan.merge(own);
+            own_plans.push(own);
         }
     }
+    let common = common(&own_plans);
+    own_plans.into_iter().for_each(|own| plan.merge(own));
     plan.normalise();
-    plan
+    (plan, common)
+}
+
+/// The members who are read by more than one of the plans.
+fn common(plans: &[ReadPlan]) -> FxHashSet<MemberKey> {
+    let mut first: FxHashMap<&MemberKey, usize> = FxHashMap::default();
+    let mut common = FxHashSet::default();
+    for (index, plan) in plans.iter().enumerate() {
+        let lots = plan.lots.iter().map(|query| &query.member);
+        for member in plan.members.iter().chain(lots) {
+            if *first.entry(member).or_insert(index) != index {
+                common.insert(member.clone());
+            }
+        }
+    }
+    common
 }
 
 /// The tenants of whose programs the store has newer revisions.

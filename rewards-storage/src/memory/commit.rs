@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use rewards_core::decision::Changes;
+use rewards_core::entity::EntityKey;
 use rewards_core::ids::{MemberId, TenantId};
-use rewards_core::ledger::Account;
-use rewards_core::snapshot::{CounterKey, MemberKey};
+use rewards_core::ledger::Purpose;
+use rewards_core::money::Asset;
+use rewards_core::snapshot::{CounterKey, MemberKey, ProgramKey, StoredReply};
 
-use super::tables::{Place, Tables, Waiting, place};
-use crate::batch::{AbandonedVersions, Commit, CommitBatch, Refusal, StaleRow};
+use super::tables::{Tables, Waiting, place};
+use crate::batch::{AbandonedVersions, CommandKey, Commit, CommitBatch};
 use crate::error::StoreError;
-
-type Balances = Vec<((TenantId, Place), (Account, i64))>;
+use crate::judge::{Found, judge};
 
 /// The tables with a group's staged rows laid over them.
 pub(super) struct Staging<'a> {
@@ -49,28 +50,29 @@ impl<'a> Staging<'a> {
     }
 
     fn stage(&mut self, batch: &CommitBatch) -> Result<Commit, StoreError> {
-        if let Some(stored) = self.find(|tables| &tables.replies, &batch.key) {
-            return Ok(if stored.fingerprint == batch.reply.fingerprint {
-                Commit::Replayed(stored.clone())
-            } else {
-                Commit::Refused(Refusal::KeyReused)
-            });
-        }
-        let changes = &*batch.changes;
-        if let Some(row) = self.stale(changes) {
-            return Ok(Commit::Refused(Refusal::Stale(row)));
-        }
-        let (counters, balances) = match self.guarded(changes) {
-            Ok(values) => values,
-            Err(refusal) => return Ok(Commit::Refused(refusal)),
+        let sums = match judge(batch, &*self, &self.abandoned) {
+            Ok(sums) => sums,
+            Err(end) => return Ok(end),
         };
+        let changes = &*batch.changes;
         self.require_new_rows(changes)?;
-        self.staged.counters.extend(counters);
-        self.staged.balances.extend(balances);
+        for (key, (_, value)) in sums.counters {
+            self.staged.counters.insert(key.clone(), value);
+        }
+        for ((tenant, purpose, asset), value) in sums.controls {
+            let key = (tenant.clone(), place(purpose, asset));
+            let account = (purpose.clone(), asset, value);
+            self.staged.controls.insert(key, account);
+        }
         self.stage_rows(changes);
-        self.staged
-            .replies
-            .insert(batch.key.clone(), batch.reply.clone());
+        if let CommandKey::Reply(key) = &batch.key {
+            self.staged.replies.insert(key.clone(), batch.reply.clone());
+        }
+        if let Some(made) = &batch.receipt {
+            self.staged
+                .receipts
+                .insert(made.clone(), batch.reply.clone());
+        }
         Ok(Commit::Applied)
     }
 
@@ -84,82 +86,15 @@ impl<'a> Staging<'a> {
             .or_else(|| table(self.base).get(key))
     }
 
-    /// The first row that is not as the decision saw it: members, then purchases, then programs.
-    fn stale(&self, changes: &Changes) -> Option<StaleRow> {
-        for write in &changes.members {
-            let found = self.find(|tables| &tables.members, &write.key);
-            let version = found.map_or(0, |row| row.version);
-            if self.abandoned.precedes_member(write) || version != write.expected {
-                return Some(StaleRow::Member(write.key.clone()));
-            }
-        }
-        for write in &changes.purchases {
-            let found = self.find(|tables| &tables.purchases, &write.key);
-            let version = found.map_or(0, |row| row.version);
-            if self.abandoned.precedes_purchase(write) || version != write.expected {
-                return Some(StaleRow::Purchase(write.key.clone()));
-            }
-        }
-        for write in &changes.programs {
-            let newest = self
-                .staged
-                .newest(&write.key)
-                .or_else(|| self.base.newest(&write.key))
-                .unwrap_or(0);
-            if newest.checked_add(1) != Some(write.revision) {
-                return Some(StaleRow::Program(write.key.clone()));
-            }
-        }
-        None
-    }
-
-    /// The values of all counters, then of all balances, after the changes.
-    fn guarded(&self, changes: &Changes) -> Result<(BTreeMap<CounterKey, i64>, Balances), Refusal> {
-        Ok((self.counters_after(changes)?, self.balances_after(changes)?))
-    }
-
-    fn counters_after(&self, changes: &Changes) -> Result<BTreeMap<CounterKey, i64>, Refusal> {
-        let mut after: BTreeMap<CounterKey, i64> = BTreeMap::new();
-        for change in &changes.counters {
-            let value = after
-                .get(&change.key)
-                .or_else(|| self.find(|tables| &tables.counters, &change.key))
-                .copied()
-                .unwrap_or(0);
-            // Without a bound the range of the value is the bound. Releases are never refused.
-            let bound = change.bound.unwrap_or(i64::MAX);
-            let value = match value.checked_add(change.delta) {
-                Some(sum) if change.delta <= 0 || sum <= bound => sum,
-                None if change.delta < 0 => i64::MIN,
-                _ => {
-                    return Err(Refusal::CounterBound {
-                        counter: change.key.clone(),
-                        bound,
-                    });
-                }
-            };
-            after.insert(change.key.clone(), value);
-        }
-        Ok(after)
-    }
-
-    fn balances_after(&self, changes: &Changes) -> Result<Balances, Refusal> {
-        let deltas = changes.balance_deltas();
-        let mut after = Balances::with_capacity(deltas.len());
-        for ((tenant, account), delta) in deltas {
-            let key = (tenant.clone(), place(account));
-            let found = self.find(|tables| &tables.balances, &key);
-            let sum = i128::from(found.map_or(0, |(_, value)| *value)).saturating_add(delta);
-            let value = i64::try_from(sum)
-                .ok()
-                .filter(|value| account.floor().is_none_or(|floor| *value >= floor))
-                .ok_or_else(|| Refusal::Floor {
-                    tenant: tenant.clone(),
-                    account: account.clone(),
-                })?;
-            after.push((key, (account.clone(), value)));
-        }
-        Ok(after)
+    /// What is kept of an entity, which the group may have removed.
+    fn find_entity<'s, V>(
+        &'s self,
+        table: impl Fn(&'s Tables) -> &'s BTreeMap<EntityKey, V>,
+        key: &EntityKey,
+    ) -> Option<&'s V> {
+        let staged = table(&self.staged).get(key);
+        let is_removed = self.staged.removed.contains(key);
+        staged.or_else(|| table(self.base).get(key).filter(|_| !is_removed))
     }
 
     /// Journal entries, new lots and events are inserted, never overwritten.
@@ -195,11 +130,17 @@ impl<'a> Staging<'a> {
         for write in &changes.members {
             staged.members.insert(write.key.clone(), write.row.clone());
         }
-        for write in &changes.purchases {
-            staged
-                .purchases
-                .insert(write.key.clone(), write.row.clone());
+        for write in &changes.entities {
+            staged.entities.insert(write.key.clone(), write.row.clone());
         }
+        for removal in &changes.removals {
+            staged.entities.remove(&removal.key);
+            staged.receipts.remove(&removal.key);
+            staged.removed.insert(removal.key.clone());
+        }
+        staged
+            .erased_reasons
+            .extend(changes.erased_reasons.iter().cloned());
         for write in &changes.programs {
             let key = (write.key.clone(), write.revision);
             staged.programs.insert(key, write.clone());
@@ -225,6 +166,42 @@ impl<'a> Staging<'a> {
                 .queue
                 .insert((tenant.clone(), at, stream, seq), waiting);
         }
+    }
+}
+
+impl Found for Staging<'_> {
+    fn reply(&self, key: &CommandKey) -> Option<&StoredReply> {
+        match key {
+            CommandKey::Reply(key) => self.find(|tables| &tables.replies, key),
+            CommandKey::Entity(key) => self.find_entity(|tables| &tables.receipts, key),
+            CommandKey::None => None,
+        }
+    }
+
+    fn member(&self, key: &MemberKey) -> u64 {
+        let row = self.find(|tables| &tables.members, key);
+        row.map_or(0, |row| row.version)
+    }
+
+    fn entity(&self, key: &EntityKey) -> u64 {
+        let row = self.find_entity(|tables| &tables.entities, key);
+        row.map_or(0, |row| row.version)
+    }
+
+    fn program(&self, key: &ProgramKey) -> u32 {
+        let staged = self.staged.newest(key);
+        staged.or_else(|| self.base.newest(key)).unwrap_or(0)
+    }
+
+    fn counter(&self, key: &CounterKey) -> i64 {
+        let value = self.find(|tables| &tables.counters, key);
+        value.copied().unwrap_or(0)
+    }
+
+    fn control(&self, tenant: &TenantId, purpose: &Purpose, asset: Asset) -> i64 {
+        let key = (tenant.clone(), place(purpose, asset));
+        let account = self.find(|tables| &tables.controls, &key);
+        account.map_or(0, |(_, _, value)| *value)
     }
 }
 

@@ -4,15 +4,19 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use async_trait::async_trait;
+use rewards_core::counter::Subject;
 use rewards_core::decision::ProgramWrite;
+use rewards_core::entity::EntityRow;
 use rewards_core::ids::{MemberId, TenantId};
-use rewards_core::ledger::{Account, JournalEntry, LotNumber};
-use rewards_core::records::MemberRow;
-use rewards_core::snapshot::{CounterName, MemberKey};
+use rewards_core::ledger::{JournalEntry, LotNumber, Purpose};
+use rewards_core::member::MemberRow;
+use rewards_core::money::Asset;
+use rewards_core::snapshot::MemberKey;
 use rewards_core::time::Timestamp;
+use smol_str::SmolStr;
 
 use super::MemoryStore;
-use super::tables::{page, place};
+use super::tables::page;
 use crate::error::StoreError;
 use crate::store::{AfterMember, MemberHead, Query, StoreHealth};
 
@@ -106,42 +110,46 @@ impl Query for MemoryStore {
             .collect())
     }
 
-    async fn balances(
+    async fn control_accounts(
         &self,
         tenant: &TenantId,
-        after: Option<Account>,
-        limit: u32,
-    ) -> Result<Vec<(Account, i64)>, StoreError> {
+    ) -> Result<Vec<(Purpose, Asset, i128)>, StoreError> {
         let tables = self.tables();
-        let from = match after {
-            Some(account) => Bound::Excluded((tenant.clone(), place(&account))),
-            None => Bound::Included((tenant.clone(), Default::default())),
-        };
         Ok(tables
-            .balances
-            .range((from, Bound::Unbounded))
-            .take_while(|((at, _), _)| at == tenant)
-            .take(page(limit))
-            .map(|(_, balance)| balance.clone())
+            .controls
+            .iter()
+            .filter(|((owner, _), _)| owner == tenant)
+            .map(|(_, (purpose, asset, value))| (purpose.clone(), *asset, i128::from(*value)))
             .collect())
     }
 
     async fn counters(
         &self,
         tenant: &TenantId,
-        subject: &str,
+        subject: &Subject,
     ) -> Result<Vec<(String, i64, i64)>, StoreError> {
         let tables = self.tables();
-        let first = CounterName {
-            tenant: tenant.clone(),
-            subject: subject.into(),
-            name: "".into(),
-        };
         Ok(tables
             .counters
-            .range(first.at(i64::MIN)..)
-            .take_while(|(key, _)| key.name.tenant == *tenant && &*key.name.subject == subject)
+            .iter()
+            .filter(|(key, _)| key.name.tenant == *tenant && key.name.subject == *subject)
             .map(|(key, value)| (key.name.name.to_string(), key.bucket, *value))
+            .collect())
+    }
+
+    async fn entities(
+        &self,
+        tenant: &TenantId,
+        kind: &'static str,
+        after: Option<SmolStr>,
+        limit: u32,
+    ) -> Result<Vec<(SmolStr, EntityRow)>, StoreError> {
+        let tables = self.tables();
+        Ok(tables
+            .entities_of(tenant, kind)
+            .filter(|(key, _)| after.as_ref().is_none_or(|after| key.id > *after))
+            .take(page(limit))
+            .map(|(key, row)| (key.id.clone(), row.clone()))
             .collect())
     }
 
@@ -177,7 +185,7 @@ fn after_lots(tenant: &TenantId, after: Option<&MemberId>) -> Bound<(MemberKey, 
 }
 
 fn head(member: &MemberId, row: &MemberRow) -> MemberHead {
-    let tiers = row.record.tiers.iter().flat_map(|(program, ladders)| {
+    let tiers = row.profile.tiers.iter().flat_map(|(program, ladders)| {
         ladders.iter().map(move |(ladder, status)| {
             (
                 program.to_string(),
@@ -191,5 +199,6 @@ fn head(member: &MemberId, row: &MemberRow) -> MemberHead {
         journal: row.journal,
         event_seq: row.event_seq,
         tiers: tiers.collect(),
+        balances: row.balances.clone(),
     }
 }

@@ -1,32 +1,31 @@
 //! The tables of the memory backend and the view a plan gets of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rewards_core::decision::ProgramWrite;
+use rewards_core::entity::{By, EntityKey, EntityPage, EntityQuery, EntityRow};
 use rewards_core::event::{EventRecord, Stream};
-use rewards_core::ids::TenantId;
-use rewards_core::ledger::{Account, Holder, JournalEntry, Lot, LotNumber, Purpose};
-use rewards_core::records::{MemberRow, PurchaseRow};
+use rewards_core::ids::{MemberId, TenantId};
+use rewards_core::ledger::{Account, JournalEntry, Lot, LotNumber, Purpose};
+use rewards_core::member::MemberRow;
+use rewards_core::money::Asset;
 use rewards_core::snapshot::{
-    BalancesAt, CounterKey, LotFilter, LotQuery, MemberKey, ProgramKey, PurchaseKey, ReadPlan,
+    BalancesAt, CounterKey, LotFilter, LotQuery, MemberKey, MemberQuery, ProgramKey, ReadPlan,
     ReplyKey, Snapshot, StatementQuery, StoredReply,
 };
 use rewards_core::time::Timestamp;
+use smol_str::SmolStr;
 use uuid::Uuid;
 
-/// Where an account stands in the order of balances: holder, purpose and asset as texts, compared bytewise.
-pub(super) type Place = (String, String, String);
+/// Where a control account stands in its order: purpose and asset as texts, compared bytewise.
+pub(super) type Place = (String, String);
 
 /// Where an event stands in the queue: oldest first, then by stream and number.
 pub(super) type QueuePlace = (TenantId, Timestamp, Stream, u64);
 
-/// The place of an account.
-pub(super) fn place(account: &Account) -> Place {
-    (
-        account.holder_text().to_owned(),
-        account.purpose.text(),
-        account.asset.to_string(),
-    )
+/// The place of a control account.
+pub(super) fn place(purpose: &Purpose, asset: Asset) -> Place {
+    (purpose.text(), asset.to_string())
 }
 
 /// An event that waits for delivery.
@@ -45,10 +44,16 @@ pub(super) struct Waiting {
 pub(super) struct Tables {
     pub replies: BTreeMap<ReplyKey, StoredReply>,
     pub members: BTreeMap<MemberKey, MemberRow>,
-    pub purchases: BTreeMap<PurchaseKey, PurchaseRow>,
+    pub entities: BTreeMap<EntityKey, EntityRow>,
+    /// Entities that a group has removed; empty but while it is staged.
+    pub removed: BTreeSet<EntityKey>,
+    /// Members in whose journals a group drops the reasons; empty but while it is staged.
+    pub erased_reasons: BTreeSet<MemberKey>,
+    /// Replies that are kept with entities.
+    pub receipts: BTreeMap<EntityKey, StoredReply>,
     pub programs: BTreeMap<(ProgramKey, u32), ProgramWrite>,
     pub counters: BTreeMap<CounterKey, i64>,
-    pub balances: BTreeMap<(TenantId, Place), (Account, i64)>,
+    pub controls: BTreeMap<(TenantId, Place), (Purpose, Asset, i64)>,
     pub lots: BTreeMap<(MemberKey, LotNumber), Lot>,
     pub journal: BTreeMap<(MemberKey, u64), JournalEntry>,
     /// The outbox in the order of delivery.
@@ -62,12 +67,23 @@ impl Tables {
     pub fn take_in(&mut self, staged: Self) {
         self.replies.extend(staged.replies);
         self.members.extend(staged.members);
-        self.purchases.extend(staged.purchases);
+        for key in staged.removed {
+            self.entities.remove(&key);
+            self.receipts.remove(&key);
+        }
+        self.entities.extend(staged.entities);
+        self.receipts.extend(staged.receipts);
         self.programs.extend(staged.programs);
         self.counters.extend(staged.counters);
-        self.balances.extend(staged.balances);
+        self.controls.extend(staged.controls);
         self.lots.extend(staged.lots);
         self.journal.extend(staged.journal);
+        for member in staged.erased_reasons {
+            let keys = (member.clone(), u64::MIN)..=(member, u64::MAX);
+            for (_, entry) in self.journal.range_mut(keys) {
+                entry.transfer.reason = None;
+            }
+        }
         self.queue.extend(staged.queue);
         self.queued.extend(staged.queued);
     }
@@ -95,10 +111,23 @@ impl Tables {
                 view.members.insert(key.clone(), row.clone());
             }
         }
-        for key in &plan.purchases {
-            if let Some(row) = self.purchases.get(key) {
-                view.purchases.insert(key.clone(), row.clone());
+        for key in &plan.entities {
+            if let Some(row) = self.entities.get(key) {
+                view.entities.insert(key.clone(), row.clone());
             }
+        }
+        for key in &plan.receipts {
+            if let Some(reply) = self.receipts.get(key) {
+                view.receipts.insert(key.clone(), reply.clone());
+            }
+        }
+        for query in &plan.entity_pages {
+            let page = self.entity_page(query);
+            view.entity_pages.insert(query.clone(), page);
+        }
+        for query in &plan.member_pages {
+            let page = self.member_page(query);
+            view.member_pages.insert(query.clone(), page);
         }
         for key in &plan.programs {
             if let Some(version) = self.newest(key) {
@@ -111,11 +140,6 @@ impl Tables {
                 .range(range.name.at(range.from)..=range.name.at(range.until));
             view.counters
                 .extend(found.map(|(key, value)| (key.clone(), *value)));
-        }
-        for (tenant, holder) in &plan.balances {
-            let found = self.balances_of(tenant, holder);
-            view.balances
-                .extend(found.map(|(account, value)| ((tenant.clone(), account.clone()), *value)));
         }
         for query in &plan.lots {
             let found = self.lots_for(query).into_iter();
@@ -132,19 +156,65 @@ impl Tables {
         view
     }
 
-    fn balances_of<'a>(
+    /// The entities of a kind, by id.
+    pub fn entities_of<'a>(
         &'a self,
         tenant: &'a TenantId,
-        holder: &'a Holder,
-    ) -> impl Iterator<Item = &'a (Account, i64)> {
-        let text = match holder {
-            Holder::Member(member) => member.as_str().to_owned(),
-            Holder::System => String::new(),
+        kind: &'static str,
+    ) -> impl Iterator<Item = (&'a EntityKey, &'a EntityRow)> {
+        let first = EntityKey {
+            tenant: tenant.clone(),
+            kind,
+            id: SmolStr::default(),
         };
-        self.balances
-            .range((tenant.clone(), (text, String::new(), String::new()))..)
-            .take_while(move |((at, _), (account, _))| at == tenant && account.holder == *holder)
-            .map(|(_, balance)| balance)
+        self.entities
+            .range(first..)
+            .take_while(move |(key, _)| key.tenant == *tenant && key.kind == kind)
+    }
+
+    fn entity_page(&self, query: &EntityQuery) -> EntityPage {
+        let all = self.entities_of(&query.tenant, query.kind);
+        let mut found: Vec<(i64, &EntityKey, &EntityRow)> = all
+            .filter_map(|(key, row)| Some((value(&query.by, row)?, key, row)))
+            .collect();
+        let falls = matches!(query.by, By::Newest | By::Owner(_));
+        found.sort_by(|(a, a_key, _), (b, b_key, _)| (a, &a_key.id).cmp(&(b, &b_key.id)));
+        if falls {
+            found.reverse();
+        }
+        let after = query.after.as_ref().map(|place| (place.value, &place.id));
+        let is_after = |place: (i64, &SmolStr)| {
+            after.is_none_or(|after| if falls { place < after } else { place > after })
+        };
+        found
+            .into_iter()
+            .filter(|(value, key, _)| is_after((*value, &key.id)))
+            .take(page(query.limit))
+            .map(|(_, key, row)| (key.id.clone(), row.clone()))
+            .collect()
+    }
+
+    fn member_page(&self, query: &MemberQuery) -> Vec<(MemberId, MemberRow)> {
+        let place = |key: &MemberKey, row: &MemberRow| {
+            let at = row.profile.registered_at.micros();
+            (at, SmolStr::new(key.member.as_str()))
+        };
+        let own = self
+            .members
+            .iter()
+            .filter(|(key, _)| key.tenant == query.tenant);
+        let mut found: Vec<_> = own.map(|(key, row)| (place(key, row), key, row)).collect();
+        found.sort_by(|(a, ..), (b, ..)| b.cmp(a));
+        let after = query
+            .after
+            .as_ref()
+            .map(|place| (place.value, place.id.clone()));
+        found
+            .into_iter()
+            .filter(|(place, ..)| after.as_ref().is_none_or(|after| place < after))
+            .take(page(query.limit))
+            .map(|(_, key, row)| (key.member.clone(), row.clone()))
+            .collect()
     }
 
     fn lots_for(&self, query: &LotQuery) -> Vec<&Lot> {
@@ -212,6 +282,24 @@ impl Tables {
         sums.into_iter()
             .map(|(account, sum)| (account.clone(), sum))
             .collect()
+    }
+}
+
+/// What a list orders an entity by; `None` for one that is not in the list.
+fn value(by: &By, row: &EntityRow) -> Option<i64> {
+    let index = &row.index;
+    match by {
+        By::Newest => Some(index.at.micros()),
+        By::Owner(owner) => (index.owner.as_ref() == Some(owner)).then(|| index.at.micros()),
+        By::Group {
+            group,
+            state,
+            from_rank,
+        } => {
+            let is_in = index.group.as_ref() == Some(group) && index.state == *state;
+            index.rank.filter(|rank| is_in && rank >= from_rank)
+        }
+        By::Due(at) => index.due_at.filter(|due| due <= at).map(|due| due.micros()),
     }
 }
 

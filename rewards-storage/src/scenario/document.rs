@@ -3,14 +3,17 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use rewards_core::ids::{IdempotencyKey, Slug};
+use rewards_core::ids::{IdempotencyKey, KeyId, Slug};
 use rewards_core::parse::parse_request;
 use rewards_core::registry::OPERATIONS;
 use rewards_core::rejection::Problem;
+use rewards_core::secret::KeyPurpose;
 use rewards_core::time::Timestamp;
 use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+use crate::engine::{KeyData, KeyRing};
 
 /// A file of cases.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,8 +34,63 @@ pub struct Case {
     /// What it shows, in one line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<String>,
+    /// The keys that the engine of the case has; none when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_ring: Option<Vec<CaseKey>>,
     /// The steps; at least one.
     pub steps: Vec<Step>,
+}
+
+/// A key that everybody may read, for tests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CaseKey {
+    /// What it is for.
+    pub purpose: KeyPurpose,
+    /// Its id.
+    pub id: KeyId,
+    /// Its bytes in hexadecimal digits.
+    pub key: String,
+    /// From when new digests are made with it.
+    pub valid_from: Timestamp,
+    /// Until when, exclusive; for good when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<Timestamp>,
+}
+
+impl Case {
+    /// The ring that the engine of the case is opened with.
+    ///
+    /// # Errors
+    /// What is wrong with it, with paths from the case on.
+    pub fn ring(&self) -> Result<Option<KeyRing>, Vec<Problem>> {
+        let Some(keys) = &self.key_ring else {
+            return Ok(None);
+        };
+        let mut read = Vec::with_capacity(keys.len());
+        let mut problems = Vec::new();
+        for (number, key) in keys.iter().enumerate() {
+            match hex::decode(&key.key) {
+                Ok(bytes) => read.push(KeyData {
+                    purpose: key.purpose,
+                    id: key.id.to_string(),
+                    key: bytes.into(),
+                    valid_from: key.valid_from,
+                    valid_until: key.valid_until,
+                }),
+                Err(error) => {
+                    let words = format!("expected hexadecimal digits: {error}");
+                    let path = format!("key_ring[{number}].key");
+                    problems.push(Problem::new("value_invalid", path, words));
+                }
+            }
+        }
+        if problems.is_empty() {
+            KeyRing::from_data(read).map(Some)
+        } else {
+            Err(problems)
+        }
+    }
 }
 
 /// One request and what must come back.
@@ -126,8 +184,8 @@ pub(super) fn refused(fault: Value) -> Value {
 /// Reads the text of a file.
 ///
 /// # Errors
-/// All problems of its shape; then names given twice, a file without cases, a case without steps, and steps that expect
-/// two things at once.
+/// All problems of its shape; then names given twice, a file without cases, a case without steps, keys that make no ring,
+/// and steps that expect two things at once.
 pub fn parse(text: &str) -> Result<ScenarioFile, Vec<Problem>> {
     let file: ScenarioFile = parse_request(text)?;
     let problems = check(&file);
@@ -161,6 +219,9 @@ fn check(file: &ScenarioFile) -> Vec<Problem> {
                 path,
                 "expected at least one step",
             ));
+        }
+        if let Err(found) = case.ring() {
+            problems.extend(found.into_iter().map(|problem| problem.below(&path)));
         }
         for (number, step) in case.steps.iter().enumerate() {
             let words = match (&step.reply, &step.fault) {

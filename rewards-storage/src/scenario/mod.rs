@@ -21,6 +21,15 @@
 //! }
 //! ```
 //!
+//! A case may have a `key_ring`, the keys that the engine seals secrets with: a list of keys with `purpose`, `id`, `key` (32 to
+//! 1,024 bytes in hexadecimal digits), `valid_from` and, where its time is limited, `valid_until`:
+//!
+//! ```json
+//! { "purpose": "alias", "id": "2026", "key": "8f…", "valid_from": "1970-01-01T00:00:00Z" }
+//! ```
+//!
+//! Which key is current is the one thing for which the machine's clock is looked at, so let keys begin long ago.
+//!
 //! | part of a step | meaning |
 //! |---|---|
 //! | `operation` | the name of an operation of the [registry](rewards_core::registry) |
@@ -51,7 +60,7 @@ use thiserror::Error;
 
 pub use rewards_core::canonical::text as canonical;
 
-pub use document::{Case, OperationName, ScenarioFile, Step, parse};
+pub use document::{Case, CaseKey, OperationName, ScenarioFile, Step, parse};
 pub use report::{Difference, Failure, Report};
 
 /// The tenant that cases run for.

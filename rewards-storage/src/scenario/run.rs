@@ -5,14 +5,6 @@ use std::sync::Arc;
 
 use rewards_core::command::Operation;
 use rewards_core::ids::TenantId;
-use rewards_core::operations::balances::{GetBalance, GetStatement};
-use rewards_core::operations::members::RegisterMember;
-use rewards_core::operations::programs::PublishProgram;
-use rewards_core::operations::purchases::{
-    CancelPurchase, ConfirmPurchase, QuotePurchase, RecordPurchase,
-};
-use rewards_core::operations::rewards::{DeductBalance, GrantReward, SettleMember};
-use rewards_core::operations::tiers::GetTiers;
 use rewards_core::parse::parse_value;
 use rewards_core::rejection::{Fault, Rejection};
 use rewards_core::with_operations;
@@ -182,11 +174,12 @@ async fn take_steps(
     let broken = |fault| ScenarioError::Store { store, fault };
     let tenant =
         TenantId::new(TENANT).map_err(|error| broken(Fault::new("internal", error.to_string())))?;
-    let engine = Engine::builder(backend)
-        .random(Arc::new(SeededRandom::new(SEED)))
-        .open()
-        .await
-        .map_err(broken)?;
+    let mut builder = Engine::builder(backend).random(Arc::new(SeededRandom::new(SEED)));
+    let ring = case.ring().map_err(Rejection::Invalid);
+    if let Some(ring) = ring.map_err(|rejection| broken(rejection.into()))? {
+        builder = builder.key_ring(ring);
+    }
+    let engine = builder.open().await.map_err(broken)?;
     let tenant = engine.tenant(tenant);
     let mut outcomes = Vec::with_capacity(case.steps.len());
     for step in &case.steps {
@@ -201,7 +194,7 @@ async fn take_steps(
 }
 
 macro_rules! executes {
-    ($($operation:ident,)*) => {
+    ($($operation:ty,)*) => {
         /// Executes a step as the operation that it names.
         async fn execute(engine: &TenantEngine, step: &Step) -> Result<(Value, bool), Fault> {
             match step.operation.as_str() {

@@ -3,23 +3,26 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rewards_core::counter::MemberCounters;
 use rewards_core::decision::ProgramWrite;
+use rewards_core::entity::{EntityRow, Index};
 use rewards_core::event::{EventRecord, Stream};
 use rewards_core::ids::{MemberId, ProgramId, PurchaseId, Slug, TenantId};
 use rewards_core::ledger::{
-    Account, ChainHash, Holder, JournalEntry, JournalHead, Lot, LotState, Origin, Purpose,
-    Transfer, TransferKind,
+    Account, Balances, ChainHash, Holder, JournalEntry, JournalHead, Lot, LotState, Origin,
+    Purpose, Transfer, TransferKind,
 };
+use rewards_core::member::{MemberProfile, MemberRow};
 use rewards_core::money::Asset;
-use rewards_core::records::{MemberRecord, MemberRow, PurchaseRow};
+
 use rewards_core::snapshot::{ProgramKey, StoredReply};
 use rewards_core::tiers::TierStatus;
 use rewards_core::time::Timestamp;
+use smol_str::SmolStr;
 use uuid::Uuid;
 
 use super::driver::Row;
-use super::fault::Unreadable;
-use super::load::place::{BYTES, INT, TEXT};
+use super::fault::{At as _, Unreadable};
 use crate::error::StoreError;
 use crate::store::MemberHead;
 
@@ -29,22 +32,6 @@ type Read<T> = Result<T, Unreadable>;
 #[derive(Clone, Copy)]
 pub(super) struct Decoded<'r>(pub Row<'r>);
 
-/// The holder as stored: the member's id, or the empty text for the system.
-pub(super) fn holder_text(holder: &Holder) -> &str {
-    match holder {
-        Holder::Member(member) => member.as_str(),
-        Holder::System => "",
-    }
-}
-
-/// Reads a holder back.
-fn holder(text: &str) -> Read<Holder> {
-    Ok(match text {
-        "" => Holder::System,
-        member => Holder::Member(MemberId::new(member)?),
-    })
-}
-
 /// Reads a member's id.
 pub(super) fn member(text: &str) -> Read<MemberId> {
     Ok(MemberId::new(text)?)
@@ -53,6 +40,9 @@ pub(super) fn member(text: &str) -> Read<MemberId> {
 fn purpose(text: &str) -> Read<Purpose> {
     Purpose::parse(text).ok_or_else(|| Unreadable(format!("`{text}` is not a purpose")))
 }
+
+/// What the body of a member's row holds.
+type MemberBody = (Balances, MemberCounters, MemberProfile);
 
 fn hash(bytes: &[u8]) -> Read<[u8; 32]> {
     Ok(bytes.try_into()?)
@@ -76,7 +66,7 @@ impl<'r> Decoded<'r> {
         Ok(u32::try_from(self.int(place)?)?)
     }
 
-    fn u64(self, place: usize) -> Read<u64> {
+    pub fn u64(self, place: usize) -> Read<u64> {
         Ok(u64::try_from(self.int(place)?)?)
     }
 
@@ -114,66 +104,71 @@ impl<'r> Decoded<'r> {
     }
 }
 
-/// Rows of a load, whose values are where [`place`](super::load::place) says.
+/// Rows whose values are side by side: numbers from one place on, texts from another.
 impl Decoded<'_> {
-    pub fn reply(self) -> Read<StoredReply> {
+    pub fn reply(self, text: usize, bytes: usize) -> Read<StoredReply> {
         Ok(StoredReply {
-            fingerprint: hash(self.bytes(BYTES)?)?,
-            body: Arc::from(self.text(TEXT)?),
+            fingerprint: hash(self.bytes(bytes)?)?,
+            body: Arc::from(self.text(text)?),
         })
     }
 
-    pub fn member(self) -> Read<MemberRow> {
+    pub fn member(self, int: usize, text: usize, bytes: usize) -> Read<MemberRow> {
+        let (balances, counters, profile): MemberBody = serde_json::from_str(self.text(text)?)?;
         Ok(MemberRow {
-            version: self.u64(INT)?,
+            version: self.u64(int)?,
             journal: JournalHead {
-                seq: self.u64(INT + 1)?,
-                hash: ChainHash(hash(self.bytes(BYTES)?)?),
+                seq: self.u64(int + 1)?,
+                hash: ChainHash(hash(self.bytes(bytes)?)?),
             },
-            event_seq: self.u64(INT + 2)?,
-            recorded_at: self.time(INT + 3)?,
-            due_at: self.opt_time(INT + 4)?,
-            record: serde_json::from_str(self.text(TEXT)?)?,
+            event_seq: self.u64(int + 2)?,
+            recorded_at: self.time(int + 3)?,
+            due_at: self.opt_time(int + 4)?,
+            balances,
+            counters,
+            profile,
         })
     }
 
-    pub fn purchase(self) -> Read<PurchaseRow> {
-        Ok(PurchaseRow {
-            version: self.u64(INT)?,
-            member: MemberId::new(self.text(TEXT + 1)?)?,
-            occurred_at: self.time(INT + 1)?,
-            record: serde_json::from_str(self.text(TEXT)?)?,
+    pub fn entity(self, int: usize, text: usize) -> Read<EntityRow> {
+        Ok(EntityRow {
+            version: self.u64(int)?,
+            index: Index {
+                owner: self.0.text(text)?.map(MemberId::new).transpose()?,
+                group: self.0.text(text + 1)?.map(SmolStr::new),
+                state: SmolStr::new(self.text(text + 2)?),
+                rank: self.0.int(int + 1)?,
+                at: self.time(int + 2)?,
+                due_at: self.opt_time(int + 3)?,
+            },
+            body: Arc::from(self.text(text + 3)?),
         })
     }
 
-    pub fn revision(self) -> Read<Option<u32>> {
-        Ok(self.0.int(INT)?.map(u32::try_from).transpose()?)
+    pub fn revision(self, int: usize) -> Read<Option<u32>> {
+        Ok(self.0.int(int)?.map(u32::try_from).transpose()?)
     }
 
-    pub fn counter(self) -> Read<(i64, i64)> {
-        Ok((self.int(INT)?, self.int(INT + 1)?))
+    pub fn counter(self, int: usize) -> Read<(i64, i64)> {
+        Ok((self.int(int)?, self.int(int + 1)?))
     }
 
-    pub fn balance(self, holder: &Holder) -> Read<(Account, i64)> {
-        Ok((self.account(holder, TEXT)?, self.int(INT)?))
-    }
-
-    pub fn lot(self) -> Read<Lot> {
-        let state = self.text(TEXT + 2)?;
+    pub fn lot(self, int: usize, text: usize) -> Read<Lot> {
+        let state = self.text(text + 2)?;
         Ok(Lot {
-            number: self.u64(INT)?,
-            asset: self.asset(TEXT)?,
-            source: purpose(self.text(TEXT + 1)?)?,
-            amount: self.int(INT + 1)?,
-            remaining: self.int(INT + 2)?,
+            number: self.u64(int)?,
+            asset: self.asset(text)?,
+            source: purpose(self.text(text + 1)?)?,
+            amount: self.int(int + 1)?,
+            remaining: self.int(int + 2)?,
             state: LotState::parse(state)
                 .ok_or_else(|| Unreadable(format!("`{state}` is not a state")))?,
-            earned_at: self.time(INT + 3)?,
-            available_at: self.opt_time(INT + 4)?,
-            void_at: self.opt_time(INT + 5)?,
-            expires_at: self.opt_time(INT + 6)?,
-            purchase: self.0.text(TEXT + 3)?.map(PurchaseId::new).transpose()?,
-            rule: self.0.text(TEXT + 4)?.map(Slug::new).transpose()?,
+            earned_at: self.time(int + 3)?,
+            available_at: self.opt_time(int + 4)?,
+            void_at: self.opt_time(int + 5)?,
+            expires_at: self.opt_time(int + 6)?,
+            purchase: self.0.text(text + 3)?.map(PurchaseId::new).transpose()?,
+            rule: self.0.text(text + 4)?.map(Slug::new).transpose()?,
         })
     }
 
@@ -201,9 +196,14 @@ impl Decoded<'_> {
 
     fn entry(self) -> Read<JournalEntry> {
         let asset = self.asset(7)?;
+        let member = MemberId::new(self.text(0)?)?;
         let account = |place: usize| -> Read<Account> {
             Ok(Account {
-                holder: holder(self.text(place)?)?,
+                holder: match self.0.text(place)? {
+                    None => Holder::Member(member.clone()),
+                    Some("") => Holder::System,
+                    Some(other) => Holder::Member(MemberId::new(other)?),
+                },
                 purpose: purpose(self.text(place + 1)?)?,
                 asset,
             })
@@ -224,7 +224,7 @@ impl Decoded<'_> {
         };
         transfer.reason = self.0.text(16)?.map(str::to_owned);
         Ok(JournalEntry {
-            member: MemberId::new(self.text(0)?)?,
+            member,
             seq: self.u64(1)?,
             id: self.uuid(2)?,
             transfer,
@@ -262,7 +262,7 @@ impl Decoded<'_> {
 
     /// A row of a page of members.
     pub fn head(self) -> Read<MemberHead> {
-        let record: MemberRecord = serde_json::from_str(self.text(4)?)?;
+        let (balances, _, profile): MemberBody = serde_json::from_str(self.text(4)?)?;
         let standing = |(program, ladders): (ProgramId, BTreeMap<Slug, TierStatus>)| {
             ladders.into_iter().map(move |(ladder, status)| {
                 let texts = (program.as_str(), ladder.as_str(), status.tier.as_str());
@@ -276,14 +276,28 @@ impl Decoded<'_> {
                 hash: ChainHash(hash(self.bytes(2)?)?),
             },
             event_seq: self.u64(3)?,
-            tiers: record.tiers.into_iter().flat_map(standing).collect(),
+            tiers: profile.tiers.into_iter().flat_map(standing).collect(),
+            balances,
         })
     }
 
-    /// A row of a page of balances.
-    pub fn held(self) -> Read<(Account, i64)> {
-        let holder = holder(self.text(0)?)?;
-        Ok((self.account(&holder, 1)?, self.int(3)?))
+    /// A row of a page of members with all that is known of them.
+    pub fn named_member(self) -> Result<(MemberId, MemberRow), StoreError> {
+        let id = self.text(0).unwrap_or_default();
+        let named = || Ok((MemberId::new(id)?, self.member(1, 6, 7)?));
+        named().map_err(|why: Unreadable| why.at("members", id))
+    }
+
+    /// A row of a page of entities.
+    pub fn named_entity(self) -> Result<(SmolStr, EntityRow), StoreError> {
+        let id = self.text(0).at("entities", "?")?;
+        let entity = self.entity(1, 5).at("entities", id)?;
+        Ok((SmolStr::new(id), entity))
+    }
+
+    /// A row of a tenant's control accounts.
+    pub fn control(self) -> Read<(Purpose, Asset, i64)> {
+        Ok((purpose(self.text(0)?)?, self.asset(1)?, self.int(2)?))
     }
 
     /// A row of a page of counters.

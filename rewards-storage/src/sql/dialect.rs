@@ -7,7 +7,8 @@
 //!   from 1. PostgreSQL gets one array a column, SQLite one JSON text.
 //! - `{columns}` are the names of those columns, `{values}` the same as columns of `r`.
 //! - `{seek T AS t ON …}` looks up rows of a table for each row before it, always by its key and in that order. Left
-//!   to itself, a planner that has seen an empty table reads it from end to end, and keeps doing so as it grows.
+//!   to itself, a planner that has seen an empty table reads it from end to end, and keeps doing so as it grows. `T AS t BY
+//!   index` names the index for SQLite, which prefers the key of a table to a shorter index; PostgreSQL knows better.
 
 use std::fmt::Write as _;
 
@@ -139,10 +140,17 @@ impl Dialect {
 
     fn push_seek(self, sql: &mut String, lookup: &str) {
         let (table, condition) = lookup.split_once(" ON ").unwrap_or((lookup, "true"));
+        let (table, index) = table.split_once(" BY ").unwrap_or((table, ""));
         let _ = match self {
             // CROSS JOIN fixes the order of a join.
             #[cfg(feature = "sqlite")]
-            Self::Sqlite => write!(sql, "CROSS JOIN {table} ON {condition}"),
+            Self::Sqlite if index.is_empty() => {
+                write!(sql, "CROSS JOIN {table} ON {condition}")
+            }
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite => {
+                write!(sql, "CROSS JOIN {table} INDEXED BY {index} ON {condition}")
+            }
             // OFFSET 0 keeps the lookup apart, so that it runs once for each row before it.
             #[cfg(feature = "postgres")]
             Self::Postgres => {

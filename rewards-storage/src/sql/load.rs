@@ -1,62 +1,41 @@
 //! Loads: everything a plan names, in one view.
 //!
 //! Rows that are looked up by key come from **one statement**, a `UNION ALL` with one arm for each kind of key that
-//! the plan names. One statement sees one state of the database, so no transaction is needed around it. Pages of
-//! journals and balances of the past have statements of their own; a plan that names them is answered within one
-//! transaction.
+//! the plan names. One statement sees one state of the database, so no transaction is needed around it. What has a
+//! [statement of its own](super::pages) is answered within one transaction together with it.
 
-use rewards_core::ledger::{Account, Holder, JournalEntry};
-use rewards_core::snapshot::{LotFilter, MemberKey, ReadPlan, Snapshot, StatementQuery};
-use rewards_core::time::Timestamp;
-use sqlx::SqlStr;
+use rewards_core::snapshot::{LotFilter, MemberKey, ReadPlan, Snapshot};
 
+use super::arms::{Arm, Catalogue, place};
 use super::commit::Means;
-use super::decode::{self, Decoded};
-use super::dialect::Kind::{Bytes, Int, Text};
-use super::dialect::{Columns, Dialect};
+use super::decode::Decoded;
+use super::dialect::Dialect;
+use super::dialect::Kind::{Int, Text};
 use super::driver::{Purpose, Row, Session};
 use super::fault::{At as _, Failure};
-use super::rows::{Param, Rows};
-use super::statements::{Statements, shared};
+use super::pages;
+use super::rows::Rows;
 use crate::error::StoreError;
 
 /// How many kinds of keys one statement can look up.
 pub(super) const ARMS: usize = 9;
 
-/// Numbers an arm can return; they follow the arm's place and the key's place.
-const INTS: usize = 7;
-/// Texts an arm can return; they follow the numbers.
-const TEXTS: usize = 5;
-
-/// Where the values of an arm are in a row.
-pub(super) mod place {
-    pub const ARM: usize = 0;
-    pub const KEY: usize = 1;
-    pub const INT: usize = 2;
-    pub const TEXT: usize = INT + super::INTS;
-    pub const BYTES: usize = TEXT + super::TEXTS;
-}
+/// Where the texts of an arm begin.
+const TEXT: usize = place::INT + 7;
+/// Where the bytes of an arm are.
+const BYTES: usize = TEXT + 5;
 
 /// Places in [`LOAD`].
 mod arm {
     pub(super) const REPLIES: usize = 0;
-    pub(super) const MEMBERS: usize = 1;
-    pub(super) const PURCHASES: usize = 2;
-    pub(super) const PROGRAMS: usize = 3;
-    pub(super) const COUNTERS: usize = 4;
-    pub(super) const BALANCES: usize = 5;
+    pub(super) const RECEIPTS: usize = 1;
+    pub(super) const MEMBERS: usize = 2;
+    pub(super) const ENTITIES: usize = 3;
+    pub(super) const PROGRAMS: usize = 4;
+    pub(super) const COUNTERS: usize = 5;
     pub(super) const LOTS_DUE: usize = 6;
     pub(super) const LOTS_OPEN: usize = 7;
     pub(super) const LOTS_OF_PURCHASE: usize = 8;
-}
-
-/// One kind of key, and what is returned for it.
-struct Arm {
-    keys: Columns,
-    ints: &'static [&'static str],
-    texts: &'static [&'static str],
-    bytes: Option<&'static str>,
-    from: &'static str,
 }
 
 const LOT_INTS: &[&str] = &[
@@ -70,141 +49,124 @@ const LOT_INTS: &[&str] = &[
 ];
 const LOT_TEXTS: &[&str] = &["r.asset", "r.source", "r.state", "r.purchase", "r.rule"];
 
-const LOAD: [Arm; ARMS] = [
-    Arm {
-        keys: &[("tenant", Text), ("operation", Text), ("key", Text)],
-        ints: &[],
-        texts: &["t.body"],
-        bytes: Some("t.fingerprint"),
-        from: "{rows} {seek replies AS t ON t.tenant = r.tenant AND t.operation = r.operation AND t.key = r.key}",
-    },
-    Arm {
-        keys: &[("tenant", Text), ("member", Text)],
-        ints: &[
-            "t.version",
-            "t.journal_seq",
-            "t.event_seq",
-            "t.recorded_at",
-            "t.due_at",
-        ],
-        texts: &["t.body"],
-        bytes: Some("t.journal_hash"),
-        from: "{rows} {seek members AS t ON t.tenant = r.tenant AND t.member = r.member}",
-    },
-    Arm {
-        keys: &[("tenant", Text), ("purchase", Text)],
-        ints: &["t.version", "t.occurred_at"],
-        texts: &["t.body", "t.member"],
-        bytes: None,
-        from: "{rows} {seek purchases AS t ON t.tenant = r.tenant AND t.purchase = r.purchase}",
-    },
-    Arm {
-        keys: &[("tenant", Text), ("program", Text)],
-        // An aggregate would be planned as a query of its own, made up anew for each key.
-        ints: &[
-            "(SELECT p.version FROM programs AS p WHERE p.tenant = r.tenant AND p.program = r.program
-              ORDER BY p.version DESC LIMIT 1)",
-        ],
-        texts: &[],
-        bytes: None,
-        from: "{rows}",
-    },
-    Arm {
-        keys: &[
-            ("tenant", Text),
-            ("subject", Text),
-            ("name", Text),
-            ("low", Int),
-            ("high", Int),
-        ],
-        ints: &["t.bucket", "t.value"],
-        texts: &[],
-        bytes: None,
-        from: "{rows} {seek counters AS t ON t.tenant = r.tenant AND t.subject = r.subject AND t.name = r.name AND t.bucket BETWEEN r.low AND r.high}",
-    },
-    Arm {
-        keys: &[("tenant", Text), ("holder", Text)],
-        ints: &["t.amount"],
-        texts: &["t.purpose", "t.asset"],
-        bytes: None,
-        from: "{rows} {seek balances AS t ON t.tenant = r.tenant AND t.holder = r.holder}",
-    },
-    Arm {
-        keys: &[
-            ("tenant", Text),
-            ("member", Text),
-            ("due", Int),
-            ("most", Int),
-        ],
-        ints: LOT_INTS,
-        texts: LOT_TEXTS,
-        bytes: None,
-        // The plus keeps planners from the index over all that is due, which is the wrong way to the lots of one member.
-        from: "(SELECT r.n, r.most, t.*,
-                       ROW_NUMBER() OVER (PARTITION BY r.n ORDER BY t.due_at, t.number) AS place
-                FROM {rows} {seek lots AS t ON t.tenant = r.tenant AND t.member = r.member AND +t.due_at <= r.due})
-               AS r WHERE r.place <= r.most",
-    },
-    Arm {
-        keys: &[
-            ("tenant", Text),
-            ("member", Text),
-            ("asset", Text),
-            ("most", Int),
-        ],
-        ints: LOT_INTS,
-        texts: LOT_TEXTS,
-        bytes: None,
-        from: "(SELECT r.n, r.most, t.*,
-                       ROW_NUMBER() OVER (PARTITION BY r.n
-                                          ORDER BY t.expires_at IS NULL, t.expires_at, t.number) AS place
-                FROM {rows} {seek lots AS t ON t.tenant = r.tenant AND t.member = r.member AND t.asset = r.asset AND t.state IN ('pending', 'available')})
-               AS r WHERE r.place <= r.most",
-    },
-    Arm {
-        keys: &[
-            ("tenant", Text),
-            ("member", Text),
-            ("purchase", Text),
-            ("most", Int),
-        ],
-        ints: LOT_INTS,
-        texts: LOT_TEXTS,
-        bytes: None,
-        from: "(SELECT r.n, r.most, t.*, ROW_NUMBER() OVER (PARTITION BY r.n ORDER BY t.number) AS place
-                FROM {rows} {seek purchases AS p ON p.tenant = r.tenant AND p.purchase = r.purchase} {seek lots AS t ON t.tenant = r.tenant AND t.member = r.member AND t.purchase = r.purchase AND t.number BETWEEN p.first_entry AND p.last_entry})
-               AS r WHERE r.place <= r.most",
-    },
-];
-
-/// The statement that looks up the kinds of keys named by the bits of `arms`.
-fn assemble(dialect: Dialect, arms: usize) -> SqlStr {
-    let mut first = 1_usize;
-    let mut selects = Vec::new();
-    for (number, arm) in LOAD.iter().enumerate() {
-        if arms & (1 << number) == 0 {
-            continue;
-        }
-        let pad = |given: &[&str], kind, width: usize| {
-            (0..width)
-                .map(|i| given.get(i).copied().unwrap_or(dialect.null(kind)))
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
-        let (ints, texts) = (pad(arm.ints, Int, INTS), pad(arm.texts, Text, TEXTS));
-        let bytes = arm.bytes.unwrap_or(dialect.null(Bytes));
-        let from = dialect.fill(arm.from, arm.keys, first);
-        selects.push(format!(
-            "SELECT CAST({number} AS BIGINT), r.n, {ints}, {texts}, {bytes} FROM {from}"
-        ));
-        first = first.saturating_add(dialect.parameters(arm.keys));
-    }
-    shared(selects.join(" UNION ALL "))
-}
+pub(super) const LOAD: Catalogue<ARMS> = Catalogue {
+    ints: 7,
+    texts: 5,
+    arms: [
+        Arm {
+            keys: &[
+                ("tenant", Text),
+                ("operation", Text),
+                ("origin", Text),
+                ("key", Text),
+            ],
+            ints: &[],
+            texts: &["t.body"],
+            bytes: Some("t.fingerprint"),
+            from: "{rows} {seek replies AS t ON t.tenant = r.tenant AND t.operation = r.operation AND t.origin = r.origin AND t.key = r.key}",
+        },
+        Arm {
+            keys: &[("tenant", Text), ("kind", Text), ("id", Text)],
+            ints: &[],
+            texts: &["t.reply"],
+            bytes: Some("t.fingerprint"),
+            from: "{rows} {seek entities AS t ON t.tenant = r.tenant AND t.kind = r.kind AND t.id = r.id} WHERE t.reply IS NOT NULL",
+        },
+        Arm {
+            keys: &[("tenant", Text), ("member", Text)],
+            ints: &[
+                "t.version",
+                "t.journal_seq",
+                "t.event_seq",
+                "t.recorded_at",
+                "t.due_at",
+            ],
+            texts: &["t.body"],
+            bytes: Some("t.journal_hash"),
+            from: "{rows} {seek members AS t ON t.tenant = r.tenant AND t.member = r.member}",
+        },
+        Arm {
+            keys: &[("tenant", Text), ("kind", Text), ("id", Text)],
+            ints: &["t.version", "t.rank", "t.at", "t.due_at"],
+            texts: &["t.owner", "t.\"group\"", "t.state", "t.body"],
+            bytes: None,
+            from: "{rows} {seek entities AS t ON t.tenant = r.tenant AND t.kind = r.kind AND t.id = r.id}",
+        },
+        Arm {
+            keys: &[("tenant", Text), ("program", Text)],
+            // An aggregate would be planned as a query of its own, made up anew for each key.
+            ints: &[
+                "(SELECT p.revision FROM programs AS p WHERE p.tenant = r.tenant AND p.program = r.program
+                  ORDER BY p.revision DESC LIMIT 1)",
+            ],
+            texts: &[],
+            bytes: None,
+            from: "{rows}",
+        },
+        Arm {
+            keys: &[
+                ("tenant", Text),
+                ("subject", Text),
+                ("name", Text),
+                ("low", Int),
+                ("high", Int),
+            ],
+            ints: &["t.bucket", "t.value"],
+            texts: &[],
+            bytes: None,
+            from: "{rows} {seek counters AS t ON t.tenant = r.tenant AND t.subject = r.subject AND t.name = r.name AND t.bucket BETWEEN r.low AND r.high}",
+        },
+        Arm {
+            keys: &[
+                ("tenant", Text),
+                ("member", Text),
+                ("due", Int),
+                ("most", Int),
+            ],
+            ints: LOT_INTS,
+            texts: LOT_TEXTS,
+            bytes: None,
+            from: "(SELECT r.n, r.most, t.*,
+                           ROW_NUMBER() OVER (PARTITION BY r.n ORDER BY t.due_at, t.number) AS place
+                    FROM {rows} {seek lots AS t ON t.tenant = r.tenant AND t.member = r.member AND t.state IN ('pending', 'available') AND t.due_at <= r.due})
+                   AS r WHERE r.place <= r.most",
+        },
+        Arm {
+            keys: &[
+                ("tenant", Text),
+                ("member", Text),
+                ("asset", Text),
+                ("most", Int),
+            ],
+            ints: LOT_INTS,
+            texts: LOT_TEXTS,
+            bytes: None,
+            from: "(SELECT r.n, r.most, t.*,
+                           ROW_NUMBER() OVER (PARTITION BY r.n
+                                              ORDER BY t.expires_at IS NULL, t.expires_at, t.number) AS place
+                    FROM {rows} {seek lots AS t BY lots_open ON t.tenant = r.tenant AND t.member = r.member AND t.state IN ('pending', 'available') AND t.asset = r.asset})
+                   AS r WHERE r.place <= r.most",
+        },
+        Arm {
+            keys: &[
+                ("tenant", Text),
+                ("member", Text),
+                ("purchase", Text),
+                ("most", Int),
+            ],
+            ints: LOT_INTS,
+            texts: LOT_TEXTS,
+            bytes: None,
+            from: "(SELECT r.n, r.most, t.*, ROW_NUMBER() OVER (PARTITION BY r.n ORDER BY t.number) AS place
+                    FROM {rows} {seek lots AS t BY lots_purchase ON t.tenant = r.tenant AND t.member = r.member AND t.purchase = r.purchase})
+                   AS r WHERE r.place <= r.most",
+        },
+    ],
+};
 
 /// Answers a plan.
 pub(super) async fn load(means: Means<'_>, plan: &ReadPlan) -> Result<Snapshot, Failure> {
-    let has_pages = !plan.statements.is_empty() || !plan.balances_at.is_empty();
+    let has_pages = pages::are_named(plan);
     let keys = Keys::of(means.dialect, plan);
     if keys.is_empty() && !has_pages {
         return Ok(Snapshot::default());
@@ -218,21 +180,10 @@ pub(super) async fn load(means: Means<'_>, plan: &ReadPlan) -> Result<Snapshot, 
     let mut transaction = held.session()?.begin(Purpose::Read).await?;
     let mut session = transaction.session();
     let mut snapshot = keys.look_up(&mut session, means, plan).await?;
-    read_pages(&mut session, means.statements, plan, &mut snapshot).await?;
+    pages::read(&mut session, means.statements, plan, &mut snapshot).await?;
     transaction.commit().await?;
     held.release();
     Ok(snapshot)
-}
-
-/// Answers the part of a plan that is looked up by key, in a transaction that is under way.
-pub(super) async fn look_up(
-    session: &mut Session<'_>,
-    means: Means<'_>,
-    plan: &ReadPlan,
-) -> Result<Snapshot, Failure> {
-    Keys::of(means.dialect, plan)
-        .look_up(session, means, plan)
-        .await
 }
 
 /// The keys of a plan, by arm. A row names the key it answers by its place in the plan's own list.
@@ -244,15 +195,15 @@ struct Keys<'p> {
 
 impl<'p> Keys<'p> {
     fn of(dialect: Dialect, plan: &'p ReadPlan) -> Self {
-        let mut rows = LOAD.each_ref().map(|arm| Rows::new(dialect, arm.keys));
+        let mut rows = LOAD.keys(dialect);
         let mut lots: [Vec<usize>; 3] = Default::default();
         let [
             replies,
+            receipts,
             members,
-            purchases,
+            entities,
             programs,
             counters,
-            balances,
             due,
             open,
             of_purchase,
@@ -261,14 +212,21 @@ impl<'p> Keys<'p> {
             replies.push([
                 key.tenant.as_str().into(),
                 key.operation.into(),
+                key.origin.text().into(),
                 key.key.as_str().into(),
             ]);
         }
+        for (keys, rows) in [(&plan.receipts, receipts), (&plan.entities, entities)] {
+            for key in keys {
+                rows.push([
+                    key.tenant.as_str().into(),
+                    key.kind.into(),
+                    key.id.as_str().into(),
+                ]);
+            }
+        }
         for key in &plan.members {
             members.push([key.tenant.as_str().into(), key.member.as_str().into()]);
-        }
-        for key in &plan.purchases {
-            purchases.push([key.tenant.as_str().into(), key.purchase.as_str().into()]);
         }
         for key in &plan.programs {
             programs.push([key.tenant.as_str().into(), key.program.as_str().into()]);
@@ -277,14 +235,11 @@ impl<'p> Keys<'p> {
             let name = &range.name;
             counters.push([
                 name.tenant.as_str().into(),
-                (&*name.subject).into(),
-                (&*name.name).into(),
+                name.subject.text().to_string().into(),
+                name.name.as_str().into(),
                 range.from.into(),
                 range.until.into(),
             ]);
-        }
-        for (tenant, holder) in &plan.balances {
-            balances.push([tenant.as_str().into(), decode::holder_text(holder).into()]);
         }
         let [due_at, open_at, of_purchase_at] = &mut lots;
         for (number, query) in plan.lots.iter().enumerate() {
@@ -320,20 +275,11 @@ impl<'p> Keys<'p> {
         plan: &ReadPlan,
     ) -> Result<Snapshot, Failure> {
         let mut snapshot = Snapshot::default();
-        if self.is_empty() {
+        let statements = &means.statements.loads;
+        let found = LOAD.look_up(session, means.dialect, statements, self.rows);
+        let Some(found) = found.await? else {
             return Ok(snapshot);
-        }
-        let mut arms = 0_usize;
-        let mut params = Vec::with_capacity(ARMS);
-        for (number, rows) in self.rows.into_iter().enumerate() {
-            if !rows.is_empty() {
-                arms |= 1 << number;
-                params.push(Param::from(rows));
-            }
-        }
-        let assemble = || assemble(means.dialect, arms);
-        let sql = means.statements.loads.get(arms, assemble);
-        let found = session.fetch(&sql, params).await?;
+        };
         for row in found.iter() {
             take(row, plan, &self.lots, &mut snapshot)?;
         }
@@ -354,48 +300,48 @@ fn take(
     match arm {
         arm::REPLIES => {
             if let Some(key) = plan.replies.get(key) {
-                let reply = row.reply().at("replies", &key.key)?;
+                let reply = row.reply(TEXT, BYTES).at("replies", &key.key)?;
                 snapshot.replies.insert(key.clone(), reply);
+            }
+        }
+        arm::RECEIPTS => {
+            if let Some(key) = plan.receipts.get(key) {
+                let reply = row.reply(TEXT, BYTES).at("entities", &key.id)?;
+                snapshot.receipts.insert(key.clone(), reply);
             }
         }
         arm::MEMBERS => {
             if let Some(key) = plan.members.get(key) {
-                let member = row.member().at("members", &key.member)?;
+                let member = row.member(place::INT, TEXT, BYTES);
+                let member = member.at("members", &key.member)?;
                 snapshot.members.insert(key.clone(), member);
             }
         }
-        arm::PURCHASES => {
-            if let Some(key) = plan.purchases.get(key) {
-                let purchase = row.purchase().at("purchases", &key.purchase)?;
-                snapshot.purchases.insert(key.clone(), purchase);
+        arm::ENTITIES => {
+            if let Some(key) = plan.entities.get(key) {
+                let entity = row.entity(place::INT, TEXT).at("entities", &key.id)?;
+                snapshot.entities.insert(key.clone(), entity);
             }
         }
         arm::PROGRAMS => {
             if let Some(key) = plan.programs.get(key)
-                && let Some(version) = row.revision().at("programs", &key.program)?
+                && let Some(version) = row.revision(place::INT).at("programs", &key.program)?
             {
                 snapshot.programs.insert(key.clone(), version);
             }
         }
         arm::COUNTERS => {
             if let Some(range) = plan.counters.get(key) {
-                let (bucket, value) = row.counter().at("counters", &range.name.subject)?;
+                let counter = row.counter(place::INT);
+                let (bucket, value) = counter.at("counters", &range.name.subject)?;
                 snapshot.counters.insert(range.name.at(bucket), value);
-            }
-        }
-        arm::BALANCES => {
-            if let Some((tenant, holder)) = plan.balances.get(key) {
-                let (account, amount) = row
-                    .balance(holder)
-                    .at("balances", decode::holder_text(holder))?;
-                snapshot.balances.insert((tenant.clone(), account), amount);
             }
         }
         arm::LOTS_DUE | arm::LOTS_OPEN | arm::LOTS_OF_PURCHASE => {
             let queries = lots.get(arm.saturating_sub(arm::LOTS_DUE));
             let query = queries.and_then(|places| plan.lots.get(*places.get(key)?));
             if let Some(query) = query {
-                let lot = row.lot().at("lots", &query.member.member)?;
+                let lot = row.lot(place::INT, TEXT).at("lots", &query.member.member)?;
                 snapshot
                     .lots
                     .insert((query.member.clone(), lot.number), lot);
@@ -406,102 +352,123 @@ fn take(
     Ok(())
 }
 
-/// Reads pages of journals and balances of the past.
-async fn read_pages(
-    session: &mut Session<'_>,
-    statements: &Statements,
-    plan: &ReadPlan,
-    snapshot: &mut Snapshot,
-) -> Result<(), Failure> {
-    for query in &plan.statements {
-        if !snapshot.statements.contains_key(query) {
-            let page = statement(session, statements, query).await?;
-            snapshot.statements.insert(query.clone(), page);
-        }
-    }
-    for query in &plan.balances_at {
-        if snapshot.balances_at.contains_key(query) {
-            continue;
-        }
-        let MemberKey { tenant, member } = &query.member;
-        let params = vec![
-            tenant.as_str().into(),
-            member.as_str().into(),
-            query.at.into(),
-        ];
-        let found = session.fetch(&statements.balances_at, params).await?;
-        let holder = Holder::Member(member.clone());
-        let mut balances: Vec<(Account, i64)> = Vec::new();
-        for row in found.iter().map(Decoded) {
-            let account = row.account(&holder, 0).at("journal", member)?;
-            balances.push((account, row.int(2).at("journal", member)?));
-        }
-        balances.sort_unstable();
-        snapshot.balances_at.insert(query.clone(), balances);
-    }
-    Ok(())
-}
-
-async fn statement(
-    session: &mut Session<'_>,
-    statements: &Statements,
-    query: &StatementQuery,
-) -> Result<Vec<JournalEntry>, Failure> {
-    let purpose = query.purpose.as_ref().map(ToString::to_string);
-    let asset = query.asset.map(|asset| asset.to_string());
-    let params = vec![
-        query.member.tenant.as_str().into(),
-        query.member.member.as_str().into(),
-        query.before.unwrap_or(u64::MAX).into(),
-        query.kind.map(|kind| kind.text()).into(),
-        purpose.as_deref().into(),
-        asset.as_deref().into(),
-        query
-            .purchase
-            .as_ref()
-            .map(|purchase| purchase.as_str())
-            .into(),
-        query.from.unwrap_or(Timestamp::MIN).into(),
-        // One past the last instant there is, for a page without an end.
-        query.until.map_or(i64::MAX, Timestamp::micros).into(),
-        query.limit.into(),
-    ];
-    let found = session.fetch(&statements.statement, params).await?;
-    let mut page = Vec::new();
-    for row in found.iter().map(Decoded) {
-        page.push(row.journal_entry()?);
-    }
-    Ok(page)
-}
-
 #[cfg(all(test, feature = "sqlite"))]
+#[expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, in what tests share as well"
+)]
 mod tests {
     use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection};
 
     use super::*;
+    use crate::sql::look::{self, LOOK};
+    use crate::sql::statements::Statements;
 
     /// An index that a planner finds attractive for one member reads the rows of all members.
     #[tokio::test]
     async fn every_look_up_goes_by_the_key() {
-        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
-        let schema = include_str!("../../migrations/sqlite/0001_initial.sql");
-        sqlx::raw_sql(schema)
-            .execute(&mut connection)
-            .await
-            .unwrap();
+        let mut connection = opened().await;
+        // The key of a table with row numbers is an index that SQLite names by itself.
+        let mut by_key = vec!["PRIMARY KEY", "sqlite_autoindex"];
+        by_key.extend(["INDEX lots_open", "INDEX lots_purchase"]);
         for arm in 0..ARMS {
-            let statement = assemble(Dialect::Sqlite, 1 << arm);
-            let plan = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", statement.as_str()));
-            let steps = sqlx::query(plan).fetch_all(&mut connection).await.unwrap();
-            let steps: Vec<String> = steps.iter().map(|step| step.get("detail")).collect();
-            // The key of a table with row numbers is an index that SQLite names by itself.
-            let by_key =
-                |step: &&String| step.contains("PRIMARY KEY") || step.contains("sqlite_autoindex");
-            let searches: Vec<_> = steps.iter().filter(|s| s.starts_with("SEARCH")).collect();
+            let statement = LOAD.assemble(Dialect::Sqlite, 1 << arm);
+            let expected = match arm {
+                arm::LOTS_DUE => "INDEX lots_open (tenant=? AND member=? AND due_at<?)",
+                arm::LOTS_OPEN => "INDEX lots_open (tenant=? AND member=?)",
+                arm::LOTS_OF_PURCHASE => {
+                    "INDEX lots_purchase (tenant=? AND member=? AND purchase=?)"
+                }
+                _ => "",
+            };
+            let steps = searches(&mut connection, statement.as_str()).await;
+            let is_right = |step: &String| {
+                step.contains(expected) && by_key.iter().any(|index| step.contains(index))
+            };
             assert!(
-                !searches.is_empty() && searches.iter().all(by_key),
-                "{steps:?}"
+                !steps.is_empty() && steps.iter().all(is_right),
+                "{arm}: {steps:?}"
             );
         }
+        for arm in 0..look::ARMS {
+            let statement = LOOK.assemble(Dialect::Sqlite, 1 << arm);
+            let steps = searches(&mut connection, statement.as_str()).await;
+            let is_right = |step: &String| by_key.iter().any(|index| step.contains(index));
+            assert!(
+                !steps.is_empty() && steps.iter().all(is_right),
+                "{arm}: {steps:?}"
+            );
+        }
+    }
+
+    /// A page follows an index and sorts nothing.
+    #[tokio::test]
+    async fn every_page_follows_its_index() {
+        let mut connection = opened().await;
+        let statements = Statements::new(Dialect::Sqlite);
+        for (sql, index) in [
+            (
+                &statements.entities_newest,
+                "INDEX entities_newest (tenant=? AND kind=? AND (at,id)<(?,?))",
+            ),
+            (
+                &statements.entities_of_owner,
+                "INDEX entities_owner (tenant=? AND kind=? AND owner=? AND (at,id)<(?,?))",
+            ),
+            (
+                &statements.entities_of_group,
+                "INDEX entities_group (tenant=? AND kind=? AND group=? AND state=? AND (rank,id)>(?,?))",
+            ),
+            (
+                &statements.entities_due,
+                "INDEX entities_due (tenant=? AND kind=? AND (due_at,id)>(?,?)",
+            ),
+            (
+                &statements.member_page,
+                "INDEX members_newest (tenant=? AND (at,member)<(?,?))",
+            ),
+            (
+                &statements.entities,
+                "PRIMARY KEY (tenant=? AND kind=? AND id>?)",
+            ),
+            (&statements.members, "PRIMARY KEY (tenant=? AND member>?)"),
+        ] {
+            let steps = explain(&mut connection, sql.as_str()).await;
+            assert!(
+                steps.iter().all(|step| step.contains(index)),
+                "{index}: {steps:?}"
+            );
+        }
+    }
+
+    /// The sweep follows indexes in the order of members; only what both halves of a page found is put in order.
+    #[tokio::test]
+    async fn the_sweep_follows_its_indexes() {
+        let mut connection = opened().await;
+        let statements = Statements::new(Dialect::Sqlite);
+        let steps = searches(&mut connection, statements.due_members.as_str()).await;
+        let by = ["INDEX lots_open", "INDEX members_due"];
+        let is_right = |step: &String| by.iter().any(|index| step.contains(index));
+        assert!(steps.iter().all(is_right), "{steps:?}");
+    }
+
+    async fn opened() -> SqliteConnection {
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        let schema = include_str!("../../migrations/sqlite/0001_initial.sql");
+        let schema = sqlx::raw_sql(schema).execute(&mut connection);
+        schema.await.unwrap();
+        connection
+    }
+
+    async fn explain(connection: &mut SqliteConnection, sql: &str) -> Vec<String> {
+        let plan = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+        let steps = sqlx::query(plan).fetch_all(connection).await.unwrap();
+        steps.iter().map(|step| step.get("detail")).collect()
+    }
+
+    async fn searches(connection: &mut SqliteConnection, sql: &str) -> Vec<String> {
+        let mut steps = explain(connection, sql).await;
+        steps.retain(|step| step.starts_with("SEARCH") || step.starts_with("SCAN TABLE"));
+        steps
     }
 }

@@ -1,25 +1,30 @@
 //! SQLite and PostgreSQL: one implementation over the closed set of two drivers.
 //!
-//! - SQL is written once, in `statements` and `load`; what the databases say in different words is in `dialect`.
+//! - SQL is written once, in `statements`, `load` and `look`; what the databases say in different words is in `dialect`.
 //! - A commit of any number of batches and a load of any number of keys cost a constant number of statements: rows
 //!   travel as sets, in one parameter a column or in one JSON text.
 //! - Times are microseconds, amounts minor units, both 64-bit numbers; documents are JSON.
 //!
 //! The store decides nothing. It checks what it is told to check, and says which check failed first.
 
+mod arms;
 mod commit;
 mod decode;
 mod dialect;
 mod driver;
 mod fallback;
 mod fault;
+mod group;
 mod load;
+mod look;
 mod open;
 mod outbox;
+mod pages;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod parameters;
 mod query;
 mod rows;
+mod slots;
 mod statements;
 mod writes;
 
@@ -33,10 +38,11 @@ use tracing::Instrument as _;
 
 pub use self::open::SqlOptions;
 
-use self::commit::Means;
+use self::commit::{Means, Races};
 use self::dialect::Dialect;
 use self::driver::Driver;
 use self::fault::{Failure, Suspicion, advised, classify};
+use self::slots::Slots;
 use self::statements::Statements;
 use crate::batch::{Commit, CommitBatch};
 use crate::error::StoreError;
@@ -61,6 +67,8 @@ struct Inner {
     driver: Driver,
     dialect: Dialect,
     statements: Statements,
+    slots: Slots,
+    races: Races,
     suspicion: Arc<Suspicion>,
 }
 
@@ -70,6 +78,13 @@ impl Inner {
             driver,
             dialect,
             statements: Statements::new(dialect),
+            slots: match dialect {
+                #[cfg(feature = "sqlite")]
+                Dialect::Sqlite => Slots::one(),
+                #[cfg(feature = "postgres")]
+                Dialect::Postgres => Slots::spread(),
+            },
+            races: Races::default(),
             suspicion,
         }
     }
@@ -118,6 +133,8 @@ impl SqlStore {
             driver: self.driver(),
             dialect: self.dialect(),
             statements: self.statements(),
+            slots: &self.inner.slots,
+            races: &self.inner.races,
         }
     }
 }

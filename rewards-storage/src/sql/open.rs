@@ -268,22 +268,54 @@ async fn open_postgres(url: &str, options: &SqlOptions) -> Result<SqlStore, Stor
         .connect_with(connect)
         .await
         .map_err(classify)?;
-    let migrator = migrator(&[(
-        1,
-        "initial",
-        include_str!("../../migrations/postgres/0001_initial.sql"),
-    )]);
     let mut connection = pool.acquire().await.map_err(classify)?;
-    migrator
-        .run_direct(None, &mut *connection, false)
-        .await
-        .map_err(|error| explain(error, &migrator))?;
+    migrate_postgres(&mut connection, options.wait).await?;
     drop(connection);
     Ok(SqlStore::new(Inner::new(
         Driver::Postgres(pool),
         Dialect::Postgres,
         suspicion,
     )))
+}
+
+/// Brings the schema up to date. Several processes may do so at once and nothing is locked, because not every database that
+/// speaks PostgreSQL's protocol has advisory locks: each migration is a transaction, so of two that make the same tables one
+/// fails, leaves nothing, and looks again.
+#[cfg(feature = "postgres")]
+async fn migrate_postgres(
+    connection: &mut sqlx::PgConnection,
+    wait: Duration,
+) -> Result<(), StoreError> {
+    let mut migrator = migrator(&[(
+        1,
+        "initial",
+        include_str!("../../migrations/postgres/0001_initial.sql"),
+    )]);
+    migrator.set_locking(false);
+    let started = std::time::Instant::now();
+    loop {
+        match migrator.run_direct(None, &mut *connection, false).await {
+            Ok(()) => return Ok(()),
+            Err(error) if was_made_meanwhile(&error) && started.elapsed() < wait => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            Err(error) => return Err(explain(error, &migrator)),
+        }
+    }
+}
+
+/// Whether somebody else has just made what was to be made: a table, a type or a row that is there already, or a transaction
+/// that was given up for another one.
+#[cfg(feature = "postgres")]
+fn was_made_meanwhile(error: &MigrateError) -> bool {
+    let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else {
+        return false;
+    };
+    let code = error.as_database_error().and_then(|error| error.code());
+    matches!(
+        code.as_deref(),
+        Some("42P07" | "42710" | "23505" | "40001" | "40P01")
+    )
 }
 
 #[cfg(feature = "postgres")]
@@ -311,6 +343,8 @@ fn tune_postgres(connect: sqlx::postgres::PgConnectOptions) -> sqlx::postgres::P
             // a plan made while a table was still empty must not read it from end to end later on.
             ("plan_cache_mode", "force_generic_plan"),
             ("enable_seqscan", "off"),
+            ("enable_bitmapscan", "off"),
+            ("enable_sort", "off"),
             ("enable_hashjoin", "off"),
             ("enable_mergejoin", "off"),
             ("default_transaction_isolation", "read committed"),

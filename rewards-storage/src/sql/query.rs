@@ -1,10 +1,14 @@
 //! Pages and sweeps.
 
 use async_trait::async_trait;
+use rewards_core::counter::Subject;
 use rewards_core::decision::ProgramWrite;
+use rewards_core::entity::EntityRow;
 use rewards_core::ids::{MemberId, TenantId};
-use rewards_core::ledger::{Account, JournalEntry};
+use rewards_core::ledger::{JournalEntry, Purpose};
+use rewards_core::money::Asset;
 use rewards_core::time::Timestamp;
+use smol_str::SmolStr;
 use sqlx::SqlStr;
 
 use super::SqlStore;
@@ -106,46 +110,57 @@ impl Query for SqlStore {
             .collect()
     }
 
-    async fn balances(
+    async fn control_accounts(
         &self,
         tenant: &TenantId,
-        after: Option<Account>,
-        limit: u32,
-    ) -> Result<Vec<(Account, i64)>, StoreError> {
-        let texts = after.map(|account| {
-            let holder = account.holder_text().to_owned();
-            (
-                holder,
-                account.purpose.to_string(),
-                account.asset.to_string(),
-            )
-        });
-        let (holder, purpose, asset) = texts.unwrap_or_default();
-        let params = vec![
-            tenant.as_str().into(),
-            holder.as_str().into(),
-            purpose.as_str().into(),
-            asset.as_str().into(),
-            limit.into(),
-        ];
-        let page = self.page(&self.statements().balances, params).await?;
-        let row = |row| {
-            let row = Decoded(row);
+    ) -> Result<Vec<(Purpose, Asset, i128)>, StoreError> {
+        let params = vec![tenant.as_str().into()];
+        let page = self
+            .page(&self.statements().control_accounts, params)
+            .await?;
+        let mut accounts: Vec<(Purpose, Asset, i128)> = Vec::new();
+        for row in page.iter().map(Decoded) {
             let id = row.text(0).unwrap_or_default();
-            row.held().at("balances", id)
-        };
-        page.iter().map(row).collect()
+            let (purpose, asset, amount) = row.control().at("control_accounts", id)?;
+            let amount = i128::from(amount);
+            match accounts.last_mut() {
+                // Parts of one account follow one another.
+                Some((p, a, sum)) if *p == purpose && *a == asset => {
+                    *sum = sum.saturating_add(amount);
+                }
+                _ => accounts.push((purpose, asset, amount)),
+            }
+        }
+        Ok(accounts)
     }
 
     async fn counters(
         &self,
         tenant: &TenantId,
-        subject: &str,
+        subject: &Subject,
     ) -> Result<Vec<(String, i64, i64)>, StoreError> {
-        let params = vec![tenant.as_str().into(), subject.into()];
+        let text = subject.text();
+        let params = vec![tenant.as_str().into(), text.as_str().into()];
         let page = self.page(&self.statements().counters, params).await?;
         let row = |row| Decoded(row).named_counter().at("counters", subject);
         page.iter().map(row).collect()
+    }
+
+    async fn entities(
+        &self,
+        tenant: &TenantId,
+        kind: &'static str,
+        after: Option<SmolStr>,
+        limit: u32,
+    ) -> Result<Vec<(SmolStr, EntityRow)>, StoreError> {
+        let params = vec![
+            tenant.as_str().into(),
+            kind.into(),
+            after.as_deref().unwrap_or_default().into(),
+            limit.into(),
+        ];
+        let page = self.page(&self.statements().entities, params).await?;
+        page.iter().map(|row| Decoded(row).named_entity()).collect()
     }
 
     async fn health(&self) -> Result<StoreHealth, StoreError> {

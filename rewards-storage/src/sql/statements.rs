@@ -1,14 +1,13 @@
-//! The SQL of commits, pages and the outbox, once for both databases. Loads are in [`super::load`].
+//! The SQL of commits, pages and the outbox, once for both databases. Look-ups by key are in [`super::load`] and [`super::look`].
 
-use std::sync::{Arc, OnceLock};
+use sqlx::SqlStr;
 
-use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
-
+pub(super) use super::arms::{Assembled, shared};
 use super::dialect::Kind::{Bytes, Int, Text};
 use super::dialect::{Columns, Dialect, Template};
 
 /// How many kinds of writes a commit has.
-pub(super) const STEPS: usize = 13;
+pub(super) const STEPS: usize = 14;
 
 /// A member's row, and last the version that it had, which only a change names.
 const MEMBER: Columns = &[
@@ -19,23 +18,32 @@ const MEMBER: Columns = &[
     ("journal_hash", Bytes),
     ("event_seq", Int),
     ("recorded_at", Int),
+    ("at", Int),
     ("due_at", Int),
     ("body", Text),
     ("previous", Int),
 ];
 
-/// A purchase's row, likewise.
-const PURCHASE: Columns = &[
+/// An entity's row. A new one has the fingerprint and the reply of its command; a change names the version that it had.
+const ENTITY: Columns = &[
     ("tenant", Text),
-    ("purchase", Text),
+    ("kind", Text),
+    ("id", Text),
     ("version", Int),
-    ("member", Text),
-    ("occurred_at", Int),
-    ("first_entry", Int),
-    ("last_entry", Int),
+    ("owner", Text),
+    ("\"group\"", Text),
+    ("state", Text),
+    ("rank", Int),
+    ("at", Int),
+    ("due_at", Int),
     ("body", Text),
     ("previous", Int),
+    ("fingerprint", Bytes),
+    ("reply", Text),
 ];
+
+/// How many columns of [`ENTITY`] a change names.
+const ENTITY_CHANGES: usize = 12;
 
 /// A lot's row: its key and what may change of it, then what only a new lot names.
 const LOT: Columns = &[
@@ -67,60 +75,72 @@ const fn first(columns: Columns, count: usize) -> Columns {
 /// The writes of a commit, in the order in which they run.
 ///
 /// Each is refused as a whole when it does not affect as many rows as it was given, or when it inserts a row that is
-/// there. All of them touch rows in the order of their keys, and the hottest rows come last, which are what all members
-/// share: counters of programs and balances of the tenant itself. Locks are taken in one order, and those that others
-/// wait for are held for the shortest time.
+/// there. Locks are taken in one order by everybody: first the rows that are known to be there and are changed, which is
+/// also what is locked before a group is [judged](super::group); then the rows that are new; and the hottest rows come last,
+/// which are what all members share, so that they are held for the shortest time. Within a step rows are in the order of
+/// their keys.
 ///
 /// What is known to be new is inserted and what is known to be there is updated: an upsert looks its key up twice.
 pub(super) const COMMIT: [Template; STEPS] = [
     Template::over(
+        MEMBER,
+        "UPDATE members AS t
+         SET version = r.version, journal_seq = r.journal_seq, journal_hash = r.journal_hash, event_seq = r.event_seq,
+             recorded_at = r.recorded_at, at = r.at, due_at = r.due_at, body = r.body
+         FROM {rows} WHERE t.tenant = r.tenant AND t.member = r.member AND t.version = r.previous",
+    ),
+    Template::over(
+        first(ENTITY, ENTITY_CHANGES),
+        "UPDATE entities AS t
+         SET version = r.version, owner = r.owner, \"group\" = r.\"group\", state = r.state, rank = r.rank, at = r.at,
+             due_at = r.due_at, body = r.body
+         FROM {rows} WHERE t.tenant = r.tenant AND t.kind = r.kind AND t.id = r.id AND t.version = r.previous",
+    ),
+    Template::over(
         &[
             ("tenant", Text),
-            ("operation", Text),
-            ("key", Text),
-            ("fingerprint", Bytes),
-            ("body", Text),
-            ("recorded_at", Int),
+            ("kind", Text),
+            ("id", Text),
+            ("previous", Int),
         ],
-        "INSERT INTO replies ({columns}) SELECT {values} FROM {rows}",
+        "DELETE FROM entities WHERE (tenant, kind, id, version) IN (SELECT r.tenant, r.kind, r.id, r.previous FROM {rows})",
     ),
     Template::over(
         first(MEMBER, MEMBER.len() - 1),
         "INSERT INTO members ({columns}) SELECT {values} FROM {rows}",
     ),
     Template::over(
-        MEMBER,
-        "UPDATE members AS t
-         SET version = r.version, journal_seq = r.journal_seq, journal_hash = r.journal_hash, event_seq = r.event_seq,
-             recorded_at = r.recorded_at, due_at = r.due_at, body = r.body
-         FROM {rows} WHERE t.tenant = r.tenant AND t.member = r.member AND t.version = r.previous",
+        ENTITY,
+        "INSERT INTO entities (tenant, kind, id, version, owner, \"group\", state, rank, at, due_at, body, fingerprint, reply)
+         SELECT r.tenant, r.kind, r.id, r.version, r.owner, r.\"group\", r.state, r.rank, r.at, r.due_at, r.body,
+                r.fingerprint, r.reply FROM {rows}",
     ),
     Template::over(
-        first(PURCHASE, PURCHASE.len() - 1),
-        "INSERT INTO purchases ({columns}) SELECT {values} FROM {rows}",
-    ),
-    Template::over(
-        PURCHASE,
-        "UPDATE purchases AS t
-         SET version = r.version, member = r.member, occurred_at = r.occurred_at, first_entry = r.first_entry,
-             last_entry = r.last_entry, body = r.body
-         FROM {rows} WHERE t.tenant = r.tenant AND t.purchase = r.purchase AND t.version = r.previous",
+        &[
+            ("tenant", Text),
+            ("operation", Text),
+            ("origin", Text),
+            ("key", Text),
+            ("fingerprint", Bytes),
+            ("body", Text),
+        ],
+        "INSERT INTO replies ({columns}) SELECT {values} FROM {rows}",
     ),
     Template::over(
         &[
             ("tenant", Text),
             ("program", Text),
-            ("version", Int),
+            ("revision", Int),
             ("newest", Int),
             ("active_from", Int),
             ("published_at", Int),
             ("body", Text),
         ],
-        "INSERT INTO programs (tenant, program, version, active_from, published_at, body)
-         SELECT r.tenant, r.program, r.version, r.active_from, r.published_at, r.body FROM {rows}
-         WHERE r.newest = COALESCE((SELECT MAX(p.version) FROM programs AS p
+        "INSERT INTO programs (tenant, program, revision, active_from, published_at, body)
+         SELECT r.tenant, r.program, r.revision, r.active_from, r.published_at, r.body FROM {rows}
+         WHERE r.newest = COALESCE((SELECT MAX(p.revision) FROM programs AS p
                                     WHERE p.tenant = r.tenant AND p.program = r.program), 0)
-         ON CONFLICT (tenant, program, version) DO NOTHING",
+         ON CONFLICT (tenant, program, revision) DO NOTHING",
     ),
     Template::over(
         &[
@@ -139,7 +159,7 @@ pub(super) const COMMIT: [Template; STEPS] = [
             ("recorded_at", Int),
             ("purchase", Text),
             ("program", Text),
-            ("program_version", Int),
+            ("revision", Int),
             ("rule", Text),
             ("reason", Text),
             ("hash", Bytes),
@@ -168,7 +188,6 @@ pub(super) const COMMIT: [Template; STEPS] = [
         ],
         "INSERT INTO outbox ({columns}, attempts) SELECT {values}, 0 FROM {rows}",
     ),
-    MOVE_BALANCES,
     Template::over(
         &[
             ("tenant", Text),
@@ -187,35 +206,34 @@ pub(super) const COMMIT: [Template; STEPS] = [
          SET value = counters.value + excluded.value, guard = excluded.guard
          WHERE excluded.guard IS NULL OR counters.value + excluded.value <= excluded.guard",
     ),
-    MOVE_BALANCES,
+    Template::over(
+        &[
+            ("tenant", Text),
+            ("purpose", Text),
+            ("asset", Text),
+            ("slot", Int),
+            ("delta", Int),
+        ],
+        "INSERT INTO control_accounts (tenant, purpose, asset, slot, amount)
+         SELECT r.tenant, r.purpose, r.asset, r.slot, r.delta FROM {rows} WHERE true
+         ON CONFLICT (tenant, purpose, asset, slot) DO UPDATE
+         SET amount = control_accounts.amount + excluded.amount",
+    ),
+    Template::over(
+        &[("tenant", Text), ("member", Text)],
+        "UPDATE journal SET reason = NULL
+         WHERE (tenant, member) IN (SELECT r.tenant, r.member FROM {rows}) AND reason IS NOT NULL",
+    ),
 ];
-
-/// Moves balances; once for those of members, and last of all for the tenant's own.
-const MOVE_BALANCES: Template = Template::over(
-    &[
-        ("tenant", Text),
-        ("holder", Text),
-        ("purpose", Text),
-        ("asset", Text),
-        ("delta", Int),
-        ("guard", Int),
-    ],
-    "INSERT INTO balances (tenant, holder, purpose, asset, amount, guard)
-     SELECT r.tenant, r.holder, r.purpose, r.asset, r.delta, r.guard FROM {rows}
-     WHERE r.guard IS NULL OR r.delta >= r.guard
-        OR r.delta + (SELECT b.amount FROM balances AS b WHERE b.tenant = r.tenant AND b.holder = r.holder
-                                                           AND b.purpose = r.purpose AND b.asset = r.asset) >= r.guard
-     ON CONFLICT (tenant, holder, purpose, asset) DO UPDATE
-     SET amount = balances.amount + excluded.amount, guard = excluded.guard
-     WHERE excluded.guard IS NULL OR balances.amount + excluded.amount >= excluded.guard",
-);
 
 /// Places in [`COMMIT`] of what depends on nothing but the version of the member's row.
 pub(super) mod step {
-    pub const JOURNAL: usize = 6;
-    pub const NEW_LOTS: usize = 7;
-    pub const CHANGED_LOTS: usize = 8;
-    pub const OUTBOX: usize = 9;
+    pub const JOURNAL: usize = 7;
+    pub const NEW_LOTS: usize = 8;
+    pub const CHANGED_LOTS: usize = 9;
+    pub const OUTBOX: usize = 10;
+    /// How many reasons a member's journal has, nobody knows: this step alone is not counted.
+    pub const ERASED_REASONS: usize = 13;
 
     /// The step that inserts into a table, when it is one of those.
     #[cfg(feature = "postgres")]
@@ -229,18 +247,18 @@ pub(super) mod step {
     }
 }
 
-/// Locks the rows that a group will write, in their order, before its batches are taken one by one and in theirs.
+/// Locks rows that are there before a group is judged. Steps of a commit that change such rows come in the same order.
 #[cfg(feature = "postgres")]
 pub(super) const LOCKS: [Template; 3] = [
     Template::over(
         &[("tenant", Text), ("member", Text)],
-        "SELECT 1 FROM {rows} CROSS JOIN LATERAL (SELECT 1 FROM members AS t
+        "SELECT COUNT(*) FROM {rows} CROSS JOIN LATERAL (SELECT 1 FROM members AS t
          WHERE t.tenant = r.tenant AND t.member = r.member FOR UPDATE) AS t",
     ),
     Template::over(
-        &[("tenant", Text), ("purchase", Text)],
-        "SELECT 1 FROM {rows} CROSS JOIN LATERAL (SELECT 1 FROM purchases AS t
-         WHERE t.tenant = r.tenant AND t.purchase = r.purchase FOR UPDATE) AS t",
+        &[("tenant", Text), ("kind", Text), ("id", Text)],
+        "SELECT COUNT(*) FROM {rows} CROSS JOIN LATERAL (SELECT 1 FROM entities AS t
+         WHERE t.tenant = r.tenant AND t.kind = r.kind AND t.id = r.id FOR UPDATE) AS t",
     ),
     Template::over(
         &[
@@ -249,21 +267,21 @@ pub(super) const LOCKS: [Template; 3] = [
             ("name", Text),
             ("bucket", Int),
         ],
-        "SELECT 1 FROM {rows} CROSS JOIN LATERAL (SELECT 1 FROM counters AS t
+        "SELECT COUNT(*) FROM {rows} CROSS JOIN LATERAL (SELECT 1 FROM counters AS t
          WHERE t.tenant = r.tenant AND t.subject = r.subject AND t.name = r.name AND t.bucket = r.bucket
          FOR UPDATE) AS t",
     ),
 ];
 
 const JOURNAL_COLUMNS: &str = "t.member, t.seq, t.id, t.from_holder, t.from_purpose, t.to_holder, t.to_purpose, t.asset, t.amount, t.kind,
-     t.effective_at, t.recorded_at, t.purchase, t.program, t.program_version, t.rule, t.reason, t.hash";
+     t.effective_at, t.recorded_at, t.purchase, t.program, t.revision, t.rule, t.reason, t.hash";
 
 /// What follows `SELECT` and the columns of the journal.
 const STATEMENT: &str = "FROM journal AS t
      WHERE t.tenant = $1 AND t.member = $2 AND t.seq < $3
        AND ($4 IS NULL OR t.kind = $4)
-       AND ($5 IS NULL OR (t.from_holder = t.member AND t.from_purpose = $5)
-                       OR (t.to_holder = t.member AND t.to_purpose = $5))
+       AND ($5 IS NULL OR (t.from_holder IS NULL AND t.from_purpose = $5)
+                       OR (t.to_holder IS NULL AND t.to_purpose = $5))
        AND ($6 IS NULL OR t.asset = $6)
        AND ($7 IS NULL OR t.purchase = $7)
        AND t.effective_at >= $8 AND t.effective_at < $9
@@ -276,22 +294,44 @@ const JOURNAL_PAGE: &str = "FROM journal AS t
 const BALANCES_AT: Template = Template::plain(
     "SELECT x.purpose, x.asset, CAST(SUM(x.amount) AS BIGINT) FROM (
          SELECT t.to_purpose AS purpose, t.asset, t.amount FROM journal AS t
-         WHERE t.tenant = $1 AND t.member = $2 AND t.effective_at <= $3 AND t.to_holder = t.member
+         WHERE t.tenant = $1 AND t.member = $2 AND t.effective_at <= $3 AND t.to_holder IS NULL
          UNION ALL
          SELECT t.from_purpose, t.asset, -t.amount FROM journal AS t
-         WHERE t.tenant = $1 AND t.member = $2 AND t.effective_at <= $3 AND t.from_holder = t.member
+         WHERE t.tenant = $1 AND t.member = $2 AND t.effective_at <= $3 AND t.from_holder IS NULL
      ) AS x GROUP BY x.purpose, x.asset",
 );
 
 const PROGRAMS: Template = Template::plain(
-    "SELECT program, version, active_from, published_at, body FROM programs WHERE tenant = $1
-     ORDER BY program, version",
+    "SELECT program, revision, active_from, published_at, body FROM programs WHERE tenant = $1
+     ORDER BY program, revision",
 );
 
+/// Both halves follow an index in the order of members and end with the page: the first goes from each member that has an
+/// open lot to the next one, and looks at the lot that is due first. (Not with EXISTS: PostgreSQL would make a join of it, in
+/// any order.)
 const DUE_MEMBERS: Template = Template::plain(
-    "SELECT member FROM lots WHERE tenant = $1 AND due_at <= $2 AND member > $3
+    "WITH RECURSIVE holders (member) AS (
+         SELECT (SELECT l.member FROM lots AS l
+                 WHERE l.tenant = $1 AND l.member > $3 AND l.state IN ('pending', 'available')
+                 ORDER BY l.member, l.due_at LIMIT 1)
+         UNION ALL
+         SELECT (SELECT l.member FROM lots AS l
+                 WHERE l.tenant = $1 AND l.member > h.member AND l.state IN ('pending', 'available')
+                 ORDER BY l.member, l.due_at LIMIT 1)
+         FROM holders AS h WHERE h.member IS NOT NULL
+     )
+     SELECT x.member FROM (
+         SELECT h.member FROM holders AS h
+         WHERE (SELECT l.due_at FROM lots AS l
+                WHERE l.tenant = $1 AND l.member = h.member AND l.state IN ('pending', 'available')
+                  AND l.due_at <= $2
+                LIMIT 1) IS NOT NULL
+         LIMIT $4) AS x
      UNION
-     SELECT member FROM members WHERE tenant = $1 AND due_at <= $2 AND member > $3
+     SELECT y.member FROM (
+         SELECT m.member FROM members AS m
+         WHERE m.tenant = $1 AND m.member > $3 AND m.due_at IS NOT NULL AND m.due_at <= $2
+         ORDER BY m.member LIMIT $4) AS y
      ORDER BY member LIMIT $4",
 );
 
@@ -300,10 +340,37 @@ const MEMBERS: Template = Template::plain(
      WHERE tenant = $1 AND member > $2 ORDER BY member LIMIT $3",
 );
 
-const BALANCES: Template = Template::plain(
-    "SELECT holder, purpose, asset, amount FROM balances
-     WHERE tenant = $1 AND (holder, purpose, asset) > ($2, $3, $4)
-     ORDER BY holder, purpose, asset LIMIT $5",
+/// A member's row as a page has it.
+const MEMBER_PAGE: Template = Template::plain(
+    "SELECT t.member, t.version, t.journal_seq, t.event_seq, t.recorded_at, t.due_at, t.body, t.journal_hash
+     FROM members AS t WHERE t.tenant = $1 AND (t.at, t.member) < ($2, $3)
+     ORDER BY t.at DESC, t.member DESC LIMIT $4",
+);
+
+/// An entity's row as a page has it.
+const ENTITY_COLUMNS: &str = "t.id, t.version, t.rank, t.at, t.due_at, t.owner, t.\"group\", t.state, t.body FROM entities AS t";
+
+const ENTITIES: &str = "WHERE t.tenant = $1 AND t.kind = $2 AND t.id > $3 ORDER BY t.id LIMIT $4";
+
+/// The pages of entities: tenant, kind, the place after which they begin and how many; then what they are selected by.
+const ENTITIES_NEWEST: &str = "WHERE t.tenant = $1 AND t.kind = $2 AND (t.at, t.id) < ($3, $4)
+     ORDER BY t.at DESC, t.id DESC LIMIT $5";
+
+const ENTITIES_OF_OWNER: &str =
+    "WHERE t.tenant = $1 AND t.kind = $2 AND t.owner = $6 AND (t.at, t.id) < ($3, $4)
+     ORDER BY t.at DESC, t.id DESC LIMIT $5";
+
+const ENTITIES_OF_GROUP: &str =
+    "WHERE t.tenant = $1 AND t.kind = $2 AND t.\"group\" = $6 AND t.state = $7
+       AND t.rank IS NOT NULL AND (t.rank, t.id) > ($3, $4)
+     ORDER BY t.rank, t.id LIMIT $5";
+
+const ENTITIES_DUE: &str =
+    "WHERE t.tenant = $1 AND t.kind = $2 AND t.due_at <= $6 AND (t.due_at, t.id) > ($3, $4)
+     ORDER BY t.due_at, t.id LIMIT $5";
+
+const CONTROL_ACCOUNTS: Template = Template::plain(
+    "SELECT purpose, asset, amount FROM control_accounts WHERE tenant = $1 ORDER BY purpose, asset",
 );
 
 const COUNTERS: Template = Template::plain(
@@ -355,7 +422,13 @@ pub(super) struct Statements {
     pub due_members: SqlStr,
     pub members: SqlStr,
     pub journal: SqlStr,
-    pub balances: SqlStr,
+    pub control_accounts: SqlStr,
+    pub member_page: SqlStr,
+    pub entities: SqlStr,
+    pub entities_newest: SqlStr,
+    pub entities_of_owner: SqlStr,
+    pub entities_of_group: SqlStr,
+    pub entities_due: SqlStr,
     pub counters: SqlStr,
     pub schema_version: SqlStr,
     pub outbox_state: SqlStr,
@@ -374,6 +447,8 @@ pub(super) struct Statements {
     pub locks: Vec<SqlStr>,
     /// Loads, by which kinds of keys are in them.
     pub loads: Assembled,
+    /// What groups expect, likewise.
+    pub looks: Assembled,
 }
 
 impl Statements {
@@ -383,6 +458,7 @@ impl Statements {
             let first = template.scalars.saturating_add(1);
             shared(dialect.fill(template.text, template.rows, first))
         };
+        let entities = |selection: &str| shared(format!("SELECT {ENTITY_COLUMNS} {selection}"));
         Self {
             statement: shared(format!("SELECT {JOURNAL_COLUMNS} {STATEMENT}")),
             balances_at: sql(&BALANCES_AT),
@@ -390,7 +466,13 @@ impl Statements {
             due_members: sql(&DUE_MEMBERS),
             members: sql(&MEMBERS),
             journal: shared(format!("SELECT {JOURNAL_COLUMNS} {JOURNAL_PAGE}")),
-            balances: sql(&BALANCES),
+            control_accounts: sql(&CONTROL_ACCOUNTS),
+            member_page: sql(&MEMBER_PAGE),
+            entities: entities(ENTITIES),
+            entities_newest: entities(ENTITIES_NEWEST),
+            entities_of_owner: entities(ENTITIES_OF_OWNER),
+            entities_of_group: entities(ENTITIES_OF_GROUP),
+            entities_due: entities(ENTITIES_DUE),
             counters: sql(&COUNTERS),
             schema_version: sql(&SCHEMA_VERSION),
             outbox_state: sql(&OUTBOX_STATE),
@@ -406,35 +488,13 @@ impl Statements {
             #[cfg(feature = "sqlite")]
             steps: COMMIT.iter().map(sql).collect(),
             #[cfg(feature = "postgres")]
-            chains: Assembled::of(STEPS),
+            chains: Assembled::default(),
             #[cfg(feature = "postgres")]
             locks: LOCKS.iter().map(sql).collect(),
-            loads: Assembled::of(super::load::ARMS),
+            loads: Assembled::default(),
+            looks: Assembled::default(),
         }
     }
-}
-
-/// Statements by which parts are in them, each put together when it is first asked for.
-pub(super) struct Assembled(Vec<OnceLock<SqlStr>>);
-
-impl Assembled {
-    /// None yet, of so many parts.
-    fn of(parts: usize) -> Self {
-        Self((0..1_usize << parts).map(|_| OnceLock::new()).collect())
-    }
-
-    /// The statement of the parts that the bits name.
-    pub fn get(&self, parts: usize, assemble: impl FnOnce() -> SqlStr) -> SqlStr {
-        match self.0.get(parts) {
-            Some(place) => place.get_or_init(assemble).clone(),
-            None => assemble(),
-        }
-    }
-}
-
-/// A statement made of texts of this module alone. Every use of it shares its text.
-pub(super) fn shared(text: String) -> SqlStr {
-    AssertSqlSafe(Arc::<str>::from(text)).into_sql_str()
 }
 
 /// What a chain of writes says, before the place of the step, when it refuses itself.
@@ -447,7 +507,7 @@ pub(super) const REFUSED: &str = "rewards refused step ";
 /// A statement of its own is a transaction of its own: one round trip, and the hottest locks are held for no longer
 /// than it takes to make it durable.
 #[cfg(feature = "postgres")]
-pub(super) fn chain(dialect: Dialect, steps: usize) -> SqlStr {
+pub(super) fn chain(dialect: Dialect, steps: u32) -> SqlStr {
     let mut first = 1_usize;
     let mut writes = Vec::new();
     let mut checks = Vec::new();
@@ -462,6 +522,9 @@ pub(super) fn chain(dialect: Dialect, steps: usize) -> SqlStr {
         first = first.saturating_add(dialect.parameters(template.rows));
     }
     for (place, _) in &chosen {
+        if *place == step::ERASED_REASONS {
+            continue;
+        }
         checks.push(format!(
             "WHEN (SELECT COUNT(*) FROM s{place}) <> ${first} THEN '{REFUSED}{place}'"
         ));

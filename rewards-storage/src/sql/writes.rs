@@ -4,24 +4,26 @@
 //!
 //! - a versioned row goes from the version that the first write saw to the row of the last, when they form a chain;
 //! - a counter moves by the sum, and the tightest of the bounds, carried to the end of the sum, guards it;
-//! - a balance likewise, with its floor.
+//! - a control account moves by the sum.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
-use rewards_core::decision::{MemberWrite, ProgramWrite, PurchaseWrite};
+use rewards_core::counter::Subject;
+use rewards_core::decision::{MemberWrite, ProgramWrite};
+use rewards_core::entity::{EntityKey, EntityRow, Expected};
 use rewards_core::event::EventRecord;
 use rewards_core::ids::TenantId;
-use rewards_core::ledger::{Account, Holder, JournalEntry, Lot, LotNumber};
-use rewards_core::records::{MemberRow, PurchaseRow};
-use rewards_core::snapshot::{CounterKey, MemberKey, ProgramKey, PurchaseKey};
-use rewards_core::time::Timestamp;
+use rewards_core::ledger::{Account, Holder, JournalEntry, Lot, LotNumber, Purpose};
+use rewards_core::member::MemberRow;
+use rewards_core::money::Asset;
+use rewards_core::snapshot::{CounterKey, MemberKey, ProgramKey, ReplyKey, StoredReply};
 use serde::Serialize;
 
 use super::dialect::Dialect;
 use super::rows::{Cell, Rows};
 use super::statements::{COMMIT, STEPS};
-use crate::batch::CommitBatch;
+use crate::batch::{CommandKey, CommitBatch};
 use crate::error::StoreError;
 
 /// A versioned row's way through a group.
@@ -33,22 +35,6 @@ struct Chain<'a, R> {
     version: u64,
     /// The row after the last write.
     row: &'a R,
-}
-
-impl<R> Chain<'_, R> {
-    /// Adds the row to those that are inserted, or with the version that it had to those that are updated.
-    fn push<'a, const N: usize>(
-        &self,
-        cells: [Cell<'a>; N],
-        inserted: &mut Rows<'a>,
-        updated: &mut Rows<'a>,
-    ) {
-        if self.previous == 0 {
-            inserted.push(cells);
-        } else {
-            updated.push(cells.into_iter().chain([self.previous.into()]));
-        }
-    }
 }
 
 type Chains<'a, K, R> = BTreeMap<&'a K, Chain<'a, R>>;
@@ -84,7 +70,7 @@ fn follow<'a, K: Ord, R>(
 #[derive(Debug, Default)]
 struct Sum {
     total: i128,
-    /// The most, or for balances the least, that there may have been before the group.
+    /// The most that there may have been before the group.
     limit: Option<i128>,
 }
 
@@ -102,7 +88,7 @@ impl Sum {
         clamp(self.total)
     }
 
-    /// What there must be at most, or at least, after the group.
+    /// What there must be at most after the group.
     fn guard(&self) -> Option<i64> {
         self.limit
             .map(|limit| clamp(limit.saturating_add(self.total)))
@@ -116,9 +102,13 @@ fn clamp(value: i128) -> i64 {
 /// The writes of a group; the maps are in the order in which rows are locked.
 #[derive(Debug, Default)]
 pub(super) struct Writes<'a> {
-    replies: Vec<(&'a CommitBatch, Option<Timestamp>)>,
+    replies: BTreeMap<&'a ReplyKey, &'a StoredReply>,
     members: Chains<'a, MemberKey, MemberRow>,
-    purchases: Chains<'a, PurchaseKey, PurchaseRow>,
+    entities: Chains<'a, EntityKey, EntityRow>,
+    /// Entities that are removed, with the version that the removal saw.
+    removals: BTreeMap<&'a EntityKey, u64>,
+    /// Replies that are kept with the entities that their commands make.
+    receipts: BTreeMap<&'a EntityKey, &'a StoredReply>,
     programs: BTreeMap<&'a ProgramKey, Vec<&'a ProgramWrite>>,
     journal: Vec<&'a (TenantId, JournalEntry)>,
     /// The last write of each lot, and whether the first one made it.
@@ -126,42 +116,63 @@ pub(super) struct Writes<'a> {
     events: Vec<&'a (TenantId, EventRecord)>,
     /// The first part of the key puts last what members share.
     counters: BTreeMap<(bool, &'a CounterKey), Sum>,
-    balances: BTreeMap<(&'a TenantId, &'a Account), Sum>,
+    controls: BTreeMap<(&'a TenantId, &'a Purpose, Asset), Sum>,
+    erased_reasons: BTreeSet<&'a MemberKey>,
 }
 
 impl<'a> Writes<'a> {
     /// Folds the batches. `None` when they cannot be written at once: a key is used twice, writes of one row do not
-    /// follow one another, or a sum leaves its range.
-    pub fn fold(batches: &'a [CommitBatch]) -> Option<Self> {
+    /// follow one another, a row is removed and written, or a sum leaves its range.
+    pub fn fold(batches: impl IntoIterator<Item = &'a CommitBatch>) -> Option<Self> {
         let mut writes = Self::default();
         for batch in batches {
+            writes.add_key(batch)?;
             writes.add_rows(batch)?;
             writes.add_sums(batch);
         }
-        writes.replies.sort_unstable_by_key(|(batch, _)| &batch.key);
-        let sums = writes.counters.values().chain(writes.balances.values());
-        if sums
-            .into_iter()
-            .any(|sum| i64::try_from(sum.total).is_err())
+        let sums = writes.counters.values().chain(writes.controls.values());
+        let are_in_range = sums.into_iter().all(|sum| i64::try_from(sum.total).is_ok());
+        are_in_range.then_some(writes)
+    }
+
+    fn add_key(&mut self, batch: &'a CommitBatch) -> Option<()> {
+        if let CommandKey::Reply(key) = &batch.key
+            && self.replies.insert(key, &batch.reply).is_some()
         {
             return None;
         }
-        let are_distinct = writes.replies.is_sorted_by(|(a, _), (b, _)| a.key < b.key);
-        are_distinct.then_some(writes)
+        if let Some(made) = &batch.receipt
+            && self.receipts.insert(made, &batch.reply).is_some()
+        {
+            return None;
+        }
+        Some(())
     }
 
     fn add_rows(&mut self, batch: &'a CommitBatch) -> Option<()> {
         let changes = &*batch.changes;
-        let recorded_at = (changes.members.iter().map(|write| write.row.recorded_at))
-            .chain(changes.programs.iter().map(|write| write.published_at))
-            .max();
-        self.replies.push((batch, recorded_at));
         for MemberWrite { key, expected, row } in &changes.members {
             follow(&mut self.members, key, *expected, row.version, row)?;
         }
-        for PurchaseWrite { key, expected, row } in &changes.purchases {
-            follow(&mut self.purchases, key, *expected, row.version, row)?;
+        for write in &changes.entities {
+            let (key, row) = (&write.key, &write.row);
+            let expected = write.expected.version();
+            follow(&mut self.entities, key, expected, row.version, row)?;
         }
+        for removal in &changes.removals {
+            if self
+                .removals
+                .insert(&removal.key, removal.version)
+                .is_some()
+            {
+                return None;
+            }
+        }
+        let mut removed = self.removals.keys();
+        if removed.any(|key| self.entities.contains_key(key)) {
+            return None;
+        }
+        self.erased_reasons.extend(&changes.erased_reasons);
         for write in &changes.programs {
             let revisions = self.programs.entry(&write.key).or_default();
             let next = revisions.last().map(|last| last.revision.checked_add(1));
@@ -182,8 +193,8 @@ impl<'a> Writes<'a> {
 
     fn add_sums(&mut self, batch: &'a CommitBatch) {
         for change in &batch.changes.counters {
-            let key = (!change.key.name.is_of_member(), &change.key);
-            let sum = self.counters.entry(key).or_default();
+            let is_shared = !matches!(change.key.name.subject, Subject::Member(_));
+            let sum = self.counters.entry((is_shared, &change.key)).or_default();
             sum.add(i128::from(change.delta));
             // Only what is added is bounded; releases never are.
             if let Some(bound) = change.bound.filter(|_| change.delta > 0) {
@@ -191,79 +202,97 @@ impl<'a> Writes<'a> {
                 sum.limit = Some(sum.limit.map_or(limit, |known| known.min(limit)));
             }
         }
-        for ((tenant, account), delta) in batch.changes.balance_deltas() {
-            let sum = self.balances.entry((tenant, account)).or_default();
-            sum.add(delta);
-            // Only what is taken can fall below a floor.
-            if let Some(floor) = account.floor().filter(|_| delta < 0) {
-                let limit = sum.before(floor);
-                sum.limit = Some(sum.limit.map_or(limit, |known| known.max(limit)));
-            }
+        for (key, delta) in batch.changes.control_deltas() {
+            self.controls.entry(key).or_default().add(delta);
         }
     }
 
     /// Takes the counters to the values where they are known to end, which is not by the sum of the deltas when a
     /// release went past the end of the range.
-    pub fn end_counters_at(&mut self, values: &BTreeMap<&'a CounterKey, Span>) {
-        for (key, span) in values {
-            if let Some(sum) = self.counters.get_mut(&(!key.name.is_of_member(), *key)) {
-                sum.total = i128::from(span.after).saturating_sub(i128::from(span.before));
+    pub fn end_counters_at(&mut self, values: &BTreeMap<&'a CounterKey, (i64, i64)>) {
+        for (key, (before, after)) in values {
+            let is_shared = !matches!(key.name.subject, Subject::Member(_));
+            if let Some(sum) = self.counters.get_mut(&(is_shared, *key)) {
+                sum.total = i128::from(*after).saturating_sub(i128::from(*before));
             }
         }
     }
 }
 
-/// A counter before and after a batch.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Span {
-    pub before: i64,
-    pub after: i64,
+/// Whether each batch whose reply is kept with an entity makes that entity. Of such batches, the write of the row alone
+/// finds out whether the command was applied before.
+pub(super) fn keys_are_guarded(batches: &[CommitBatch]) -> bool {
+    let mut made = BTreeSet::new();
+    batches.iter().all(|batch| {
+        let CommandKey::Entity(key) = &batch.key else {
+            return true;
+        };
+        let mut writes = batch.changes.entities.iter();
+        let makes = writes.any(|write| write.key == *key && write.expected == Expected::Absent);
+        makes && made.insert(key)
+    })
 }
 
 /// The writes as rows of the statements of a commit.
 impl<'a> Writes<'a> {
-    /// One set of rows for each step of [`COMMIT`], in its order.
+    /// One set of rows for each step of [`COMMIT`], in its order. Control accounts are moved in the slot.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] when a document cannot be written as JSON.
-    pub fn rows(&'a self, dialect: Dialect) -> Result<[Rows<'a>; STEPS], StoreError> {
+    /// [`StoreError::Refused`] when a document cannot be written as JSON, or a receipt belongs to no new entity.
+    pub fn rows(&'a self, dialect: Dialect, slot: u32) -> Result<[Rows<'a>; STEPS], StoreError> {
         let mut steps = COMMIT.each_ref().map(|step| Rows::new(dialect, step.rows));
         let [
-            replies,
-            new_members,
             members,
-            new_purchases,
-            purchases,
+            entities,
+            removals,
+            new_members,
+            new_entities,
+            replies,
             programs,
             journal,
             new_lots,
             lots,
             outbox,
-            balances,
             counters,
-            own_balances,
+            controls,
+            erased_reasons,
         ] = &mut steps;
-        self.push_replies(replies);
         self.push_members(new_members, members)?;
-        self.push_purchases(new_purchases, purchases)?;
+        self.push_entities(new_entities, entities)?;
+        self.push_removals(removals);
+        self.push_replies(replies);
         self.push_programs(programs)?;
         self.push_journal(journal);
         self.push_lots(new_lots, lots);
         self.push_events(outbox)?;
-        self.push_balances(balances, own_balances);
         self.push_counters(counters);
+        self.push_controls(controls, slot);
+        for key in &self.erased_reasons {
+            erased_reasons.push([key.tenant.as_str().into(), key.member.as_str().into()]);
+        }
         Ok(steps)
     }
 
-    fn push_replies(&'a self, rows: &mut Rows<'a>) {
-        for (batch, recorded_at) in &self.replies {
+    fn push_removals(&'a self, rows: &mut Rows<'a>) {
+        for (key, version) in &self.removals {
             rows.push([
-                batch.key.tenant.as_str().into(),
-                batch.key.operation.into(),
-                batch.key.key.as_str().into(),
-                batch.reply.fingerprint.as_slice().into(),
-                (&*batch.reply.body).into(),
-                (*recorded_at).into(),
+                key.tenant.as_str().into(),
+                key.kind.into(),
+                key.id.as_str().into(),
+                (*version).into(),
+            ]);
+        }
+    }
+
+    fn push_replies(&'a self, rows: &mut Rows<'a>) {
+        for (key, reply) in &self.replies {
+            rows.push([
+                key.tenant.as_str().into(),
+                key.operation.into(),
+                key.origin.text().into(),
+                key.key.as_str().into(),
+                reply.fingerprint.as_slice().into(),
+                (&*reply.body).into(),
             ]);
         }
     }
@@ -283,34 +312,57 @@ impl<'a> Writes<'a> {
                 row.journal.hash.0.as_slice().into(),
                 row.event_seq.into(),
                 row.recorded_at.into(),
+                row.profile.registered_at.into(),
                 row.due_at.into(),
-                json(&row.record)?,
+                json(&(&row.balances, &row.counters, &row.profile))?,
             ];
-            chain.push(cells, inserted, updated);
+            if chain.previous == 0 {
+                inserted.push(cells);
+            } else {
+                updated.push(cells.into_iter().chain([chain.previous.into()]));
+            }
         }
         Ok(())
     }
 
-    fn push_purchases(
+    fn push_entities(
         &'a self,
         inserted: &mut Rows<'a>,
         updated: &mut Rows<'a>,
     ) -> Result<(), StoreError> {
-        for (key, chain) in &self.purchases {
-            let row = chain.row;
-            let cells = [
+        for (key, chain) in &self.entities {
+            let (row, index) = (chain.row, &chain.row.index);
+            let cells: [Cell<'a>; 12] = [
                 key.tenant.as_str().into(),
-                key.purchase.as_str().into(),
+                key.kind.into(),
+                key.id.as_str().into(),
                 chain.version.into(),
-                row.member.as_str().into(),
-                row.occurred_at.into(),
-                row.record.grants.map(|(first, _)| first).into(),
-                row.record.grants.map(|(_, last)| last).into(),
-                json(&row.record)?,
+                index.owner.as_ref().map(|owner| owner.as_str()).into(),
+                index.group.as_deref().into(),
+                index.state.as_str().into(),
+                index.rank.into(),
+                index.at.into(),
+                index.due_at.into(),
+                (&*row.body).into(),
+                chain.previous.into(),
             ];
-            chain.push(cells, inserted, updated);
+            if chain.previous == 0 {
+                let receipt = self.receipts.get(key);
+                let fingerprint = receipt.map(|reply| reply.fingerprint.as_slice());
+                let reply = receipt.map(|reply| &*reply.body);
+                inserted.push(cells.into_iter().chain([fingerprint.into(), reply.into()]));
+            } else {
+                updated.push(cells);
+            }
         }
-        Ok(())
+        let is_new = |key: &&EntityKey| self.entities.get(key).is_some_and(|c| c.previous == 0);
+        if self.receipts.keys().all(is_new) {
+            Ok(())
+        } else {
+            Err(StoreError::Refused {
+                detail: String::from("a reply is to be kept with an entity that is not new"),
+            })
+        }
     }
 
     fn push_programs(&'a self, rows: &mut Rows<'a>) -> Result<(), StoreError> {
@@ -335,14 +387,20 @@ impl<'a> Writes<'a> {
         for (tenant, entry) in &self.journal {
             let transfer = &entry.transfer;
             let origin = transfer.origin.as_ref();
+            // The member's own side is not written out.
+            let holder = |account: &'a Account| match &account.holder {
+                Holder::Member(member) if *member == entry.member => None,
+                Holder::Member(member) => Some(member.as_str()),
+                Holder::System => Some(""),
+            };
             rows.push([
                 tenant.as_str().into(),
                 entry.member.as_str().into(),
                 entry.seq.into(),
                 entry.id.as_bytes().as_slice().into(),
-                transfer.from().holder_text().into(),
+                holder(transfer.from()).into(),
                 transfer.from().purpose.to_string().into(),
-                transfer.to().holder_text().into(),
+                holder(transfer.to()).into(),
                 transfer.to().purpose.to_string().into(),
                 transfer.asset().to_string().into(),
                 transfer.minor().into(),
@@ -405,8 +463,8 @@ impl<'a> Writes<'a> {
         for ((_, key), sum) in &self.counters {
             rows.push([
                 key.name.tenant.as_str().into(),
-                (&*key.name.subject).into(),
-                (&*key.name.name).into(),
+                key.name.subject.text().to_string().into(),
+                key.name.name.as_str().into(),
                 key.bucket.into(),
                 sum.delta().into(),
                 sum.guard().into(),
@@ -414,19 +472,14 @@ impl<'a> Writes<'a> {
         }
     }
 
-    fn push_balances(&'a self, of_members: &mut Rows<'a>, own: &mut Rows<'a>) {
-        for ((tenant, account), sum) in &self.balances {
-            let rows = match account.holder {
-                Holder::Member(_) => &mut *of_members,
-                Holder::System => &mut *own,
-            };
+    fn push_controls(&'a self, rows: &mut Rows<'a>, slot: u32) {
+        for ((tenant, purpose, asset), sum) in &self.controls {
             rows.push([
                 tenant.as_str().into(),
-                account.holder_text().into(),
-                account.purpose.to_string().into(),
-                account.asset.to_string().into(),
+                purpose.text().into(),
+                asset.to_string().into(),
+                slot.into(),
                 sum.delta().into(),
-                sum.guard().into(),
             ]);
         }
     }

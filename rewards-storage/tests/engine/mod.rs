@@ -4,6 +4,8 @@
 pub mod operations;
 #[cfg(test)]
 pub mod support;
+#[cfg(test)]
+mod things;
 
 #[cfg(test)]
 mod faults;
@@ -14,10 +16,20 @@ mod keys;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
+mod members;
+#[cfg(test)]
+mod ordered;
+#[cfg(test)]
 mod programs;
 #[cfg(test)]
 mod races;
 #[cfg(test)]
+mod secrets;
+#[cfg(test)]
 mod services;
 #[cfg(test)]
+mod sweeps;
+#[cfg(test)]
 mod telemetry;
+#[cfg(test)]
+mod workers;

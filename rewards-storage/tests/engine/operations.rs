@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use rewards_core::command::{Kind, Operation};
+use rewards_core::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use rewards_core::context::Context;
 use rewards_core::decision::{
     Changes, CounterChange, Decision, LotWrite, MemberWrite, ProgramWrite,
@@ -10,12 +10,11 @@ use rewards_core::decision::{
 use rewards_core::event::{Event, EventRecord, Stream};
 use rewards_core::ids::{IdempotencyKey, MemberId, ProgramId, Slug, TenantId};
 use rewards_core::ledger::{
-    Account, Holder, JournalEntry, JournalHead, Lot, LotState, Purpose, Transfer, TransferKind,
-    consume,
+    Account, JournalEntry, JournalHead, Lot, LotState, Purpose, Transfer, TransferKind, consume,
 };
+use rewards_core::member::{MemberProfile, MemberRow};
 use rewards_core::money::Asset;
 use rewards_core::program::Program;
-use rewards_core::records::{MemberRecord, MemberRow};
 use rewards_core::rejection::Rejection;
 use rewards_core::snapshot::{
     CounterName, CounterRange, LotFilter, LotQuery, MemberKey, ProgramKey, ReadPlan, Snapshot,
@@ -23,6 +22,7 @@ use rewards_core::snapshot::{
 use rewards_core::time::Timestamp;
 use rewards_storage::engine::CommandOptions;
 use serde::{Deserialize, Serialize};
+use smallvec::smallvec;
 use uuid::Uuid;
 
 pub fn tenant() -> TenantId {
@@ -48,6 +48,11 @@ pub fn eur() -> Asset {
     Asset::parse("EUR").unwrap()
 }
 
+thread_local! {
+    /// How often [`Earn`] was prepared on this thread.
+    pub static PREPARED: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+}
+
 /// What a test operation does beside its work.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Mode {
@@ -65,6 +70,10 @@ pub struct Earn {
     pub member: MemberId,
     pub amount: i64,
     pub budget: Option<i64>,
+    /// Takes what is left of the budget when it is less than the amount.
+    pub partly: bool,
+    /// When it expires.
+    pub until: Option<Timestamp>,
     pub program: Option<ProgramId>,
     pub natural: Option<IdempotencyKey>,
     pub mode: Mode,
@@ -76,6 +85,8 @@ impl Earn {
             member,
             amount,
             budget: None,
+            partly: false,
+            until: None,
             program: None,
             natural: None,
             mode: Mode::Plain,
@@ -90,6 +101,20 @@ impl Earn {
         Self {
             budget: Some(budget),
             ..self
+        }
+    }
+
+    pub fn until(self, until: Timestamp) -> Self {
+        Self {
+            until: Some(until),
+            ..self
+        }
+    }
+
+    pub fn what_is_left_of(self, budget: i64) -> Self {
+        Self {
+            partly: true,
+            ..self.within(budget)
         }
     }
 
@@ -118,6 +143,11 @@ fn budget_range() -> CounterRange {
     }
 }
 
+pub fn row_of(snapshot: &Snapshot, context: &Context, member: &MemberId) -> MemberRow {
+    let row = snapshot.members.get(&context.member_key(member)).cloned();
+    row.unwrap_or_else(|| MemberRow::new(MemberProfile::new(context.now), context.now))
+}
+
 fn moved(
     snapshot: &Snapshot,
     context: &Context,
@@ -128,21 +158,23 @@ fn moved(
         tenant: context.tenant.clone(),
         member: member.clone(),
     };
-    let mut row = snapshot.members.get(&key).cloned().unwrap_or(MemberRow {
-        version: 0,
-        journal: JournalHead::default(),
-        event_seq: 0,
-        recorded_at: context.now,
-        due_at: None,
-        record: MemberRecord {
-            registered_at: context.now,
-            segments: Default::default(),
-            attributes: Default::default(),
-            tiers: Default::default(),
-        },
-    });
+    let mut row = row_of(snapshot, context, member);
     let expected = row.version;
     let (journal, lots) = moves(&mut row.journal);
+    for entry in &journal {
+        let (from, to, minor) = (
+            entry.transfer.from(),
+            entry.transfer.to(),
+            entry.transfer.minor(),
+        );
+        for (account, delta) in [(from, -minor), (to, minor)] {
+            if account.holder_text() == member.as_str() {
+                row.balances
+                    .add(&account.purpose, account.asset, delta)
+                    .unwrap();
+            }
+        }
+    }
     row.version += 1;
     row.event_seq += 1;
     let event = EventRecord {
@@ -180,16 +212,18 @@ impl Operation for Earn {
     const NAME: &'static str = "earn";
     const KIND: Kind = Kind::Command;
     type Reply = Told;
+    type Prepared = ();
 
-    fn natural_key(&self) -> Option<IdempotencyKey> {
-        self.natural.clone()
+    fn natural_key(&self, _: &TenantId) -> Option<NaturalKey> {
+        self.natural.clone().map(NaturalKey::Text)
     }
 
-    fn member(&self) -> Option<&MemberId> {
-        Some(&self.member)
+    fn members(&self) -> Members<'_> {
+        smallvec![&self.member]
     }
 
-    fn reads(&self, context: &Context) -> Result<ReadPlan, Rejection> {
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
+        PREPARED.with(|prepared| prepared.set(prepared.get() + 1));
         match self.mode {
             Mode::RefusedUnread => return Err(Rejection::Overflow),
             Mode::PanicsReading => panic!("reads"),
@@ -200,52 +234,57 @@ impl Operation for Earn {
         {
             return Err(Rejection::ProgramUnknown(program.clone()));
         }
-        Ok(ReadPlan {
-            members: vec![MemberKey {
-                tenant: context.tenant.clone(),
-                member: self.member.clone(),
-            }],
-            balances: vec![(context.tenant.clone(), Holder::Member(self.member.clone()))],
+        let plan = ReadPlan {
+            members: vec![context.member_key(&self.member)],
             counters: vec![budget_range()],
             ..ReadPlan::default()
-        })
+        };
+        Ok((plan, ()))
     }
 
-    fn decide(&self, snapshot: &Snapshot, context: &Context) -> Result<Decision<Told>, Rejection> {
+    fn decide(
+        &self,
+        (): &(),
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<Told>, Undecided> {
         match self.mode {
-            Mode::RefusedRead => return Err(Rejection::Overflow),
+            Mode::RefusedRead => return Err(Rejection::Overflow.into()),
             Mode::PanicsDeciding => panic!("decide"),
             _ => {}
         }
-        let spent = snapshot.count(&budget_range());
-        if self
-            .budget
-            .is_some_and(|budget| spent + self.amount > budget)
-        {
-            return Err(Rejection::Insufficient {
+        let spent = snapshot.count(&budget_range(), None);
+        let left = self.budget.map_or(i64::MAX, |budget| budget - spent);
+        let amount = if self.partly {
+            self.amount.min(left)
+        } else {
+            self.amount
+        };
+        if amount > left || amount <= 0 {
+            return Err(Undecided::from(Rejection::Insufficient {
                 needed: self.amount.to_string(),
-                available: spent.to_string(),
-            });
+                available: left.to_string(),
+            }));
         }
         let account = Account::member(&self.member, Purpose::Cashback, eur());
         let funding = Purpose::Funding(Slug::new("rewards").unwrap());
         let (mut changes, row) = moved(snapshot, context, &self.member, |head| {
             let from = Account::system(funding.clone(), eur());
             let (kind, now) = (TransferKind::Grant, context.now);
-            let transfer = Transfer::new(from, account.clone(), self.amount, kind, now).unwrap();
+            let transfer = Transfer::new(from, account.clone(), amount, kind, now).unwrap();
             let id = context.ids.nth(0);
             let entry = head.append(&context.tenant, &self.member, id, transfer, now);
             let lot = Lot {
                 number: entry.seq,
                 asset: eur(),
                 source: funding.clone(),
-                amount: self.amount,
-                remaining: self.amount,
+                amount,
+                remaining: amount,
                 state: LotState::Available,
                 earned_at: now,
                 available_at: None,
                 void_at: None,
-                expires_at: None,
+                expires_at: self.until,
                 purchase: None,
                 rule: None,
             };
@@ -253,14 +292,14 @@ impl Operation for Earn {
         });
         changes.counters.push(CounterChange {
             key: budget_range().name.at(0),
-            delta: self.amount,
+            delta: amount,
             bound: self.budget,
         });
         let program = self.program.as_ref();
         let reply = Told {
             id: context.ids.nth(0),
             seq: row.journal.seq,
-            balance: snapshot.balance(&context.tenant, &account) + self.amount,
+            balance: row.balances.get(&account.purpose, account.asset),
             version: program
                 .and_then(|program| context.revisions(program))
                 .map_or(0, |revisions| revisions.newest()),
@@ -281,17 +320,15 @@ impl Operation for Spend {
     const NAME: &'static str = "spend";
     const KIND: Kind = Kind::Command;
     type Reply = u64;
+    type Prepared = ();
 
-    fn member(&self) -> Option<&MemberId> {
-        Some(&self.member)
+    fn members(&self) -> Members<'_> {
+        smallvec![&self.member]
     }
 
-    fn reads(&self, context: &Context) -> Result<ReadPlan, Rejection> {
-        let key = MemberKey {
-            tenant: context.tenant.clone(),
-            member: self.member.clone(),
-        };
-        Ok(ReadPlan {
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
+        let key = context.member_key(&self.member);
+        let plan = ReadPlan {
             members: vec![key.clone()],
             lots: vec![LotQuery {
                 member: key,
@@ -299,14 +336,17 @@ impl Operation for Spend {
                 limit: self.lots_max,
             }],
             ..ReadPlan::default()
-        })
+        };
+        Ok((plan, ()))
     }
 
-    fn decide(&self, snapshot: &Snapshot, context: &Context) -> Result<Decision<u64>, Rejection> {
-        let key = MemberKey {
-            tenant: context.tenant.clone(),
-            member: self.member.clone(),
-        };
+    fn decide(
+        &self,
+        (): &(),
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<u64>, Undecided> {
+        let key = context.member_key(&self.member);
         let parts = consume(snapshot.lots_of(&key), eur(), self.amount)?;
         let (changes, row) = moved(snapshot, context, &self.member, |head| {
             let from = Account::member(&self.member, Purpose::Cashback, eur());
@@ -337,18 +377,25 @@ impl Operation for Publish {
     const NAME: &'static str = "publish";
     const KIND: Kind = Kind::Command;
     type Reply = u32;
+    type Prepared = ();
 
-    fn reads(&self, context: &Context) -> Result<ReadPlan, Rejection> {
-        Ok(ReadPlan {
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
+        let plan = ReadPlan {
             programs: vec![ProgramKey {
                 tenant: context.tenant.clone(),
                 program: self.program.clone(),
             }],
             ..ReadPlan::default()
-        })
+        };
+        Ok((plan, ()))
     }
 
-    fn decide(&self, snapshot: &Snapshot, context: &Context) -> Result<Decision<u32>, Rejection> {
+    fn decide(
+        &self,
+        (): &(),
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<u32>, Undecided> {
         let key = ProgramKey {
             tenant: context.tenant.clone(),
             program: self.program.clone(),
@@ -386,24 +433,26 @@ impl Operation for Look {
     const NAME: &'static str = "look";
     const KIND: Kind = Kind::Query;
     type Reply = (i64, u32);
+    type Prepared = ();
 
-    fn reads(&self, context: &Context) -> Result<ReadPlan, Rejection> {
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
         let mut earn = Earn::new(self.member.clone(), 1);
         earn.program.clone_from(&self.program);
-        earn.reads(context)
+        earn.prepare(context)
     }
 
     fn decide(
         &self,
+        (): &(),
         snapshot: &Snapshot,
         context: &Context,
-    ) -> Result<Decision<(i64, u32)>, Rejection> {
-        let account = Account::member(&self.member, Purpose::Cashback, eur());
+    ) -> Result<Decision<(i64, u32)>, Undecided> {
         let program = self.program.as_ref();
         let version = program
             .and_then(|program| context.revisions(program))
             .map_or(0, |revisions| revisions.newest());
-        let balance = snapshot.balance(&context.tenant, &account);
+        let row = row_of(snapshot, context, &self.member);
+        let balance = row.balances.get(&Purpose::Cashback, eur());
         Ok(Decision::answer((balance, version)))
     }
 }

@@ -3,16 +3,14 @@
 use std::sync::Arc;
 
 use futures::future::join_all;
+use rewards_core::entity::EntityKey;
 use rewards_core::ids::IdSeed;
-use rewards_core::ledger::{Account, Purpose};
 use rewards_core::snapshot::{CounterName, MemberKey};
 use rewards_core::time::Timestamp;
 use rewards_storage::batch::{Refusal, StaleRow};
 use rewards_storage::engine::{ManualClock, RandomSource, SeededRandom};
 
-use crate::support::{
-    Earn, Scripted, Spend, Trouble, code, eur, keyed, member, program, start, tenant,
-};
+use crate::support::{Earn, Scripted, Spend, Trouble, code, keyed, member, program, start, tenant};
 
 fn stale(name: &str) -> Refusal {
     Refusal::Stale(StaleRow::Member(MemberKey {
@@ -28,10 +26,11 @@ fn refusals() -> [Refusal; 3] {
             counter: CounterName::of_program(&tenant(), &program("p"), "budget").at(0),
             bound: 1,
         },
-        Refusal::Floor {
+        Refusal::Exists(EntityKey {
             tenant: tenant(),
-            account: Account::member(&member("b"), Purpose::Cashback, eur()),
-        },
+            kind: "thing",
+            id: "b".into(),
+        }),
     ]
 }
 

@@ -7,18 +7,22 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use rewards_core::command::Operation;
+use rewards_core::counter::Subject;
 use rewards_core::decision::ProgramWrite;
+use rewards_core::entity::EntityRow;
 use rewards_core::event::Stream;
 use rewards_core::ids::{MemberId, TenantId};
-use rewards_core::ledger::{Account, JournalEntry};
+use rewards_core::ledger::{JournalEntry, Purpose};
+use rewards_core::money::Asset;
 use rewards_core::rejection::Fault;
 use rewards_core::snapshot::{ReadPlan, Snapshot};
 use rewards_core::time::Timestamp;
-use rewards_storage::batch::{Commit, CommitBatch, Refusal};
+use rewards_storage::batch::{CommandKey, Commit, CommitBatch, Refusal, StaleRow};
 use rewards_storage::engine::{CommandOptions, Engine, EngineBuilder, Receipt, TenantEngine};
 use rewards_storage::error::StoreError;
 use rewards_storage::memory::MemoryStore;
 use rewards_storage::store::{AfterMember, Claimed, MemberHead, Outbox, Query, Store, StoreHealth};
+use smol_str::SmolStr;
 use tokio::sync::Semaphore;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -71,6 +75,10 @@ pub struct Scripted {
     pub commits: Mutex<VecDeque<Trouble>>,
     /// Sizes of all commits.
     pub sizes: Mutex<Vec<usize>>,
+    /// Why batches were refused by the store itself.
+    pub refusals: Mutex<Vec<Refusal>>,
+    /// Keys of all batches that were committed, in order, commit by commit.
+    pub committed: Mutex<Vec<Vec<CommandKey>>>,
     /// How many views were loaded.
     pub views: Mutex<usize>,
     /// What every balance is off by.
@@ -91,6 +99,8 @@ impl Scripted {
             loads: Mutex::default(),
             commits: Mutex::default(),
             sizes: Mutex::default(),
+            refusals: Mutex::default(),
+            committed: Mutex::default(),
             views: Mutex::default(),
             skew: AtomicI64::new(0),
             hidden: Mutex::default(),
@@ -169,21 +179,43 @@ impl Store for Scripted {
         }
         let trouble = self.commits.lock().unwrap().pop_front();
         match trouble.unwrap_or(Trouble::Fine) {
-            Trouble::Fine => self.inner.commit(batches).await,
+            Trouble::Fine => self.apply(batches).await,
             Trouble::Fails(error) => Err(error()),
             Trouble::Panics => panic!("commit"),
             Trouble::LosesAnswer => {
-                self.inner.commit(batches).await?;
+                self.apply(batches).await?;
                 Err(unavailable())
             }
+            // As a store does that finds out: what builds on the refused batch is stale.
             Trouble::Refuses(at, refusal) => {
                 let mut rest = batches.to_vec();
                 rest.remove(at);
-                let mut outcomes = self.inner.commit(&rest).await?;
+                if batches[at].follows {
+                    rest.truncate(at);
+                }
+                let mut outcomes = self.apply(&rest).await?;
                 outcomes.insert(at, Commit::Refused(refusal));
+                let behind = Commit::Refused(Refusal::Stale(StaleRow::Predecessor));
+                outcomes.resize(batches.len(), behind);
                 Ok(outcomes)
             }
         }
+    }
+}
+
+impl Scripted {
+    async fn apply(&self, batches: &[CommitBatch]) -> Result<Vec<Commit>, StoreError> {
+        let outcomes = self.inner.commit(batches).await?;
+        let mut keys = Vec::new();
+        for (batch, outcome) in batches.iter().zip(&outcomes) {
+            match outcome {
+                Commit::Applied => keys.push(batch.key.clone()),
+                Commit::Replayed(_) => {}
+                Commit::Refused(refusal) => self.refusals.lock().unwrap().push(refusal.clone()),
+            }
+        }
+        self.committed.lock().unwrap().push(keys);
+        Ok(outcomes)
     }
 }
 
@@ -211,6 +243,19 @@ impl Query for Scripted {
     ) -> Result<Vec<MemberHead>, StoreError> {
         // Small pages, so that paging itself is exercised.
         let mut page = self.inner.members(tenant, after, limit.min(2)).await?;
+        let skew = self.skew.load(Ordering::SeqCst);
+        if skew != 0 {
+            for head in &mut page {
+                let accounts: Vec<_> = head
+                    .balances
+                    .iter()
+                    .map(|(p, a, _)| (p.clone(), a))
+                    .collect();
+                for (purpose, asset) in accounts {
+                    head.balances.add(&purpose, asset, skew).unwrap();
+                }
+            }
+        }
         let hidden = self.hidden.lock().unwrap().clone();
         page.retain(|head| Some(&head.member) != hidden.as_ref());
         Ok(page)
@@ -225,26 +270,34 @@ impl Query for Scripted {
         self.inner.journal(tenant, after, limit.min(2)).await
     }
 
-    async fn balances(
+    async fn control_accounts(
         &self,
         tenant: &TenantId,
-        after: Option<Account>,
-        limit: u32,
-    ) -> Result<Vec<(Account, i64)>, StoreError> {
-        let skew = self.skew.load(Ordering::SeqCst);
-        let page = self.inner.balances(tenant, after, limit.min(2)).await?;
-        Ok(page
+    ) -> Result<Vec<(Purpose, Asset, i128)>, StoreError> {
+        let skew = i128::from(self.skew.load(Ordering::SeqCst));
+        let accounts = self.inner.control_accounts(tenant).await?;
+        Ok(accounts
             .into_iter()
-            .map(|(account, balance)| (account, balance + skew))
+            .map(|(purpose, asset, balance)| (purpose, asset, balance + skew))
             .collect())
     }
 
     async fn counters(
         &self,
         tenant: &TenantId,
-        subject: &str,
+        subject: &Subject,
     ) -> Result<Vec<(String, i64, i64)>, StoreError> {
         self.inner.counters(tenant, subject).await
+    }
+
+    async fn entities(
+        &self,
+        tenant: &TenantId,
+        kind: &'static str,
+        after: Option<SmolStr>,
+        limit: u32,
+    ) -> Result<Vec<(SmolStr, EntityRow)>, StoreError> {
+        self.inner.entities(tenant, kind, after, limit).await
     }
 
     async fn health(&self) -> Result<StoreHealth, StoreError> {

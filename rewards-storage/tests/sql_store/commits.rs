@@ -1,14 +1,14 @@
 //! How commits end.
 
-use rewards_core::ledger::Holder;
+use rewards_core::ledger::Account;
 use rewards_core::snapshot::ReadPlan;
-use rewards_storage::batch::{Commit, Refusal, StaleRow};
+use rewards_storage::batch::{CommandKey, Commit, Refusal, StaleRow};
 use rewards_storage::sql::SqlStore;
 use rewards_storage::store::{Query, Store};
 
 use crate::world::{
-    Draft, apply, backends, budget, cashback, commit, draft, funding, member, member_key,
-    program_key, purchase_key, tenant,
+    Draft, apply, backends, budget, cashback, commit, draft, entity_key, funding, member_key,
+    program_key, tenant,
 };
 
 fn stale_member(id: &str) -> Commit {
@@ -32,16 +32,17 @@ async fn value(store: &SqlStore) -> i64 {
     counters.iter().map(|(_, _, value)| value).sum()
 }
 
-async fn balance(store: &SqlStore, id: &str) -> i64 {
-    let plan = ReadPlan {
-        balances: vec![(tenant(), Holder::Member(member(id)))],
-        ..ReadPlan::default()
+/// The sum of all accounts with the purpose and asset of this one.
+async fn control(store: &SqlStore, account: &Account) -> i128 {
+    let accounts = store.control_accounts(&tenant()).await.unwrap();
+    let is_it = |(purpose, asset, _): &&(_, _, i128)| {
+        *purpose == account.purpose && *asset == account.asset
     };
-    store
-        .load(&plan)
-        .await
-        .unwrap()
-        .balance(&tenant(), &cashback(id))
+    accounts.iter().find(is_it).map_or(0, |(_, _, sum)| *sum)
+}
+
+async fn balance(store: &SqlStore) -> i128 {
+    control(store, &cashback("anybody")).await
 }
 
 #[tokio::test]
@@ -58,10 +59,9 @@ async fn versions_form_a_chain() {
         // A row that does not exist has version 0 and no other.
         let ends = commit(store, [draft("6").member("bob", 1)]).await;
         assert_eq!(ends, [stale_member("bob")]);
-        apply(store, draft("7").purchase("x", "ann", 0, None)).await;
-        let ends = commit(store, [draft("8").purchase("x", "ann", 0, None)]).await;
-        let stale = Refusal::Stale(StaleRow::Purchase(purchase_key("x")));
-        assert_eq!(ends, [Commit::Refused(stale)]);
+        apply(store, draft("7").entity("x", "ann", 0)).await;
+        let ends = commit(store, [draft("8").entity("x", "ann", 0)]).await;
+        assert_eq!(ends, [Commit::Refused(Refusal::Exists(entity_key("x")))]);
         assert_eq!(version(store, "ann").await, 2);
     }
 }
@@ -78,7 +78,7 @@ async fn a_group_may_build_on_itself() {
         ];
         assert_eq!(commit(store, group).await, vec![Commit::Applied; 4]);
         assert_eq!(version(store, "ann").await, 3);
-        assert_eq!(balance(store, "ann").await, 25);
+        assert_eq!(balance(store).await, 25);
         // One that is refused takes those with it that build on it, even where the version fits, and no others.
         let group = [
             draft("5").member("ann", 2),
@@ -96,7 +96,7 @@ async fn a_group_may_build_on_itself() {
             Commit::Applied,
         ];
         assert_eq!(ends, want, "{}", backend.name);
-        assert_eq!(balance(store, "ann").await, 25);
+        assert_eq!(balance(store).await, 25);
         assert_eq!(version(store, "cid").await, 1);
     }
 }
@@ -127,12 +127,15 @@ async fn a_key_has_one_effect_and_one_reply() {
         assert_eq!(ends[4], Commit::Refused(Refusal::KeyReused));
         let ends = commit(store, [draft("2")]).await;
         assert_eq!(ends, [Commit::Replayed(draft("2").done().reply)]);
+        let CommandKey::Reply(key) = &first.key else {
+            panic!("{:?}", first.key);
+        };
         let plan = ReadPlan {
-            replies: vec![first.key.clone()],
+            replies: vec![key.clone()],
             ..ReadPlan::default()
         };
         let seen = store.load(&plan).await.unwrap();
-        assert_eq!(seen.replies.get(&first.key), Some(&first.reply));
+        assert_eq!(seen.replies.get(key), Some(&first.reply));
         assert!(store.commit(&[]).await.unwrap().is_empty());
     }
 }
@@ -191,53 +194,40 @@ async fn counters_stay_within_their_bounds() {
 }
 
 #[tokio::test]
-async fn balances_stay_above_their_floors() {
-    let floor = |id: &str| {
-        Commit::Refused(Refusal::Floor {
+async fn control_accounts_stay_in_their_range() {
+    let out_of_range = || {
+        Commit::Refused(Refusal::Range {
             tenant: tenant(),
-            account: cashback(id),
+            purpose: cashback("ann").purpose,
+            asset: cashback("ann").asset,
         })
     };
-    for backend in backends("floors").await {
+    for backend in backends("ranges").await {
         let store = &backend.store;
-        let ends = commit(store, [draft("1").member("ann", 0).transfer("ann", 1, -1)]).await;
-        assert_eq!(ends, [floor("ann")]);
-        assert_eq!(version(store, "ann").await, 0);
-        apply(store, draft("2").member("ann", 0).transfer("ann", 1, 10)).await;
-        let ends = commit(store, [draft("3").member("ann", 1).transfer("ann", 2, -11)]).await;
-        assert_eq!(ends, [floor("ann")]);
-        // In a group every step stands on its own: a later grant does not cover an earlier debit.
+        let most = draft("1").member("ann", 0).transfer("ann", 1, i64::MAX);
+        apply(store, most).await;
+        let ends = commit(store, [draft("2").member("bob", 0).transfer("bob", 1, 1)]).await;
+        assert_eq!(ends, [out_of_range()]);
+        assert_eq!(version(store, "bob").await, 0);
+        // In a group every step stands on its own: a later debit does not make room for an earlier grant.
         let group = [
-            draft("4").member("ann", 1).transfer("ann", 2, -11),
-            draft("5").member("bob", 0).transfer("bob", 1, 20),
+            draft("3").member("bob", 0).transfer("bob", 1, 11),
+            draft("4").member("ann", 1).transfer("ann", 2, -20),
+            draft("5").member("bob", 1).transfer("bob", 2, 1),
+            draft("6").member("cid", 0).transfer("cid", 1, 5),
         ];
-        assert_eq!(commit(store, group).await, [floor("ann"), Commit::Applied]);
-        let group = [
-            draft("6").member("bob", 1).transfer("bob", 2, -21),
-            draft("7").member("bob", 2).transfer("bob", 3, 5),
-        ];
-        assert_eq!(
-            commit(store, group).await,
-            [floor("bob"), stale_member("bob")]
-        );
-        let group = [
-            draft("8").member("bob", 1).transfer("bob", 2, -20),
-            draft("9").member("bob", 2).transfer("bob", 3, 5),
-        ];
-        assert_eq!(
-            commit(store, group).await,
-            vec![Commit::Applied; 2],
-            "{}",
-            backend.name
-        );
-        assert_eq!(balance(store, "bob").await, 5);
-        let all = store.balances(&tenant(), None, 10).await.unwrap();
+        let ends = commit(store, group).await;
         let want = [
-            (funding(), -15),
-            (cashback("ann"), 10),
-            (cashback("bob"), 5),
+            out_of_range(),
+            Commit::Applied,
+            stale_member("bob"),
+            Commit::Applied,
         ];
-        assert_eq!(all, want);
+        assert_eq!(ends, want, "{}", backend.name);
+        let sum = i128::from(i64::MAX) - 15;
+        let want = [(cashback("ann"), sum), (funding(), -sum)];
+        let want = want.map(|(account, sum)| (account.purpose, account.asset, sum));
+        assert_eq!(store.control_accounts(&tenant()).await.unwrap(), want);
     }
 }
 
@@ -255,14 +245,11 @@ async fn checks_have_an_order() {
         let stale = |row| Commit::Refused(Refusal::Stale(row));
         let all = wrong("1")
             .member("ann", 5)
-            .purchase("x", "ann", 3, None)
+            .entity("x", "ann", 3)
             .program("p", 2);
         assert_eq!(ends(all).await, stale_member("ann"));
-        let all = wrong("2").purchase("x", "ann", 3, None).program("p", 2);
-        assert_eq!(
-            ends(all).await,
-            stale(StaleRow::Purchase(purchase_key("x")))
-        );
+        let all = wrong("2").entity("x", "ann", 3).program("p", 2);
+        assert_eq!(ends(all).await, stale(StaleRow::Entity(entity_key("x"))));
         let all = wrong("3").program("p", 2);
         assert_eq!(ends(all).await, stale(StaleRow::Program(program_key("p"))));
         let bound = ends(wrong("4")).await;
@@ -389,9 +376,9 @@ async fn contending_groups_lose_nothing() {
         assert!(applied > 0);
         assert_eq!(value(&backend.store).await, applied, "{}", backend.name);
         assert!(applied <= 200);
-        let balances = backend.store.balances(&tenant(), None, 100).await.unwrap();
-        assert_eq!(balances[0], (funding(), -applied));
-        assert_eq!(balances.iter().map(|(_, amount)| amount).sum::<i64>(), 0);
+        let store = &backend.store;
+        assert_eq!(control(store, &funding()).await, -i128::from(applied));
+        assert_eq!(balance(store).await, i128::from(applied));
         let mut versions = 0;
         for id in &ids {
             versions += i64::try_from(version(&backend.store, id).await).unwrap();

@@ -1,7 +1,7 @@
 //! What loads and pages return.
 
 use rewards_core::ids::Slug;
-use rewards_core::ledger::{Account, Holder, Lot, LotState, Purpose, TransferKind};
+use rewards_core::ledger::{Lot, LotState, Purpose, TransferKind};
 use rewards_core::snapshot::{
     BalancesAt, CounterRange, LotFilter, LotQuery, ReadPlan, StatementQuery,
 };
@@ -11,8 +11,8 @@ use rewards_storage::sql::SqlStore;
 use rewards_storage::store::{Query, Store};
 
 use crate::world::{
-    apply, at, backends, budget, cashback, commit, draft, eur, funding, lot, member, member_key,
-    purchase, purchase_key, tenant,
+    apply, at, backends, budget, cashback, commit, draft, entity_key, eur, funding, lot, member,
+    member_key, purchase, tenant,
 };
 
 #[tokio::test]
@@ -21,7 +21,7 @@ async fn rows_come_back_as_they_were() {
         let store = &backend.store;
         let big = draft("1")
             .member_due("Änne \"1\" \\", 0, Some(at(9)))
-            .purchase("x", "Änne \"1\" \\", 0, Some((1, 2)))
+            .entity("x", "Änne \"1\" \\", 0)
             .counter(&budget(), i64::MIN, i64::MAX, None)
             .counter(&budget(), i64::MAX, i64::MIN, None)
             .counter(
@@ -53,16 +53,12 @@ async fn rows_come_back_as_they_were() {
         };
         let plan = ReadPlan {
             members: vec![key.clone(), member_key("none")],
-            purchases: vec![purchase_key("x"), purchase_key("y")],
+            entities: vec![entity_key("x"), entity_key("y")],
             counters: vec![CounterRange {
                 name: budget(),
                 from: i64::MIN,
                 until: i64::MAX,
             }],
-            balances: vec![
-                (tenant(), Holder::System),
-                (tenant(), Holder::Member(key.member.clone())),
-            ],
             lots: vec![query],
             ..ReadPlan::default()
         };
@@ -71,8 +67,8 @@ async fn rows_come_back_as_they_were() {
         assert_eq!(seen.members.get(&key), Some(&changes.members[0].row));
         assert_eq!(seen.members.len(), 1);
         assert_eq!(
-            seen.purchases.get(&purchase_key("x")),
-            Some(&changes.purchases[0].row)
+            seen.entities.get(&entity_key("x")),
+            Some(&changes.entities[0].row)
         );
         for change in &changes.counters {
             assert_eq!(
@@ -82,7 +78,11 @@ async fn rows_come_back_as_they_were() {
                 backend.name
             );
         }
-        assert_eq!(seen.balance(&tenant(), &funding()), -i64::MAX);
+        let paid = store.control_accounts(&tenant()).await.unwrap();
+        assert_eq!(
+            paid.last().map(|account| account.2),
+            Some(-i128::from(i64::MAX))
+        );
         assert_eq!(
             seen.lots_of(&key).collect::<Vec<_>>(),
             [&changes.lots[0].lot]
@@ -170,8 +170,7 @@ async fn lots_are_found_by_what_is_asked() {
         .fold(draft("1").member("ann", 0), |draft, lot| {
             draft.lot("ann", lot)
         })
-        .lot("bob", due(1, 12))
-        .purchase("x", "ann", 0, Some((8, 9)));
+        .lot("bob", due(1, 12));
         apply(store, drafted).await;
         let due = |seconds| LotFilter::Due { at: at(seconds) };
         let open = || LotFilter::Open { asset: eur() };
@@ -394,20 +393,12 @@ async fn pages_follow_the_bytes_of_ids() {
             .collect();
         assert_eq!(entries, want);
 
-        let mut accounts: Vec<Account> = Vec::new();
-        loop {
-            let page = store
-                .balances(&tenant(), accounts.last().cloned(), 2)
-                .await
-                .unwrap();
-            if page.is_empty() {
-                break;
-            }
-            accounts.extend(page.into_iter().map(|(account, _)| account));
-        }
-        let want: Vec<_> = std::iter::once(funding())
-            .chain(sorted.iter().map(|id| cashback(id)))
-            .collect();
+        let accounts = store.control_accounts(&tenant()).await.unwrap();
+        let (cashback, funding) = (cashback("any"), funding());
+        let want = [
+            (cashback.purpose, cashback.asset, 150),
+            (funding.purpose, funding.asset, -150),
+        ];
         assert_eq!(accounts, want);
     }
 }

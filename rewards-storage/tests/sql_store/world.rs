@@ -2,23 +2,23 @@
 
 use std::sync::Arc;
 
-use rewards_core::decision::{
-    Changes, CounterChange, LotWrite, MemberWrite, ProgramWrite, PurchaseWrite,
-};
+use rewards_core::decision::{Changes, CounterChange, LotWrite, MemberWrite, ProgramWrite};
+use rewards_core::entity::{EntityKey, EntityRow, EntityWrite, Expected, Index};
 use rewards_core::event::{Event, EventRecord, Stream};
 use rewards_core::ids::{IdempotencyKey, MemberId, ProgramId, PurchaseId, Slug, TenantId};
 use rewards_core::ledger::{
     Account, JournalHead, Lot, LotState, Origin, Purpose, Transfer, TransferKind,
 };
+use rewards_core::member::{MemberProfile, MemberRow};
 use rewards_core::money::{Asset, Money};
-use rewards_core::records::{MemberRecord, MemberRow, PurchaseRecord, PurchaseRow, PurchaseState};
 use rewards_core::snapshot::{
-    CounterName, MemberKey, ProgramKey, PurchaseKey, ReplyKey, StoredReply,
+    CounterName, KeyOrigin, MemberKey, ProgramKey, ReplyKey, StoredReply,
 };
 use rewards_core::time::Timestamp;
-use rewards_storage::batch::{Commit, CommitBatch};
+use rewards_storage::batch::{CommandKey, Commit, CommitBatch};
 use rewards_storage::sql::{SqlOptions, SqlStore};
 use rewards_storage::store::Store;
+use smol_str::SmolStr;
 use uuid::Uuid;
 
 /// A store of its own for one test.
@@ -116,10 +116,11 @@ pub fn member_key(id: &str) -> MemberKey {
     }
 }
 
-pub fn purchase_key(id: &str) -> PurchaseKey {
-    PurchaseKey {
+pub fn entity_key(id: &str) -> EntityKey {
+    EntityKey {
         tenant: tenant(),
-        purchase: purchase(id),
+        kind: "thing",
+        id: SmolStr::new(id),
     }
 }
 
@@ -134,6 +135,7 @@ pub fn reply_key(key: &str) -> ReplyKey {
     ReplyKey {
         tenant: tenant(),
         operation: "test",
+        origin: KeyOrigin::Given,
         key: IdempotencyKey::new(key).unwrap(),
     }
 }
@@ -200,11 +202,11 @@ impl Draft {
             event_seq: expected,
             recorded_at: at(1),
             due_at,
-            record: MemberRecord {
-                registered_at: at(0),
+            balances: Default::default(),
+            counters: Default::default(),
+            profile: MemberProfile {
                 segments: ["vip \"gold\" \\ ☃".to_owned()].into(),
-                attributes: Default::default(),
-                tiers: Default::default(),
+                ..MemberProfile::new(at(0))
             },
         };
         self.changes.members.push(MemberWrite {
@@ -215,29 +217,18 @@ impl Draft {
         self
     }
 
-    pub fn purchase(
-        mut self,
-        id: &str,
-        owner: &str,
-        expected: u64,
-        grants: Option<(u64, u64)>,
-    ) -> Self {
-        let row = PurchaseRow {
+    pub fn entity(mut self, id: &str, owner: &str, expected: u64) -> Self {
+        let row = EntityRow {
             version: expected + 1,
-            member: member(owner),
-            occurred_at: at(2),
-            record: PurchaseRecord {
-                state: PurchaseState::Recorded,
-                program: program("p"),
-                revision: 1,
-                total: Money::new(1_000, eur()),
-                grants,
-                counted: Vec::new(),
-            },
+            index: Index::new("open", at(2)).owned_by(&member(owner)),
+            body: "[1,\"☃\"]".into(),
         };
-        self.changes.purchases.push(PurchaseWrite {
-            key: purchase_key(id),
-            expected,
+        self.changes.entities.push(EntityWrite {
+            key: entity_key(id),
+            expected: match expected {
+                0 => Expected::Absent,
+                version => Expected::Version(version),
+            },
             row,
         });
         self
@@ -346,7 +337,9 @@ impl Draft {
     pub fn done(self) -> CommitBatch {
         let body = format!("{{\"reply\":\"{} \\u2603\"}}", self.key);
         CommitBatch {
-            key: reply_key(&self.key),
+            key: CommandKey::Reply(reply_key(&self.key)),
+            receipt: None,
+            follows: false,
             reply: StoredReply {
                 fingerprint: [self.print; 32],
                 body: Arc::from(body),

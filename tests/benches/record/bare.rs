@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use sqlx::{PgConnection, PgPool};
 
 use super::MEMBERS;
-use super::pgbench::members;
 use super::rows::Template;
 
 const TENANT: &str = "bare";
@@ -32,12 +31,14 @@ struct Set {
     records: Vec<String>,
     purchases: Vec<String>,
     events: Vec<String>,
+    /// Which part of the control accounts is moved: each connection has one of its own.
+    slot: i64,
 }
 
 impl Bare {
     /// Makes its members.
     pub async fn prepare(pool: &PgPool, template: Template) -> Result<Self, Box<dyn Error>> {
-        members(pool, TENANT, &template.member).await?;
+        members(pool, &template.member).await?;
         Ok(Self {
             pool: pool.clone(),
             template,
@@ -103,7 +104,10 @@ impl Set {
         programs: u32,
         (part, parts): (u64, u64),
     ) -> Self {
-        let mut set = Self::default();
+        let mut set = Self {
+            slot: i64::try_from(part).unwrap_or(0),
+            ..Self::default()
+        };
         let mut taken = std::collections::HashSet::new();
         while set.keys.len() < usize::try_from(size).unwrap_or(0) {
             *number += 1;
@@ -131,15 +135,13 @@ impl Set {
         set
     }
 
-    /// What a decision must see: the reply, the member, the purchase, the program's newest revision, three counters.
+    /// What a decision must see: the receipt, the member, the purchase, the program's newest revision, the budget.
     async fn read(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         sqlx::query(
-            "SELECT k, (SELECT body FROM replies WHERE tenant = $1 AND operation = 'record_purchase' AND key = k),
+            "SELECT k, (SELECT reply FROM entities WHERE tenant = $1 AND kind = 'purchase' AND id = k),
                     (SELECT m.body FROM members m WHERE m.tenant = $1 AND m.member = w),
-                    (SELECT p.body FROM purchases p WHERE p.tenant = $1 AND p.purchase = k),
-                    (SELECT MAX(version) FROM programs WHERE tenant = 'engine' AND program = 'p' || g),
-                    (SELECT value FROM counters WHERE tenant = $1 AND subject = 'm:' || w AND name = 'p' || g || '/cap/monthly' AND bucket = 24317),
-                    (SELECT value FROM counters WHERE tenant = $1 AND subject = 'm:' || w AND name = 'p' || g || '/spend.1/year' AND bucket = 2026),
+                    (SELECT p.body FROM entities p WHERE p.tenant = $1 AND p.kind = 'purchase' AND p.id = k),
+                    (SELECT MAX(revision) FROM programs WHERE tenant = 'engine' AND program = 'p' || g),
                     (SELECT value FROM counters WHERE tenant = $1 AND subject = 'p:p' || g AND name = 'budget/total' AND bucket = 0)
              FROM unnest($2::text[], $3::text[], $4::text[]) AS r(k, w, g)",
         )
@@ -155,16 +157,13 @@ impl Set {
     async fn write(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         use sqlx::Connection;
         let mut work = connection.begin().await?;
-        sqlx::query("INSERT INTO replies (tenant, operation, key, fingerprint, body, recorded_at) SELECT $1, 'record_purchase', k, h, b, m FROM unnest($2::text[], $3::bytea[], $4::text[], $5::bigint[]) AS r(k, h, b, m) ON CONFLICT DO NOTHING")
-            .bind(TENANT).bind(&self.keys).bind(&self.hashes).bind(&self.replies).bind(&self.moments)
-            .execute(&mut *work).await?;
         sqlx::query("UPDATE members SET version = version + 1, journal_seq = journal_seq + 1, journal_hash = h, event_seq = event_seq + 1, recorded_at = m, body = b FROM unnest($2::text[], $3::bytea[], $4::bigint[], $5::text[]) AS r(w, h, m, b) WHERE tenant = $1 AND member = w")
             .bind(TENANT).bind(&self.members).bind(&self.hashes).bind(&self.moments).bind(&self.records)
             .execute(&mut *work).await?;
-        sqlx::query("INSERT INTO purchases (tenant, purchase, version, member, occurred_at, first_entry, last_entry, body) SELECT $1, k, 1, w, m, m, m, b FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[]) AS r(k, w, m, b)")
-            .bind(TENANT).bind(&self.keys).bind(&self.members).bind(&self.moments).bind(&self.purchases)
+        sqlx::query("INSERT INTO entities (tenant, kind, id, version, owner, state, at, body, fingerprint, reply) SELECT $1, 'purchase', k, 1, w, 'recorded', m, b, h, y FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[], $6::bytea[], $7::text[]) AS r(k, w, m, b, h, y)")
+            .bind(TENANT).bind(&self.keys).bind(&self.members).bind(&self.moments).bind(&self.purchases).bind(&self.hashes).bind(&self.replies)
             .execute(&mut *work).await?;
-        sqlx::query("INSERT INTO journal (tenant, member, seq, id, from_holder, from_purpose, to_holder, to_purpose, asset, amount, kind, effective_at, recorded_at, purchase, program, program_version, rule, hash) SELECT $1, w, m, i, '', 'funding:f' || g, w, 'cashback', 'EUR', 123, 'grant', m, m, k, 'p' || g, 1, 'base', h FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bytea[], $6::text[], $7::bytea[]) AS r(k, w, m, h, g, i)")
+        sqlx::query("INSERT INTO journal (tenant, member, seq, id, from_holder, from_purpose, to_purpose, asset, amount, kind, effective_at, recorded_at, purchase, program, revision, rule, hash) SELECT $1, w, m, i, '', 'funding:f' || g, 'cashback', 'EUR', 123, 'grant', m, m, k, 'p' || g, 1, 'base', h FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bytea[], $6::text[], $7::bytea[]) AS r(k, w, m, h, g, i)")
             .bind(TENANT).bind(&self.keys).bind(&self.members).bind(&self.moments).bind(&self.hashes).bind(&self.programs).bind(&self.ids)
             .execute(&mut *work).await?;
         sqlx::query("INSERT INTO lots (tenant, member, number, asset, source, amount, remaining, state, earned_at, available_at, purchase, rule) SELECT $1, w, m, 'EUR', 'funding:f' || g, 123, 123, 'available', m, m, k, 'base' FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[]) AS r(k, w, m, g)")
@@ -173,12 +172,27 @@ impl Set {
         sqlx::query("INSERT INTO outbox (tenant, recorded_at, stream, seq, id, body, attempts) SELECT $1, m, 'm:' || w, m, i, b, 0 FROM unnest($2::text[], $3::bigint[], $4::bytea[], $5::text[]) AS r(w, m, i, b)")
             .bind(TENANT).bind(&self.members).bind(&self.moments).bind(&self.ids).bind(&self.events)
             .execute(&mut *work).await?;
-        sqlx::query("INSERT INTO counters (tenant, subject, name, bucket, value) SELECT $1, s, n, b, SUM(v)::bigint FROM (SELECT 'm:' || w AS s, 'p' || g || '/cap/monthly' AS n, 24317 AS b, 123 AS v FROM unnest($2::text[], $3::text[]) AS r(w, g) UNION ALL SELECT 'm:' || w, 'p' || g || '/spend.1/year', 2026, 2460 FROM unnest($2::text[], $3::text[]) AS r(w, g) UNION ALL SELECT 'p:p' || g, 'budget/total', 0, 123 FROM unnest($2::text[], $3::text[]) AS r(w, g)) AS x GROUP BY s, n, b ORDER BY s, n, b ON CONFLICT (tenant, subject, name, bucket) DO UPDATE SET value = counters.value + excluded.value WHERE counters.value + excluded.value <= 100000000000")
-            .bind(TENANT).bind(&self.members).bind(&self.programs)
+        sqlx::query("INSERT INTO counters (tenant, subject, name, bucket, value) SELECT $1, 'p:p' || g, 'budget/total', 0, COUNT(*) * 123 FROM unnest($2::text[]) AS r(g) GROUP BY g ORDER BY g ON CONFLICT (tenant, subject, name, bucket) DO UPDATE SET value = counters.value + excluded.value WHERE counters.value + excluded.value <= 100000000000")
+            .bind(TENANT).bind(&self.programs)
             .execute(&mut *work).await?;
-        sqlx::query("INSERT INTO balances (tenant, holder, purpose, asset, amount) SELECT $1, h, p, 'EUR', SUM(a)::bigint FROM (SELECT w AS h, 'cashback' AS p, 123 AS a FROM unnest($2::text[], $3::text[]) AS r(w, g) UNION ALL SELECT '', 'funding:f' || g, -123 FROM unnest($2::text[], $3::text[]) AS r(w, g)) AS x GROUP BY h, p ORDER BY h DESC, p ON CONFLICT (tenant, holder, purpose, asset) DO UPDATE SET amount = balances.amount + excluded.amount")
-            .bind(TENANT).bind(&self.members).bind(&self.programs)
+        sqlx::query("INSERT INTO control_accounts (tenant, purpose, asset, slot, amount) SELECT $1, p, 'EUR', $3, SUM(a)::bigint FROM (SELECT 'cashback' AS p, 123 AS a FROM unnest($2::text[]) AS r(g) UNION ALL SELECT 'funding:f' || g, -123 FROM unnest($2::text[]) AS r(g)) AS x GROUP BY p ORDER BY p ON CONFLICT (tenant, purpose, asset, slot) DO UPDATE SET amount = control_accounts.amount + excluded.amount")
+            .bind(TENANT).bind(&self.programs).bind(self.slot)
             .execute(&mut *work).await?;
         work.commit().await
     }
+}
+
+/// Members of a tenant of its own, so that no side spoils the books of another.
+async fn members(pool: &PgPool, body: &str) -> Result<(), Box<dyn Error>> {
+    sqlx::query(
+        "INSERT INTO members (tenant, member, version, journal_seq, journal_hash, event_seq, recorded_at, at, body)
+         SELECT $1, 'm' || n, 1, 0, decode(repeat('00', 32), 'hex'), 1, 1781524800000000, 1781524800000000, $2
+         FROM generate_series(0, $3 - 1) AS n",
+    )
+    .bind(TENANT)
+    .bind(body)
+    .bind(i64::from(MEMBERS))
+    .execute(pool)
+    .await?;
+    Ok(())
 }

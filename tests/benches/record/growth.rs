@@ -148,8 +148,8 @@ impl Grown {
             .output()?;
         let found: Found = serde_json::from_slice(&output.stdout)?;
         self.next = found.next;
-        self.bare.run(SET, true, WARM_UP_SECONDS).await?;
-        let bare = self.bare.run(SET, true, options.seconds).await?;
+        self.bare.run(SET, WARM_UP_SECONDS).await?;
+        let bare = self.bare.run(SET, options.seconds).await?;
         for (figure, value) in [
             ("purchases/s", found.per_second),
             ("p99 ms", found.p99_ms),

@@ -36,23 +36,25 @@ impl Template {
         let rows = sqlx::query(
             "SELECT (SELECT COUNT(*) FROM journal WHERE purchase = $1)
                   + (SELECT COUNT(*) FROM lots WHERE purchase = $1)
-                  + (SELECT COUNT(*) FROM replies WHERE key = $1)",
+                  + (SELECT COUNT(*) FROM entities WHERE id = $1 AND reply IS NOT NULL)",
         );
         let rows: i64 = rows.bind(purchase).fetch_one(pool).await?.try_get(0)?;
+        let replies = "SELECT COUNT(*) FROM replies WHERE operation = 'record_purchase'";
+        let replies: i64 = sqlx::query(replies).fetch_one(pool).await?.try_get(0)?;
         let counters = "SELECT COUNT(*) FROM counters WHERE tenant = 'engine'";
         let counters: i64 = sqlx::query(counters).fetch_one(pool).await?.try_get(0)?;
-        let balances = "SELECT COUNT(*) FROM balances WHERE tenant = 'engine'";
-        let balances: i64 = sqlx::query(balances).fetch_one(pool).await?.try_get(0)?;
-        if (rows, counters, balances) != (3, 3, 2) {
+        let accounts = "SELECT COUNT(*) FROM control_accounts WHERE tenant = 'engine'";
+        let accounts: i64 = sqlx::query(accounts).fetch_one(pool).await?.try_get(0)?;
+        if (rows, replies, counters, accounts) != (3, 0, 1, 2) {
             return Err(format!(
-                "unexpected rows: {rows}, {counters} counters, {balances} balances"
+                "unexpected rows: {rows}, {replies} replies, {counters} counters, {accounts} control accounts"
             )
             .into());
         }
         Ok(Self {
-            reply: text("SELECT body FROM replies WHERE key = $1").await?,
-            member: text("SELECT m.body FROM members m JOIN purchases p ON m.tenant = p.tenant AND m.member = p.member WHERE p.purchase = $1").await?,
-            purchase: text("SELECT body FROM purchases WHERE purchase = $1").await?,
+            reply: text("SELECT reply FROM entities WHERE id = $1").await?,
+            member: text("SELECT m.body FROM members m JOIN entities p ON m.tenant = p.tenant AND m.member = p.owner WHERE p.id = $1").await?,
+            purchase: text("SELECT body FROM entities WHERE id = $1").await?,
             event: text("SELECT body FROM outbox WHERE body LIKE '%' || $1 || '%'").await?,
         })
     }

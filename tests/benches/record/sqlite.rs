@@ -8,6 +8,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{Connection, Row, SqliteConnection};
 
 use super::engine::Host;
+use super::frozen::rows::RowByRow;
 use super::report::Report;
 use super::rows::Template;
 use super::{MEMBERS, Options, PROGRAMS};
@@ -26,9 +27,8 @@ pub async fn run(options: &Options, report: &mut Report) -> Result<(), Box<dyn E
     let sample = host.sample().await?;
     let template = read_template(&mut connect(&file("engine.db")).await?, &sample).await?;
     drop(Host::open(&url("bare.db")).await?);
-    let mut bare = Loop::prepare(&file("bare.db"), template.clone(), MEMBERS, PROGRAMS).await?;
-    drop(Host::open(&url("rows.db")).await?);
-    let mut rows = Loop::prepare(&file("rows.db"), template, MEMBERS, PROGRAMS).await?;
+    let mut bare = Loop::prepare(&file("bare.db"), template, MEMBERS, PROGRAMS).await?;
+    let mut rows = RowByRow::prepare(&file("rows.db"), MEMBERS, PROGRAMS).await?;
     for round in 0..options.rounds {
         eprintln!("sqlite round {} of {}", round + 1, options.rounds);
         let run = host.run(CALLERS, PROGRAMS, options.seconds).await?;
@@ -37,15 +37,15 @@ pub async fn run(options: &Options, report: &mut Report) -> Result<(), Box<dyn E
         report.add("sqlite engine, 256 callers, p99 ms", run.p99_ms);
         report.add(
             "sqlite bare set-based loop",
-            bare.run(SET, true, options.seconds).await?,
+            bare.run(SET, options.seconds).await?,
         );
         report.add(
             "sqlite row by row, 1 a commit",
-            rows.run(1, false, options.seconds).await?,
+            rows.run(1, options.seconds).await?,
         );
         report.add(
             "sqlite row by row, 100 a commit",
-            rows.run(100, false, options.seconds).await?,
+            rows.run(100, options.seconds).await?,
         );
         let lone = host.run(1, PROGRAMS, options.seconds).await?;
         report.add("sqlite engine, 1 caller, median ms", lone.p50_ms);
@@ -84,9 +84,9 @@ pub async fn read_template(
 ) -> Result<Template, Box<dyn Error>> {
     let mut texts = Vec::new();
     for sql in [
-        "SELECT body FROM replies WHERE key = $1",
-        "SELECT m.body FROM members m JOIN purchases p ON m.tenant = p.tenant AND m.member = p.member WHERE p.purchase = $1",
-        "SELECT body FROM purchases WHERE purchase = $1",
+        "SELECT reply FROM entities WHERE id = $1",
+        "SELECT m.body FROM members m JOIN entities p ON m.tenant = p.tenant AND m.member = p.owner WHERE p.id = $1",
+        "SELECT body FROM entities WHERE id = $1",
         "SELECT body FROM outbox WHERE body LIKE '%' || $1 || '%'",
     ] {
         let row = sqlx::query(sql)
@@ -105,7 +105,7 @@ pub async fn read_template(
     })
 }
 
-/// A loop that writes the rows of purchases, set by set or row by row.
+/// A loop that writes the engine's own rows of purchases, set by set.
 #[derive(Debug)]
 pub struct Loop {
     connection: SqliteConnection,
@@ -125,9 +125,9 @@ impl Loop {
     ) -> Result<Self, Box<dyn Error>> {
         let mut connection = connect(file).await?;
         sqlx::query(
-            "INSERT INTO members (tenant, member, version, journal_seq, journal_hash, event_seq, recorded_at, body)
+            "INSERT INTO members (tenant, member, version, journal_seq, journal_hash, event_seq, recorded_at, at, body)
              WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $1)
-             SELECT 'bare', 'm' || i, 1, 0, zeroblob(32), 1, 0, $2 FROM n",
+             SELECT 'bare', 'm' || i, 1, 0, zeroblob(32), 1, 0, 0, $2 FROM n",
         )
         .bind(i64::from(members))
         .bind(&template.member)
@@ -143,30 +143,15 @@ impl Loop {
     }
 
     /// Purchases per second, so many a commit.
-    pub async fn run(
-        &mut self,
-        size: u64,
-        in_sets: bool,
-        seconds: u64,
-    ) -> Result<f64, Box<dyn Error>> {
+    pub async fn run(&mut self, size: u64, seconds: u64) -> Result<f64, Box<dyn Error>> {
         let deadline = Instant::now() + Duration::from_secs(seconds);
         let started = Instant::now();
         let mut written = 0;
         while Instant::now() < deadline {
-            let set = self.make(size);
+            let rows = Value::Array(self.make(size)).to_string();
             let mut work = self.connection.begin_with("BEGIN IMMEDIATE").await?;
-            if in_sets {
-                let rows = Value::Array(set).to_string();
-                for sql in STATEMENTS {
-                    sqlx::query(sql).bind(&rows).execute(&mut *work).await?;
-                }
-            } else {
-                for row in set {
-                    let rows = Value::Array(vec![row]).to_string();
-                    for sql in STATEMENTS {
-                        sqlx::query(sql).bind(&rows).execute(&mut *work).await?;
-                    }
-                }
+            for sql in STATEMENTS {
+                sqlx::query(sql).bind(&rows).execute(&mut *work).await?;
             }
             work.commit().await?;
             written += size;
@@ -201,20 +186,16 @@ impl Loop {
 }
 
 /// One statement a table over one JSON parameter: the columns of a row are `value ->> 0` and so on.
-const STATEMENTS: [&str; 8] = [
-    "INSERT INTO replies (tenant, operation, key, fingerprint, body, recorded_at)
-     SELECT 'bare', 'record_purchase', value ->> 0, zeroblob(32), value ->> 4, value ->> 3 FROM json_each($1) WHERE true
-     ON CONFLICT DO NOTHING",
-    "INSERT INTO members (tenant, member, version, journal_seq, journal_hash, event_seq, recorded_at, body)
-     SELECT 'bare', value ->> 1, 1, 1, zeroblob(32), 1, value ->> 3, value ->> 5 FROM json_each($1) WHERE true
-     ON CONFLICT (tenant, member) DO UPDATE SET version = members.version + 1,
-         journal_seq = members.journal_seq + 1, journal_hash = excluded.journal_hash,
-         event_seq = members.event_seq + 1, recorded_at = excluded.recorded_at, body = excluded.body",
-    "INSERT INTO purchases (tenant, purchase, version, member, occurred_at, first_entry, last_entry, body)
-     SELECT 'bare', value ->> 0, 1, value ->> 1, value ->> 3, value ->> 3, value ->> 3, value ->> 6 FROM json_each($1)",
-    "INSERT INTO journal (tenant, member, seq, id, from_holder, from_purpose, to_holder, to_purpose, asset, amount, kind,
-                          effective_at, recorded_at, purchase, program, program_version, rule, hash)
-     SELECT 'bare', value ->> 1, value ->> 3, zeroblob(16), '', 'funding:f' || (value ->> 2), value ->> 1, 'cashback',
+const STATEMENTS: [&str; 7] = [
+    "UPDATE members AS t SET version = t.version + 1, journal_seq = t.journal_seq + 1, event_seq = t.event_seq + 1,
+         recorded_at = r.value ->> 3, body = r.value ->> 5
+     FROM json_each($1) AS r WHERE t.tenant = 'bare' AND t.member = r.value ->> 1",
+    "INSERT INTO entities (tenant, kind, id, version, owner, state, at, body, fingerprint, reply)
+     SELECT 'bare', 'purchase', value ->> 0, 1, value ->> 1, 'recorded', value ->> 3, value ->> 6, zeroblob(32), value ->> 4
+     FROM json_each($1)",
+    "INSERT INTO journal (tenant, member, seq, id, from_holder, from_purpose, to_purpose, asset, amount, kind,
+                          effective_at, recorded_at, purchase, program, revision, rule, hash)
+     SELECT 'bare', value ->> 1, value ->> 3, zeroblob(16), '', 'funding:f' || (value ->> 2), 'cashback',
             'EUR', 123, 'grant', value ->> 3, value ->> 3, value ->> 0, 'p' || (value ->> 2), 1, 'base', zeroblob(32)
      FROM json_each($1)",
     "INSERT INTO lots (tenant, member, number, asset, source, amount, remaining, state, earned_at, available_at, purchase,
@@ -224,15 +205,11 @@ const STATEMENTS: [&str; 8] = [
     "INSERT INTO outbox (tenant, recorded_at, stream, seq, id, body, attempts)
      SELECT 'bare', value ->> 3, 'm:' || (value ->> 1), value ->> 3, zeroblob(16), value ->> 7, 0 FROM json_each($1)",
     "INSERT INTO counters (tenant, subject, name, bucket, value)
-     SELECT 'bare', 'm:' || (value ->> 1), 'p' || (value ->> 2) || '/cap/monthly', 24317, 123 FROM json_each($1)
-     UNION ALL
-     SELECT 'bare', 'm:' || (value ->> 1), 'p' || (value ->> 2) || '/spend.1/year', 2026, 2460 FROM json_each($1)
-     UNION ALL
      SELECT 'bare', 'p:p' || (value ->> 2), 'budget/total', 0, SUM(123) FROM json_each($1) WHERE true GROUP BY value ->> 2
      ON CONFLICT (tenant, subject, name, bucket) DO UPDATE SET value = counters.value + excluded.value",
-    "INSERT INTO balances (tenant, holder, purpose, asset, amount)
-     SELECT 'bare', value ->> 1, 'cashback', 'EUR', 123 FROM json_each($1)
+    "INSERT INTO control_accounts (tenant, purpose, asset, slot, amount)
+     SELECT 'bare', 'cashback', 'EUR', 0, SUM(123) FROM json_each($1)
      UNION ALL
-     SELECT 'bare', '', 'funding:f' || (value ->> 2), 'EUR', -SUM(123) FROM json_each($1) WHERE true GROUP BY value ->> 2
-     ON CONFLICT (tenant, holder, purpose, asset) DO UPDATE SET amount = balances.amount + excluded.amount",
+     SELECT 'bare', 'funding:f' || (value ->> 2), 'EUR', 0, -SUM(123) FROM json_each($1) WHERE true GROUP BY value ->> 2
+     ON CONFLICT (tenant, purpose, asset, slot) DO UPDATE SET amount = control_accounts.amount + excluded.amount",
 ];

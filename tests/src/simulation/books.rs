@@ -2,13 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rewards_core::cashback::PurchaseEntity;
+use rewards_core::command::Operation as _;
+use rewards_core::counter::Subject;
 use rewards_core::decision::ProgramWrite;
+use rewards_core::entity::{EntityKey, Stored};
 use rewards_core::ids::{IdempotencyKey, MemberId, PurchaseId, TenantId};
-use rewards_core::ledger::{Account, AuditProblem, JournalEntry, Lot, LotNumber};
+use rewards_core::ledger::{Account, AuditProblem, JournalEntry, Lot, LotNumber, Purpose};
+use rewards_core::member::MemberRow;
 use rewards_core::money::Asset;
-use rewards_core::records::{MemberRow, PurchaseRow};
+use rewards_core::operations::purchases::RecordPurchase;
 use rewards_core::snapshot::{
-    LotFilter, LotQuery, MemberKey, PurchaseKey, ReadPlan, ReplyKey, StoredReply,
+    KeyOrigin, LotFilter, LotQuery, MemberKey, ReadPlan, ReplyKey, StoredReply,
 };
 use rewards_storage::engine::Engine;
 use rewards_storage::store::{Backend, MemberHead};
@@ -38,14 +43,16 @@ pub struct Books {
     pub heads: Vec<MemberHead>,
     /// Member rows.
     pub members: BTreeMap<MemberId, MemberRow>,
-    /// Purchase rows of all purchases that were ever named.
-    pub purchases: BTreeMap<PurchaseId, PurchaseRow>,
+    /// All purchases that were ever named.
+    pub purchases: BTreeMap<PurchaseId, Stored<PurchaseEntity>>,
     /// Stored replies of all keys that were ever sent, by operation and key.
     pub replies: BTreeMap<(&'static str, IdempotencyKey), StoredReply>,
     /// The journal, by member and number.
     pub journal: Vec<JournalEntry>,
-    /// All balances.
+    /// All balances of members.
     pub balances: BTreeMap<Account, i64>,
+    /// The control accounts.
+    pub controls: BTreeMap<(Purpose, Asset), i128>,
     /// Lots: those that are open and those of purchases.
     pub lots: BTreeMap<(MemberId, LotNumber), Lot>,
     /// Counters other than zero.
@@ -78,15 +85,16 @@ impl Books {
             replies: BTreeMap::new(),
             journal: Vec::new(),
             balances: BTreeMap::new(),
+            controls: BTreeMap::new(),
             lots: BTreeMap::new(),
             counters: BTreeMap::new(),
             programs: backend.programs(tenant).await?,
         };
         books.read_pages(backend).await?;
-        books.read_counters(backend, history).await?;
         for plan in books.plans(history)? {
             books.take(backend, &plan).await?;
         }
+        books.read_counters(backend, history).await?;
         Ok(books)
     }
 
@@ -105,40 +113,54 @@ impl Books {
             after = Some((last.member.clone(), last.seq));
             self.journal.extend(page);
         }
-        let mut after = None;
-        loop {
-            let page = backend.balances(&self.tenant, after, PAGE).await?;
-            let Some((last, _)) = page.last() else { break };
-            after = Some(last.clone());
-            self.balances.extend(page);
+        for head in &self.heads {
+            for (purpose, asset, minor) in head.balances.iter() {
+                let account = Account::member(&head.member, purpose.clone(), asset);
+                self.balances.insert(account, minor);
+            }
+        }
+        for (purpose, asset, minor) in backend.control_accounts(&self.tenant).await? {
+            self.controls.insert((purpose, asset), minor);
         }
         Ok(())
     }
 
-    /// The counters of every member, program and attribute that was ever named.
+    /// The counters of every member, program and attribute that was ever named, wherever their parts are.
     async fn read_counters(
         &mut self,
         backend: &dyn Backend,
         history: &History,
     ) -> Result<(), Failed> {
-        let mut subjects: BTreeSet<String> = BTreeSet::new();
-        subjects.extend(self.heads.iter().map(|head| format!("m:{}", head.member)));
+        let mut subjects: BTreeSet<Subject> = BTreeSet::new();
+        let members = self.heads.iter().map(|head| &head.member);
+        subjects.extend(members.cloned().map(Subject::Member));
         for write in &self.programs {
-            subjects.insert(format!("p:{}", write.key.program));
+            subjects.insert(Subject::Program(write.key.program.clone()));
         }
         for order in orders(history, &self.tenant) {
             if let Command::Record(record) = &order.command {
                 let attributes = record.purchase.attributes.iter();
-                subjects.extend(attributes.map(|(name, value)| format!("k:{name}={value}")));
+                let values = attributes.map(|(name, value)| format!("{name}={value}"));
+                subjects.extend(values.map(|value| Subject::Value(value.into())));
             }
         }
         for subject in subjects {
+            let text = subject.to_string();
             for (name, bucket, value) in backend.counters(&self.tenant, &subject).await? {
-                if value != 0 {
-                    self.counters.insert((subject.clone(), name, bucket), value);
-                }
+                *self
+                    .counters
+                    .entry((text.clone(), name, bucket))
+                    .or_default() += value;
             }
         }
+        for (member, row) in &self.members {
+            let text = Subject::Member(member.clone()).to_string();
+            for (name, bucket, value) in row.counters.iter() {
+                let place = (text.clone(), name.to_string(), bucket);
+                *self.counters.entry(place).or_default() += value;
+            }
+        }
+        self.counters.retain(|_, value| *value != 0);
         Ok(())
     }
 
@@ -181,19 +203,21 @@ impl Books {
             .iter()
             .map(|head| member_key(&head.member))
             .collect();
-        whole
-            .purchases
-            .extend(purchases.into_iter().map(|purchase| PurchaseKey {
-                tenant: self.tenant.clone(),
-                purchase,
-            }));
-        whole
-            .replies
-            .extend(history.of(&self.tenant).map(|(id, _)| ReplyKey {
-                tenant: id.tenant.clone(),
-                operation: id.operation,
-                key: id.key.clone(),
-            }));
+        let purchases = purchases.iter();
+        whole.entities = purchases
+            .map(|purchase| EntityKey::of::<PurchaseEntity>(&self.tenant, purchase))
+            .collect();
+        whole.receipts.clone_from(&whole.entities);
+        for origin in [KeyOrigin::Given, KeyOrigin::Natural] {
+            whole
+                .replies
+                .extend(history.of(&self.tenant).map(|(id, _)| ReplyKey {
+                    tenant: id.tenant.clone(),
+                    operation: id.operation,
+                    origin,
+                    key: id.key.clone(),
+                }));
+        }
         whole.normalise();
         Ok(split(whole))
     }
@@ -203,12 +227,17 @@ impl Books {
         let members = view.members.into_iter();
         self.members
             .extend(members.map(|(key, row)| (key.member, row)));
-        let purchases = view.purchases.into_iter();
-        self.purchases
-            .extend(purchases.map(|(key, row)| (key.purchase, row)));
+        for (key, row) in view.entities {
+            self.purchases
+                .insert(PurchaseId::new(&key.id)?, row.read()?);
+        }
         let replies = view.replies.into_iter();
         self.replies
             .extend(replies.map(|(key, reply)| ((key.operation, key.key), reply)));
+        for (key, reply) in view.receipts {
+            let place = (RecordPurchase::NAME, IdempotencyKey::new(&key.id)?);
+            self.replies.insert(place, reply);
+        }
         let lots = view.lots.into_iter();
         self.lots
             .extend(lots.map(|((key, number), lot)| ((key.member, number), lot)));
@@ -227,8 +256,9 @@ fn split(whole: ReadPlan) -> Vec<ReadPlan> {
         members: keys.to_vec(),
         ..ReadPlan::default()
     }));
-    plans.extend(whole.purchases.chunks(CHUNK).map(|keys| ReadPlan {
-        purchases: keys.to_vec(),
+    plans.extend(whole.entities.chunks(CHUNK).map(|keys| ReadPlan {
+        entities: keys.to_vec(),
+        receipts: keys.to_vec(),
         ..ReadPlan::default()
     }));
     plans.extend(whole.replies.chunks(CHUNK).map(|keys| ReadPlan {

@@ -4,17 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use rewards_core::decision::{Changes, LotWrite, ProgramWrite};
+use rewards_core::command::Operation as _;
+use rewards_core::decision::{Changes, LotWrite};
+use rewards_core::entity::Expected;
 use rewards_core::event::Stream;
-use rewards_core::ids::{IdempotencyKey, MemberId, TenantId};
-use rewards_core::ledger::{Account, JournalEntry};
+use rewards_core::ids::{IdempotencyKey, TenantId};
+use rewards_core::operations::rewards::GrantReward;
 use rewards_core::snapshot::{ReadPlan, Snapshot};
 use rewards_core::time::Timestamp;
-use rewards_storage::batch::{Commit, CommitBatch};
+use rewards_storage::batch::{CommandKey, Commit, CommitBatch};
 use rewards_storage::error::StoreError;
-use rewards_storage::store::{
-    AfterMember, Backend, Claimed, MemberHead, Outbox, Query, Store, StoreHealth,
-};
+use rewards_storage::store::{Backend, Claimed, Outbox, Store};
 use uuid::Uuid;
 
 /// A backend that others hold, too.
@@ -28,7 +28,7 @@ pub enum Defect {
     ForgetsReply,
     /// It keeps another reply than the one it was given.
     AltersReply,
-    /// It applies a grant twice, with a sound journal.
+    /// It applies a grant twice, with a valid journal.
     AppliesTwice,
     /// It loses a member's event.
     LosesEvent,
@@ -102,14 +102,17 @@ impl Broken {
         let mut changes = Changes::clone(&batch.changes);
         match self.defect {
             Defect::ForgetsReply if self.strikes() => {
-                let other = IdempotencyKey::new(&format!("lost-{}", batch.key.key));
-                taken.key.key = other.unwrap_or_else(|_| batch.key.key.clone());
+                taken.receipt = None;
+                if let CommandKey::Reply(key) = &mut taken.key {
+                    let other = IdempotencyKey::new(&format!("lost-{}", key.key));
+                    key.key = other.unwrap_or_else(|_| key.key.clone());
+                }
             }
             Defect::AltersReply => {
                 // The number of a lot granted manually, with another digit in front.
                 taken.reply.body = batch.reply.body.replace("\"lot\":", "\"lot\":9").into();
             }
-            Defect::AppliesTwice if batch.key.operation == "grant_reward" => twice(&mut changes),
+            Defect::AppliesTwice if is_manual_grant(batch) => twice(&mut changes),
             Defect::LosesEvent if self.strikes() => drop(changes.events.pop()),
             Defect::LosesEntry if !changes.journal.is_empty() && self.strikes() => {
                 changes.journal.pop();
@@ -128,13 +131,18 @@ impl Broken {
                 };
             }
             Defect::LosesPurchase => changes
-                .purchases
-                .retain(|write| write.expected == 0 || !self.strikes()),
+                .entities
+                .retain(|write| write.expected == Expected::Absent || !self.strikes()),
             _ => {}
         }
         taken.changes = Arc::new(changes);
         taken
     }
+}
+
+fn is_manual_grant(batch: &CommitBatch) -> bool {
+    let key = &batch.key;
+    matches!(key, CommandKey::Reply(key) if key.operation == GrantReward::NAME)
 }
 
 /// A member's entry, lot and event once more, in a journal that is chained as it should be.
@@ -229,104 +237,5 @@ impl Store for Shared {
     }
 }
 
-#[async_trait]
-impl Outbox for Shared {
-    async fn claim(
-        &self,
-        tenant: &TenantId,
-        owner: Uuid,
-        now: Timestamp,
-        until: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<Claimed>, StoreError> {
-        self.0.claim(tenant, owner, now, until, limit).await
-    }
-
-    async fn acknowledge(
-        &self,
-        tenant: &TenantId,
-        owner: Uuid,
-        events: &[(Stream, u64)],
-    ) -> Result<u64, StoreError> {
-        self.0.acknowledge(tenant, owner, events).await
-    }
-
-    async fn release(
-        &self,
-        tenant: &TenantId,
-        owner: Uuid,
-        events: &[(Stream, u64)],
-    ) -> Result<u64, StoreError> {
-        self.0.release(tenant, owner, events).await
-    }
-}
-
-macro_rules! query_through {
-    ($type:ty, $store:ident => $inner:expr) => {
-        #[async_trait]
-        impl Query for $type {
-            async fn programs(&self, tenant: &TenantId) -> Result<Vec<ProgramWrite>, StoreError> {
-                let $store = self;
-                $inner.programs(tenant).await
-            }
-
-            async fn due_members(
-                &self,
-                tenant: &TenantId,
-                now: Timestamp,
-                after: AfterMember,
-                limit: u32,
-            ) -> Result<Vec<MemberId>, StoreError> {
-                let $store = self;
-                $inner.due_members(tenant, now, after, limit).await
-            }
-
-            async fn members(
-                &self,
-                tenant: &TenantId,
-                after: AfterMember,
-                limit: u32,
-            ) -> Result<Vec<MemberHead>, StoreError> {
-                let $store = self;
-                $inner.members(tenant, after, limit).await
-            }
-
-            async fn journal(
-                &self,
-                tenant: &TenantId,
-                after: Option<(MemberId, u64)>,
-                limit: u32,
-            ) -> Result<Vec<JournalEntry>, StoreError> {
-                let $store = self;
-                $inner.journal(tenant, after, limit).await
-            }
-
-            async fn balances(
-                &self,
-                tenant: &TenantId,
-                after: Option<Account>,
-                limit: u32,
-            ) -> Result<Vec<(Account, i64)>, StoreError> {
-                let $store = self;
-                $inner.balances(tenant, after, limit).await
-            }
-
-            async fn counters(
-                &self,
-                tenant: &TenantId,
-                subject: &str,
-            ) -> Result<Vec<(String, i64, i64)>, StoreError> {
-                let $store = self;
-                $inner.counters(tenant, subject).await
-            }
-
-            async fn health(&self) -> Result<StoreHealth, StoreError> {
-                let $store = self;
-                $inner.health().await
-            }
-        }
-    };
-}
-
-query_through!(Broken, store => store.inner.0);
-query_through!(Shared, store => store.0);
+rewards_storage::forward_query!(impl for Broken, |store| *store.inner.0, query: async { Ok::<(), StoreError>(()) });
+rewards_storage::forward_store!(impl for Shared, |store| *store.0);

@@ -73,9 +73,18 @@ impl Told {
     }
 }
 
-/// Everything the clients were told.
+/// Everything the clients were told, by key; and what sweeps carried out, of which no reply is stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct History(pub BTreeMap<CommandId, Told>);
+pub struct History(pub BTreeMap<CommandId, Told>, pub Vec<Swept>);
+
+/// A settlement of a sweep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Swept {
+    /// The settlement as a command.
+    pub order: Order,
+    /// What the sweep said about it.
+    pub reply: String,
+}
 
 impl History {
     fn told(&mut self, order: &Order) -> &mut Told {
@@ -106,6 +115,11 @@ impl History {
         if !told.unknown.contains(order) {
             told.unknown.push(order.clone());
         }
+    }
+
+    /// A sweep said what it carried out for a member.
+    pub fn swept(&mut self, order: Order, reply: String) {
+        self.1.push(Swept { order, reply });
     }
 
     /// What was told of one tenant's commands.

@@ -305,7 +305,7 @@ impl Simulation {
         for tenant in &self.world.script.tenants {
             let mut problems = Vec::new();
             if moment.starts_with("after round") {
-                problems = self.sweep(tenant, index, &engine, &other).await?;
+                problems = self.sweep(tenant, &engine, &other).await?;
             }
             drain(&engine, tenant, &self.world).await?;
             let history = self.world.history().clone();
@@ -331,17 +331,15 @@ impl Simulation {
     async fn sweep(
         &self,
         tenant: &TenantId,
-        index: u64,
         engine: &Engine,
         other: &Engine,
     ) -> Result<Vec<Problem>, Failed> {
-        let now = self.world.script.instant(index)?.checked_add_micros(HOUR)?;
         let (engine, other) = (engine.tenant(tenant.clone()), other.tenant(tenant.clone()));
         let (one, two) = tokio::join!(engine.settle_due(), other.settle_due());
         let mut problems = Vec::new();
         for outcome in [one, two] {
             match outcome {
-                Ok(sweep) => self.note_sweep(tenant, now, sweep)?,
+                Ok(sweep) => self.note_sweep(tenant, sweep)?,
                 Err(fault) => problems.push(Problem {
                     check: Check::Refusal,
                     detail: format!("a sweep was refused: {fault}"),
@@ -351,17 +349,14 @@ impl Simulation {
         Ok(problems)
     }
 
-    /// The commands of a sweep, under the keys that it gives them.
-    fn note_sweep(&self, tenant: &TenantId, now: Timestamp, sweep: Sweep) -> Result<(), Failed> {
-        let mut rounds: BTreeMap<MemberId, u64> = BTreeMap::new();
-        for (member, reply) in sweep.settled {
-            let round = rounds.entry(member.clone()).or_default();
-            let key = IdempotencyKey::new(&format!("{member}@{}#{round}", now.micros()))?;
-            *round += 1;
+    /// What a sweep carried out. Its commands have no keys.
+    fn note_sweep(&self, tenant: &TenantId, sweep: Sweep) -> Result<(), Failed> {
+        for (member, settled) in sweep.settled {
+            let key = IdempotencyKey::new("swept")?;
             let command = Command::Settle(SettleMember { member });
             let order = Order::new(tenant, key, command);
-            let reply = serde_json::to_string(&reply)?;
-            self.world.history().acknowledged(&order, reply, true);
+            let reply = serde_json::to_string(&settled)?;
+            self.world.history().swept(order, reply);
         }
         Ok(())
     }

@@ -5,7 +5,7 @@
 //! other's keys, with the same payload and with another one.
 
 use rewards_core::cashback::Purchase;
-use rewards_core::command::{Operation, fingerprint};
+use rewards_core::command::{NaturalKey, Operation, fingerprint};
 use rewards_core::ids::{IdempotencyKey, MemberId, ProgramId, PurchaseId, TenantId};
 use rewards_core::money::{Asset, Money};
 use rewards_core::operations::members::RegisterMember;
@@ -36,7 +36,7 @@ pub enum Command {
     Confirm(ConfirmPurchase),
     Cancel(CancelPurchase),
     Grant(GrantReward),
-    Adjust(DeductBalance),
+    Deduct(DeductBalance),
     Settle(SettleMember),
 }
 
@@ -49,7 +49,7 @@ macro_rules! each {
             Command::Confirm($request) => $body,
             Command::Cancel($request) => $body,
             Command::Grant($request) => $body,
-            Command::Adjust($request) => $body,
+            Command::Deduct($request) => $body,
             Command::Settle($request) => $body,
         }
     };
@@ -69,7 +69,7 @@ impl Command {
     /// The member it is about.
     #[must_use]
     pub fn member(&self) -> Option<&MemberId> {
-        each!(self, request => request.member())
+        each!(self, request => request.members().first().copied())
     }
 
     /// What tells it apart from others under the same key.
@@ -80,8 +80,11 @@ impl Command {
         Ok(each!(self, request => fingerprint(request))?)
     }
 
-    fn natural_key(&self) -> Option<IdempotencyKey> {
-        each!(self, request => request.natural_key())
+    fn natural_key(&self, tenant: &TenantId) -> Option<IdempotencyKey> {
+        match each!(self, request => request.natural_key(tenant))? {
+            NaturalKey::Text(key) => Some(key),
+            NaturalKey::Entity(key) => IdempotencyKey::new(&key.id).ok(),
+        }
     }
 }
 
@@ -90,8 +93,10 @@ impl Command {
 pub struct Order {
     /// Whose command it is.
     pub tenant: TenantId,
-    /// The key it is sent with.
+    /// The key it is sent with, or implies.
     pub key: IdempotencyKey,
+    /// Whether it implies the key, and is sent without one.
+    pub is_natural: bool,
     /// The command.
     pub command: Command,
 }
@@ -100,10 +105,11 @@ impl Order {
     /// A command under the key it implies, or else under this one.
     #[must_use]
     pub fn new(tenant: &TenantId, key: IdempotencyKey, command: Command) -> Self {
-        let key = command.natural_key().unwrap_or(key);
+        let natural = command.natural_key(tenant);
         Self {
             tenant: tenant.clone(),
-            key,
+            is_natural: natural.is_some(),
+            key: natural.unwrap_or(key),
             command,
         }
     }
@@ -115,7 +121,7 @@ impl Order {
     pub async fn send(&self, engine: &Engine) -> Result<Receipt<String>, Fault> {
         let tenant = engine.tenant(self.tenant.clone());
         let options = CommandOptions {
-            key: Some(self.key.clone()),
+            key: (!self.is_natural).then(|| self.key.clone()),
             now: None,
         };
         each!(&self.command, request => {
@@ -187,7 +193,7 @@ impl Script {
                 .map(|(member, purchase)| Command::Cancel(CancelPurchase { member, purchase }))
                 .unwrap_or(self.settle(&mut random)?),
             66..75 => self.grant(&mut random, &key, index)?,
-            75..86 => self.adjust(&mut random, &key)?,
+            75..86 => self.deduct(&mut random, &key)?,
             86..96 => self.settle(&mut random)?,
             _ => Command::Register(self.registration(random.below(self.members))?),
         };
@@ -204,7 +210,10 @@ impl Script {
     ) -> Result<Order, Failed> {
         match random.below(10) {
             0..3 => {}
-            3..6 => order.key = IdempotencyKey::new(&format!("e-{client}-{index}"))?,
+            3..6 => {
+                order.key = IdempotencyKey::new(&format!("e-{client}-{index}"))?;
+                order.is_natural = false;
+            }
             _ => alter(&mut order.command, self.member(random.below(self.members))?),
         }
         Ok(order)
@@ -333,8 +342,8 @@ impl Script {
         }))
     }
 
-    fn adjust(&self, random: &mut Random, key: &IdempotencyKey) -> Result<Command, Failed> {
-        Ok(Command::Adjust(DeductBalance {
+    fn deduct(&self, random: &mut Random, key: &IdempotencyKey) -> Result<Command, Failed> {
+        Ok(Command::Deduct(DeductBalance {
             member: self.some_member(random)?,
             take: some_amount(random, 250)?,
             reason: key.to_string(),
@@ -366,7 +375,7 @@ fn alter(command: &mut Command, other: MemberId) {
         Command::Confirm(confirm) => confirm.member = other,
         Command::Cancel(cancel) => cancel.member = other,
         Command::Grant(grant) => grant.amount = more(&grant.amount),
-        Command::Adjust(adjust) => adjust.take = more(&adjust.take),
+        Command::Deduct(deduct) => deduct.take = more(&deduct.take),
         Command::Settle(settle) => settle.member = other,
     }
 }

@@ -74,7 +74,7 @@ impl Coverage {
         "expire",
         "clawback",
         "manual_grant",
-        "adjust",
+        "deduct",
         "revision 2",
         "raised to gold",
         "lowered from gold",

@@ -8,8 +8,9 @@
 
 use std::collections::BTreeSet;
 
+use rewards_core::cashback::{PurchaseEntity, PurchaseState};
+use rewards_core::entity::Stored;
 use rewards_core::ledger::Holder;
-use rewards_core::records::PurchaseState;
 use rewards_tests::simulation::auditor::{Check, audit};
 use rewards_tests::simulation::books::Books;
 use rewards_tests::simulation::model::{Deliveries, History};
@@ -17,7 +18,7 @@ use rewards_tests::simulation::{Scenario, run};
 
 use super::{Outcome, in_memory, repeatably};
 
-/// A sound piece of evidence, to be spoilt.
+/// A valid piece of evidence, to be spoilt.
 struct Case {
     books: Books,
     history: History,
@@ -32,14 +33,14 @@ const LIES: &[Lie] = &[
         "a member's balance is one too high",
         Check::Journal,
         |case| {
-            let balances = case.books.balances.iter_mut();
-            let mut own = balances.filter(|(account, _)| account.holder != Holder::System);
-            *own.next().unwrap().1 += 1;
+            *case.books.balances.values_mut().next().unwrap() += 1;
         },
     ),
     ("a balance is forgotten", Check::Journal, |case| {
-        let balances = &mut case.books.balances;
-        balances.retain(|account, _| account.holder != Holder::System);
+        case.books.balances.clear();
+    }),
+    ("a control account is gone", Check::Journal, |case| {
+        case.books.controls.pop_first();
     }),
     ("an entry is gone", Check::Journal, |case| {
         case.books.journal.pop();
@@ -118,13 +119,25 @@ const LIES: &[Lie] = &[
             });
         },
     ),
+    ("a member's version is behind", Check::Effect, |case| {
+        case.books.members.values_mut().next().unwrap().version = 1;
+    }),
     ("a member's version is ahead", Check::Effect, |case| {
-        case.books.members.values_mut().next().unwrap().version += 1;
+        // By more than settlements that found nothing can explain.
+        let settlements = case.history.0.len() + case.history.1.len();
+        case.books.members.values_mut().next().unwrap().version += settlements as u64 + 1;
     }),
     ("a purchase was never cancelled", Check::Effect, |case| {
         let purchases = case.books.purchases.values_mut();
-        let mut cancelled = purchases.filter(|row| row.record.state == PurchaseState::Cancelled);
-        cancelled.next().unwrap().record.state = PurchaseState::Recorded;
+        let is_cancelled = |stored: &&mut Stored<PurchaseEntity>| {
+            stored.entity.state() == PurchaseState::Cancelled
+        };
+        let mut cancelled = purchases.filter(is_cancelled);
+        let entity = &mut cancelled.next().unwrap().entity;
+        let (purchase, at) = (entity.purchase.clone(), entity.recorded_at);
+        let mut forged = PurchaseEntity::new(purchase, entity.revision, at);
+        forged.allocations.clone_from(&entity.allocations);
+        *entity = forged;
     }),
     ("a revision is gone", Check::Effect, |case| {
         case.books.programs.pop();

@@ -50,7 +50,16 @@ class Balance(Model):
     """One line per asset the member has or had, in asset order."""
 
 
-TransferKind = Literal["grant", "mature", "void", "expire", "clawback", "manual_grant", "adjust"]
+TransferKind = Literal[
+    "grant",
+    "mature",
+    "void",
+    "expire",
+    "clawback",
+    "forfeit",
+    "manual_grant",
+    "deduct",
+]
 """Why value moved. The stable text of a kind is its snake-case name.
 
 - `grant`: A rule granted a reward.
@@ -58,8 +67,9 @@ TransferKind = Literal["grant", "mature", "void", "expire", "clawback", "manual_
 - `void`: A pending reward was voided before it became available.
 - `expire`: An available reward reached its expiry.
 - `clawback`: A reward was taken back because its purchase was cancelled.
+- `forfeit`: A member who left lost what was left.
 - `manual_grant`: A grant made manually.
-- `adjust`: A correction made manually.
+- `deduct`: A correction in the tenant's favour, made manually.
 """
 
 Purpose = Annotated[
@@ -136,7 +146,7 @@ class Origin(Model):
     program: ProgramId
     """The program."""
 
-    version: UInt32
+    revision: UInt32
     """Its revision number."""
 
     rule: Slug

@@ -106,7 +106,9 @@ class Bands(Model):
 
 
 class Multiplier(Model):
-    """Multiplies what stacking groups before this one granted in an asset, by adding `(factor − 1) ×` it."""
+    """Multiplies what stacking groups before this one granted in an asset, by adding `(factor − 1)
+    ×` it.
+    """
 
     factor: Factor
     """The factor, at least 1: `2` doubles."""

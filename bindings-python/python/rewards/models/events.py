@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field, StrictBool
 
 from .base import Model, Tagged
+from .members import MemberStatus
 from .scalars import Timestamp, UInt32, UInt64
 from .values import MemberId, Money, ProgramId, PurchaseId, Slug
 
@@ -32,7 +33,7 @@ order.
 class ProgramPublished(Model):
     """A program has a new revision."""
 
-    version: UInt32
+    revision: UInt32
     """The revision."""
 
     active_from: Timestamp
@@ -55,6 +56,42 @@ class MemberRegisteredEvent(Model):
     member_registered: MemberRegistered
 
 
+class MemberUpdated(Model):
+    """What is known of a member has changed."""
+
+    status: MemberStatus
+    """Whether the member takes part."""
+
+
+class MemberUpdatedEvent(Model):
+    """What is known of a member has changed."""
+
+    member_updated: MemberUpdated
+
+
+class MemberErased(Model):
+    """Everything that was told of a member in words was dropped."""
+
+
+class MemberErasedEvent(Model):
+    """Everything that was told of a member in words was dropped."""
+
+    member_erased: MemberErased
+
+
+class RewardsForfeited(Model):
+    """A member who left lost what was left."""
+
+    amounts: list[Money]
+    """What was forfeited, one amount per asset."""
+
+
+class RewardsForfeitedEvent(Model):
+    """A member who left lost what was left."""
+
+    rewards_forfeited: RewardsForfeited
+
+
 class PurchaseRecorded(Model):
     """A purchase was recorded."""
 
@@ -64,7 +101,7 @@ class PurchaseRecorded(Model):
     program: ProgramId
     """The program that decided it."""
 
-    version: UInt32
+    revision: UInt32
     """Its revision."""
 
     granted: list[Money]
@@ -168,14 +205,14 @@ class RewardGrantedEvent(Model):
 
 
 class BalanceDeducted(Model):
-    """A balance was corrected manually."""
+    """Value was taken from a balance manually."""
 
     amount: Money
-    """What was added; negative when it was taken."""
+    """What was taken."""
 
 
-class BalanceAdjustedEvent(Model):
-    """A balance was corrected manually."""
+class BalanceDeductedEvent(Model):
+    """Value was taken from a balance manually."""
 
     balance_deducted: BalanceDeducted
 
@@ -206,6 +243,9 @@ Event = Annotated[
     Union[
         ProgramPublishedEvent,
         MemberRegisteredEvent,
+        MemberUpdatedEvent,
+        MemberErasedEvent,
+        RewardsForfeitedEvent,
         PurchaseRecordedEvent,
         PurchaseConfirmedEvent,
         PurchaseCancelledEvent,
@@ -213,7 +253,7 @@ Event = Annotated[
         RewardsExpiredEvent,
         RewardsVoidedEvent,
         RewardGrantedEvent,
-        BalanceAdjustedEvent,
+        BalanceDeductedEvent,
         TierChangedEvent,
     ],
     Tagged(),

@@ -61,9 +61,12 @@ class Code(NamedTuple):
 CODES: dict[str, Code] = {
     "invalid": Code("invalid", 422),
     "program_unknown": Code("rejected", 404),
+    "revision_unknown": Code("rejected", 404),
     "program_not_active": Code("rejected", 422),
     "member_unknown": Code("rejected", 404),
     "member_exists": Code("rejected", 409),
+    "member_closed": Code("rejected", 409),
+    "balance_left": Code("rejected", 409),
     "purchase_unknown": Code("rejected", 404),
     "purchase_exists": Code("rejected", 409),
     "purchase_cancelled": Code("rejected", 409),
@@ -76,11 +79,13 @@ CODES: dict[str, Code] = {
     "time_out_of_range": Code("rejected", 422),
     "key_reused": Code("conflict", 409),
     "contention": Code("conflict", 503),
-    "store_unavailable": Code("unavailable", 503),
+    "key_ring_missing": Code("internal", 500),
+    "shape_too_new": Code("internal", 500),
     "store_corrupt": Code("internal", 500),
+    "internal": Code("internal", 500),
+    "store_unavailable": Code("unavailable", 503),
     "store_refused": Code("internal", 500),
     "schema_too_new": Code("internal", 500),
     "engine_closed": Code("unavailable", 503),
-    "internal": Code("internal", 500),
 }
 """All codes of faults; the codes of single problems of an `invalid` fault are not among them."""

@@ -6,6 +6,7 @@ from typing import Any, Optional
 
 from pydantic import model_validator
 
+from ..keys import KeyPurpose, KeyRing, RingKey
 from ..models import Model, Timestamp
 from ..operations import OPERATIONS
 
@@ -42,10 +43,27 @@ class Step(Model):
         return {} if self.fault is None else {"fault": self.fault}
 
 
+class CaseKey(Model):
+    purpose: KeyPurpose
+    id: str
+    key: str
+    valid_from: Timestamp
+    valid_until: Optional[Timestamp] = None
+
+    def ring_key(self) -> RingKey:
+        return RingKey(self.purpose, self.id, bytes.fromhex(self.key), self.valid_from, self.valid_until)
+
+
 class Case(Model):
     name: str
     about: Optional[str] = None
+    key_ring: Optional[list[CaseKey]] = None
     steps: list[Step]
+
+    def ring(self) -> Optional[KeyRing]:
+        if self.key_ring is None:
+            return None
+        return KeyRing(key.ring_key() for key in self.key_ring)
 
 
 class File(Model):
@@ -59,6 +77,8 @@ class File(Model):
             raise ValueError("expected at least one case, each with a name of its own")
         if not all(case.steps for case in self.cases):
             raise ValueError("expected at least one step in each case")
+        for case in self.cases:
+            case.ring()
         return self
 
 

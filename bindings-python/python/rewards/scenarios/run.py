@@ -86,7 +86,7 @@ def _run_case(case: Case) -> tuple[list[Outcome], list[Outcome]]:
 
 
 def _take_steps(case: Case, url: str) -> list[Outcome]:
-    with Engine.open(url, tenant=TENANT, seed=SEED) as engine:
+    with Engine.open(url, tenant=TENANT, seed=SEED, key_ring=case.ring()) as engine:
         return [_take(engine, step) for step in case.steps]
 
 

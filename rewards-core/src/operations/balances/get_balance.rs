@@ -5,12 +5,14 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use smallvec::smallvec;
 
-use crate::command::{Kind, Operation};
+use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
 use crate::ids::MemberId;
-use crate::ledger::{Holder, LotState, Purpose, settle};
+use crate::ledger::{LotState, Purpose, settle};
+use crate::member::MemberRow;
 use crate::money::{Asset, Money};
 use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{BalancesAt, LotFilter, LotQuery, MemberKey, ReadPlan, Snapshot};
@@ -90,35 +92,24 @@ impl GetBalance {
         }
     }
 
-    fn key(&self, context: &Context) -> MemberKey {
-        MemberKey {
-            tenant: context.tenant.clone(),
-            member: self.member.clone(),
-        }
-    }
-
     fn horizon(&self, context: &Context) -> Timestamp {
         let days = i64::from(self.expiring_days.unwrap_or(EXPIRING_DAYS_DEFAULT));
         context.now.checked_add_days(days).unwrap_or(Timestamp::MAX)
     }
 
     /// Balances as stored, with what is due by now carried out in mind.
-    fn now(&self, snapshot: &Snapshot, context: &Context) -> BTreeMap<Asset, Sums> {
-        let holder = Holder::Member(self.member.clone());
-        let own = snapshot
-            .balances
-            .iter()
-            .filter(|((tenant, account), _)| *tenant == context.tenant && account.holder == holder);
+    fn now(
+        &self,
+        row: &MemberRow,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> BTreeMap<Asset, Sums> {
         let mut sums: BTreeMap<Asset, Sums> = BTreeMap::new();
-        for ((_, account), minor) in own {
-            add(
-                sums.entry(account.asset).or_default(),
-                &account.purpose,
-                *minor,
-            );
+        for (purpose, asset, minor) in row.balances.iter() {
+            add(sums.entry(asset).or_default(), purpose, minor);
         }
         let horizon = self.horizon(context);
-        for lot in snapshot.lots_of(&self.key(context)) {
+        for lot in snapshot.lots_of(&context.member_key(&self.member)) {
             let sum = sums.entry(lot.asset).or_default();
             let mut last = lot.clone();
             for step in settle(lot, context.now) {
@@ -170,13 +161,14 @@ impl Operation for GetBalance {
     const NAME: &'static str = "get_balance";
     const KIND: Kind = Kind::Query;
     type Reply = Balance;
+    type Prepared = ();
 
-    fn member(&self) -> Option<&MemberId> {
-        Some(&self.member)
+    fn members(&self) -> Members<'_> {
+        smallvec![&self.member]
     }
 
-    fn reads(&self, context: &Context) -> Result<ReadPlan, Rejection> {
-        let key = self.key(context);
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
+        let key = context.member_key(&self.member);
         let mut plan = ReadPlan {
             members: vec![key.clone()],
             ..ReadPlan::default()
@@ -195,8 +187,6 @@ impl Operation for GetBalance {
                 plan.balances_at.push(BalancesAt { member: key, at });
             }
             None => {
-                let holder = Holder::Member(self.member.clone());
-                plan.balances.push((context.tenant.clone(), holder));
                 let filter = LotFilter::Due {
                     at: self.horizon(context),
                 };
@@ -207,20 +197,20 @@ impl Operation for GetBalance {
                 });
             }
         }
-        Ok(plan)
+        Ok((plan, ()))
     }
 
     fn decide(
         &self,
+        (): &(),
         snapshot: &Snapshot,
         context: &Context,
-    ) -> Result<Decision<Self::Reply>, Rejection> {
-        let key = self.key(context);
-        if !snapshot.members.contains_key(&key) {
-            return Err(Rejection::MemberUnknown(self.member.clone()));
-        }
+    ) -> Result<Decision<Self::Reply>, Undecided> {
+        let key = context.member_key(&self.member);
+        let row = snapshot.members.get(&key);
+        let row = row.ok_or_else(|| Rejection::MemberUnknown(self.member.clone()))?;
         let sums = match self.at {
-            None => self.now(snapshot, context),
+            None => self.now(row, snapshot, context),
             Some(at) => past(snapshot, key, at),
         };
         let assets = sums.into_iter().map(|(asset, sums)| AssetBalance {

@@ -3,16 +3,17 @@
 //! Refusals: a page size of zero or above the bound, an empty time range; unknown member.
 
 use serde::{Deserialize, Serialize};
+use smallvec::smallvec;
 use uuid::Uuid;
 
-use crate::command::{Kind, Operation};
+use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
 use crate::ids::{MemberId, PurchaseId};
 use crate::ledger::{Account, ChainHash, JournalEntry, Origin, Purpose, TransferKind};
 use crate::money::{Asset, Money};
 use crate::rejection::{Problem, Rejection};
-use crate::snapshot::{MemberKey, ReadPlan, Snapshot, StatementQuery};
+use crate::snapshot::{ReadPlan, Snapshot, StatementQuery};
 use crate::time::Timestamp;
 
 /// Lines of a page when nothing is said.
@@ -155,10 +156,7 @@ impl GetStatement {
 
     fn query(&self, context: &Context) -> StatementQuery {
         StatementQuery {
-            member: MemberKey {
-                tenant: context.tenant.clone(),
-                member: self.member.clone(),
-            },
+            member: context.member_key(&self.member),
             before: self.before,
             kind: self.kind,
             purpose: self.purpose.clone(),
@@ -176,12 +174,13 @@ impl Operation for GetStatement {
     const NAME: &'static str = "get_statement";
     const KIND: Kind = Kind::Query;
     type Reply = Statement;
+    type Prepared = ();
 
-    fn member(&self) -> Option<&MemberId> {
-        Some(&self.member)
+    fn members(&self) -> Members<'_> {
+        smallvec![&self.member]
     }
 
-    fn reads(&self, context: &Context) -> Result<ReadPlan, Rejection> {
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
         let mut problems = Vec::new();
         if let Some(limit) = self
             .limit
@@ -201,21 +200,23 @@ impl Operation for GetStatement {
         }
         let query = self.query(context);
         let members = vec![query.member.clone()];
-        Ok(ReadPlan {
+        let plan = ReadPlan {
             members,
             statements: vec![query],
             ..ReadPlan::default()
-        })
+        };
+        Ok((plan, ()))
     }
 
     fn decide(
         &self,
+        (): &(),
         snapshot: &Snapshot,
         context: &Context,
-    ) -> Result<Decision<Self::Reply>, Rejection> {
+    ) -> Result<Decision<Self::Reply>, Undecided> {
         let query = self.query(context);
         if !snapshot.members.contains_key(&query.member) {
-            return Err(Rejection::MemberUnknown(self.member.clone()));
+            return Err(Rejection::MemberUnknown(self.member.clone()).into());
         }
         let page = self.limit.unwrap_or(PAGE_LINES_DEFAULT);
         let page = usize::try_from(page).unwrap_or(usize::MAX);

@@ -5,18 +5,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use smallvec::smallvec;
 
 use super::super::change_builder::ChangeBuilder;
-use crate::cashback::{AHEAD_MICROS_MAX, FACT_BYTES_MAX, FACTS_MAX};
-use crate::command::{Kind, Operation};
+use super::check_facts;
+use crate::cashback::AHEAD_MICROS_MAX;
+use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
 use crate::event::Event;
-use crate::ids::{IdempotencyKey, MemberId};
-use crate::ledger::JournalHead;
-use crate::records::{MemberRecord, MemberRow};
+use crate::ids::{IdempotencyKey, MemberId, TenantId};
+use crate::member::{MemberProfile, MemberRow};
 use crate::rejection::{Problem, Rejection};
-use crate::snapshot::{MemberKey, ReadPlan, Snapshot};
+use crate::snapshot::{ReadPlan, Snapshot};
 use crate::time::Timestamp;
 
 /// Registers a member. Only opaque ids and facts belong here, no personal data.
@@ -65,35 +66,9 @@ impl RegisterMember {
         }
     }
 
-    fn key(&self, context: &Context) -> MemberKey {
-        MemberKey {
-            tenant: context.tenant.clone(),
-            member: self.member.clone(),
-        }
-    }
-
     fn problems(&self, context: &Context) -> Vec<Problem> {
         let mut problems = Vec::new();
-        for (path, count) in [
-            ("segments", self.segments.len()),
-            ("attributes", self.attributes.len()),
-        ] {
-            if count > FACTS_MAX {
-                let detail = format!("at most {FACTS_MAX}, got {count}");
-                problems.push(Problem::new("too_many_facts", path, detail));
-            }
-        }
-        let attributes = self
-            .attributes
-            .iter()
-            .flat_map(|(name, value)| [name, value]);
-        let texts = self.segments.iter().map(|text| ("segments", text));
-        for (path, text) in texts.chain(attributes.map(|text| ("attributes", text))) {
-            if text.len() > FACT_BYTES_MAX {
-                let detail = format!("at most {FACT_BYTES_MAX} bytes, got {}", text.len());
-                problems.push(Problem::new("text_too_long", path, detail));
-            }
-        }
+        check_facts(&self.segments, &self.attributes, &mut problems);
         let latest = context
             .now
             .checked_add_micros(AHEAD_MICROS_MAX)
@@ -110,50 +85,48 @@ impl Operation for RegisterMember {
     const NAME: &'static str = "register_member";
     const KIND: Kind = Kind::Command;
     type Reply = RegisteredMember;
+    type Prepared = ();
 
-    fn natural_key(&self) -> Option<IdempotencyKey> {
-        IdempotencyKey::new(self.member.as_str()).ok()
+    fn natural_key(&self, _: &TenantId) -> Option<NaturalKey> {
+        let key = IdempotencyKey::new(self.member.as_str()).ok()?;
+        Some(NaturalKey::Text(key))
     }
 
-    fn member(&self) -> Option<&MemberId> {
-        Some(&self.member)
+    fn members(&self) -> Members<'_> {
+        smallvec![&self.member]
     }
 
-    fn reads(&self, context: &Context) -> Result<ReadPlan, Rejection> {
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
         let problems = self.problems(context);
         if !problems.is_empty() {
             return Err(Rejection::Invalid(problems));
         }
-        Ok(ReadPlan {
-            members: vec![self.key(context)],
+        let plan = ReadPlan {
+            members: vec![context.member_key(&self.member)],
             ..ReadPlan::default()
-        })
+        };
+        Ok((plan, ()))
     }
 
     fn decide(
         &self,
+        (): &(),
         snapshot: &Snapshot,
         context: &Context,
-    ) -> Result<Decision<Self::Reply>, Rejection> {
-        let key = self.key(context);
+    ) -> Result<Decision<Self::Reply>, Undecided> {
+        let key = context.member_key(&self.member);
         if snapshot.members.contains_key(&key) {
-            return Err(Rejection::MemberExists(self.member.clone()));
+            return Err(Rejection::MemberExists(self.member.clone()).into());
         }
+        let ids = context.id_allocator();
         let registered_at = self.registered_at.unwrap_or(context.now);
-        let row = MemberRow {
-            version: 0,
-            journal: JournalHead::default(),
-            event_seq: 0,
-            recorded_at: context.now,
-            due_at: None,
-            record: MemberRecord {
-                registered_at,
-                segments: self.segments.clone(),
-                attributes: self.attributes.clone(),
-                tiers: BTreeMap::new(),
-            },
+        let profile = MemberProfile {
+            segments: self.segments.clone(),
+            attributes: self.attributes.clone(),
+            ..MemberProfile::new(registered_at)
         };
-        let mut builder = ChangeBuilder::from_row(context, key, 0, row);
+        let row = MemberRow::new(profile, context.now);
+        let mut builder = ChangeBuilder::from_row(context, &ids, key, row);
         builder.emit(Event::MemberRegistered {});
         let reply = RegisteredMember {
             member: self.member.clone(),

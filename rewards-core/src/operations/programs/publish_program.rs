@@ -8,7 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::command::{Kind, Operation};
+use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::{Changes, Decision, ProgramWrite};
 use crate::event::{Event, EventRecord, Stream};
@@ -68,19 +68,22 @@ impl Operation for PublishProgram {
     const NAME: &'static str = "publish_program";
     const KIND: Kind = Kind::Command;
     type Reply = PublishedProgram;
+    type Prepared = ();
 
-    fn reads(&self, context: &Context) -> Result<ReadPlan, Rejection> {
-        Ok(ReadPlan {
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
+        let plan = ReadPlan {
             programs: vec![self.key(context)],
             ..ReadPlan::default()
-        })
+        };
+        Ok((plan, ()))
     }
 
     fn decide(
         &self,
+        (): &(),
         snapshot: &Snapshot,
         context: &Context,
-    ) -> Result<Decision<Self::Reply>, Rejection> {
+    ) -> Result<Decision<Self::Reply>, Undecided> {
         let key = self.key(context);
         let newest = snapshot.programs.get(&key).copied().unwrap_or(0);
         let revision = newest.checked_add(1).ok_or(Rejection::Overflow)?;
@@ -92,7 +95,7 @@ impl Operation for PublishProgram {
             },
         )?;
         let event = EventRecord {
-            id: context.ids.nth(0),
+            id: context.id_allocator().next(),
             stream: Stream::Program(self.program.id.clone()),
             seq: u64::from(revision),
             recorded_at: context.now,

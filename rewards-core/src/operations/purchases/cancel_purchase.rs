@@ -7,19 +7,21 @@
 //! Refusals, in order: unknown member; unknown purchase (or another member's); cancelled before.
 
 use serde::{Deserialize, Serialize};
+use smallvec::smallvec;
 
 use super::super::change_builder::{ChangeBuilder, Totals};
-use super::{find_purchase, purchase_lots, reads_purchase};
-use crate::command::{Kind, Operation};
+use super::{find_purchase, plan_purchase, purchase_lots};
+use crate::cashback::Counted;
+use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
+use crate::counter::CounterName;
 use crate::decision::Decision;
 use crate::event::Event;
-use crate::ids::{IdempotencyKey, MemberId, PurchaseId};
+use crate::ids::{IdempotencyKey, MemberId, PurchaseId, TenantId};
 use crate::ledger::{Lot, LotState};
 use crate::money::Money;
-use crate::records::{Counted, PurchaseState};
 use crate::rejection::Rejection;
-use crate::snapshot::{CounterKey, CounterName, ReadPlan, Snapshot};
+use crate::snapshot::{ReadPlan, Snapshot};
 
 /// Cancels a purchase as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,48 +53,53 @@ impl Operation for CancelPurchase {
     const NAME: &'static str = "cancel_purchase";
     const KIND: Kind = Kind::Command;
     type Reply = CancelledPurchase;
+    type Prepared = ();
 
-    fn natural_key(&self) -> Option<IdempotencyKey> {
-        IdempotencyKey::new(self.purchase.as_str()).ok()
+    fn natural_key(&self, _: &TenantId) -> Option<NaturalKey> {
+        let key = IdempotencyKey::new(self.purchase.as_str()).ok()?;
+        Some(NaturalKey::Text(key))
     }
 
-    fn member(&self) -> Option<&MemberId> {
-        Some(&self.member)
+    fn members(&self) -> Members<'_> {
+        smallvec![&self.member]
     }
 
-    fn reads(&self, context: &Context) -> Result<ReadPlan, Rejection> {
-        Ok(reads_purchase(context, &self.member, &self.purchase))
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
+        Ok((plan_purchase(context, &self.member, &self.purchase), ()))
     }
 
     fn decide(
         &self,
+        (): &(),
         snapshot: &Snapshot,
         context: &Context,
-    ) -> Result<Decision<Self::Reply>, Rejection> {
-        let mut builder = ChangeBuilder::open(snapshot, context, &self.member)?;
-        let (key, row) = find_purchase(snapshot, context, &self.member, &self.purchase)?;
-        if row.record.state == PurchaseState::Cancelled {
-            return Err(Rejection::PurchaseCancelled(self.purchase.clone()));
-        }
+    ) -> Result<Decision<Self::Reply>, Undecided> {
+        let ids = context.id_allocator();
+        let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
+        let stored = find_purchase(snapshot, context, &self.member, &self.purchase)?;
+        let expected = stored.expected();
+        let (purchase, counted) = stored
+            .entity
+            .cancel()
+            .map_err(|_| Rejection::PurchaseCancelled(self.purchase.clone()))?;
         let (mut taken_back, mut shortfall) = (Totals::default(), Totals::default());
-        for lot in purchase_lots(snapshot, context, &self.member, row) {
+        for lot in purchase_lots(snapshot, context, &purchase) {
             let (taken, state) = take_back(&mut builder, lot)?;
             taken_back.add(lot.asset, taken);
             if state != LotState::Voided {
                 shortfall.add(lot.asset, lot.amount.saturating_sub(taken));
             }
         }
-        for counted in &row.record.counted {
-            builder.count(
-                counter(context, counted),
-                counted.delta.saturating_neg(),
-                None,
-            );
+        for Counted(subject, name, bucket, delta) in counted {
+            let tenant = context.tenant.clone();
+            let name = CounterName {
+                tenant,
+                subject,
+                name,
+            };
+            builder.count(name.at(bucket), delta.saturating_neg(), None);
         }
-        let mut record = row.record.clone();
-        record.state = PurchaseState::Cancelled;
-        record.counted.clear();
-        builder.write_purchase(key, row, record);
+        builder.put(&self.purchase, expected, &purchase)?;
         let reply = CancelledPurchase {
             purchase: self.purchase.clone(),
             taken_back: taken_back.into_amounts(),
@@ -124,13 +131,4 @@ fn take_back(builder: &mut ChangeBuilder<'_>, lot: &Lot) -> Result<(i64, LotStat
     let taken = (step.amount, step.lot.state);
     builder.move_lot(step)?;
     Ok(taken)
-}
-
-fn counter(context: &Context, counted: &Counted) -> CounterKey {
-    let name = CounterName {
-        tenant: context.tenant.clone(),
-        subject: counted.subject.clone(),
-        name: counted.name.clone(),
-    };
-    name.at(counted.bucket)
 }

@@ -5,17 +5,18 @@
 //! Refusals, in order: unknown member; unknown purchase (or another member's); cancelled; confirmed before.
 
 use serde::{Deserialize, Serialize};
+use smallvec::smallvec;
 
 use super::super::change_builder::{ChangeBuilder, Totals};
-use super::{find_purchase, purchase_lots, reads_purchase};
-use crate::command::{Kind, Operation};
+use super::{find_purchase, plan_purchase, purchase_lots};
+use crate::cashback::{PurchaseEntity, PurchaseState, WrongState};
+use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
 use crate::event::Event;
-use crate::ids::{IdempotencyKey, MemberId, PurchaseId};
+use crate::ids::{IdempotencyKey, MemberId, PurchaseId, TenantId};
 use crate::ledger::LotState;
 use crate::money::Money;
-use crate::records::{PurchaseRow, PurchaseState};
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
 use crate::time::{CalendarRounding, Timestamp};
@@ -48,52 +49,50 @@ impl Operation for ConfirmPurchase {
     const NAME: &'static str = "confirm_purchase";
     const KIND: Kind = Kind::Command;
     type Reply = ConfirmedPurchase;
+    type Prepared = ();
 
-    fn natural_key(&self) -> Option<IdempotencyKey> {
-        IdempotencyKey::new(self.purchase.as_str()).ok()
+    fn natural_key(&self, _: &TenantId) -> Option<NaturalKey> {
+        let key = IdempotencyKey::new(self.purchase.as_str()).ok()?;
+        Some(NaturalKey::Text(key))
     }
 
-    fn member(&self) -> Option<&MemberId> {
-        Some(&self.member)
+    fn members(&self) -> Members<'_> {
+        smallvec![&self.member]
     }
 
-    fn reads(&self, context: &Context) -> Result<ReadPlan, Rejection> {
-        Ok(reads_purchase(context, &self.member, &self.purchase))
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
+        Ok((plan_purchase(context, &self.member, &self.purchase), ()))
     }
 
     fn decide(
         &self,
+        (): &(),
         snapshot: &Snapshot,
         context: &Context,
-    ) -> Result<Decision<Self::Reply>, Rejection> {
-        let mut builder = ChangeBuilder::open(snapshot, context, &self.member)?;
-        let (key, row) = find_purchase(snapshot, context, &self.member, &self.purchase)?;
-        match row.record.state {
-            PurchaseState::Recorded => {}
-            PurchaseState::Confirmed => {
-                return Err(Rejection::PurchaseConfirmed(self.purchase.clone()));
-            }
-            PurchaseState::Cancelled => {
-                return Err(Rejection::PurchaseCancelled(self.purchase.clone()));
-            }
-        }
+    ) -> Result<Decision<Self::Reply>, Undecided> {
+        let ids = context.id_allocator();
+        let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
+        let stored = find_purchase(snapshot, context, &self.member, &self.purchase)?;
+        let expected = stored.expected();
+        let purchase = stored
+            .entity
+            .confirm()
+            .map_err(|wrong| self.refused(wrong))?;
         let mut released = Totals::default();
         let now = builder.recorded_at;
-        for lot in purchase_lots(snapshot, context, &self.member, row) {
-            // What was due before the confirmation happens first: a lot voided in time stays given up.
+        for lot in purchase_lots(snapshot, context, &purchase) {
+            // What was due before the confirmation happens first: a lot voided in time stays voided.
             let lot = builder.settle(lot)?;
             if lot.state == LotState::Pending {
                 released.add(lot.asset, lot.remaining);
                 let mut step = lot.mature(now);
                 if step.lot.expires_at.is_some_and(|expires| expires <= now) {
-                    step.lot.expires_at = Some(end_of_day(context, row, now));
+                    step.lot.expires_at = Some(end_of_day(context, &purchase, now));
                 }
                 builder.move_lot(step)?;
             }
         }
-        let mut record = row.record.clone();
-        record.state = PurchaseState::Confirmed;
-        builder.write_purchase(key, row, record);
+        builder.put(&self.purchase, expected, &purchase)?;
         let released = released.into_amounts();
         let purchase = self.purchase.clone();
         builder.emit_due();
@@ -108,10 +107,20 @@ impl Operation for ConfirmPurchase {
     }
 }
 
+impl ConfirmPurchase {
+    fn refused(&self, WrongState(state): WrongState) -> Rejection {
+        match state {
+            PurchaseState::Confirmed => Rejection::PurchaseConfirmed(self.purchase.clone()),
+            PurchaseState::Cancelled => Rejection::PurchaseCancelled(self.purchase.clone()),
+            PurchaseState::Recorded => Rejection::Internal("a recorded purchase can be confirmed"),
+        }
+    }
+}
+
 /// The end of the local day, in the zone of the program that decided the purchase.
-fn end_of_day(context: &Context, row: &PurchaseRow, now: Timestamp) -> Timestamp {
-    let revisions = context.revisions(&row.record.program);
-    let program = revisions.and_then(|revisions| revisions.numbered(row.record.revision));
+fn end_of_day(context: &Context, purchase: &PurchaseEntity, now: Timestamp) -> Timestamp {
+    let revisions = context.revisions(&purchase.purchase.program);
+    let program = revisions.and_then(|revisions| revisions.numbered(purchase.revision));
     program.map_or(now, |program| {
         program.calendar().round_up(now, CalendarRounding::EndOfDay)
     })

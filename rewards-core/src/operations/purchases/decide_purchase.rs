@@ -1,25 +1,23 @@
 //! What a purchase is granted, the same for a quote and for the record.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::super::counter_lookups::{CounterLookup, CounterLookups};
-use super::super::standing::{
-    Ladders, MemberView, Moves, ladder_ranges, measures_balance, standing,
-};
+use super::super::standing::{Ladders, MemberView, Moves, ladder_ranges, standing};
 use crate::cashback::{
     Evaluation, Explanation, Facts, Grant, NoTrace, Purchase, Schedule, Standing, Steps, evaluate,
     explain,
 };
 use crate::context::Context;
-use crate::decision::Changes;
 use crate::ids::{ProgramId, Slug};
-use crate::ledger::Holder;
+use crate::member::{MemberRow, MemberStatus};
 use crate::money::{Money, Ratio};
-use crate::program::CompiledProgram;
-use crate::records::MemberRow;
+use crate::program::{CompiledProgram, FactSymbols};
 use crate::rejection::Rejection;
-use crate::snapshot::{MemberKey, ProgramKey, ReadPlan, Snapshot};
+use crate::snapshot::{ProgramKey, ReadPlan, Snapshot};
 use crate::time::Timestamp;
 
 /// What a purchase is granted.
@@ -39,6 +37,10 @@ pub struct PurchaseDecision {
     pub grants: Vec<GrantedReward>,
     /// What is granted in total, one amount per asset.
     pub totals: Vec<Money>,
+    /// Why nothing is granted whatever the rules say: the member's status, when it is not active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub withheld: Option<MemberStatus>,
 }
 
 /// What one rule grants.
@@ -73,6 +75,15 @@ pub struct GrantedReward {
     pub expires_at: Option<Timestamp>,
 }
 
+/// What a purchase and the programs say before anything stored is looked at: the revision that decides, the symbols of the
+/// facts, and the counters that its rules look at.
+#[derive(Debug)]
+pub struct PreparedPurchase {
+    program: Arc<CompiledProgram>,
+    symbols: FactSymbols,
+    lookups: Vec<CounterLookup>,
+}
+
 /// A purchase with the revision that decides it.
 #[derive(Debug)]
 pub(super) struct PurchaseContext<'a> {
@@ -80,6 +91,7 @@ pub(super) struct PurchaseContext<'a> {
     pub program: &'a CompiledProgram,
     pub purchase: &'a Purchase,
     pub facts: Facts<'a>,
+    lookups: &'a [CounterLookup],
 }
 
 /// What was decided, before anything is written.
@@ -95,71 +107,65 @@ pub(super) struct PurchaseOutcome {
     pub cap_multiplier: Ratio,
 }
 
-impl<'a> PurchaseContext<'a> {
-    /// Finds the revision that decides the purchase and checks the purchase against it.
+impl PreparedPurchase {
+    /// Finds the revision that decides the purchase, checks the purchase against it, and names the rows to look at.
     ///
     /// # Errors
     /// Unknown program, no revision active when the purchase happened, all problems of the purchase.
-    pub fn new(context: &'a Context, purchase: &'a Purchase) -> Result<Self, Rejection> {
-        let revisions = context.revisions(&purchase.program);
-        let revisions =
-            revisions.ok_or_else(|| Rejection::ProgramUnknown(purchase.program.clone()))?;
-        let program =
-            revisions
-                .at(purchase.occurred_at)
-                .ok_or_else(|| Rejection::ProgramNotActive {
-                    program: purchase.program.clone(),
-                    at: purchase.occurred_at,
-                })?;
+    pub(super) fn new(
+        context: &Context,
+        purchase: &Purchase,
+    ) -> Result<(ReadPlan, Self), Rejection> {
+        let program = context.program_at(&purchase.program, purchase.occurred_at)?;
         let problems = purchase.problems(program.currency(), context.now);
         if !problems.is_empty() {
             let problems = problems.into_iter();
             let problems = problems.map(|problem| problem.below("purchase"));
             return Err(Rejection::Invalid(problems.collect()));
         }
-        Ok(Self {
-            context,
-            program,
-            purchase,
-            facts: Facts::new(program, purchase),
-        })
+        let facts = Facts::new(program, purchase);
+        let lookups = CounterLookups::new(&context.tenant, program, purchase).wanted(&facts);
+        let symbols = facts.symbols;
+        let prepared = Self {
+            program: Arc::clone(program),
+            symbols,
+            lookups,
+        };
+        Ok((prepared.plan(context, purchase), prepared))
     }
 
-    /// The rows that the decision looks at.
-    pub fn reads(&self) -> ReadPlan {
-        let tenant = &self.context.tenant;
-        let member = &self.purchase.member;
-        let mut counters = ladder_ranges(
-            self.program,
-            self.context,
-            member,
-            self.purchase.occurred_at,
-        );
-        let lookups = CounterLookups::new(tenant, self.program, self.purchase).wanted(&self.facts);
-        counters.extend(lookups.into_iter().map(|lookup| match lookup {
-            CounterLookup::Cap(_, range)
-            | CounterLookup::ActivityCounter(_, range)
-            | CounterLookup::Carry(_, range) => range,
-        }));
-        let mut plan = ReadPlan {
-            members: vec![MemberKey {
-                tenant: tenant.clone(),
-                member: member.clone(),
-            }],
+    fn plan(&self, context: &Context, purchase: &Purchase) -> ReadPlan {
+        let program = &self.program;
+        let mut counters = ladder_ranges(program, context, &purchase.member, purchase.occurred_at);
+        counters.extend(self.lookups.iter().map(|lookup| lookup.range().clone()));
+        ReadPlan {
+            members: vec![context.member_key(&purchase.member)],
             programs: vec![ProgramKey {
-                tenant: tenant.clone(),
-                program: self.purchase.program.clone(),
+                tenant: context.tenant.clone(),
+                program: purchase.program.clone(),
             }],
             counters,
             ..ReadPlan::default()
-        };
-        if measures_balance(self.program) {
-            plan.balances
-                .push((tenant.clone(), Holder::Member(member.clone())));
         }
-        plan
     }
 
+    /// The purchase as it is decided.
+    pub(super) fn purchase<'a>(
+        &'a self,
+        context: &'a Context,
+        purchase: &'a Purchase,
+    ) -> PurchaseContext<'a> {
+        PurchaseContext {
+            context,
+            program: &self.program,
+            purchase,
+            facts: Facts::with_symbols(purchase, self.symbols),
+            lookups: &self.lookups,
+        }
+    }
+}
+
+impl PurchaseContext<'_> {
     /// Decides the purchase.
     ///
     /// # Errors
@@ -173,17 +179,24 @@ impl<'a> PurchaseContext<'a> {
         let row = self.member(snapshot)?;
         let view = MemberView {
             snapshot,
-            changes: &Changes::default(),
+            row,
             tenant: &self.context.tenant,
             member: &self.purchase.member,
         };
         let at = self.purchase.occurred_at;
-        let (ladders, moves) = view.catch_up(self.program, &row.record, at);
-        let standing = standing(&view, self.program, row, &ladders, &self.facts);
+        let (ladders, moves) = view.catch_up(self.program, &row.profile, at);
+        let standing = standing(
+            &view,
+            self.program,
+            row,
+            &ladders,
+            &self.facts,
+            self.lookups,
+        );
         Ok(PurchaseOutcome {
             ladders,
             moves,
-            ..self.judge(&standing, wants_explanation)?
+            ..self.judge(&standing, row.profile.status, wants_explanation)?
         })
     }
 
@@ -194,6 +207,7 @@ impl<'a> PurchaseContext<'a> {
     pub fn judge(
         &self,
         standing: &Standing<'_>,
+        status: MemberStatus,
         wants_explanation: bool,
     ) -> Result<PurchaseOutcome, Rejection> {
         let mut explanation = None;
@@ -205,7 +219,10 @@ impl<'a> PurchaseContext<'a> {
         } else {
             evaluate(self.program, &self.facts, standing, &mut NoTrace)
         };
-        let evaluation = evaluation.map_err(|_| Rejection::Overflow)?;
+        let mut evaluation = evaluation.map_err(|_| Rejection::Overflow)?;
+        if status != MemberStatus::Active {
+            evaluation = Evaluation::default();
+        }
         let mut grants = Vec::with_capacity(evaluation.grants.len());
         let mut schedules = Vec::with_capacity(evaluation.grants.len());
         for grant in &evaluation.grants {
@@ -221,6 +238,7 @@ impl<'a> PurchaseContext<'a> {
             digest,
             grants,
             totals,
+            withheld: (status != MemberStatus::Active).then_some(status),
         };
         let cap_multiplier = standing.boost.cap_multiplier;
         Ok(PurchaseOutcome {
@@ -235,17 +253,20 @@ impl<'a> PurchaseContext<'a> {
     }
 
     fn member<'s>(&self, snapshot: &'s Snapshot) -> Result<&'s MemberRow, Rejection> {
-        let tenant = self.context.tenant.clone();
-        let key = MemberKey {
-            tenant,
-            member: self.purchase.member.clone(),
-        };
-        let row = snapshot.members.get(&key);
-        row.ok_or_else(|| Rejection::MemberUnknown(self.purchase.member.clone()))
+        let member = &self.purchase.member;
+        let row = snapshot.members.get(&self.context.member_key(member));
+        let row = row.ok_or_else(|| Rejection::MemberUnknown(member.clone()))?;
+        if row.profile.status == MemberStatus::Closed {
+            return Err(Rejection::MemberClosed(member.clone()));
+        }
+        Ok(row)
     }
 
     fn reward(&self, grant: &Grant) -> Result<(GrantedReward, Schedule), Rejection> {
-        let rule = self.program.rule(grant.rule).ok_or(Rejection::Overflow)?;
+        let rule = self
+            .program
+            .rule(grant.rule)
+            .ok_or(Rejection::Internal("a grant of a rule that is not there"))?;
         let lifecycle = self.program.lifecycle(rule);
         let schedule = Schedule::of(
             lifecycle,
@@ -277,7 +298,8 @@ impl<'a> PurchaseContext<'a> {
             self.purchase,
             grants,
         );
-        let bytes = serde_json::to_vec(&content).map_err(|_| Rejection::Overflow)?;
+        let bytes = serde_json::to_vec(&content)
+            .map_err(|_| Rejection::Internal("a decision cannot be encoded"))?;
         Ok(hex::encode(Sha256::digest(&bytes)))
     }
 }

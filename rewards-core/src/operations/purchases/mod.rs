@@ -1,44 +1,42 @@
-//! Purchases: quote, record, confirm, cancel.
+//! Purchases: quote, record, confirm, cancel, list.
 
 mod cancel_purchase;
 mod confirm_purchase;
 mod decide_purchase;
+mod get_purchase;
+mod list_purchases;
 mod quote_purchase;
 mod record_purchase;
 mod stateless_quote;
 
 pub use cancel_purchase::{CancelPurchase, CancelledPurchase};
 pub use confirm_purchase::{ConfirmPurchase, ConfirmedPurchase};
-pub use decide_purchase::{GrantedReward, PurchaseDecision};
+pub use decide_purchase::{GrantedReward, PreparedPurchase, PurchaseDecision};
+pub use get_purchase::{AllocatedReward, GetPurchase, LineReward, PurchaseDetails};
+pub use list_purchases::{ListPurchases, ListedPurchase, PreparedPurchases, PurchaseList};
 pub use quote_purchase::{QuotePurchase, QuotedPurchase};
 pub use record_purchase::{RecordPurchase, RecordedPurchase, TierChange};
 pub use stateless_quote::{StatelessQuote, StatelessRow, StatelessRows};
 
+use crate::cashback::PurchaseEntity;
 use crate::context::Context;
+use crate::entity::{EntityKey, Stored};
 use crate::ids::{MemberId, PurchaseId};
 use crate::ledger::Lot;
-use crate::records::PurchaseRow;
 use crate::rejection::Rejection;
-use crate::snapshot::{LotFilter, LotQuery, MemberKey, PurchaseKey, ReadPlan, Snapshot};
+use crate::snapshot::{LotFilter, LotQuery, ReadPlan, Snapshot};
 
 /// The most lots one purchase can have: one for every line and rule that granted something.
 pub(super) const PURCHASE_LOTS_MAX: u32 = 10_000;
 
 /// The rows of a recorded purchase: its member, itself and its lots.
-fn reads_purchase(context: &Context, member: &MemberId, purchase: &PurchaseId) -> ReadPlan {
-    let tenant = context.tenant.clone();
-    let member = MemberKey {
-        tenant: tenant.clone(),
-        member: member.clone(),
-    };
+fn plan_purchase(context: &Context, member: &MemberId, purchase: &PurchaseId) -> ReadPlan {
+    let member = context.member_key(member);
     let filter = LotFilter::OfPurchase {
         purchase: purchase.clone(),
     };
     ReadPlan {
-        purchases: vec![PurchaseKey {
-            tenant,
-            purchase: purchase.clone(),
-        }],
+        entities: vec![EntityKey::of::<PurchaseEntity>(&context.tenant, purchase)],
         lots: vec![LotQuery {
             member: member.clone(),
             filter,
@@ -49,19 +47,15 @@ fn reads_purchase(context: &Context, member: &MemberId, purchase: &PurchaseId) -
     }
 }
 
-/// The row of a purchase of this very member.
-fn find_purchase<'s>(
-    snapshot: &'s Snapshot,
+/// A purchase of this very member.
+fn find_purchase(
+    snapshot: &Snapshot,
     context: &Context,
     member: &MemberId,
     purchase: &PurchaseId,
-) -> Result<(PurchaseKey, &'s PurchaseRow), Rejection> {
-    let key = PurchaseKey {
-        tenant: context.tenant.clone(),
-        purchase: purchase.clone(),
-    };
-    match snapshot.purchases.get(&key) {
-        Some(row) if row.member == *member => Ok((key, row)),
+) -> Result<Stored<PurchaseEntity>, Rejection> {
+    match snapshot.get::<PurchaseEntity>(&context.tenant, purchase)? {
+        Some(stored) if stored.entity.purchase.member == *member => Ok(stored),
         _ => Err(Rejection::PurchaseUnknown(purchase.clone())),
     }
 }
@@ -70,18 +64,10 @@ fn find_purchase<'s>(
 fn purchase_lots<'s>(
     snapshot: &'s Snapshot,
     context: &Context,
-    member: &MemberId,
-    row: &PurchaseRow,
+    purchase: &PurchaseEntity,
 ) -> Vec<&'s Lot> {
-    let key = MemberKey {
-        tenant: context.tenant.clone(),
-        member: member.clone(),
-    };
-    let Some((first, last)) = row.record.grants else {
-        return Vec::new();
-    };
-    snapshot
-        .lots_of(&key)
-        .filter(|lot| (first..=last).contains(&lot.number))
+    let key = context.member_key(&purchase.purchase.member);
+    let lots = purchase.allocations.iter().map(|granted| granted.lot);
+    lots.filter_map(|number| snapshot.lots.get(&(key.clone(), number)))
         .collect()
 }

@@ -1,18 +1,18 @@
 //! Quote a purchase: what it would be granted now. Nothing is stored.
 //!
 //! Refusals, in order: unknown program; no revision active when the purchase happened; all problems of the purchase;
-//! unknown member; an amount or the time of a reward leaves its range.
+//! unknown member; closed member; an amount or the time of a reward leaves its range.
 
 use serde::{Deserialize, Serialize};
+use smallvec::smallvec;
 
 use super::super::standing::new_member;
-use super::PurchaseDecision;
-use super::decide_purchase::PurchaseContext;
+use super::{PreparedPurchase, PurchaseDecision};
 use crate::cashback::{Explanation, Purchase};
-use crate::command::{Kind, Operation};
+use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
-use crate::ids::MemberId;
+use crate::member::MemberStatus;
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
 
@@ -51,9 +51,10 @@ impl QuotePurchase {
     /// # Errors
     /// As the operation, but for the unknown member.
     pub fn quote_new_member(&self, context: &Context) -> Result<QuotedPurchase, Rejection> {
-        let deciding = PurchaseContext::new(context, &self.purchase)?;
-        let standing = new_member(deciding.program, &self.purchase);
-        let decided = deciding.judge(&standing, self.explain)?;
+        let (_, prepared) = PreparedPurchase::new(context, &self.purchase)?;
+        let purchase = prepared.purchase(context, &self.purchase);
+        let standing = new_member(purchase.program, &self.purchase);
+        let decided = purchase.judge(&standing, MemberStatus::Active, self.explain)?;
         Ok(QuotedPurchase {
             decision: decided.reply,
             explanation: decided.explanation,
@@ -65,22 +66,24 @@ impl Operation for QuotePurchase {
     const NAME: &'static str = "quote_purchase";
     const KIND: Kind = Kind::Query;
     type Reply = QuotedPurchase;
+    type Prepared = PreparedPurchase;
 
-    fn member(&self) -> Option<&MemberId> {
-        Some(&self.purchase.member)
+    fn members(&self) -> Members<'_> {
+        smallvec![&self.purchase.member]
     }
 
-    fn reads(&self, context: &Context) -> Result<ReadPlan, Rejection> {
-        Ok(PurchaseContext::new(context, &self.purchase)?.reads())
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, PreparedPurchase), Rejection> {
+        PreparedPurchase::new(context, &self.purchase)
     }
 
     fn decide(
         &self,
+        prepared: &PreparedPurchase,
         snapshot: &Snapshot,
         context: &Context,
-    ) -> Result<Decision<Self::Reply>, Rejection> {
-        let decided =
-            PurchaseContext::new(context, &self.purchase)?.decide(snapshot, self.explain)?;
+    ) -> Result<Decision<Self::Reply>, Undecided> {
+        let purchase = prepared.purchase(context, &self.purchase);
+        let decided = purchase.decide(snapshot, self.explain)?;
         Ok(Decision::answer(QuotedPurchase {
             decision: decided.reply,
             explanation: decided.explanation,

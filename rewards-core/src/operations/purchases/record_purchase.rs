@@ -4,27 +4,29 @@
 //! events. The purchase's id is its key: recorded again it is replayed, with another content it is refused.
 //!
 //! Refusals, in order: unknown program; no revision active when the purchase happened; all problems of the purchase;
-//! unknown member; the purchase is recorded already; an amount or the time of a reward leaves its range; a pinned quote no
+//! unknown member; closed member; the purchase is recorded already; an amount or the time of a reward leaves its range; a pinned quote no
 //! longer holds.
 
 use serde::{Deserialize, Serialize};
+use smallvec::smallvec;
 
 use super::super::change_builder::ChangeBuilder;
 use super::super::counter_lookups::CounterLookups;
 use super::super::standing::{Ladders, MemberView, Moves};
-use super::PurchaseDecision;
 use super::decide_purchase::{PurchaseContext, PurchaseOutcome};
-use crate::cashback::{Grant, Purchase, Schedule, cap_limit};
-use crate::command::{Kind, Operation};
+use super::{PreparedPurchase, PurchaseDecision};
+use crate::cashback::{Allocation, Counted, Grant, Purchase, PurchaseEntity, Schedule, cap_limit};
+use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
-use crate::decision::{Decision, PurchaseWrite};
+use crate::decision::Decision;
+use crate::entity::{EntityKey, Expected};
 use crate::event::Event;
-use crate::ids::{IdempotencyKey, MemberId, PurchaseId, Slug};
+use crate::ids::{PurchaseId, Slug, TenantId};
 use crate::ledger::{Lot, LotState, Origin, Purpose, TransferKind};
+use crate::money::allocate;
 use crate::program::CompiledProgram;
-use crate::records::{Counted, PurchaseRecord, PurchaseRow, PurchaseState};
 use crate::rejection::Rejection;
-use crate::snapshot::{PurchaseKey, ReadPlan, Snapshot};
+use crate::snapshot::{ReadPlan, Snapshot};
 use crate::time::Timestamp;
 
 /// Records a purchase.
@@ -85,13 +87,6 @@ impl RecordPurchase {
         }
     }
 
-    fn key(&self, context: &Context) -> PurchaseKey {
-        PurchaseKey {
-            tenant: context.tenant.clone(),
-            purchase: self.purchase.id.clone(),
-        }
-    }
-
     fn check_pinned(&self, decided: &PurchaseOutcome) -> Result<(), Rejection> {
         match &self.pinned {
             Some(expected) if *expected != decided.reply.digest => Err(Rejection::QuoteChanged {
@@ -107,69 +102,55 @@ impl Operation for RecordPurchase {
     const NAME: &'static str = "record_purchase";
     const KIND: Kind = Kind::Command;
     type Reply = RecordedPurchase;
+    type Prepared = PreparedPurchase;
 
-    fn natural_key(&self) -> Option<IdempotencyKey> {
-        IdempotencyKey::new(self.purchase.id.as_str()).ok()
+    fn natural_key(&self, tenant: &TenantId) -> Option<NaturalKey> {
+        let key = EntityKey::of::<PurchaseEntity>(tenant, &self.purchase.id);
+        Some(NaturalKey::Entity(key))
     }
 
-    fn member(&self) -> Option<&MemberId> {
-        Some(&self.purchase.member)
+    fn members(&self) -> Members<'_> {
+        smallvec![&self.purchase.member]
     }
 
-    fn reads(&self, context: &Context) -> Result<ReadPlan, Rejection> {
-        let mut plan = PurchaseContext::new(context, &self.purchase)?.reads();
-        plan.purchases.push(self.key(context));
-        Ok(plan)
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, PreparedPurchase), Rejection> {
+        let (mut plan, prepared) = PreparedPurchase::new(context, &self.purchase)?;
+        let key = EntityKey::of::<PurchaseEntity>(&context.tenant, &self.purchase.id);
+        plan.entities.push(key);
+        Ok((plan, prepared))
     }
 
     fn decide(
         &self,
+        prepared: &PreparedPurchase,
         snapshot: &Snapshot,
         context: &Context,
-    ) -> Result<Decision<Self::Reply>, Rejection> {
-        let deciding = PurchaseContext::new(context, &self.purchase)?;
-        let mut builder = ChangeBuilder::open(snapshot, context, &self.purchase.member)?;
-        let key = self.key(context);
-        if snapshot.purchases.contains_key(&key) {
-            return Err(Rejection::PurchaseExists(self.purchase.id.clone()));
+    ) -> Result<Decision<Self::Reply>, Undecided> {
+        let ids = context.id_allocator();
+        let purchase = prepared.purchase(context, &self.purchase);
+        let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.purchase.member)?;
+        let key = EntityKey::of::<PurchaseEntity>(&context.tenant, &self.purchase.id);
+        if snapshot.entities.contains_key(&key) {
+            return Err(Rejection::PurchaseExists(self.purchase.id.clone()).into());
         }
-        let decided = deciding.decide(snapshot, false)?;
+        let decided = purchase.decide(snapshot, false)?;
         self.check_pinned(&decided)?;
-        let grants = book_grants(&mut builder, &deciding, &decided)?;
-        let counted = count(&mut builder, &deciding, &decided, snapshot);
-        let (ladders, moves) = review_tiers(&builder, &deciding, &decided, snapshot);
-        let record = PurchaseRecord {
-            state: PurchaseState::Recorded,
-            program: deciding.program.id().clone(),
-            revision: deciding.program.number(),
-            total: self.purchase.total,
-            grants,
-            counted,
-        };
-        let row = PurchaseRow {
-            version: 1,
-            member: self.purchase.member.clone(),
-            occurred_at: self.purchase.occurred_at,
-            record,
-        };
-        builder.changes.purchases.push(PurchaseWrite {
-            key,
-            expected: 0,
-            row,
-        });
-        let tier_changes = emit(&mut builder, &deciding, &decided, moves);
+        let (revision, recorded_at) = (purchase.program.number(), builder.recorded_at);
+        let mut entity = PurchaseEntity::new(self.purchase.clone(), revision, recorded_at);
+        entity.allocations = grant(&mut builder, &purchase, &decided)?;
+        entity.counted = count(&mut builder, &purchase, &decided);
+        builder.put(&self.purchase.id, Expected::Absent, &entity)?;
+        let (ladders, moves) = review_tiers(&builder, &purchase, &decided, snapshot);
+        let tier_changes = emit(&mut builder, &purchase, &decided, moves);
         if !ladders.is_empty() {
-            builder
-                .row
-                .record
-                .tiers
-                .insert(deciding.program.id().clone(), ladders);
+            let tiers = &mut builder.row.profile.tiers;
+            tiers.insert(purchase.program.id().clone(), ladders);
         }
         let reply = RecordedPurchase {
             purchase: self.purchase.id.clone(),
             decision: decided.reply,
             tier_changes,
-            recorded_at: builder.recorded_at,
+            recorded_at,
         };
         Ok(Decision {
             reply,
@@ -178,28 +159,50 @@ impl Operation for RecordPurchase {
     }
 }
 
-/// Writes the grants as lots; returns the first and last journal number.
-fn book_grants(
+/// Writes the grants as lots, and says which lines each is for.
+fn grant(
     builder: &mut ChangeBuilder<'_>,
-    deciding: &PurchaseContext<'_>,
+    purchase: &PurchaseContext<'_>,
     decided: &PurchaseOutcome,
-) -> Result<Option<(u64, u64)>, Rejection> {
-    let mut numbers: Option<(u64, u64)> = None;
+) -> Result<Vec<Allocation>, Rejection> {
+    let mut allocations = Vec::with_capacity(decided.evaluation.grants.len());
     for (grant, schedule) in decided.evaluation.grants.iter().zip(&decided.schedules) {
-        let (lot, origin) = lot(deciding, grant, schedule)?;
-        let number = builder.grant(TransferKind::Grant, Some(origin), None, lot)?;
-        numbers = Some((numbers.map_or(number, |(first, _)| first), number));
+        let (lot, origin) = lot(purchase, grant, schedule)?;
+        let rule = origin.rule.clone();
+        let lines = split(purchase.purchase, grant)?;
+        let lot = builder.grant(TransferKind::Grant, Some(origin), None, lot)?;
+        allocations.push(Allocation { rule, lot, lines });
     }
-    Ok(numbers)
+    Ok(allocations)
+}
+
+/// Which part of a grant is for which line: by what the lines cost, exactly, so that a later return of a line takes back what
+/// was granted for it. Largest remainders first, ties to the earliest line.
+fn split(purchase: &Purchase, grant: &Grant) -> Result<Vec<(u32, i64)>, Rejection> {
+    if let Some(line) = grant.line {
+        return Ok(vec![(line, grant.granted)]);
+    }
+    let weights = purchase.lines.iter();
+    let weights: Vec<u64> = weights
+        .map(|line| line.amount.minor().unsigned_abs())
+        .collect();
+    if weights.iter().all(|weight| *weight == 0) {
+        return Ok(Vec::new());
+    }
+    let parts = allocate(grant.granted, &weights).map_err(|_| Rejection::Overflow)?;
+    let parts = (0_u32..).zip(parts);
+    Ok(parts.filter(|(_, minor)| *minor != 0).collect())
 }
 
 fn lot(
-    deciding: &PurchaseContext<'_>,
+    purchase: &PurchaseContext<'_>,
     grant: &Grant,
     schedule: &Schedule,
 ) -> Result<(Lot, Origin), Rejection> {
-    let program: &CompiledProgram = deciding.program;
-    let rule = program.rule(grant.rule).ok_or(Rejection::Overflow)?;
+    let program: &CompiledProgram = purchase.program;
+    let rule = program
+        .rule(grant.rule)
+        .ok_or(Rejection::Internal("a grant of a rule that is not there"))?;
     let origin = Origin {
         program: program.id().clone(),
         revision: program.number(),
@@ -216,42 +219,41 @@ fn lot(
         } else {
             LotState::Available
         },
-        earned_at: deciding.purchase.occurred_at,
+        earned_at: purchase.purchase.occurred_at,
         available_at: schedule.available_at,
         void_at: schedule.void_at,
         expires_at: schedule.expires_at,
-        purchase: Some(deciding.purchase.id.clone()),
+        purchase: Some(purchase.purchase.id.clone()),
         rule: Some(rule.id.clone()),
     };
     Ok((lot, origin))
 }
 
-/// Counts the purchase, and remembers what was counted so that a cancellation can release exactly that.
+/// Counts the purchase, and remembers what was counted so that a cancellation can release exactly that. A limit that members
+/// share is of one bucket, so what its counter may hold is the limit itself.
 fn count(
     builder: &mut ChangeBuilder<'_>,
-    deciding: &PurchaseContext<'_>,
+    purchase: &PurchaseContext<'_>,
     decided: &PurchaseOutcome,
-    snapshot: &Snapshot,
 ) -> Vec<Counted> {
     let lookups = CounterLookups::new(
-        &deciding.context.tenant,
-        deciding.program,
-        deciding.purchase,
+        &purchase.context.tenant,
+        purchase.program,
+        purchase.purchase,
     );
     let mut counted = Vec::new();
-    for addition in lookups.moved(&deciding.facts, &decided.evaluation) {
+    for addition in lookups.moved(&purchase.facts, &decided.evaluation) {
         let bound = addition.cap.and_then(|number| {
-            let cap = deciding.program.cap(number)?;
-            let limit = cap_limit(cap, decided.cap_multiplier);
-            Some(lookups.bound(number, limit, snapshot))
+            let cap = purchase.program.cap(number)?;
+            Some(cap_limit(cap, decided.cap_multiplier))
         });
         let key = addition.name.at(addition.bucket);
-        counted.push(Counted {
-            subject: key.name.subject.clone(),
-            name: key.name.name.clone(),
-            bucket: key.bucket,
-            delta: addition.delta,
-        });
+        counted.push(Counted(
+            key.name.subject.clone(),
+            key.name.name.clone(),
+            key.bucket,
+            addition.delta,
+        ));
         builder.count(key, addition.delta, bound);
     }
     counted
@@ -260,25 +262,25 @@ fn count(
 /// Looks at the member's tiers again, with this purchase counted.
 fn review_tiers(
     builder: &ChangeBuilder<'_>,
-    deciding: &PurchaseContext<'_>,
+    purchase: &PurchaseContext<'_>,
     decided: &PurchaseOutcome,
     snapshot: &Snapshot,
 ) -> (Ladders, Moves) {
     let mut moves = decided.moves.clone();
-    if deciding.program.ladders().is_empty() {
+    if purchase.program.ladders().is_empty() {
         return (Ladders::new(), moves);
     }
-    let mut record = builder.row.record.clone();
-    record
+    let mut profile = builder.row.profile.clone();
+    profile
         .tiers
-        .insert(deciding.program.id().clone(), decided.ladders.clone());
+        .insert(purchase.program.id().clone(), decided.ladders.clone());
     let view = MemberView {
         snapshot,
-        changes: &builder.changes,
-        tenant: &deciding.context.tenant,
-        member: &deciding.purchase.member,
+        row: &builder.row,
+        tenant: &purchase.context.tenant,
+        member: &purchase.purchase.member,
     };
-    let (ladders, more) = view.catch_up(deciding.program, &record, deciding.purchase.occurred_at);
+    let (ladders, more) = view.catch_up(purchase.program, &profile, purchase.purchase.occurred_at);
     moves.extend(more);
     (ladders, moves)
 }
@@ -286,21 +288,21 @@ fn review_tiers(
 /// Writes the events; returns the tier moves for the reply.
 fn emit(
     builder: &mut ChangeBuilder<'_>,
-    deciding: &PurchaseContext<'_>,
+    purchase: &PurchaseContext<'_>,
     decided: &PurchaseOutcome,
     moves: Moves,
 ) -> Vec<TierChange> {
     builder.emit(Event::PurchaseRecorded {
-        purchase: deciding.purchase.id.clone(),
-        program: deciding.program.id().clone(),
-        revision: deciding.program.number(),
+        purchase: purchase.purchase.id.clone(),
+        program: purchase.program.id().clone(),
+        revision: purchase.program.number(),
         granted: decided.reply.totals.clone(),
         pending: decided.schedules.iter().any(|schedule| schedule.is_pending),
     });
     let mut changes = Vec::with_capacity(moves.len());
     for (ladder, step) in moves {
         builder.emit(Event::TierChanged {
-            program: deciding.program.id().clone(),
+            program: purchase.program.id().clone(),
             ladder: ladder.clone(),
             from: step.from.clone(),
             to: step.to.clone(),

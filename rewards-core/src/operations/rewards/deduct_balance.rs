@@ -9,11 +9,12 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use smallvec::smallvec;
 
 use super::super::change_builder::ChangeBuilder;
 use super::super::review::Reviewed;
 use super::{OPEN_LOTS_MAX, REASON_BYTES_MAX, check_reason, open_lots, settle_open};
-use crate::command::{Kind, Operation};
+use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
 use crate::event::Event;
@@ -21,7 +22,7 @@ use crate::ids::MemberId;
 use crate::ledger::{Account, LedgerError, LotNumber, Purpose, Transfer, TransferKind, consume};
 use crate::money::Money;
 use crate::rejection::{Problem, Rejection};
-use crate::snapshot::{MemberKey, ReadPlan, Snapshot};
+use crate::snapshot::{ReadPlan, Snapshot};
 
 /// Takes value from a member's available balance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,12 +54,13 @@ impl Operation for DeductBalance {
     const NAME: &'static str = "deduct_balance";
     const KIND: Kind = Kind::Command;
     type Reply = DeductedBalance;
+    type Prepared = ();
 
-    fn member(&self) -> Option<&MemberId> {
-        Some(&self.member)
+    fn members(&self) -> Members<'_> {
+        smallvec![&self.member]
     }
 
-    fn reads(&self, context: &Context) -> Result<ReadPlan, Rejection> {
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
         let mut problems = Vec::new();
         if !self.take.is_positive() {
             let detail = format!("expected a positive amount, got `{}`", self.take);
@@ -68,29 +70,25 @@ impl Operation for DeductBalance {
         if !problems.is_empty() {
             return Err(Rejection::Invalid(problems));
         }
-        let key = MemberKey {
-            tenant: context.tenant.clone(),
-            member: self.member.clone(),
-        };
+        let key = context.member_key(&self.member);
         let mut plan = ReadPlan {
             lots: vec![open_lots(&key, self.take.asset())],
             members: vec![key],
             ..ReadPlan::default()
         };
         Reviewed::ByBalance(self.take.asset()).plan(context, &self.member, &mut plan);
-        Ok(plan)
+        Ok((plan, ()))
     }
 
     fn decide(
         &self,
+        (): &(),
         snapshot: &Snapshot,
         context: &Context,
-    ) -> Result<Decision<Self::Reply>, Rejection> {
-        let mut builder = ChangeBuilder::open(snapshot, context, &self.member)?;
-        let key = MemberKey {
-            tenant: context.tenant.clone(),
-            member: self.member.clone(),
-        };
+    ) -> Result<Decision<Self::Reply>, Undecided> {
+        let ids = context.id_allocator();
+        let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
+        let key = context.member_key(&self.member);
         let asset = self.take.asset();
         let lots = settle_open(&mut builder, snapshot, &key, asset)?;
         let paid = consume(&lots, asset, self.take.minor())
@@ -104,10 +102,9 @@ impl Operation for DeductBalance {
         let to = Account::system(Purpose::Adjustments, asset);
         let at = builder.recorded_at;
         let transfer = Transfer::new(from, to, self.take.minor(), TransferKind::Deduct, at)?;
-        builder.post(transfer.because(&self.reason));
-        let amount = self.take.checked_neg().map_err(|_| Rejection::Overflow)?;
+        builder.post(transfer.because(&self.reason))?;
         builder.emit_due();
-        builder.emit(Event::BalanceDeducted { amount });
+        builder.emit(Event::BalanceDeducted { amount: self.take });
         Reviewed::ByBalance(asset).make(&mut builder, snapshot, context, &self.member);
         let reply = DeductedBalance {
             taken: self.take,

@@ -5,22 +5,24 @@
 //! has happened: what has expired lifts nobody.
 //!
 //! Refusals, in order: an amount that is not positive, an empty or too long reason, an expiry that has passed; unknown
-//! member.
+//! member; closed member.
 
 use serde::{Deserialize, Serialize};
+use smallvec::smallvec;
 
 use super::super::change_builder::ChangeBuilder;
 use super::super::review::Reviewed;
 use super::{REASON_BYTES_MAX, check_reason, open_lots, settle_open};
-use crate::command::{Kind, Operation};
+use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
 use crate::event::Event;
 use crate::ids::MemberId;
 use crate::ledger::{Lot, LotNumber, LotState, Purpose, TransferKind};
+use crate::member::MemberStatus;
 use crate::money::Money;
 use crate::rejection::{Problem, Rejection};
-use crate::snapshot::{MemberKey, ReadPlan, Snapshot};
+use crate::snapshot::{ReadPlan, Snapshot};
 use crate::time::Timestamp;
 
 /// Grants a reward manually.
@@ -73,20 +75,18 @@ impl Operation for GrantReward {
     const NAME: &'static str = "grant_reward";
     const KIND: Kind = Kind::Command;
     type Reply = ManualGrant;
+    type Prepared = ();
 
-    fn member(&self) -> Option<&MemberId> {
-        Some(&self.member)
+    fn members(&self) -> Members<'_> {
+        smallvec![&self.member]
     }
 
-    fn reads(&self, context: &Context) -> Result<ReadPlan, Rejection> {
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
         let problems = self.problems(context);
         if !problems.is_empty() {
             return Err(Rejection::Invalid(problems));
         }
-        let key = MemberKey {
-            tenant: context.tenant.clone(),
-            member: self.member.clone(),
-        };
+        let key = context.member_key(&self.member);
         let mut plan = ReadPlan::default();
         let reviewed = Reviewed::ByBalance(self.amount.asset());
         reviewed.plan(context, &self.member, &mut plan);
@@ -94,22 +94,24 @@ impl Operation for GrantReward {
             plan.lots.push(open_lots(&key, self.amount.asset()));
         }
         plan.members.push(key);
-        Ok(plan)
+        Ok((plan, ()))
     }
 
     fn decide(
         &self,
+        (): &(),
         snapshot: &Snapshot,
         context: &Context,
-    ) -> Result<Decision<Self::Reply>, Rejection> {
-        let mut builder = ChangeBuilder::open(snapshot, context, &self.member)?;
+    ) -> Result<Decision<Self::Reply>, Undecided> {
+        let ids = context.id_allocator();
+        let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
+        if builder.row.profile.status == MemberStatus::Closed {
+            return Err(Rejection::MemberClosed(self.member.clone()).into());
+        }
         let reviewed = Reviewed::ByBalance(self.amount.asset());
         // By the same condition as in the plan: rows that other commands asked for must not make a difference.
         if reviewed.is_any(context) {
-            let key = MemberKey {
-                tenant: context.tenant.clone(),
-                member: self.member.clone(),
-            };
+            let key = context.member_key(&self.member);
             settle_open(&mut builder, snapshot, &key, self.amount.asset())?;
         }
         let lot = Lot {

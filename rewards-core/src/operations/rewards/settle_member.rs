@@ -2,21 +2,23 @@
 //!
 //! Pending rewards mature or are voided, available ones expire, and tiers are reviewed. Everything counts from the
 //! instant at which it became due, so it does not matter how late this runs. One call settles at most
-//! [`DUE_LOTS_MAX`] lots and says whether more are waiting.
+//! [`DUE_LOTS_MAX`] lots and says whether more are waiting. When nothing is due, nothing is written.
 //!
 //! Refusals: unknown member.
 
 use serde::{Deserialize, Serialize};
+use smallvec::smallvec;
 
 use super::super::change_builder::ChangeBuilder;
 use super::super::review::Reviewed;
-use crate::command::{Kind, Operation};
+use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
-use crate::decision::Decision;
+use crate::decision::{Changes, Decision};
 use crate::ids::MemberId;
+use crate::member::MemberRow;
 use crate::money::Money;
 use crate::rejection::Rejection;
-use crate::snapshot::{LotFilter, LotQuery, MemberKey, ReadPlan, Snapshot};
+use crate::snapshot::{LotFilter, LotQuery, ReadPlan, Snapshot};
 
 /// The most lots one call settles.
 pub const DUE_LOTS_MAX: u32 = 1_000;
@@ -49,12 +51,16 @@ pub struct SettledMember {
     pub more: bool,
 }
 
-impl SettleMember {
-    fn key(&self, context: &Context) -> MemberKey {
-        MemberKey {
-            tenant: context.tenant.clone(),
-            member: self.member.clone(),
-        }
+impl SettleMember {}
+
+impl SettledMember {
+    /// Whether nothing was due.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.matured.is_empty()
+            && self.voided.is_empty()
+            && self.expired.is_empty()
+            && self.tier_changes == 0
     }
 }
 
@@ -62,13 +68,14 @@ impl Operation for SettleMember {
     const NAME: &'static str = "settle_member";
     const KIND: Kind = Kind::Command;
     type Reply = SettledMember;
+    type Prepared = ();
 
-    fn member(&self) -> Option<&MemberId> {
-        Some(&self.member)
+    fn members(&self) -> Members<'_> {
+        smallvec![&self.member]
     }
 
-    fn reads(&self, context: &Context) -> Result<ReadPlan, Rejection> {
-        let key = self.key(context);
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
+        let key = context.member_key(&self.member);
         let query = LotQuery {
             member: key.clone(),
             filter: LotFilter::Due { at: context.now },
@@ -80,16 +87,18 @@ impl Operation for SettleMember {
             ..ReadPlan::default()
         };
         Reviewed::All.plan(context, &self.member, &mut plan);
-        Ok(plan)
+        Ok((plan, ()))
     }
 
     fn decide(
         &self,
+        (): &(),
         snapshot: &Snapshot,
         context: &Context,
-    ) -> Result<Decision<Self::Reply>, Rejection> {
-        let mut builder = ChangeBuilder::open(snapshot, context, &self.member)?;
-        let key = self.key(context);
+    ) -> Result<Decision<Self::Reply>, Undecided> {
+        let ids = context.id_allocator();
+        let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
+        let key = context.member_key(&self.member);
         let now = builder.recorded_at;
         let due = snapshot
             .lots_of(&key)
@@ -110,7 +119,27 @@ impl Operation for SettleMember {
         };
         Ok(Decision {
             reply,
-            changes: builder.finish(),
+            changes: unless_idle(builder.finish(), snapshot.members.get(&key)),
         })
     }
+}
+
+/// The changes, or none when all that would change is the number of the member's row: a sweep that comes twice writes once.
+fn unless_idle(changes: Changes, before: Option<&MemberRow>) -> Changes {
+    let [write] = changes.members.as_slice() else {
+        return changes;
+    };
+    let after = MemberRow {
+        version: write.expected,
+        recorded_at: before.map_or(write.row.recorded_at, |row| row.recorded_at),
+        ..write.row.clone()
+    };
+    let is_alone = changes.journal.is_empty()
+        && changes.lots.is_empty()
+        && changes.counters.is_empty()
+        && changes.events.is_empty();
+    if is_alone && before == Some(&after) {
+        return Changes::default();
+    }
+    changes
 }

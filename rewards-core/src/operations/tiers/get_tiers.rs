@@ -4,17 +4,17 @@
 //! unknown member.
 
 use serde::{Deserialize, Serialize};
+use smallvec::smallvec;
 
-use super::super::standing::{MemberView, ladder_ranges, measures_balance, qualification};
-use crate::command::{Kind, Operation};
+use super::super::standing::{MemberView, ladder_ranges, qualification};
+use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
-use crate::decision::{Changes, Decision};
+use crate::decision::Decision;
 use crate::ids::{MemberId, ProgramId, Slug};
-use crate::ledger::Holder;
 use crate::money::{Asset, Money};
 use crate::program::{CompiledLadder, CompiledProgram, Measure};
 use crate::rejection::Rejection;
-use crate::snapshot::{MemberKey, ReadPlan, Snapshot};
+use crate::snapshot::{ReadPlan, Snapshot};
 use crate::tiers::{TierMove, progress};
 use crate::time::Timestamp;
 
@@ -92,41 +92,39 @@ impl Operation for GetTiers {
     const NAME: &'static str = "get_tiers";
     const KIND: Kind = Kind::Query;
     type Reply = MemberTiers;
+    type Prepared = ();
 
-    fn member(&self) -> Option<&MemberId> {
-        Some(&self.member)
+    fn members(&self) -> Members<'_> {
+        smallvec![&self.member]
     }
 
-    fn reads(&self, context: &Context) -> Result<ReadPlan, Rejection> {
-        let program = self.program(context)?;
-        let mut plan = ReadPlan {
-            members: vec![self.key(context)],
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
+        let program = context.program_at(&self.program, context.now)?;
+        let plan = ReadPlan {
+            members: vec![context.member_key(&self.member)],
             counters: ladder_ranges(program, context, &self.member, context.now),
             ..ReadPlan::default()
         };
-        if measures_balance(program) {
-            let holder = Holder::Member(self.member.clone());
-            plan.balances.push((context.tenant.clone(), holder));
-        }
-        Ok(plan)
+        Ok((plan, ()))
     }
 
     fn decide(
         &self,
+        (): &(),
         snapshot: &Snapshot,
         context: &Context,
-    ) -> Result<Decision<Self::Reply>, Rejection> {
-        let program = self.program(context)?;
-        let row = snapshot.members.get(&self.key(context));
+    ) -> Result<Decision<Self::Reply>, Undecided> {
+        let program = context.program_at(&self.program, context.now)?;
+        let row = snapshot.members.get(&context.member_key(&self.member));
         let row = row.ok_or_else(|| Rejection::MemberUnknown(self.member.clone()))?;
         let view = MemberView {
             snapshot,
-            changes: &Changes::default(),
+            row,
             tenant: &context.tenant,
             member: &self.member,
         };
-        let (statuses, _) = view.catch_up(program, &row.record, context.now);
-        let registered_at = row.record.registered_at;
+        let (statuses, _) = view.catch_up(program, &row.profile, context.now);
+        let registered_at = row.profile.registered_at;
         let ladders = program.ladders().iter().map(|ladder| {
             let status = statuses.get(ladder.id());
             let qualification = qualification(program, ladder, registered_at);
@@ -154,27 +152,6 @@ impl Operation for GetTiers {
         Ok(Decision::answer(MemberTiers {
             ladders: ladders.collect(),
         }))
-    }
-}
-
-impl GetTiers {
-    fn key(&self, context: &Context) -> MemberKey {
-        MemberKey {
-            tenant: context.tenant.clone(),
-            member: self.member.clone(),
-        }
-    }
-
-    fn program<'c>(&self, context: &'c Context) -> Result<&'c CompiledProgram, Rejection> {
-        let revisions = context.revisions(&self.program);
-        let revisions = revisions.ok_or_else(|| Rejection::ProgramUnknown(self.program.clone()))?;
-        let program = revisions
-            .at(context.now)
-            .ok_or_else(|| Rejection::ProgramNotActive {
-                program: self.program.clone(),
-                at: context.now,
-            })?;
-        Ok(program)
     }
 }
 

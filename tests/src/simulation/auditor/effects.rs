@@ -2,21 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use rewards_core::cashback::PurchaseState;
 use rewards_core::ids::{MemberId, ProgramId, PurchaseId};
 use rewards_core::ledger::TransferKind;
 use rewards_core::money::{Asset, Money};
 use rewards_core::operations::programs::PublishedProgram;
 use rewards_core::operations::purchases::{CancelledPurchase, RecordedPurchase};
-use rewards_core::operations::rewards::ManualGrant;
-use rewards_core::records::PurchaseState;
+use rewards_core::operations::rewards::{ManualGrant, SettledMember};
 
 use super::{Applied, Check, Findings};
 use crate::simulation::Failed;
 use crate::simulation::books::Books;
 use crate::simulation::workload::Command;
 
-/// A movement manually: member, kind, amount, asset and reason. The reason is not unique, so movements are counted.
-type ByHand = (MemberId, &'static str, i64, Asset, String);
+/// A manual movement: member, kind, amount, asset and reason. The reason is not unique, so movements are counted.
+type Manual = (MemberId, &'static str, i64, Asset, String);
 
 /// A purchase as the commands that happened leave it.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,41 +35,54 @@ pub(super) fn check(
     applied: &[Applied<'_>],
     findings: &mut Findings,
 ) -> Result<(), Failed> {
-    members(books, applied, findings);
+    members(books, applied, findings)?;
     purchases(books, applied, findings)?;
-    by_hand(books, applied, findings)?;
+    manual(books, applied, findings)?;
     taken_back(books, applied, findings)?;
     revisions(books, applied, findings)
 }
 
-/// Every command on a member raises the member's version by one: the version counts the commands that happened.
-fn members(books: &Books, applied: &[Applied<'_>], findings: &mut Findings) {
-    let mut versions: BTreeMap<MemberId, u64> = BTreeMap::new();
+/// Every command on a member raises the member's version by one: the version counts the commands that happened. Only of a
+/// settlement that says nothing was due nobody knows whether it moved the time of the next review.
+fn members(books: &Books, applied: &[Applied<'_>], findings: &mut Findings) -> Result<(), Failed> {
+    let mut versions: BTreeMap<&MemberId, (u64, u64)> = BTreeMap::new();
     let mut registered: BTreeMap<MemberId, u64> = BTreeMap::new();
     for command in applied {
+        let is_open = matches!(command.order.command, Command::Settle(_))
+            && command.reply::<SettledMember>()?.is_nothing();
         if let Some(member) = command.order.command.member() {
-            *versions.entry(member.clone()).or_default() += 1;
+            let (least, most) = versions.entry(member).or_default();
+            *least += u64::from(!is_open);
+            *most += 1;
         }
         if let Command::Register(register) = &command.order.command {
             *registered.entry(register.member.clone()).or_default() += 1;
         }
     }
-    let stored = books.members.iter();
-    let stored = stored.map(|(member, row)| (member.clone(), row.version));
+    for (member, row) in &books.members {
+        let (least, most) = versions.get(member).copied().unwrap_or_default();
+        if !(least..=most).contains(&row.version) {
+            let found = row.version;
+            findings.add(
+                Check::Effect,
+                format!("version of {member}: expected {least} to {most}, found {found}"),
+            );
+        }
+    }
+    let once = books.members.keys().map(|member| (member.clone(), 1));
     findings.same_maps(
         Check::Effect,
-        "version of",
-        &versions,
-        &stored.clone().collect(),
+        "registrations of",
+        &registered,
+        &once.collect(),
     );
-    let once = stored.map(|(member, _)| (member, 1)).collect();
-    findings.same_maps(Check::Effect, "registrations of", &registered, &once);
     for head in &books.heads {
         let row = books.members.get(&head.member);
         let row = row.map(|row| (row.journal, row.event_seq));
         let swept = Some((head.journal, head.event_seq));
         findings.same(Check::Effect, format!("row of {}", head.member), swept, row);
     }
+    Ok(())
 }
 
 fn purchases(
@@ -82,23 +95,21 @@ fn purchases(
     let stored: BTreeMap<PurchaseId, Expected> = books
         .purchases
         .iter()
-        .map(|(id, row)| {
-            let of_range = row.record.grants.map_or(0, |(first, last)| {
-                last.saturating_sub(first).saturating_add(1)
-            });
+        .map(|(id, stored)| {
+            let purchase = &stored.entity;
             let grants = journal.remove(id).unwrap_or_default();
             findings.same(
                 Check::Effect,
                 format!("grants named by {id}"),
-                u64::try_from(grants.len()).unwrap_or(u64::MAX),
-                of_range,
+                grants.len(),
+                purchase.allocations.len(),
             );
             let row = Expected {
-                member: row.member.clone(),
-                version: row.version,
-                state: row.record.state,
-                program: row.record.program.clone(),
-                revision: row.record.revision,
+                member: purchase.purchase.member.clone(),
+                version: stored.version,
+                state: purchase.state(),
+                program: purchase.purchase.program.clone(),
+                revision: purchase.revision,
                 grants,
             };
             (id.clone(), row)
@@ -180,12 +191,12 @@ fn grants(books: &Books) -> BTreeMap<PurchaseId, Vec<(String, Money)>> {
     grants
 }
 
-fn by_hand(books: &Books, applied: &[Applied<'_>], findings: &mut Findings) -> Result<(), Failed> {
-    let (grant, adjust) = (
+fn manual(books: &Books, applied: &[Applied<'_>], findings: &mut Findings) -> Result<(), Failed> {
+    let (grant, deduct) = (
         TransferKind::ManualGrant.text(),
         TransferKind::Deduct.text(),
     );
-    let mut expected: BTreeMap<ByHand, u64> = BTreeMap::new();
+    let mut expected: BTreeMap<Manual, u64> = BTreeMap::new();
     let mut numbers: BTreeMap<(MemberId, u64), Money> = BTreeMap::new();
     for command in applied {
         let (member, kind, amount, reason) = match &command.order.command {
@@ -194,7 +205,7 @@ fn by_hand(books: &Books, applied: &[Applied<'_>], findings: &mut Findings) -> R
                 numbers.insert((request.member.clone(), lot), request.amount);
                 (&request.member, grant, request.amount, &request.reason)
             }
-            Command::Adjust(request) => (&request.member, adjust, request.take, &request.reason),
+            Command::Deduct(request) => (&request.member, deduct, request.take, &request.reason),
             _ => continue,
         };
         let movement = (
@@ -206,7 +217,7 @@ fn by_hand(books: &Books, applied: &[Applied<'_>], findings: &mut Findings) -> R
         );
         *expected.entry(movement).or_default() += 1;
     }
-    let mut found: BTreeMap<ByHand, u64> = BTreeMap::new();
+    let mut found: BTreeMap<Manual, u64> = BTreeMap::new();
     let mut granted: BTreeMap<(MemberId, u64), Money> = BTreeMap::new();
     for entry in &books.journal {
         let transfer = &entry.transfer;
@@ -227,7 +238,7 @@ fn by_hand(books: &Books, applied: &[Applied<'_>], findings: &mut Findings) -> R
         );
         *found.entry(movement).or_default() += 1;
     }
-    findings.same_maps(Check::Effect, "movement manually", &expected, &found);
+    findings.same_maps(Check::Effect, "manual movement", &expected, &found);
     findings.same_maps(Check::Effect, "lot granted manually", &numbers, &granted);
     Ok(())
 }

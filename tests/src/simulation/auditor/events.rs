@@ -247,8 +247,8 @@ fn events_of(command: &Applied<'_>) -> Result<(Vec<Event>, u64), Failed> {
         Command::Grant(grant) => vec![Event::RewardGranted {
             amount: grant.amount,
         }],
-        Command::Adjust(adjust) => vec![Event::BalanceDeducted {
-            amount: adjust.take.checked_neg()?,
+        Command::Deduct(deduct) => vec![Event::BalanceDeducted {
+            amount: deduct.take,
         }],
         Command::Settle(_) => {
             let reply: SettledMember = command.reply()?;

@@ -16,6 +16,9 @@ use crate::simulation::workload::Command;
 /// A purchase's lots of one asset, or a member's lots that were granted manually.
 type Pot = (MemberId, Option<PurchaseId>, Asset);
 
+/// The entries that made lots.
+type Origins<'b> = BTreeMap<(&'b MemberId, LotNumber), &'b JournalEntry>;
+
 pub(super) fn check(
     books: &Books,
     applied: &[Applied<'_>],
@@ -54,13 +57,27 @@ fn fold(books: &Books, findings: &mut Findings) {
         }
     }
     let mut sums: BTreeMap<Asset, i128> = BTreeMap::new();
-    for (account, balance) in &books.balances {
-        *sums.entry(account.asset).or_default() += i128::from(*balance);
+    for ((_, asset), balance) in &books.controls {
+        *sums.entry(*asset).or_default() += balance;
     }
     for (asset, sum) in sums {
         findings.same(Check::Journal, format!("sum of all {asset}"), 0, sum);
     }
-    folded.retain(|_, balance| *balance != 0);
+    let mut controls: BTreeMap<(Purpose, Asset), i128> = BTreeMap::new();
+    for (account, balance) in &folded {
+        let key = (account.purpose.clone(), account.asset);
+        *controls.entry(key).or_default() += balance;
+    }
+    controls.retain(|_, balance| *balance != 0);
+    let stored = books.controls.iter().filter(|(_, balance)| **balance != 0);
+    let stored = stored.map(|(key, balance)| (key.clone(), *balance));
+    findings.same_maps(
+        Check::Journal,
+        "control account",
+        &controls,
+        &stored.collect(),
+    );
+    folded.retain(|account, balance| *balance != 0 && account.holder != Holder::System);
     let stored = books
         .balances
         .iter()
@@ -90,7 +107,7 @@ fn lots(books: &Books, applied: &[Applied<'_>], findings: &mut Findings) -> Resu
     let stored = books
         .balances
         .iter()
-        .filter(|(account, balance)| **balance != 0 && matches!(account.holder, Holder::Member(_)))
+        .filter(|(_, balance)| **balance != 0)
         .map(|(account, balance)| (account.clone(), i128::from(*balance)))
         .collect();
     findings.same_maps(Check::Lot, "left in lots of", &stored, &left);
@@ -104,9 +121,9 @@ fn resting_place(lot: &Lot) -> Purpose {
     }
 }
 
-/// For every purchase, and for what was granted manually: granted − voided − taken back − expired − paid = what is left.
-fn pots(books: &Books, applied: &[Applied<'_>], findings: &mut Findings) -> Result<(), Failed> {
-    let mut origins: BTreeMap<(&MemberId, LotNumber), &JournalEntry> = BTreeMap::new();
+/// The entries that made lots, and what went into and out of each pot by the journal alone.
+fn moved(books: &Books) -> (Origins<'_>, BTreeMap<Pot, i128>) {
+    let mut origins = Origins::new();
     let mut pots: BTreeMap<Pot, i128> = BTreeMap::new();
     for entry in &books.journal {
         let transfer = &entry.transfer;
@@ -121,14 +138,23 @@ fn pots(books: &Books, applied: &[Applied<'_>], findings: &mut Findings) -> Resu
                 origins.insert((&entry.member, entry.seq), entry);
                 minor
             }
-            TransferKind::Void | TransferKind::Clawback | TransferKind::Expire => -minor,
+            TransferKind::Void
+            | TransferKind::Clawback
+            | TransferKind::Expire
+            | TransferKind::Forfeit => -minor,
             // What is taken manually names no lot in the journal: the reply does.
             TransferKind::Mature | TransferKind::Deduct => 0,
         };
         *pots.entry(pot).or_default() += change;
     }
+    (origins, pots)
+}
+
+/// For every purchase, and for what was granted manually: granted − voided − taken back − expired − paid = what is left.
+fn pots(books: &Books, applied: &[Applied<'_>], findings: &mut Findings) -> Result<(), Failed> {
+    let (origins, mut pots) = moved(books);
     for command in applied {
-        let Command::Adjust(adjust) = &command.order.command else {
+        let Command::Deduct(deduct) = &command.order.command else {
             continue;
         };
         let reply: DeductedBalance = command.reply()?;
@@ -137,7 +163,7 @@ fn pots(books: &Books, applied: &[Applied<'_>], findings: &mut Findings) -> Resu
             .values()
             .map(|part| i128::from(part.minor()))
             .sum();
-        let taken = i128::from(adjust.take.minor());
+        let taken = i128::from(deduct.take.minor());
         findings.same(
             Check::Lot,
             format!("lots that paid {:?}", command.order.key),
@@ -145,10 +171,10 @@ fn pots(books: &Books, applied: &[Applied<'_>], findings: &mut Findings) -> Resu
             paid,
         );
         for (number, part) in &reply.lots {
-            match origins.get(&(&adjust.member, *number)) {
+            match origins.get(&(&deduct.member, *number)) {
                 Some(entry) => {
                     let purchase = entry.transfer.purchase.clone();
-                    let pot = (adjust.member.clone(), purchase, part.asset());
+                    let pot = (deduct.member.clone(), purchase, part.asset());
                     *pots.entry(pot).or_default() -= i128::from(part.minor());
                 }
                 None => findings.add(Check::Lot, format!("lot {number} paid and was never made")),

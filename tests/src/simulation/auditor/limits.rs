@@ -18,7 +18,7 @@ use crate::simulation::workload::Command;
 
 /// Whose use counts together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Share<'p> {
+enum CapScope<'p> {
     Purchase,
     Member,
     Attribute(&'p str),
@@ -29,7 +29,7 @@ enum Share<'p> {
 #[derive(Debug)]
 struct Bound<'p> {
     id: &'p Slug,
-    share: Share<'p>,
+    scope: CapScope<'p>,
     every: Period,
     limit: i64,
     counts_uses: bool,
@@ -63,10 +63,10 @@ pub(super) fn check(
         let purchase = &record.purchase;
         let decision = command.reply::<RecordedPurchase>()?.decision;
         let Some(program) = programs.get(&(decision.program.clone(), decision.revision)) else {
-            let (program, version) = (&decision.program, decision.revision);
+            let (program, revision) = (&decision.program, decision.revision);
             findings.add(
                 Check::Limit,
-                format!("decided by unknown {program} revision {version}"),
+                format!("decided by unknown {program} revision {revision}"),
             );
             continue;
         };
@@ -142,14 +142,14 @@ fn bounds(program: &Program) -> Result<Vec<Bound<'_>>, Failed> {
             }
             Limit::Uses(uses) => (i64::from(*uses), true),
         };
-        let share = match &cap.per {
-            CapPer::Purchase => Share::Purchase,
-            CapPer::Member => Share::Member,
-            CapPer::Attribute(name) => Share::Attribute(name),
+        let scope = match &cap.per {
+            CapPer::Purchase => CapScope::Purchase,
+            CapPer::Member => CapScope::Member,
+            CapPer::Attribute(name) => CapScope::Attribute(name),
         };
         bounds.push(Bound {
             id: &cap.id,
-            share,
+            scope,
             every: cap.every.unwrap_or(Period::Lifetime),
             limit,
             counts_uses,
@@ -160,7 +160,7 @@ fn bounds(program: &Program) -> Result<Vec<Bound<'_>>, Failed> {
         let scale = budget.asset.unwrap_or(currency).scale();
         bounds.push(Bound {
             id: &budget.id,
-            share: Share::Program,
+            scope: CapScope::Program,
             every: budget.every.unwrap_or(Period::Lifetime),
             limit: budget.amount.to_minor(scale)?,
             counts_uses: false,
@@ -191,20 +191,21 @@ fn uses_of(
         } else {
             granted
         };
-        let subject = match bound.share {
-            Share::Purchase => None,
-            Share::Member => Some(format!("m:{}", purchase.member)),
-            Share::Attribute(name) => {
+        let subject = match bound.scope {
+            CapScope::Purchase => None,
+            CapScope::Member => Some(format!("m:{}", purchase.member)),
+            CapScope::Attribute(name) => {
                 let value = purchase.attributes.get(name);
                 if value.is_none() && used > 0 {
                     return Err(format!("{} used {} without a key", purchase.id, bound.id).into());
                 }
                 value.map(|value| format!("k:{name}={value}"))
             }
-            Share::Program => Some(format!("p:{}", document.id)),
+            CapScope::Program => Some(format!("p:{}", document.id)),
         };
         let Bucket(bucket) = program.calendar().bucket(bound.every, purchase.occurred_at);
-        let raised = matches!(bound.share, Share::Member | Share::Purchase) && !bound.counts_uses;
+        let raised =
+            matches!(bound.scope, CapScope::Member | CapScope::Purchase) && !bound.counts_uses;
         let limit = if raised {
             Rounding::Down.multiply(bound.limit, factor)?
         } else {

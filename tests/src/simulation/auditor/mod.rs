@@ -11,6 +11,8 @@ mod limits;
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug, Display};
 
+use rewards_core::ids::PurchaseId;
+use rewards_core::snapshot::StoredReply;
 use serde::de::DeserializeOwned;
 
 use super::Failed;
@@ -135,9 +137,18 @@ pub fn audit(
     }
     let mut applied = Vec::new();
     for (id, told) in history.of(&books.tenant) {
-        applied.extend(replies(books, id, told, &mut findings)?);
+        applied.extend(replies(books, history, id, told, &mut findings)?);
         refusals(id, told, &mut findings);
     }
+    once_a_purchase(&mut applied);
+    let swept = history
+        .1
+        .iter()
+        .filter(|swept| swept.order.tenant == books.tenant);
+    applied.extend(swept.map(|swept| Applied {
+        order: &swept.order,
+        body: &swept.reply,
+    }));
     ledger::check(books, &applied, &mut findings)?;
     effects::check(books, &applied, &mut findings)?;
     limits::check(books, &applied, deliveries, &mut findings)?;
@@ -145,9 +156,22 @@ pub fn audit(
     Ok(findings.0)
 }
 
+/// A purchase that was recorded under a given key answers under its own id, too: that is one command, told under two keys.
+fn once_a_purchase(applied: &mut Vec<Applied<'_>>) {
+    let mut seen: BTreeMap<&PurchaseId, &str> = BTreeMap::new();
+    applied.retain(|command| match &command.order.command {
+        Command::Record(record) => {
+            let earlier = seen.insert(&record.purchase.id, command.body);
+            earlier.is_none_or(|earlier| earlier != command.body)
+        }
+        _ => true,
+    });
+}
+
 /// Checks everything told about one key against what is stored under it; returns the command if it happened.
 fn replies<'a>(
     books: &'a Books,
+    history: &History,
     id: &CommandId,
     told: &'a Told,
     findings: &mut Findings,
@@ -169,21 +193,7 @@ fn replies<'a>(
         }
         return Ok(None);
     };
-    for ack in &told.acks {
-        findings.same(
-            Check::Reply,
-            format!("reply of {id:?}"),
-            ack.reply.as_str(),
-            &*stored.body,
-        );
-        if ack.order.command.fingerprint()? != stored.fingerprint {
-            let request = &ack.order.command;
-            findings.add(
-                Check::Reply,
-                format!("{id:?} is acknowledged for another request: {request:?}"),
-            );
-        }
-    }
+    acknowledged(id, told, stored, findings)?;
     for order in told.orders() {
         if order.command.fingerprint()? == stored.fingerprint {
             let only_refused = told.acks.is_empty() && told.unknown.is_empty();
@@ -199,11 +209,54 @@ fn replies<'a>(
             }));
         }
     }
-    findings.add(
-        Check::Reply,
-        format!("{id:?} is stored for a request nobody sent"),
-    );
+    if !is_sent_elsewhere(books, history, id, stored)? {
+        findings.add(
+            Check::Reply,
+            format!("{id:?} is stored for a request nobody sent"),
+        );
+    }
     Ok(None)
+}
+
+/// Every acknowledgement is of the stored request and carries its stored reply.
+fn acknowledged(
+    id: &CommandId,
+    told: &Told,
+    stored: &StoredReply,
+    findings: &mut Findings,
+) -> Result<(), Failed> {
+    for ack in &told.acks {
+        findings.same(
+            Check::Reply,
+            format!("reply of {id:?}"),
+            ack.reply.as_str(),
+            &*stored.body,
+        );
+        if ack.order.command.fingerprint()? != stored.fingerprint {
+            let request = &ack.order.command;
+            findings.add(
+                Check::Reply,
+                format!("{id:?} is acknowledged for another request: {request:?}"),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// A purchase may have been recorded under a key of its own: its reply is kept with it all the same.
+fn is_sent_elsewhere(
+    books: &Books,
+    history: &History,
+    id: &CommandId,
+    stored: &StoredReply,
+) -> Result<bool, Failed> {
+    let mut others = history
+        .of(&books.tenant)
+        .filter(|(other, _)| other.operation == id.operation)
+        .flat_map(|(_, told)| told.orders());
+    others.try_fold(false, |found, order| {
+        Ok(found || order.command.fingerprint()? == stored.fingerprint)
+    })
 }
 
 fn refusals(id: &CommandId, told: &Told, findings: &mut Findings) {
@@ -232,7 +285,7 @@ fn refusals(id: &CommandId, told: &Told, findings: &mut Findings) {
                 "purchase_cancelled",
             ],
             Command::Grant(_) => &["key_reused", "member_unknown", "invalid"],
-            Command::Adjust(_) => &["key_reused", "member_unknown", "insufficient_balance"],
+            Command::Deduct(_) => &["key_reused", "member_unknown", "insufficient_balance"],
             Command::Settle(_) => &["key_reused", "member_unknown"],
         };
         if !allowed.contains(&refused.code.as_str()) {

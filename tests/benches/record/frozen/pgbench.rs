@@ -6,8 +6,8 @@ use std::process::Command;
 
 use sqlx::{AssertSqlSafe, PgPool};
 
-use super::MEMBERS;
-use super::rows::Template;
+use crate::MEMBERS;
+use crate::rows::Template;
 
 /// A prepared `pgbench`.
 #[derive(Debug)]

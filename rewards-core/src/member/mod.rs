@@ -1,0 +1,109 @@
+//! The member's row: what is known of a member, and the lock of everything that belongs to the member.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::counter::MemberCounters;
+use crate::ids::{ProgramId, Slug};
+use crate::ledger::{Balances, JournalHead};
+use crate::tiers::TierStatus;
+use crate::time::Timestamp;
+
+/// A member's row: the lock of everything that belongs to the member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberRow {
+    /// Rises by one with every command.
+    pub version: u64,
+    /// Where the member's journal ends.
+    pub journal: JournalHead,
+    /// Number of the member's last event; 0 when there is none.
+    pub event_seq: u64,
+    /// When the last command was recorded. Later ones are never recorded earlier, whatever the clocks say.
+    pub recorded_at: Timestamp,
+    /// When the member's tiers must be looked at again, if ever.
+    pub due_at: Option<Timestamp>,
+    /// What the member has.
+    pub balances: Balances,
+    /// Of the member's counters, what moved last.
+    pub counters: MemberCounters,
+    /// The rest, as a document.
+    pub profile: MemberProfile,
+}
+
+impl MemberRow {
+    /// The row of somebody who has just registered, before the first version.
+    #[must_use]
+    pub fn new(profile: MemberProfile, recorded_at: Timestamp) -> Self {
+        Self {
+            version: 0,
+            journal: JournalHead::default(),
+            event_seq: 0,
+            recorded_at,
+            due_at: None,
+            balances: Balances::default(),
+            counters: MemberCounters::default(),
+            profile,
+        }
+    }
+}
+
+/// Whether a member takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+#[serde(rename_all = "snake_case")]
+pub enum MemberStatus {
+    /// Earns and spends.
+    #[default]
+    Active,
+    /// Earns nothing until active again; what was earned stays and goes on maturing and expiring.
+    Suspended,
+    /// Has left: earns nothing, holds nothing and does not come back.
+    Closed,
+}
+
+impl MemberStatus {
+    fn is_active(&self) -> bool {
+        *self == Self::Active
+    }
+}
+
+/// What is known of a member. Opaque to the engine but for status, segments, attributes and tiers; no personal data belongs
+/// here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberProfile {
+    /// When the member joined.
+    pub registered_at: Timestamp,
+    /// Whether the member takes part.
+    #[serde(default, skip_serializing_if = "MemberStatus::is_active")]
+    pub status: MemberStatus,
+    /// When the member was erased, if ever: nothing but ids and amounts is left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased_at: Option<Timestamp>,
+    /// Segments the host put the member in.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub segments: BTreeSet<String>,
+    /// Facts the host keeps about the member.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
+    /// Where the member stands, per program and ladder.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tiers: BTreeMap<ProgramId, BTreeMap<Slug, TierStatus>>,
+}
+
+impl MemberProfile {
+    /// Of somebody who joins now, with nothing known.
+    #[must_use]
+    pub fn new(registered_at: Timestamp) -> Self {
+        Self {
+            registered_at,
+            status: MemberStatus::Active,
+            erased_at: None,
+            segments: BTreeSet::new(),
+            attributes: BTreeMap::new(),
+            tiers: BTreeMap::new(),
+        }
+    }
+}

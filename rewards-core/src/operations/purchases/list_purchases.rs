@@ -1,0 +1,158 @@
+//! A page of purchases, of one member or of all, newest first: by when they were recorded, then by id.
+//!
+//! A purchase that does not change appears exactly once while others come. Refusals, in order: a page size of zero or above the
+//! bound, a place in another list; unknown member.
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use super::super::pages::Page;
+use crate::cashback::{PurchaseEntity, PurchaseState};
+use crate::command::{Kind, Operation, Undecided};
+use crate::context::Context;
+use crate::decision::Decision;
+use crate::entity::{By, Cursor, Entity, EntityQuery, Stored};
+use crate::ids::{MemberId, ProgramId, PurchaseId};
+use crate::money::Money;
+use crate::rejection::Rejection;
+use crate::snapshot::{ReadPlan, Snapshot};
+use crate::time::Timestamp;
+
+/// Asks for a page of purchases.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct ListPurchases {
+    /// Only those of this member; those of all members when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub member: Option<MemberId>,
+    /// Continue after this page: its `next`. The first page when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub after: Option<String>,
+    /// At most so many purchases, up to 1,000; 50 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub limit: Option<u32>,
+}
+
+/// A page of purchases.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct PurchaseList {
+    /// The purchases, newest first.
+    pub purchases: Vec<ListedPurchase>,
+    /// Where the next page begins: give it as `after`. Absent on the last page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub next: Option<String>,
+}
+
+/// A purchase in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct ListedPurchase {
+    /// The purchase.
+    pub purchase: PurchaseId,
+    /// Who bought.
+    pub member: MemberId,
+    /// The program that decided.
+    pub program: ProgramId,
+    /// Its revision.
+    pub revision: u32,
+    /// Where it is in its life.
+    pub state: PurchaseState,
+    /// What was paid.
+    pub total: Money,
+    /// When it happened.
+    pub occurred_at: Timestamp,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+}
+
+/// A page of purchases, ready to be looked up.
+#[derive(Debug)]
+pub struct PreparedPurchases {
+    page: Page,
+    query: EntityQuery,
+}
+
+impl Operation for ListPurchases {
+    const NAME: &'static str = "list_purchases";
+    const KIND: Kind = Kind::Query;
+    type Reply = PurchaseList;
+    type Prepared = PreparedPurchases;
+
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, PreparedPurchases), Rejection> {
+        let (list, by) = match &self.member {
+            Some(member) => (format!("purchases of {member}"), By::Owner(member.clone())),
+            None => ("purchases".to_owned(), By::Newest),
+        };
+        let page = Page::new(context, &list, self.after.as_deref(), self.limit)?;
+        let query = EntityQuery {
+            tenant: context.tenant.clone(),
+            kind: PurchaseEntity::KIND,
+            by,
+            after: page.after.clone(),
+            limit: page.rows(),
+        };
+        let members = self.member.iter().map(|member| context.member_key(member));
+        let plan = ReadPlan {
+            members: members.collect(),
+            entity_pages: vec![query.clone()],
+            ..ReadPlan::default()
+        };
+        Ok((plan, PreparedPurchases { page, query }))
+    }
+
+    fn decide(
+        &self,
+        prepared: &PreparedPurchases,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<PurchaseList>, Undecided> {
+        if let Some(member) = &self.member
+            && !snapshot.members.contains_key(&context.member_key(member))
+        {
+            return Err(Rejection::MemberUnknown(member.clone()).into());
+        }
+        let found = snapshot.entity_pages.get(&prepared.query);
+        let rows = found.into_iter().flatten();
+        let listed = rows
+            .map(|(_, row)| row.read().map(listed))
+            .collect::<Result<_, _>>()?;
+        let (purchases, next) = prepared
+            .page
+            .cut(listed, |purchase: &ListedPurchase| Cursor {
+                value: purchase.recorded_at.micros(),
+                id: SmolStr::new(purchase.purchase.as_str()),
+            });
+        Ok(Decision::answer(PurchaseList { purchases, next }))
+    }
+}
+
+fn listed(stored: Stored<PurchaseEntity>) -> ListedPurchase {
+    let state = stored.entity.state();
+    let PurchaseEntity {
+        purchase,
+        revision,
+        recorded_at,
+        ..
+    } = stored.entity;
+    ListedPurchase {
+        purchase: purchase.id,
+        member: purchase.member,
+        program: purchase.program,
+        revision,
+        state,
+        total: purchase.total,
+        occurred_at: purchase.occurred_at,
+        recorded_at,
+    }
+}

@@ -1,0 +1,164 @@
+//! From a request to a command in the queue, in the caller's own task: secrets are sealed, everything the command is decided
+//! with is fixed, and whom it is about is found out.
+
+use std::sync::Arc;
+
+use rewards_core::command::{NaturalKey, Operation};
+use rewards_core::context::Context;
+use rewards_core::ids::{IdSeed, IdempotencyKey, MemberId};
+use rewards_core::rejection::Fault;
+use rewards_core::snapshot::{KeyOrigin, MemberKey, ReadPlan, ReplyKey};
+use rewards_core::time::Timestamp;
+use tokio::sync::oneshot;
+
+use super::catalogue::Programs;
+use super::ordered::{RunState, RunToken};
+use super::pending::{Answer, Concerns, Identity, Pending, Typed};
+use super::sealing::{self, Fingerprints};
+use super::{CommandOptions, Receipt, TenantEngine, faults};
+use crate::batch::CommandKey;
+
+/// Where a caller waits for the answer to one command.
+pub(super) type AnswerReceiver<R> = oneshot::Receiver<Result<Answer<R>, Fault>>;
+
+/// What makes a command happen once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Once {
+    /// Its key, given or implied. Its reply is kept.
+    Key,
+    /// The versions of the rows it changes: it may be decided any number of times. Its reply is not kept.
+    Versions,
+}
+
+/// Waits for the answer to a command.
+pub(super) async fn receive<R: serde::de::DeserializeOwned>(
+    answer: AnswerReceiver<R>,
+) -> Result<Receipt<R>, Fault> {
+    answer.await.map_err(|_| faults::lost())??.receipt()
+}
+
+impl TenantEngine {
+    /// Replaces the secrets of a request by digests, and takes its fingerprints. Comes before everything else.
+    pub(super) fn seal<O: Operation>(&self, request: &mut O) -> Result<Fingerprints, Fault> {
+        let inner = &self.inner;
+        sealing::seal(
+            request,
+            self.tenant(),
+            &inner.key_ring,
+            inner.clock.as_ref(),
+        )
+    }
+
+    /// Fixes everything a command is decided with and puts it into the queue.
+    pub(super) async fn submit<O: Operation>(
+        &self,
+        mut request: O,
+        options: CommandOptions,
+        once: Once,
+        run: Option<&Arc<RunState>>,
+    ) -> Result<AnswerReceiver<O::Reply>, Fault> {
+        self.inner.check_open()?;
+        let fingerprints = self.seal(&mut request)?;
+        let identity = self.identity(&request, options.key, once, fingerprints)?;
+        let programs = self.tenant.programs(&self.inner.shared.storage).await?;
+        let concerns = self.concerns(&request).await?;
+        let place = self.inner.queue.reserve().await?;
+        let context = self.context(options.now, &programs, self.inner.random.next());
+        let (caller, answer) = oneshot::channel();
+        let pending = Pending::new(
+            Typed::boxed(request, caller),
+            identity,
+            Arc::clone(&self.tenant),
+            context,
+            concerns,
+            run.map(RunToken::new),
+        );
+        self.inner.queue.push(place, pending)?;
+        Ok(answer)
+    }
+
+    /// The key that makes a command happen once: the given one, or the one that the request implies.
+    fn identity<O: Operation>(
+        &self,
+        request: &O,
+        given: Option<IdempotencyKey>,
+        once: Once,
+        fingerprints: Fingerprints,
+    ) -> Result<Identity, Fault> {
+        let natural = request.natural_key(self.tenant());
+        let receipt = match &natural {
+            Some(NaturalKey::Entity(key)) => Some(key.clone()),
+            Some(NaturalKey::Text(_)) | None => None,
+        };
+        let reply = |origin, key| {
+            CommandKey::Reply(ReplyKey {
+                tenant: self.tenant().clone(),
+                operation: O::NAME,
+                origin,
+                key,
+            })
+        };
+        let key = match (once, given, natural) {
+            (Once::Versions, ..) => CommandKey::None,
+            (Once::Key, Some(key), _) => reply(KeyOrigin::Given, key),
+            (Once::Key, None, Some(NaturalKey::Text(key))) => reply(KeyOrigin::Natural, key),
+            (Once::Key, None, Some(NaturalKey::Entity(key))) => CommandKey::Entity(key),
+            (Once::Key, None, None) => return Err(faults::key_required()),
+        };
+        Ok(Identity {
+            key,
+            receipt,
+            fingerprints,
+        })
+    }
+
+    /// Whom a command is about: the members it names, and the owners of the entities it names. Owners are looked up here so
+    /// that the command can wait for them; the decision sees for itself whether they still are.
+    async fn concerns<O: Operation>(&self, request: &O) -> Result<Concerns, Fault> {
+        let named = request.members().into_iter();
+        let mut concerns = Concerns {
+            members: named.map(|member| self.member_key(member)).collect(),
+            owned_by: request.owned_by(self.tenant()),
+        };
+        if concerns.owned_by.is_empty() {
+            return Ok(concerns);
+        }
+        let mut plan = ReadPlan {
+            entities: concerns.owned_by.clone(),
+            ..ReadPlan::default()
+        };
+        plan.normalise();
+        let found = self.inner.shared.storage.load(&plan).await?;
+        let owners = found
+            .entities
+            .values()
+            .filter_map(|e| e.index.owner.as_ref());
+        concerns
+            .members
+            .extend(owners.map(|owner| self.member_key(owner)));
+        Ok(concerns)
+    }
+
+    fn member_key(&self, member: &MemberId) -> MemberKey {
+        MemberKey {
+            tenant: self.tenant().clone(),
+            member: member.clone(),
+        }
+    }
+
+    /// What a decision is made in, with the random bits that its ids are made of.
+    pub(super) fn context(
+        &self,
+        now: Option<Timestamp>,
+        programs: &Programs,
+        random: u128,
+    ) -> Context {
+        let now = now.unwrap_or_else(|| self.inner.clock.now());
+        Context {
+            tenant: self.tenant().clone(),
+            now,
+            ids: IdSeed::new(now, random),
+            programs: Arc::clone(&programs.revisions),
+        }
+    }
+}

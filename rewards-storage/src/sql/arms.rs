@@ -1,0 +1,155 @@
+//! Look-ups of many kinds of keys by one statement: a `UNION ALL` with one arm for each kind that is asked for.
+//!
+//! One statement sees one state of the database. All arms of a [`Catalogue`] return rows of one shape: the place of the arm,
+//! the place of the key, then so many numbers, so many texts and one value of bytes.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustc_hash::FxHashMap;
+use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
+
+use super::dialect::Kind::{Bytes, Int, Text};
+use super::dialect::{Columns, Dialect};
+use super::driver::{Fetched, Session};
+use super::rows::{Param, Rows};
+
+/// One kind of key, and what is returned for it.
+pub(super) struct Arm {
+    pub keys: Columns,
+    pub ints: &'static [&'static str],
+    pub texts: &'static [&'static str],
+    pub bytes: Option<&'static str>,
+    pub from: &'static str,
+}
+
+/// Kinds of keys that one statement can look up.
+pub(super) struct Catalogue<const ARMS: usize> {
+    pub arms: [Arm; ARMS],
+    /// Numbers an arm can return; they follow the places of arm and key.
+    pub ints: usize,
+    /// Texts an arm can return; they follow the numbers.
+    pub texts: usize,
+}
+
+/// Where the values of an arm are in a row.
+pub(super) mod place {
+    pub const ARM: usize = 0;
+    pub const KEY: usize = 1;
+    pub const INT: usize = 2;
+}
+
+impl<const ARMS: usize> Catalogue<ARMS> {
+    /// No keys yet, of any kind.
+    pub fn keys<'a>(&self, dialect: Dialect) -> [Rows<'a>; ARMS] {
+        self.arms.each_ref().map(|arm| Rows::new(dialect, arm.keys))
+    }
+
+    /// The statement that looks up the kinds of keys named by the bits of `chosen`.
+    pub fn assemble(&self, dialect: Dialect, chosen: u32) -> SqlStr {
+        let mut first = 1_usize;
+        let mut selects = Vec::new();
+        for (number, arm) in self.arms.iter().enumerate() {
+            if chosen & (1 << number) == 0 {
+                continue;
+            }
+            let pad = |given: &[&str], kind, width: usize| {
+                (0..width)
+                    .map(|i| given.get(i).copied().unwrap_or(dialect.null(kind)))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            };
+            let (ints, texts) = (
+                pad(arm.ints, Int, self.ints),
+                pad(arm.texts, Text, self.texts),
+            );
+            let bytes = arm.bytes.unwrap_or(dialect.null(Bytes));
+            let from = dialect.fill(arm.from, arm.keys, first);
+            selects.push(format!(
+                "SELECT CAST({number} AS BIGINT), r.n, {ints}, {texts}, {bytes} FROM {from}"
+            ));
+            first = first.saturating_add(dialect.parameters(arm.keys));
+        }
+        shared(selects.join(" UNION ALL "))
+    }
+
+    /// Looks up all keys at once; nothing when there are none.
+    pub async fn look_up(
+        &self,
+        session: &mut Session<'_>,
+        dialect: Dialect,
+        known: &Assembled,
+        keys: [Rows<'_>; ARMS],
+    ) -> sqlx::Result<Option<Fetched>> {
+        let mut chosen = 0_u32;
+        let mut params = Vec::with_capacity(ARMS);
+        for (number, rows) in keys.into_iter().enumerate() {
+            if !rows.is_empty() {
+                chosen |= 1 << number;
+                params.push(Param::Rows(rows));
+            }
+        }
+        if chosen == 0 {
+            return Ok(None);
+        }
+        let sql = known.get(chosen, || self.assemble(dialect, chosen));
+        session.fetch(&sql, params).await.map(Some)
+    }
+}
+
+/// How many statements of one family are kept. Those that are asked for again and again are far fewer.
+const KEPT: usize = 64;
+
+/// Statements by which parts are in them, put together when they are first asked for; those that were not asked for longest
+/// are forgotten.
+#[derive(Default)]
+pub(super) struct Assembled(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    turn: u64,
+    /// Each with the turn in which it was last asked for.
+    statements: FxHashMap<u32, (u64, SqlStr)>,
+}
+
+impl Assembled {
+    /// The statement of the parts that the bits name.
+    pub fn get(&self, parts: u32, assemble: impl FnOnce() -> SqlStr) -> SqlStr {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.turn = known.turn.saturating_add(1);
+        let turn = known.turn;
+        if let Some((last, statement)) = known.statements.get_mut(&parts) {
+            *last = turn;
+            return statement.clone();
+        }
+        if known.statements.len() >= KEPT {
+            let all = known.statements.iter();
+            let oldest = all.min_by_key(|(_, (last, _))| *last).map(|(key, _)| *key);
+            oldest.and_then(|key| known.statements.remove(&key));
+        }
+        let statement = assemble();
+        known.statements.insert(parts, (turn, statement.clone()));
+        statement
+    }
+}
+
+/// A statement made of texts of this crate alone. Every use of it shares its text.
+pub(super) fn shared(text: String) -> SqlStr {
+    AssertSqlSafe(Arc::<str>::from(text)).into_sql_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_in_use_are_kept_and_their_number_is_bounded() {
+        let known = Assembled::default();
+        let many = u32::try_from(KEPT).unwrap();
+        for parts in 0..10 * many {
+            known.get(parts, || shared(format!("{parts}")));
+            let hot = known.get(0, || shared(String::from("0 again")));
+            assert_eq!(hot.as_str(), "0");
+        }
+        assert_eq!(known.0.lock().unwrap().statements.len(), KEPT);
+    }
+}

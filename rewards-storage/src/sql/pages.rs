@@ -1,0 +1,179 @@
+//! Pages, and balances of the past: statements of their own, each along one index.
+
+use rewards_core::entity::{By, Cursor, EntityPage, EntityQuery};
+use rewards_core::ids::MemberId;
+use rewards_core::ledger::{Account, Holder, JournalEntry};
+use rewards_core::member::MemberRow;
+use rewards_core::snapshot::{
+    BalancesAt, MemberKey, MemberQuery, ReadPlan, Snapshot, StatementQuery,
+};
+use rewards_core::time::Timestamp;
+
+use super::decode::Decoded;
+use super::driver::Session;
+use super::fault::{At as _, Failure};
+use super::statements::Statements;
+
+/// Whether a plan names any.
+pub(super) fn are_named(plan: &ReadPlan) -> bool {
+    !plan.statements.is_empty()
+        || !plan.balances_at.is_empty()
+        || !plan.entity_pages.is_empty()
+        || !plan.member_pages.is_empty()
+}
+
+/// Reads pages, and balances of the past.
+pub(super) async fn read(
+    session: &mut Session<'_>,
+    statements: &Statements,
+    plan: &ReadPlan,
+    snapshot: &mut Snapshot,
+) -> Result<(), Failure> {
+    for query in &plan.statements {
+        if !snapshot.statements.contains_key(query) {
+            let page = statement(session, statements, query).await?;
+            snapshot.statements.insert(query.clone(), page);
+        }
+    }
+    for query in &plan.entity_pages {
+        if !snapshot.entity_pages.contains_key(query) {
+            let page = entity_page(session, statements, query).await?;
+            snapshot.entity_pages.insert(query.clone(), page);
+        }
+    }
+    for query in &plan.member_pages {
+        if !snapshot.member_pages.contains_key(query) {
+            let page = member_page(session, statements, query).await?;
+            snapshot.member_pages.insert(query.clone(), page);
+        }
+    }
+    for query in &plan.balances_at {
+        if !snapshot.balances_at.contains_key(query) {
+            let balances = balances_at(session, statements, query).await?;
+            snapshot.balances_at.insert(query.clone(), balances);
+        }
+    }
+    Ok(())
+}
+
+/// Where a page begins: after a place, or before the first one. Instants are never at the ends of the range of numbers, and
+/// no id is the empty text.
+fn start(after: Option<&Cursor>, falls: bool) -> (i64, &str) {
+    match after {
+        Some(place) => (place.value, place.id.as_str()),
+        None if falls => (i64::MAX, ""),
+        None => (i64::MIN, ""),
+    }
+}
+
+async fn entity_page(
+    session: &mut Session<'_>,
+    statements: &Statements,
+    query: &EntityQuery,
+) -> Result<EntityPage, Failure> {
+    let falls = matches!(query.by, By::Newest | By::Owner(_));
+    let (mut value, mut id) = start(query.after.as_ref(), falls);
+    // No id is the empty text, so this is before the first one of the rank.
+    if let By::Group { from_rank, .. } = &query.by
+        && value < *from_rank
+    {
+        (value, id) = (*from_rank, "");
+    }
+    let mut params = vec![
+        query.tenant.as_str().into(),
+        query.kind.into(),
+        value.into(),
+        id.into(),
+        query.limit.into(),
+    ];
+    let sql = match &query.by {
+        By::Newest => &statements.entities_newest,
+        By::Owner(owner) => {
+            params.push(owner.as_str().into());
+            &statements.entities_of_owner
+        }
+        By::Group { group, state, .. } => {
+            params.push(group.as_str().into());
+            params.push(state.as_str().into());
+            &statements.entities_of_group
+        }
+        By::Due(at) => {
+            params.push((*at).into());
+            &statements.entities_due
+        }
+    };
+    let found = session.fetch(sql, params).await?;
+    let rows = found.iter().map(|row| Decoded(row).named_entity());
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+async fn member_page(
+    session: &mut Session<'_>,
+    statements: &Statements,
+    query: &MemberQuery,
+) -> Result<Vec<(MemberId, MemberRow)>, Failure> {
+    let (value, id) = start(query.after.as_ref(), true);
+    let params = vec![
+        query.tenant.as_str().into(),
+        value.into(),
+        id.into(),
+        query.limit.into(),
+    ];
+    let found = session.fetch(&statements.member_page, params).await?;
+    let rows = found.iter().map(|row| Decoded(row).named_member());
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+async fn balances_at(
+    session: &mut Session<'_>,
+    statements: &Statements,
+    query: &BalancesAt,
+) -> Result<Vec<(Account, i64)>, Failure> {
+    let MemberKey { tenant, member } = &query.member;
+    let params = vec![
+        tenant.as_str().into(),
+        member.as_str().into(),
+        query.at.into(),
+    ];
+    let found = session.fetch(&statements.balances_at, params).await?;
+    let holder = Holder::Member(member.clone());
+    let mut balances: Vec<(Account, i64)> = Vec::new();
+    for row in found.iter().map(Decoded) {
+        let account = row.account(&holder, 0).at("journal", member)?;
+        balances.push((account, row.int(2).at("journal", member)?));
+    }
+    balances.sort_unstable();
+    Ok(balances)
+}
+
+async fn statement(
+    session: &mut Session<'_>,
+    statements: &Statements,
+    query: &StatementQuery,
+) -> Result<Vec<JournalEntry>, Failure> {
+    let purpose = query.purpose.as_ref().map(ToString::to_string);
+    let asset = query.asset.map(|asset| asset.to_string());
+    let params = vec![
+        query.member.tenant.as_str().into(),
+        query.member.member.as_str().into(),
+        query.before.unwrap_or(u64::MAX).into(),
+        query.kind.map(|kind| kind.text()).into(),
+        purpose.as_deref().into(),
+        asset.as_deref().into(),
+        query
+            .purchase
+            .as_ref()
+            .map(|purchase| purchase.as_str())
+            .into(),
+        query.from.unwrap_or(Timestamp::MIN).into(),
+        // One past the last instant there is, for a page without an end.
+        query.until.map_or(i64::MAX, Timestamp::micros).into(),
+        query.limit.into(),
+    ];
+    let found = session.fetch(&statements.statement, params).await?;
+    let mut page = Vec::new();
+    for row in found.iter().map(Decoded) {
+        page.push(row.journal_entry()?);
+    }
+    Ok(page)
+}

@@ -1,0 +1,80 @@
+//! Sweeps have no keys and leave no replies: what they do is done once because the rows say what is still due.
+
+use std::sync::Arc;
+
+use rewards_core::time::Timestamp;
+use rewards_storage::batch::CommandKey;
+use rewards_storage::engine::{Engine, ManualClock, TenantEngine};
+
+use crate::support::{Earn, Scripted, Trouble, keyed, member, tenant};
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}
+
+/// Members whose value expires tomorrow, on the day after.
+async fn tomorrow(store: &Arc<Scripted>, members: u32) -> (Engine, TenantEngine) {
+    let clock = Arc::new(ManualClock::new(at("2026-05-01T10:00:00Z")));
+    let builder = store.builder().clock(clock.clone()).workers(2);
+    let engine = builder.open().await.unwrap();
+    let tenant = engine.tenant(tenant());
+    for name in 0..members {
+        let earn = Earn::new(member(name), 5).until(at("2026-05-02T10:00:00Z"));
+        tenant.execute_with(earn, keyed(name)).await.unwrap();
+    }
+    clock.set(at("2026-05-03T10:00:00Z"));
+    store.committed.lock().unwrap().clear();
+    (engine, tenant)
+}
+
+#[tokio::test]
+async fn a_sweep_leaves_no_replies_and_a_second_one_writes_nothing() {
+    let store = Scripted::new();
+    let (_engine, tenant) = tomorrow(&store, 40).await;
+    let sweep = tenant.settle_due().await.unwrap();
+    assert_eq!((sweep.members, sweep.settled.len()), (40, 40));
+    assert!(
+        sweep
+            .settled
+            .iter()
+            .all(|(_, settled)| settled.expired[0].minor() == 5)
+    );
+    let keys = store.committed.lock().unwrap().concat();
+    assert_eq!(keys, vec![CommandKey::None; 40]);
+    let commits = store.sizes().len();
+    let again = tenant.settle_due().await.unwrap();
+    assert_eq!((again.members, store.sizes().len()), (0, commits));
+    assert!(tenant.verify().await.unwrap().is_valid());
+}
+
+#[tokio::test]
+async fn a_sweep_that_loses_an_acknowledgement_does_nothing_twice() {
+    let store = Scripted::new();
+    let (_engine, tenant) = tomorrow(&store, 3).await;
+    store.next_commits([Trouble::LosesAnswer]);
+    let sweep = tenant.settle_due().await.unwrap();
+    assert_eq!(sweep.members, 3);
+    let report = tenant.verify().await.unwrap();
+    assert!(report.is_valid(), "{report:?}");
+    assert_eq!(report.entries, 6, "three grants, and each has expired once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_engines_that_sweep_at_once_do_nothing_twice() {
+    let store = Scripted::new();
+    let (_one, one) = tomorrow(&store, 200).await;
+    let clock = Arc::new(ManualClock::new(at("2026-05-03T10:00:00Z")));
+    let two = store.builder().clock(clock).open().await.unwrap();
+    let two = two.tenant(tenant());
+    let (a, b) = tokio::join!(one.settle_due(), two.settle_due());
+    let expired = |sweep: rewards_storage::engine::Sweep| {
+        let settled = sweep.settled.into_iter();
+        settled
+            .filter(|(_, settled)| !settled.expired.is_empty())
+            .count()
+    };
+    assert_eq!(expired(a.unwrap()) + expired(b.unwrap()), 200);
+    let report = one.verify().await.unwrap();
+    assert!(report.is_valid(), "{report:?}");
+    assert_eq!(report.entries, 400);
+}
