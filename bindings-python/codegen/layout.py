@@ -49,6 +49,17 @@ MODULES: dict[str, tuple[str, list[str]]] = {
             "MemberList",
         ],
     ),
+    "aliases": (
+        "Aliases: other names of a member, such as phone numbers, linked and resolved.",
+        [
+            "LinkAlias",
+            "LinkedAlias",
+            "UnlinkAlias",
+            "UnlinkedAlias",
+            "ResolveAlias",
+            "ResolvedAlias",
+        ],
+    ),
     "purchases": (
         "Purchases: quote, record, confirm, cancel and list them.",
         [

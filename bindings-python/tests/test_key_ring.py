@@ -1,15 +1,68 @@
-"""The host's keys: what is refused; their bytes are shown nowhere."""
+"""The host's keys: rotation, what is missing, and what is refused; their bytes are shown nowhere."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 import rewards
-from conftest import NOW
+from conftest import NOW, ring_key
 from rewards import KeyRing, RingKey
+from rewards.models import LinkAlias, RegisterMember, ResolveAlias, UnlinkAlias
+
+PHONE = "+4930901820"
+LINK = LinkAlias(member="ada", kind="phone", name=PHONE)
+RESOLVE = ResolveAlias(kind="phone", name=PHONE)
+OLD, NEW = ring_key("old", year=2000), ring_key("new", year=2010)
+
+
+def test_keys_rotate(file_url: str) -> None:
+    with rewards.open(file_url, key_ring=KeyRing([OLD])) as engine:
+        engine.register_member(RegisterMember(member="ada"), now=NOW)
+        linked = engine.link_alias(LINK, key="link-1", now=NOW)
+    with rewards.open(file_url, key_ring=KeyRing([NEW, OLD])) as engine:
+        assert engine.resolve_alias(RESOLVE, now=NOW).member == "ada"
+        again = engine.execute(LINK, key="link-1", now=NOW)
+        assert (again.reply, again.replayed) == (linked, True)
+    with rewards.open(file_url, key_ring=KeyRing([NEW])) as engine:
+        with pytest.raises(rewards.InternalError) as caught:
+            engine.resolve_alias(RESOLVE, now=NOW)
+        assert (caught.value.code, caught.value.context) == ("key_missing", {"key": "old"})
+    # Linked again it is kept under the new key, and the old one may go.
+    with rewards.open(file_url, key_ring=KeyRing([OLD, NEW])) as engine:
+        assert engine.link_alias(LINK, key="link-2", now=NOW) == linked
+    with rewards.open(file_url, key_ring=KeyRing([NEW])) as engine:
+        assert engine.resolve_alias(RESOLVE, now=NOW).member == "ada"
+
+
+def test_without_a_ring_nothing_in_confidence_is_taken(url: str) -> None:
+    with rewards.open(url) as engine:
+        engine.register_member(RegisterMember(member="ada"), now=NOW)
+        calls: list[Callable[[], Any]] = [
+            lambda: engine.link_alias(LINK, key="link-1", now=NOW),
+            lambda: engine.unlink_alias(UnlinkAlias(kind="phone", name=PHONE), key="unlink-1", now=NOW),
+            lambda: engine.resolve_alias(RESOLVE, now=NOW),
+        ]
+        for call in calls:
+            with pytest.raises(rewards.InternalError) as caught:
+                call()
+            assert caught.value.code == "key_ring_missing"
+            assert PHONE not in str(caught.value)
+        plain = LinkAlias(member="ada", kind="phone", name=PHONE, plain=True)
+        assert engine.link_alias(plain, key="link-1", now=NOW).member == "ada"
+
+
+def test_a_ring_is_awaited_as_well(file_url: str) -> None:
+    async def run() -> None:
+        async with rewards.AsyncEngine.open(file_url, key_ring=KeyRing([NEW])) as engine:
+            await engine.register_member(RegisterMember(member="ada"), now=NOW)
+            await engine.link_alias(LINK, key="link-1", now=NOW)
+            assert (await engine.resolve_alias(RESOLVE, now=NOW)).member == "ada"
+
+    asyncio.run(run())
 
 
 def key(**changes: Any) -> RingKey:

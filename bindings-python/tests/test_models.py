@@ -90,6 +90,18 @@ SAMPLES = {
         '{"members":[{"member":"ada","registered_at":"2026-01-01T00:00:00Z","status":"suspended",'
         '"segments":["a"]}],"next":"place"}',
     ),
+    "link_alias": (
+        '{"member":"ada","kind":"phone","name":"+4930901820","plain":true}',
+        '{"member":"ada","kind":"phone","linked_at":"2026-01-01T00:00:00Z"}',
+    ),
+    "unlink_alias": (
+        '{"kind":"phone","name":"+4930901820","plain":true,"member":"ada"}',
+        '{"member":"ada","kind":"phone"}',
+    ),
+    "resolve_alias": (
+        '{"kind":"phone","name":"+4930901820","plain":true}',
+        '{"member":"ada","status":"active","linked_at":"2026-01-01T00:00:00Z"}',
+    ),
     "quote_purchase": (
         f'{{"purchase":{PURCHASE},"explain":true}}',
         f'{{"decision":{DECISION},"explanation":[{EXPLANATION}]}}',
@@ -156,6 +168,7 @@ EVENTS = [
     '{"member_updated":{"status":"suspended"}}',
     '{"member_erased":{}}',
     f'{{"rewards_forfeited":{{"amounts":[{MONEY}]}}}}',
+    '{"alias_linked":{"kind":"phone"}}',
     '{"tier_changed":{"program":"club","ladder":"status","from":"base","to":"gold"}}',
 ]
 

@@ -48,6 +48,24 @@ STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
         {"state": "confirmed", "recorded_at": NOW},
     ),
     (
+        "link_alias",
+        models.LinkAlias(member="ada", kind="phone", name="+4930901820"),
+        "link-1",
+        {"member": "ada", "kind": "phone", "linked_at": NOW},
+    ),
+    (
+        "resolve_alias",
+        models.ResolveAlias(kind="phone", name="+4930901820"),
+        None,
+        {"member": "ada", "status": "active"},
+    ),
+    (
+        "unlink_alias",
+        models.UnlinkAlias(kind="phone", name="+4930901820"),
+        "unlink-1",
+        {"member": "ada", "kind": "phone"},
+    ),
+    (
         "update_member",
         models.UpdateMember(member="ada", status="suspended"),
         "suspend-1",

@@ -39,6 +39,21 @@ let operations: [String: Operation] = [
         let reply = try await engine.listMembers(request: request, now: now)
         return (try memberListToJson(reply: reply), false)
     },
+    "link_alias": { engine, json, key, now in
+        let request = try linkAliasFromJson(json: json)
+        let receipt = try await engine.linkAliasReceipt(request: request, key: key, now: now)
+        return (try linkedAliasToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "unlink_alias": { engine, json, key, now in
+        let request = try unlinkAliasFromJson(json: json)
+        let receipt = try await engine.unlinkAliasReceipt(request: request, key: key, now: now)
+        return (try unlinkedAliasToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "resolve_alias": { engine, json, _, now in
+        let request = try resolveAliasFromJson(json: json)
+        let reply = try await engine.resolveAlias(request: request, now: now)
+        return (try resolvedAliasToJson(reply: reply), false)
+    },
     "quote_purchase": { engine, json, _, now in
         let request = try quotePurchaseFromJson(json: json)
         let reply = try await engine.quotePurchase(request: request, now: now)

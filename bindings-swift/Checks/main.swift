@@ -25,6 +25,8 @@ let checks: [(String, () async throws -> Void)] = [
     ("paths", paths),
     ("bad document", badDocument),
     ("bad engines", badEngines),
+    ("keys rotate", keysRotate),
+    ("no key ring", noKeyRing),
     ("bad key rings", badKeyRings),
     ("wrong addresses", wrongAddresses),
     ("wrong files", wrongFiles),

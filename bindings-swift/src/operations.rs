@@ -2,6 +2,9 @@
 
 use rewards_core::ffi::RewardsError;
 use rewards_core::ids::IdempotencyKey;
+use rewards_core::operations::aliases::{
+    LinkAlias, LinkedAlias, ResolveAlias, ResolvedAlias, UnlinkAlias, UnlinkedAlias,
+};
 use rewards_core::operations::balances::{Balance, GetBalance, GetStatement, Statement};
 use rewards_core::operations::members::{
     EraseMember, ErasedMember, ListMembers, MemberList, RegisterMember, RegisteredMember,
@@ -132,6 +135,12 @@ commands! {
     /// Drops everything that was told of a member in words; ids and amounts stay.
     erase_member, erase_member_receipt -> EraseMemberReceipt: EraseMember => ErasedMember,
         erase_member_from_json, erased_member_to_json;
+    /// Links another name to a member, such as a phone number: from now on the member is found by it.
+    link_alias, link_alias_receipt -> LinkAliasReceipt: LinkAlias => LinkedAlias,
+        link_alias_from_json, linked_alias_to_json;
+    /// Unlinks a name: nobody is found by it any more.
+    unlink_alias, unlink_alias_receipt -> UnlinkAliasReceipt: UnlinkAlias => UnlinkedAlias,
+        unlink_alias_from_json, unlinked_alias_to_json;
     /// Records a purchase and grants what it earns, once and for all.
     record_purchase, record_purchase_receipt -> RecordPurchaseReceipt: RecordPurchase => RecordedPurchase,
         record_purchase_from_json, recorded_purchase_to_json;
@@ -161,6 +170,8 @@ queries! {
     get_program: GetProgram => ProgramRevision, get_program_from_json, program_revision_to_json;
     /// Asks for a page of the members, newest first.
     list_members: ListMembers => MemberList, list_members_from_json, member_list_to_json;
+    /// Asks whose name it is.
+    resolve_alias: ResolveAlias => ResolvedAlias, resolve_alias_from_json, resolved_alias_to_json;
     /// Asks for a page of purchases, newest first.
     list_purchases: ListPurchases => PurchaseList, list_purchases_from_json, purchase_list_to_json;
     /// Asks for a recorded purchase: what it was granted and why.

@@ -86,6 +86,16 @@ pub enum Event {
         /// What was forfeited, one amount per asset.
         amounts: Vec<Money>,
     },
+    /// A member can be found by another name.
+    AliasLinked {
+        /// What kind of name it is.
+        kind: Slug,
+    },
+    /// A member is not found by another name any more.
+    AliasUnlinked {
+        /// What kind of name it was.
+        kind: Slug,
+    },
     /// A purchase was recorded.
     PurchaseRecorded {
         /// The purchase.

@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::ids::{MemberId, ProgramId, PurchaseId, Slug};
+use crate::ids::{KeyId, MemberId, ProgramId, PurchaseId, Slug};
 use crate::ledger::LedgerError;
 use crate::secret::KeyPurpose;
 use crate::time::Timestamp;
@@ -128,6 +128,21 @@ rejections! {
     MemberClosed(member: MemberId) => "member_closed", Rejected, 409, "member `{member}` is closed";
     /// The member still has something, and must not lose it.
     BalanceLeft(member: MemberId) => "balance_left", Rejected, 409, "member `{member}` has value left: say `forfeit` to give it up";
+    /// Nobody, or not this member, has such an alias.
+    AliasUnknown {
+        /// What kind of name it is.
+        kind: Slug,
+    } => "alias_unknown", Rejected, 404, "unknown alias of kind `{kind}`";
+    /// The alias is another member's.
+    AliasExists {
+        /// What kind of name it is.
+        kind: Slug,
+    } => "alias_exists", Rejected, 409, "this alias of kind `{kind}` belongs to another member";
+    /// Something is kept under a key that the key ring does not have.
+    KeyMissing {
+        /// The key.
+        key: KeyId,
+    } => "key_missing", Internal, 500, "key `{key}` is in use and not in the key ring";
     /// No purchase of the member has this id.
     PurchaseUnknown(purchase: PurchaseId) => "purchase_unknown", Rejected, 404, "unknown purchase `{purchase}`";
     /// A purchase with this id is recorded already.

@@ -81,7 +81,7 @@ const CORE: &[Row] = &[
     row("counter", &[BASE, COMMON], &[]),
     row("decision", &[BASE, SHARED, PLUMBING], &[]),
     // The list of kinds names the modules that have them.
-    row("entity", &[BASE, COMMON, &["cashback"]], &[]),
+    row("entity", &[BASE, COMMON, &["cashback", "member"]], &[]),
     row("event", &[BASE, SHARED, PLUMBING], &[]),
     row("ids", &[BASE, SHARED, PLUMBING], &[]),
     row("ffi", &[BASE, COMMON, SHARED], &[]),

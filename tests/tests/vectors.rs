@@ -111,10 +111,10 @@ const FAULTS_ELSEWHERE: &[Elsewhere] = &[
         "LadderUnknown(ladder: String)",
     ),
     elsewhere(
-        "key_ring_missing",
-        "no request has a secret yet; those of the tests have",
-        "rewards-storage/tests/engine/secrets.rs",
-        "(\"key_ring_missing\", FaultKind::Internal)",
+        "key_missing",
+        "the engine of a case has one key ring from its beginning to its end",
+        "rewards-core/tests/behaviour/aliases.rs",
+        "\"key_missing\")",
     ),
     elsewhere(
         "shape_too_new",
@@ -126,12 +126,6 @@ const FAULTS_ELSEWHERE: &[Elsewhere] = &[
 
 /// The codes of problems that no request of a case can have, because a case is JSON that was read already.
 const PROBLEMS_ELSEWHERE: &[Elsewhere] = &[
-    elsewhere(
-        "secret_invalid",
-        "no request has a secret yet; those of the tests have",
-        "rewards-storage/tests/engine/secrets.rs",
-        "problem.code == \"secret_invalid\"",
-    ),
     elsewhere(
         "document_too_large",
         "the text of a request is not seen",

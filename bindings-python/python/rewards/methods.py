@@ -21,6 +21,8 @@ from .models import (
     GetStatement,
     GetTiers,
     GrantReward,
+    LinkAlias,
+    LinkedAlias,
     ListMembers,
     ListPrograms,
     ListPurchases,
@@ -40,9 +42,13 @@ from .models import (
     RecordPurchase,
     RegisteredMember,
     RegisterMember,
+    ResolveAlias,
+    ResolvedAlias,
     SettledMember,
     SettleMember,
     Statement,
+    UnlinkAlias,
+    UnlinkedAlias,
     UpdatedMember,
     UpdateMember,
 )
@@ -91,6 +97,21 @@ class Methods(ABC):
     def execute(
         self, request: ListMembers, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[MemberList]: ...
+
+    @overload
+    def execute(
+        self, request: LinkAlias, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[LinkedAlias]: ...
+
+    @overload
+    def execute(
+        self, request: UnlinkAlias, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[UnlinkedAlias]: ...
+
+    @overload
+    def execute(
+        self, request: ResolveAlias, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ResolvedAlias]: ...
 
     @overload
     def execute(
@@ -231,6 +252,38 @@ class Methods(ABC):
         Decided at `now`, the current time when absent.
         """
         outcome: tuple[MemberList, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def link_alias(
+        self, request: LinkAlias, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> LinkedAlias:
+        """Links an alias to a member.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[LinkedAlias, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def unlink_alias(
+        self, request: UnlinkAlias, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> UnlinkedAlias:
+        """Unlinks an alias.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[UnlinkedAlias, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def resolve_alias(
+        self, request: ResolveAlias, *, now: Optional[datetime] = None
+    ) -> ResolvedAlias:
+        """Asks whose alias it is.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[ResolvedAlias, bool] = self._execute(request, None, now)
         return outcome[0]
 
     def quote_purchase(
@@ -405,6 +458,21 @@ class AsyncMethods(ABC):
 
     @overload
     async def execute(
+        self, request: LinkAlias, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[LinkedAlias]: ...
+
+    @overload
+    async def execute(
+        self, request: UnlinkAlias, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[UnlinkedAlias]: ...
+
+    @overload
+    async def execute(
+        self, request: ResolveAlias, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ResolvedAlias]: ...
+
+    @overload
+    async def execute(
         self, request: QuotePurchase, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[QuotedPurchase]: ...
 
@@ -542,6 +610,38 @@ class AsyncMethods(ABC):
         Decided at `now`, the current time when absent.
         """
         outcome: tuple[MemberList, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def link_alias(
+        self, request: LinkAlias, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> LinkedAlias:
+        """Links an alias to a member.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[LinkedAlias, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def unlink_alias(
+        self, request: UnlinkAlias, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> UnlinkedAlias:
+        """Unlinks an alias.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[UnlinkedAlias, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def resolve_alias(
+        self, request: ResolveAlias, *, now: Optional[datetime] = None
+    ) -> ResolvedAlias:
+        """Asks whose alias it is.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[ResolvedAlias, bool] = await self._execute(request, None, now)
         return outcome[0]
 
     async def quote_purchase(

@@ -20,6 +20,8 @@ from .models import (
     GetStatement,
     GetTiers,
     GrantReward,
+    LinkAlias,
+    LinkedAlias,
     ListMembers,
     ListPrograms,
     ListPurchases,
@@ -39,9 +41,13 @@ from .models import (
     RecordPurchase,
     RegisteredMember,
     RegisterMember,
+    ResolveAlias,
+    ResolvedAlias,
     SettledMember,
     SettleMember,
     Statement,
+    UnlinkAlias,
+    UnlinkedAlias,
     UpdatedMember,
     UpdateMember,
 )
@@ -88,6 +94,15 @@ ERASE_MEMBER = Operation("erase_member", "command", EraseMember, ErasedMember)
 LIST_MEMBERS = Operation("list_members", "query", ListMembers, MemberList)
 """Asks for a page of the members."""
 
+LINK_ALIAS = Operation("link_alias", "command", LinkAlias, LinkedAlias)
+"""Links an alias to a member."""
+
+UNLINK_ALIAS = Operation("unlink_alias", "command", UnlinkAlias, UnlinkedAlias)
+"""Unlinks an alias."""
+
+RESOLVE_ALIAS = Operation("resolve_alias", "query", ResolveAlias, ResolvedAlias)
+"""Asks whose alias it is."""
+
 QUOTE_PURCHASE = Operation("quote_purchase", "query", QuotePurchase, QuotedPurchase)
 """Asks what a purchase would be granted."""
 
@@ -132,6 +147,9 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     UPDATE_MEMBER,
     ERASE_MEMBER,
     LIST_MEMBERS,
+    LINK_ALIAS,
+    UNLINK_ALIAS,
+    RESOLVE_ALIAS,
     QUOTE_PURCHASE,
     RECORD_PURCHASE,
     CONFIRM_PURCHASE,

@@ -11,6 +11,8 @@ macro_rules! with_entities {
     ($callback:ident) => {
         $callback! {
             $crate::cashback::PurchaseEntity,
+            $crate::member::Alias,
+            $crate::member::AliasKey,
         }
     };
 }

@@ -1,4 +1,4 @@
-//! Entities: stored things with a life of their own, such as purchases.
+//! Entities: stored things with a life of their own, such as purchases and aliases.
 //!
 //! - A kind of entity is one type that implements [`Entity`], in its domain module, and one line in the
 //!   [list](crate::with_entities). Stores know nothing of kinds: an entity crosses the waist as a [row](EntityRow) with the

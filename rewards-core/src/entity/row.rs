@@ -166,41 +166,13 @@ fn shape(body: &str) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cashback::PurchaseEntity;
+    use crate::member::{Alias, AliasKey};
     use crate::time::Timestamp;
-    use serde::{Deserialize, Serialize};
-
-    #[derive(Debug, Clone, PartialEq, Eq)]
-    struct KeyName(SmolStr);
-
-    impl EntityId for KeyName {
-        fn text(&self) -> &str {
-            &self.0
-        }
-    }
-
-    /// A key that was used.
-    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct UsedKey {
-        key: SmolStr,
-        used_since: Timestamp,
-    }
-
-    impl Entity for UsedKey {
-        const KIND: &'static str = "used_key";
-        const SHAPE: u16 = 1;
-        type Id = KeyName;
-
-        fn index(&self) -> Index {
-            Index::new("used", self.used_since)
-        }
-    }
 
     #[test]
     fn a_body_of_a_later_version_is_told_from_a_broken_one() {
-        let used = UsedKey {
-            key: "k1".into(),
+        let used = AliasKey {
+            key: "k1".parse().unwrap(),
             used_since: Timestamp::MIN,
         };
         let row = |body: &str| EntityRow {
@@ -209,7 +181,7 @@ mod tests {
             body: body.into(),
         };
         let body = r#"[1,{"key":"k1","used_since":"1970-01-01T00:00:00Z"}]"#;
-        let read = row(body).read::<UsedKey>().unwrap();
+        let read = row(body).read::<AliasKey>().unwrap();
         assert_eq!((read.version, read.entity), (1, used.clone()));
         for (body, code) in [
             (r#"[2,{"key":"k1","place":"moon"}]"#, "shape_too_new"),
@@ -217,9 +189,9 @@ mod tests {
             (r#"[1,{"place":"moon"}]"#, "store_corrupt"),
             ("{}", "store_corrupt"),
         ] {
-            let refused = row(body).read::<UsedKey>().unwrap_err();
+            let refused = row(body).read::<AliasKey>().unwrap_err();
             assert_eq!(refused.code(), code, "{body}");
         }
-        assert!(row(body).read::<PurchaseEntity>().is_err());
+        assert!(row(body).read::<Alias>().is_err());
     }
 }

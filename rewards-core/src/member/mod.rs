@@ -1,5 +1,9 @@
 //! The member's row: what is known of a member, and the lock of everything that belongs to the member.
 
+mod alias;
+
+pub use alias::{ALIASES_MAX, Alias, AliasId, AliasKey};
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};

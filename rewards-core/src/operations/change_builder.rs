@@ -225,6 +225,11 @@ impl<'a> ChangeBuilder<'a> {
         self.changes.put(tenant, id, expected, entity)
     }
 
+    /// Removes an entity.
+    pub fn remove<E: Entity>(&mut self, id: &E::Id, version: u64) {
+        self.changes.remove::<E>(&self.context.tenant, id, version);
+    }
+
     /// Adds to a counter: to one of this member in the member's row, to any other where it is.
     pub fn count(&mut self, key: CounterKey, delta: i64, bound: Option<i64>) {
         if delta == 0 {

@@ -3,6 +3,7 @@
 //! An operation says what it must see and what follows; it combines the rules of the domain modules and adds none of its
 //! own. The [`registry`](crate::registry) lists them all.
 
+pub mod aliases;
 pub mod balances;
 mod change_builder;
 mod counter_lookups;

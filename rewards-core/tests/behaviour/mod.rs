@@ -5,6 +5,7 @@
     reason = "a test fails by panicking, in the functions that tests share as well"
 )]
 
+mod aliases;
 mod cashback_conditions;
 mod cashback_effects;
 mod cashback_limits;

@@ -5,6 +5,15 @@ They read and write the engine's JSON with `from_json` and `to_json`, and are at
 same time request and response models of FastAPI.
 """
 
+from .aliases import (
+    LinkAlias,
+    LinkedAlias,
+    ResolveAlias,
+    ResolvedAlias,
+    Secret,
+    UnlinkAlias,
+    UnlinkedAlias,
+)
 from .balances import (
     Account,
     AssetBalance,
@@ -74,6 +83,10 @@ from .effects import (
     Remainder,
 )
 from .events import (
+    AliasLinked,
+    AliasLinkedEvent,
+    AliasUnlinked,
+    AliasUnlinkedEvent,
     BalanceDeducted,
     BalanceDeductedEvent,
     Event,
@@ -251,6 +264,10 @@ from .values import (
 __all__ = [
     "CODES",
     "Account",
+    "AliasLinked",
+    "AliasLinkedEvent",
+    "AliasUnlinked",
+    "AliasUnlinkedEvent",
     "AllCondition",
     "AllocatedReward",
     "Amount",
@@ -339,6 +356,8 @@ __all__ = [
     "LineCondition",
     "LineReward",
     "LineTest",
+    "LinkAlias",
+    "LinkedAlias",
     "ListMembers",
     "ListPrograms",
     "ListPurchases",
@@ -412,6 +431,8 @@ __all__ = [
     "RegisterMember",
     "RegisteredMember",
     "Remainder",
+    "ResolveAlias",
+    "ResolvedAlias",
     "RewardGranted",
     "RewardGrantedEvent",
     "RewardsExpired",
@@ -426,6 +447,7 @@ __all__ = [
     "Rule",
     "RunningBase",
     "Scope",
+    "Secret",
     "SegmentCondition",
     "SettleMember",
     "SettledMember",
@@ -456,6 +478,8 @@ __all__ = [
     "UInt32",
     "UInt64",
     "UnitDefinition",
+    "UnlinkAlias",
+    "UnlinkedAlias",
     "Unmatched",
     "UnmatchedVerdict",
     "UntilPending",

@@ -92,6 +92,32 @@ class RewardsForfeitedEvent(Model):
     rewards_forfeited: RewardsForfeited
 
 
+class AliasLinked(Model):
+    """A member can be found by another name."""
+
+    kind: Slug
+    """What kind of name it is."""
+
+
+class AliasLinkedEvent(Model):
+    """A member can be found by another name."""
+
+    alias_linked: AliasLinked
+
+
+class AliasUnlinked(Model):
+    """A member is not found by another name any more."""
+
+    kind: Slug
+    """What kind of name it was."""
+
+
+class AliasUnlinkedEvent(Model):
+    """A member is not found by another name any more."""
+
+    alias_unlinked: AliasUnlinked
+
+
 class PurchaseRecorded(Model):
     """A purchase was recorded."""
 
@@ -246,6 +272,8 @@ Event = Annotated[
         MemberUpdatedEvent,
         MemberErasedEvent,
         RewardsForfeitedEvent,
+        AliasLinkedEvent,
+        AliasUnlinkedEvent,
         PurchaseRecordedEvent,
         PurchaseConfirmedEvent,
         PurchaseCancelledEvent,

@@ -1,7 +1,7 @@
 //! Erase a member: everything that was told of the member in words is dropped; ids, amounts, times and hashes stay.
 //!
 //! The member is closed, if that has not happened before, under the same conditions as in
-//! [`UpdateMember`](super::UpdateMember). Segments and attributes, facts of purchases and the reasons in the journal
+//! [`UpdateMember`](super::UpdateMember). Segments and attributes, facts of purchases, aliases and the reasons in the journal
 //! go; the books stay provable, because nothing of that is hashed. Replies of earlier commands stay too: they hold ids and
 //! amounts and nothing else. One call erases at most [`ERASED_ENTITIES_MAX`] purchases and says whether more are left.
 //!
@@ -18,10 +18,10 @@ use crate::cashback::PurchaseEntity;
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
-use crate::entity::{By, Cursor, Entity, EntityQuery, Stored};
+use crate::entity::{By, Cursor, Entity, EntityKey, EntityQuery, EntityRemoval, Stored};
 use crate::event::Event;
 use crate::ids::MemberId;
-use crate::member::{MemberProfile, MemberStatus};
+use crate::member::{ALIASES_MAX, Alias, MemberProfile, MemberStatus};
 use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
@@ -75,6 +75,7 @@ pub struct ErasedMember {
 pub struct PreparedErasure {
     page: Page,
     purchases: EntityQuery,
+    aliases: EntityQuery,
 }
 
 impl Operation for EraseMember {
@@ -98,12 +99,23 @@ impl Operation for EraseMember {
             after: page.after.clone(),
             limit: page.rows(),
         };
+        let aliases = EntityQuery {
+            kind: Alias::KIND,
+            after: None,
+            limit: ALIASES_MAX,
+            ..purchases.clone()
+        };
         let plan = ReadPlan {
             members: vec![context.member_key(&self.member)],
-            entity_pages: vec![purchases.clone()],
+            entity_pages: vec![purchases.clone(), aliases.clone()],
             ..ReadPlan::default()
         };
-        Ok((plan, PreparedErasure { page, purchases }))
+        let prepared = PreparedErasure {
+            page,
+            purchases,
+            aliases,
+        };
+        Ok((plan, prepared))
     }
 
     fn decide(
@@ -117,6 +129,17 @@ impl Operation for EraseMember {
         see_lots(snapshot, context, &self.member, &builder.row)?;
         let forfeited = forfeit(&mut builder, snapshot, context, &self.member, self.forfeit)?;
         let (purchases, next) = self.erase_purchases(&mut builder, prepared, snapshot)?;
+        let aliases = snapshot.entity_pages.get(&prepared.aliases);
+        for (id, row) in aliases.into_iter().flatten() {
+            builder.changes.removals.push(EntityRemoval {
+                key: EntityKey {
+                    tenant: context.tenant.clone(),
+                    kind: Alias::KIND,
+                    id: id.clone(),
+                },
+                version: row.version,
+            });
+        }
         let erased_at = self.erase_profile(&mut builder, context);
         Ok(Decision {
             reply: ErasedMember {

@@ -30,6 +30,17 @@ internal val OPERATIONS: Map<String, suspend Call.() -> Answer> = mapOf(
     "list_members" to {
         memberListToJson(engine.listMembers(listMembersFromJson(request), now)) to false
     },
+    "link_alias" to {
+        engine.linkAliasReceipt(linkAliasFromJson(request), key, now)
+            .let { linkedAliasToJson(it.reply) to it.replayed }
+    },
+    "unlink_alias" to {
+        engine.unlinkAliasReceipt(unlinkAliasFromJson(request), key, now)
+            .let { unlinkedAliasToJson(it.reply) to it.replayed }
+    },
+    "resolve_alias" to {
+        resolvedAliasToJson(engine.resolveAlias(resolveAliasFromJson(request), now)) to false
+    },
     "quote_purchase" to {
         quotedPurchaseToJson(engine.quotePurchase(quotePurchaseFromJson(request), now)) to false
     },
