@@ -140,20 +140,21 @@ impl Dialect {
 
     fn push_seek(self, sql: &mut String, lookup: &str) {
         let (table, condition) = lookup.split_once(" ON ").unwrap_or((lookup, "true"));
-        let (table, index) = table.split_once(" BY ").unwrap_or((table, ""));
-        let _ = match self {
+        let (table, index) = match table.split_once(" BY ") {
+            Some((table, index)) => (table, Some(index)),
+            None => (table, None),
+        };
+        let _ = match (self, index) {
             // CROSS JOIN fixes the order of a join.
             #[cfg(feature = "sqlite")]
-            Self::Sqlite if index.is_empty() => {
-                write!(sql, "CROSS JOIN {table} ON {condition}")
-            }
+            (Self::Sqlite, None) => write!(sql, "CROSS JOIN {table} ON {condition}"),
             #[cfg(feature = "sqlite")]
-            Self::Sqlite => {
+            (Self::Sqlite, Some(index)) => {
                 write!(sql, "CROSS JOIN {table} INDEXED BY {index} ON {condition}")
             }
             // OFFSET 0 keeps the lookup apart, so that it runs once for each row before it.
             #[cfg(feature = "postgres")]
-            Self::Postgres => {
+            (Self::Postgres, _) => {
                 let alias = table.rsplit(' ').next().unwrap_or(table);
                 write!(
                     sql,
