@@ -32,6 +32,7 @@ CREATE INDEX members_newest ON members (tenant, at, member);
 CREATE INDEX members_due ON members (tenant, member, due_at) WHERE due_at IS NOT NULL;
 
 -- `fingerprint` and `reply` are those of the command that made the entity; later changes leave them as they are.
+-- With row numbers: a leaf of a table without them takes only a quarter of a page of a row, and the rest of each row a page of its own.
 CREATE TABLE entities (
     tenant TEXT NOT NULL,
     kind TEXT NOT NULL,
@@ -47,7 +48,7 @@ CREATE TABLE entities (
     fingerprint BLOB,
     reply TEXT,
     PRIMARY KEY (tenant, kind, id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE INDEX entities_newest ON entities (tenant, kind, at, id);
 

@@ -429,7 +429,7 @@ mod tests {
             ),
             (
                 &statements.entities,
-                "PRIMARY KEY (tenant=? AND kind=? AND id>?)",
+                "INDEX sqlite_autoindex_entities_1 (tenant=? AND kind=? AND id>?)",
             ),
             (&statements.members, "PRIMARY KEY (tenant=? AND member>?)"),
         ] {
