@@ -113,7 +113,17 @@ FORMATS = {
     "int64": "Int64",
 }
 SCALARS = BY_HAND | set(FORMATS.values()) - {"UUID"}
-BASE = {"Model", "Maybe", "ListOf", "SetOf", "SortedDict", "DictOf", "Blank", "Tagged"}
+BASE = {
+    "Model",
+    "Maybe",
+    "ListOf",
+    "SortedSet",
+    "SetOf",
+    "SortedDict",
+    "DictOf",
+    "Blank",
+    "Tagged",
+}
 TYPING = {"Annotated", "Literal", "Optional", "Union"}
 RANGES = {
     "uint16": (0, 2**16 - 1),

@@ -172,11 +172,10 @@ class Emitter:
             raise SystemExit(f"a field that is always written has no default: {schema}")
         for plain, wrapper, empty in (
             ("list", "ListOf", "[]"),
-            ("set", "SetOf", "set()"),
+            ("SortedSet", "SetOf", "set()"),
             ("SortedDict", "DictOf", "{}"),
         ):
             if kind.startswith(f"{plain}["):
-                module.uses.discard(plain)
                 module.uses.add(wrapper)
                 return wrapper + kind.removeprefix(plain), empty
         module.uses.add("Blank")
@@ -288,7 +287,10 @@ class Emitter:
         kind: str = schema["type"][0] if nullable else schema["type"]
         if kind == "array":
             item, _ = self.type_of(schema["items"], module, quoted)
-            return (f"set[{item}]" if schema.get("uniqueItems") else f"list[{item}]"), nullable
+            if not schema.get("uniqueItems"):
+                return f"list[{item}]", nullable
+            module.uses.add("SortedSet")
+            return f"SortedSet[{item}]", nullable
         if kind == "object":
             return self.dictionary(schema, module), nullable
         if kind == "boolean":

@@ -53,11 +53,10 @@ Maybe = Annotated[Optional[T], Field(exclude_if=partial(is_, None))]
 ListOf = Annotated[list[T], Field(exclude_if=not_)]
 """A list that is left out of the JSON when it is empty."""
 
-SetOf = Annotated[
-    set[T],
-    PlainSerializer(sorted, return_type=list[T], when_used="json"),
-    Field(exclude_if=not_),
-]
+SortedSet = Annotated[set[T], PlainSerializer(sorted, return_type=list[T], when_used="json")]
+"""A set, written in order."""
+
+SetOf = Annotated[SortedSet[T], Field(exclude_if=not_)]
 """A set, written in order; left out of the JSON when it is empty."""
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import StrictBool
 
-from .base import Blank, DictOf, ListOf, Maybe, Model, SetOf, SortedDict
+from .base import Blank, DictOf, ListOf, Maybe, Model, SetOf, SortedDict, SortedSet
 from .scalars import Timestamp, UInt32
 from .values import MemberId, Money
 
@@ -52,7 +52,7 @@ class UpdateMember(Model):
     member: MemberId
     """The member."""
 
-    segments: Maybe[set[str]] = None
+    segments: Maybe[SortedSet[str]] = None
     """The segments the member is in from now on."""
 
     attributes: Maybe[SortedDict[str, str]] = None
