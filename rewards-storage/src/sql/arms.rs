@@ -22,6 +22,44 @@ pub(super) struct Arm {
     pub from: &'static str,
 }
 
+impl Arm {
+    /// The reply of a command, by its key.
+    pub const REPLY: Self = Self {
+        keys: &[
+            ("tenant", Text),
+            ("operation", Text),
+            ("origin", Text),
+            ("key", Text),
+        ],
+        ints: &[],
+        texts: &["t.body"],
+        bytes: Some("t.fingerprint"),
+        from: "{rows} {seek replies AS t ON t.tenant = r.tenant AND t.operation = r.operation AND t.origin = r.origin AND t.key = r.key}",
+    };
+
+    /// The reply of the command that made an entity.
+    pub const RECEIPT: Self = Self {
+        keys: &[("tenant", Text), ("kind", Text), ("id", Text)],
+        ints: &[],
+        texts: &["t.reply"],
+        bytes: Some("t.fingerprint"),
+        from: "{rows} {seek entities AS t ON t.tenant = r.tenant AND t.kind = r.kind AND t.id = r.id} WHERE t.reply IS NOT NULL",
+    };
+
+    /// The newest revision of a program.
+    pub const NEWEST_REVISION: Self = Self {
+        keys: &[("tenant", Text), ("program", Text)],
+        // An aggregate would be planned as a query of its own, made up anew for each key.
+        ints: &[
+            "(SELECT p.revision FROM programs AS p WHERE p.tenant = r.tenant AND p.program = r.program
+                  ORDER BY p.revision DESC LIMIT 1)",
+        ],
+        texts: &[],
+        bytes: None,
+        from: "{rows}",
+    };
+}
+
 /// Kinds of keys that one statement can look up.
 pub(super) struct Catalogue<const ARMS: usize> {
     pub arms: [Arm; ARMS],

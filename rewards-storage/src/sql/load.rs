@@ -53,25 +53,8 @@ pub(super) const LOAD: Catalogue<ARMS> = Catalogue {
     ints: 7,
     texts: 5,
     arms: [
-        Arm {
-            keys: &[
-                ("tenant", Text),
-                ("operation", Text),
-                ("origin", Text),
-                ("key", Text),
-            ],
-            ints: &[],
-            texts: &["t.body"],
-            bytes: Some("t.fingerprint"),
-            from: "{rows} {seek replies AS t ON t.tenant = r.tenant AND t.operation = r.operation AND t.origin = r.origin AND t.key = r.key}",
-        },
-        Arm {
-            keys: &[("tenant", Text), ("kind", Text), ("id", Text)],
-            ints: &[],
-            texts: &["t.reply"],
-            bytes: Some("t.fingerprint"),
-            from: "{rows} {seek entities AS t ON t.tenant = r.tenant AND t.kind = r.kind AND t.id = r.id} WHERE t.reply IS NOT NULL",
-        },
+        Arm::REPLY,
+        Arm::RECEIPT,
         Arm {
             keys: &[("tenant", Text), ("member", Text)],
             ints: &[
@@ -92,17 +75,7 @@ pub(super) const LOAD: Catalogue<ARMS> = Catalogue {
             bytes: None,
             from: "{rows} {seek entities AS t ON t.tenant = r.tenant AND t.kind = r.kind AND t.id = r.id}",
         },
-        Arm {
-            keys: &[("tenant", Text), ("program", Text)],
-            // An aggregate would be planned as a query of its own, made up anew for each key.
-            ints: &[
-                "(SELECT p.revision FROM programs AS p WHERE p.tenant = r.tenant AND p.program = r.program
-                  ORDER BY p.revision DESC LIMIT 1)",
-            ],
-            texts: &[],
-            bytes: None,
-            from: "{rows}",
-        },
+        Arm::NEWEST_REVISION,
         Arm {
             keys: &[
                 ("tenant", Text),
