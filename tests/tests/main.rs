@@ -2,6 +2,7 @@
 
 mod compatibility;
 mod layering;
+mod plans;
 mod postgres;
 mod simulation;
 mod tidy;

@@ -343,7 +343,7 @@ const MEMBERS: Template = Template::plain(
 /// A member's row as a page has it.
 const MEMBER_PAGE: Template = Template::plain(
     "SELECT t.member, t.version, t.journal_seq, t.event_seq, t.recorded_at, t.due_at, t.body, t.journal_hash
-     FROM members AS t WHERE t.tenant = $1 AND (t.at, t.member) < ($2, $3)
+     FROM members AS t WHERE t.tenant = $1 AND t.version > 0 AND (t.at, t.member) < ($2, $3)
      ORDER BY t.at DESC, t.member DESC LIMIT $4",
 );
 
@@ -353,7 +353,8 @@ const ENTITY_COLUMNS: &str = "t.id, t.version, t.rank, t.at, t.due_at, t.owner, 
 const ENTITIES: &str = "WHERE t.tenant = $1 AND t.kind = $2 AND t.id > $3 ORDER BY t.id LIMIT $4";
 
 /// The pages of entities: tenant, kind, the place after which they begin and how many; then what they are selected by.
-const ENTITIES_NEWEST: &str = "WHERE t.tenant = $1 AND t.kind = $2 AND (t.at, t.id) < ($3, $4)
+const ENTITIES_NEWEST: &str =
+    "WHERE t.tenant = $1 AND t.kind = $2 AND t.version > 0 AND (t.at, t.id) < ($3, $4)
      ORDER BY t.at DESC, t.id DESC LIMIT $5";
 
 const ENTITIES_OF_OWNER: &str =
