@@ -50,6 +50,8 @@ fn a_second_run_replays_everything_and_changes_nothing() -> Checked {
     assert!(told.contains(&format!("{} new, 0 replayed", first.imported.recorded)));
     let picture = std::fs::read_to_string(folder.path().join("cashback.svg")).unwrap();
     assert!(picture.starts_with("<svg") && picture.trim_end().ends_with("</svg>"));
+    let log = format!("rewards-first-{ROWS}.db-wal");
+    assert!(!folder.path().join(log).exists(), "the log is left behind");
 
     let (second, told_again) = run_once(&args)?;
     assert_eq!(second.imported.recorded, 0);

@@ -65,8 +65,9 @@ pub async fn run(args: &Args, out: &mut dyn Write) -> Result<Outcome, Quickstart
     };
     let start = program.zone.day_start(first.day);
     open::make_folder(&args.output_path())?;
-    let (backend, place) = open::backend(args).await?;
-    summary::opening(out, args, &program, &purchases, &place)?;
+    let opened = open::open(args).await?;
+    let backend = Arc::clone(&opened.backend);
+    summary::opening(out, args, &program, &purchases, &opened.place)?;
 
     let clock = Arc::new(ManualClock::new(start));
     let engine = Engine::builder(Arc::clone(&backend))
@@ -100,6 +101,7 @@ pub async fn run(args: &Args, out: &mut dyn Write) -> Result<Outcome, Quickstart
     let verified = report.verification(out, &engine).await?;
     summary::closing(out, args, &picture)?;
     engine.close().await;
+    opened.close().await?;
     if !verified.is_valid() {
         return Err(QuickstartError::Invalid(verified.problems.len()));
     }

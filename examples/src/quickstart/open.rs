@@ -18,11 +18,33 @@ pub(super) fn make_folder(path: &Path) -> Result<(), QuickstartError> {
     })
 }
 
-/// The store that the arguments name, and how to call it.
-pub(super) async fn backend(args: &Args) -> Result<(Arc<dyn Backend>, String), QuickstartError> {
+/// The store that the arguments name.
+pub(super) struct Opened {
+    pub backend: Arc<dyn Backend>,
+    /// How it is called.
+    pub place: String,
+    /// The same store, when it has connections to close.
+    sql: Option<SqlStore>,
+}
+
+impl Opened {
+    /// Closes the connections. The last one takes the write-ahead log of a file with it, so that one file is left.
+    pub async fn close(self) -> Result<(), QuickstartError> {
+        match self.sql {
+            Some(store) => Ok(store.close().await?),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Opens the store that the arguments name.
+pub(super) async fn open(args: &Args) -> Result<Opened, QuickstartError> {
     if args.memory {
-        let place = "memory: nothing is durable".to_owned();
-        return Ok((Arc::new(MemoryStore::new()), place));
+        return Ok(Opened {
+            backend: Arc::new(MemoryStore::new()),
+            place: "memory: nothing is durable".to_owned(),
+            sql: None,
+        });
     }
     let (url, place) = match &args.database {
         // An address may hold a password, so it is not repeated.
@@ -34,7 +56,11 @@ pub(super) async fn backend(args: &Args) -> Result<(Arc<dyn Backend>, String), Q
         }
     };
     let store = SqlStore::open(&url, SqlOptions::default()).await?;
-    Ok((Arc::new(store), place))
+    Ok(Opened {
+        backend: Arc::new(store.clone()),
+        place,
+        sql: Some(store),
+    })
 }
 
 /// The address of a database file. The two characters that mean something in an address are escaped.
