@@ -159,9 +159,9 @@ const STATEMENTS: [&str; 5] = [
     "INSERT INTO outbox (tenant, recorded_at, stream, seq, id, body, attempts)
      SELECT 'bare', 1782907200000000, 'm:' || value, 1000, zeroblob(16),
             '{\"rewards_matured\":{\"amounts\":[{\"amount\":\"6.15\",\"asset\":\"EUR\"}]}}', 0 FROM json_each($1)",
-    "UPDATE members AS t SET version = t.version + 1, journal_seq = t.journal_seq + 5, event_seq = t.event_seq + 1,
-         recorded_at = 1782907200000000, body = t.body || ' '
-     FROM json_each($1) AS r WHERE t.tenant = 'bare' AND t.member = r.value",
+    "UPDATE members SET version = version + 1, journal_seq = journal_seq + 5, event_seq = event_seq + 1,
+         recorded_at = 1782907200000000, body = body || ' '
+     WHERE (tenant, member) IN (SELECT 'bare', value FROM json_each($1))",
     "UPDATE control_accounts SET amount = amount + 123 * json_array_length($1)
      WHERE tenant = 'bare' AND purpose IN ('pending', 'cashback')",
 ];

@@ -69,6 +69,7 @@ pub async fn run(options: &Options, report: &mut Report) -> Result<(), Box<dyn E
 pub async fn connect(file: &std::path::Path) -> Result<SqliteConnection, sqlx::Error> {
     let options = SqliteConnectOptions::new()
         .filename(file)
+        .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .pragma("cache_size", "-16384")
