@@ -1,4 +1,4 @@
-//! PurchaseContext about moves.
+//! Decisions about moves between tiers.
 
 use super::qualification::Pace;
 use super::standing::held_rank;
