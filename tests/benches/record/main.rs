@@ -1,6 +1,6 @@
 //! Recording purchases: the engine beside `pgbench`, beside a bare set-based loop, and beside row-by-row sqlx.
 //!
-//! `cargo bench -p rewards-tests --features bench --bench record [-- --rounds N --seconds N --only postgres|sqlite|growth|telemetry|processes|settle]`
+//! `cargo bench -p rewards-tests --features bench --bench record [-- --rounds N --seconds N --only postgres|sqlite|growth|member|telemetry|processes|settle]`
 //!
 //! Everything runs interleaved (A B C A B C …) on the same machine and database; each figure is a median of the rounds with
 //! its spread. The engine and the bare loops write the same rows: the purchase with its reply, a journal entry, a lot, an
@@ -11,6 +11,7 @@ mod bare;
 mod engine;
 mod frozen;
 mod growth;
+mod one_member;
 mod processes;
 mod report;
 mod rows;
@@ -85,6 +86,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     if options.wants("growth") {
         growth::run(&options, &mut report).await?;
+    }
+    if options.wants("member") {
+        one_member::run(&options, &mut report).await?;
     }
     if options.wants("processes") {
         processes::run(&options, &mut report).await?;

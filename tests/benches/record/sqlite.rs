@@ -186,11 +186,13 @@ impl Loop {
     }
 }
 
-/// One statement a table over one JSON parameter: the columns of a row are `value ->> 0` and so on.
+/// One statement a table over one JSON parameter: the columns of a row are `value ->> 0` and so on. The tenant of a member
+/// depends on the row, or SQLite would go through all members of the tenant instead of finding each by its key.
 const STATEMENTS: [&str; 7] = [
     "UPDATE members AS t SET version = t.version + 1, journal_seq = t.journal_seq + 1, event_seq = t.event_seq + 1,
          recorded_at = r.value ->> 3, body = r.value ->> 5
-     FROM json_each($1) AS r WHERE t.tenant = 'bare' AND t.member = r.value ->> 1",
+     FROM json_each($1) AS r
+     WHERE t.tenant = CASE WHEN r.key IS NOT NULL THEN 'bare' END AND t.member = r.value ->> 1",
     "INSERT INTO entities (tenant, kind, id, version, owner, state, at, body, fingerprint, reply)
      SELECT 'bare', 'purchase', value ->> 0, 1, value ->> 1, 'recorded', value ->> 3, value ->> 6, zeroblob(32), value ->> 4
      FROM json_each($1)",
