@@ -5,13 +5,15 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rewards_core::entity::EntityKey;
+use rewards_core::snapshot::{CounterKey, MemberKey, ProgramKey, ReplyKey};
 use rustc_hash::FxHashMap;
 use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
 
 use super::dialect::Kind::{Bytes, Int, Text};
 use super::dialect::{Columns, Dialect};
 use super::driver::{Fetched, Session};
-use super::rows::{Param, Rows};
+use super::rows::{Cell, Param, Rows};
 
 /// One kind of key, and what is returned for it.
 pub(super) struct Arm {
@@ -173,6 +175,45 @@ impl Assembled {
 /// A statement made of texts of this crate alone. Every use of it shares its text.
 pub(super) fn shared(text: String) -> SqlStr {
     AssertSqlSafe(Arc::<str>::from(text)).into_sql_str()
+}
+
+/// A reply's key, as its row is named.
+pub(super) fn reply_key(key: &ReplyKey) -> [Cell<'_>; 4] {
+    [
+        key.tenant.as_str().into(),
+        key.operation.into(),
+        key.origin.text().into(),
+        key.key.as_str().into(),
+    ]
+}
+
+/// An entity's key, as its row is named.
+pub(super) fn entity_key(key: &EntityKey) -> [Cell<'_>; 3] {
+    [
+        key.tenant.as_str().into(),
+        key.kind.into(),
+        key.id.as_str().into(),
+    ]
+}
+
+/// A member's key, as the row is named.
+pub(super) fn member_key(key: &MemberKey) -> [Cell<'_>; 2] {
+    [key.tenant.as_str().into(), key.member.as_str().into()]
+}
+
+/// A program's key, as its rows are named.
+pub(super) fn program_key(key: &ProgramKey) -> [Cell<'_>; 2] {
+    [key.tenant.as_str().into(), key.program.as_str().into()]
+}
+
+/// A counter's key, as its row is named.
+pub(super) fn counter_key(key: &CounterKey) -> [Cell<'_>; 4] {
+    [
+        key.name.tenant.as_str().into(),
+        key.name.subject.text().to_string().into(),
+        key.name.name.as_str().into(),
+        key.bucket.into(),
+    ]
 }
 
 #[cfg(test)]

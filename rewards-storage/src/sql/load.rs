@@ -6,7 +6,7 @@
 
 use rewards_core::snapshot::{LotFilter, MemberKey, ReadPlan, Snapshot};
 
-use super::arms::{Arm, Catalogue, place};
+use super::arms::{self, Arm, Catalogue, place};
 use super::commit::Means;
 use super::decode::Decoded;
 use super::dialect::Dialect;
@@ -182,27 +182,18 @@ impl<'p> Keys<'p> {
             of_purchase,
         ] = &mut rows;
         for key in &plan.replies {
-            replies.push([
-                key.tenant.as_str().into(),
-                key.operation.into(),
-                key.origin.text().into(),
-                key.key.as_str().into(),
-            ]);
+            replies.push(arms::reply_key(key));
         }
         for (keys, rows) in [(&plan.receipts, receipts), (&plan.entities, entities)] {
             for key in keys {
-                rows.push([
-                    key.tenant.as_str().into(),
-                    key.kind.into(),
-                    key.id.as_str().into(),
-                ]);
+                rows.push(arms::entity_key(key));
             }
         }
         for key in &plan.members {
-            members.push([key.tenant.as_str().into(), key.member.as_str().into()]);
+            members.push(arms::member_key(key));
         }
         for key in &plan.programs {
-            programs.push([key.tenant.as_str().into(), key.program.as_str().into()]);
+            programs.push(arms::program_key(key));
         }
         for range in &plan.counters {
             let name = &range.name;

@@ -8,7 +8,7 @@ use rewards_core::ledger::Purpose;
 use rewards_core::money::Asset;
 use rewards_core::snapshot::{CounterKey, MemberKey, ProgramKey, ReplyKey, StoredReply};
 
-use super::arms::{Arm, Catalogue, place};
+use super::arms::{self, Arm, Catalogue, place};
 use super::commit::Means;
 use super::decode::Decoded;
 use super::dialect::Kind::{Int, Text};
@@ -140,22 +140,13 @@ impl<'b> View<'b> {
             .map(|lock| Rows::new(means.dialect, lock.rows));
         let [members, entities, counters] = &mut locks;
         for key in self.members.keys() {
-            members.push([key.tenant.as_str().into(), key.member.as_str().into()]);
+            members.push(arms::member_key(key));
         }
         for key in self.entities.keys() {
-            entities.push([
-                key.tenant.as_str().into(),
-                key.kind.into(),
-                key.id.as_str().into(),
-            ]);
+            entities.push(arms::entity_key(key));
         }
         for key in self.counters.keys().filter(|_| with_counters) {
-            counters.push([
-                key.name.tenant.as_str().into(),
-                key.name.subject.text().to_string().into(),
-                key.name.name.as_str().into(),
-                key.bucket.into(),
-            ]);
+            counters.push(arms::counter_key(key));
         }
         for (sql, rows) in means.statements.locks.iter().zip(locks) {
             if !rows.is_empty() {
@@ -183,40 +174,22 @@ impl<'b> View<'b> {
             controls,
         ] = &mut keys;
         for key in self.replies.keys() {
-            replies.push([
-                key.tenant.as_str().into(),
-                key.operation.into(),
-                key.origin.text().into(),
-                key.key.as_str().into(),
-            ]);
+            replies.push(arms::reply_key(key));
         }
-        let entity = |key: &&'b EntityKey| {
-            let key = *key;
-            [
-                key.tenant.as_str().into(),
-                key.kind.into(),
-                key.id.as_str().into(),
-            ]
-        };
         for key in self.receipts.keys() {
-            receipts.push(entity(key));
+            receipts.push(arms::entity_key(key));
         }
         for key in self.members.keys() {
-            members.push([key.tenant.as_str().into(), key.member.as_str().into()]);
+            members.push(arms::member_key(key));
         }
         for key in self.entities.keys() {
-            entities.push(entity(key));
+            entities.push(arms::entity_key(key));
         }
         for key in self.programs.keys() {
-            programs.push([key.tenant.as_str().into(), key.program.as_str().into()]);
+            programs.push(arms::program_key(key));
         }
         for key in self.counters.keys() {
-            counters.push([
-                key.name.tenant.as_str().into(),
-                key.name.subject.text().to_string().into(),
-                key.name.name.as_str().into(),
-                key.bucket.into(),
-            ]);
+            counters.push(arms::counter_key(key));
         }
         for (tenant, purpose, asset) in self.controls.keys() {
             controls.push([
