@@ -39,15 +39,18 @@ impl ActivityCounter {
 #[derive(Debug, Clone)]
 pub struct ActivityCounters {
     program: ProgramId,
+    /// The currency of purchases.
+    currency: Asset,
     all: Vec<ActivityCounter>,
 }
 
 impl ActivityCounters {
     /// No activity_counters yet.
     #[must_use]
-    pub fn new(program: ProgramId) -> Self {
+    pub fn new(program: ProgramId, currency: Asset) -> Self {
         Self {
             program,
+            currency,
             all: Vec::new(),
         }
     }
@@ -63,7 +66,7 @@ impl ActivityCounters {
         }
         let what = match kind {
             Activity::Visits => "visits".to_owned(),
-            Activity::Spend(mask) => format!("spend.{}", mask.number()),
+            Activity::Spend(mask) => format!("spend.{}.{}", mask.number(), self.currency),
             Activity::Earned(asset) => format!("earned.{asset}"),
         };
         let span = match window {

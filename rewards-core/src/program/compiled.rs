@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
+use smol_str::SmolStr;
 use thiserror::Error;
 
 use super::activity::{Activity, ActivityCounter, ActivityCounters};
@@ -13,9 +14,10 @@ use super::compiled_ladder::{CompiledLadder, LadderError};
 use super::index::{Candidates, FactSymbols, Residual, RuleIndex};
 use super::validate::validate;
 use super::{
-    BasisMask, CapPer, Lifecycle, Limit, Measure, Program, Rule, RunningBase, Scope, Stacking,
-    StackingGroup, TierWindow,
+    BasisMask, Budget, Cap, CapPer, Lifecycle, Limit, Measure, Program, Rule, RunningBase, Scope,
+    Stacking, StackingGroup, TierWindow,
 };
+use crate::counter::CounterKind;
 use crate::ids::{ProgramId, Slug};
 use crate::money::{Asset, MoneyError, Rounding};
 use crate::rejection::Problem;
@@ -77,8 +79,8 @@ pub struct CompiledCap {
     pub limit: i64,
     /// Whether uses are counted instead of value.
     pub counts_uses: bool,
-    /// The name of its counter, stable across revisions of the program.
-    pub counter: String,
+    /// The name of its counter, stable across revisions of the program that count the same by it.
+    pub counter: SmolStr,
 }
 
 /// A rule, in rule order.
@@ -115,7 +117,7 @@ pub struct CompiledRule {
     /// Numbers of the activity_counters its condition reads.
     pub activity_counters: SmallVec<[u32; 2]>,
     /// The name of its carry counter, if it carries remainders.
-    pub carry: Option<String>,
+    pub carry: Option<SmolStr>,
 }
 
 impl CompiledProgram {
@@ -378,7 +380,7 @@ impl<'a> Compiler<'a> {
         Self {
             document,
             symbols: Symbols::default(),
-            activity_counters: ActivityCounters::new(document.id.clone()),
+            activity_counters: ActivityCounters::new(document.id.clone(), document.currency.into()),
             index: RuleIndex::default(),
             tags: FxHashMap::default(),
             caps: caps.collect(),
@@ -505,9 +507,7 @@ impl<'a> Compiler<'a> {
                 .tier_benefits
                 .unwrap_or_else(|| effect.is_proportional()),
             activity_counters,
-            carry: effect
-                .carries()
-                .then(|| format!("{}/carry/{}", self.document.id, rule.id)),
+            carry: self.carry(&rule.id, &effect),
             effect,
         })
     }
@@ -517,44 +517,76 @@ impl<'a> Compiler<'a> {
         *self.tags.entry(tag).or_insert(next)
     }
 
+    fn carry(&self, rule: &Slug, effect: &CompiledEffect) -> Option<SmolStr> {
+        let (asset, every) = effect.carries()?;
+        let kind = CounterKind::Carry {
+            program: &self.document.id,
+            rule,
+            asset,
+            every,
+            currency: self.document.currency.into(),
+        };
+        Some(kind.name(Period::Lifetime, self.document.week_start))
+    }
+
     fn compile_caps(&self) -> Result<Vec<CompiledCap>, MoneyError> {
-        let currency = Asset::from(self.document.currency);
+        let caps = self.document.caps.iter().map(|cap| self.cap(cap));
+        let budgets = self.document.budgets.iter().map(|budget| self.budget(budget));
+        caps.chain(budgets).collect()
+    }
+
+    fn cap(&self, cap: &Cap) -> Result<CompiledCap, MoneyError> {
         let program = &self.document.id;
-        let mut all = Vec::new();
-        for cap in &self.document.caps {
-            let (limit, counts_uses) = match &cap.limit {
-                Limit::Amount { amount, asset } => {
-                    (amount.to_minor(asset.unwrap_or(currency).scale())?, false)
-                }
-                Limit::Uses(uses) => (i64::from(*uses), true),
-            };
-            let scope = match &cap.per {
-                CapPer::Purchase => CapScope::Purchase,
-                CapPer::Member => CapScope::Member,
-                CapPer::Attribute(name) => CapScope::Attribute(name.clone()),
-            };
-            all.push(CompiledCap {
-                id: cap.id.clone(),
-                scope,
-                window: cap.every.unwrap_or(Period::Lifetime),
-                limit,
-                counts_uses,
-                counter: format!("{program}/cap/{}", cap.id),
-            });
-        }
-        for budget in &self.document.budgets {
-            all.push(CompiledCap {
-                id: budget.id.clone(),
-                scope: CapScope::Program,
-                window: budget.every.unwrap_or(Period::Lifetime),
-                limit: budget
-                    .amount
-                    .to_minor(budget.asset.unwrap_or(currency).scale())?,
-                counts_uses: false,
-                counter: format!("budget/{}", budget.id),
-            });
-        }
-        Ok(all)
+        let (limit, kind) = match &cap.limit {
+            Limit::Amount { amount, asset } => {
+                let asset = asset.unwrap_or(self.document.currency.into());
+                let cap = &cap.id;
+                let kind = CounterKind::CapAmount {
+                    program,
+                    cap,
+                    asset,
+                };
+                (amount.to_minor(asset.scale())?, kind)
+            }
+            Limit::Uses(uses) => {
+                let kind = CounterKind::CapUses {
+                    program,
+                    cap: &cap.id,
+                };
+                (i64::from(*uses), kind)
+            }
+        };
+        let scope = match &cap.per {
+            CapPer::Purchase => CapScope::Purchase,
+            CapPer::Member => CapScope::Member,
+            CapPer::Attribute(name) => CapScope::Attribute(name.clone()),
+        };
+        let window = cap.every.unwrap_or(Period::Lifetime);
+        Ok(CompiledCap {
+            id: cap.id.clone(),
+            scope,
+            window,
+            limit,
+            counts_uses: matches!(cap.limit, Limit::Uses(_)),
+            counter: kind.name(window, self.document.week_start),
+        })
+    }
+
+    fn budget(&self, budget: &Budget) -> Result<CompiledCap, MoneyError> {
+        let asset = budget.asset.unwrap_or(self.document.currency.into());
+        let kind = CounterKind::Budget {
+            budget: &budget.id,
+            asset,
+        };
+        let window = budget.every.unwrap_or(Period::Lifetime);
+        Ok(CompiledCap {
+            id: budget.id.clone(),
+            scope: CapScope::Program,
+            window,
+            limit: budget.amount.to_minor(asset.scale())?,
+            counts_uses: false,
+            counter: kind.name(window, self.document.week_start),
+        })
     }
 
     fn ladders(&mut self) -> Result<Vec<CompiledLadder>, CompileError> {

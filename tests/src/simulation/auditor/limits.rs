@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use rewards_core::cashback::Purchase;
+use rewards_core::counter::CounterKind;
 use rewards_core::event::{Event, Stream};
 use rewards_core::ids::{MemberId, ProgramId, PurchaseId, Slug};
 use rewards_core::money::{Asset, Ratio, Rounding};
@@ -136,12 +137,26 @@ fn bounds(program: &Program) -> Result<Vec<Bound<'_>>, Failed> {
     let currency: Asset = program.currency.into();
     let mut bounds = Vec::new();
     for cap in &program.caps {
-        let (limit, counts_uses) = match &cap.limit {
+        let (id, cap_id) = (&program.id, &cap.id);
+        let (limit, kind) = match &cap.limit {
             Limit::Amount { amount, asset } => {
-                (amount.to_minor(asset.unwrap_or(currency).scale())?, false)
+                let asset = asset.unwrap_or(currency);
+                let kind = CounterKind::CapAmount {
+                    program: id,
+                    cap: cap_id,
+                    asset,
+                };
+                (amount.to_minor(asset.scale())?, kind)
             }
-            Limit::Uses(uses) => (i64::from(*uses), true),
+            Limit::Uses(uses) => {
+                let kind = CounterKind::CapUses {
+                    program: id,
+                    cap: cap_id,
+                };
+                (i64::from(*uses), kind)
+            }
         };
+        let every = cap.every.unwrap_or(Period::Lifetime);
         let scope = match &cap.per {
             CapPer::Purchase => CapScope::Purchase,
             CapPer::Member => CapScope::Member,
@@ -150,21 +165,26 @@ fn bounds(program: &Program) -> Result<Vec<Bound<'_>>, Failed> {
         bounds.push(Bound {
             id: &cap.id,
             scope,
-            every: cap.every.unwrap_or(Period::Lifetime),
+            every,
             limit,
-            counts_uses,
-            counter: format!("{}/cap/{}", program.id, cap.id),
+            counts_uses: matches!(cap.limit, Limit::Uses(_)),
+            counter: kind.name(every, program.week_start).into(),
         });
     }
     for budget in &program.budgets {
-        let scale = budget.asset.unwrap_or(currency).scale();
+        let asset = budget.asset.unwrap_or(currency);
+        let kind = CounterKind::Budget {
+            budget: &budget.id,
+            asset,
+        };
+        let every = budget.every.unwrap_or(Period::Lifetime);
         bounds.push(Bound {
             id: &budget.id,
             scope: CapScope::Program,
-            every: budget.every.unwrap_or(Period::Lifetime),
-            limit: budget.amount.to_minor(scale)?,
+            every,
+            limit: budget.amount.to_minor(asset.scale())?,
             counts_uses: false,
-            counter: format!("budget/{}", budget.id),
+            counter: kind.name(every, program.week_start).into(),
         });
     }
     Ok(bounds)
