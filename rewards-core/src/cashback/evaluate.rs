@@ -22,6 +22,8 @@ pub struct Evaluation {
     pub used: Values,
     /// How carried remainders change, by rule number.
     pub carried: Values,
+    /// What of carried remainders is turned into units, in minor units of the purchase, by rule number.
+    pub carried_used: Values,
 }
 
 /// One grant of one rule, for the purchase or for one of its lines.
@@ -264,8 +266,10 @@ impl<'a, T: Trace> Evaluator<'a, T> {
         for tag in &rule.exclusive {
             self.tags.push((*tag, offer.rule));
         }
-        if offer.desired.carried != 0 {
-            self.result.carried.add(offer.rule, offer.desired.carried);
+        let Desired { carried, used, .. } = offer.desired;
+        if carried != 0 || used != 0 {
+            self.result.carried.add(offer.rule, carried);
+            self.result.carried_used.add(offer.rule, used);
         }
         if wanted == 0 {
             self.note(offer.rule, offer.line, Outcome::Nothing, 0);

@@ -29,6 +29,9 @@ pub use facts::{Amounts, Facts, Standing, Values};
 pub use limits::cap_limit;
 pub(crate) use plan::{Found, Plan, Plans, follow_mixed, follow_plain};
 pub use purchase::{AHEAD_MICROS_MAX, FACT_BYTES_MAX, FACTS_MAX, LINES_MAX, Line, Purchase};
-pub use purchase_entity::{Allocation, Counted, PurchaseEntity, PurchaseState, WrongState};
+pub use purchase_entity::{
+    Allocation, Carried, Counted, GivenBack, Measured, PurchaseEntity, PurchaseState, UsedLimit,
+    WrongState,
+};
 pub use schedule::Schedule;
 pub use trace::{Explanation, NoTrace, Outcome, Step, Steps, Trace, Verdict, explain};

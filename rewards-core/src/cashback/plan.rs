@@ -333,7 +333,10 @@ impl PlannedRule {
     ) -> Result<Desired, MoneyError> {
         if self.is_plain {
             let amount = self.share(&facts.amounts)?;
-            return Ok(Desired { amount, carried: 0 });
+            return Ok(Desired {
+                amount,
+                ..Desired::default()
+            });
         }
         let view = View {
             program,

@@ -8,6 +8,17 @@
 //! | recorded | confirmed | cancelled |
 //! | confirmed | refused | cancelled |
 //! | cancelled | refused | refused |
+//!
+//! # What is released, and when
+//!
+//! - **Limits** (caps and budgets) hold as long as the value is with the member, spent or expired. They are released by what
+//!   [goes back](PurchaseEntity::give_back) to the account that paid it, however that comes about: cancelled, voided or
+//!   forfeited. A use is released once nothing that was granted under it is left.
+//! - **Measures** (spend, visits, earned) are what the member did: undone with the purchase, spent or not. A reward that goes
+//!   back earlier, because it was never confirmed, was not earned.
+//! - **Remainders** lose what the purchase added, and get back the units that it turned into rewards as far as these came
+//!   back: who keeps a point has used up the unit it was for.
+//! - **Numbers** are not here: the second purchase stays the second, whatever becomes of the first.
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -17,6 +28,7 @@ use crate::counter::Subject;
 use crate::entity::{Entity, Index};
 use crate::ids::{PurchaseId, Slug};
 use crate::ledger::LotNumber;
+use crate::money::{Asset, Rounding};
 use crate::time::Timestamp;
 
 /// Where a purchase is in its life.
@@ -59,9 +71,15 @@ pub struct PurchaseEntity {
     /// What it was granted, in the order of the decision.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allocations: Vec<Allocation>,
-    /// What it added to counters, to be released when it is cancelled.
+    /// What it used of caps and budgets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub counted: Vec<Counted>,
+    pub limits: Vec<UsedLimit>,
+    /// What it added to what the member did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub measured: Vec<Measured>,
+    /// How it changed the remainders that rules carry.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub carried: Vec<Carried>,
 }
 
 /// What one rule granted, and for which lines.
@@ -76,6 +94,48 @@ pub struct Allocation {
     /// line, for one that pays for the basket split by what the lines cost. Empty for a purchase without lines.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<(u32, i64)>,
+    /// The limits it counts against, by their places among [those of the purchase](PurchaseEntity::limits).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<u32>,
+    /// What of it went back to the account that paid it, in minor units.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub returned: i64,
+    /// Whether that is all of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_returned: bool,
+}
+
+fn is_zero(minor: &i64) -> bool {
+    *minor == 0
+}
+
+/// What was used of a cap or budget.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsedLimit(
+    /// The counter's addition.
+    pub Counted,
+    /// Whether uses are counted and not value.
+    pub bool,
+);
+
+/// What was added to a measure of the member, and the asset if it is what was earned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measured(
+    /// The counter's addition.
+    pub Counted,
+    /// The asset that was earned.
+    pub Option<Asset>,
+);
+
+/// How the remainder that a rule carries was changed, in minor units of the purchase.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Carried {
+    /// The rule.
+    pub rule: Slug,
+    /// What it added, less what it turned into units.
+    pub change: Counted,
+    /// What it turned into units.
+    pub used: i64,
 }
 
 /// One addition to a counter.
@@ -90,6 +150,27 @@ pub struct Counted(
     /// What was added.
     pub i64,
 );
+
+impl Counted {
+    /// The same counter with another amount.
+    #[must_use]
+    fn with(&self, amount: i64) -> Self {
+        Self(self.0.clone(), self.1.clone(), self.2, amount)
+    }
+}
+
+/// A part of a grant that goes back to the account that paid it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GivenBack {
+    /// The lot of the grant.
+    pub lot: LotNumber,
+    /// Its asset.
+    pub asset: Asset,
+    /// How much goes back, in minor units.
+    pub amount: i64,
+    /// Whether that is all that was granted.
+    pub is_all: bool,
+}
 
 /// A step that the purchase cannot take from where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +189,9 @@ impl PurchaseEntity {
             revision,
             recorded_at,
             allocations: Vec::new(),
-            counted: Vec::new(),
+            limits: Vec::new(),
+            measured: Vec::new(),
+            carried: Vec::new(),
         }
     }
 
@@ -132,19 +215,80 @@ impl PurchaseEntity {
         }
     }
 
-    /// It is undone. Gives what it had counted, which is released.
+    /// A part of what was granted goes back to the account that paid it. Gives what is released by that.
+    pub fn give_back(&mut self, part: &GivenBack) -> Vec<Counted> {
+        let Some(grant) = self.allocations.iter_mut().find(|own| own.lot == part.lot) else {
+            return Vec::new();
+        };
+        grant.returned = grant.returned.saturating_add(part.amount);
+        grant.is_returned = part.is_all;
+        let limits = grant.limits.clone();
+        let mut released = Vec::new();
+        for number in limits {
+            let used = usize::try_from(number).ok().and_then(|at| self.limits.get(at));
+            let Some(UsedLimit(used, counts_uses)) = used else {
+                continue;
+            };
+            let under = |grant: &&Allocation| grant.limits.contains(&number);
+            let mut under = self.allocations.iter().filter(under);
+            if !counts_uses {
+                released.push(used.with(part.amount));
+            } else if under.all(|grant| grant.is_returned) {
+                released.push(used.clone());
+            }
+        }
+        for Measured(counted, asset) in &mut self.measured {
+            if *asset == Some(part.asset) {
+                let amount = part.amount.min(counted.3);
+                counted.3 = counted.3.saturating_sub(amount);
+                released.push(counted.with(amount));
+            }
+        }
+        released
+    }
+
+    /// It is undone, after what could be taken back [went back](Self::give_back); `granted` says what was granted as a lot,
+    /// in minor units. Gives what is released by that.
     ///
     /// # Errors
     /// [`WrongState`] when it is cancelled already.
-    pub fn cancel(mut self) -> Result<(Self, Vec<Counted>), WrongState> {
+    pub fn cancel(
+        mut self,
+        granted: impl Fn(LotNumber) -> i64,
+    ) -> Result<(Self, Vec<Counted>), WrongState> {
         match self.state {
             PurchaseState::Recorded | PurchaseState::Confirmed => {
                 self.state = PurchaseState::Cancelled;
-                let counted = std::mem::take(&mut self.counted);
-                Ok((self, counted))
+                let measured = std::mem::take(&mut self.measured);
+                let mut released: Vec<Counted> =
+                    measured.into_iter().map(|measured| measured.0).collect();
+                for carried in std::mem::take(&mut self.carried) {
+                    let kept = self.kept_units(&carried, &granted);
+                    let change = carried.change.3.saturating_add(kept);
+                    released.push(carried.change.with(change));
+                }
+                Ok((self, released))
             }
             state => Err(WrongState(state)),
         }
+    }
+
+    /// Of what was turned into units, the part whose rewards did not come back. A part of a minor unit is kept, which the
+    /// program gains.
+    fn kept_units(&self, carried: &Carried, granted: impl Fn(LotNumber) -> i64) -> i64 {
+        let own = self.allocations.iter();
+        let own = own.filter(|grant| grant.rule == carried.rule);
+        let (mut all, mut returned) = (0_i64, 0_i64);
+        for grant in own {
+            all = all.saturating_add(granted(grant.lot));
+            returned = returned.saturating_add(grant.returned);
+        }
+        if all <= returned {
+            return 0;
+        }
+        let returned = i128::from(returned).saturating_mul(i128::from(carried.used));
+        let returned = Rounding::Down.divide(returned, i128::from(all));
+        carried.used.saturating_sub(returned.unwrap_or(0))
     }
 
     /// The same without anything that the host told of it in words: its facts and those of its lines.
@@ -184,7 +328,7 @@ mod tests {
         );
         let recorded = PurchaseEntity::new(purchase, 1, at);
         let confirmed = recorded.clone().confirm().unwrap();
-        let (cancelled, _) = recorded.clone().cancel().unwrap();
+        let (cancelled, _) = recorded.clone().cancel(|_| 0).unwrap();
         use PurchaseState::{Cancelled, Confirmed, Recorded};
         for (from, confirm, cancel) in [
             (recorded, Ok(Confirmed), Ok(Cancelled)),
@@ -194,7 +338,7 @@ mod tests {
             assert!(matches!(from.state(), Recorded | Confirmed | Cancelled));
             let found = from.clone().confirm().map(|to| to.state());
             assert_eq!(found, confirm.map_err(WrongState), "{:?}", from.state());
-            let found = from.clone().cancel().map(|(to, _)| to.state());
+            let found = from.clone().cancel(|_| 0).map(|(to, _)| to.state());
             assert_eq!(found, cancel.map_err(WrongState), "{:?}", from.state());
         }
     }

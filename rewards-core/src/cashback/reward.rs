@@ -22,8 +22,10 @@ pub(super) struct Earlier {
 pub(super) struct Desired {
     /// In minor units of the rule's asset; never negative.
     pub amount: i64,
-    /// How the carried remainder changes, in minor units of the purchase.
+    /// How the carried remainder changes, in minor units of the purchase: what is added less what is used.
     pub carried: i64,
+    /// What of the remainder is turned into units, in minor units of the purchase.
+    pub used: i64,
 }
 
 /// Computes what a rule would grant for a purchase or one of its lines.
@@ -57,7 +59,7 @@ pub(super) fn desired(
     let amount = scaled(rule.rounding, base(*of), rate, boost)?;
     Ok(Desired {
         amount: amount.max(0),
-        carried: 0,
+        ..Desired::default()
     })
 }
 
@@ -109,7 +111,7 @@ fn desired_otherwise(
     };
     Ok(Desired {
         amount: amount.max(0),
-        carried: 0,
+        ..Desired::default()
     })
 }
 
@@ -142,7 +144,7 @@ fn per_unit(
         let granted = scaled(rounding, base, Ratio::new(amount, every)?, boost)?;
         return Ok(Desired {
             amount: granted.max(0),
-            carried: 0,
+            ..Desired::default()
         });
     }
     let whole = match remainder {
@@ -154,13 +156,17 @@ fn per_unit(
     let units = Rounding::Down.divide(i128::from(whole.max(0)), i128::from(every))?;
     let used = units.checked_mul(every).ok_or(MoneyError::Overflow)?;
     let granted = units.checked_mul(amount).ok_or(MoneyError::Overflow)?;
-    let carried = match remainder {
-        Remainder::Carry => whole.saturating_sub(used).saturating_sub(kept),
-        Remainder::Drop | Remainder::Proportional => 0,
-    };
-    Ok(Desired {
-        amount: scaled(rounding, granted, boost, Ratio::ONE)?.max(0),
-        carried,
+    let amount = scaled(rounding, granted, boost, Ratio::ONE)?.max(0);
+    Ok(match remainder {
+        Remainder::Carry => Desired {
+            amount,
+            carried: whole.saturating_sub(used).saturating_sub(kept),
+            used,
+        },
+        Remainder::Drop | Remainder::Proportional => Desired {
+            amount,
+            ..Desired::default()
+        },
     })
 }
 

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use crate::cashback::{Counted, GivenBack, PurchaseEntity};
+use crate::command::Undecided;
 use crate::context::Context;
 use crate::counter::{CounterKey, CounterName, Subject};
 use crate::decision::{Changes, CounterChange, LotWrite, MemberWrite};
-use crate::entity::{Entity, Expected};
+use crate::entity::{Entity, EntityKey, EntityWrite, Expected, Stored};
 use crate::event::{Event, EventRecord, Stream};
-use crate::ids::{IdAllocator, MemberId};
+use crate::ids::{IdAllocator, MemberId, PurchaseId};
 use crate::ledger::{
     Account, Holder, LedgerError, Lot, LotMove, LotNumber, Origin, Purpose, Transfer, TransferKind,
     settle,
@@ -15,7 +17,7 @@ use crate::ledger::{
 use crate::member::MemberRow;
 use crate::money::{Asset, Money};
 use crate::rejection::Rejection;
-use crate::snapshot::{MemberKey, Snapshot};
+use crate::snapshot::{MemberKey, ReadPlan, Snapshot};
 use crate::time::Timestamp;
 
 /// The changes of one command on one member, in the making.
@@ -32,6 +34,17 @@ pub(super) struct ChangeBuilder<'a> {
     /// What has been collected.
     pub changes: Changes,
     due: Due,
+    /// The view in which the purchases are of which something goes back; a new member has none.
+    snapshot: Option<&'a Snapshot>,
+    purchases: BTreeMap<PurchaseId, OpenPurchase>,
+}
+
+/// A purchase while a command changes it.
+#[derive(Debug)]
+struct OpenPurchase {
+    stored: Stored<PurchaseEntity>,
+    /// The place of its write among those of entities, once there is one.
+    write: Option<usize>,
 }
 
 impl<'a> ChangeBuilder<'a> {
@@ -40,7 +53,7 @@ impl<'a> ChangeBuilder<'a> {
     /// # Errors
     /// [`Rejection::MemberUnknown`] when there is none.
     pub fn open(
-        snapshot: &Snapshot,
+        snapshot: &'a Snapshot,
         context: &'a Context,
         ids: &'a IdAllocator,
         member: &MemberId,
@@ -48,7 +61,10 @@ impl<'a> ChangeBuilder<'a> {
         let key = context.member_key(member);
         let row = snapshot.members.get(&key).cloned();
         let row = row.ok_or_else(|| Rejection::MemberUnknown(member.clone()))?;
-        Ok(Self::from_row(context, ids, key, row))
+        Ok(Self {
+            snapshot: Some(snapshot),
+            ..Self::from_row(context, ids, key, row)
+        })
     }
 
     /// Starts from a given row, such as the first one of a new member.
@@ -68,6 +84,8 @@ impl<'a> ChangeBuilder<'a> {
             recorded_at,
             changes: Changes::default(),
             due: Due::default(),
+            snapshot: None,
+            purchases: BTreeMap::new(),
         }
     }
 
@@ -130,9 +148,10 @@ impl<'a> ChangeBuilder<'a> {
         Ok(number)
     }
 
-    /// Carries out a change of a lot: the value moves, and the lot takes its next state.
+    /// Carries out a change of a lot: the value moves, and the lot takes its next state. What goes back to the account that
+    /// paid it releases the limits it held.
     pub fn move_lot(&mut self, step: LotMove) -> Result<(), Rejection> {
-        let asset = step.lot.asset;
+        let (asset, is_return) = (step.lot.asset, step.is_return());
         let holder = match step.to {
             Purpose::Funding(_) | Purpose::Expired | Purpose::Fees | Purpose::Adjustments => {
                 Holder::System
@@ -148,8 +167,136 @@ impl<'a> ChangeBuilder<'a> {
         let transfer = Transfer::new(from, to, step.amount, step.kind, step.effective_at)?
             .for_purchase(step.lot.purchase.clone());
         self.post(transfer)?;
+        if is_return {
+            self.give_back(&step.lot, step.amount)?;
+        }
         self.write_lot(step.lot);
         Ok(())
+    }
+
+    fn give_back(&mut self, lot: &Lot, amount: i64) -> Result<(), Rejection> {
+        let Some(purchase) = &lot.purchase else {
+            return Ok(());
+        };
+        let part = GivenBack {
+            lot: lot.number,
+            asset: lot.asset,
+            amount,
+            is_all: amount == lot.amount,
+        };
+        let open = self.open_purchase(purchase)?;
+        let released = open.stored.entity.give_back(&part);
+        self.write_open(purchase)?;
+        self.release(released);
+        Ok(())
+    }
+
+    /// Takes back what was counted.
+    pub fn release(&mut self, released: Vec<Counted>) {
+        for Counted(subject, name, bucket, amount) in released {
+            let tenant = self.key.tenant.clone();
+            let name = CounterName {
+                tenant,
+                subject,
+                name,
+            };
+            self.count(name.at(bucket), amount.saturating_neg(), None);
+        }
+    }
+
+    /// Checks that the purchases of lots are in the view, of which something is about to go back.
+    ///
+    /// # Errors
+    /// [`Undecided::Needs`] those that are not.
+    pub fn see_purchases<'l>(&self, lots: impl Iterator<Item = &'l Lot>) -> Result<(), Undecided> {
+        let named = lots.filter_map(|lot| lot.purchase.as_ref());
+        let keys = named.map(|id| EntityKey::of::<PurchaseEntity>(&self.context.tenant, id));
+        let is_seen = |key: &EntityKey| {
+            self.snapshot
+                .is_some_and(|snapshot| snapshot.entities.contains_key(key))
+        };
+        let entities: Vec<EntityKey> = keys.filter(|key| !is_seen(key)).collect();
+        if entities.is_empty() {
+            return Ok(());
+        }
+        Err(Undecided::Needs(Box::new(ReadPlan {
+            entities,
+            ..ReadPlan::default()
+        })))
+    }
+
+    /// A purchase as the command has left it so far.
+    ///
+    /// # Errors
+    /// [`Rejection::Internal`] when it is not in the view; what is wrong with its body.
+    pub fn purchase(&mut self, id: &PurchaseId) -> Result<&PurchaseEntity, Rejection> {
+        Ok(&self.open_purchase(id)?.stored.entity)
+    }
+
+    /// Writes a purchase that was read before.
+    ///
+    /// # Errors
+    /// [`Rejection::Internal`] when it is not in the view or cannot be encoded.
+    pub fn write_purchase(&mut self, purchase: PurchaseEntity) -> Result<(), Rejection> {
+        let id = purchase.purchase.id.clone();
+        self.open_purchase(&id)?.stored.entity = purchase;
+        self.write_open(&id)
+    }
+
+    /// Takes in a purchase that was read as part of a page.
+    pub fn adopt(&mut self, stored: Stored<PurchaseEntity>) {
+        let id = stored.entity.purchase.id.clone();
+        let write = None;
+        let opened = OpenPurchase { stored, write };
+        self.purchases.entry(id).or_insert(opened);
+    }
+
+    fn open_purchase(&mut self, id: &PurchaseId) -> Result<&mut OpenPurchase, Rejection> {
+        if !self.purchases.contains_key(id) {
+            let found = match self.snapshot {
+                Some(snapshot) => snapshot.get(&self.context.tenant, id)?,
+                None => None,
+            };
+            if let Some(stored) = found {
+                self.adopt(stored);
+            }
+        }
+        self.purchases
+            .get_mut(id)
+            .ok_or(Rejection::Internal("a purchase that was not looked at"))
+    }
+
+    fn write_open(&mut self, id: &PurchaseId) -> Result<(), Rejection> {
+        let tenant = &self.context.tenant;
+        let Some(open) = self.purchases.get_mut(id) else {
+            return Err(Rejection::Internal("a purchase that was not looked at"));
+        };
+        let expected = open.stored.expected();
+        let write = EntityWrite::of(tenant, id, expected, &open.stored.entity)?;
+        let writes = &mut self.changes.entities;
+        match open.write.and_then(|at| writes.get_mut(at)) {
+            Some(earlier) => *earlier = write,
+            None => {
+                open.write = Some(writes.len());
+                writes.push(write);
+            }
+        }
+        Ok(())
+    }
+
+    /// Carries out what is due for lots by now, and returns the lots as they are then.
+    ///
+    /// # Errors
+    /// [`Undecided::Needs`] the purchases of those that are voided.
+    pub fn settle_all<'l>(
+        &mut self,
+        lots: impl Iterator<Item = &'l Lot> + Clone,
+    ) -> Result<Vec<Lot>, Undecided> {
+        let now = self.recorded_at;
+        let is_voided = |lot: &&Lot| settle(lot, now).iter().any(LotMove::is_return);
+        self.see_purchases(lots.clone().filter(is_voided))?;
+        let settled = lots.map(|lot| self.settle(lot));
+        Ok(settled.collect::<Result<_, _>>()?)
     }
 
     /// Carries out what is due for a lot by now, and returns the lot as it is then.

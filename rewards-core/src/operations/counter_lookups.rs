@@ -5,8 +5,9 @@ use smallvec::SmallVec;
 use crate::cashback::{Evaluation, Facts, Purchase};
 use crate::ids::TenantId;
 use crate::member::MemberRow;
+use crate::money::Asset;
 use crate::program::{Activity, CapScope, Check, CompiledCap, CompiledProgram};
-use crate::snapshot::{CounterName, CounterRange, Snapshot};
+use crate::snapshot::{CounterKey, CounterName, CounterRange, Snapshot};
 use crate::time::{Bucket, Period};
 
 /// One value to look up: where it is counted, and for which cap, activity_counter or rule it is wanted.
@@ -164,11 +165,16 @@ impl<'a> CounterLookups<'a> {
         }
     }
 
-    /// What the purchase adds to counters: to activity_counters, caps, budgets and carried remainders.
-    ///
-    /// Each addition names the counter, its bucket, the amount, and the cap that bounds it if one does.
+    /// What the purchase adds to counters: to measures of the member, to caps and budgets, and to carried remainders.
     #[must_use]
     pub fn moved(&self, facts: &Facts<'_>, evaluation: &Evaluation) -> Vec<Addition> {
+        let mut moved = self.measured(facts, evaluation);
+        moved.extend(self.limits(evaluation));
+        moved.extend(self.remainders(evaluation));
+        moved
+    }
+
+    fn measured(&self, facts: &Facts<'_>, evaluation: &Evaluation) -> Vec<Addition> {
         let mut moved = Vec::new();
         let member = &self.purchase.member;
         for (at, activity_counter) in self.program.activity_counters().iter().enumerate() {
@@ -179,56 +185,52 @@ impl<'a> CounterLookups<'a> {
             {
                 continue;
             }
-            let delta = match activity_counter.kind {
-                Activity::Visits => 1,
-                Activity::Spend(basis) => facts.amount(basis),
-                Activity::Earned(asset) => evaluation
-                    .totals(self.program)
-                    .iter()
-                    .filter(|total| total.asset() == asset)
-                    .fold(0_i64, |sum, total| sum.saturating_add(total.minor())),
+            let (delta, earned) = match activity_counter.kind {
+                Activity::Visits => (1, None),
+                Activity::Spend(basis) => (facts.amount(basis), None),
+                Activity::Earned(asset) => {
+                    let totals = evaluation.totals(self.program);
+                    let own = totals.iter().filter(|total| total.asset() == asset);
+                    let sum = own.fold(0_i64, |sum, total| sum.saturating_add(total.minor()));
+                    (sum, Some(asset))
+                }
             };
             let name = CounterName::of_member(self.tenant, member, &activity_counter.counter);
-            moved.push(Addition {
-                name,
-                bucket: self.bucket(activity_counter.period()),
-                delta,
-                cap: None,
-            });
+            if delta != 0 {
+                moved.push(Addition {
+                    key: name.at(self.bucket(activity_counter.period())),
+                    delta,
+                    to: AddedTo::Measure(earned),
+                });
+            }
         }
-        for (number, delta) in evaluation.used.iter() {
-            let Some(cap) = self.program.cap(number) else {
-                continue;
-            };
-            let Some(name) = self.cap_counter(cap) else {
-                continue;
-            };
-            let bucket = self.bucket(cap.window.counter_period());
-            moved.push(Addition {
-                name,
-                bucket,
-                delta,
-                cap: Some(number),
-            });
-        }
-        for (number, delta) in evaluation.carried.iter() {
-            let Some(counter) = self
-                .program
-                .rule(number)
-                .and_then(|rule| rule.carry.as_ref())
-            else {
-                continue;
-            };
-            let name = CounterName::of_member(self.tenant, member, counter);
-            moved.push(Addition {
-                name,
-                bucket: 0,
-                delta,
-                cap: None,
-            });
-        }
-        moved.retain(|addition| addition.delta != 0);
         moved
+    }
+
+    fn limits(&self, evaluation: &Evaluation) -> impl Iterator<Item = Addition> {
+        evaluation.used.iter().filter_map(move |(number, delta)| {
+            let cap = self.program.cap(number)?;
+            let name = self.cap_counter(cap)?;
+            let bucket = self.bucket(cap.window.counter_period());
+            (delta != 0).then(|| Addition {
+                key: name.at(bucket),
+                delta,
+                to: AddedTo::Limit(number),
+            })
+        })
+    }
+
+    fn remainders(&self, evaluation: &Evaluation) -> impl Iterator<Item = Addition> {
+        evaluation.carried.iter().filter_map(move |(rule, delta)| {
+            let counter = self.program.rule(rule)?.carry.as_ref()?;
+            let name = CounterName::of_member(self.tenant, &self.purchase.member, counter);
+            let used = evaluation.carried_used.get(rule).unwrap_or_default();
+            (delta != 0 || used != 0).then(|| Addition {
+                key: name.at(0),
+                delta,
+                to: AddedTo::Remainder { rule, used },
+            })
+        })
     }
 
     fn bucket(&self, period: Period) -> i64 {
@@ -243,12 +245,26 @@ impl<'a> CounterLookups<'a> {
 /// One addition to a counter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Addition {
-    /// The counter.
-    pub name: CounterName,
-    /// Its bucket.
-    pub bucket: i64,
+    /// The counter and its bucket.
+    pub key: CounterKey,
     /// What is added.
     pub delta: i64,
-    /// The cap or budget whose use this is.
-    pub cap: Option<u32>,
+    /// What it is part of.
+    pub to: AddedTo,
+}
+
+/// What an addition to a counter is part of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AddedTo {
+    /// What the member did, with the asset if it is what was earned.
+    Measure(Option<Asset>),
+    /// The use of a cap or budget.
+    Limit(u32),
+    /// The remainder that a rule carries.
+    Remainder {
+        /// The rule.
+        rule: u32,
+        /// What of it is turned into units.
+        used: i64,
+    },
 }

@@ -171,12 +171,14 @@ impl EraseMember {
         });
         let mut erased = 0_u32;
         for stored in stored {
-            let expected = stored.expected();
             let id = stored.entity.purchase.id.clone();
-            let without = stored.entity.clone().erased();
-            if without != stored.entity {
+            // What goes back of it may have changed it just now.
+            builder.adopt(stored);
+            let purchase = builder.purchase(&id)?;
+            let without = purchase.clone().erased();
+            if without != *purchase {
                 erased = erased.saturating_add(1);
-                builder.put(&id, expected, &without)?;
+                builder.write_purchase(without)?;
             }
         }
         Ok((erased, next))

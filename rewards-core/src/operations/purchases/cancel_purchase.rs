@@ -1,8 +1,9 @@
-//! Cancel a purchase: what it earned is taken back, and what it used of limits is released.
+//! Cancel a purchase: what it earned is taken back, and limits are released by what came back.
 //!
 //! The recorded lots are taken back, never what today's rules would grant. Pending lots are voided; of available lots
 //! what is left is taken. What was spent or has expired stays where it is and is reported as the shortfall: a balance
-//! never falls below its floor. What was voided before is neither. Caps, budgets and activity_counters are released by exactly what the purchase added to them.
+//! never falls below its floor, and caps and budgets stay used by it. What was voided before is neither. What the member
+//! did is undone: the purchase is no visit any more, nothing was spent or earned by it.
 //!
 //! Refusals, in order: unknown member; unknown purchase (or another member's); cancelled before.
 
@@ -11,10 +12,8 @@ use smallvec::smallvec;
 
 use super::super::change_builder::{ChangeBuilder, Totals};
 use super::{find_purchase, plan_purchase, purchase_lots};
-use crate::cashback::Counted;
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
-use crate::counter::CounterName;
 use crate::decision::Decision;
 use crate::event::Event;
 use crate::ids::{IdempotencyKey, MemberId, PurchaseId, TenantId};
@@ -77,29 +76,25 @@ impl Operation for CancelPurchase {
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
         let stored = find_purchase(snapshot, context, &self.member, &self.purchase)?;
-        let expected = stored.expected();
-        let (purchase, counted) = stored
-            .entity
-            .cancel()
-            .map_err(|_| Rejection::PurchaseCancelled(self.purchase.clone()))?;
+        let lots = purchase_lots(snapshot, context, &stored.entity);
         let (mut taken_back, mut shortfall) = (Totals::default(), Totals::default());
-        for lot in purchase_lots(snapshot, context, &purchase) {
+        for lot in &lots {
             let (taken, state) = take_back(&mut builder, lot)?;
             taken_back.add(lot.asset, taken);
             if state != LotState::Voided {
                 shortfall.add(lot.asset, lot.amount.saturating_sub(taken));
             }
         }
-        for Counted(subject, name, bucket, delta) in counted {
-            let tenant = context.tenant.clone();
-            let name = CounterName {
-                tenant,
-                subject,
-                name,
-            };
-            builder.count(name.at(bucket), delta.saturating_neg(), None);
-        }
-        builder.put(&self.purchase, expected, &purchase)?;
+        let granted = |number| {
+            let own = lots.iter().find(|lot| lot.number == number);
+            own.map_or(0, |lot| lot.amount)
+        };
+        let purchase = builder.purchase(&self.purchase)?.clone();
+        let (purchase, released) = purchase
+            .cancel(granted)
+            .map_err(|_| Rejection::PurchaseCancelled(self.purchase.clone()))?;
+        builder.release(released);
+        builder.write_purchase(purchase)?;
         let reply = CancelledPurchase {
             purchase: self.purchase.clone(),
             taken_back: taken_back.into_amounts(),

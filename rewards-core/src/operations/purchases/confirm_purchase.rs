@@ -73,11 +73,7 @@ impl Operation for ConfirmPurchase {
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
         let stored = find_purchase(snapshot, context, &self.member, &self.purchase)?;
-        let expected = stored.expected();
-        let purchase = stored
-            .entity
-            .confirm()
-            .map_err(|wrong| self.refused(wrong))?;
+        let purchase = stored.entity;
         let mut released = Totals::default();
         let now = builder.recorded_at;
         for lot in purchase_lots(snapshot, context, &purchase) {
@@ -92,7 +88,8 @@ impl Operation for ConfirmPurchase {
                 builder.move_lot(step)?;
             }
         }
-        builder.put(&self.purchase, expected, &purchase)?;
+        let confirmed = builder.purchase(&self.purchase)?.clone().confirm();
+        builder.write_purchase(confirmed.map_err(|wrong| self.refused(wrong))?)?;
         let released = released.into_amounts();
         let purchase = self.purchase.clone();
         builder.emit_due();

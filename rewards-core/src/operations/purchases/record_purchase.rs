@@ -11,11 +11,14 @@ use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::super::change_builder::ChangeBuilder;
-use super::super::counter_lookups::CounterLookups;
+use super::super::counter_lookups::{AddedTo, Addition, CounterLookups};
 use super::super::standing::{Ladders, MemberView, Moves};
 use super::decide_purchase::{PurchaseContext, PurchaseOutcome};
 use super::{PreparedPurchase, PurchaseDecision};
-use crate::cashback::{Allocation, Counted, Grant, Purchase, PurchaseEntity, Schedule, cap_limit};
+use crate::cashback::{
+    Allocation, Carried, Counted, Grant, Measured, Purchase, PurchaseEntity, Schedule, UsedLimit,
+    cap_limit,
+};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
@@ -138,7 +141,7 @@ impl Operation for RecordPurchase {
         let (revision, recorded_at) = (purchase.program.number(), builder.recorded_at);
         let mut entity = PurchaseEntity::new(self.purchase.clone(), revision, recorded_at);
         entity.allocations = grant(&mut builder, &purchase, &decided)?;
-        entity.counted = count(&mut builder, &purchase, &decided);
+        count(&mut builder, &purchase, &decided, &mut entity);
         builder.put(&self.purchase.id, Expected::Absent, &entity)?;
         let (ladders, moves) = review_tiers(&builder, &purchase, &decided, snapshot);
         let tier_changes = emit(&mut builder, &purchase, &decided, moves);
@@ -171,7 +174,14 @@ fn grant(
         let rule = origin.rule.clone();
         let lines = split(purchase.purchase, grant)?;
         let lot = builder.grant(TransferKind::Grant, Some(origin), None, lot)?;
-        allocations.push(Allocation { rule, lot, lines });
+        allocations.push(Allocation {
+            rule,
+            lot,
+            lines,
+            limits: Vec::new(),
+            returned: 0,
+            is_returned: false,
+        });
     }
     Ok(allocations)
 }
@@ -229,34 +239,57 @@ fn lot(
     Ok((lot, origin))
 }
 
-/// Counts the purchase, and remembers what was counted so that a cancellation can release exactly that. A limit that members
-/// share is of one bucket, so what its counter may hold is the limit itself.
+/// Counts the purchase, and remembers what was counted so that exactly that can be released. A limit that members share is
+/// of one bucket, so what its counter may hold is the limit itself.
 fn count(
     builder: &mut ChangeBuilder<'_>,
     purchase: &PurchaseContext<'_>,
     decided: &PurchaseOutcome,
-) -> Vec<Counted> {
-    let lookups = CounterLookups::new(
-        &purchase.context.tenant,
-        purchase.program,
-        purchase.purchase,
-    );
-    let mut counted = Vec::new();
-    for addition in lookups.moved(&purchase.facts, &decided.evaluation) {
-        let bound = addition.cap.and_then(|number| {
-            let cap = purchase.program.cap(number)?;
-            Some(cap_limit(cap, decided.cap_multiplier))
-        });
-        let key = addition.name.at(addition.bucket);
-        counted.push(Counted(
-            key.name.subject.clone(),
-            key.name.name.clone(),
-            key.bucket,
-            addition.delta,
-        ));
-        builder.count(key, addition.delta, bound);
+    entity: &mut PurchaseEntity,
+) {
+    let program = purchase.program;
+    let lookups = CounterLookups::new(&purchase.context.tenant, program, purchase.purchase);
+    for Addition { key, delta, to } in lookups.moved(&purchase.facts, &decided.evaluation) {
+        let name = &key.name;
+        let change = Counted(name.subject.clone(), name.name.clone(), key.bucket, delta);
+        let mut bound = None;
+        match to {
+            AddedTo::Measure(earned) => entity.measured.push(Measured(change, earned)),
+            AddedTo::Remainder { rule, used } => {
+                if let Some(rule) = program.rule(rule) {
+                    let rule = rule.id.clone();
+                    entity.carried.push(Carried { rule, change, used });
+                }
+            }
+            AddedTo::Limit(number) => {
+                if let Some(cap) = program.cap(number) {
+                    bound = Some(cap_limit(cap, decided.cap_multiplier));
+                    hold(entity, purchase, decided, number);
+                    entity.limits.push(UsedLimit(change, cap.counts_uses));
+                }
+            }
+        }
+        builder.count(key, delta, bound);
     }
-    counted
+}
+
+/// Says of the grants under a cap or budget that they count against it; its use is the next one to be kept.
+fn hold(
+    entity: &mut PurchaseEntity,
+    purchase: &PurchaseContext<'_>,
+    decided: &PurchaseOutcome,
+    cap: u32,
+) {
+    let Ok(place) = u32::try_from(entity.limits.len()) else {
+        return;
+    };
+    let grants = decided.evaluation.grants.iter();
+    for (allocation, grant) in entity.allocations.iter_mut().zip(grants) {
+        let rule = purchase.program.rule(grant.rule);
+        if rule.is_some_and(|rule| rule.caps.contains(&cap)) {
+            allocation.limits.push(place);
+        }
+    }
 }
 
 /// Looks at the member's tiers again, with this purchase counted.

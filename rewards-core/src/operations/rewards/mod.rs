@@ -9,9 +9,10 @@ pub use grant_reward::{GrantReward, ManualGrant};
 pub use settle_member::{SettleMember, SettledMember};
 
 use super::change_builder::ChangeBuilder;
+use crate::command::Undecided;
 use crate::ledger::Lot;
 use crate::money::Asset;
-use crate::rejection::{Problem, Rejection};
+use crate::rejection::Problem;
 use crate::snapshot::{LotFilter, LotQuery, MemberKey, Snapshot};
 
 /// The longest reason for something done manually, in bytes.
@@ -36,11 +37,11 @@ fn settle_open(
     snapshot: &Snapshot,
     member: &MemberKey,
     asset: Asset,
-) -> Result<Vec<Lot>, Rejection> {
+) -> Result<Vec<Lot>, Undecided> {
     let open = snapshot
         .lots_of(member)
         .filter(|lot| lot.asset == asset && lot.state.is_open());
-    open.map(|lot| builder.settle(lot)).collect()
+    builder.settle_all(open)
 }
 
 fn check_reason(reason: &str, max: usize, problems: &mut Vec<Problem>) {

@@ -1,6 +1,6 @@
 //! Settle a member: carry out everything that is due with time.
 //!
-//! Pending rewards mature or are voided, available ones expire, and tiers are reviewed. Everything counts from the
+//! Pending rewards mature or are voided, which releases the limits they held; available ones expire, and tiers are reviewed. Everything counts from the
 //! instant at which it became due, so it does not matter how late this runs. One call settles at most
 //! [`DUE_LOTS_MAX`] lots and says whether more are waiting. When nothing is due, nothing is written.
 //!
@@ -103,11 +103,7 @@ impl Operation for SettleMember {
         let due = snapshot
             .lots_of(&key)
             .filter(|lot| lot.due_at().is_some_and(|at| at <= now));
-        let mut lots = 0_u32;
-        for lot in due {
-            lots = lots.saturating_add(1);
-            builder.settle(lot)?;
-        }
+        let lots = builder.settle_all(due)?.len();
         let due = builder.emit_due();
         let tier_changes = Reviewed::All.make(&mut builder, snapshot, context, &self.member);
         let reply = SettledMember {
@@ -115,7 +111,7 @@ impl Operation for SettleMember {
             voided: due.voided,
             expired: due.expired,
             tier_changes,
-            more: lots >= DUE_LOTS_MAX,
+            more: u32::try_from(lots).map_or(true, |lots| lots >= DUE_LOTS_MAX),
         };
         Ok(Decision {
             reply,
