@@ -185,14 +185,15 @@ impl<'a> CounterLookups<'a> {
             {
                 continue;
             }
-            let (delta, earned) = match activity_counter.kind {
-                Activity::Visits => (1, None),
-                Activity::Spend(basis) => (facts.amount(basis), None),
+            let (delta, to) = match activity_counter.kind {
+                Activity::Number => (1, AddedTo::Number),
+                Activity::Visits => (1, AddedTo::Measure(None)),
+                Activity::Spend(basis) => (facts.amount(basis), AddedTo::Measure(None)),
                 Activity::Earned(asset) => {
                     let totals = evaluation.totals(self.program);
                     let own = totals.iter().filter(|total| total.asset() == asset);
                     let sum = own.fold(0_i64, |sum, total| sum.saturating_add(total.minor()));
-                    (sum, Some(asset))
+                    (sum, AddedTo::Measure(Some(asset)))
                 }
             };
             let name = CounterName::of_member(self.tenant, member, &activity_counter.counter);
@@ -200,7 +201,7 @@ impl<'a> CounterLookups<'a> {
                 moved.push(Addition {
                     key: name.at(self.bucket(activity_counter.period())),
                     delta,
-                    to: AddedTo::Measure(earned),
+                    to,
                 });
             }
         }
@@ -256,6 +257,8 @@ pub(super) struct Addition {
 /// What an addition to a counter is part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AddedTo {
+    /// The numbers of purchases, which stay given.
+    Number,
     /// What the member did, with the asset if it is what was earned.
     Measure(Option<Asset>),
     /// The use of a cap or budget.

@@ -8,7 +8,9 @@ use crate::time::Period;
 /// What a activity_counter counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Activity {
-    /// Purchases.
+    /// Purchases ever recorded, those that were cancelled since included: a number that was given stays given.
+    Number,
+    /// Purchases that were not cancelled.
     Visits,
     /// Money spent, in minor units of the program's currency.
     Spend(BasisMask),
@@ -65,6 +67,7 @@ impl ActivityCounters {
             return found;
         }
         let what = match kind {
+            Activity::Number => "number".to_owned(),
             Activity::Visits => "visits".to_owned(),
             Activity::Spend(mask) => format!("spend.{}.{}", mask.number(), self.currency),
             Activity::Earned(asset) => format!("earned.{asset}"),

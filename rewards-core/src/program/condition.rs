@@ -46,7 +46,8 @@ pub enum Condition {
     /// enough.
     // Boxed, because it is rare and three times as large as any other.
     Line(Box<LineTest>),
-    /// Which purchase of the member it is, counted in the program from 1, this one included.
+    /// Which purchase of the member it is, counted in the program from 1, this one included. A number stays given: who cancels
+    /// the first of two purchases makes the third one next.
     PurchaseNumber(NumberTest),
     /// How many purchases the member made in a window, this one included.
     WindowCount(WindowCount),

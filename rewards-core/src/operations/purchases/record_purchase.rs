@@ -254,6 +254,7 @@ fn count(
         let change = Counted(name.subject.clone(), name.name.clone(), key.bucket, delta);
         let mut bound = None;
         match to {
+            AddedTo::Number => {}
             AddedTo::Measure(earned) => entity.measured.push(Measured(change, earned)),
             AddedTo::Remainder { rule, used } => {
                 if let Some(rule) = program.rule(rule) {
