@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
+use crate::counter::Summed;
 use crate::ids::{MemberId, ProgramId, PurchaseId};
 use crate::money::{Asset, Money};
 use crate::program::Fact;
@@ -185,6 +187,25 @@ impl Purchase {
                 self.total,
             )
         }
+    }
+
+    /// What it adds to the sums of its member's history, besides what it earns.
+    #[must_use]
+    pub fn sums(&self) -> SmallVec<[(Summed, i64); 6]> {
+        let currency = self.total.asset();
+        let mut sums = SmallVec::new();
+        sums.push((Summed::Visits, 1));
+        sums.push((Summed::Gross(currency), self.total.minor()));
+        let parts: [(&Option<Money>, fn(Asset) -> Summed); 4] = [
+            (&self.discounts, Summed::Discounts),
+            (&self.fee, Summed::Fee),
+            (&self.tax, Summed::Tax),
+            (&self.shipping, Summed::Shipping),
+        ];
+        for (part, summed) in parts {
+            sums.extend(part.map(|part| (summed(currency), part.minor())));
+        }
+        sums
     }
 
     /// The text of a fact.

@@ -24,11 +24,11 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::Purchase;
-use crate::counter::Subject;
+use crate::counter::{Subject, Summed};
 use crate::entity::{Entity, Index};
 use crate::ids::{PurchaseId, Slug};
 use crate::ledger::LotNumber;
-use crate::money::{Asset, Rounding};
+use crate::money::{Money, Rounding};
 use crate::time::Timestamp;
 
 /// Where a purchase is in its life.
@@ -68,15 +68,14 @@ pub struct PurchaseEntity {
     pub revision: u32,
     /// When it was recorded.
     pub recorded_at: Timestamp,
+    /// The local day on which it is summed in its member's history.
+    pub day: i64,
     /// What it was granted, in the order of the decision.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allocations: Vec<Allocation>,
     /// What it used of caps and budgets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<UsedLimit>,
-    /// What it added to what the member did.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub measured: Vec<Measured>,
     /// How it changed the remainders that rules carry.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub carried: Vec<Carried>,
@@ -118,15 +117,6 @@ pub struct UsedLimit(
     pub bool,
 );
 
-/// What was added to a measure of the member, and the asset if it is what was earned.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Measured(
-    /// The counter's addition.
-    pub Counted,
-    /// The asset that was earned.
-    pub Option<Asset>,
-);
-
 /// How the remainder that a rule carries was changed, in minor units of the purchase.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Carried {
@@ -159,13 +149,20 @@ impl Counted {
     }
 }
 
+/// What is undone with a purchase.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undone {
+    /// What it added to the sums of its day.
+    pub sums: Vec<(Summed, i64)>,
+    /// What it added to the remainders that rules carry.
+    pub remainders: Vec<Counted>,
+}
+
 /// A part of a grant that goes back to the account that paid it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GivenBack {
     /// The lot of the grant.
     pub lot: LotNumber,
-    /// Its asset.
-    pub asset: Asset,
     /// How much goes back, in minor units.
     pub amount: i64,
     /// Whether that is all that was granted.
@@ -188,9 +185,9 @@ impl PurchaseEntity {
             purchase,
             revision,
             recorded_at,
+            day: 0,
             allocations: Vec::new(),
             limits: Vec::new(),
-            measured: Vec::new(),
             carried: Vec::new(),
         }
     }
@@ -215,7 +212,8 @@ impl PurchaseEntity {
         }
     }
 
-    /// A part of what was granted goes back to the account that paid it. Gives what is released by that.
+    /// A part of what was granted goes back to the account that paid it. Gives what is released by that, besides that it was
+    /// not earned on the [day](Self::day) of the purchase.
     pub fn give_back(&mut self, part: &GivenBack) -> Vec<Counted> {
         let Some(grant) = self.allocations.iter_mut().find(|own| own.lot == part.lot) else {
             return Vec::new();
@@ -237,37 +235,37 @@ impl PurchaseEntity {
                 released.push(used.clone());
             }
         }
-        for Measured(counted, asset) in &mut self.measured {
-            if *asset == Some(part.asset) {
-                let amount = part.amount.min(counted.3);
-                counted.3 = counted.3.saturating_sub(amount);
-                released.push(counted.with(amount));
-            }
-        }
         released
     }
 
-    /// It is undone, after what could be taken back [went back](Self::give_back); `granted` says what was granted as a lot,
-    /// in minor units. Gives what is released by that.
+    /// It is undone, after what could be taken back [went back](Self::give_back); `granted` says what was granted as a lot.
+    /// Gives what is released by that.
     ///
     /// # Errors
     /// [`WrongState`] when it is cancelled already.
     pub fn cancel(
         mut self,
-        granted: impl Fn(LotNumber) -> i64,
-    ) -> Result<(Self, Vec<Counted>), WrongState> {
+        granted: impl Fn(LotNumber) -> Option<Money>,
+    ) -> Result<(Self, Undone), WrongState> {
         match self.state {
             PurchaseState::Recorded | PurchaseState::Confirmed => {
                 self.state = PurchaseState::Cancelled;
-                let measured = std::mem::take(&mut self.measured);
-                let mut released: Vec<Counted> =
-                    measured.into_iter().map(|measured| measured.0).collect();
+                let mut undone = Undone {
+                    sums: self.purchase.sums().into_iter().collect(),
+                    remainders: Vec::new(),
+                };
+                for grant in &self.allocations {
+                    if let Some(all) = granted(grant.lot) {
+                        let kept = all.minor().saturating_sub(grant.returned);
+                        undone.sums.push((Summed::Earned(all.asset()), kept));
+                    }
+                }
                 for carried in std::mem::take(&mut self.carried) {
                     let kept = self.kept_units(&carried, &granted);
                     let change = carried.change.3.saturating_add(kept);
-                    released.push(carried.change.with(change));
+                    undone.remainders.push(carried.change.with(change));
                 }
-                Ok((self, released))
+                Ok((self, undone))
             }
             state => Err(WrongState(state)),
         }
@@ -275,12 +273,16 @@ impl PurchaseEntity {
 
     /// Of what was turned into units, the part whose rewards did not come back. A part of a minor unit is kept, which the
     /// program gains.
-    fn kept_units(&self, carried: &Carried, granted: impl Fn(LotNumber) -> i64) -> i64 {
+    fn kept_units(
+        &self,
+        carried: &Carried,
+        granted: impl Fn(LotNumber) -> Option<Money>,
+    ) -> i64 {
         let own = self.allocations.iter();
         let own = own.filter(|grant| grant.rule == carried.rule);
         let (mut all, mut returned) = (0_i64, 0_i64);
         for grant in own {
-            all = all.saturating_add(granted(grant.lot));
+            all = all.saturating_add(granted(grant.lot).map_or(0, Money::minor));
             returned = returned.saturating_add(grant.returned);
         }
         if all <= returned {
@@ -328,7 +330,7 @@ mod tests {
         );
         let recorded = PurchaseEntity::new(purchase, 1, at);
         let confirmed = recorded.clone().confirm().unwrap();
-        let (cancelled, _) = recorded.clone().cancel(|_| 0).unwrap();
+        let (cancelled, _) = recorded.clone().cancel(|_| None).unwrap();
         use PurchaseState::{Cancelled, Confirmed, Recorded};
         for (from, confirm, cancel) in [
             (recorded, Ok(Confirmed), Ok(Cancelled)),
@@ -338,7 +340,7 @@ mod tests {
             assert!(matches!(from.state(), Recorded | Confirmed | Cancelled));
             let found = from.clone().confirm().map(|to| to.state());
             assert_eq!(found, confirm.map_err(WrongState), "{:?}", from.state());
-            let found = from.clone().cancel(|_| 0).map(|(to, _)| to.state());
+            let found = from.clone().cancel(|_| None).map(|(to, _)| to.state());
             assert_eq!(found, cancel.map_err(WrongState), "{:?}", from.state());
         }
     }

@@ -2,30 +2,40 @@
 
 use smallvec::SmallVec;
 
+use super::history::Span;
 use crate::cashback::{Evaluation, Facts, Purchase};
+use crate::counter::Summed;
 use crate::ids::TenantId;
 use crate::member::MemberRow;
-use crate::money::Asset;
-use crate::program::{Activity, CapScope, Check, CompiledCap, CompiledProgram};
+use crate::program::{CapScope, Check, CompiledCap, CompiledProgram};
 use crate::snapshot::{CounterKey, CounterName, CounterRange, Snapshot};
 use crate::time::{Bucket, Period};
 
-/// One value to look up: where it is counted, and for which cap, activity_counter or rule it is wanted.
+/// One value to look up: where it is counted, and for which cap, activity counter or rule it is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum CounterLookup {
     /// The use of a cap or budget, by day for rolling windows.
     Cap(u32, CounterRange),
-    /// A activity_counter in the window of a condition.
-    ActivityCounter(u32, CounterRange),
+    /// What a condition asks of the member's history.
+    Activity(u32, Span),
     /// The remainder that a rule carries.
     Carry(u32, CounterRange),
 }
 
 impl CounterLookup {
-    /// Where it is counted.
-    pub fn range(&self) -> &CounterRange {
+    /// The counter, if it is one.
+    pub fn range(&self) -> Option<&CounterRange> {
         match self {
-            Self::Cap(_, range) | Self::ActivityCounter(_, range) | Self::Carry(_, range) => range,
+            Self::Cap(_, range) | Self::Carry(_, range) => Some(range),
+            Self::Activity(..) => None,
+        }
+    }
+
+    /// The days of the member's history, if it is that.
+    pub fn span(&self) -> Option<Span> {
+        match self {
+            Self::Activity(_, span) => Some(*span),
+            Self::Cap(..) | Self::Carry(..) => None,
         }
     }
 }
@@ -137,21 +147,6 @@ impl<'a> CounterLookups<'a> {
     }
 
     fn activity_windows(&self, check: &Check, wanted: &mut Vec<CounterLookup>) {
-        let mut push = |activity_counter: usize, window: Period| {
-            let Some(kept) = self.program.activity_counters().get(activity_counter) else {
-                return;
-            };
-            let name = CounterName::of_member(self.tenant, &self.purchase.member, &kept.counter);
-            let (from, until) = self
-                .program
-                .calendar()
-                .buckets(window, self.purchase.occurred_at);
-            let number = u32::try_from(activity_counter).unwrap_or(u32::MAX);
-            wanted.push(CounterLookup::ActivityCounter(
-                number,
-                CounterRange { name, from, until },
-            ));
-        };
         match check {
             Check::All(parts) | Check::Any(parts) | Check::None(parts) => {
                 parts
@@ -159,53 +154,34 @@ impl<'a> CounterLookups<'a> {
                     .for_each(|part| self.activity_windows(part, wanted));
             }
             Check::Activity(test) | Check::EveryNth(test, _) => {
-                push(test.activity_counter, test.window)
+                let number = u32::try_from(test.activity_counter).unwrap_or(u32::MAX);
+                let calendar = self.program.calendar();
+                let span = Span::around(calendar, test.window, self.purchase.occurred_at);
+                wanted.push(CounterLookup::Activity(number, span));
             }
             _ => {}
         }
     }
 
-    /// What the purchase adds to counters: to measures of the member, to caps and budgets, and to carried remainders.
+    /// What the purchase adds to the sums of its member's history.
     #[must_use]
-    pub fn moved(&self, facts: &Facts<'_>, evaluation: &Evaluation) -> Vec<Addition> {
-        let mut moved = self.measured(facts, evaluation);
-        moved.extend(self.limits(evaluation));
-        moved.extend(self.remainders(evaluation));
-        moved
+    pub fn summed(&self, evaluation: &Evaluation) -> impl Iterator<Item = (Summed, i64)> {
+        let earned = evaluation.totals(self.program).into_iter();
+        let earned = earned.map(|total| (Summed::Earned(total.asset()), total.minor()));
+        self.purchase.sums().into_iter().chain(earned)
     }
 
-    fn measured(&self, facts: &Facts<'_>, evaluation: &Evaluation) -> Vec<Addition> {
-        let mut moved = Vec::new();
-        let member = &self.purchase.member;
-        for (at, activity_counter) in self.program.activity_counters().iter().enumerate() {
-            let shared = self.program.activity_counters().iter().take(at);
-            if shared
-                .into_iter()
-                .any(|earlier| earlier.counter == activity_counter.counter)
-            {
-                continue;
-            }
-            let (delta, to) = match activity_counter.kind {
-                Activity::Number => (1, AddedTo::Number),
-                Activity::Visits => (1, AddedTo::Measure(None)),
-                Activity::Spend(basis) => (facts.amount(basis), AddedTo::Measure(None)),
-                Activity::Earned(asset) => {
-                    let totals = evaluation.totals(self.program);
-                    let own = totals.iter().filter(|total| total.asset() == asset);
-                    let sum = own.fold(0_i64, |sum, total| sum.saturating_add(total.minor()));
-                    (sum, AddedTo::Measure(Some(asset)))
-                }
-            };
-            let name = CounterName::of_member(self.tenant, member, &activity_counter.counter);
-            if delta != 0 {
-                moved.push(Addition {
-                    key: name.at(self.bucket(activity_counter.period())),
-                    delta,
-                    to,
-                });
-            }
-        }
-        moved
+    /// The local day on which it counts.
+    #[must_use]
+    pub fn day(&self) -> i64 {
+        self.bucket(Period::Day)
+    }
+
+    /// What the purchase adds to counters: to caps and budgets, and to carried remainders.
+    #[must_use]
+    pub fn moved(&self, evaluation: &Evaluation) -> Vec<Addition> {
+        let limits = self.limits(evaluation);
+        limits.chain(self.remainders(evaluation)).collect()
     }
 
     fn limits(&self, evaluation: &Evaluation) -> impl Iterator<Item = Addition> {
@@ -257,10 +233,6 @@ pub(super) struct Addition {
 /// What an addition to a counter is part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AddedTo {
-    /// The numbers of purchases, which stay given.
-    Number,
-    /// What the member did, with the asset if it is what was earned.
-    Measure(Option<Asset>),
     /// The use of a cap or budget.
     Limit(u32),
     /// The remainder that a rule carries.

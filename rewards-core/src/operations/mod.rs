@@ -7,6 +7,7 @@ pub mod aliases;
 pub mod balances;
 mod change_builder;
 mod counter_lookups;
+mod history;
 pub mod members;
 pub mod pages;
 pub mod programs;

@@ -10,7 +10,8 @@
 use std::sync::Arc;
 
 use super::change_builder::ChangeBuilder;
-use super::standing::{MemberView, ladder_ranges, measures_balance_of};
+use super::standing::{MemberView, measures_balance_of, plan_ladders};
+use crate::command::Undecided;
 use crate::context::Context;
 use crate::event::Event;
 use crate::ids::{MemberId, ProgramId};
@@ -70,34 +71,32 @@ impl Reviewed {
             return;
         }
         for (_, program) in self.programs(context) {
-            let ranges = ladder_ranges(program, context, member, context.now);
-            plan.counters.extend(ranges);
+            plan_ladders(plan, program, context, member, context.now);
         }
     }
 
     /// Reviews the ladders with everything counted that is booked so far, tells of the moves, and says how many there
     /// were.
+    ///
+    /// # Errors
+    /// [`Undecided::Needs`] pages of the member's history.
     pub fn make(
         self,
         builder: &mut ChangeBuilder<'_>,
         snapshot: &Snapshot,
         context: &Context,
         member: &MemberId,
-    ) -> u32 {
+    ) -> Result<u32, Undecided> {
         let mut made = 0_u32;
         for (id, program) in self.programs(context) {
             if !builder.row.profile.tiers.contains_key(id) {
                 continue;
             }
-            let view = MemberView {
-                snapshot,
-                row: &builder.row,
-                tenant: &context.tenant,
-                member,
-            };
+            let view = MemberView::new(snapshot, &builder.row, &context.tenant, member);
             let instant =
                 |ladder: &CompiledLadder| self.instant(ladder, context.now, builder.recorded_at);
             let (ladders, moves) = view.catch_up_each(program, &builder.row.profile, instant);
+            view.history.check_seen()?;
             match self {
                 Self::All => {
                     builder.row.profile.tiers.insert(id.clone(), ladders);
@@ -117,6 +116,6 @@ impl Reviewed {
                 });
             }
         }
-        made
+        Ok(made)
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use smallvec::SmallVec;
 
 use super::counter_lookups::{CounterLookup, CounterLookups};
+use super::history::{HistoryView, Span, plan_pages};
 use crate::cashback::{Facts, Purchase, Standing, Values};
 use crate::context::Context;
 use crate::ids::{MemberId, Slug, TenantId};
@@ -14,20 +15,20 @@ use crate::money::Asset;
 use crate::program::{
     Activity, BasisMask, CapScope, CompiledLadder, CompiledProgram, Measure, TierWindow,
 };
-use crate::snapshot::{CounterName, CounterRange, Snapshot};
+use crate::snapshot::{ReadPlan, Snapshot};
 use crate::tiers::{MeasureRange, Qualification, TierMove, TierStatus, benefits, tier_at};
 use crate::time::{Period, Timestamp};
 
-/// How far back a ladder's counters are read, to catch up with reviews that were missed: three years of days.
-const LOOK_BACK_DAYS: i64 = 3 * 366;
+/// The most days of a year.
+const YEAR_DAYS: u16 = 366;
 
-/// The counters and balances of one member: as a snapshot holds them, with the member's row as it is at the moment.
-#[derive(Debug, Clone, Copy)]
+/// The balances, counters and history of one member: as a snapshot holds them, with the member's row as it is at the moment.
+#[derive(Debug)]
 pub(super) struct MemberView<'a> {
     pub snapshot: &'a Snapshot,
     pub row: &'a MemberRow,
     pub tenant: &'a TenantId,
-    pub member: &'a MemberId,
+    pub history: HistoryView<'a>,
 }
 
 /// The ladders of one program, brought up to date.
@@ -36,27 +37,28 @@ pub(super) type Ladders = BTreeMap<Slug, TierStatus>;
 /// A member's moves on ladders.
 pub(super) type Moves = Vec<(Slug, TierMove)>;
 
-/// The ranges of the counters that the ladders of a program may ask for, for a purchase or a review at an instant.
+/// Adds to a plan what the ladders of a program ask for, for a purchase or a review at an instant.
 ///
-/// The member's row is not known yet, so this reads as far back as reviews are ever caught up.
-pub(super) fn ladder_ranges(
+/// Which windows a review decides follows from the member's row, which is not known yet: these are the ones around the
+/// instant, and what is missing of others is asked for when it turns out so.
+pub(super) fn plan_ladders(
+    plan: &mut ReadPlan,
     program: &CompiledProgram,
     context: &Context,
     member: &MemberId,
     at: Timestamp,
-) -> Vec<CounterRange> {
-    let ranges = program.ladders().iter().filter_map(|ladder| {
-        let counter = ladder_counter(program, ladder)?;
-        let name = CounterName::of_member(&context.tenant, member, counter);
-        let period = ladder_period(ladder);
-        let earliest = at
-            .checked_add_days(LOOK_BACK_DAYS.saturating_neg())
-            .unwrap_or(Timestamp::MIN);
-        let (from, _) = program.calendar().buckets(period, earliest);
-        let (_, until) = program.calendar().buckets(period, at.max(context.now));
-        Some(CounterRange { name, from, until })
-    });
-    ranges.collect()
+) {
+    let measured = program.ladders().iter();
+    for ladder in measured.filter(|ladder| activity(ladder).is_some()) {
+        // The year from a member's registration is not known yet, and is no longer than this.
+        let period = match ladder.window() {
+            TierWindow::Calendar(period) => period,
+            TierWindow::Anniversary => Period::Days(YEAR_DAYS),
+            TierWindow::Lifetime => Period::Lifetime,
+        };
+        let span = Span::around(program.calendar(), period, at.max(context.now));
+        plan_pages(plan, context, member, program, span);
+    }
 }
 
 /// Whether a ladder of the program is climbed by the balance of an asset.
@@ -67,30 +69,32 @@ pub(super) fn measures_balance_of(program: &CompiledProgram, asset: Asset) -> bo
         .any(|ladder| *ladder.measure() == Measure::Balance(asset))
 }
 
-fn ladder_period(ladder: &CompiledLadder) -> Period {
-    match ladder.window() {
-        TierWindow::Calendar(period) => period,
-        TierWindow::Anniversary => Period::Day,
-        TierWindow::Lifetime => Period::Lifetime,
+/// What a ladder asks of a member's history; `None` when it is climbed by a balance.
+fn activity(ladder: &CompiledLadder) -> Option<Activity> {
+    match ladder.measure() {
+        Measure::Balance(_) => None,
+        Measure::Earned(asset) => Some(Activity::Earned(*asset)),
+        Measure::Spend(basis) => Some(Activity::Spend(BasisMask::of(basis))),
+        Measure::Visits => Some(Activity::Visits),
     }
 }
 
-fn ladder_counter<'p>(program: &'p CompiledProgram, ladder: &CompiledLadder) -> Option<&'p str> {
-    let kind = match ladder.measure() {
-        Measure::Balance(_) => return None,
-        Measure::Earned(asset) => Activity::Earned(*asset),
-        Measure::Spend(basis) => Activity::Spend(BasisMask::of(basis)),
-        Measure::Visits => Activity::Visits,
-    };
-    let period = ladder_period(ladder).counter_period();
-    let activity_counter = program
-        .activity_counters()
-        .iter()
-        .find(|t| t.kind == kind && t.period() == period);
-    activity_counter.map(|activity_counter| activity_counter.counter.as_str())
-}
+impl<'a> MemberView<'a> {
+    /// A member as a snapshot holds it, with the row as it is at the moment.
+    pub fn new(
+        snapshot: &'a Snapshot,
+        row: &'a MemberRow,
+        tenant: &'a TenantId,
+        member: &'a MemberId,
+    ) -> Self {
+        Self {
+            snapshot,
+            row,
+            tenant,
+            history: HistoryView::new(snapshot, row, tenant, member),
+        }
+    }
 
-impl MemberView<'_> {
     /// What a member has reached on a ladder.
     pub fn measure(
         &self,
@@ -98,24 +102,24 @@ impl MemberView<'_> {
         ladder: &CompiledLadder,
         range: &MeasureRange,
     ) -> i64 {
-        match (range, ladder.measure()) {
-            (MeasureRange::Balance, Measure::Balance(asset)) => {
+        match (range, ladder.measure(), activity(ladder)) {
+            (MeasureRange::Balance, Measure::Balance(asset), _) => {
                 let purpose = Purpose::available(*asset);
                 self.row.balances.get(&purpose, *asset)
             }
-            (MeasureRange::Buckets { from, until, .. }, _) => {
-                let Some(counter) = ladder_counter(program, ladder) else {
-                    return 0;
-                };
-                let name = CounterName::of_member(self.tenant, self.member, counter);
-                let range = CounterRange {
-                    name,
-                    from: *from,
-                    until: *until,
-                };
-                self.snapshot.count(&range, Some(self.row))
+            (
+                MeasureRange::Buckets {
+                    period,
+                    from,
+                    until,
+                },
+                _,
+                Some(activity),
+            ) => {
+                let span = Span::of(program.calendar(), *period, *from, *until);
+                self.history.sum(program, activity, span)
             }
-            (MeasureRange::Balance, _) => 0,
+            (MeasureRange::Balance | MeasureRange::Buckets { .. }, ..) => 0,
         }
     }
 
@@ -229,9 +233,14 @@ pub(super) fn standing<'a>(
                     .unwrap_or_default();
                 standing.used.set(*number, used);
             }
-            CounterLookup::ActivityCounter(number, range) => standing
-                .activity_counters
-                .set(*number, view.snapshot.count(range, Some(view.row))),
+            CounterLookup::Activity(number, span) => {
+                let place = usize::try_from(*number).ok();
+                let asked = place.and_then(|at| program.activity_counters().get(at));
+                let sum = asked.map(|asked| view.history.sum(program, asked.kind, *span));
+                standing
+                    .activity_counters
+                    .set(*number, sum.unwrap_or_default());
+            }
             CounterLookup::Carry(number, range) => standing
                 .carried
                 .set(*number, view.snapshot.count(range, Some(view.row))),

@@ -7,15 +7,15 @@ use smallvec::SmallVec;
 use smol_str::SmolStr;
 use thiserror::Error;
 
-use super::activity::{Activity, ActivityCounter, ActivityCounters};
+use super::activity::{ActivityCounter, ActivityCounters};
 use super::check::{Check, CheckCompiler, Fact, Symbols};
 use super::compiled_effect::CompiledEffect;
 use super::compiled_ladder::{CompiledLadder, LadderError};
 use super::index::{Candidates, FactSymbols, Residual, RuleIndex};
 use super::validate::validate;
 use super::{
-    BasisMask, Budget, Cap, CapPer, Lifecycle, Limit, Measure, Program, Rule, RunningBase, Scope,
-    Stacking, StackingGroup, TierWindow,
+    Budget, Cap, CapPer, Lifecycle, Limit, Program, Rule, RunningBase, Scope, Stacking,
+    StackingGroup,
 };
 use crate::counter::CounterKind;
 use crate::ids::{ProgramId, Slug};
@@ -208,7 +208,7 @@ impl CompiledProgram {
         &self.caps
     }
 
-    /// The activity_counters, by number.
+    /// What conditions ask of what members did, by number.
     #[must_use]
     pub fn activity_counters(&self) -> &[ActivityCounter] {
         &self.activity_counters
@@ -380,7 +380,7 @@ impl<'a> Compiler<'a> {
         Self {
             document,
             symbols: Symbols::default(),
-            activity_counters: ActivityCounters::new(document.id.clone(), document.currency.into()),
+            activity_counters: ActivityCounters::default(),
             index: RuleIndex::default(),
             tags: FxHashMap::default(),
             caps: caps.collect(),
@@ -485,7 +485,7 @@ impl<'a> Compiler<'a> {
         let mut activity_counters = SmallVec::new();
         condition
             .iter()
-            .for_each(|check| tallies_of(check, &mut activity_counters));
+            .for_each(|check| activities_of(check, &mut activity_counters));
         Ok(CompiledRule {
             id: rule.id.clone(),
             position,
@@ -589,33 +589,19 @@ impl<'a> Compiler<'a> {
         })
     }
 
-    fn ladders(&mut self) -> Result<Vec<CompiledLadder>, CompileError> {
-        for ladder in &self.document.ladders {
-            let window = match ladder.window {
-                TierWindow::Calendar(period) => period,
-                TierWindow::Anniversary => Period::Day,
-                TierWindow::Lifetime => Period::Lifetime,
-            };
-            let kind = match &ladder.measure {
-                Measure::Balance(_) => continue,
-                Measure::Earned(asset) => Activity::Earned(*asset),
-                Measure::Spend(basis) => Activity::Spend(BasisMask::of(basis)),
-                Measure::Visits => Activity::Visits,
-            };
-            self.activity_counters.number(kind, window);
-        }
+    fn ladders(&self) -> Result<Vec<CompiledLadder>, LadderError> {
         let currency = self.document.currency;
         let ladders = self.document.ladders.iter();
-        Ok(ladders
+        ladders
             .map(|ladder| CompiledLadder::compile(ladder, currency))
-            .collect::<Result<_, _>>()?)
+            .collect()
     }
 }
 
-fn tallies_of(check: &Check, found: &mut SmallVec<[u32; 2]>) {
+fn activities_of(check: &Check, found: &mut SmallVec<[u32; 2]>) {
     match check {
         Check::All(parts) | Check::Any(parts) | Check::None(parts) => {
-            parts.iter().for_each(|part| tallies_of(part, found));
+            parts.iter().for_each(|part| activities_of(part, found));
         }
         Check::Activity(test) | Check::EveryNth(test, _) => {
             found.push(number(test.activity_counter))

@@ -12,12 +12,13 @@ use rewards_core::ledger::{
     Account, Balances, ChainHash, Holder, JournalEntry, JournalHead, Lot, LotState, Origin,
     Purpose, Transfer, TransferKind,
 };
-use rewards_core::member::{MemberProfile, MemberRow};
+use rewards_core::member::{MemberProfile, MemberRow, PurchaseHistory};
 use rewards_core::money::Asset;
 
 use rewards_core::snapshot::{ProgramKey, StoredReply};
 use rewards_core::tiers::TierStatus;
 use rewards_core::time::Timestamp;
+use serde::de::IgnoredAny;
 use smol_str::SmolStr;
 use uuid::Uuid;
 
@@ -42,7 +43,15 @@ fn purpose(text: &str) -> Read<Purpose> {
 }
 
 /// What the body of a member's row holds.
-type MemberBody = (Balances, MemberCounters, MemberProfile);
+type MemberBody = (
+    Balances,
+    MemberCounters,
+    BTreeMap<ProgramId, PurchaseHistory>,
+    MemberProfile,
+);
+
+/// The same for who looks at balances and tiers alone.
+type MemberHeadBody = (Balances, IgnoredAny, IgnoredAny, MemberProfile);
 
 fn hash(bytes: &[u8]) -> Read<[u8; 32]> {
     Ok(bytes.try_into()?)
@@ -114,7 +123,8 @@ impl Decoded<'_> {
     }
 
     pub fn member(self, int: usize, text: usize, bytes: usize) -> Read<MemberRow> {
-        let (balances, counters, profile): MemberBody = serde_json::from_str(self.text(text)?)?;
+        let body: MemberBody = serde_json::from_str(self.text(text)?)?;
+        let (balances, counters, history, profile) = body;
         Ok(MemberRow {
             version: self.u64(int)?,
             journal: JournalHead {
@@ -126,6 +136,7 @@ impl Decoded<'_> {
             due_at: self.opt_time(int + 4)?,
             balances,
             counters,
+            history,
             profile,
         })
     }
@@ -262,7 +273,7 @@ impl Decoded<'_> {
 
     /// A row of a page of members.
     pub fn head(self) -> Read<MemberHead> {
-        let (balances, _, profile): MemberBody = serde_json::from_str(self.text(4)?)?;
+        let (balances, _, _, profile): MemberHeadBody = serde_json::from_str(self.text(4)?)?;
         let standing = |(program, ladders): (ProgramId, BTreeMap<Slug, TierStatus>)| {
             ladders.into_iter().map(move |(ladder, status)| {
                 let texts = (program.as_str(), ladder.as_str(), status.tier.as_str());

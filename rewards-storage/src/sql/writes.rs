@@ -314,7 +314,7 @@ impl<'a> Writes<'a> {
                 row.recorded_at.into(),
                 row.profile.registered_at.into(),
                 row.due_at.into(),
-                json(&(&row.balances, &row.counters, &row.profile))?,
+                json(&(&row.balances, &row.counters, &row.history, &row.profile))?,
             ];
             if chain.previous == 0 {
                 inserted.push(cells);

@@ -159,6 +159,16 @@ impl Books {
                 let place = (text.clone(), name.to_string(), bucket);
                 *self.counters.entry(place).or_default() += value;
             }
+            for (program, history) in &row.history {
+                let mut sum = |name: String, value: i64| {
+                    let place = (text.clone(), format!("{program}/{name}"), 0);
+                    *self.counters.entry(place).or_default() += value;
+                };
+                sum("number".to_owned(), history.number());
+                for (summed, value) in history.all_time() {
+                    sum(summed.to_string(), value);
+                }
+            }
         }
         self.counters.retain(|_, value| *value != 0);
         Ok(())

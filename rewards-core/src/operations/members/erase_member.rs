@@ -160,7 +160,7 @@ impl EraseMember {
         builder: &mut ChangeBuilder<'_>,
         prepared: &PreparedErasure,
         snapshot: &Snapshot,
-    ) -> Result<(u32, Option<String>), Rejection> {
+    ) -> Result<(u32, Option<String>), Undecided> {
         let found = snapshot.entity_pages.get(&prepared.purchases);
         let rows = found.into_iter().flatten();
         let stored = rows.map(|(_, row)| row.read::<PurchaseEntity>());

@@ -87,14 +87,16 @@ impl Operation for CancelPurchase {
         }
         let granted = |number| {
             let own = lots.iter().find(|lot| lot.number == number);
-            own.map_or(0, |lot| lot.amount)
+            own.map(|lot| Money::new(lot.amount, lot.asset))
         };
         let purchase = builder.purchase(&self.purchase)?.clone();
-        let (purchase, released) = purchase
+        let (purchase, undone) = purchase
             .cancel(granted)
             .map_err(|_| Rejection::PurchaseCancelled(self.purchase.clone()))?;
-        builder.release(released);
+        builder.undo(&purchase.purchase.program, purchase.day, undone.sums);
+        builder.release(undone.remainders);
         builder.write_purchase(purchase)?;
+        builder.move_days(snapshot, context)?;
         let reply = CancelledPurchase {
             purchase: self.purchase.clone(),
             taken_back: taken_back.into_amounts(),
@@ -115,7 +117,7 @@ impl Operation for CancelPurchase {
 
 /// Takes back what is left of a lot, after what was due before. Says how much it was, and what became of the lot; one
 /// that was voided before had never been the member's.
-fn take_back(builder: &mut ChangeBuilder<'_>, lot: &Lot) -> Result<(i64, LotState), Rejection> {
+fn take_back(builder: &mut ChangeBuilder<'_>, lot: &Lot) -> Result<(i64, LotState), Undecided> {
     let now = builder.recorded_at;
     let lot = builder.settle(lot)?;
     let step = match lot.state {

@@ -6,11 +6,13 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::super::counter_lookups::{CounterLookup, CounterLookups};
-use super::super::standing::{Ladders, MemberView, Moves, ladder_ranges, standing};
+use super::super::history::plan_pages;
+use super::super::standing::{Ladders, MemberView, Moves, plan_ladders, standing};
 use crate::cashback::{
     Evaluation, Explanation, Facts, Grant, NoTrace, Purchase, Schedule, Standing, Steps, evaluate,
     explain,
 };
+use crate::command::Undecided;
 use crate::context::Context;
 use crate::ids::{ProgramId, Slug};
 use crate::member::{MemberRow, MemberStatus};
@@ -135,18 +137,22 @@ impl PreparedPurchase {
     }
 
     fn plan(&self, context: &Context, purchase: &Purchase) -> ReadPlan {
-        let program = &self.program;
-        let mut counters = ladder_ranges(program, context, &purchase.member, purchase.occurred_at);
-        counters.extend(self.lookups.iter().map(|lookup| lookup.range().clone()));
-        ReadPlan {
-            members: vec![context.member_key(&purchase.member)],
+        let (program, member) = (&self.program, &purchase.member);
+        let ranges = self.lookups.iter().filter_map(CounterLookup::range);
+        let mut plan = ReadPlan {
+            members: vec![context.member_key(member)],
             programs: vec![ProgramKey {
                 tenant: context.tenant.clone(),
                 program: purchase.program.clone(),
             }],
-            counters,
+            counters: ranges.cloned().collect(),
             ..ReadPlan::default()
+        };
+        plan_ladders(&mut plan, program, context, member, purchase.occurred_at);
+        for span in self.lookups.iter().filter_map(CounterLookup::span) {
+            plan_pages(&mut plan, context, member, program, span);
         }
+        plan
     }
 
     /// The purchase as it is decided.
@@ -170,19 +176,15 @@ impl PurchaseContext<'_> {
     ///
     /// # Errors
     /// [`Rejection::MemberUnknown`]; [`Rejection::Overflow`] when an amount leaves its range, and
-    /// [`Rejection::TimeOutOfRange`] when a time of a reward does.
+    /// [`Rejection::TimeOutOfRange`] when a time of a reward does; [`Undecided::Needs`] pages of the member's history.
     pub fn decide(
         &self,
         snapshot: &Snapshot,
         wants_explanation: bool,
-    ) -> Result<PurchaseOutcome, Rejection> {
+    ) -> Result<PurchaseOutcome, Undecided> {
         let row = self.member(snapshot)?;
-        let view = MemberView {
-            snapshot,
-            row,
-            tenant: &self.context.tenant,
-            member: &self.purchase.member,
-        };
+        let member = &self.purchase.member;
+        let view = MemberView::new(snapshot, row, &self.context.tenant, member);
         let at = self.purchase.occurred_at;
         let (ladders, moves) = view.catch_up(self.program, &row.profile, at);
         let standing = standing(
@@ -193,6 +195,7 @@ impl PurchaseContext<'_> {
             &self.facts,
             self.lookups,
         );
+        view.history.check_seen()?;
         Ok(PurchaseOutcome {
             ladders,
             moves,

@@ -16,8 +16,7 @@ use super::super::standing::{Ladders, MemberView, Moves};
 use super::decide_purchase::{PurchaseContext, PurchaseOutcome};
 use super::{PreparedPurchase, PurchaseDecision};
 use crate::cashback::{
-    Allocation, Carried, Counted, Grant, Measured, Purchase, PurchaseEntity, Schedule, UsedLimit,
-    cap_limit,
+    Allocation, Carried, Counted, Grant, Purchase, PurchaseEntity, Schedule, UsedLimit, cap_limit,
 };
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
@@ -143,12 +142,13 @@ impl Operation for RecordPurchase {
         entity.allocations = grant(&mut builder, &purchase, &decided)?;
         count(&mut builder, &purchase, &decided, &mut entity);
         builder.put(&self.purchase.id, Expected::Absent, &entity)?;
-        let (ladders, moves) = review_tiers(&builder, &purchase, &decided, snapshot);
+        let (ladders, moves) = review_tiers(&builder, &purchase, &decided, snapshot)?;
         let tier_changes = emit(&mut builder, &purchase, &decided, moves);
         if !ladders.is_empty() {
             let tiers = &mut builder.row.profile.tiers;
             tiers.insert(purchase.program.id().clone(), ladders);
         }
+        builder.move_days(snapshot, context)?;
         let reply = RecordedPurchase {
             purchase: self.purchase.id.clone(),
             decision: decided.reply,
@@ -249,13 +249,18 @@ fn count(
 ) {
     let program = purchase.program;
     let lookups = CounterLookups::new(&purchase.context.tenant, program, purchase.purchase);
-    for Addition { key, delta, to } in lookups.moved(&purchase.facts, &decided.evaluation) {
+    let history = &mut builder.row.history;
+    let history = history.entry(program.id().clone()).or_default();
+    history.count();
+    entity.day = lookups.day();
+    for (summed, delta) in lookups.summed(&decided.evaluation) {
+        history.add(entity.day, summed, delta);
+    }
+    for Addition { key, delta, to } in lookups.moved(&decided.evaluation) {
         let name = &key.name;
         let change = Counted(name.subject.clone(), name.name.clone(), key.bucket, delta);
         let mut bound = None;
         match to {
-            AddedTo::Number => {}
-            AddedTo::Measure(earned) => entity.measured.push(Measured(change, earned)),
             AddedTo::Remainder { rule, used } => {
                 if let Some(rule) = program.rule(rule) {
                     let rule = rule.id.clone();
@@ -299,24 +304,21 @@ fn review_tiers(
     purchase: &PurchaseContext<'_>,
     decided: &PurchaseOutcome,
     snapshot: &Snapshot,
-) -> (Ladders, Moves) {
+) -> Result<(Ladders, Moves), Undecided> {
     let mut moves = decided.moves.clone();
     if purchase.program.ladders().is_empty() {
-        return (Ladders::new(), moves);
+        return Ok((Ladders::new(), moves));
     }
     let mut profile = builder.row.profile.clone();
     profile
         .tiers
         .insert(purchase.program.id().clone(), decided.ladders.clone());
-    let view = MemberView {
-        snapshot,
-        row: &builder.row,
-        tenant: &purchase.context.tenant,
-        member: &purchase.purchase.member,
-    };
+    let (tenant, member) = (&purchase.context.tenant, &purchase.purchase.member);
+    let view = MemberView::new(snapshot, &builder.row, tenant, member);
     let (ladders, more) = view.catch_up(purchase.program, &profile, purchase.purchase.occurred_at);
+    view.history.check_seen()?;
     moves.extend(more);
-    (ladders, moves)
+    Ok((ladders, moves))
 }
 
 /// Writes the events; returns the tier moves for the reply.

@@ -105,7 +105,7 @@ impl Operation for DeductBalance {
         builder.post(transfer.because(&self.reason))?;
         builder.emit_due();
         builder.emit(Event::BalanceDeducted { amount: self.take });
-        Reviewed::ByBalance(asset).make(&mut builder, snapshot, context, &self.member);
+        Reviewed::ByBalance(asset).make(&mut builder, snapshot, context, &self.member)?;
         let reply = DeductedBalance {
             taken: self.take,
             lots: parts,

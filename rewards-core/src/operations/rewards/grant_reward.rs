@@ -133,7 +133,7 @@ impl Operation for GrantReward {
         builder.emit(Event::RewardGranted {
             amount: self.amount,
         });
-        reviewed.make(&mut builder, snapshot, context, &self.member);
+        reviewed.make(&mut builder, snapshot, context, &self.member)?;
         let reply = ManualGrant {
             amount: self.amount,
             lot: number,

@@ -105,7 +105,8 @@ impl Operation for SettleMember {
             .filter(|lot| lot.due_at().is_some_and(|at| at <= now));
         let lots = builder.settle_all(due)?.len();
         let due = builder.emit_due();
-        let tier_changes = Reviewed::All.make(&mut builder, snapshot, context, &self.member);
+        let tier_changes = Reviewed::All.make(&mut builder, snapshot, context, &self.member)?;
+        builder.move_days(snapshot, context)?;
         let reply = SettledMember {
             matured: due.matured,
             voided: due.voided,

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
-use super::super::standing::{MemberView, ladder_ranges, qualification};
+use super::super::standing::{MemberView, plan_ladders, qualification};
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
@@ -100,11 +100,11 @@ impl Operation for GetTiers {
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
         let program = context.program_at(&self.program, context.now)?;
-        let plan = ReadPlan {
+        let mut plan = ReadPlan {
             members: vec![context.member_key(&self.member)],
-            counters: ladder_ranges(program, context, &self.member, context.now),
             ..ReadPlan::default()
         };
+        plan_ladders(&mut plan, program, context, &self.member, context.now);
         Ok((plan, ()))
     }
 
@@ -117,12 +117,7 @@ impl Operation for GetTiers {
         let program = context.program_at(&self.program, context.now)?;
         let row = snapshot.members.get(&context.member_key(&self.member));
         let row = row.ok_or_else(|| Rejection::MemberUnknown(self.member.clone()))?;
-        let view = MemberView {
-            snapshot,
-            row,
-            tenant: &context.tenant,
-            member: &self.member,
-        };
+        let view = MemberView::new(snapshot, row, &context.tenant, &self.member);
         let (statuses, _) = view.catch_up(program, &row.profile, context.now);
         let registered_at = row.profile.registered_at;
         let ladders = program.ladders().iter().map(|ladder| {
@@ -149,9 +144,9 @@ impl Operation for GetTiers {
                     .unwrap_or_default(),
             }
         });
-        Ok(Decision::answer(MemberTiers {
-            ladders: ladders.collect(),
-        }))
+        let ladders = ladders.collect();
+        view.history.check_seen()?;
+        Ok(Decision::answer(MemberTiers { ladders }))
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) fn check(
     let programs = compiled(books)?;
     let factors = cap_factors(books, deliveries, &programs);
     let mut uses: BTreeMap<PurchaseId, Vec<Use>> = BTreeMap::new();
-    let mut visits: BTreeMap<PurchaseId, CounterPlace> = BTreeMap::new();
+    let mut summed: BTreeMap<PurchaseId, Vec<(CounterPlace, i64)>> = BTreeMap::new();
     for command in applied {
         let Command::Record(record) = &command.order.command else {
             continue;
@@ -80,18 +80,12 @@ pub(super) fn check(
         let kept = stored.map_or(&[][..], |stored| &stored.entity.allocations);
         let used = uses_of(program, purchase, &decision.grants, kept, factor)?;
         uses.insert(purchase.id.clone(), used);
-        if !program.ladders().is_empty() {
-            let counter = format!("{}/visits/lifetime", decision.program);
-            visits.insert(
-                purchase.id.clone(),
-                (format!("m:{}", purchase.member), counter, 0),
-            );
-        }
+        summed.insert(purchase.id.clone(), sums_of(purchase, &decision.grants, kept));
     }
     returned(books, findings);
     single(&uses, findings);
     along_streams(books, deliveries, &uses, findings);
-    totals(books, applied, &uses, &visits, findings);
+    totals(books, applied, &uses, &summed, findings);
     Ok(())
 }
 
@@ -254,6 +248,27 @@ fn uses_of(
     Ok(uses)
 }
 
+/// What a purchase adds to the history of its member, as far as it did not go back.
+fn sums_of(
+    purchase: &Purchase,
+    grants: &[GrantedReward],
+    kept: &[Allocation],
+) -> Vec<(CounterPlace, i64)> {
+    let place = |name: String| {
+        let subject = format!("m:{}", purchase.member);
+        (subject, format!("{}/{name}", purchase.program), 0)
+    };
+    let mut sums = vec![(place("number".to_owned()), 1)];
+    let own = purchase.sums().into_iter();
+    sums.extend(own.map(|(summed, minor)| (place(summed.to_string()), minor)));
+    for (at, grant) in grants.iter().enumerate() {
+        let returned = kept.get(at).map_or(0, |kept| kept.returned);
+        let name = format!("earned.{}", grant.granted.asset());
+        sums.push((place(name), grant.granted.minor() - returned));
+    }
+    sums
+}
+
 /// What purchases say went back of them is what the journal says went back to the accounts that paid it.
 fn returned(books: &Books, findings: &mut Findings) {
     let mut said: BTreeMap<PurchaseId, i64> = BTreeMap::new();
@@ -339,7 +354,7 @@ fn totals(
     books: &Books,
     applied: &[Applied<'_>],
     uses: &BTreeMap<PurchaseId, Vec<Use>>,
-    visits: &BTreeMap<PurchaseId, CounterPlace>,
+    summed: &BTreeMap<PurchaseId, Vec<(CounterPlace, i64)>>,
     findings: &mut Findings,
 ) {
     let cancelled: Vec<&PurchaseId> = applied
@@ -352,10 +367,11 @@ fn totals(
     let mut counted: BTreeMap<CounterPlace, i64> = BTreeMap::new();
     let mut limits: BTreeMap<CounterPlace, i64> = BTreeMap::new();
     for (purchase, uses) in uses {
-        if let Some(place) = visits.get(purchase)
-            && !cancelled.contains(&purchase)
-        {
-            *counted.entry(place.clone()).or_default() += 1;
+        for (place, value) in summed.get(purchase).into_iter().flatten() {
+            // Only numbers stay given.
+            if place.1.ends_with("/number") || !cancelled.contains(&purchase) {
+                *counted.entry(place.clone()).or_default() += value;
+            }
         }
         for used in uses {
             if let Some(place) = &used.place {
@@ -371,11 +387,9 @@ fn totals(
             findings.add(Check::Limit, format!("{place:?} is at {sum} of {limit}"));
         }
     }
-    let watched = |name: &str| {
-        name.contains("/cap/") || name.starts_with("budget/") || name.contains("/visits/lifetime")
-    };
+    counted.retain(|_, value| *value != 0);
     let stored = books.counters.iter();
-    let stored = stored.filter(|((_, name, _), _)| watched(name));
+    let stored = stored.filter(|((_, name, _), _)| !name.contains("/carry/"));
     let stored = stored
         .map(|(place, value)| (place.clone(), *value))
         .collect();

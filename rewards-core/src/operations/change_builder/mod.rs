@@ -1,13 +1,15 @@
 //! Collects the changes of one command on one member: entries, lots, counters, events and the member's own row.
 
+mod purchases;
+
 use std::collections::BTreeMap;
 
-use crate::cashback::{Counted, GivenBack, PurchaseEntity};
+use crate::cashback::PurchaseEntity;
 use crate::command::Undecided;
 use crate::context::Context;
 use crate::counter::{CounterKey, CounterName, Subject};
 use crate::decision::{Changes, CounterChange, LotWrite, MemberWrite};
-use crate::entity::{Entity, EntityKey, EntityWrite, Expected, Stored};
+use crate::entity::{Entity, Expected, Stored};
 use crate::event::{Event, EventRecord, Stream};
 use crate::ids::{IdAllocator, MemberId, PurchaseId};
 use crate::ledger::{
@@ -17,7 +19,7 @@ use crate::ledger::{
 use crate::member::MemberRow;
 use crate::money::{Asset, Money};
 use crate::rejection::Rejection;
-use crate::snapshot::{MemberKey, ReadPlan, Snapshot};
+use crate::snapshot::{MemberKey, Snapshot};
 use crate::time::Timestamp;
 
 /// The changes of one command on one member, in the making.
@@ -150,7 +152,10 @@ impl<'a> ChangeBuilder<'a> {
 
     /// Carries out a change of a lot: the value moves, and the lot takes its next state. What goes back to the account that
     /// paid it releases the limits it held.
-    pub fn move_lot(&mut self, step: LotMove) -> Result<(), Rejection> {
+    ///
+    /// # Errors
+    /// [`Undecided::Needs`] the purchase of what goes back; see [`see_purchases`](Self::see_purchases).
+    pub fn move_lot(&mut self, step: LotMove) -> Result<(), Undecided> {
         let (asset, is_return) = (step.lot.asset, step.is_return());
         let holder = match step.to {
             Purpose::Funding(_) | Purpose::Expired | Purpose::Fees | Purpose::Adjustments => {
@@ -174,116 +179,6 @@ impl<'a> ChangeBuilder<'a> {
         Ok(())
     }
 
-    fn give_back(&mut self, lot: &Lot, amount: i64) -> Result<(), Rejection> {
-        let Some(purchase) = &lot.purchase else {
-            return Ok(());
-        };
-        let part = GivenBack {
-            lot: lot.number,
-            asset: lot.asset,
-            amount,
-            is_all: amount == lot.amount,
-        };
-        let open = self.open_purchase(purchase)?;
-        let released = open.stored.entity.give_back(&part);
-        self.write_open(purchase)?;
-        self.release(released);
-        Ok(())
-    }
-
-    /// Takes back what was counted.
-    pub fn release(&mut self, released: Vec<Counted>) {
-        for Counted(subject, name, bucket, amount) in released {
-            let tenant = self.key.tenant.clone();
-            let name = CounterName {
-                tenant,
-                subject,
-                name,
-            };
-            self.count(name.at(bucket), amount.saturating_neg(), None);
-        }
-    }
-
-    /// Checks that the purchases of lots are in the view, of which something is about to go back.
-    ///
-    /// # Errors
-    /// [`Undecided::Needs`] those that are not.
-    pub fn see_purchases<'l>(&self, lots: impl Iterator<Item = &'l Lot>) -> Result<(), Undecided> {
-        let named = lots.filter_map(|lot| lot.purchase.as_ref());
-        let keys = named.map(|id| EntityKey::of::<PurchaseEntity>(&self.context.tenant, id));
-        let is_seen = |key: &EntityKey| {
-            self.snapshot
-                .is_some_and(|snapshot| snapshot.entities.contains_key(key))
-        };
-        let entities: Vec<EntityKey> = keys.filter(|key| !is_seen(key)).collect();
-        if entities.is_empty() {
-            return Ok(());
-        }
-        Err(Undecided::Needs(Box::new(ReadPlan {
-            entities,
-            ..ReadPlan::default()
-        })))
-    }
-
-    /// A purchase as the command has left it so far.
-    ///
-    /// # Errors
-    /// [`Rejection::Internal`] when it is not in the view; what is wrong with its body.
-    pub fn purchase(&mut self, id: &PurchaseId) -> Result<&PurchaseEntity, Rejection> {
-        Ok(&self.open_purchase(id)?.stored.entity)
-    }
-
-    /// Writes a purchase that was read before.
-    ///
-    /// # Errors
-    /// [`Rejection::Internal`] when it is not in the view or cannot be encoded.
-    pub fn write_purchase(&mut self, purchase: PurchaseEntity) -> Result<(), Rejection> {
-        let id = purchase.purchase.id.clone();
-        self.open_purchase(&id)?.stored.entity = purchase;
-        self.write_open(&id)
-    }
-
-    /// Takes in a purchase that was read as part of a page.
-    pub fn adopt(&mut self, stored: Stored<PurchaseEntity>) {
-        let id = stored.entity.purchase.id.clone();
-        let write = None;
-        let opened = OpenPurchase { stored, write };
-        self.purchases.entry(id).or_insert(opened);
-    }
-
-    fn open_purchase(&mut self, id: &PurchaseId) -> Result<&mut OpenPurchase, Rejection> {
-        if !self.purchases.contains_key(id) {
-            let found = match self.snapshot {
-                Some(snapshot) => snapshot.get(&self.context.tenant, id)?,
-                None => None,
-            };
-            if let Some(stored) = found {
-                self.adopt(stored);
-            }
-        }
-        self.purchases
-            .get_mut(id)
-            .ok_or(Rejection::Internal("a purchase that was not looked at"))
-    }
-
-    fn write_open(&mut self, id: &PurchaseId) -> Result<(), Rejection> {
-        let tenant = &self.context.tenant;
-        let Some(open) = self.purchases.get_mut(id) else {
-            return Err(Rejection::Internal("a purchase that was not looked at"));
-        };
-        let expected = open.stored.expected();
-        let write = EntityWrite::of(tenant, id, expected, &open.stored.entity)?;
-        let writes = &mut self.changes.entities;
-        match open.write.and_then(|at| writes.get_mut(at)) {
-            Some(earlier) => *earlier = write,
-            None => {
-                open.write = Some(writes.len());
-                writes.push(write);
-            }
-        }
-        Ok(())
-    }
-
     /// Carries out what is due for lots by now, and returns the lots as they are then.
     ///
     /// # Errors
@@ -295,12 +190,14 @@ impl<'a> ChangeBuilder<'a> {
         let now = self.recorded_at;
         let is_voided = |lot: &&Lot| settle(lot, now).iter().any(LotMove::is_return);
         self.see_purchases(lots.clone().filter(is_voided))?;
-        let settled = lots.map(|lot| self.settle(lot));
-        Ok(settled.collect::<Result<_, _>>()?)
+        lots.map(|lot| self.settle(lot)).collect()
     }
 
     /// Carries out what is due for a lot by now, and returns the lot as it is then.
-    pub fn settle(&mut self, lot: &Lot) -> Result<Lot, Rejection> {
+    ///
+    /// # Errors
+    /// As [`move_lot`](Self::move_lot).
+    pub fn settle(&mut self, lot: &Lot) -> Result<Lot, Undecided> {
         let mut lot = lot.clone();
         for step in settle(&lot, self.recorded_at) {
             self.due.add(&step);
