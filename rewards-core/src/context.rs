@@ -36,6 +36,11 @@ impl Revisions {
             .find(|revision| revision.active_from() <= instant)
     }
 
+    /// All revisions, by number.
+    pub fn iter(&self) -> impl Iterator<Item = &CompiledProgram> + '_ {
+        self.0.iter().map(|revision| &**revision)
+    }
+
     /// A revision by its number.
     #[must_use]
     pub fn numbered(&self, number: u32) -> Option<&Arc<CompiledProgram>> {

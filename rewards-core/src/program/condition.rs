@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Basis;
+use super::{Basis, Since};
 use crate::ids::Slug;
 use crate::money::DecimalText;
 use crate::time::{DateRange, Period, TimeOfDayRange, Weekday};
@@ -184,6 +184,9 @@ pub struct WindowSum {
     /// Below this sum, exclusive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub below: Option<DecimalText>,
+    /// Says that what was spent before may be unknown; see [`Since`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Since>,
 }
 
 /// A custom fact. Without `one_of` and the bounds it is enough that the attribute is present.
