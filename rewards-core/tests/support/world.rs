@@ -4,14 +4,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rewards_core::cashback::PurchaseEntity;
 use rewards_core::command::{Kind, NaturalKey, Operation, ROUNDS_MAX, Undecided, fingerprint};
 use rewards_core::context::{Context, Revisions};
+use rewards_core::counter::Summed;
 use rewards_core::decision::{Changes, Decision};
-use rewards_core::entity::{By, ENTITIES, EntityKey, EntityPage, EntityQuery, EntityRow};
+use rewards_core::entity::{By, ENTITIES, Entity as _, EntityKey, EntityPage, EntityQuery, EntityRow};
 use rewards_core::event::{EventRecord, Stream};
-use rewards_core::ids::{IdSeed, IdempotencyKey, MemberId, ProgramId, TenantId};
+use rewards_core::ids::{
+    IdSeed, IdempotencyKey, MemberId, ProgramId, PurchaseId, TenantId,
+};
 use rewards_core::ledger::{Account, AuditProblem, BookAudit, Holder, JournalEntry, Lot, Purpose};
-use rewards_core::member::MemberRow;
+use rewards_core::member::{HistoryPage, MemberRow};
 use rewards_core::money::Asset;
 use rewards_core::program::{CompiledProgram, Program};
 use rewards_core::rejection::Rejection;
@@ -576,8 +580,62 @@ impl World {
         all
     }
 
+    /// A purchase as it is kept.
+    pub fn kept(&self, id: &PurchaseId) -> PurchaseEntity {
+        let key = EntityKey::of::<PurchaseEntity>(&self.tenant, id);
+        self.entities[&key].read().unwrap().entity
+    }
+
+    /// What every member bought and earned, by program and day, wherever the days are; sums of zero are left out.
+    pub fn summed(&self) -> BTreeMap<(MemberKey, ProgramId, i64, Summed), i64> {
+        let mut all: BTreeMap<_, i64> = BTreeMap::new();
+        for (key, row) in &self.members {
+            for (program, history) in &row.history {
+                for (day, summed, sum) in history.recent().iter() {
+                    let place = (key.clone(), program.clone(), day, summed);
+                    *all.entry(place).or_default() += sum;
+                }
+            }
+        }
+        for (key, row) in &self.entities {
+            if key.kind != HistoryPage::KIND {
+                continue;
+            }
+            let page = row.read::<HistoryPage>().unwrap().entity;
+            let member = MemberKey {
+                tenant: key.tenant.clone(),
+                member: page.member.clone(),
+            };
+            for (day, summed, sum) in page.sums.iter() {
+                let place = (member.clone(), page.program.clone(), day, summed);
+                *all.entry(place).or_default() += sum;
+            }
+        }
+        all.retain(|_, sum| *sum != 0);
+        all
+    }
+
+    /// The sums of all time are those of the days.
+    fn assert_summed(&self) {
+        let mut ever: BTreeMap<(&MemberKey, &ProgramId, Summed), i64> = BTreeMap::new();
+        let days = self.summed();
+        for ((key, program, _, summed), sum) in &days {
+            *ever.entry((key, program, *summed)).or_default() += sum;
+        }
+        ever.retain(|_, sum| *sum != 0);
+        let kept = self.members.iter().flat_map(|(key, row)| {
+            let programs = row.history.iter();
+            programs.flat_map(move |(program, history)| {
+                let sums = history.all_time();
+                sums.map(move |(summed, sum)| ((key, program, summed), sum))
+            })
+        });
+        assert_eq!(kept.collect::<BTreeMap<_, _>>(), ever);
+    }
+
     /// Checks that the books of all tenants are in order, and that open lots are what the members have.
     pub fn assert_valid(&self) {
+        self.assert_summed();
         for tenant in self.members.keys().map(|key| &key.tenant) {
             assert_eq!(self.audit(tenant).1, []);
         }
