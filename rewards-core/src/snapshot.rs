@@ -325,10 +325,7 @@ impl Snapshot {
     }
 
     /// The lots of a member, by number.
-    pub fn lots_of<'a>(
-        &'a self,
-        member: &MemberKey,
-    ) -> impl Iterator<Item = &'a Lot> + Clone + 'a {
+    pub fn lots_of<'a>(&'a self, member: &MemberKey) -> impl Iterator<Item = &'a Lot> + Clone + 'a {
         let first = (member.clone(), LotNumber::MIN);
         let last = (member.clone(), LotNumber::MAX);
         self.lots.range(first..=last).map(|(_, lot)| lot)

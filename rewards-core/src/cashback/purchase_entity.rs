@@ -223,7 +223,9 @@ impl PurchaseEntity {
         let limits = grant.limits.clone();
         let mut released = Vec::new();
         for number in limits {
-            let used = usize::try_from(number).ok().and_then(|at| self.limits.get(at));
+            let used = usize::try_from(number)
+                .ok()
+                .and_then(|at| self.limits.get(at));
             let Some(UsedLimit(used, counts_uses)) = used else {
                 continue;
             };
@@ -273,11 +275,7 @@ impl PurchaseEntity {
 
     /// Of what was turned into units, the part whose rewards did not come back. A part of a minor unit is kept, which the
     /// program gains.
-    fn kept_units(
-        &self,
-        carried: &Carried,
-        granted: impl Fn(LotNumber) -> Option<Money>,
-    ) -> i64 {
+    fn kept_units(&self, carried: &Carried, granted: impl Fn(LotNumber) -> Option<Money>) -> i64 {
         let own = self.allocations.iter();
         let own = own.filter(|grant| grant.rule == carried.rule);
         let (mut all, mut returned) = (0_i64, 0_i64);

@@ -103,7 +103,15 @@ mod tests {
         ] {
             assert_eq!(Summed::parse(text).unwrap().to_string(), text);
         }
-        for text in ["", "visit", "visits.EUR", "gross", "gross.", "net.EUR", "gross.eur/9"] {
+        for text in [
+            "",
+            "visit",
+            "visits.EUR",
+            "gross",
+            "gross.",
+            "net.EUR",
+            "gross.eur/9",
+        ] {
             assert_eq!(Summed::parse(text), None, "{text}");
         }
     }

@@ -212,7 +212,11 @@ impl PurchaseHistory {
     /// The sum of all time.
     #[must_use]
     pub fn ever(&self, summed: Summed) -> i64 {
-        let column = self.recent.columns.iter().position(|known| *known == summed);
+        let column = self
+            .recent
+            .columns
+            .iter()
+            .position(|known| *known == summed);
         let sum = column.and_then(|at| self.ever.get(at));
         sum.copied().unwrap_or_default()
     }
@@ -233,7 +237,10 @@ impl PurchaseHistory {
     /// The pages with days between `from` and `until`.
     pub fn pages(&self, from: i64, until: i64) -> impl Iterator<Item = i64> + '_ {
         let pages = page_of(from)..=page_of(until);
-        self.pages.iter().copied().filter(move |page| pages.contains(page))
+        self.pages
+            .iter()
+            .copied()
+            .filter(move |page| pages.contains(page))
     }
 
     /// The pages into which the oldest days must move now, and whether each is there already; none while all days fit.
@@ -241,7 +248,9 @@ impl PurchaseHistory {
     pub fn overflow(&self) -> BTreeMap<i64, bool> {
         let days = self.oldest().iter();
         let pages = days.map(|(day, _)| page_of(*day));
-        pages.map(|page| (page, self.pages.contains(&page))).collect()
+        pages
+            .map(|page| (page, self.pages.contains(&page)))
+            .collect()
     }
 
     /// Moves the oldest days out of the row when they are too many, by page.
@@ -372,7 +381,10 @@ impl Entity for HistoryPage {
     type Id = HistoryPageId;
 
     fn index(&self) -> Index {
-        let micros = self.page.saturating_mul(PAGE_DAYS).saturating_mul(DAY_MICROS);
+        let micros = self
+            .page
+            .saturating_mul(PAGE_DAYS)
+            .saturating_mul(DAY_MICROS);
         let first = Timestamp::from_micros(micros).unwrap_or(Timestamp::MIN);
         Index::new("kept", first).owned_by(&self.member)
     }
@@ -388,10 +400,17 @@ mod tests {
     }
 
     /// The sum of both parts.
-    fn sum(history: &PurchaseHistory, pages: &BTreeMap<i64, HistoryPage>, from: i64, until: i64) -> i64 {
+    fn sum(
+        history: &PurchaseHistory,
+        pages: &BTreeMap<i64, HistoryPage>,
+        from: i64,
+        until: i64,
+    ) -> i64 {
         let own = history.recent().sum(gross(), from, until);
         let paged = history.pages(from, until);
-        paged.fold(own, |all, page| all + pages[&page].sums.sum(gross(), from, until))
+        paged.fold(own, |all, page| {
+            all + pages[&page].sums.sum(gross(), from, until)
+        })
     }
 
     #[test]
@@ -402,7 +421,11 @@ mod tests {
         let mut model: BTreeMap<i64, i64> = BTreeMap::new();
         // Forwards, with what is undone or told of late far back.
         for step in 0..400_i64 {
-            let day = if step % 7 == 3 { step * 5 - 60 } else { step * 5 };
+            let day = if step % 7 == 3 {
+                step * 5 - 60
+            } else {
+                step * 5
+            };
             let delta = if step % 11 == 5 { -3 } else { step + 1 };
             history.count();
             history.add(day, Summed::Visits, 1);
@@ -420,13 +443,20 @@ mod tests {
             for (from, until) in [(0, day), (day - 364, day), (day, day), (-100, 3_000)] {
                 let inside = model.iter().filter(|(day, _)| (from..=until).contains(day));
                 let expected: i64 = inside.map(|(_, sum)| sum).sum();
-                assert_eq!(sum(&history, &pages, from, until), expected, "{from} to {until}");
+                assert_eq!(
+                    sum(&history, &pages, from, until),
+                    expected,
+                    "{from} to {until}"
+                );
             }
         }
         assert_eq!(history.ever(gross()), model.values().sum::<i64>());
         assert_eq!((history.number(), history.ever(Summed::Visits)), (400, 400));
         let text = serde_json::to_string(&history).unwrap();
-        assert_eq!(serde_json::from_str::<PurchaseHistory>(&text).unwrap(), history);
+        assert_eq!(
+            serde_json::from_str::<PurchaseHistory>(&text).unwrap(),
+            history
+        );
         for page in pages.values() {
             let text = serde_json::to_string(page).unwrap();
             assert_eq!(&serde_json::from_str::<HistoryPage>(&text).unwrap(), page);

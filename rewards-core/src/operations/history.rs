@@ -103,7 +103,9 @@ impl<'a> HistoryView<'a> {
         for number in history.pages(from, until) {
             let page = self.page(program, number);
             for (summed, is_added) in &sums {
-                let sum = page.as_ref().map(|page| page.sums.sum(*summed, from, until));
+                let sum = page
+                    .as_ref()
+                    .map(|page| page.sums.sum(*summed, from, until));
                 add(*is_added, sum.unwrap_or_default());
             }
         }
@@ -174,7 +176,10 @@ impl ChangeBuilder<'_> {
         let member = self.member().clone();
         let mut unseen = Vec::new();
         for (program, history) in &self.row.history {
-            let known = history.overflow().into_iter().filter(|(_, is_known)| *is_known);
+            let known = history
+                .overflow()
+                .into_iter()
+                .filter(|(_, is_known)| *is_known);
             for (page, _) in known {
                 let id = HistoryPage::new(&member, program, page).id();
                 let key = EntityKey::of::<HistoryPage>(tenant, &id);

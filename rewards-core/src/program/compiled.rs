@@ -531,7 +531,11 @@ impl<'a> Compiler<'a> {
 
     fn compile_caps(&self) -> Result<Vec<CompiledCap>, MoneyError> {
         let caps = self.document.caps.iter().map(|cap| self.cap(cap));
-        let budgets = self.document.budgets.iter().map(|budget| self.budget(budget));
+        let budgets = self
+            .document
+            .budgets
+            .iter()
+            .map(|budget| self.budget(budget));
         caps.chain(budgets).collect()
     }
 

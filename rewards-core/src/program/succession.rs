@@ -62,7 +62,12 @@ pub fn succession(
     let root = At::Root;
     let list = root.field("ladders");
     for (index, ladder) in ladders.iter().enumerate() {
-        check_tiers(&list.item(index).field("tiers"), ladder, earlier, &mut problems);
+        check_tiers(
+            &list.item(index).field("tiers"),
+            ladder,
+            earlier,
+            &mut problems,
+        );
     }
     problems
 }

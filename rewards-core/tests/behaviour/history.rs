@@ -98,7 +98,11 @@ fn a_ladder_that_comes_later_knows_what_was_spent_and_earned() {
     let bought = regular(100);
     for (measure, window, reached) in [
         (r#"{ spend = "net" }"#, r#""lifetime""#, 200),
-        (r#"{ spend = "net" }"#, r#"{ calendar = { days = 301 } }"#, 200),
+        (
+            r#"{ spend = "net" }"#,
+            r#"{ calendar = { days = 301 } }"#,
+            200,
+        ),
         (r#"{ spend = "net" }"#, r#"{ calendar = "quarter" }"#, 18),
         (r#"{ spend = "net" }"#, r#""anniversary""#, 200),
         (r#"{ earned = "points" }"#, r#"{ calendar = "year" }"#, 200),
@@ -143,7 +147,9 @@ fn what_was_spent_counts_by_every_basis() {
 
 #[test]
 fn a_reward_that_was_voided_was_not_earned() {
-    let document = format!("lifecycle = {{ pending = {{ confirmation = {{ void_after_days = 3 }} }} }}\n{PLAIN}");
+    let document = format!(
+        "lifecycle = {{ pending = {{ confirmation = {{ void_after_days = 3 }} }} }}\n{PLAIN}"
+    );
     let mut world = World::with(&document);
     world.buy("5 id=p1");
     world.buy("7 id=p2");

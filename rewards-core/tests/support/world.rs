@@ -9,11 +9,11 @@ use rewards_core::command::{Kind, NaturalKey, Operation, ROUNDS_MAX, Undecided, 
 use rewards_core::context::{Context, Revisions};
 use rewards_core::counter::Summed;
 use rewards_core::decision::{Changes, Decision};
-use rewards_core::entity::{By, ENTITIES, Entity as _, EntityKey, EntityPage, EntityQuery, EntityRow};
-use rewards_core::event::{EventRecord, Stream};
-use rewards_core::ids::{
-    IdSeed, IdempotencyKey, MemberId, ProgramId, PurchaseId, TenantId,
+use rewards_core::entity::{
+    By, ENTITIES, Entity as _, EntityKey, EntityPage, EntityQuery, EntityRow,
 };
+use rewards_core::event::{EventRecord, Stream};
+use rewards_core::ids::{IdSeed, IdempotencyKey, MemberId, ProgramId, PurchaseId, TenantId};
 use rewards_core::ledger::{Account, AuditProblem, BookAudit, Holder, JournalEntry, Lot, Purpose};
 use rewards_core::member::{HistoryPage, MemberRow};
 use rewards_core::money::Asset;

@@ -80,7 +80,10 @@ pub(super) fn check(
         let kept = stored.map_or(&[][..], |stored| &stored.entity.allocations);
         let used = uses_of(program, purchase, &decision.grants, kept, factor)?;
         uses.insert(purchase.id.clone(), used);
-        summed.insert(purchase.id.clone(), sums_of(purchase, &decision.grants, kept));
+        summed.insert(
+            purchase.id.clone(),
+            sums_of(purchase, &decision.grants, kept),
+        );
     }
     returned(books, findings);
     single(&uses, findings);
