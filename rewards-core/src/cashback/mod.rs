@@ -30,8 +30,7 @@ pub use limits::cap_limit;
 pub(crate) use plan::{Found, Plan, Plans, follow_mixed, follow_plain};
 pub use purchase::{AHEAD_MICROS_MAX, FACT_BYTES_MAX, FACTS_MAX, LINES_MAX, Line, Purchase};
 pub use purchase_entity::{
-    Allocation, Carried, Counted, GivenBack, PurchaseEntity, PurchaseState, Undone, UsedLimit,
-    WrongState,
+    Allocation, Carried, GivenBack, PurchaseEntity, PurchaseState, Undone, UsedLimit, WrongState,
 };
 pub use schedule::Schedule;
 pub use trace::{Explanation, NoTrace, Outcome, Step, Steps, Trace, Verdict, explain};

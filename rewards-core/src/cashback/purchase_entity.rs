@@ -24,11 +24,12 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::Purchase;
-use crate::counter::{Subject, Summed};
+use crate::counter::Summed;
 use crate::entity::{Entity, Index};
 use crate::ids::{PurchaseId, Slug};
 use crate::ledger::LotNumber;
 use crate::money::{Money, Rounding};
+use crate::program::CompiledProgram;
 use crate::time::Timestamp;
 
 /// Where a purchase is in its life.
@@ -93,9 +94,6 @@ pub struct Allocation {
     /// line, for one that pays for the basket split by what the lines cost. Empty for a purchase without lines.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<(u32, i64)>,
-    /// The limits it counts against, by their places among [those of the purchase](PurchaseEntity::limits).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub limits: Vec<u32>,
     /// What of it went back to the account that paid it, in minor units.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub returned: i64,
@@ -108,55 +106,30 @@ fn is_zero(minor: &i64) -> bool {
     *minor == 0
 }
 
-/// What was used of a cap or budget.
+/// What was used of a cap or budget. Its counter follows from the revision that decided, which never changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsedLimit(
-    /// The counter's addition.
-    pub Counted,
-    /// Whether uses are counted and not value.
-    pub bool,
+    /// Its number among the [caps of the revision](CompiledProgram::caps).
+    pub u32,
+    /// The calendar bucket of its counter.
+    pub i64,
+    /// How much, in minor units or uses.
+    pub i64,
+    /// For a cap per value of an attribute: the value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub Option<SmolStr>,
 );
 
 /// How the remainder that a rule carries was changed, in minor units of the purchase.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Carried {
+pub struct Carried(
     /// The rule.
-    pub rule: Slug,
-    /// What it added, less what it turned into units.
-    pub change: Counted,
-    /// What it turned into units.
-    pub used: i64,
-}
-
-/// One addition to a counter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counted(
-    /// For whom.
-    pub Subject,
-    /// What was counted.
-    pub SmolStr,
-    /// The calendar bucket.
+    pub Slug,
+    /// What was added, less what was turned into units.
     pub i64,
-    /// What was added.
+    /// What was turned into units.
     pub i64,
 );
-
-impl Counted {
-    /// The same counter with another amount.
-    #[must_use]
-    fn with(&self, amount: i64) -> Self {
-        Self(self.0.clone(), self.1.clone(), self.2, amount)
-    }
-}
-
-/// What is undone with a purchase.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Undone {
-    /// What it added to the sums of its day.
-    pub sums: Vec<(Summed, i64)>,
-    /// What it added to the remainders that rules carry.
-    pub remainders: Vec<Counted>,
-}
 
 /// A part of a grant that goes back to the account that paid it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,6 +140,15 @@ pub struct GivenBack {
     pub amount: i64,
     /// Whether that is all that was granted.
     pub is_all: bool,
+}
+
+/// What is undone with a purchase.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undone {
+    /// What it added to the sums of its day.
+    pub sums: Vec<(Summed, i64)>,
+    /// What it added to the remainders that rules carry, by rule.
+    pub remainders: Vec<(Slug, i64)>,
 }
 
 /// A step that the purchase cannot take from where it is.
@@ -212,32 +194,30 @@ impl PurchaseEntity {
         }
     }
 
-    /// A part of what was granted goes back to the account that paid it. Gives what is released by that, besides that it was
-    /// not earned on the [day](Self::day) of the purchase.
-    pub fn give_back(&mut self, part: &GivenBack) -> Vec<Counted> {
+    /// A part of what was granted goes back to the account that paid it. Gives what that releases of limits; besides, it was
+    /// not earned on the [day](Self::day) of the purchase. `program` is the revision that decided.
+    pub fn give_back(&mut self, part: &GivenBack, program: &CompiledProgram) -> Vec<UsedLimit> {
         let Some(grant) = self.allocations.iter_mut().find(|own| own.lot == part.lot) else {
             return Vec::new();
         };
         grant.returned = grant.returned.saturating_add(part.amount);
         grant.is_returned = part.is_all;
-        let limits = grant.limits.clone();
-        let mut released = Vec::new();
-        for number in limits {
-            let used = usize::try_from(number)
-                .ok()
-                .and_then(|at| self.limits.get(at));
-            let Some(UsedLimit(used, counts_uses)) = used else {
-                continue;
-            };
-            let under = |grant: &&Allocation| grant.limits.contains(&number);
-            let mut under = self.allocations.iter().filter(under);
-            if !counts_uses {
-                released.push(used.with(part.amount));
-            } else if under.all(|grant| grant.is_returned) {
-                released.push(used.clone());
+        let rule = grant.rule.clone();
+        let is_under = |rule: &Slug, number: u32| {
+            let rule = program.rules().iter().find(|known| known.id == *rule);
+            rule.is_some_and(|rule| rule.caps.contains(&number))
+        };
+        let own = self.limits.iter().filter(|used| is_under(&rule, used.0));
+        own.filter_map(|used| {
+            let UsedLimit(number, bucket, uses, value) = used.clone();
+            if !program.cap(number)?.counts_uses {
+                return Some(UsedLimit(number, bucket, part.amount, value));
             }
-        }
-        released
+            let mut under = self.allocations.iter();
+            let is_left = under.any(|one| !one.is_returned && is_under(&one.rule, number));
+            (!is_left).then_some(UsedLimit(number, bucket, uses, value))
+        })
+        .collect()
     }
 
     /// It is undone, after what could be taken back [went back](Self::give_back); `granted` says what was granted as a lot.
@@ -264,8 +244,8 @@ impl PurchaseEntity {
                 }
                 for carried in std::mem::take(&mut self.carried) {
                     let kept = self.kept_units(&carried, &granted);
-                    let change = carried.change.3.saturating_add(kept);
-                    undone.remainders.push(carried.change.with(change));
+                    let Carried(rule, change, _) = carried;
+                    undone.remainders.push((rule, change.saturating_add(kept)));
                 }
                 Ok((self, undone))
             }
@@ -277,7 +257,7 @@ impl PurchaseEntity {
     /// program gains.
     fn kept_units(&self, carried: &Carried, granted: impl Fn(LotNumber) -> Option<Money>) -> i64 {
         let own = self.allocations.iter();
-        let own = own.filter(|grant| grant.rule == carried.rule);
+        let own = own.filter(|grant| grant.rule == carried.0);
         let (mut all, mut returned) = (0_i64, 0_i64);
         for grant in own {
             all = all.saturating_add(granted(grant.lot).map_or(0, Money::minor));
@@ -286,9 +266,9 @@ impl PurchaseEntity {
         if all <= returned {
             return 0;
         }
-        let returned = i128::from(returned).saturating_mul(i128::from(carried.used));
+        let returned = i128::from(returned).saturating_mul(i128::from(carried.2));
         let returned = Rounding::Down.divide(returned, i128::from(all));
-        carried.used.saturating_sub(returned.unwrap_or(0))
+        carried.2.saturating_sub(returned.unwrap_or(0))
     }
 
     /// The same without anything that the host told of it in words: its facts and those of its lines.

@@ -125,25 +125,12 @@ impl<'a> CounterLookups<'a> {
     /// The counter of a cap or budget; `None` for caps per purchase and for purchases without the key.
     #[must_use]
     pub fn cap_counter(&self, cap: &CompiledCap) -> Option<CounterName> {
-        let member = &self.purchase.member;
-        match &cap.scope {
-            CapScope::Purchase => None,
-            CapScope::Member => Some(CounterName::of_member(self.tenant, member, &cap.counter)),
-            CapScope::Program => Some(CounterName::of_program(
-                self.tenant,
-                self.program.id(),
-                &cap.counter,
-            )),
-            CapScope::Attribute(attribute) => {
-                let value = self.purchase.attributes.get(attribute)?;
-                Some(CounterName::of_value(
-                    self.tenant,
-                    attribute,
-                    value,
-                    &cap.counter,
-                ))
-            }
-        }
+        let value = match &cap.scope {
+            CapScope::Attribute(name) => self.purchase.attributes.get(name),
+            _ => None,
+        };
+        let value = value.map(String::as_str);
+        cap.counter_of(self.tenant, &self.purchase.member, self.program.id(), value)
     }
 
     fn activity_windows(&self, check: &Check, wanted: &mut Vec<CounterLookup>) {

@@ -17,8 +17,8 @@ use super::{
     Budget, Cap, CapPer, Lifecycle, Limit, Program, Rule, RunningBase, Scope, Stacking,
     StackingGroup,
 };
-use crate::counter::CounterKind;
-use crate::ids::{ProgramId, Slug};
+use crate::counter::{CounterKind, CounterName};
+use crate::ids::{MemberId, ProgramId, Slug, TenantId};
 use crate::money::{Asset, MoneyError, Rounding};
 use crate::rejection::Problem;
 use crate::time::{Calendar, Period, Timestamp, Window};
@@ -81,6 +81,28 @@ pub struct CompiledCap {
     pub counts_uses: bool,
     /// The name of its counter, stable across revisions of the program that count the same by it.
     pub counter: SmolStr,
+}
+
+impl CompiledCap {
+    /// The counter of its use by a member or, for a cap per value of an attribute, by a value. `None` for caps per purchase
+    /// and without the value that it is counted by.
+    #[must_use]
+    pub fn counter_of(
+        &self,
+        tenant: &TenantId,
+        member: &MemberId,
+        program: &ProgramId,
+        value: Option<&str>,
+    ) -> Option<CounterName> {
+        match &self.scope {
+            CapScope::Purchase => None,
+            CapScope::Member => Some(CounterName::of_member(tenant, member, &self.counter)),
+            CapScope::Program => Some(CounterName::of_program(tenant, program, &self.counter)),
+            CapScope::Attribute(attribute) => {
+                value.map(|value| CounterName::of_value(tenant, attribute, value, &self.counter))
+            }
+        }
+    }
 }
 
 /// A rule, in rule order.

@@ -1,12 +1,14 @@
 //! The purchases that a command changes, and what is released when something of them goes back.
 
 use super::{ChangeBuilder, OpenPurchase};
-use crate::cashback::{Counted, GivenBack, PurchaseEntity};
+use crate::cashback::{GivenBack, PurchaseEntity, Undone, UsedLimit};
 use crate::command::Undecided;
+use crate::context::Context;
 use crate::counter::{CounterName, Summed};
 use crate::entity::{EntityKey, EntityWrite, Stored};
 use crate::ids::{MemberId, ProgramId, PurchaseId};
 use crate::ledger::Lot;
+use crate::program::CompiledProgram;
 use crate::rejection::Rejection;
 use crate::snapshot::ReadPlan;
 
@@ -21,18 +23,48 @@ impl ChangeBuilder<'_> {
             amount,
             is_all: amount == lot.amount,
         };
+        let context = self.context;
         let open = self.open_purchase(purchase)?;
-        let released = open.stored.entity.give_back(&part);
-        let program = open.stored.entity.purchase.program.clone();
-        let day = open.stored.entity.day;
+        let entity = &mut open.stored.entity;
+        let program = revision(context, entity)?;
+        let (day, released) = (entity.day, entity.give_back(&part, program));
         self.write_open(purchase)?;
-        self.release(released);
-        self.undo(&program, day, [(Summed::Earned(lot.asset), amount)]);
+        for UsedLimit(number, bucket, amount, value) in released {
+            let counter = program.cap(number).and_then(|cap| {
+                let value = value.as_deref();
+                cap.counter_of(&context.tenant, &self.key.member, program.id(), value)
+            });
+            let counter = counter.ok_or(Rejection::Internal("a limit without a counter"))?;
+            self.count(counter.at(bucket), amount.saturating_neg(), None);
+        }
+        self.undo(program.id(), day, [(Summed::Earned(lot.asset), amount)]);
+        Ok(())
+    }
+
+    /// Takes back what a purchase is undone by, besides limits.
+    pub fn undo_purchase(
+        &mut self,
+        purchase: &PurchaseEntity,
+        undone: Undone,
+    ) -> Result<(), Rejection> {
+        let program = revision(self.context, purchase)?;
+        self.undo(program.id(), purchase.day, undone.sums);
+        for (rule, change) in undone.remainders {
+            let own = program.rules().iter().find(|known| known.id == rule);
+            let Some(counter) = own.and_then(|rule| rule.carry.as_ref()) else {
+                return Err(Rejection::Internal(
+                    "a remainder of a rule that carries none",
+                ));
+            };
+            let (tenant, member) = (&self.key.tenant, &self.key.member);
+            let name = CounterName::of_member(tenant, member, counter);
+            self.count(name.at(0), change.saturating_neg(), None);
+        }
         Ok(())
     }
 
     /// Takes back what was summed on a day of the member's history in a program.
-    pub fn undo(
+    fn undo(
         &mut self,
         program: &ProgramId,
         day: i64,
@@ -47,19 +79,6 @@ impl ChangeBuilder<'_> {
     /// The member.
     pub fn member(&self) -> &MemberId {
         &self.key.member
-    }
-
-    /// Takes back what was counted.
-    pub fn release(&mut self, released: Vec<Counted>) {
-        for Counted(subject, name, bucket, amount) in released {
-            let tenant = self.key.tenant.clone();
-            let name = CounterName {
-                tenant,
-                subject,
-                name,
-            };
-            self.count(name.at(bucket), amount.saturating_neg(), None);
-        }
     }
 
     /// Checks that the purchases of lots are in the view, of which something is about to go back: all of them are asked for at
@@ -146,4 +165,15 @@ impl ChangeBuilder<'_> {
         }
         Ok(())
     }
+}
+
+/// The revision that decided a purchase.
+fn revision<'c>(
+    context: &'c Context,
+    purchase: &PurchaseEntity,
+) -> Result<&'c CompiledProgram, Rejection> {
+    let revisions = context.revisions(&purchase.purchase.program);
+    let found = revisions.and_then(|revisions| revisions.numbered(purchase.revision));
+    let found = found.ok_or(Rejection::Internal("a purchase of an unknown revision"))?;
+    Ok(found)
 }

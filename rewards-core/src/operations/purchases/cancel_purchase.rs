@@ -93,8 +93,7 @@ impl Operation for CancelPurchase {
         let (purchase, undone) = purchase
             .cancel(granted)
             .map_err(|_| Rejection::PurchaseCancelled(self.purchase.clone()))?;
-        builder.undo(&purchase.purchase.program, purchase.day, undone.sums);
-        builder.release(undone.remainders);
+        builder.undo_purchase(&purchase, undone)?;
         builder.write_purchase(purchase)?;
         builder.move_days(snapshot, context)?;
         let reply = CancelledPurchase {

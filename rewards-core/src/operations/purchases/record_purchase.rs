@@ -9,6 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
+use smol_str::SmolStr;
 
 use super::super::change_builder::ChangeBuilder;
 use super::super::counter_lookups::{AddedTo, Addition, CounterLookups};
@@ -16,7 +17,7 @@ use super::super::standing::{Ladders, MemberView, Moves};
 use super::decide_purchase::{PurchaseContext, PurchaseOutcome};
 use super::{PreparedPurchase, PurchaseDecision};
 use crate::cashback::{
-    Allocation, Carried, Counted, Grant, Purchase, PurchaseEntity, Schedule, UsedLimit, cap_limit,
+    Allocation, Carried, Grant, Purchase, PurchaseEntity, Schedule, UsedLimit, cap_limit,
 };
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
@@ -26,7 +27,7 @@ use crate::event::Event;
 use crate::ids::{PurchaseId, Slug, TenantId};
 use crate::ledger::{Lot, LotState, Origin, Purpose, TransferKind};
 use crate::money::allocate;
-use crate::program::CompiledProgram;
+use crate::program::{CapScope, CompiledProgram};
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
 use crate::time::Timestamp;
@@ -178,7 +179,6 @@ fn grant(
             rule,
             lot,
             lines,
-            limits: Vec::new(),
             returned: 0,
             is_returned: false,
         });
@@ -257,44 +257,27 @@ fn count(
         history.add(entity.day, summed, delta);
     }
     for Addition { key, delta, to } in lookups.moved(&decided.evaluation) {
-        let name = &key.name;
-        let change = Counted(name.subject.clone(), name.name.clone(), key.bucket, delta);
         let mut bound = None;
         match to {
             AddedTo::Remainder { rule, used } => {
-                if let Some(rule) = program.rule(rule) {
-                    let rule = rule.id.clone();
-                    entity.carried.push(Carried { rule, change, used });
-                }
+                let rule = program.rule(rule).map(|rule| rule.id.clone());
+                let carried = rule.map(|rule| Carried(rule, delta, used));
+                entity.carried.extend(carried);
             }
             AddedTo::Limit(number) => {
-                if let Some(cap) = program.cap(number) {
-                    bound = Some(cap_limit(cap, decided.cap_multiplier));
-                    hold(entity, purchase, decided, number);
-                    entity.limits.push(UsedLimit(change, cap.counts_uses));
-                }
+                let cap = program.cap(number);
+                bound = cap.map(|cap| cap_limit(cap, decided.cap_multiplier));
+                let value = cap.and_then(|cap| match &cap.scope {
+                    CapScope::Attribute(name) => purchase.purchase.attributes.get(name),
+                    _ => None,
+                });
+                let value = value.map(SmolStr::new);
+                entity
+                    .limits
+                    .push(UsedLimit(number, key.bucket, delta, value));
             }
         }
         builder.count(key, delta, bound);
-    }
-}
-
-/// Says of the grants under a cap or budget that they count against it; its use is the next one to be kept.
-fn hold(
-    entity: &mut PurchaseEntity,
-    purchase: &PurchaseContext<'_>,
-    decided: &PurchaseOutcome,
-    cap: u32,
-) {
-    let Ok(place) = u32::try_from(entity.limits.len()) else {
-        return;
-    };
-    let grants = decided.evaluation.grants.iter();
-    for (allocation, grant) in entity.allocations.iter_mut().zip(grants) {
-        let rule = purchase.program.rule(grant.rule);
-        if rule.is_some_and(|rule| rule.caps.contains(&cap)) {
-            allocation.limits.push(place);
-        }
     }
 }
 
