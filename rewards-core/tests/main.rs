@@ -17,4 +17,5 @@ mod program_schema;
 mod table_laws;
 mod tiers;
 mod time_text;
+mod unswept_laws;
 mod zone_transitions;

@@ -152,10 +152,10 @@ impl<'a> ChangeBuilder<'a> {
         Ok(())
     }
 
-    /// Carries out what is due for a lot by now, and returns the lot as it is then.
-    pub fn settle(&mut self, lot: &Lot) -> Result<Lot, Rejection> {
+    /// Carries out what is due for a lot by an instant, and returns the lot as it is then.
+    pub fn settle(&mut self, lot: &Lot, by: Timestamp) -> Result<Lot, Rejection> {
         let mut lot = lot.clone();
-        for step in settle(&lot, self.recorded_at) {
+        for step in settle(&lot, by) {
             self.due.add(&step);
             lot = step.lot.clone();
             self.move_lot(step)?;

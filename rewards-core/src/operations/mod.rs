@@ -7,6 +7,7 @@ pub mod aliases;
 pub mod balances;
 mod change_builder;
 mod counter_lookups;
+mod due;
 pub mod members;
 pub mod pages;
 pub mod programs;
@@ -15,3 +16,8 @@ mod review;
 pub mod rewards;
 mod standing;
 pub mod tiers;
+
+/// Whether a count is left out of a reply.
+pub(crate) fn is_zero(count: &u32) -> bool {
+    *count == 0
+}

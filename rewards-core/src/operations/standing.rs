@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use smallvec::SmallVec;
 
 use super::counter_lookups::{CounterLookup, CounterLookups};
+use super::due::DueChanges;
 use crate::cashback::{Facts, Purchase, Standing, Values};
 use crate::context::Context;
 use crate::ids::{MemberId, Slug, TenantId};
-use crate::ledger::Purpose;
-use crate::member::{MemberProfile, MemberRow};
-use crate::money::Asset;
+use crate::member::MemberRow;
 use crate::program::{
     Activity, BasisMask, CapScope, CompiledLadder, CompiledProgram, Measure, TierWindow,
 };
@@ -28,6 +27,8 @@ pub(super) struct MemberView<'a> {
     pub row: &'a MemberRow,
     pub tenant: &'a TenantId,
     pub member: &'a MemberId,
+    /// What is due for lots and not in the row yet.
+    pub due: &'a DueChanges,
 }
 
 /// The ladders of one program, brought up to date.
@@ -59,12 +60,10 @@ pub(super) fn ladder_ranges(
     ranges.collect()
 }
 
-/// Whether a ladder of the program is climbed by the balance of an asset.
-pub(super) fn measures_balance_of(program: &CompiledProgram, asset: Asset) -> bool {
-    program
-        .ladders()
-        .iter()
-        .any(|ladder| *ladder.measure() == Measure::Balance(asset))
+/// Whether a ladder of the program is climbed by a balance.
+pub(super) fn measures_balance(program: &CompiledProgram) -> bool {
+    let mut ladders = program.ladders().iter();
+    ladders.any(|ladder| matches!(ladder.measure(), Measure::Balance(_)))
 }
 
 fn ladder_period(ladder: &CompiledLadder) -> Period {
@@ -99,9 +98,8 @@ impl MemberView<'_> {
         range: &MeasureRange,
     ) -> i64 {
         match (range, ladder.measure()) {
-            (MeasureRange::Balance, Measure::Balance(asset)) => {
-                let purpose = Purpose::available(*asset);
-                self.row.balances.get(&purpose, *asset)
+            (MeasureRange::Balance { at }, Measure::Balance(asset)) => {
+                self.due.balance(&self.row.balances, *asset, *at)
             }
             (MeasureRange::Buckets { from, until, .. }, _) => {
                 let Some(counter) = ladder_counter(program, ladder) else {
@@ -115,28 +113,18 @@ impl MemberView<'_> {
                 };
                 self.snapshot.count(&range, Some(self.row))
             }
-            (MeasureRange::Balance, _) => 0,
+            (MeasureRange::Balance { .. }, _) => 0,
         }
     }
 
-    /// Brings the ladders of a program up to date at an instant: every review that is due is made first.
-    pub fn catch_up(
+    /// Makes the reviews of a program's ladders that are due by time alone, each ladder up to an instant of its own; what has
+    /// none is left out, and so is what has no status yet.
+    pub fn catch_up_due(
         &self,
         program: &CompiledProgram,
-        profile: &MemberProfile,
-        at: Timestamp,
-    ) -> (Ladders, Moves) {
-        self.catch_up_each(program, profile, |_| Some(at))
-    }
-
-    /// Brings each ladder of a program up to date at an instant of its own; what has none is left out.
-    pub fn catch_up_each(
-        &self,
-        program: &CompiledProgram,
-        profile: &MemberProfile,
+        known: Option<&Ladders>,
         instant: impl Fn(&CompiledLadder) -> Option<Timestamp>,
     ) -> (Ladders, Moves) {
-        let known = profile.tiers.get(program.id());
         let mut moves = Moves::new();
         let mut ladders = Ladders::new();
         for ladder in program.ladders() {
@@ -144,27 +132,56 @@ impl MemberView<'_> {
                 continue;
             };
             let status = known.and_then(|ladders| ladders.get(ladder.id()));
-            let qualification = qualification(program, ladder, profile.registered_at);
+            let qualification = self.qualification(program, ladder);
+            let changes = match ladder.measure() {
+                Measure::Balance(asset) => self.due.instants(*asset),
+                Measure::Earned(_) | Measure::Spend(_) | Measure::Visits => Vec::new(),
+            };
             let sum = |range: &MeasureRange| self.measure(program, ladder, range);
-            let caught_up = qualification.catch_up(status, at, sum);
+            let due = qualification.catch_up_due(status, at, &changes, sum);
+            let id = ladder.id();
+            moves.extend(due.moves.into_iter().map(|step| (id.clone(), step)));
+            ladders.extend(due.status.map(|status| (id.clone(), status)));
+        }
+        (ladders, moves)
+    }
+
+    /// Reviews a program's ladders because of what was counted, each at an instant of its own; what has none is left out.
+    pub fn review(
+        &self,
+        program: &CompiledProgram,
+        known: Option<&Ladders>,
+        instant: impl Fn(&CompiledLadder) -> Option<Timestamp>,
+    ) -> (Ladders, Moves) {
+        let mut moves = Moves::new();
+        let mut ladders = Ladders::new();
+        for ladder in program.ladders() {
+            let Some(at) = instant(ladder) else {
+                continue;
+            };
+            let status = known.and_then(|ladders| ladders.get(ladder.id()));
+            let sum = |range: &MeasureRange| self.measure(program, ladder, range);
+            let caught_up = self
+                .qualification(program, ladder)
+                .catch_up(status, at, sum);
             let id = ladder.id();
             moves.extend(caught_up.moves.into_iter().map(|step| (id.clone(), step)));
             ladders.insert(id.clone(), caught_up.status);
         }
         (ladders, moves)
     }
-}
 
-/// A ladder in the calendar of a member.
-pub(super) fn qualification<'l>(
-    program: &CompiledProgram,
-    ladder: &'l CompiledLadder,
-    registered_at: Timestamp,
-) -> Qualification<'l> {
-    Qualification {
-        ladder,
-        calendar: program.calendar(),
-        registered_at,
+    /// A ladder in the calendar of the member.
+    pub fn qualification<'l>(
+        &self,
+        program: &CompiledProgram,
+        ladder: &'l CompiledLadder,
+    ) -> Qualification<'l> {
+        Qualification {
+            ladder,
+            calendar: program.calendar(),
+            registered_at: self.row.profile.registered_at,
+        }
     }
 }
 

@@ -57,3 +57,16 @@ pub struct TierStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<TierMove>,
 }
+
+impl TierStatus {
+    /// The status as purchases right after an instant see it: without moves that lie ahead of it, which a purchase dated a
+    /// little ahead can bring about.
+    #[must_use]
+    pub fn seen_at(mut self, at: Timestamp) -> Self {
+        while let Some(ahead) = self.history.pop_if(|last| last.at > at) {
+            self.tier = ahead.from;
+            self.since = self.history.last().map_or(at, |last| last.at);
+        }
+        self
+    }
+}

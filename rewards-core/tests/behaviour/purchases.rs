@@ -539,10 +539,10 @@ fn events_tell_what_happened_without_gaps() {
         "tier_changed",
         "purchase_confirmed",
         "purchase_cancelled",
+        "tier_changed",
         "reward_granted",
         "balance_deducted",
         "rewards_expired",
-        "tier_changed",
     ];
     assert_eq!(names, expected);
 }

@@ -89,7 +89,7 @@ pub(super) fn forfeit(
     let lots = snapshot.lots_of(&key).filter(|lot| lot.state.is_open());
     let now = builder.recorded_at;
     for lot in lots {
-        let lot = builder.settle(lot)?;
+        let lot = builder.settle(lot, context.now)?;
         let mut step = match lot.state {
             LotState::Pending => lot.void(now),
             LotState::Available if lot.remaining > 0 => lot.claw_back(now),

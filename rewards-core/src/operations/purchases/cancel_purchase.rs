@@ -3,14 +3,18 @@
 //! The recorded lots are taken back, never what today's rules would grant. Pending lots are voided; of available lots
 //! what is left is taken. What was spent or has expired stays where it is and is reported as the shortfall: a balance
 //! never falls below its floor. What was voided before is neither. Caps, budgets and activity_counters are released by exactly what the purchase added to them.
+//! All tier ladders are reviewed at once, after everything that is due has happened.
 //!
-//! Refusals, in order: unknown member; unknown purchase (or another member's); cancelled before.
+//! Refusals, in order: unknown member; unknown purchase (or another member's); cancelled before; more lots due than one
+//! command may touch.
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::super::change_builder::{ChangeBuilder, Totals};
-use super::{find_purchase, plan_purchase, purchase_lots};
+use super::super::due::DueChanges;
+use super::super::review::{Reviewed, TierReview};
+use super::{find_purchase, plan_purchase, purchase_lots, settle_others};
 use crate::cashback::Counted;
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
@@ -22,6 +26,7 @@ use crate::ledger::{Lot, LotState};
 use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
+use crate::time::Timestamp;
 
 /// Cancels a purchase as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +52,10 @@ pub struct CancelledPurchase {
     pub taken_back: Vec<Money>,
     /// What had been spent or had expired and was not taken back, one amount per asset.
     pub shortfall: Vec<Money>,
+    /// How many moves on tier ladders were made.
+    #[serde(default, skip_serializing_if = "crate::operations::is_zero")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub tier_changes: u32,
 }
 
 impl Operation for CancelPurchase {
@@ -65,7 +74,9 @@ impl Operation for CancelPurchase {
     }
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
-        Ok((plan_purchase(context, &self.member, &self.purchase), ()))
+        let mut plan = plan_purchase(context, &self.member, &self.purchase);
+        Reviewed::All.plan(context, &self.member, context.now, &mut plan);
+        Ok((plan, ()))
     }
 
     fn decide(
@@ -82,9 +93,11 @@ impl Operation for CancelPurchase {
             .entity
             .cancel()
             .map_err(|_| Rejection::PurchaseCancelled(self.purchase.clone()))?;
+        let due = Reviewed::All.due(snapshot, context, &self.member, context.now)?;
+        settle_others(&mut builder, &due, &self.purchase, context.now)?;
         let (mut taken_back, mut shortfall) = (Totals::default(), Totals::default());
         for lot in purchase_lots(snapshot, context, &purchase) {
-            let (taken, state) = take_back(&mut builder, lot)?;
+            let (taken, state) = take_back(&mut builder, lot, context.now)?;
             taken_back.add(lot.asset, taken);
             if state != LotState::Voided {
                 shortfall.add(lot.asset, lot.amount.saturating_sub(taken));
@@ -100,10 +113,11 @@ impl Operation for CancelPurchase {
             builder.count(name.at(bucket), delta.saturating_neg(), None);
         }
         builder.put(&self.purchase, expected, &purchase)?;
-        let reply = CancelledPurchase {
+        let mut reply = CancelledPurchase {
             purchase: self.purchase.clone(),
             taken_back: taken_back.into_amounts(),
             shortfall: shortfall.into_amounts(),
+            tier_changes: 0,
         };
         builder.emit_due();
         builder.emit(Event::PurchaseCancelled {
@@ -111,6 +125,14 @@ impl Operation for CancelPurchase {
             taken_back: reply.taken_back.clone(),
             shortfall: reply.shortfall.clone(),
         });
+        let review = TierReview {
+            reviewed: Reviewed::All,
+            snapshot,
+            context,
+            member: &self.member,
+            at: context.now,
+        };
+        reply.tier_changes = review.make(&mut builder, &DueChanges::of(&due, context.now));
         Ok(Decision {
             reply,
             changes: builder.finish(),
@@ -120,9 +142,13 @@ impl Operation for CancelPurchase {
 
 /// Takes back what is left of a lot, after what was due before. Says how much it was, and what became of the lot; one
 /// that was voided before had never been the member's.
-fn take_back(builder: &mut ChangeBuilder<'_>, lot: &Lot) -> Result<(i64, LotState), Rejection> {
+fn take_back(
+    builder: &mut ChangeBuilder<'_>,
+    lot: &Lot,
+    by: Timestamp,
+) -> Result<(i64, LotState), Rejection> {
     let now = builder.recorded_at;
-    let lot = builder.settle(lot)?;
+    let lot = builder.settle(lot, by)?;
     let step = match lot.state {
         LotState::Pending => lot.void(now),
         LotState::Available if lot.remaining > 0 => lot.claw_back(now),

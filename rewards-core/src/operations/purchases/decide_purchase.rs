@@ -6,16 +6,22 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::super::counter_lookups::{CounterLookup, CounterLookups};
-use super::super::standing::{Ladders, MemberView, Moves, ladder_ranges, standing};
+use super::super::due::{DueChanges, due_lots, due_query};
+use super::super::review::Reviewed;
+use super::super::standing::{
+    Ladders, MemberView, Moves, ladder_ranges, measures_balance, standing,
+};
+use super::{is_too_many, too_many_grants};
 use crate::cashback::{
     Evaluation, Explanation, Facts, Grant, NoTrace, Purchase, Schedule, Standing, Steps, evaluate,
     explain,
 };
 use crate::context::Context;
 use crate::ids::{ProgramId, Slug};
+use crate::ledger::Lot;
 use crate::member::{MemberRow, MemberStatus};
 use crate::money::{Money, Ratio};
-use crate::program::{CompiledProgram, FactSymbols};
+use crate::program::{CompiledProgram, FactSymbols, Measure};
 use crate::rejection::Rejection;
 use crate::snapshot::{ProgramKey, ReadPlan, Snapshot};
 use crate::time::Timestamp;
@@ -92,6 +98,7 @@ pub(super) struct PurchaseContext<'a> {
     pub purchase: &'a Purchase,
     pub facts: Facts<'a>,
     lookups: &'a [CounterLookup],
+    looks_at_due: bool,
 }
 
 /// What was decided, before anything is written.
@@ -138,15 +145,26 @@ impl PreparedPurchase {
         let program = &self.program;
         let mut counters = ladder_ranges(program, context, &purchase.member, purchase.occurred_at);
         counters.extend(self.lookups.iter().map(|lookup| lookup.range().clone()));
+        let member = context.member_key(&purchase.member);
+        let looks_at_due = self.looks_at_due(context, purchase);
+        let due = looks_at_due.then(|| due_query(&member, context.now));
         ReadPlan {
-            members: vec![context.member_key(&purchase.member)],
+            members: vec![member],
             programs: vec![ProgramKey {
                 tenant: context.tenant.clone(),
                 program: purchase.program.clone(),
             }],
             counters,
+            lots: due.into_iter().collect(),
             ..ReadPlan::default()
         }
+    }
+
+    /// Whether the purchase moves a balance that a ladder measures, of its program or of another: then what is due for lots
+    /// comes first.
+    fn looks_at_due(&self, context: &Context, purchase: &Purchase) -> bool {
+        measures_balance(&self.program)
+            || Reviewed::Elsewhere(&purchase.program).measures_balance(context)
     }
 
     /// The purchase as it is decided.
@@ -161,6 +179,7 @@ impl PreparedPurchase {
             purchase,
             facts: Facts::with_symbols(purchase, self.symbols),
             lookups: &self.lookups,
+            looks_at_due: self.looks_at_due(context, purchase),
         }
     }
 }
@@ -169,7 +188,8 @@ impl PurchaseContext<'_> {
     /// Decides the purchase.
     ///
     /// # Errors
-    /// [`Rejection::MemberUnknown`]; [`Rejection::Overflow`] when an amount leaves its range, and
+    /// [`Rejection::MemberUnknown`]; [`Rejection::TooMany`] when more is due than one command may touch;
+    /// [`Rejection::Overflow`] when an amount leaves its range, and
     /// [`Rejection::TimeOutOfRange`] when a time of a reward does.
     pub fn decide(
         &self,
@@ -177,14 +197,24 @@ impl PurchaseContext<'_> {
         wants_explanation: bool,
     ) -> Result<PurchaseOutcome, Rejection> {
         let row = self.member(snapshot)?;
+        let due = DueChanges::of(&self.due_lots(snapshot)?, self.context.now);
         let view = MemberView {
             snapshot,
             row,
             tenant: &self.context.tenant,
             member: &self.purchase.member,
+            due: &due,
         };
-        let at = self.purchase.occurred_at;
-        let (ladders, moves) = view.catch_up(self.program, &row.profile, at);
+        let known = row.profile.tiers.get(self.program.id());
+        // Windows are decided as far as the purchase, which is counted where it happened. A balance has no past to be counted
+        // in, so what is due for it has happened by now, as after a sweep.
+        let (ladders, moves) =
+            view.catch_up_due(self.program, known, |ladder| match ladder.measure() {
+                Measure::Balance(_) => Some(self.context.now),
+                Measure::Earned(_) | Measure::Spend(_) | Measure::Visits => {
+                    Some(self.purchase.occurred_at)
+                }
+            });
         let standing = standing(
             &view,
             self.program,
@@ -198,6 +228,18 @@ impl PurchaseContext<'_> {
             moves,
             ..self.judge(&standing, row.profile.status, wants_explanation)?
         })
+    }
+
+    /// The lots of the member for which something is due that makes a difference.
+    ///
+    /// # Errors
+    /// [`Rejection::TooMany`] when more are due than one command may touch.
+    pub fn due_lots<'s>(&self, snapshot: &'s Snapshot) -> Result<Vec<&'s Lot>, Rejection> {
+        if !self.looks_at_due {
+            return Ok(Vec::new());
+        }
+        let member = self.context.member_key(&self.purchase.member);
+        due_lots(snapshot, &member, self.context.now)
     }
 
     /// Decides the purchase of somebody who stands so, and whose ladders have nothing to catch up with.

@@ -18,6 +18,8 @@ pub use quote_purchase::{QuotePurchase, QuotedPurchase};
 pub use record_purchase::{RecordPurchase, RecordedPurchase, TierChange};
 pub use stateless_quote::{StatelessQuote, StatelessRow, StatelessRows};
 
+use super::change_builder::ChangeBuilder;
+use super::due::settle_all;
 use crate::cashback::PurchaseEntity;
 use crate::context::Context;
 use crate::entity::{EntityKey, Stored};
@@ -25,6 +27,7 @@ use crate::ids::{MemberId, PurchaseId};
 use crate::ledger::Lot;
 use crate::rejection::Rejection;
 use crate::snapshot::{LotFilter, LotQuery, ReadPlan, Snapshot};
+use crate::time::Timestamp;
 
 /// The most lots one purchase can have: one for every line and rule that granted something.
 pub(super) const PURCHASE_LOTS_MAX: u32 = 10_000;
@@ -58,6 +61,18 @@ fn find_purchase(
         Some(stored) if stored.entity.purchase.member == *member => Ok(stored),
         _ => Err(Rejection::PurchaseUnknown(purchase.clone())),
     }
+}
+
+/// Carries out what is due for lots of the member that are none of the purchase's own, which follow one by one.
+fn settle_others(
+    builder: &mut ChangeBuilder<'_>,
+    due: &[&Lot],
+    purchase: &PurchaseId,
+    by: Timestamp,
+) -> Result<(), Rejection> {
+    let is_other = |lot: &&&Lot| lot.purchase.as_ref() != Some(purchase);
+    let others: Vec<&Lot> = due.iter().filter(is_other).copied().collect();
+    settle_all(builder, &others, by)
 }
 
 /// The lots that a purchase's grants made.

@@ -12,6 +12,8 @@ use smallvec::smallvec;
 
 use super::super::change_builder::ChangeBuilder;
 use super::super::counter_lookups::CounterLookups;
+use super::super::due::{DueChanges, settle_all};
+use super::super::review::{Reviewed, TierReview};
 use super::super::standing::{Ladders, MemberView, Moves};
 use super::decide_purchase::{PurchaseContext, PurchaseOutcome};
 use super::{PreparedPurchase, PurchaseDecision};
@@ -135,17 +137,28 @@ impl Operation for RecordPurchase {
         }
         let decided = purchase.decide(snapshot, false)?;
         self.check_pinned(&decided)?;
+        let due = purchase.due_lots(snapshot)?;
+        settle_all(&mut builder, &due, context.now)?;
         let (revision, recorded_at) = (purchase.program.number(), builder.recorded_at);
         let mut entity = PurchaseEntity::new(self.purchase.clone(), revision, recorded_at);
         entity.allocations = grant(&mut builder, &purchase, &decided)?;
         entity.counted = count(&mut builder, &purchase, &decided);
         builder.put(&self.purchase.id, Expected::Absent, &entity)?;
         let (ladders, moves) = review_tiers(&builder, &purchase, &decided, snapshot);
+        builder.emit_due();
         let tier_changes = emit(&mut builder, &purchase, &decided, moves);
         if !ladders.is_empty() {
             let tiers = &mut builder.row.profile.tiers;
             tiers.insert(purchase.program.id().clone(), ladders);
         }
+        let elsewhere = TierReview {
+            reviewed: Reviewed::Elsewhere(&self.purchase.program),
+            snapshot,
+            context,
+            member: &self.purchase.member,
+            at: self.purchase.occurred_at,
+        };
+        elsewhere.make(&mut builder, &DueChanges::of(&due, context.now));
         let reply = RecordedPurchase {
             purchase: self.purchase.id.clone(),
             decision: decided.reply,
@@ -270,17 +283,16 @@ fn review_tiers(
     if purchase.program.ladders().is_empty() {
         return (Ladders::new(), moves);
     }
-    let mut profile = builder.row.profile.clone();
-    profile
-        .tiers
-        .insert(purchase.program.id().clone(), decided.ladders.clone());
+    let none = DueChanges::default();
     let view = MemberView {
         snapshot,
         row: &builder.row,
         tenant: &purchase.context.tenant,
         member: &purchase.purchase.member,
+        due: &none,
     };
-    let (ladders, more) = view.catch_up(purchase.program, &profile, purchase.purchase.occurred_at);
+    let at = purchase.purchase.occurred_at;
+    let (ladders, more) = view.review(purchase.program, Some(&decided.ladders), |_| Some(at));
     moves.extend(more);
     (ladders, moves)
 }

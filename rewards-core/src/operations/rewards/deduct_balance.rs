@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::super::change_builder::ChangeBuilder;
-use super::super::review::Reviewed;
+use super::super::due::DueChanges;
+use super::super::review::{Reviewed, TierReview};
 use super::{OPEN_LOTS_MAX, REASON_BYTES_MAX, check_reason, open_lots, settle_open};
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
@@ -76,7 +77,8 @@ impl Operation for DeductBalance {
             members: vec![key],
             ..ReadPlan::default()
         };
-        Reviewed::ByBalance(self.take.asset()).plan(context, &self.member, &mut plan);
+        let reviewed = Reviewed::ByBalance(self.take.asset());
+        reviewed.plan(context, &self.member, context.now, &mut plan);
         Ok((plan, ()))
     }
 
@@ -90,7 +92,9 @@ impl Operation for DeductBalance {
         let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
         let key = context.member_key(&self.member);
         let asset = self.take.asset();
-        let lots = settle_open(&mut builder, snapshot, &key, asset)?;
+        let reviewed = Reviewed::ByBalance(asset);
+        let due = reviewed.due(snapshot, context, &self.member, context.now)?;
+        let lots = settle_open(&mut builder, snapshot, &key, asset, context.now)?;
         let paid = consume(&lots, asset, self.take.minor())
             .map_err(|error| self.too_little(error, lots.len()))?;
         let mut parts = BTreeMap::new();
@@ -105,7 +109,14 @@ impl Operation for DeductBalance {
         builder.post(transfer.because(&self.reason))?;
         builder.emit_due();
         builder.emit(Event::BalanceDeducted { amount: self.take });
-        Reviewed::ByBalance(asset).make(&mut builder, snapshot, context, &self.member);
+        let review = TierReview {
+            reviewed,
+            snapshot,
+            context,
+            member: &self.member,
+            at: context.now,
+        };
+        review.make(&mut builder, &DueChanges::of(&due, context.now));
         let reply = DeductedBalance {
             taken: self.take,
             lots: parts,

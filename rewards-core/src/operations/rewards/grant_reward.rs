@@ -5,14 +5,15 @@
 //! has happened: what has expired lifts nobody.
 //!
 //! Refusals, in order: an amount that is not positive, an empty or too long reason, an expiry that has passed; unknown
-//! member; closed member.
+//! member; closed member; more lots due than one command may touch.
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::super::change_builder::ChangeBuilder;
-use super::super::review::Reviewed;
-use super::{REASON_BYTES_MAX, check_reason, open_lots, settle_open};
+use super::super::due::{DueChanges, settle_all};
+use super::super::review::{Reviewed, TierReview};
+use super::{REASON_BYTES_MAX, check_reason};
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
@@ -87,13 +88,12 @@ impl Operation for GrantReward {
             return Err(Rejection::Invalid(problems));
         }
         let key = context.member_key(&self.member);
-        let mut plan = ReadPlan::default();
+        let mut plan = ReadPlan {
+            members: vec![key],
+            ..ReadPlan::default()
+        };
         let reviewed = Reviewed::ByBalance(self.amount.asset());
-        reviewed.plan(context, &self.member, &mut plan);
-        if reviewed.is_any(context) {
-            plan.lots.push(open_lots(&key, self.amount.asset()));
-        }
-        plan.members.push(key);
+        reviewed.plan(context, &self.member, context.now, &mut plan);
         Ok((plan, ()))
     }
 
@@ -109,11 +109,8 @@ impl Operation for GrantReward {
             return Err(Rejection::MemberClosed(self.member.clone()).into());
         }
         let reviewed = Reviewed::ByBalance(self.amount.asset());
-        // By the same condition as in the plan: rows that other commands asked for must not make a difference.
-        if reviewed.is_any(context) {
-            let key = context.member_key(&self.member);
-            settle_open(&mut builder, snapshot, &key, self.amount.asset())?;
-        }
+        let due = reviewed.due(snapshot, context, &self.member, context.now)?;
+        settle_all(&mut builder, &due, context.now)?;
         let lot = Lot {
             number: 0,
             asset: self.amount.asset(),
@@ -133,7 +130,14 @@ impl Operation for GrantReward {
         builder.emit(Event::RewardGranted {
             amount: self.amount,
         });
-        reviewed.make(&mut builder, snapshot, context, &self.member);
+        let review = TierReview {
+            reviewed,
+            snapshot,
+            context,
+            member: &self.member,
+            at: context.now,
+        };
+        review.make(&mut builder, &DueChanges::of(&due, context.now));
         let reply = ManualGrant {
             amount: self.amount,
             lot: number,

@@ -13,6 +13,7 @@ use crate::ledger::Lot;
 use crate::money::Asset;
 use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{LotFilter, LotQuery, MemberKey, Snapshot};
+use crate::time::Timestamp;
 
 /// The longest reason for something done manually, in bytes.
 pub const REASON_BYTES_MAX: usize = 500;
@@ -36,11 +37,12 @@ fn settle_open(
     snapshot: &Snapshot,
     member: &MemberKey,
     asset: Asset,
+    by: Timestamp,
 ) -> Result<Vec<Lot>, Rejection> {
     let open = snapshot
         .lots_of(member)
         .filter(|lot| lot.asset == asset && lot.state.is_open());
-    open.map(|lot| builder.settle(lot)).collect()
+    open.map(|lot| builder.settle(lot, by)).collect()
 }
 
 fn check_reason(reason: &str, max: usize, problems: &mut Vec<Problem>) {

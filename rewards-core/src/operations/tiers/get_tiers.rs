@@ -1,12 +1,17 @@
 //! Where a member stands on the ladders of a program, and how far the next tier is.
 //!
-//! Right at any instant: reviews that are due are made in mind first. Refusals: unknown program; no revision active now;
-//! unknown member.
+//! Right at any instant, and the same whether a sweep has passed or not: what is due for lots is carried out in mind, and
+//! reviews that are due are made in mind, each as of its own instant. What is shown at an instant is what a purchase an
+//! instant later earns by; `since` and the history are what is, or will be, stored. What nothing has been counted for since,
+//! such as a new revision with lower thresholds, shows with the next purchase.
+//!
+//! Refusals, in order: unknown program; no revision active now; unknown member; more lots due than a query may look at.
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
-use super::super::standing::{MemberView, ladder_ranges, qualification};
+use super::super::due::{DueChanges, due_lots, due_query};
+use super::super::standing::{MemberView, ladder_ranges, measures_balance};
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
@@ -100,8 +105,11 @@ impl Operation for GetTiers {
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
         let program = context.program_at(&self.program, context.now)?;
+        let member = context.member_key(&self.member);
+        let due = measures_balance(program).then(|| due_query(&member, context.now));
         let plan = ReadPlan {
-            members: vec![context.member_key(&self.member)],
+            lots: due.into_iter().collect(),
+            members: vec![member],
             counters: ladder_ranges(program, context, &self.member, context.now),
             ..ReadPlan::default()
         };
@@ -115,19 +123,29 @@ impl Operation for GetTiers {
         context: &Context,
     ) -> Result<Decision<Self::Reply>, Undecided> {
         let program = context.program_at(&self.program, context.now)?;
-        let row = snapshot.members.get(&context.member_key(&self.member));
+        let key = context.member_key(&self.member);
+        let row = snapshot.members.get(&key);
         let row = row.ok_or_else(|| Rejection::MemberUnknown(self.member.clone()))?;
+        let due = if measures_balance(program) {
+            due_lots(snapshot, &key, context.now)?
+        } else {
+            Vec::new()
+        };
+        let due = DueChanges::of(&due, context.now);
         let view = MemberView {
             snapshot,
             row,
             tenant: &context.tenant,
             member: &self.member,
+            due: &due,
         };
-        let (statuses, _) = view.catch_up(program, &row.profile, context.now);
-        let registered_at = row.profile.registered_at;
+        let known = row.profile.tiers.get(program.id());
+        let (statuses, _) = view.catch_up_due(program, known, |_| Some(context.now));
         let ladders = program.ladders().iter().map(|ladder| {
-            let status = statuses.get(ladder.id());
-            let qualification = qualification(program, ladder, registered_at);
+            let status = statuses.get(ladder.id()).cloned();
+            let status = status.map(|status| status.seen_at(context.now));
+            let status = status.as_ref();
+            let qualification = view.qualification(program, ladder);
             let measure = qualification.measure(status, context.now, |range| {
                 view.measure(program, ladder, range)
             });

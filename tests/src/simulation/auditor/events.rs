@@ -231,6 +231,7 @@ fn events_of(command: &Applied<'_>) -> Result<(Vec<Event>, u64), Failed> {
         }
         Command::Confirm(_) => {
             let reply: ConfirmedPurchase = command.reply()?;
+            moves = u64::from(reply.tier_changes);
             vec![Event::PurchaseConfirmed {
                 purchase: reply.purchase,
                 released: reply.released,
@@ -238,6 +239,7 @@ fn events_of(command: &Applied<'_>) -> Result<(Vec<Event>, u64), Failed> {
         }
         Command::Cancel(_) => {
             let reply: CancelledPurchase = command.reply()?;
+            moves = u64::from(reply.tier_changes);
             vec![Event::PurchaseCancelled {
                 purchase: reply.purchase,
                 taken_back: reply.taken_back,
