@@ -207,7 +207,8 @@ impl Lot {
             from,
             to,
             kind,
-            effective_at,
+            // Nothing moves before it was earned, whatever the clocks said then and say now.
+            effective_at: effective_at.max(self.earned_at),
         }
     }
 }

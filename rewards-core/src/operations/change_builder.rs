@@ -27,7 +27,9 @@ pub(super) struct ChangeBuilder<'a> {
     expected: u64,
     /// The member's row as it will be.
     pub row: MemberRow,
-    /// When the command is recorded: now, but never before the member's last command.
+    /// When the command is recorded: now, but never before the member's last command, so that journals and streams are in
+    /// order. It decides nothing: what is due and when value moves follows the command's own time, or a clock that was
+    /// ahead once would make everything due that came after.
     pub recorded_at: Timestamp,
     /// What has been collected.
     pub changes: Changes,

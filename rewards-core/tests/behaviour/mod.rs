@@ -10,6 +10,7 @@ mod cashback_conditions;
 mod cashback_effects;
 mod cashback_limits;
 mod cashback_stacking;
+mod clocks;
 mod ledger;
 mod lifecycle;
 mod members;

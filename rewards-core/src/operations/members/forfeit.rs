@@ -87,9 +87,9 @@ pub(super) fn forfeit(
     let mut forfeited = Totals::default();
     let key = context.member_key(member);
     let lots = snapshot.lots_of(&key).filter(|lot| lot.state.is_open());
-    let now = builder.recorded_at;
+    let now = context.now;
     for lot in lots {
-        let lot = builder.settle(lot, context.now)?;
+        let lot = builder.settle(lot, now)?;
         let mut step = match lot.state {
             LotState::Pending => lot.void(now),
             LotState::Available if lot.remaining > 0 => lot.claw_back(now),

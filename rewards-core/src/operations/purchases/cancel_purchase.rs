@@ -145,10 +145,9 @@ impl Operation for CancelPurchase {
 fn take_back(
     builder: &mut ChangeBuilder<'_>,
     lot: &Lot,
-    by: Timestamp,
+    now: Timestamp,
 ) -> Result<(i64, LotState), Rejection> {
-    let now = builder.recorded_at;
-    let lot = builder.settle(lot, by)?;
+    let lot = builder.settle(lot, now)?;
     let step = match lot.state {
         LotState::Pending => lot.void(now),
         LotState::Available if lot.remaining > 0 => lot.claw_back(now),

@@ -91,10 +91,10 @@ impl Operation for ConfirmPurchase {
         let due = Reviewed::Balances.due(snapshot, context, &self.member, context.now)?;
         settle_others(&mut builder, &due, &self.purchase, context.now)?;
         let mut released = Totals::default();
-        let now = builder.recorded_at;
+        let now = context.now;
         for lot in purchase_lots(snapshot, context, &purchase) {
             // What was due before the confirmation happens first: a lot voided in time stays voided.
-            let lot = builder.settle(lot, context.now)?;
+            let lot = builder.settle(lot, now)?;
             if lot.state == LotState::Pending {
                 released.add(lot.asset, lot.remaining);
                 let mut step = lot.mature(now);

@@ -24,6 +24,7 @@ use crate::ledger::{Account, LedgerError, LotNumber, Purpose, Transfer, Transfer
 use crate::money::Money;
 use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{ReadPlan, Snapshot};
+use crate::time::Timestamp;
 
 /// Takes value from a member's available balance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,13 +99,15 @@ impl Operation for DeductBalance {
         let paid = consume(&lots, asset, self.take.minor())
             .map_err(|error| self.too_little(error, lots.len()))?;
         let mut parts = BTreeMap::new();
+        // What an earlier command with a clock ahead granted is not taken before it was earned.
+        let earned = paid.iter().map(|part| part.lot.earned_at);
+        let at = earned.fold(context.now, Timestamp::max);
         for part in paid {
             parts.insert(part.lot.number, Money::new(part.amount, asset));
             builder.write_lot(part.lot);
         }
         let from = Account::member(&self.member, Purpose::available(asset), asset);
         let to = Account::system(Purpose::Adjustments, asset);
-        let at = builder.recorded_at;
         let transfer = Transfer::new(from, to, self.take.minor(), TransferKind::Deduct, at)?;
         builder.post(transfer.because(&self.reason))?;
         builder.emit_due();
@@ -114,7 +117,7 @@ impl Operation for DeductBalance {
             snapshot,
             context,
             member: &self.member,
-            at: context.now,
+            at,
         };
         review.make(&mut builder, &DueChanges::of(&due, context.now));
         let reply = DeductedBalance {
