@@ -7,6 +7,7 @@ use support::{words, world};
 mod behaviour;
 mod calendar_laws;
 mod calendar_windows;
+mod carry_laws;
 mod laws;
 mod money_laws;
 mod money_text;

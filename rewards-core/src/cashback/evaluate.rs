@@ -4,10 +4,10 @@ use smallvec::SmallVec;
 
 use super::limits::{clip, use_up};
 use super::matching::View;
-use super::reward::{Desired, Earlier, desired};
+use super::reward::{Desired, Earlier, Kept, carrying_base, desired, desired_together};
 use super::trace::{Outcome, Step, Trace};
 use super::{Facts, Standing, Values};
-use crate::money::MoneyError;
+use crate::money::{MoneyError, allocate};
 use crate::program::{
     CompiledEffect, CompiledProgram, CompiledRule, CompiledStackingGroup, RunningBase, Scope,
     Stacking,
@@ -22,6 +22,8 @@ pub struct Evaluation {
     pub used: Values,
     /// How carried remainders change, by rule number.
     pub carried: Values,
+    /// How carried parts of a minor unit change, by rule number.
+    pub carried_parts: Values,
 }
 
 /// One grant of one rule, for the purchase or for one of its lines.
@@ -80,6 +82,8 @@ struct Offer {
     rule: u32,
     line: Option<u32>,
     desired: Desired,
+    /// For a carrying rule, the amount that it is for.
+    base: i64,
 }
 
 type Offers = SmallVec<[Offer; 8]>;
@@ -105,11 +109,15 @@ impl<'a, T: Trace> Evaluator<'a, T> {
         for number in numbers {
             self.collect(*number, stacking_group.base)?;
             if stacking_group.stacking == Stacking::All {
+                self.put_together(*number, |_| true)?;
                 self.apply_all();
+            } else if stacking_group.scope == Scope::Basket {
+                // A rule is chosen for all its lines or for none.
+                self.put_together(*number, |_| true)?;
             }
         }
         if stacking_group.stacking != Stacking::All {
-            self.apply_chosen(stacking_group);
+            self.apply_chosen(stacking_group, numbers)?;
         }
         Ok(())
     }
@@ -143,7 +151,7 @@ impl<'a, T: Trace> Evaluator<'a, T> {
         rule: &CompiledRule,
         number: u32,
         line: Option<usize>,
-        base: RunningBase,
+        running: RunningBase,
     ) -> Result<(), MoneyError> {
         let line_number = line.and_then(|line| u32::try_from(line).ok());
         let view = View {
@@ -159,12 +167,11 @@ impl<'a, T: Trace> Evaluator<'a, T> {
             }
             return Ok(());
         }
-        let mut earlier = self.earlier(rule, line_number, base);
+        let mut earlier = self.earlier(rule, line_number, running);
+        let mut base = 0;
         if rule.carry.is_some() {
-            let before = self.standing.carried.get(number).unwrap_or(0);
-            let own = self.offers.iter().filter(|offer| offer.rule == number);
-            let own = own.map(|offer| offer.desired.carried);
-            earlier.kept = own.fold(before, i64::saturating_add);
+            earlier.kept = self.kept(number);
+            base = carrying_base(rule, self.facts, line, earlier);
         }
         let desired = desired(rule, self.facts, self.standing, line, earlier)?;
         if desired == Desired::default() {
@@ -174,7 +181,54 @@ impl<'a, T: Trace> Evaluator<'a, T> {
                 rule: number,
                 line: line_number,
                 desired,
+                base,
             });
+        }
+        Ok(())
+    }
+
+    /// What a carrying rule has kept for the member.
+    fn kept(&self, number: u32) -> Kept {
+        Kept {
+            remainder: self.standing.carried.get(number).unwrap_or(0),
+            part: self.standing.carried_parts.get(number).unwrap_or(0),
+        }
+    }
+
+    /// Lets the offers of a carrying rule for which it is chosen count together, once: what all their lines earn with what
+    /// was kept is split over them by what each is for, largest remainders first, ties to the earliest line.
+    fn put_together(
+        &mut self,
+        number: u32,
+        is_chosen: impl Fn(&Offer) -> bool,
+    ) -> Result<(), MoneyError> {
+        let Some(rule) = self.program.rule(number).filter(|r| r.carry.is_some()) else {
+            return Ok(());
+        };
+        let is_own = |offer: &Offer| offer.rule == number && is_chosen(offer);
+        let own = self.offers.iter().filter(|offer| is_own(offer));
+        let weights: SmallVec<[u64; 8]> = own.map(|offer| offer.base.unsigned_abs()).collect();
+        if weights.len() < 2 {
+            return Ok(());
+        }
+        let own = self.offers.iter().filter(|offer| is_own(offer));
+        let base = own
+            .map(|offer| offer.base)
+            .try_fold(0_i64, i64::checked_add)
+            .ok_or(MoneyError::Overflow)?;
+        let together = desired_together(rule, self.standing, base, self.kept(number))?;
+        let shares = if base == 0 {
+            vec![together.amount]
+        } else {
+            allocate(together.amount, &weights)?
+        };
+        let mut shares = shares.into_iter();
+        let mut carried = Some(together.carried);
+        for offer in self.offers.iter_mut().filter(|offer| is_own(offer)) {
+            offer.desired = Desired {
+                amount: shares.next().unwrap_or(0),
+                carried: carried.take().unwrap_or_default(),
+            };
         }
         Ok(())
     }
@@ -221,9 +275,14 @@ impl<'a, T: Trace> Evaluator<'a, T> {
 
     /// Applies what the stacking group chooses of what was collected, for the basket or for every line. The choice is made before
     /// caps.
-    fn apply_chosen(&mut self, stacking_group: CompiledStackingGroup) {
+    fn apply_chosen(
+        &mut self,
+        stacking_group: CompiledStackingGroup,
+        numbers: &[u32],
+    ) -> Result<(), MoneyError> {
         if self.offers.len() < 2 {
-            return self.apply_all();
+            self.apply_all();
+            return Ok(());
         }
         match stacking_group.scope {
             Scope::Basket => {
@@ -232,9 +291,15 @@ impl<'a, T: Trace> Evaluator<'a, T> {
             }
             Scope::Line => {
                 let winners = winners_by_line(stacking_group.stacking, &self.offers);
-                self.apply_where(|offer| winners.get(line_slot(offer)) == Some(&Some(offer.rule)));
+                let is_chosen =
+                    |offer: &Offer| winners.get(line_slot(offer)) == Some(&Some(offer.rule));
+                for number in numbers {
+                    self.put_together(*number, is_chosen)?;
+                }
+                self.apply_where(is_chosen);
             }
         }
+        Ok(())
     }
 
     fn apply_where(&mut self, is_chosen: impl Fn(&Offer) -> bool) {
@@ -264,8 +329,12 @@ impl<'a, T: Trace> Evaluator<'a, T> {
         for tag in &rule.exclusive {
             self.tags.push((*tag, offer.rule));
         }
-        if offer.desired.carried != 0 {
-            self.result.carried.add(offer.rule, offer.desired.carried);
+        let Kept { remainder, part } = offer.desired.carried;
+        if remainder != 0 {
+            self.result.carried.add(offer.rule, remainder);
+        }
+        if part != 0 {
+            self.result.carried_parts.add(offer.rule, part);
         }
         if wanted == 0 {
             self.note(offer.rule, offer.line, Outcome::Nothing, 0);

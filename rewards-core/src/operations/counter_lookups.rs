@@ -18,13 +18,18 @@ pub(super) enum CounterLookup {
     ActivityCounter(u32, CounterRange),
     /// The remainder that a rule carries.
     Carry(u32, CounterRange),
+    /// The part of a minor unit that a rule carries.
+    CarryPart(u32, CounterRange),
 }
 
 impl CounterLookup {
     /// Where it is counted.
     pub fn range(&self) -> &CounterRange {
         match self {
-            Self::Cap(_, range) | Self::ActivityCounter(_, range) | Self::Carry(_, range) => range,
+            Self::Cap(_, range)
+            | Self::ActivityCounter(_, range)
+            | Self::Carry(_, range)
+            | Self::CarryPart(_, range) => range,
         }
     }
 }
@@ -65,17 +70,15 @@ impl<'a> CounterLookups<'a> {
                     .iter()
                     .for_each(|check| self.activity_windows(check, &mut wanted));
             }
-            if let Some(counter) = &rule.carry {
-                let name = CounterName::of_member(self.tenant, &self.purchase.member, counter);
-                wanted.push(CounterLookup::Carry(
-                    number,
-                    CounterRange {
-                        name,
-                        from: 0,
-                        until: 0,
-                    },
-                ));
-            }
+            let range = |counter: &String| CounterRange {
+                name: CounterName::of_member(self.tenant, &self.purchase.member, counter),
+                from: 0,
+                until: 0,
+            };
+            let carry = rule.carry.as_ref().map(range);
+            wanted.extend(carry.map(|range| CounterLookup::Carry(number, range)));
+            let part = rule.carry_part.as_ref().map(range);
+            wanted.extend(part.map(|range| CounterLookup::CarryPart(number, range)));
         }
         caps.sort_unstable();
         caps.dedup();
@@ -211,12 +214,16 @@ impl<'a> CounterLookups<'a> {
                 cap: Some(number),
             });
         }
-        for (number, delta) in evaluation.carried.iter() {
-            let Some(counter) = self
-                .program
-                .rule(number)
-                .and_then(|rule| rule.carry.as_ref())
-            else {
+        let carried = evaluation.carried.iter().map(|(number, delta)| {
+            let rule = self.program.rule(number);
+            (rule.and_then(|rule| rule.carry.as_ref()), delta)
+        });
+        let parts = evaluation.carried_parts.iter().map(|(number, delta)| {
+            let rule = self.program.rule(number);
+            (rule.and_then(|rule| rule.carry_part.as_ref()), delta)
+        });
+        for (counter, delta) in carried.chain(parts) {
+            let Some(counter) = counter else {
                 continue;
             };
             let name = CounterName::of_member(self.tenant, member, counter);

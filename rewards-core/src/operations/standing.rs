@@ -209,6 +209,7 @@ pub(super) fn new_member(program: &CompiledProgram, purchase: &Purchase) -> Stan
         used,
         activity_counters: Values::default(),
         carried: Values::default(),
+        carried_parts: Values::default(),
     }
 }
 
@@ -236,6 +237,7 @@ pub(super) fn standing<'a>(
         used: Values::default(),
         activity_counters: Values::default(),
         carried: Values::default(),
+        carried_parts: Values::default(),
     };
     let counters = CounterLookups::new(view.tenant, program, facts.purchase);
     for lookup in lookups {
@@ -251,6 +253,9 @@ pub(super) fn standing<'a>(
                 .set(*number, view.snapshot.count(range, Some(view.row))),
             CounterLookup::Carry(number, range) => standing
                 .carried
+                .set(*number, view.snapshot.count(range, Some(view.row))),
+            CounterLookup::CarryPart(number, range) => standing
+                .carried_parts
                 .set(*number, view.snapshot.count(range, Some(view.row))),
         }
     }

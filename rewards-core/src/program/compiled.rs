@@ -116,6 +116,8 @@ pub struct CompiledRule {
     pub activity_counters: SmallVec<[u32; 2]>,
     /// The name of its carry counter, if it carries remainders.
     pub carry: Option<String>,
+    /// The name of the counter of parts of a minor unit that it carries, if tiers can leave any.
+    pub carry_part: Option<String>,
 }
 
 impl CompiledProgram {
@@ -484,6 +486,12 @@ impl<'a> Compiler<'a> {
         condition
             .iter()
             .for_each(|check| tallies_of(check, &mut activity_counters));
+        let tier_benefits = rule
+            .tier_benefits
+            .unwrap_or_else(|| effect.is_proportional());
+        let carry = effect
+            .carries()
+            .then(|| format!("{}/carry/{}", self.document.id, rule.id));
         Ok(CompiledRule {
             id: rule.id.clone(),
             position,
@@ -501,13 +509,13 @@ impl<'a> Compiler<'a> {
             funding: rule.funded_by.as_ref().unwrap_or(&self.funding).clone(),
             exclusive,
             caps: caps.chain(budgets).copied().collect(),
-            tier_benefits: rule
-                .tier_benefits
-                .unwrap_or_else(|| effect.is_proportional()),
+            tier_benefits,
             activity_counters,
-            carry: effect
-                .carries()
-                .then(|| format!("{}/carry/{}", self.document.id, rule.id)),
+            carry_part: carry
+                .as_ref()
+                .filter(|_| tier_benefits && !self.document.ladders.is_empty())
+                .map(|carry| format!("{carry}/part")),
+            carry,
             effect,
         })
     }
