@@ -17,7 +17,7 @@ use rewards_core::ids::PurchaseId;
 use rewards_core::ledger::{Transfer, TransferKind};
 use rewards_core::money::{Money, Rate, Rounding};
 use rewards_core::operations::purchases::{
-    CancelPurchase, ConfirmPurchase, PurchaseDecision, QuotePurchase, RecordPurchase,
+    CancelPurchase, ConfirmPurchase, GetPurchase, PurchaseDecision, QuotePurchase, RecordPurchase,
 };
 use rewards_core::operations::rewards::{DeductBalance, GrantReward, SettleMember};
 use rewards_core::rejection::Rejection;
@@ -356,9 +356,13 @@ proptest! {
         run.steps(&before);
         let purchase = run.purchase(&basket);
         let explain = basket.discount % 2 == 0;
+        let get = GetPurchase { explain, ..GetPurchase::new(purchase.id.clone()) };
         let quoted = run.world.run(&QuotePurchase { purchase, explain }).unwrap();
         let recorded = run.buy(&basket, Some(quoted.decision.digest.clone()));
         prop_assert_eq!(recorded, quoted.decision);
+        // Why it is granted what it is stays the same, whatever happens later.
+        run.steps(&before);
+        prop_assert_eq!(run.world.run(&get).unwrap().explanation, quoted.explanation);
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod purchase;
 mod purchase_entity;
 mod reward;
 mod schedule;
+mod seen;
 mod trace;
 
 pub use evaluate::{Evaluation, Grant, evaluate};
@@ -36,4 +37,5 @@ pub use purchase::{AHEAD_MICROS_MAX, FACT_BYTES_MAX, FACTS_MAX, LINES_MAX, Line,
 pub use purchase_entity::{Allocation, Counted, PurchaseEntity, PurchaseState, WrongState};
 pub use reward::CARRIED_PARTS;
 pub use schedule::Schedule;
+pub use seen::SeenStanding;
 pub use trace::{Explanation, NoTrace, Outcome, Step, Steps, Trace, Verdict, explain};

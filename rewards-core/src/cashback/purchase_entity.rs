@@ -12,7 +12,7 @@
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::Purchase;
+use super::{Purchase, SeenStanding};
 use crate::counter::Subject;
 use crate::entity::{Entity, Index};
 use crate::ids::{PurchaseId, Slug};
@@ -62,6 +62,10 @@ pub struct PurchaseEntity {
     /// What it added to counters, to be released when it is cancelled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub counted: Vec<Counted>,
+    /// What the decision saw of the member. Absent when something that it was explained by was erased, and in what was recorded
+    /// before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<SeenStanding>,
 }
 
 /// What one rule granted, and for which lines.
@@ -109,6 +113,7 @@ impl PurchaseEntity {
             recorded_at,
             allocations: Vec::new(),
             counted: Vec::new(),
+            seen: None,
         }
     }
 
@@ -147,10 +152,15 @@ impl PurchaseEntity {
         }
     }
 
-    /// The same without anything that the host told of it in words: its facts and those of its lines.
+    /// The same without anything that the host told of it or of the member in words: its facts and those of its lines, and
+    /// what the decision saw of the member.
     #[must_use]
     pub fn erased(mut self) -> Self {
-        self.purchase = self.purchase.without_facts();
+        let without = self.purchase.clone().without_facts();
+        // Without the facts it cannot be explained any more.
+        let is_explained = without == self.purchase;
+        self.seen = self.seen.filter(|seen| is_explained && !seen.has_words());
+        self.purchase = without;
         self
     }
 }

@@ -11,6 +11,7 @@ use super::check::{Check, CheckCompiler, Fact, Symbols};
 use super::compiled_effect::CompiledEffect;
 use super::compiled_ladder::{CompiledLadder, LadderError};
 use super::index::{Candidates, FactSymbols, Residual, RuleIndex};
+use super::member_facts::MemberFacts;
 use super::validate::validate;
 use super::{
     BasisMask, CapPer, Lifecycle, Limit, Measure, Program, Rule, RunningBase, Scope, Stacking,
@@ -36,6 +37,7 @@ pub struct CompiledProgram {
     ladders: Vec<CompiledLadder>,
     symbols: Symbols,
     index: RuleIndex,
+    member_facts: MemberFacts,
 }
 
 /// A stacking group, in evaluation order.
@@ -220,6 +222,12 @@ impl CompiledProgram {
         &self.ladders
     }
 
+    /// What of a member its conditions look at.
+    #[must_use]
+    pub fn member_facts(&self) -> &MemberFacts {
+        &self.member_facts
+    }
+
     /// The index over the rules.
     #[must_use]
     pub fn index(&self) -> &RuleIndex {
@@ -317,6 +325,10 @@ struct Parts {
 
 impl Parts {
     fn assemble(self, document: Program, number: u32, active_from: Timestamp) -> CompiledProgram {
+        let mut member_facts = MemberFacts::default();
+        for check in self.rules.iter().filter_map(|rule| rule.condition.as_ref()) {
+            member_facts.add(check);
+        }
         CompiledProgram {
             number,
             active_from,
@@ -329,6 +341,7 @@ impl Parts {
             ladders: self.ladders,
             symbols: self.symbols,
             index: self.index,
+            member_facts,
             document,
         }
     }

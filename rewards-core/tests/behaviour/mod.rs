@@ -11,6 +11,7 @@ mod cashback_effects;
 mod cashback_limits;
 mod cashback_stacking;
 mod clocks;
+mod explanations;
 mod ledger;
 mod lifecycle;
 mod members;

@@ -564,9 +564,7 @@ fn a_purchase_of_a_newer_shape_is_told_and_not_lost() {
         ("", "store_corrupt"),
     ] {
         world.entities.values_mut().next().unwrap().body = body.into();
-        let get = GetPurchase {
-            purchase: "p1".parse().unwrap(),
-        };
+        let get = GetPurchase::new("p1".parse().unwrap());
         assert_eq!(world.run(&get).unwrap_err().code(), code, "{body}");
         assert_eq!(world.cancel("p1").unwrap_err().code(), code, "{body}");
         assert_eq!(&*world.entities.values().next().unwrap().body, body);

@@ -13,8 +13,8 @@ use super::super::standing::{
 };
 use super::{is_too_many, too_many_grants};
 use crate::cashback::{
-    Evaluation, Explanation, Facts, Grant, NoTrace, Purchase, Schedule, Standing, Steps, evaluate,
-    explain,
+    Evaluation, Explanation, Facts, Grant, NoTrace, Purchase, Schedule, SeenStanding, Standing,
+    Steps, Verdict, evaluate, explain,
 };
 use crate::context::Context;
 use crate::ids::{ProgramId, Slug};
@@ -101,6 +101,39 @@ pub(super) struct PurchaseContext<'a> {
     looks_at_due: bool,
 }
 
+/// Evaluates a purchase, and says for every rule why it does or does not apply to a member with this status.
+fn evaluate_explained(
+    program: &CompiledProgram,
+    facts: &Facts<'_>,
+    standing: &Standing<'_>,
+    status: MemberStatus,
+) -> Result<(Evaluation, Vec<Explanation>), Rejection> {
+    let mut steps = Steps::new();
+    let evaluation =
+        evaluate(program, facts, standing, &mut steps).map_err(|_| Rejection::Overflow)?;
+    let mut explained = explain(program, facts, standing, &steps);
+    if status != MemberStatus::Active {
+        for explanation in &mut explained {
+            let verdict = std::mem::replace(&mut explanation.outcome, Verdict::Nothing);
+            explanation.outcome = verdict.withheld();
+        }
+    }
+    Ok((evaluation, explained))
+}
+
+/// Says why a recorded purchase was granted what it was, by the revision that decided it and what was seen then.
+pub(super) fn explain_recorded(
+    program: &CompiledProgram,
+    purchase: &Purchase,
+    seen: &SeenStanding,
+    status: MemberStatus,
+) -> Result<Vec<Explanation>, Rejection> {
+    let facts = Facts::new(program, purchase);
+    let standing = seen.standing(program);
+    let (_, explained) = evaluate_explained(program, &facts, &standing, status)?;
+    Ok(explained)
+}
+
 /// What was decided, before anything is written.
 #[derive(Debug)]
 pub(super) struct PurchaseOutcome {
@@ -110,6 +143,8 @@ pub(super) struct PurchaseOutcome {
     pub ladders: Ladders,
     pub moves: Moves,
     pub explanation: Option<Vec<Explanation>>,
+    /// What was seen of the member.
+    pub seen: SeenStanding,
     /// By how much the member's tiers raise caps.
     pub cap_multiplier: Ratio,
 }
@@ -253,15 +288,15 @@ impl PurchaseContext<'_> {
         wants_explanation: bool,
     ) -> Result<PurchaseOutcome, Rejection> {
         let mut explanation = None;
-        let evaluation = if wants_explanation {
-            let mut steps = Steps::new();
-            let evaluation = evaluate(self.program, &self.facts, standing, &mut steps);
-            explanation = Some(explain(self.program, &self.facts, standing, &steps));
+        let mut evaluation = if wants_explanation {
+            let (evaluation, explained) =
+                evaluate_explained(self.program, &self.facts, standing, status)?;
+            explanation = Some(explained);
             evaluation
         } else {
             evaluate(self.program, &self.facts, standing, &mut NoTrace)
+                .map_err(|_| Rejection::Overflow)?
         };
-        let mut evaluation = evaluation.map_err(|_| Rejection::Overflow)?;
         if status != MemberStatus::Active {
             evaluation = Evaluation::default();
         }
@@ -290,6 +325,7 @@ impl PurchaseContext<'_> {
             ladders: Ladders::default(),
             moves: Moves::default(),
             explanation,
+            seen: SeenStanding::of(self.program, standing),
             cap_multiplier,
         })
     }

@@ -1,5 +1,9 @@
 //! Quote a purchase: what it would be granted now. Nothing is stored.
 //!
+//! Whether a purchase with this id is recorded already makes no difference: the answer is what another one like it would be
+//! granted now, with what is used of limits by now. Why a recorded purchase was granted what it was, says
+//! [`GetPurchase`](super::GetPurchase) with `explain`.
+//!
 //! Refusals, in order: unknown program; no revision active when the purchase happened; all problems of the purchase;
 //! unknown member; closed member; an amount or the time of a reward leaves its range.
 
@@ -24,7 +28,8 @@ use crate::snapshot::{ReadPlan, Snapshot};
 pub struct QuotePurchase {
     /// The purchase.
     pub purchase: Purchase,
-    /// Whether to say for every rule why it does or does not apply.
+    /// Whether to say for every rule why it does or does not apply. For a member who is not active, what would have been
+    /// granted is `withheld`.
     #[serde(default)]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub explain: bool,

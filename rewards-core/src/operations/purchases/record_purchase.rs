@@ -143,6 +143,7 @@ impl Operation for RecordPurchase {
         let mut entity = PurchaseEntity::new(self.purchase.clone(), revision, recorded_at);
         entity.allocations = grant(&mut builder, &purchase, &decided)?;
         entity.counted = count(&mut builder, &purchase, &decided);
+        entity.seen = Some(decided.seen.clone());
         builder.put(&self.purchase.id, Expected::Absent, &entity)?;
         let (ladders, moves) = review_tiers(&builder, &purchase, &decided, snapshot);
         builder.emit_due();
