@@ -1,11 +1,13 @@
 //! A page of a member's statement: every movement, newest first, filtered.
 //!
-//! Refusals: a page size of zero or above the bound, an empty time range; unknown member.
+//! Refusals: a page size of zero or above the bound, an empty time range; unknown member; an asset that no program of the
+//! tenant declares and the member never had.
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 use uuid::Uuid;
 
+use super::super::assets::check_known;
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
@@ -215,8 +217,10 @@ impl Operation for GetStatement {
         context: &Context,
     ) -> Result<Decision<Self::Reply>, Undecided> {
         let query = self.query(context);
-        if !snapshot.members.contains_key(&query.member) {
-            return Err(Rejection::MemberUnknown(self.member.clone()).into());
+        let row = snapshot.members.get(&query.member);
+        let row = row.ok_or_else(|| Rejection::MemberUnknown(self.member.clone()))?;
+        if let Some(asset) = self.asset {
+            check_known(context, row, "asset", asset)?;
         }
         let page = self.limit.unwrap_or(PAGE_LINES_DEFAULT);
         let page = usize::try_from(page).unwrap_or(usize::MAX);

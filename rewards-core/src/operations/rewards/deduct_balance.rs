@@ -3,14 +3,16 @@
 //! Lots pay soonest-expiry first, after everything that is due has happened. A correction in the member's favour is a
 //! [`grant`](super::GrantReward). Ladders that are climbed by the balance are reviewed at once.
 //!
-//! Refusals, in order: an amount that is not positive, an empty or too long reason; unknown member; more due or open lots
-//! than one command may touch; the available lots hold less.
+//! Refusals, in order: an amount that is not positive, an empty or too long reason; unknown member; an asset that no program
+//! of the tenant declares and the member never had; more due or open lots than one command may touch; the available lots
+//! hold less.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
+use super::super::assets::check_known;
 use super::super::change_builder::ChangeBuilder;
 use super::super::due::DueChanges;
 use super::super::review::{Reviewed, TierReview};
@@ -93,6 +95,7 @@ impl Operation for DeductBalance {
         let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
         let key = context.member_key(&self.member);
         let asset = self.take.asset();
+        check_known(context, &builder.row, "take.asset", asset)?;
         let reviewed = Reviewed::ByBalance(asset);
         let due = reviewed.due(snapshot, context, &self.member, context.now)?;
         let lots = settle_open(&mut builder, snapshot, &key, asset, context.now)?;

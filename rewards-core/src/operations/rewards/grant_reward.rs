@@ -5,11 +5,12 @@
 //! has happened: what has expired lifts nobody.
 //!
 //! Refusals, in order: an amount that is not positive, an empty or too long reason, an expiry that has passed; unknown
-//! member; closed member; more lots due than one command may touch.
+//! member; closed member; an asset that none of the tenant's programs declares; more lots due than one command may touch.
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
+use super::super::assets::check_declared;
 use super::super::change_builder::ChangeBuilder;
 use super::super::due::{DueChanges, settle_all};
 use super::super::review::{Reviewed, TierReview};
@@ -34,7 +35,7 @@ use crate::time::Timestamp;
 pub struct GrantReward {
     /// Who gets it.
     pub member: MemberId,
-    /// How much; positive.
+    /// How much; positive, in the currency or a unit of a program of the tenant.
     pub amount: Money,
     /// Why, in the words of the person who grants it; at most 500 bytes.
     pub reason: String,
@@ -108,6 +109,7 @@ impl Operation for GrantReward {
         if builder.row.profile.status == MemberStatus::Closed {
             return Err(Rejection::MemberClosed(self.member.clone()).into());
         }
+        check_declared(context, "amount.asset", self.amount.asset())?;
         let reviewed = Reviewed::ByBalance(self.amount.asset());
         let due = reviewed.due(snapshot, context, &self.member, context.now)?;
         settle_all(&mut builder, &due, context.now)?;
