@@ -18,6 +18,7 @@ use crate::ids::{IdempotencyKey, MemberId, TenantId};
 use crate::rejection::Rejection;
 use crate::secret::{KeyPurpose, Secret};
 use crate::snapshot::{ReadPlan, Snapshot};
+use crate::texts::check_texts;
 
 /// Whether an operation can change anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,17 +111,31 @@ pub trait Operation: Serialize + DeserializeOwned + Clone + Send + Sync + 'stati
     ) -> Result<Decision<Self::Reply>, Undecided>;
 }
 
+/// Prepares an operation, and refuses texts that [no store has to hold](check_texts). Whoever drives operations prepares by
+/// this, so that no operation has to look for them.
+///
+/// # Errors
+/// As [`Operation::prepare`]; then [`Rejection::Invalid`] for such texts.
+pub fn prepare<O: Operation>(
+    request: &O,
+    context: &Context,
+) -> Result<(ReadPlan, O::Prepared), Rejection> {
+    let prepared = request.prepare(context)?;
+    check_texts(request)?;
+    Ok(prepared)
+}
+
 /// Prepares an operation and decides it at once, for callers who have everything in memory already.
 ///
 /// # Errors
-/// As [`Operation::prepare`] and [`Operation::decide`]; what needs more rows than it first named ends as
+/// As [`prepare`] and [`Operation::decide`]; what needs more rows than it first named ends as
 /// [`Rejection::Internal`], for `load` is asked for both plans together.
 pub fn decide_with<O: Operation>(
     request: &O,
     context: &Context,
     mut load: impl FnMut(&ReadPlan) -> Snapshot,
 ) -> Result<Decision<O::Reply>, Rejection> {
-    let (mut plan, prepared) = request.prepare(context)?;
+    let (mut plan, prepared) = prepare(request, context)?;
     for _ in 0..ROUNDS_MAX {
         match request.decide(&prepared, &load(&plan), context) {
             Ok(decision) => return Ok(decision),

@@ -60,6 +60,7 @@ pub mod registry;
 pub mod rejection;
 pub mod secret;
 pub mod snapshot;
+pub mod texts;
 pub mod tiers;
 pub mod time;
 

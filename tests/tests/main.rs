@@ -4,5 +4,6 @@ mod compatibility;
 mod layering;
 mod postgres;
 mod simulation;
+mod texts;
 mod tidy;
 mod vectors;

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{MemberId, ProgramId, PurchaseId};
 use crate::money::{Asset, Money};
 use crate::program::Fact;
-use crate::rejection::Problem;
+use crate::rejection::{Problem, Rejection};
+use crate::texts::{check_texts, is_unstorable};
 use crate::time::Timestamp;
 
 /// The most lines a purchase may have.
@@ -332,11 +333,16 @@ impl Purchase {
             let texts = own.into_iter().flatten().chain(attributes);
             texts.map(|text| ("lines", text))
         });
+        let mut is_storable = true;
         for (path, text) in facts.chain(tags).chain(attributes).chain(lines) {
+            is_storable &= !is_unstorable(text);
             if text.len() > FACT_BYTES_MAX {
                 let detail = format!("at most {FACT_BYTES_MAX} bytes, got {}", text.len());
                 problems.push(Problem::new("text_too_long", path, detail));
             }
+        }
+        if !is_storable && let Err(Rejection::Invalid(found)) = check_texts(self) {
+            problems.extend(found);
         }
     }
 }

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rewards_core::command::{Kind, NaturalKey, Operation, ROUNDS_MAX, Undecided, fingerprint};
+use rewards_core::command::{
+    Kind, NaturalKey, Operation, ROUNDS_MAX, Undecided, fingerprint, prepare,
+};
 use rewards_core::context::{Context, Revisions};
 use rewards_core::decision::{Changes, Decision};
 use rewards_core::entity::{By, ENTITIES, EntityKey, EntityPage, EntityQuery, EntityRow};
@@ -203,7 +205,7 @@ impl World {
     /// commands' rows may be in the view as well.
     pub fn decide<O: Operation>(&self, operation: &O) -> Result<Decision<O::Reply>, Rejection> {
         let context = self.context();
-        let (mut plan, prepared) = operation.prepare(&context)?;
+        let (mut plan, prepared) = prepare(operation, &context)?;
         let mut asked = self.load(plan.clone());
         let mut decision = operation.decide(&prepared, &asked, &context);
         for _ in 0..ROUNDS_MAX {

@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use rewards_core::command::{Operation, ROUNDS_MAX, Undecided};
+use rewards_core::command::{Operation, ROUNDS_MAX, Undecided, prepare};
 use rewards_core::context::Context;
 use rewards_core::decision::{Changes, Decision};
 use rewards_core::entity::EntityKey;
@@ -113,7 +113,7 @@ impl<O: Operation> Work for Typed<O> {
     }
 
     fn prepare(&mut self, context: &Context) -> Result<ReadPlan, Rejection> {
-        let (plan, prepared) = self.request.prepare(context)?;
+        let (plan, prepared) = prepare(&self.request, context)?;
         self.prepared = Some(prepared);
         Ok(plan)
     }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use rewards_core::command::{Operation, ROUNDS_MAX, Undecided};
+use rewards_core::command::{Operation, ROUNDS_MAX, Undecided, prepare};
 use rewards_core::rejection::{Fault, Rejection};
 use rewards_core::snapshot::ReadPlan;
 use rewards_core::time::Timestamp;
@@ -48,7 +48,7 @@ async fn decide<O: Operation>(
     while views < VIEWS_MAX && rounds < ROUNDS_MAX {
         let mut prepared = None;
         let Reads { mut plan, refused } = Reads::of(&context, |context| {
-            let (plan, found) = request.prepare(context)?;
+            let (plan, found) = prepare(request, context)?;
             prepared = Some(found);
             Ok(plan)
         });

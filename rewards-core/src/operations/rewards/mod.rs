@@ -57,11 +57,4 @@ fn check_reason(reason: &str, max: usize, problems: &mut Vec<Problem>) {
         let detail = format!("at most {max} bytes, got {}", reason.len());
         problems.push(Problem::new("text_too_long", "reason", detail));
     }
-    if reason.contains('\0') {
-        problems.push(Problem::new(
-            "text_invalid",
-            "reason",
-            "a text cannot hold NUL",
-        ));
-    }
 }
