@@ -13,6 +13,10 @@ use crate::program::{
     Stacking,
 };
 
+/// The most grants of one purchase: one for each rule that pays, and for rules that pay by line one for each line. A purchase
+/// with more is refused, so that whatever happens to a purchase later happens to all its rewards in one step.
+pub const GRANTS_MAX: u32 = 10_000;
+
 /// What a purchase is granted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Evaluation {

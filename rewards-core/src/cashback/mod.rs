@@ -29,7 +29,7 @@ mod schedule;
 mod seen;
 mod trace;
 
-pub use evaluate::{Evaluation, Grant, evaluate};
+pub use evaluate::{Evaluation, GRANTS_MAX, Grant, evaluate};
 pub use facts::{Amounts, Facts, Standing, Values};
 pub use limits::cap_limit;
 pub(crate) use plan::{Found, Plan, Plans, follow_mixed, follow_plain};

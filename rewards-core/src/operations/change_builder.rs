@@ -12,7 +12,7 @@ use crate::ledger::{
     Account, Holder, LedgerError, Lot, LotMove, LotNumber, Origin, Purpose, Transfer, TransferKind,
     settle,
 };
-use crate::member::MemberRow;
+use crate::member::{MemberRow, MemberStatus};
 use crate::money::{Asset, Money};
 use crate::rejection::Rejection;
 use crate::snapshot::{MemberKey, Snapshot};
@@ -282,8 +282,11 @@ impl<'a> ChangeBuilder<'a> {
         }
         self.row.version = self.expected.saturating_add(1);
         self.row.recorded_at = self.recorded_at;
+        // The tiers of a member who has left stay as they are.
+        let has_left = self.row.profile.status == MemberStatus::Closed;
         let reviews = self.row.profile.tiers.values().flat_map(BTreeMap::values);
-        self.row.due_at = reviews.filter_map(|status| status.review_at).min();
+        let reviews = reviews.filter_map(|status| status.review_at);
+        self.row.due_at = reviews.min().filter(|_| !has_left);
         let write = MemberWrite {
             key: self.key,
             expected: self.expected,

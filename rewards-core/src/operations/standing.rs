@@ -9,7 +9,7 @@ use super::due::DueChanges;
 use crate::cashback::{Facts, Purchase, Standing, Values};
 use crate::context::Context;
 use crate::ids::{MemberId, Slug, TenantId};
-use crate::member::MemberRow;
+use crate::member::{MemberRow, MemberStatus};
 use crate::program::{
     Activity, BasisMask, CapScope, CompiledLadder, CompiledProgram, Measure, TierWindow,
 };
@@ -132,6 +132,10 @@ impl MemberView<'_> {
                 continue;
             };
             let status = known.and_then(|ladders| ladders.get(ladder.id()));
+            if self.has_left() {
+                ladders.extend(status.map(|status| (ladder.id().clone(), status.clone())));
+                continue;
+            }
             let qualification = self.qualification(program, ladder);
             let changes = match ladder.measure() {
                 Measure::Balance(asset) => self.due.instants(*asset),
@@ -156,7 +160,7 @@ impl MemberView<'_> {
         let mut moves = Moves::new();
         let mut ladders = Ladders::new();
         for ladder in program.ladders() {
-            let Some(at) = instant(ladder) else {
+            let Some(at) = instant(ladder).filter(|_| !self.has_left()) else {
                 continue;
             };
             let status = known.and_then(|ladders| ladders.get(ladder.id()));
@@ -169,6 +173,11 @@ impl MemberView<'_> {
             ladders.insert(id.clone(), caught_up.status);
         }
         (ladders, moves)
+    }
+
+    /// Whether the member has left: the tiers then stay as they were.
+    fn has_left(&self) -> bool {
+        self.row.profile.status == MemberStatus::Closed
     }
 
     /// A ladder in the calendar of the member.

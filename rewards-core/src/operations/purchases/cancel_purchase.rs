@@ -5,6 +5,9 @@
 //! never falls below its floor. What was voided before is neither. Caps, budgets and activity_counters are released by exactly what the purchase added to them.
 //! All tier ladders are reviewed at once, after everything that is due has happened.
 //!
+//! The purchase of a member who has left is cancelled as well, because others wait for what it used of shared limits. Nothing
+//! is there to be taken back; what was forfeited is no shortfall, as it went back to whoever paid it.
+//!
 //! Refusals, in order: unknown member; unknown purchase (or another member's); cancelled before; more lots due than one
 //! command may touch.
 
@@ -15,17 +18,18 @@ use super::super::change_builder::{ChangeBuilder, Totals};
 use super::super::due::DueChanges;
 use super::super::review::{Reviewed, TierReview};
 use super::{find_purchase, plan_purchase, purchase_lots, settle_others};
-use crate::cashback::Counted;
+use crate::cashback::{Counted, GRANTS_MAX};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::counter::CounterName;
 use crate::decision::Decision;
 use crate::event::Event;
 use crate::ids::{IdempotencyKey, MemberId, PurchaseId, TenantId};
-use crate::ledger::{Lot, LotState};
-use crate::money::Money;
+use crate::ledger::{Lot, LotState, Purpose, TransferKind};
+use crate::member::MemberStatus;
+use crate::money::{Asset, Money};
 use crate::rejection::Rejection;
-use crate::snapshot::{ReadPlan, Snapshot};
+use crate::snapshot::{ReadPlan, Snapshot, StatementQuery};
 use crate::time::Timestamp;
 
 /// Cancels a purchase as a whole.
@@ -96,7 +100,12 @@ impl Operation for CancelPurchase {
         let due = Reviewed::All.due(snapshot, context, &self.member, context.now)?;
         settle_others(&mut builder, &due, &self.purchase, context.now)?;
         let (mut taken_back, mut shortfall) = (Totals::default(), Totals::default());
-        for lot in purchase_lots(snapshot, context, &purchase) {
+        if builder.row.profile.status == MemberStatus::Closed {
+            for (asset, minor) in self.forfeited(snapshot, context)? {
+                shortfall.add(asset, minor.saturating_neg());
+            }
+        }
+        for lot in purchase_lots(snapshot, context, &purchase)? {
             let (taken, state) = take_back(&mut builder, lot, context.now)?;
             taken_back.add(lot.asset, taken);
             if state != LotState::Voided {
@@ -137,6 +146,41 @@ impl Operation for CancelPurchase {
             reply,
             changes: builder.finish(),
         })
+    }
+}
+
+impl CancelPurchase {
+    /// What of the purchase's available rewards the member forfeited by leaving, by asset. A pending one was voided.
+    ///
+    /// # Errors
+    /// [`Undecided::Needs`] when the view does not have it yet.
+    fn forfeited(
+        &self,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Vec<(Asset, i64)>, Undecided> {
+        let query = StatementQuery {
+            member: context.member_key(&self.member),
+            before: None,
+            kind: Some(TransferKind::Forfeit),
+            purpose: None,
+            asset: None,
+            purchase: Some(self.purchase.clone()),
+            from: None,
+            until: None,
+            limit: GRANTS_MAX,
+        };
+        let Some(entries) = snapshot.statements.get(&query) else {
+            return Err(Undecided::Needs(Box::new(ReadPlan {
+                statements: vec![query],
+                ..ReadPlan::default()
+            })));
+        };
+        let transfers = entries.iter().map(|entry| &entry.transfer);
+        let available = transfers.filter(|transfer| transfer.from().purpose != Purpose::Pending);
+        Ok(available
+            .map(|transfer| (transfer.asset(), transfer.minor()))
+            .collect())
     }
 }
 

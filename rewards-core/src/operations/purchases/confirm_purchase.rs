@@ -1,9 +1,10 @@
 //! Confirm a purchase: its pending rewards become available now.
 //!
 //! A reward never expires before it was available: one whose expiry has passed lasts to the end of this local day. Ladders
-//! that are climbed by a balance are reviewed at once, after everything that is due has happened.
+//! that are climbed by a balance are reviewed at once, after everything that is due has happened. For a member who has left
+//! nothing becomes available any more, so it is refused; a cancellation is not.
 //!
-//! Refusals, in order: unknown member; unknown purchase (or another member's); cancelled; confirmed before; more lots due
+//! Refusals, in order: unknown member; closed member; unknown purchase (or another member's); cancelled; confirmed before; more lots due
 //! than one command may touch.
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,7 @@ use crate::decision::Decision;
 use crate::event::Event;
 use crate::ids::{IdempotencyKey, MemberId, PurchaseId, TenantId};
 use crate::ledger::LotState;
+use crate::member::MemberStatus;
 use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
@@ -82,6 +84,9 @@ impl Operation for ConfirmPurchase {
     ) -> Result<Decision<Self::Reply>, Undecided> {
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
+        if builder.row.profile.status == MemberStatus::Closed {
+            return Err(Rejection::MemberClosed(self.member.clone()).into());
+        }
         let stored = find_purchase(snapshot, context, &self.member, &self.purchase)?;
         let expected = stored.expected();
         let purchase = stored
@@ -92,7 +97,7 @@ impl Operation for ConfirmPurchase {
         settle_others(&mut builder, &due, &self.purchase, context.now)?;
         let mut released = Totals::default();
         let now = context.now;
-        for lot in purchase_lots(snapshot, context, &purchase) {
+        for lot in purchase_lots(snapshot, context, &purchase)? {
             // What was due before the confirmation happens first: a lot voided in time stays voided.
             let lot = builder.settle(lot, now)?;
             if lot.state == LotState::Pending {

@@ -280,7 +280,8 @@ impl PurchaseContext<'_> {
     /// Decides the purchase of somebody who stands so, and whose ladders have nothing to catch up with.
     ///
     /// # Errors
-    /// [`Rejection::Overflow`] when an amount leaves its range, and [`Rejection::TimeOutOfRange`] when a time of a reward does.
+    /// [`Rejection::Overflow`] when an amount leaves its range, [`Rejection::TooMany`] for too many grants, and
+    /// [`Rejection::TimeOutOfRange`] when a time of a reward leaves its range.
     pub fn judge(
         &self,
         standing: &Standing<'_>,
@@ -297,6 +298,9 @@ impl PurchaseContext<'_> {
             evaluate(self.program, &self.facts, standing, &mut NoTrace)
                 .map_err(|_| Rejection::Overflow)?
         };
+        if is_too_many(evaluation.grants.len()) {
+            return Err(too_many_grants());
+        }
         if status != MemberStatus::Active {
             evaluation = Evaluation::default();
         }

@@ -5,12 +5,13 @@
 //! symbols, and rows with the same facts share a [plan](Plans). Nothing that one row is granted counts for the next; caps
 //! and budgets are unused, activity_counters are zero, and tiers are the lowest. Lines are not part of a row.
 //!
-//! What a row does not hold cannot be refused: texts behind symbols that are longer than a purchase's may be, a time in the
+//! What a row does not hold cannot be refused: texts behind symbols that are longer than a purchase's may be or hold NUL, a time in the
 //! future, and rewards whose life leaves the range of times.
 
 use std::collections::BTreeMap;
 
 use super::super::standing::new_member;
+use super::{is_too_many, too_many_grants};
 use crate::cashback::{
     Amounts, Facts, Found, Grant, NoTrace, Plan, Plans, Purchase, Standing, evaluate, follow_mixed,
     follow_plain,
@@ -138,7 +139,7 @@ impl<'p> StatelessQuote<'p> {
     ///
     /// # Errors
     /// [`Rejection::Invalid`] with the problems of the row, the same as those of a purchase; [`Rejection::Overflow`] when
-    /// an amount leaves its range.
+    /// an amount leaves its range; [`Rejection::TooMany`] for more grants than a purchase may have.
     pub fn evaluate(&mut self, row: &StatelessRow) -> Result<&[Grant], Rejection> {
         let found = self.plans.find(self.program, &self.standing, &row.symbols);
         self.grants.clear();
@@ -152,6 +153,9 @@ impl<'p> StatelessQuote<'p> {
             self.decide(row)
         };
         followed.map_err(|_| Rejection::Overflow)?;
+        if is_too_many(self.grants.len()) {
+            return Err(too_many_grants());
+        }
         Ok(&self.grants)
     }
 
@@ -162,7 +166,8 @@ impl<'p> StatelessQuote<'p> {
     /// that an evaluation takes.
     ///
     /// # Errors
-    /// [`Rejection::Overflow`] when an amount of a row leaves its range.
+    /// [`Rejection::Overflow`] when an amount of a row leaves its range; [`Rejection::TooMany`] for more grants than a
+    /// purchase may have.
     #[inline]
     pub fn evaluate_all(
         &mut self,
@@ -185,6 +190,7 @@ impl<'p> StatelessQuote<'p> {
                 && *total > 0
                 && *time < Timestamp::MAX
                 && let Plan::Plain(rules) = self.plans.plan(*found)
+                && !is_too_many(rules.len())
             {
                 let amounts = Amounts::new(*total, [0; 4]);
                 follow_plain(rules, &amounts, |grant| take(at, grant))

@@ -2,7 +2,8 @@
 //!
 //! Pending rewards mature or are voided, available ones expire, and what is due on tier ladders is decided. Everything counts from the
 //! instant at which it became due, so it does not matter how late this runs. One call settles at most
-//! [`DUE_LOTS_MAX`] lots and says whether more are waiting. When nothing is due, nothing is written.
+//! [`DUE_LOTS_MAX`] lots and says whether more are waiting. When nothing is due, nothing is written. Nothing is ever due for a
+//! member who has left: there is no value, and the tiers stay as they were.
 //!
 //! Refusals: unknown member.
 
