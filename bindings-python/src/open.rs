@@ -1,6 +1,7 @@
 //! From an address to an engine.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rewards_core::ids::TenantId;
 use rewards_core::rejection::{Fault, Problem, Rejection};
@@ -24,26 +25,37 @@ pub struct Opened {
 /// A key of a ring as Python gives it: purpose, id, bytes, and from when until when.
 pub type KeyValues = (String, String, Vec<u8>, String, Option<String>);
 
-/// Opens the engine at an address: `memory:`, `sqlite:…` or `postgresql:…`. A seed makes the ids that it gives repeatable.
+/// What an engine may be opened with.
+#[derive(Debug)]
+pub struct OpenOptions {
+    /// Makes the ids that it gives repeatable.
+    pub seed: Option<u64>,
+    /// The keys of its ring.
+    pub key_ring: Option<Vec<KeyValues>>,
+    /// How far a `now` may lie ahead of its clock, in seconds and microseconds.
+    pub now_ahead_max: Option<(u64, u32)>,
+}
+
+/// Opens the engine at an address: `memory:`, `sqlite:…` or `postgresql:…`.
 ///
 /// # Errors
 /// `invalid` for a tenant, an address or a key ring that is none; a fault of the store.
-pub async fn open(
-    url: &str,
-    tenant: &str,
-    seed: Option<u64>,
-    keys: Option<Vec<KeyValues>>,
-) -> Result<Opened, Fault> {
-    let key_ring = keys.map(ring).transpose()?;
+pub async fn open(url: &str, tenant: &str, options: OpenOptions) -> Result<Opened, Fault> {
+    let key_ring = options.key_ring.map(ring).transpose()?;
     let tenant = TenantId::new(tenant)
         .map_err(|error| invalid(error.code(), "tenant", error.to_string()))?;
     let store = Address::parse(url)?.open(SqlOptions::default()).await?;
     let mut builder = Engine::builder(store.backend());
-    if let Some(seed) = seed {
+    if let Some(seed) = options.seed {
         builder = builder.random(Arc::new(SeededRandom::new(seed)));
     }
     if let Some(key_ring) = key_ring {
         builder = builder.key_ring(key_ring);
+    }
+    if let Some((seconds, micros)) = options.now_ahead_max {
+        let ahead =
+            Duration::from_secs(seconds).saturating_add(Duration::from_micros(micros.into()));
+        builder = builder.now_ahead_max(ahead);
     }
     let engine = builder.open().await?;
     Ok(Opened {

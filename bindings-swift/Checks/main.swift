@@ -25,6 +25,7 @@ let checks: [(String, () async throws -> Void)] = [
     ("paths", paths),
     ("bad document", badDocument),
     ("bad engines", badEngines),
+    ("times ahead", timesAhead),
     ("keys rotate", keysRotate),
     ("no key ring", noKeyRing),
     ("bad key rings", badKeyRings),

@@ -109,7 +109,7 @@ mod tests {
         let quoted = offline.quote(purchase.clone(), true, Some(at))?;
 
         let engine =
-            RewardsEngine::open("memory:".into(), "shop".parse()?, None, None, None).await?;
+            RewardsEngine::open("memory:".into(), "shop".parse()?, None, None, None, None).await?;
         let (key, now) = (Some("1".parse()?), Some(at));
         engine
             .publish_program(PublishProgram::new(program), key, now)

@@ -13,7 +13,7 @@ import contextlib
 import sys
 import warnings
 from collections.abc import Generator, Iterable, MutableMapping
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from types import TracebackType
 from typing import Any, Optional, TypeVar
 from uuid import UUID
@@ -114,18 +114,20 @@ class Engine(_Handle, Methods):
         tenant: str = "default",
         seed: Optional[int] = None,
         key_ring: Optional[KeyRing] = None,
+        now_ahead_max: Optional[timedelta] = None,
     ) -> Engine:
         """Open the engine at an address.
 
         `memory:` is gone when the engine is, `sqlite:///path/to/file.db` is made when it is missing,
         `postgresql://user@host/database` must be there; tables are made or brought up to date. With a `seed`
         the ids that the engine gives are the same in every run, which is for tests. Names told in confidence are
-        digested with the keys of the `key_ring`.
+        digested with the keys of the `key_ring`. A call with a `now` more than 5 minutes ahead of the clock is refused as
+        `now_ahead`, unless `now_ahead_max` says otherwise; `timedelta.max` allows any.
         """
         _check_open_arguments(url, tenant, seed)
-        keys = _key_ring_values(key_ring)
+        keys, ahead = _key_ring_values(key_ring), _ahead_values(now_ahead_max)
         try:
-            native = NativeEngine.open(url, tenant, seed, keys)
+            native = NativeEngine.open(url, tenant, seed, keys, ahead)
         except NativeFault as fault:
             raise errors.from_native(fault) from None
         return cls(native, url, tenant)
@@ -196,16 +198,24 @@ def open(
     tenant: str = "default",
     seed: Optional[int] = None,
     key_ring: Optional[KeyRing] = None,
+    now_ahead_max: Optional[timedelta] = None,
 ) -> Engine:
     """Open an engine for threads. Same as `Engine.open`."""
-    return Engine.open(url, tenant=tenant, seed=seed, key_ring=key_ring)
+    return Engine.open(url, tenant=tenant, seed=seed, key_ring=key_ring, now_ahead_max=now_ahead_max)
 
 
 class _Opening:
     """An engine that is being opened: await it, or use it with `async with`."""
 
-    def __init__(self, url: str, tenant: str, seed: Optional[int], keys: Optional[list[_Key]]) -> None:
-        self._arguments = (url, tenant, seed, keys)
+    def __init__(
+        self,
+        url: str,
+        tenant: str,
+        seed: Optional[int],
+        keys: Optional[list[_Key]],
+        ahead: Optional[tuple[int, int]],
+    ) -> None:
+        self._arguments = (url, tenant, seed, keys, ahead)
         self._engine: Optional[AsyncEngine] = None
 
     def __await__(self) -> Generator[Any, None, AsyncEngine]:
@@ -225,10 +235,10 @@ class _Opening:
             await self._engine.close()
 
     async def _open(self) -> AsyncEngine:
-        url, tenant, seed, keys = self._arguments
+        url, tenant, seed, keys, ahead = self._arguments
         loop = asyncio.get_running_loop()
         future: asyncio.Future[NativeEngine] = loop.create_future()
-        call = NativeEngine.start_open(_inbox_of(loop), future, url, tenant, seed, keys)
+        call = NativeEngine.start_open(_inbox_of(loop), future, url, tenant, seed, keys, ahead)
         return AsyncEngine(await _outcome(future, call), url, tenant)
 
 
@@ -246,13 +256,14 @@ class AsyncEngine(_Handle, AsyncMethods):
         tenant: str = "default",
         seed: Optional[int] = None,
         key_ring: Optional[KeyRing] = None,
+        now_ahead_max: Optional[timedelta] = None,
     ) -> _Opening:
         """Open the engine at an address, as `Engine.open` does.
 
         Both `await AsyncEngine.open(url)` and `async with AsyncEngine.open(url) as engine` work.
         """
         _check_open_arguments(url, tenant, seed)
-        return _Opening(url, tenant, seed, _key_ring_values(key_ring))
+        return _Opening(url, tenant, seed, _key_ring_values(key_ring), _ahead_values(now_ahead_max))
 
     async def close(self) -> None:
         """Answer what was accepted, refuse what comes after, and let go of the store."""
@@ -345,6 +356,17 @@ def _check_open_arguments(url: object, tenant: object, seed: object) -> None:
         raise _wrong_type("seed", "a whole number", seed)
     if not 0 <= seed < 2**64:
         raise errors.invalid("value_invalid", "seed", f"expected 0 to 2^64 - 1, got `{seed}`")
+
+
+def _ahead_values(ahead: object) -> Optional[tuple[int, int]]:
+    """How far a `now` may lie ahead, in seconds and microseconds."""
+    if ahead is None:
+        return None
+    if not isinstance(ahead, timedelta):
+        raise _wrong_type("now_ahead_max", "a timedelta", ahead)
+    if ahead < timedelta(0):
+        raise errors.invalid("value_invalid", "now_ahead_max", f"expected zero or more, got `{ahead}`")
+    return ahead.days * 86_400 + ahead.seconds, ahead.microseconds
 
 
 def _key_ring_values(ring: object) -> Optional[list[_Key]]:

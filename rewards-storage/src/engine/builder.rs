@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use rewards_core::rejection::Fault;
 
@@ -24,6 +25,8 @@ pub const BATCH_MAX: usize = 256;
 pub const QUEUE_MAX: usize = 4_096;
 /// How often one command is decided before it is given up as lost in contention.
 pub const ATTEMPTS_MAX: u32 = 16;
+/// How far the `now` of a command may lie ahead of the engine's clock: five minutes, for clocks that run ahead.
+pub const NOW_AHEAD_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// An engine before it is opened. Everything has a default but the backend.
 #[derive(Debug)]
@@ -37,6 +40,7 @@ pub struct EngineBuilder {
     batch_max: usize,
     queue_max: usize,
     attempts_max: u32,
+    now_ahead_max: Duration,
 }
 
 impl EngineBuilder {
@@ -50,6 +54,7 @@ impl EngineBuilder {
             batch_max: BATCH_MAX,
             queue_max: QUEUE_MAX,
             attempts_max: ATTEMPTS_MAX,
+            now_ahead_max: NOW_AHEAD_MAX,
         }
     }
 
@@ -95,6 +100,14 @@ impl EngineBuilder {
         self
     }
 
+    /// How far the [`now`](super::CommandOptions::now) that a caller gives may lie ahead of the engine's clock;
+    /// [`NOW_AHEAD_MAX`] by default. What lies further ahead is refused as `now_ahead`, because what it makes mature, expire
+    /// or move cannot be undone. Tests and backtests that play the future allow it with [`Duration::MAX`].
+    pub fn now_ahead_max(mut self, ahead: Duration) -> Self {
+        self.now_ahead_max = ahead;
+        self
+    }
+
     /// Asks the store how it is and starts the workers on the current tokio runtime, which needs its timer enabled.
     ///
     /// # Errors
@@ -119,6 +132,7 @@ impl EngineBuilder {
             shared,
             catalogue: Catalogue::default(),
             clock: self.clock,
+            now_ahead_max: self.now_ahead_max,
             random: self.random,
             key_ring: self.key_ring,
             queue,

@@ -45,6 +45,7 @@ mod worker;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream;
@@ -55,7 +56,7 @@ use rewards_core::time::Timestamp;
 use tracing::Instrument;
 use tracing::field::Empty;
 
-pub use builder::{ATTEMPTS_MAX, BATCH_MAX, EngineBuilder, QUEUE_MAX, WORKERS};
+pub use builder::{ATTEMPTS_MAX, BATCH_MAX, EngineBuilder, NOW_AHEAD_MAX, QUEUE_MAX, WORKERS};
 pub use clock::{Clock, ManualClock, RandomSource, SeededRandom, SystemClock, SystemRandom};
 pub use key_data::KeyData;
 pub use key_ring::{
@@ -85,6 +86,7 @@ struct Inner {
     shared: Arc<Shared>,
     catalogue: Catalogue,
     clock: Arc<dyn Clock>,
+    now_ahead_max: Duration,
     random: Arc<dyn RandomSource>,
     key_ring: KeyRing,
     queue: Arc<Queue>,
@@ -104,7 +106,8 @@ pub struct TenantEngine {
 pub struct CommandOptions {
     /// The idempotency key; the key that the request implies when absent. Queries need none.
     pub key: Option<IdempotencyKey>,
-    /// When the command is decided; the clock's time when absent.
+    /// When the command is decided; the clock's time when absent. At most five minutes ahead of it, unless the engine was
+    /// [told otherwise](EngineBuilder::now_ahead_max).
     pub now: Option<Timestamp>,
 }
 

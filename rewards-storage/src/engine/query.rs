@@ -39,6 +39,7 @@ async fn decide<O: Operation>(
     request: &O,
     now: Option<Timestamp>,
 ) -> Result<O::Reply, Fault> {
+    let now = engine.instant(now)?;
     let shared = &engine.inner.shared;
     let mut programs = engine.tenant.programs(&shared.storage).await?;
     // A query makes no ids, so it draws no random bits.

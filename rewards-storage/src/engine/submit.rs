@@ -58,12 +58,13 @@ impl TenantEngine {
         run: Option<&Arc<RunState>>,
     ) -> Result<AnswerReceiver<O::Reply>, Fault> {
         self.inner.check_open()?;
+        let now = self.instant(options.now)?;
         let fingerprints = self.seal(&mut request)?;
         let identity = self.identity(&request, options.key, once, fingerprints)?;
         let programs = self.tenant.programs(&self.inner.shared.storage).await?;
         let concerns = self.concerns(&request).await?;
         let place = self.inner.queue.reserve().await?;
-        let context = self.context(options.now, &programs, self.inner.random.next());
+        let context = self.context(now, &programs, self.inner.random.next());
         let (caller, answer) = oneshot::channel();
         let pending = Pending::new(
             Typed::boxed(request, caller),
@@ -146,14 +147,29 @@ impl TenantEngine {
         }
     }
 
+    /// When something is decided: at the given instant, or now.
+    ///
+    /// # Errors
+    /// `now_ahead` for an instant that lies further ahead than the engine allows.
+    pub(super) fn instant(&self, given: Option<Timestamp>) -> Result<Timestamp, Fault> {
+        let Some(now) = given else {
+            return Ok(self.inner.clock.now());
+        };
+        let ahead = self.inner.now_ahead_max;
+        let Ok(micros) = i64::try_from(ahead.as_micros()) else {
+            // Longer than there is time: the clock does not matter.
+            return Ok(now);
+        };
+        let clock = self.inner.clock.now();
+        let latest = clock.checked_add_micros(micros).unwrap_or(Timestamp::MAX);
+        if now > latest {
+            return Err(faults::now_ahead(now, clock, ahead));
+        }
+        Ok(now)
+    }
+
     /// What a decision is made in, with the random bits that its ids are made of.
-    pub(super) fn context(
-        &self,
-        now: Option<Timestamp>,
-        programs: &Programs,
-        random: u128,
-    ) -> Context {
-        let now = now.unwrap_or_else(|| self.inner.clock.now());
+    pub(super) fn context(&self, now: Timestamp, programs: &Programs, random: u128) -> Context {
         Context {
             tenant: self.tenant().clone(),
             now,

@@ -46,7 +46,7 @@ impl TenantEngine {
         mut run: Option<&mut OrderedRun>,
     ) -> Result<Sweep, Fault> {
         self.inner.check_open()?;
-        let now = now.unwrap_or_else(|| self.inner.clock.now());
+        let now = self.instant(now)?;
         let mut sweep = Sweep::default();
         let mut after = None;
         loop {
