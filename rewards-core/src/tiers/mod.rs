@@ -7,7 +7,9 @@
 //! # When a move counts
 //!
 //! A move counts for purchases **strictly after** its instant. All purchases of one instant use the tier held before
-//! it, so their order does not matter. Moves are made one after another and never rewritten: a review for an instant
+//! it, so their order does not matter. A move at midnight, such as one at the end of a window, belongs to the local day that
+//! begins then and counts on all of it but its first instant: a purchase at 00:00:00 sharp is one of the new day for
+//! windows, caps and counts, and still earns by the tier before. Moves are made one after another and never rewritten: a review for an instant
 //! before the latest move is made at that move's instant.
 //!
 //! # Up

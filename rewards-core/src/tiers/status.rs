@@ -26,7 +26,7 @@ pub enum TierReason {
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct TierMove {
-    /// When it counts from.
+    /// When it counts from, exclusive.
     pub at: Timestamp,
     /// The tier before.
     pub from: Slug,

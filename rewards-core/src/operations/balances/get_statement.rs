@@ -1,4 +1,5 @@
-//! A page of a member's statement: every movement, newest first, filtered.
+//! A page of a member's statement: every movement, newest first, filtered. They are in the order in which they were recorded, by
+//! their numbers in the journal; what was due earlier and settled late stands where it was settled.
 //!
 //! Refusals: a page size of zero or above the bound, an empty time range; unknown member; an asset that no program of the
 //! tenant declares and the member never had.
@@ -71,7 +72,7 @@ pub struct GetStatement {
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct Statement {
-    /// The lines, newest first.
+    /// The lines, newest first: by their numbers, that is in the order of recording and not of `effective_at`.
     pub lines: Vec<StatementLine>,
     /// Where the next page begins: give it as `before`. Absent on the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]

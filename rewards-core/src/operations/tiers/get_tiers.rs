@@ -55,7 +55,8 @@ pub struct LadderStanding {
     pub ladder: Slug,
     /// The tier held.
     pub tier: Slug,
-    /// Since when; absent for members who never moved.
+    /// Since when, exclusive: what is bought at this very instant still earns by the tier before. A move at midnight counts on
+    /// the local day that begins then. Absent for members who never moved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub since: Option<Timestamp>,
