@@ -6,8 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{Standing, Values};
-use crate::program::CompiledProgram;
-use crate::tiers::benefits;
+use crate::program::{Boost, CompiledProgram};
 
 /// Where a member stood when a purchase was decided, by the numbers of the revision that decided it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,21 +58,25 @@ impl SeenStanding {
         !self.segments.is_empty() || !self.attributes.is_empty()
     }
 
-    /// The standing again.
+    /// The member's rank on each ladder, in their order; lowest ranks at the end are left out.
+    pub fn ranks(&self) -> impl Iterator<Item = usize> + '_ {
+        self.ranks.iter().copied()
+    }
+
+    /// The standing again, with what the tiers of these [ranks](Self::ranks) give.
     #[must_use]
-    pub fn standing(&self, program: &CompiledProgram) -> Standing<'_> {
+    pub fn standing(&self, boost: Boost) -> Standing<'_> {
         let values = |kept: &[(u32, i64)]| {
             let mut values = Values::default();
             kept.iter()
                 .for_each(|(number, value)| values.set(*number, *value));
             values
         };
-        let ranks = self.ranks.iter().copied().chain(std::iter::repeat(0));
         Standing {
             segments: &self.segments,
             attributes: &self.attributes,
-            ranks: self.ranks.iter().copied().collect(),
-            boost: benefits(program.ladders().iter().zip(ranks)),
+            ranks: self.ranks().collect(),
+            boost,
             used: values(&self.used),
             activity_counters: values(&self.counted),
             carried: values(&self.carried),

@@ -24,6 +24,7 @@ use crate::money::{Money, Ratio};
 use crate::program::{CompiledProgram, FactSymbols, Measure};
 use crate::rejection::Rejection;
 use crate::snapshot::{ProgramKey, ReadPlan, Snapshot};
+use crate::tiers::benefits;
 use crate::time::Timestamp;
 
 /// What a purchase is granted.
@@ -129,7 +130,9 @@ pub(super) fn explain_recorded(
     status: MemberStatus,
 ) -> Result<Vec<Explanation>, Rejection> {
     let facts = Facts::new(program, purchase);
-    let standing = seen.standing(program);
+    let ranks = seen.ranks().chain(std::iter::repeat(0));
+    let boost = benefits(program.ladders().iter().zip(ranks));
+    let standing = seen.standing(boost);
     let (_, explained) = evaluate_explained(program, &facts, &standing, status)?;
     Ok(explained)
 }
