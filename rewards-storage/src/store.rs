@@ -20,7 +20,8 @@
 //! 5. *Guards.* Counters take bounded deltas and control accounts deltas, never versions, so they commute.
 //! 6. *Ledger.* The journal is insert-only; the balances of members are in their rows and the control accounts of a tenant
 //!    beside them: two caches, written in the same commit, that can be refolded and compared.
-//! 7. *Outbox.* Events are rows of the same commit, delivered at least once, in order within a stream.
+//! 7. *Outbox.* Events are rows of the same commit, delivered at least once, in the order of their numbers within a stream,
+//!    whatever the clocks of the processes say that recorded them.
 //! 8. *Lost acknowledgement.* Committing a key again after an unknown outcome replays.
 //! 9. *Cancellation.* Dropping the future leaves all or nothing.
 //! 10. *Group.* Batches of one commit are decided one after another: a later batch may build on an earlier one (the
@@ -161,6 +162,9 @@ pub struct Claimed {
 #[async_trait]
 pub trait Outbox: Debug + Send + Sync + 'static {
     /// Leases the oldest waiting events to `owner` until `until`.
+    ///
+    /// The events of a stream are handed out in the order of their numbers. One that was recorded by a clock that is behind is
+    /// as old as the event before it in its stream.
     ///
     /// While an event of a stream is leased, no later event of that stream is handed out, not even to its holder: the
     /// answer to a claim may be lost, and whoever claims again must not get what comes after. An event whose lease has

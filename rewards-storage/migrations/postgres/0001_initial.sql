@@ -140,7 +140,8 @@ CREATE INDEX lots_open ON lots (tenant, member, due_at) WHERE state IN ('pending
 
 CREATE INDEX lots_purchase ON lots (tenant, member, purchase) WHERE purchase IS NOT NULL;
 
--- Time never runs backwards within a stream, so this key is both append-only and the order of delivery.
+-- `recorded_at` never runs backwards within a stream, so this key is both append-only and the order of delivery. Of an event
+-- recorded by a clock that is behind, it is that of the event before it, and `behind_at` is what the clock said.
 CREATE TABLE outbox (
     tenant TEXT COLLATE "C" NOT NULL,
     recorded_at BIGINT NOT NULL,
@@ -151,8 +152,12 @@ CREATE TABLE outbox (
     owner BYTEA,
     leased_until BIGINT,
     attempts BIGINT NOT NULL,
+    behind_at BIGINT,
     PRIMARY KEY (tenant, recorded_at, stream, seq)
 );
+
+-- Finds the last event of a stream, behind which the next one is queued; a number is there once.
+CREATE UNIQUE INDEX outbox_streams ON outbox (tenant, stream, seq);
 
 -- Holds leased events only, so that recording an event does not pay for it.
 CREATE INDEX outbox_leased ON outbox (tenant, stream, seq) WHERE owner IS NOT NULL;

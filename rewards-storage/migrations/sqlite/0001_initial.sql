@@ -139,7 +139,8 @@ CREATE INDEX lots_open ON lots (tenant, member, due_at) WHERE state IN ('pending
 
 CREATE INDEX lots_purchase ON lots (tenant, member, purchase) WHERE purchase IS NOT NULL;
 
--- Time never runs backwards within a stream, so this key is both append-only and the order of delivery.
+-- `recorded_at` never runs backwards within a stream, so this key is both append-only and the order of delivery. Of an event
+-- recorded by a clock that is behind, it is that of the event before it, and `behind_at` is what the clock said.
 CREATE TABLE outbox (
     tenant TEXT NOT NULL,
     recorded_at INTEGER NOT NULL,
@@ -150,8 +151,12 @@ CREATE TABLE outbox (
     owner BLOB,
     leased_until INTEGER,
     attempts INTEGER NOT NULL,
+    behind_at INTEGER,
     PRIMARY KEY (tenant, recorded_at, stream, seq)
 ) STRICT, WITHOUT ROWID;
+
+-- Finds the last event of a stream, behind which the next one is queued; a number is there once.
+CREATE UNIQUE INDEX outbox_streams ON outbox (tenant, stream, seq);
 
 -- Holds leased events only, so that recording an event does not pay for it.
 CREATE INDEX outbox_leased ON outbox (tenant, stream, seq) WHERE owner IS NOT NULL;

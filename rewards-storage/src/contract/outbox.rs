@@ -158,6 +158,84 @@ pub async fn oldest_come_first(subject: &Subject) {
     assert_eq!(claim(subject, ANN, 100, 200, 10).await, [], "nothing twice");
 }
 
+/// A stream leaves in the order of its numbers, also when a later event was recorded by a clock that is behind: by batches of
+/// their own, within a group, and within a batch. Each comes with the instant at which it was recorded.
+pub async fn streams_leave_in_order_whatever_the_clocks_say(subject: &Subject) {
+    let tenant = subject.tenant();
+    let write = |text: &str, events: &[(u64, i64)]| {
+        let (first, _) = events.first().copied().unwrap_or_default();
+        let draft = Draft::new(tenant, &format!("{text}{first}"));
+        let events = events.iter();
+        let draft = events.fold(draft, |draft, (seq, seconds)| {
+            draft.event(event(text, *seq, *seconds))
+        });
+        draft.build()
+    };
+    let of_program = |revision: u64, seconds| EventRecord {
+        stream: Stream::Program(program("p")),
+        ..event("p", revision, seconds)
+    };
+    subject.apply(&write("a", &[(1, 50)])).await;
+    subject
+        .apply(&write("a", &[(2, 10), (3, 60), (4, 5)]))
+        .await;
+    let group = [write("b", &[(1, 41)]), write("b", &[(2, 20)])];
+    subject.commit_group(&group).await;
+    for (revision, seconds) in [(1, 45), (2, 3)] {
+        let draft = Draft::new(tenant, &format!("p{revision}"));
+        let draft = draft.event(of_program(revision, seconds));
+        subject.apply(&draft.build()).await;
+    }
+    let mut got = Vec::new();
+    loop {
+        let page = claim(subject, ANN, 100, 200, 2).await;
+        let events: Vec<_> = page
+            .iter()
+            .map(|c| (c.event.stream.clone(), c.event.seq))
+            .collect();
+        if events.is_empty() {
+            break;
+        }
+        let backend = subject.backend();
+        let removed = insist(|| backend.acknowledge(tenant, ANN, &events)).await;
+        assert_eq!(removed, u64::try_from(events.len()).unwrap_or_default());
+        got.extend(page);
+    }
+    let want = [
+        "b 1",
+        "b 2",
+        "program p 1",
+        "program p 2",
+        "a 1",
+        "a 2",
+        "a 3",
+        "a 4",
+    ];
+    assert_eq!(places(&got), want);
+    let recorded: Vec<_> = got
+        .iter()
+        .map(|claimed| claimed.event.recorded_at)
+        .collect();
+    assert_eq!(recorded, [41, 20, 45, 3, 50, 10, 60, 5].map(at));
+}
+
+/// What waits behind a leased event of its stream waits also when it was recorded by a clock that is behind.
+pub async fn a_clock_that_is_behind_opens_no_leased_stream(subject: &Subject) {
+    let tenant = subject.tenant();
+    let write = |seq: u64, seconds| {
+        let draft = Draft::new(tenant, &format!("a{seq}"));
+        draft.event(event("a", seq, seconds)).build()
+    };
+    subject.apply(&write(1, 50)).await;
+    let got = claim(subject, ANN, 100, 200, 10).await;
+    assert_eq!(places(&got), ["a 1"]);
+    subject.apply(&write(2, 10)).await;
+    assert_eq!(claim(subject, BOB, 100, 200, 10).await, []);
+    let got = claim(subject, BOB, 200, 300, 10).await;
+    assert_eq!(places(&got), ["a 1", "a 2"]);
+    assert_eq!(done(subject, BOB, &[("a", 1), ("a", 2)]).await, 2);
+}
+
 /// A claim of nothing leases nothing.
 pub async fn claim_of_none_leases_none(subject: &Subject) {
     seed(subject, &[("a", 1)]).await;

@@ -121,6 +121,8 @@ macro_rules! contract_tests {
                     events_are_gapless
                     racing_events_are_gapless
                     oldest_come_first
+                    streams_leave_in_order_whatever_the_clocks_say
+                    a_clock_that_is_behind_opens_no_leased_stream
                     claim_of_none_leases_none
                     leased_stream_is_closed
                     expired_leases_are_handed_out_again

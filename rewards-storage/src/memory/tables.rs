@@ -20,7 +20,8 @@ use uuid::Uuid;
 /// Where a control account stands in its order: purpose and asset as texts, compared bytewise.
 pub(super) type Place = (String, String);
 
-/// Where an event stands in the queue: oldest first, then by stream and number.
+/// Where an event stands in the queue: oldest first, then by stream and number. The instant is the one at which the event was
+/// recorded, but never before that of the event before it in its stream.
 pub(super) type QueuePlace = (TenantId, Timestamp, Stream, u64);
 
 /// The place of a control account.
@@ -96,6 +97,16 @@ impl Tables {
             .range(first..=last)
             .next_back()
             .map(|((_, version), _)| *version)
+    }
+
+    /// The instant at which the last event of a stream is queued, while one waits.
+    pub fn last_queued(&self, tenant: &TenantId, stream: &Stream) -> Option<Timestamp> {
+        let first = (tenant.clone(), stream.clone(), u64::MIN);
+        let last = (tenant.clone(), stream.clone(), u64::MAX);
+        self.queued
+            .range(first..=last)
+            .next_back()
+            .map(|(_, at)| *at)
     }
 
     /// What a plan names, as far as it exists.

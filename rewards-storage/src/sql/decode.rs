@@ -250,9 +250,17 @@ impl Decoded<'_> {
             stream: Stream::parse(stream)
                 .ok_or_else(|| Unreadable(format!("`{stream}` is not a stream")))?,
             seq: self.u64(2)?,
-            recorded_at: self.time(0)?,
+            recorded_at: match self.opt_time(6)? {
+                Some(behind) => behind,
+                None => self.time(0)?,
+            },
             event: serde_json::from_str(self.text(4)?)?,
         })
+    }
+
+    /// Where an event stands in the queue.
+    pub fn queued_at(self) -> Read<Timestamp> {
+        self.time(0)
     }
 
     /// How often an event was claimed before the claim that returns it.

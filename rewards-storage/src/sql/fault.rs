@@ -88,7 +88,7 @@ pub(super) fn written(error: sqlx::Error) -> sqlx::Result<Written> {
         #[cfg(feature = "postgres")]
         Some("23505") => Ok(Written::Not(refusal.table().and_then(step::of_table))),
         #[cfg(feature = "sqlite")]
-        Some("1555") => Ok(Written::Not(None)),
+        Some("1555" | "2067") => Ok(Written::Not(None)),
         // A sum left the range of its column: PostgreSQL says so, SQLite makes a fraction of it that a strict table
         // does not take.
         Some("22003" | "3091") => Ok(Written::Not(None)),

@@ -335,7 +335,7 @@ mod tests {
 
     use super::*;
     use crate::sql::look::{self, LOOK};
-    use crate::sql::statements::Statements;
+    use crate::sql::statements::{Statements, step};
 
     /// An index that a planner finds attractive for one member reads the rows of all members.
     #[tokio::test]
@@ -412,6 +412,19 @@ mod tests {
                 "{index}: {steps:?}"
             );
         }
+    }
+
+    /// An event that is recorded finds the last one of its stream by an index.
+    #[tokio::test]
+    async fn streams_are_found_by_their_index() {
+        let mut connection = opened().await;
+        let statements = Statements::new(Dialect::Sqlite);
+        let steps = searches(&mut connection, statements.steps[step::OUTBOX].as_str()).await;
+        let index = "INDEX outbox_streams (tenant=? AND stream=?)";
+        assert!(
+            !steps.is_empty() && steps.iter().all(|step| step.contains(index)),
+            "{steps:?}"
+        );
     }
 
     /// The sweep follows indexes in the order of members; only what both halves of a page found is put in order.

@@ -125,17 +125,15 @@ impl Outbox for SqlStore {
         };
         let mut claimed = Vec::new();
         for row in leased.iter().map(Decoded) {
-            claimed.push(Claimed {
-                event: row.event()?,
-                attempts: row.earlier_attempts().at("outbox", "attempts")?,
-            });
+            let event = row.event()?;
+            let queued_at = row.queued_at().at("outbox", "recorded_at")?;
+            let place = (queued_at, event.stream.text(), event.seq);
+            let attempts = row.earlier_attempts().at("outbox", "attempts")?;
+            claimed.push((place, Claimed { event, attempts }));
         }
         // What an update returns has no order.
-        claimed.sort_by_cached_key(|claimed| {
-            let event = &claimed.event;
-            (event.recorded_at, event.stream.text(), event.seq)
-        });
-        Ok(claimed)
+        claimed.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(claimed.into_iter().map(|(_, claimed)| claimed).collect())
     }
 
     async fn acknowledge(

@@ -185,8 +185,16 @@ pub(super) const COMMIT: [Template; STEPS] = [
             ("seq", Int),
             ("id", Bytes),
             ("body", Text),
+            // Not before that of the events of the stream that stand before it among the rows.
+            ("queued_at", Int),
         ],
-        "INSERT INTO outbox ({columns}, attempts) SELECT {values}, 0 FROM {rows}",
+        // Kept apart, so that each stream is looked at once.
+        "WITH q AS MATERIALIZED (
+             SELECT r.*, (SELECT o.recorded_at FROM outbox AS o WHERE o.tenant = r.tenant AND o.stream = r.stream
+                          ORDER BY o.seq DESC LIMIT 1) AS last FROM {rows})
+         INSERT INTO outbox (tenant, recorded_at, stream, seq, id, body, attempts, behind_at)
+         SELECT q.tenant, CASE WHEN q.last > q.queued_at THEN q.last ELSE q.queued_at END, q.stream, q.seq, q.id, q.body, 0,
+                CASE WHEN q.last > q.recorded_at OR q.queued_at > q.recorded_at THEN q.recorded_at END FROM q",
     ),
     Template::over(
         &[
@@ -481,7 +489,7 @@ impl Statements {
             claim: shared(format!(
                 "UPDATE outbox SET owner = $4, leased_until = $5, attempts = attempts + 1
                  WHERE tenant = $1 AND (recorded_at, stream, seq) IN ({WAITING})
-                 RETURNING recorded_at, stream, seq, id, body, attempts"
+                 RETURNING recorded_at, stream, seq, id, body, attempts, behind_at"
             )),
             acknowledge: sql(&ACKNOWLEDGE),
             release: sql(&RELEASE),

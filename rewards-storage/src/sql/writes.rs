@@ -12,12 +12,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use rewards_core::counter::Subject;
 use rewards_core::decision::{MemberWrite, ProgramWrite};
 use rewards_core::entity::{EntityKey, EntityRow, Expected};
-use rewards_core::event::EventRecord;
+use rewards_core::event::{EventRecord, Stream};
 use rewards_core::ids::TenantId;
 use rewards_core::ledger::{Account, Holder, JournalEntry, Lot, LotNumber, Purpose};
 use rewards_core::member::MemberRow;
 use rewards_core::money::Asset;
 use rewards_core::snapshot::{CounterKey, MemberKey, ProgramKey, ReplyKey, StoredReply};
+use rewards_core::time::Timestamp;
 use serde::Serialize;
 
 use super::dialect::Dialect;
@@ -446,7 +447,11 @@ impl<'a> Writes<'a> {
     }
 
     fn push_events(&'a self, rows: &mut Rows<'a>) -> Result<(), StoreError> {
+        let mut latest: BTreeMap<(&TenantId, &Stream), Timestamp> = BTreeMap::new();
         for (tenant, record) in &self.events {
+            let at = latest.entry((tenant, &record.stream));
+            let at = at.or_insert(record.recorded_at);
+            *at = record.recorded_at.max(*at);
             rows.push([
                 tenant.as_str().into(),
                 record.recorded_at.into(),
@@ -454,6 +459,7 @@ impl<'a> Writes<'a> {
                 record.seq.into(),
                 record.id.as_bytes().as_slice().into(),
                 json(&record.event)?,
+                (*at).into(),
             ]);
         }
         Ok(())

@@ -1,8 +1,15 @@
 //! Programs are compiled once, swapped as a whole, and never used after a newer revision is stored.
 
-use rewards_core::ids::TenantId;
+use std::sync::Arc;
 
-use crate::support::{Earn, Look, Publish, Scripted, Trouble, code, keyed, member, program, start};
+use rewards_core::ids::TenantId;
+use rewards_core::time::Timestamp;
+use rewards_storage::engine::ManualClock;
+use uuid::Uuid;
+
+use crate::support::{
+    Earn, Look, Publish, Scripted, Trouble, code, keyed, member, program, start, tenant,
+};
 
 fn publish() -> Publish {
     Publish {
@@ -109,4 +116,23 @@ async fn tenants_do_not_share_programs() {
         code(other.execute_with(earn(), keyed(1)).await),
         "program_unknown"
     );
+}
+
+#[tokio::test]
+async fn revisions_are_told_in_order_whatever_the_clocks_say() {
+    let store = Scripted::new();
+    let at = |text| Arc::new(ManualClock::new(Timestamp::parse(text).unwrap()));
+    let ahead = at("2026-05-02T00:00:00Z");
+    let behind = at("2026-05-01T00:00:00Z");
+    for (number, clock) in [(1, ahead), (2, behind)] {
+        let engine = store.builder().clock(clock).open().await.unwrap();
+        let tenant = engine.tenant(tenant());
+        let published = tenant.execute_with(publish(), keyed(number)).await;
+        assert_eq!(published.unwrap().reply, number);
+    }
+    let engine = store.builder().open().await.unwrap();
+    let tenant = engine.tenant(tenant());
+    let events = tenant.claim_events(Uuid::max(), 60, 10);
+    let numbers = events.await.unwrap().into_iter().map(|c| c.event.seq);
+    assert_eq!(numbers.collect::<Vec<_>>(), [1, 2]);
 }
