@@ -259,6 +259,12 @@ impl World {
             let newest = self.newest(&key);
             found.programs.extend(newest.map(|newest| (key, newest)));
         }
+        for tenant in plan.revision_counts {
+            if let Some(programs) = self.programs.get(&tenant) {
+                let count = programs.values().map(Vec::len).sum::<usize>();
+                found.revision_counts.insert(tenant, count as u64);
+            }
+        }
         for range in plan.counters {
             if range.from <= range.until {
                 let keys = range.name.at(range.from)..=range.name.at(range.until);

@@ -69,6 +69,12 @@ CREATE TABLE programs (
     PRIMARY KEY (tenant, program, revision)
 ) STRICT;
 
+-- How many revisions a tenant has published in all: a view finds out by one row whether somebody knows them all.
+CREATE TABLE revision_counts (
+    tenant TEXT NOT NULL PRIMARY KEY,
+    revisions INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- A side without a holder is the member's own; the empty text is the tenant itself.
 CREATE TABLE journal (
     tenant TEXT NOT NULL,

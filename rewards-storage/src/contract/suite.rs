@@ -45,6 +45,7 @@ macro_rules! contract_tests {
                     member_versions_are_exact
                     program_revisions_follow
                     program_revisions_chain_in_a_group
+                    revisions_are_counted
                     what_follows_is_not_applied_without_what_it_follows
                     racing_publishers_make_one_revision
                     racing_writers_move_a_member_once

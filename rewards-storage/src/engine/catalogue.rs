@@ -3,8 +3,9 @@
 //! A tenant's programs are loaded at first use and compiled once per revision: revisions never change, so a reload
 //! compiles only what is new. Whoever decides holds an [`Arc`] of one consistent set; a swap disturbs nobody.
 //!
-//! Several processes may share a store. Every view therefore also reads the newest revision numbers; a set that turns
-//! out to be behind is reloaded, and what was planned with it is planned again.
+//! Several processes may share a store. Every view therefore also reads how many revisions the tenant has published: revisions
+//! are never taken back, so a set of as many is all of them. A set that turns out to be behind is reloaded, and what was planned
+//! with it is planned again, whatever it asked for: a program that nobody here has heard of is met by the next view.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,7 +15,7 @@ use rewards_core::decision::ProgramWrite;
 use rewards_core::ids::{ProgramId, TenantId};
 use rewards_core::program::CompiledProgram;
 use rewards_core::rejection::{Fault, Rejection};
-use rewards_core::snapshot::ProgramKey;
+use rewards_core::snapshot::Snapshot;
 use rustc_hash::FxHashMap;
 use tokio::sync::Mutex;
 
@@ -50,28 +51,29 @@ impl Catalogue {
 pub(super) struct Programs {
     /// What a [`Context`](rewards_core::context::Context) is given.
     pub(super) revisions: Arc<BTreeMap<ProgramId, Revisions>>,
-    /// What a view names to find out whether the set is behind, when its commands name no program themselves.
-    pub(super) heads: Vec<ProgramKey>,
+    /// How many revisions there are, of all programs together.
+    count: u64,
 }
 
 impl Programs {
-    fn new(tenant: &TenantId, revisions: BTreeMap<ProgramId, Revisions>) -> Self {
-        let heads = revisions
-            .keys()
-            .map(|program| ProgramKey {
-                tenant: tenant.clone(),
-                program: program.clone(),
-            })
-            .collect();
+    fn new(revisions: BTreeMap<ProgramId, Revisions>) -> Self {
+        // Revisions are numbered from 1 without gaps.
+        let newest = revisions.values().map(|known| u64::from(known.newest()));
         Self {
+            count: newest.fold(0, u64::saturating_add),
             revisions: Arc::new(revisions),
-            heads,
         }
     }
 
     /// The newest revision of a program in this set; 0 when there is none.
-    pub(super) fn newest(&self, program: &ProgramId) -> u32 {
+    fn newest(&self, program: &ProgramId) -> u32 {
         self.revisions.get(program).map_or(0, Revisions::newest)
+    }
+
+    /// Whether a view of the tenant tells of revisions that are not in this set.
+    pub(super) fn are_behind(&self, tenant: &TenantId, view: &Snapshot) -> bool {
+        let count = view.revision_counts.get(tenant);
+        count.is_some_and(|count| self.count < *count)
     }
 }
 
@@ -114,7 +116,7 @@ impl Tenant {
         let stored = storage.ask(|backend| backend.programs(&self.id)).await?;
         let known = current.map(|programs| Arc::clone(&programs.revisions));
         let revisions = compile(known.unwrap_or_default(), stored).await?;
-        Ok(self.swap(Programs::new(&self.id, revisions)))
+        Ok(self.swap(Programs::new(revisions)))
     }
 
     /// Takes over what was just published here, without asking the store again.
@@ -132,7 +134,7 @@ impl Tenant {
         let compiled = compile(Arc::clone(&current.revisions), published.to_vec()).await;
         match compiled {
             Ok(revisions) if follows => {
-                self.swap(Programs::new(&self.id, revisions));
+                self.swap(Programs::new(revisions));
             }
             _ => self.forget(),
         }

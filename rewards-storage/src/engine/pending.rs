@@ -11,9 +11,8 @@ use rewards_core::command::{Operation, ROUNDS_MAX, Undecided};
 use rewards_core::context::Context;
 use rewards_core::decision::{Changes, Decision};
 use rewards_core::entity::EntityKey;
-use rewards_core::ids::ProgramId;
 use rewards_core::rejection::{Fault, Rejection};
-use rewards_core::snapshot::{MemberKey, ProgramKey, ReadPlan, Snapshot, StoredReply};
+use rewards_core::snapshot::{MemberKey, ReadPlan, Snapshot, StoredReply};
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
@@ -161,42 +160,16 @@ impl Reads {
         context: &Context,
         reads: impl FnOnce(&Context) -> Result<ReadPlan, Rejection>,
     ) -> Self {
-        let mut mentioned = None;
-        let planned = guarded(|| {
-            reads(context).map_err(|rejection| {
-                mentioned = program_of(&rejection).cloned();
-                Fault::from(rejection)
-            })
-        });
-        match planned {
+        match guarded(|| reads(context).map_err(Fault::from)) {
             Ok(plan) => Self {
                 plan,
                 refused: None,
             },
             Err(fault) => Self {
-                plan: ReadPlan {
-                    programs: mentioned
-                        .map(|program| ProgramKey {
-                            tenant: context.tenant.clone(),
-                            program,
-                        })
-                        .into_iter()
-                        .collect(),
-                    ..ReadPlan::default()
-                },
+                plan: ReadPlan::default(),
                 refused: Some(fault),
             },
         }
-    }
-}
-
-/// A refusal that names a program holds only if the store has no newer revision of it.
-fn program_of(rejection: &Rejection) -> Option<&ProgramId> {
-    match rejection {
-        Rejection::ProgramUnknown(program) | Rejection::ProgramNotActive { program, .. } => {
-            Some(program)
-        }
-        _ => None,
     }
 }
 

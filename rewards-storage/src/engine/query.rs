@@ -7,7 +7,6 @@ use rewards_core::rejection::{Fault, Rejection};
 use rewards_core::snapshot::ReadPlan;
 use rewards_core::time::Timestamp;
 
-use super::catalogue::Programs;
 use super::faults::{guarded, internal};
 use super::pending::Reads;
 use super::telemetry::outcome;
@@ -53,14 +52,10 @@ async fn decide<O: Operation>(
             Ok(plan)
         });
         plan.merge(needs.clone());
-        plan.programs.extend_from_slice(&programs.heads);
+        plan.revision_counts.push(engine.tenant().clone());
         plan.normalise();
         let snapshot = shared.storage.load(&plan).await?;
-        let is_behind = |programs: &Programs| {
-            let mut heads = snapshot.programs.iter();
-            heads.any(|(key, head)| programs.newest(&key.program) < *head)
-        };
-        if is_behind(&programs) {
+        if programs.are_behind(engine.tenant(), &snapshot) {
             shared.telemetry.retried("programs");
             let reloaded = engine.tenant.reload(&shared.storage, Some(&programs));
             programs = reloaded.await?;

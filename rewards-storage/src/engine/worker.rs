@@ -111,7 +111,7 @@ impl Worker {
             if behind.is_empty() {
                 return Ok(View::new(batch, common, &plan, snapshot));
             }
-            for (tenant, programs) in behind.into_values() {
+            for (tenant, programs) in behind {
                 self.shared.telemetry.retried("programs");
                 let reloaded = tenant.reload(&self.shared.storage, Some(programs)).await;
                 if let Err(fault) = reloaded {
@@ -183,13 +183,13 @@ impl Worker {
     }
 }
 
-/// One plan for the whole batch: what each command reads, its stored reply, and the heads of the programs it depends on.
-/// With it the members whom several of the commands read.
-///
-/// A command that names no program may depend on any of its tenant's, through the member's row.
+/// One plan for the whole batch: what each command reads, its stored reply, and how many revisions its tenant has. With it the
+/// members whom several of the commands read.
 fn plan(batch: &mut [Pending], programs: &BatchPrograms) -> (ReadPlan, FxHashSet<MemberKey>) {
-    let mut plan = ReadPlan::default();
-    let mut unnamed: FxHashSet<&TenantId> = FxHashSet::default();
+    let mut plan = ReadPlan {
+        revision_counts: programs.keys().cloned().collect(),
+        ..ReadPlan::default()
+    };
     let mut own_plans = Vec::with_capacity(batch.len());
     for pending in batch {
         match &pending.identity.key {
@@ -197,12 +197,8 @@ fn plan(batch: &mut [Pending], programs: &BatchPrograms) -> (ReadPlan, FxHashSet
             CommandKey::Entity(key) => plan.receipts.push(key.clone()),
             CommandKey::None => {}
         }
-        if let Some((tenant, (_, programs))) = programs.get_key_value(pending.tenant.id()) {
-            let own = pending.plan(programs);
-            if own.programs.is_empty() && unnamed.insert(tenant) {
-                plan.programs.extend_from_slice(&programs.heads);
-            }
-            own_plans.push(own);
+        if let Some((_, programs)) = programs.get(pending.tenant.id()) {
+            own_plans.push(pending.plan(programs));
         }
     }
     let common = common(&own_plans);
@@ -230,13 +226,10 @@ fn common(plans: &[ReadPlan]) -> FxHashSet<MemberKey> {
 fn behind<'a>(
     programs: &'a BatchPrograms,
     snapshot: &Snapshot,
-) -> FxHashMap<&'a TenantId, (&'a Arc<Tenant>, &'a Arc<Programs>)> {
-    snapshot
-        .programs
+) -> Vec<(&'a Arc<Tenant>, &'a Arc<Programs>)> {
+    programs
         .iter()
-        .filter_map(|(key, head)| {
-            let (id, (tenant, programs)) = programs.get_key_value(&key.tenant)?;
-            (programs.newest(&key.program) < *head).then_some((id, (tenant, programs)))
-        })
+        .filter(|(id, (_, programs))| programs.are_behind(id, snapshot))
+        .map(|(_, (tenant, programs))| (tenant, programs))
         .collect()
 }

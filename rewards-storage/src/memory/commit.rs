@@ -144,6 +144,9 @@ impl<'a> Staging<'a> {
         for write in &changes.programs {
             let key = (write.key.clone(), write.revision);
             staged.programs.insert(key, write.clone());
+            let tenant = write.key.tenant.clone();
+            let added = staged.revision_counts.entry(tenant).or_default();
+            *added = added.saturating_add(1);
         }
         for (tenant, entry) in &changes.journal {
             let key = (member_key(tenant, &entry.member), entry.seq);

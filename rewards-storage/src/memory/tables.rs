@@ -53,6 +53,8 @@ pub(super) struct Tables {
     /// Replies that are kept with entities.
     pub receipts: BTreeMap<EntityKey, StoredReply>,
     pub programs: BTreeMap<(ProgramKey, u32), ProgramWrite>,
+    /// How many revisions each tenant has published; of a group, how many it adds.
+    pub revision_counts: BTreeMap<TenantId, u64>,
     pub counters: BTreeMap<CounterKey, i64>,
     pub controls: BTreeMap<(TenantId, Place), (Purpose, Asset, i64)>,
     pub lots: BTreeMap<(MemberKey, LotNumber), Lot>,
@@ -75,6 +77,10 @@ impl Tables {
         self.entities.extend(staged.entities);
         self.receipts.extend(staged.receipts);
         self.programs.extend(staged.programs);
+        for (tenant, added) in staged.revision_counts {
+            let count = self.revision_counts.entry(tenant).or_default();
+            *count = count.saturating_add(added);
+        }
         self.counters.extend(staged.counters);
         self.controls.extend(staged.controls);
         self.lots.extend(staged.lots);
@@ -143,6 +149,11 @@ impl Tables {
         for key in &plan.programs {
             if let Some(version) = self.newest(key) {
                 view.programs.insert(key.clone(), version);
+            }
+        }
+        for tenant in &plan.revision_counts {
+            if let Some(count) = self.revision_counts.get(tenant) {
+                view.revision_counts.insert(tenant.clone(), *count);
             }
         }
         for range in plan.counters.iter().filter(|r| r.from <= r.until) {

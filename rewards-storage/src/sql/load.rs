@@ -18,7 +18,7 @@ use super::rows::Rows;
 use crate::error::StoreError;
 
 /// How many kinds of keys one statement can look up.
-pub(super) const ARMS: usize = 9;
+pub(super) const ARMS: usize = 10;
 
 /// Where the texts of an arm begin.
 const TEXT: usize = place::INT + 7;
@@ -36,6 +36,7 @@ mod arm {
     pub(super) const LOTS_DUE: usize = 6;
     pub(super) const LOTS_OPEN: usize = 7;
     pub(super) const LOTS_OF_PURCHASE: usize = 8;
+    pub(super) const REVISION_COUNTS: usize = 9;
 }
 
 const LOT_INTS: &[&str] = &[
@@ -134,6 +135,13 @@ pub(super) const LOAD: Catalogue<ARMS> = Catalogue {
                     FROM {rows} {seek lots AS t BY lots_purchase ON t.tenant = r.tenant AND t.member = r.member AND t.purchase = r.purchase})
                    AS r WHERE r.place <= r.most",
         },
+        Arm {
+            keys: &[("tenant", Text)],
+            ints: &["t.revisions"],
+            texts: &[],
+            bytes: None,
+            from: "{rows} {seek revision_counts AS t ON t.tenant = r.tenant}",
+        },
     ],
 };
 
@@ -180,6 +188,7 @@ impl<'p> Keys<'p> {
             due,
             open,
             of_purchase,
+            revision_counts,
         ] = &mut rows;
         for key in &plan.replies {
             replies.push([
@@ -203,6 +212,9 @@ impl<'p> Keys<'p> {
         }
         for key in &plan.programs {
             programs.push([key.tenant.as_str().into(), key.program.as_str().into()]);
+        }
+        for tenant in &plan.revision_counts {
+            revision_counts.push([tenant.as_str().into()]);
         }
         for range in &plan.counters {
             let name = &range.name;
@@ -301,6 +313,12 @@ fn take(
                 && let Some(version) = row.revision(place::INT).at("programs", &key.program)?
             {
                 snapshot.programs.insert(key.clone(), version);
+            }
+        }
+        arm::REVISION_COUNTS => {
+            if let Some(tenant) = plan.revision_counts.get(key) {
+                let count = row.u64(place::INT).at("revision_counts", tenant)?;
+                snapshot.revision_counts.insert(tenant.clone(), count);
             }
         }
         arm::COUNTERS => {

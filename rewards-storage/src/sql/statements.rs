@@ -7,7 +7,7 @@ use super::dialect::Kind::{Bytes, Int, Text};
 use super::dialect::{Columns, Dialect, Template};
 
 /// How many kinds of writes a commit has.
-pub(super) const STEPS: usize = 14;
+pub(super) const STEPS: usize = 15;
 
 /// A member's row, and last the version that it had, which only a change names.
 const MEMBER: Columns = &[
@@ -231,6 +231,11 @@ pub(super) const COMMIT: [Template; STEPS] = [
         &[("tenant", Text), ("member", Text)],
         "UPDATE journal SET reason = NULL
          WHERE (tenant, member) IN (SELECT r.tenant, r.member FROM {rows}) AND reason IS NOT NULL",
+    ),
+    Template::over(
+        &[("tenant", Text), ("added", Int)],
+        "INSERT INTO revision_counts (tenant, revisions) SELECT r.tenant, r.added FROM {rows} WHERE true
+         ON CONFLICT (tenant) DO UPDATE SET revisions = revision_counts.revisions + excluded.revisions",
     ),
 ];
 

@@ -257,12 +257,14 @@ impl<'a> Writes<'a> {
             counters,
             controls,
             erased_reasons,
+            revision_counts,
         ] = &mut steps;
         self.push_members(new_members, members)?;
         self.push_entities(new_entities, entities)?;
         self.push_removals(removals);
         self.push_replies(replies);
         self.push_programs(programs)?;
+        self.push_revision_counts(revision_counts);
         self.push_journal(journal);
         self.push_lots(new_lots, lots);
         self.push_events(outbox)?;
@@ -382,6 +384,18 @@ impl<'a> Writes<'a> {
             }
         }
         Ok(())
+    }
+
+    fn push_revision_counts(&'a self, rows: &mut Rows<'a>) {
+        let mut added: BTreeMap<&TenantId, usize> = BTreeMap::new();
+        for (key, revisions) in &self.programs {
+            let count = added.entry(&key.tenant).or_default();
+            *count = count.saturating_add(revisions.len());
+        }
+        for (tenant, count) in added {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            rows.push([tenant.as_str().into(), count.into()]);
+        }
     }
 
     fn push_journal(&'a self, rows: &mut Rows<'a>) {

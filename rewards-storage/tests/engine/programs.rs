@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use rewards_core::ids::TenantId;
+use rewards_core::operations::programs::PublishProgram;
+use rewards_core::program::Program;
 use rewards_core::time::Timestamp;
 use rewards_storage::engine::ManualClock;
 use uuid::Uuid;
@@ -124,11 +126,15 @@ async fn revisions_are_told_in_order_whatever_the_clocks_say() {
     let at = |text| Arc::new(ManualClock::new(Timestamp::parse(text).unwrap()));
     let ahead = at("2026-05-02T00:00:00Z");
     let behind = at("2026-05-01T00:00:00Z");
-    for (number, clock) in [(1, ahead), (2, behind)] {
+    for (number, clock) in [(1_u32, ahead), (2, behind)] {
         let engine = store.builder().clock(clock).open().await.unwrap();
         let tenant = engine.tenant(tenant());
-        let published = tenant.execute_with(publish(), keyed(number)).await;
-        assert_eq!(published.unwrap().reply, number);
+        let club = r#"id = "club"
+                      currency = "EUR"
+                      zone = "UTC""#;
+        let publish = PublishProgram::new(Program::from_toml(club).unwrap());
+        let published = tenant.execute_with(publish, keyed(number)).await;
+        assert_eq!(published.unwrap().reply.revision, number);
     }
     let engine = store.builder().open().await.unwrap();
     let tenant = engine.tenant(tenant());

@@ -9,5 +9,6 @@
 mod commits;
 mod events;
 mod lifecycle;
+mod programs;
 mod reads;
 pub mod world;
