@@ -57,6 +57,7 @@ struct Sweep {
     members: u64,
     tier_changes: u64,
     settled: Vec<(MemberId, SettledMember)>,
+    failed: Vec<(MemberId, Fault)>,
 }
 
 /// Carries out a service; its reply as JSON.
@@ -122,6 +123,7 @@ async fn settle_due(opened: &Opened) -> Result<Sweep, Fault> {
         members: sweep.members,
         tier_changes: sweep.tier_changes,
         settled: sweep.settled,
+        failed: sweep.failed,
     })
 }
 

@@ -30,7 +30,7 @@ def test_books_are_verified(engine: rewards.Engine) -> None:
 
 def test_what_is_due_is_settled(engine: rewards.Engine) -> None:
     sweep = engine.settle_due()
-    assert (sweep.members, sweep.tier_changes, sweep.settled) == (0, 0, [])
+    assert (sweep.members, sweep.tier_changes, sweep.settled, sweep.failed) == (0, 0, [], [])
 
 
 def test_events_are_delivered_in_order(engine: rewards.Engine) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Optional
 
-from .models import EventRecord, MemberId, Model, SettledMember, Timestamp
+from .models import EventRecord, Fault, MemberId, Model, SettledMember, Timestamp
 
 __all__ = ["BookReport", "ClaimedEvent", "Health", "Sweep"]
 
@@ -54,7 +54,9 @@ class Sweep(Model):
     tier_changes: int
     """Tier moves made."""
     settled: list[tuple[MemberId, SettledMember]]
-    """What each settled member got and lost, in the order of members."""
+    """What each settled member got and lost, in the order in which they were settled."""
+    failed: list[tuple[MemberId, Fault]]
+    """Who could not be settled, and why. They are still due."""
 
 
 class ClaimedEvent(Model):

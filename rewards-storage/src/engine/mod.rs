@@ -14,7 +14,8 @@
 //! - *Together.* Commands that arrive while a commit is in flight share the next one; a lone command waits for nobody.
 //!   What goes wrong with one of them is told to its caller alone.
 //! - *In order.* Commands of one member take effect in the order in which they were accepted; those of an [`OrderedRun`] in the
-//!   order in which they were handed in, whomever they are about.
+//!   order in which they were handed in, whomever they are about. When one of them fails because of the store, or is given up
+//!   in contention, those of its member that wait behind it are not tried and are to be sent again, too.
 //! - *In confidence.* Secrets of a request are replaced by digests under the keys of the host's [`KeyRing`] before anything
 //!   else is done with it.
 //! - *All or nothing.* Dropping the future of a command leaves it entirely done or not accepted at all; asking again
@@ -22,6 +23,7 @@
 //!
 //! The engine contains no rules and no SQL. It runs in the tokio runtime in which it was opened.
 
+mod answers;
 mod builder;
 mod catalogue;
 mod clock;
@@ -200,7 +202,8 @@ impl TenantEngine {
 
     /// Executes many requests, each on its own, and returns the outcomes in their order.
     ///
-    /// Commands are accepted in order and share commits; those of one member take effect in order.
+    /// Commands are accepted in order and share commits; those of one member take effect in order. When one cannot be accepted
+    /// because the store is away, none of those behind it is tried.
     ///
     /// # Errors
     /// Each request has its own outcome: see [`Self::execute_with`].
@@ -218,8 +221,18 @@ impl TenantEngine {
                 .await;
         }
         let mut submitted = Vec::with_capacity(requests.len());
+        let mut held_back = None;
         for (request, options) in requests {
-            let answer = self.submit(request, options, Once::Key, None).await;
+            let answer = match &held_back {
+                // Whom the one before it is about may be unknown, so nobody may overtake it.
+                Some(fault) => Err(Fault::clone(fault)),
+                None => self.submit(request, options, Once::Key, None).await,
+            };
+            if held_back.is_none()
+                && let Err(fault) = &answer
+            {
+                held_back = answers::behind(fault);
+            }
             submitted.push((command_span::<O>(), answer));
         }
         let mut outcomes = Vec::with_capacity(submitted.len());

@@ -12,6 +12,7 @@ use rewards_core::rejection::Fault;
 use rewards_core::snapshot::MemberKey;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
 
+use super::answers::Halt;
 use super::faults::closed;
 use super::pending::Pending;
 use super::scheduler::{Place, Scheduled, Scheduler};
@@ -208,24 +209,49 @@ impl Queue {
         state.is_closing && state.scheduler.is_empty()
     }
 
-    fn release(&self, lines: Vec<Line>, count: usize, again: Vec<Pending>) {
+    /// Frees the lines of a batch; returns those whom the halts hold back, with what they are to be told.
+    fn release(&self, batch: Released, halts: Vec<Halt>) -> Vec<(Pending, Fault)> {
         let mut state = self.state();
-        state.taken = state.taken.saturating_sub(count);
-        state.scheduler.release(lines, again);
+        state.taken = state.taken.saturating_sub(batch.count);
+        let scheduler = &mut state.scheduler;
+        batch
+            .again
+            .into_iter()
+            .for_each(|command| scheduler.push(command));
+        let mut held_back = Vec::new();
+        for Halt { place, fault } in halts {
+            let cut = scheduler.cut_behind(&place).into_iter();
+            held_back.extend(cut.map(|command| (command, fault.clone())));
+        }
+        scheduler.release(batch.lines, []);
         let is_drained = state.is_closing && state.scheduler.is_empty();
         let wake = state.scheduler.has_ready();
         drop(state);
+        let places = held_back
+            .iter_mut()
+            .map(|(command, _)| usize::from(mem::take(&mut command.holds_place)));
+        self.places.add_permits(places.sum());
         if is_drained {
             self.work.notify_waiters();
         } else if wake {
             self.work.notify_one();
         }
+        held_back
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing that can panic is done to the state half-way.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What ends with a lease.
+struct Released {
+    lines: Vec<Line>,
+    /// How many commands were taken.
+    count: usize,
+    /// Those of them that wait again.
+    again: Vec<Pending>,
 }
 
 /// What a worker has taken. Dropping it frees the lines, so a worker that dies strands nobody.
@@ -239,21 +265,31 @@ pub(super) struct Lease {
 }
 
 impl Lease {
-    /// Frees the lines and lets commands wait again that come back.
-    pub(super) fn release(mut self, again: Vec<Pending>) {
-        self.end(again);
+    /// Frees the lines and lets commands wait again that come back; returns those whom the halts hold back.
+    pub(super) fn release(
+        mut self,
+        again: Vec<Pending>,
+        halts: Vec<Halt>,
+    ) -> Vec<(Pending, Fault)> {
+        self.end(again, halts)
     }
 
-    fn end(&mut self, again: Vec<Pending>) {
-        if let Some(queue) = self.queue.take() {
-            queue.release(mem::take(&mut self.lines), self.count, again);
-        }
+    fn end(&mut self, again: Vec<Pending>, halts: Vec<Halt>) -> Vec<(Pending, Fault)> {
+        let Some(queue) = self.queue.take() else {
+            return Vec::new();
+        };
+        let batch = Released {
+            lines: mem::take(&mut self.lines),
+            count: self.count,
+            again,
+        };
+        queue.release(batch, halts)
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.end(Vec::new());
+        self.end(Vec::new(), Vec::new());
     }
 }
 

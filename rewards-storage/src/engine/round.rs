@@ -15,6 +15,7 @@ use rewards_core::rejection::{Fault, Rejection};
 use rewards_core::snapshot::{MemberKey, ReadPlan, Snapshot, StoredReply};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::answers::Answers;
 use super::catalogue::Tenant;
 use super::pending::{Outcome, Pending, Step};
 use super::queue::Line;
@@ -67,6 +68,7 @@ pub(super) struct Round {
 struct Deciding<'s> {
     round: Round,
     shared: &'s Shared,
+    answers: &'s Answers<'s>,
     snapshot: Snapshot,
     partial: FxHashSet<MemberKey>,
     common: FxHashSet<MemberKey>,
@@ -99,7 +101,7 @@ impl Deciding<'_> {
             Step::Decided(changes, body) => self.decided(pending, changes, body, is_last),
             Step::Again if pending.attempts >= self.shared.attempts_max => {
                 self.hold(&pending);
-                give_up(pending, self.shared);
+                give_up(pending, self.answers);
             }
             Step::Again => self.defer(pending),
             Step::Refused(fault) => self.unwritten(pending, Outcome::Failed(fault)),
@@ -205,17 +207,18 @@ impl Deciding<'_> {
     }
 
     fn answer(&self, pending: Pending, outcome: Outcome) {
-        pending.answer(outcome, &self.shared.telemetry);
+        self.answers.give(pending, outcome);
     }
 }
 
 impl Round {
     /// Decides one command after another; answers those whose answer rests on durable data alone.
-    pub(super) fn decide(view: View, shared: &Shared) -> Self {
+    pub(super) fn decide<'s>(view: View, shared: &'s Shared, answers: &'s Answers<'s>) -> Self {
         let last = view.batch.len().saturating_sub(1);
         let mut deciding = Deciding {
             round: Self::default(),
             shared,
+            answers,
             snapshot: view.snapshot,
             partial: view.partial,
             common: view.common,
@@ -235,8 +238,12 @@ impl Round {
     }
 
     /// Answers everyone according to how the commit went; returns those who go round again.
-    pub(super) async fn settle(mut self, outcomes: Vec<Commit>, shared: &Shared) -> Vec<Pending> {
-        let telemetry = &shared.telemetry;
+    pub(super) async fn settle(
+        mut self,
+        outcomes: Vec<Commit>,
+        shared: &Shared,
+        answers: &Answers<'_>,
+    ) -> Vec<Pending> {
         let mut again = mem::take(&mut self.deferred);
         for (tenant, changes) in self.published(&outcomes) {
             tenant.absorb(&changes.programs).await;
@@ -252,13 +259,13 @@ impl Round {
                 Some(Commit::Refused(_)) | None => None,
             };
             match stored.map(|stored| pending.repeated(stored)) {
-                Some(outcome) => pending.answer(outcome, telemetry),
+                Some(outcome) => answers.give(pending, outcome),
                 None => again.push(pending),
             }
         }
         for (rests_on, pending, outcome) in self.unwritten {
             if rests_on <= as_decided {
-                pending.answer(outcome, telemetry);
+                answers.give(pending, outcome);
             } else {
                 // Not an attempt of its own: one of those before it has spent one.
                 again.push(pending);
@@ -268,7 +275,7 @@ impl Round {
         again.extend(decided.filter_map(|(index, (pending, outcome))| {
             // All that follows in an ordered run is refused with the first of them, whose attempt it is.
             let is_behind = pending.run.is_some() && index > as_decided;
-            settle_one(pending, outcome, is_behind, shared)
+            settle_one(pending, outcome, is_behind, shared, answers)
         }));
         again
     }
@@ -302,6 +309,7 @@ fn settle_one(
     outcome: Commit,
     is_behind: bool,
     shared: &Shared,
+    answers: &Answers<'_>,
 ) -> Option<Pending> {
     let answer = match outcome {
         Commit::Applied => Outcome::Applied,
@@ -324,19 +332,19 @@ fn settle_one(
             if pending.attempts < shared.attempts_max {
                 return Some(pending);
             }
-            give_up(pending, shared);
+            give_up(pending, answers);
             return None;
         }
     };
-    pending.answer(answer, &shared.telemetry);
+    answers.give(pending, answer);
     None
 }
 
 /// A command has lost too often.
-fn give_up(pending: Pending, shared: &Shared) {
+fn give_up(pending: Pending, answers: &Answers<'_>) {
     let attempts = pending.attempts;
     let fault: Fault = Rejection::Contention { attempts }.into();
-    pending.answer(Outcome::Failed(fault), &shared.telemetry);
+    answers.give(pending, Outcome::Failed(fault));
 }
 
 fn reason(refusal: &Refusal) -> &'static str {

@@ -17,6 +17,7 @@ use rewards_core::snapshot::{MemberKey, ReadPlan, Snapshot};
 use rustc_hash::{FxHashMap, FxHashSet};
 use tracing::Instrument;
 
+use super::answers::Answers;
 use super::catalogue::{Programs, Tenant};
 use super::pending::{Outcome, Pending};
 use super::queue::{Queue, Running};
@@ -63,32 +64,35 @@ impl Worker {
             let waiting = self.queue.waiting();
             self.shared.telemetry.gathered(batch.len(), waiting);
             let span = tracing::debug_span!("rewards.batch", commands = batch.len());
-            let again = self.process(batch).instrument(span).await;
-            lease.release(again);
+            let answers = Answers::new(&self.shared.telemetry);
+            let again = self.process(batch, &answers).instrument(span).await;
+            for (pending, fault) in lease.release(again, answers.into_halts()) {
+                pending.answer(Outcome::Failed(fault), &self.shared.telemetry);
+            }
             self.queue.listen().await;
         }
     }
 
     /// Answers a batch; returns those who go round again.
-    async fn process(&self, batch: Vec<Pending>) -> Vec<Pending> {
+    async fn process(&self, batch: Vec<Pending>, answers: &Answers<'_>) -> Vec<Pending> {
         let run = batch.first().and_then(|first| first.run.as_ref());
         if let Some(fault) = run.and_then(|run| run.stopped().cloned()) {
-            self.answer_all(batch, &fault);
+            answer_all(batch, &fault, answers);
             return Vec::new();
         }
-        let view = match self.view(batch).await {
+        let view = match self.view(batch, answers).await {
             Ok(view) => view,
             Err(again) => return again,
         };
-        let round = Round::decide(view, &self.shared);
+        let round = Round::decide(view, &self.shared, answers);
         if round.commits().is_empty() {
-            return round.settle(vec![], &self.shared).await;
+            return round.settle(vec![], &self.shared, answers).await;
         }
         match self.shared.storage.commit(round.commits()).await {
-            Ok(outcomes) => round.settle(outcomes, &self.shared).await,
+            Ok(outcomes) => round.settle(outcomes, &self.shared, answers).await,
             Err(error) => {
                 let (failed, mut again) = round.into_failed();
-                again.extend(self.failed(failed, error));
+                again.extend(failed_together(failed, error, answers));
                 again
             }
         }
@@ -96,16 +100,20 @@ impl Worker {
 
     /// Loads the rows of the whole batch, with the programs to decide by. When that fails, those for whom it fails are
     /// answered; the others go round again.
-    async fn view(&self, mut batch: Vec<Pending>) -> Result<View, Vec<Pending>> {
+    async fn view(
+        &self,
+        mut batch: Vec<Pending>,
+        answers: &Answers<'_>,
+    ) -> Result<View, Vec<Pending>> {
         for _ in 0..VIEWS_MAX {
-            let programs = self.programs(&mut batch).await;
+            let programs = self.programs(&mut batch, answers).await;
             if batch.is_empty() {
                 return Err(batch);
             }
             let (plan, common) = plan(&mut batch, &programs);
             let snapshot = match self.shared.storage.load(&plan).await {
                 Ok(snapshot) => snapshot,
-                Err(error) => return Err(self.failed(batch, error)),
+                Err(error) => return Err(failed_together(batch, error, answers)),
             };
             let behind = behind(&programs, &snapshot);
             if behind.is_empty() {
@@ -115,17 +123,17 @@ impl Worker {
                 self.shared.telemetry.retried("programs");
                 let reloaded = tenant.reload(&self.shared.storage, Some(programs)).await;
                 if let Err(fault) = reloaded {
-                    self.answer_tenant(&mut batch, tenant.id(), &fault);
+                    answer_tenant(&mut batch, tenant.id(), &fault, answers);
                 }
             }
         }
         let attempts = VIEWS_MAX;
-        self.answer_all(batch, &Rejection::Contention { attempts }.into());
+        answer_all(batch, &Rejection::Contention { attempts }.into(), answers);
         Err(Vec::new())
     }
 
     /// The programs of every tenant in the batch; tenants whose programs cannot be read are answered and removed.
-    async fn programs(&self, batch: &mut Vec<Pending>) -> BatchPrograms {
+    async fn programs(&self, batch: &mut Vec<Pending>, answers: &Answers<'_>) -> BatchPrograms {
         let mut tenants: FxHashMap<&TenantId, &Arc<Tenant>> = FxHashMap::default();
         for pending in &*batch {
             tenants.insert(pending.tenant.id(), &pending.tenant);
@@ -142,44 +150,53 @@ impl Worker {
             }
         }
         for (tenant, fault) in &failed {
-            self.answer_tenant(batch, tenant, fault);
+            answer_tenant(batch, tenant, fault, answers);
         }
         programs
     }
+}
 
-    /// The store could not do its work for these commands. Returns those who are tried once more.
-    ///
-    /// What cannot be read or written may belong to one of them only, so each gets a second chance by itself.
-    fn failed(&self, mut batch: Vec<Pending>, error: StoreError) -> Vec<Pending> {
-        let is_of_one = matches!(
-            error,
-            StoreError::Corrupt { .. } | StoreError::Refused { .. }
-        );
-        if is_of_one && batch.len() > 1 {
-            for pending in &mut batch {
-                pending.place.alone = true;
-            }
-            return batch;
+/// The store could not do its work for these commands. Returns those who are tried once more.
+///
+/// What cannot be read or written may belong to one of them only, so each gets a second chance by itself.
+fn failed_together(
+    mut batch: Vec<Pending>,
+    error: StoreError,
+    answers: &Answers<'_>,
+) -> Vec<Pending> {
+    let is_of_one = matches!(
+        error,
+        StoreError::Corrupt { .. } | StoreError::Refused { .. }
+    );
+    if is_of_one && batch.len() > 1 {
+        for pending in &mut batch {
+            pending.place.alone = true;
         }
-        let fault = Fault::from(error);
-        // The code alone: the details of unreadable data may name a member.
-        tracing::error!(code = %fault.code, commands = batch.len(), "commands failed");
-        self.answer_all(batch, &fault);
-        Vec::new()
+        return batch;
     }
+    let fault = Fault::from(error);
+    // The code alone: the details of unreadable data may name a member.
+    tracing::error!(code = %fault.code, commands = batch.len(), "commands failed");
+    answer_all(batch, &fault, answers);
+    Vec::new()
+}
 
-    fn answer_tenant(&self, batch: &mut Vec<Pending>, tenant: &TenantId, fault: &Fault) {
-        let (failed, rest) = mem::take(batch)
-            .into_iter()
-            .partition(|pending| pending.tenant.id() == tenant);
-        *batch = rest;
-        self.answer_all(failed, fault);
-    }
+fn answer_tenant(
+    batch: &mut Vec<Pending>,
+    tenant: &TenantId,
+    fault: &Fault,
+    answers: &Answers<'_>,
+) {
+    let (failed, rest) = mem::take(batch)
+        .into_iter()
+        .partition(|pending| pending.tenant.id() == tenant);
+    *batch = rest;
+    answer_all(failed, fault, answers);
+}
 
-    fn answer_all(&self, batch: Vec<Pending>, fault: &Fault) {
-        for pending in batch {
-            pending.answer(Outcome::Failed(fault.clone()), &self.shared.telemetry);
-        }
+fn answer_all(batch: Vec<Pending>, fault: &Fault, answers: &Answers<'_>) {
+    for pending in batch {
+        answers.give(pending, Outcome::Failed(fault.clone()));
     }
 }
 

@@ -11,4 +11,5 @@ mod events;
 mod lifecycle;
 mod programs;
 mod reads;
+mod sweeps;
 pub mod world;

@@ -339,7 +339,13 @@ impl Simulation {
         let mut problems = Vec::new();
         for outcome in [one, two] {
             match outcome {
-                Ok(sweep) => self.note_sweep(tenant, sweep)?,
+                Ok(sweep) => {
+                    problems.extend(sweep.failed.iter().map(|(_, fault)| Problem {
+                        check: Check::Refusal,
+                        detail: format!("a member could not be settled: {fault}"),
+                    }));
+                    self.note_sweep(tenant, sweep)?;
+                }
                 Err(fault) => problems.push(Problem {
                     check: Check::Refusal,
                     detail: format!("a sweep was refused: {fault}"),
