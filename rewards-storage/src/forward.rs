@@ -110,9 +110,9 @@ macro_rules! forward_query {
             fn due_members(
                 tenant: &$crate::forward::TenantId,
                 now: $crate::forward::Timestamp,
-                after: $crate::store::AfterMember,
+                after: ::std::option::Option<$crate::store::DuePlace>,
                 limit: u32,
-            ) -> ::std::vec::Vec<$crate::forward::MemberId>;
+            ) -> $crate::store::DuePage;
             fn members(
                 tenant: &$crate::forward::TenantId,
                 after: $crate::store::AfterMember,

@@ -63,6 +63,45 @@ pub trait Store: Debug + Send + Sync + 'static {
 /// A place in a sweep over members: where the next page begins.
 pub type AfterMember = Option<MemberId>;
 
+/// A place in a sweep over due members: when the first thing is due for a member, and who that is.
+pub type DuePlace = (Timestamp, MemberId);
+
+/// A page of members for whom something is due.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DuePage {
+    /// The members, by when the first thing is due for them, then by id (bytewise).
+    pub members: Vec<DuePlace>,
+    /// Where the next page begins; absent on the last one. A page before the last may be empty.
+    pub next: Option<DuePlace>,
+}
+
+impl DuePage {
+    /// A page of at most so many places, each with whether it is the first of its member. All places up to `end` are among
+    /// them; all there are when there is no end.
+    pub(crate) fn of(
+        mut found: Vec<(DuePlace, bool)>,
+        end: Option<DuePlace>,
+        limit: usize,
+    ) -> Self {
+        // Of two at one place, the one that is known to be the first counts.
+        found.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(&a.1)));
+        found.dedup_by(|later, kept| later.0 == kept.0);
+        let mut next = end;
+        if let Some(end) = &next {
+            found.retain(|(place, _)| place <= end);
+        }
+        if found.len() > limit {
+            found.truncate(limit);
+            next = found.last().map(|(place, _)| place.clone());
+        }
+        let first = found.into_iter().filter(|(_, is_first)| *is_first);
+        Self {
+            members: first.map(|(place, _)| place).collect(),
+            next,
+        }
+    }
+}
+
 /// A member row as a sweep over the books sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemberHead {
@@ -91,20 +130,22 @@ pub struct StoreHealth {
     pub outbox_oldest: Option<Timestamp>,
 }
 
-/// The read side: programs, pages and sweeps. Pages are bounded and follow the order of keys.
+/// The read side: programs, pages and sweeps. Pages are bounded and follow the order of an index.
 #[async_trait]
 pub trait Query: Debug + Send + Sync + 'static {
     /// All revisions of all programs of a tenant.
     async fn programs(&self, tenant: &TenantId) -> Result<Vec<ProgramWrite>, StoreError>;
 
-    /// Members for whom a lot or a tier review is due at or before `now`, after a place in the order of members.
+    /// Members for whom a lot or a tier review is due at or before `now`, after a place in the order in which things become
+    /// due. A member has one place: that of the first thing. A page costs by its size, however many members there are for whom
+    /// nothing is due, and however much is due for one of them.
     async fn due_members(
         &self,
         tenant: &TenantId,
         now: Timestamp,
-        after: AfterMember,
+        after: Option<DuePlace>,
         limit: u32,
-    ) -> Result<Vec<MemberId>, StoreError>;
+    ) -> Result<DuePage, StoreError>;
 
     /// Members in order of their ids (bytewise), after a place.
     async fn members(

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rustc_hash::FxHashMap;
+
 use crate::context::Context;
 use crate::counter::{CounterKey, CounterName, Subject};
 use crate::decision::{Changes, CounterChange, LotWrite, MemberWrite};
@@ -31,6 +33,8 @@ pub(super) struct ChangeBuilder<'a> {
     pub recorded_at: Timestamp,
     /// What has been collected.
     pub changes: Changes,
+    /// Where in the changes a lot is that was there before, by its number.
+    written_lots: FxHashMap<LotNumber, usize>,
     due: Due,
 }
 
@@ -67,6 +71,7 @@ impl<'a> ChangeBuilder<'a> {
             row,
             recorded_at,
             changes: Changes::default(),
+            written_lots: FxHashMap::default(),
             due: Due::default(),
         }
     }
@@ -200,15 +205,16 @@ impl<'a> ChangeBuilder<'a> {
 
     /// Writes a lot that has changed.
     pub fn write_lot(&mut self, lot: Lot) {
-        let member = self.key.clone();
-        self.changes
-            .lots
-            .retain(|write| write.is_new || write.lot.number != lot.number);
-        self.changes.lots.push(LotWrite {
-            member,
-            is_new: false,
-            lot,
-        });
+        let next = self.changes.lots.len();
+        let place = *self.written_lots.entry(lot.number).or_insert(next);
+        match self.changes.lots.get_mut(place) {
+            Some(write) => write.lot = lot,
+            None => self.changes.lots.push(LotWrite {
+                member: self.key.clone(),
+                is_new: false,
+                lot,
+            }),
+        }
     }
 
     /// Writes an entity.

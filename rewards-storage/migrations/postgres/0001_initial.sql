@@ -31,7 +31,7 @@ CREATE TABLE members (
 
 CREATE INDEX members_newest ON members (tenant, at, member);
 
-CREATE INDEX members_due ON members (tenant, member, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX members_due ON members (tenant, due_at, member) WHERE due_at IS NOT NULL;
 
 -- `fingerprint` and `reply` are those of the command that made the entity; later changes leave them as they are.
 CREATE TABLE entities (
@@ -141,8 +141,10 @@ CREATE TABLE lots (
     PRIMARY KEY (tenant, member, number)
 );
 
--- Lots to which something can still happen: one member's by when they are due, and all members that have any, in order.
-CREATE INDEX lots_open ON lots (tenant, member, due_at) WHERE state IN ('pending', 'available');
+-- Lots to which something can still happen: one member's by when they are due, and those of all members.
+CREATE INDEX lots_open ON lots (tenant, member, due_at, number) WHERE state IN ('pending', 'available');
+
+CREATE INDEX lots_due ON lots (tenant, due_at, member) WHERE state IN ('pending', 'available') AND due_at IS NOT NULL;
 
 CREATE INDEX lots_purchase ON lots (tenant, member, purchase) WHERE purchase IS NOT NULL;
 

@@ -140,6 +140,7 @@ macro_rules! contract_tests {
                     journals_are_swept
                     entities_are_swept
                     due_members_are_swept
+                    much_that_is_due_hides_nobody
                     settled_members_are_not_due
                     counters_of_a_subject_are_listed
                     programs_are_listed

@@ -14,6 +14,7 @@ use rewards_core::time::Timestamp;
 use super::ordered::{Handed, OrderedRun};
 use super::submit::{Once, receive};
 use super::{CommandOptions, TenantEngine};
+use crate::store::DuePage;
 
 /// Members of one page of a sweep; they share group commits. Enough to keep all workers at work for several commits.
 const PAGE: u32 = 1_024;
@@ -50,24 +51,24 @@ impl TenantEngine {
         now: Option<Timestamp>,
         mut run: Option<&mut OrderedRun>,
     ) -> Result<Sweep, Fault> {
-        self.inner.check_open()?;
         let now = now.unwrap_or_else(|| self.inner.clock.now());
         let mut sweep = Sweep::default();
         let mut after = None;
         loop {
+            self.inner.check_open()?;
             let storage = &self.inner.shared.storage;
-            let page = storage
+            let DuePage { members, next } = storage
                 .ask(|store| store.due_members(self.tenant(), now, after.clone(), PAGE))
                 .await?;
-            let Some(last) = page.last().cloned() else {
-                return Ok(sweep);
-            };
-            sweep.members = sweep
-                .members
-                .saturating_add(page.len().try_into().unwrap_or(u64::MAX));
-            self.settle(page, now, run.as_deref_mut(), &mut sweep)
+            let count = u64::try_from(members.len()).unwrap_or(u64::MAX);
+            sweep.members = sweep.members.saturating_add(count);
+            let members = members.into_iter().map(|(_, member)| member).collect();
+            self.settle(members, now, run.as_deref_mut(), &mut sweep)
                 .await?;
-            after = Some(last);
+            if next.is_none() {
+                return Ok(sweep);
+            }
+            after = next;
         }
     }
 

@@ -1,6 +1,5 @@
 //! The read side of the memory backend.
 
-use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use async_trait::async_trait;
@@ -8,7 +7,7 @@ use rewards_core::counter::Subject;
 use rewards_core::decision::ProgramWrite;
 use rewards_core::entity::EntityRow;
 use rewards_core::ids::{MemberId, TenantId};
-use rewards_core::ledger::{JournalEntry, LotNumber, Purpose};
+use rewards_core::ledger::{JournalEntry, Purpose};
 use rewards_core::member::MemberRow;
 use rewards_core::money::Asset;
 use rewards_core::snapshot::MemberKey;
@@ -18,7 +17,7 @@ use smol_str::SmolStr;
 use super::MemoryStore;
 use super::tables::page;
 use crate::error::StoreError;
-use crate::store::{AfterMember, MemberHead, Query, StoreHealth};
+use crate::store::{AfterMember, DuePage, DuePlace, MemberHead, Query, StoreHealth};
 
 /// The layout of the tables has one version: they live as long as the code that made them.
 const SCHEMA_VERSION: i64 = 1;
@@ -39,37 +38,34 @@ impl Query for MemoryStore {
         &self,
         tenant: &TenantId,
         now: Timestamp,
-        after: AfterMember,
+        after: Option<DuePlace>,
         limit: u32,
-    ) -> Result<Vec<MemberId>, StoreError> {
+    ) -> Result<DuePage, StoreError> {
         let tables = self.tables();
         let limit = page(limit);
-        let reviews = tables
-            .members
-            .range((after_member(tenant, after.as_ref()), Bound::Unbounded))
-            .skip_while(|(key, _)| key.tenant < *tenant)
-            .take_while(|(key, _)| key.tenant == *tenant)
-            .filter(|(_, row)| row.due_at.is_some_and(|due| due <= now))
-            .map(|(key, _)| &key.member)
-            .take(limit);
-        let lots = tables
-            .lots
-            .range((after_lots(tenant, after.as_ref()), Bound::Unbounded))
-            .skip_while(|((key, _), _)| key.tenant < *tenant)
-            .take_while(|((key, _), _)| key.tenant == *tenant)
-            .filter(|(_, lot)| lot.due_at().is_some_and(|due| due <= now))
-            .map(|((key, _), _)| &key.member);
-        let mut due: BTreeSet<&MemberId> = reviews.collect();
-        let mut of_lots = BTreeSet::new();
-        for member in lots {
-            // The members of lots come in order, so the first `limit` of them are enough.
-            if of_lots.len() >= limit && !of_lots.contains(member) {
-                break;
-            }
-            of_lots.insert(member);
+        let from = after.as_ref().map_or(Timestamp::MIN, |(at, _)| *at);
+        if from > now || limit == 0 {
+            return Ok(DuePage::default());
         }
-        due.append(&mut of_lots);
-        Ok(due.into_iter().take(limit).cloned().collect())
+        let instants = (tenant.clone(), from)..=(tenant.clone(), now);
+        let places = tables.due.range(instants).flat_map(|((_, at), members)| {
+            let begin = match &after {
+                Some((last, member)) if last == at => Bound::Excluded(member.clone()),
+                _ => Bound::Unbounded,
+            };
+            let members = members.range((begin, Bound::Unbounded));
+            members.map(move |(member, _)| (*at, member.clone()))
+        });
+        let found = places.take(limit).map(|place| {
+            let member = key(tenant, place.1.clone());
+            let is_first = tables.first_due(&member) == Some(place.0);
+            (place, is_first)
+        });
+        let found: Vec<(DuePlace, bool)> = found.collect();
+        let is_full = found.len() >= limit;
+        let end = found.last().filter(|_| is_full);
+        let end = end.map(|(place, _)| place.clone());
+        Ok(DuePage::of(found, end, limit))
     }
 
     async fn members(
@@ -175,12 +171,6 @@ fn key(tenant: &TenantId, member: MemberId) -> MemberKey {
 fn after_member(tenant: &TenantId, after: Option<&MemberId>) -> Bound<MemberKey> {
     after.map_or(Bound::Unbounded, |member| {
         Bound::Excluded(key(tenant, member.clone()))
-    })
-}
-
-fn after_lots(tenant: &TenantId, after: Option<&MemberId>) -> Bound<(MemberKey, LotNumber)> {
-    after.map_or(Bound::Unbounded, |member| {
-        Bound::Excluded((key(tenant, member.clone()), LotNumber::MAX))
     })
 }
 

@@ -58,6 +58,10 @@ pub(super) struct Tables {
     pub counters: BTreeMap<CounterKey, i64>,
     pub controls: BTreeMap<(TenantId, Place), (Purpose, Asset, i64)>,
     pub lots: BTreeMap<(MemberKey, LotNumber), Lot>,
+    /// The lots of each member for which something becomes due, by when.
+    pub lots_due: BTreeSet<(MemberKey, Timestamp, LotNumber)>,
+    /// For whom something becomes due at an instant, and how many things.
+    pub due: BTreeMap<(TenantId, Timestamp), BTreeMap<MemberId, usize>>,
     pub journal: BTreeMap<(MemberKey, u64), JournalEntry>,
     /// The outbox in the order of delivery.
     pub queue: BTreeMap<QueuePlace, Waiting>,
@@ -69,7 +73,12 @@ impl Tables {
     /// Moves everything that was staged in.
     pub fn take_in(&mut self, staged: Self) {
         self.replies.extend(staged.replies);
-        self.members.extend(staged.members);
+        for (key, row) in staged.members {
+            let due = row.due_at;
+            let before = self.members.insert(key.clone(), row);
+            self.end_due(&key, before.and_then(|row| row.due_at));
+            self.note_due(&key, due);
+        }
         for key in staged.removed {
             self.entities.remove(&key);
             self.receipts.remove(&key);
@@ -83,7 +92,19 @@ impl Tables {
         }
         self.counters.extend(staged.counters);
         self.controls.extend(staged.controls);
-        self.lots.extend(staged.lots);
+        for ((key, number), lot) in staged.lots {
+            let due = lot.due_at();
+            let before = self.lots.insert((key.clone(), number), lot);
+            let before = before.and_then(|lot| lot.due_at());
+            if let Some(at) = before {
+                self.lots_due.remove(&(key.clone(), at, number));
+            }
+            if let Some(at) = due {
+                self.lots_due.insert((key.clone(), at, number));
+            }
+            self.end_due(&key, before);
+            self.note_due(&key, due);
+        }
         self.journal.extend(staged.journal);
         for member in staged.erased_reasons {
             let keys = (member.clone(), u64::MIN)..=(member, u64::MAX);
@@ -103,6 +124,40 @@ impl Tables {
             .range(first..=last)
             .next_back()
             .map(|((_, version), _)| *version)
+    }
+
+    fn note_due(&mut self, member: &MemberKey, at: Option<Timestamp>) {
+        if let Some(at) = at {
+            let members = self.due.entry((member.tenant.clone(), at)).or_default();
+            let count = members.entry(member.member.clone()).or_default();
+            *count = count.saturating_add(1);
+        }
+    }
+
+    fn end_due(&mut self, member: &MemberKey, at: Option<Timestamp>) {
+        let Some(at) = at else { return };
+        let place = (member.tenant.clone(), at);
+        let Some(members) = self.due.get_mut(&place) else {
+            return;
+        };
+        if let Some(count) = members.get_mut(&member.member) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                members.remove(&member.member);
+            }
+        }
+        if members.is_empty() {
+            self.due.remove(&place);
+        }
+    }
+
+    /// When the first thing becomes due for a member.
+    pub fn first_due(&self, member: &MemberKey) -> Option<Timestamp> {
+        let first = (member.clone(), Timestamp::MIN, LotNumber::MIN);
+        let last = (member.clone(), Timestamp::MAX, LotNumber::MAX);
+        let lot = self.lots_due.range(first..=last).next();
+        let review = self.members.get(member).and_then(|row| row.due_at);
+        lot.map(|(_, at, _)| *at).into_iter().chain(review).min()
     }
 
     /// The instant at which the last event of a stream is queued, while one waits.
@@ -246,12 +301,11 @@ impl Tables {
         // The range is in the order of numbers and sorting is stable, so ties stay in that order.
         let mut found: Vec<&Lot> = match &query.filter {
             LotFilter::Due { at } => {
-                let mut due: Vec<_> = all
-                    .filter_map(|lot| Some((lot.due_at()?, lot)))
-                    .filter(|(due, _)| due <= at)
-                    .collect();
-                due.sort_by_key(|(due, _)| *due);
-                due.into_iter().map(|(_, lot)| lot).collect()
+                let first = (query.member.clone(), Timestamp::MIN, LotNumber::MIN);
+                let last = (query.member.clone(), *at, LotNumber::MAX);
+                let due = self.lots_due.range(first..=last).take(page(query.limit));
+                due.filter_map(|(key, _, number)| self.lots.get(&(key.clone(), *number)))
+                    .collect()
             }
             LotFilter::Open { asset } => {
                 let mut open: Vec<_> = all

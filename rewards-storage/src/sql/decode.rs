@@ -24,7 +24,7 @@ use uuid::Uuid;
 use super::driver::Row;
 use super::fault::{At as _, Unreadable};
 use crate::error::StoreError;
-use crate::store::MemberHead;
+use crate::store::{DuePlace, MemberHead};
 
 type Read<T> = Result<T, Unreadable>;
 
@@ -266,6 +266,16 @@ impl Decoded<'_> {
     /// How often an event was claimed before the claim that returns it.
     pub fn earlier_attempts(self) -> Read<u32> {
         Ok(self.u32(5)?.saturating_sub(1))
+    }
+
+    /// Where something is due, and whether nothing is due before for the same member.
+    pub fn due_place(self) -> Result<(DuePlace, bool), StoreError> {
+        let id = self.text(1).unwrap_or_default();
+        let place = || -> Read<_> {
+            let place = (self.time(0)?, member(self.text(1)?)?);
+            Ok((place, self.int(2)? == 1))
+        };
+        place().at("members", id)
     }
 
     /// A row of a page of members.

@@ -12,12 +12,12 @@ use smol_str::SmolStr;
 use sqlx::SqlStr;
 
 use super::SqlStore;
-use super::decode::{self, Decoded};
+use super::decode::Decoded;
 use super::driver::Fetched;
 use super::fault::At as _;
 use super::rows::Param;
 use crate::error::StoreError;
-use crate::store::{AfterMember, MemberHead, Query, StoreHealth};
+use crate::store::{AfterMember, DuePage, DuePlace, MemberHead, Query, StoreHealth};
 
 impl SqlStore {
     async fn page(&self, sql: &SqlStr, params: Vec<Param<'_>>) -> Result<Fetched, StoreError> {
@@ -54,21 +54,39 @@ impl Query for SqlStore {
         &self,
         tenant: &TenantId,
         now: Timestamp,
-        after: AfterMember,
+        after: Option<DuePlace>,
         limit: u32,
-    ) -> Result<Vec<MemberId>, StoreError> {
-        let params = vec![
-            tenant.as_str().into(),
-            now.into(),
-            start(after.as_ref()).into(),
-            limit.into(),
-        ];
-        let page = self.page(&self.statements().due_members, params).await?;
-        let row = |row| {
-            let text = Decoded(row).text(0).at("members", "?")?;
-            decode::member(text).at("members", text)
-        };
-        page.iter().map(row).collect()
+    ) -> Result<DuePage, StoreError> {
+        if limit == 0 {
+            return Ok(DuePage::default());
+        }
+        let (at, member) = after.unzip();
+        let at = at.map_or(i64::MIN, Timestamp::micros);
+        let size = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut found = Vec::new();
+        let mut end: Option<DuePlace> = None;
+        let statements = self.statements();
+        for sql in [&statements.due_lots, &statements.due_reviews] {
+            let params = vec![
+                tenant.as_str().into(),
+                now.into(),
+                at.into(),
+                start(member.as_ref()).into(),
+                limit.into(),
+            ];
+            let page = self.page(sql, params).await?;
+            let rows = page.iter().map(|row| Decoded(row).due_place());
+            let rows = rows.collect::<Result<Vec<_>, _>>()?;
+            // There may be more of them, and nobody knows where.
+            if rows.len() >= size
+                && let Some((last, _)) = rows.last()
+                && end.as_ref().is_none_or(|end| last < end)
+            {
+                end = Some(last.clone());
+            }
+            found.extend(rows);
+        }
+        Ok(DuePage::of(found, end, size))
     }
 
     async fn members(

@@ -319,33 +319,32 @@ const PROGRAMS: Template = Template::plain(
      ORDER BY program, revision",
 );
 
-/// Both halves follow an index in the order of members and end with the page: the first goes from each member that has an
-/// open lot to the next one, and looks at the lot that is due first. (Not with EXISTS: PostgreSQL would make a join of it, in
-/// any order.)
-const DUE_MEMBERS: Template = Template::plain(
-    "WITH RECURSIVE holders (member) AS (
-         SELECT (SELECT l.member FROM lots AS l
-                 WHERE l.tenant = $1 AND l.member > $3 AND l.state IN ('pending', 'available')
-                 ORDER BY l.member, l.due_at LIMIT 1)
-         UNION ALL
-         SELECT (SELECT l.member FROM lots AS l
-                 WHERE l.tenant = $1 AND l.member > h.member AND l.state IN ('pending', 'available')
-                 ORDER BY l.member, l.due_at LIMIT 1)
-         FROM holders AS h WHERE h.member IS NOT NULL
-     )
-     SELECT x.member FROM (
-         SELECT h.member FROM holders AS h
-         WHERE (SELECT l.due_at FROM lots AS l
-                WHERE l.tenant = $1 AND l.member = h.member AND l.state IN ('pending', 'available')
-                  AND l.due_at <= $2
-                LIMIT 1) IS NOT NULL
-         LIMIT $4) AS x
-     UNION
-     SELECT y.member FROM (
-         SELECT m.member FROM members AS m
-         WHERE m.tenant = $1 AND m.member > $3 AND m.due_at IS NOT NULL AND m.due_at <= $2
-         ORDER BY m.member LIMIT $4) AS y
-     ORDER BY member LIMIT $4",
+/// What is due, by lots and by reviews, each with whether nothing is due for its member before. Both follow an index in the order
+/// in which things become due and end with the page; whether something is due before is one look-up by another index. (Not with
+/// EXISTS: PostgreSQL would make a join of it, in any order.)
+const DUE_LOTS: Template = Template::plain(
+    "SELECT l.due_at, l.member,
+            CASE WHEN (SELECT f.number FROM lots AS f
+                       WHERE f.tenant = l.tenant AND f.member = l.member AND f.state IN ('pending', 'available')
+                         AND f.due_at < l.due_at LIMIT 1) IS NULL
+                  AND (SELECT m.version FROM members AS m
+                       WHERE m.tenant = l.tenant AND m.member = l.member AND m.due_at < l.due_at) IS NULL
+                 THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END
+     FROM lots AS l
+     WHERE l.tenant = $1 AND l.state IN ('pending', 'available') AND l.due_at IS NOT NULL AND l.due_at <= $2
+       AND (l.due_at, l.member) > ($3, $4)
+     ORDER BY l.due_at, l.member LIMIT $5",
+);
+
+const DUE_REVIEWS: Template = Template::plain(
+    "SELECT m.due_at, m.member,
+            CASE WHEN (SELECT f.number FROM lots AS f
+                       WHERE f.tenant = m.tenant AND f.member = m.member AND f.state IN ('pending', 'available')
+                         AND f.due_at < m.due_at LIMIT 1) IS NULL
+                 THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END
+     FROM members AS m
+     WHERE m.tenant = $1 AND m.due_at IS NOT NULL AND m.due_at <= $2 AND (m.due_at, m.member) > ($3, $4)
+     ORDER BY m.due_at, m.member LIMIT $5",
 );
 
 const MEMBERS: Template = Template::plain(
@@ -432,7 +431,8 @@ pub(super) struct Statements {
     pub statement: SqlStr,
     pub balances_at: SqlStr,
     pub programs: SqlStr,
-    pub due_members: SqlStr,
+    pub due_lots: SqlStr,
+    pub due_reviews: SqlStr,
     pub members: SqlStr,
     pub journal: SqlStr,
     pub control_accounts: SqlStr,
@@ -476,7 +476,8 @@ impl Statements {
             statement: shared(format!("SELECT {JOURNAL_COLUMNS} {STATEMENT}")),
             balances_at: sql(&BALANCES_AT),
             programs: sql(&PROGRAMS),
-            due_members: sql(&DUE_MEMBERS),
+            due_lots: sql(&DUE_LOTS),
+            due_reviews: sql(&DUE_REVIEWS),
             members: sql(&MEMBERS),
             journal: shared(format!("SELECT {JOURNAL_COLUMNS} {JOURNAL_PAGE}")),
             control_accounts: sql(&CONTROL_ACCOUNTS),

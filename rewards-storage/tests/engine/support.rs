@@ -21,7 +21,9 @@ use rewards_storage::batch::{CommandKey, Commit, CommitBatch, Refusal, StaleRow}
 use rewards_storage::engine::{CommandOptions, Engine, EngineBuilder, Receipt, TenantEngine};
 use rewards_storage::error::StoreError;
 use rewards_storage::memory::MemoryStore;
-use rewards_storage::store::{AfterMember, Claimed, MemberHead, Outbox, Query, Store, StoreHealth};
+use rewards_storage::store::{
+    AfterMember, Claimed, DuePage, DuePlace, MemberHead, Outbox, Query, Store, StoreHealth,
+};
 use smol_str::SmolStr;
 use tokio::sync::Semaphore;
 use tokio::sync::watch;
@@ -229,9 +231,9 @@ impl Query for Scripted {
         &self,
         tenant: &TenantId,
         now: Timestamp,
-        after: AfterMember,
+        after: Option<DuePlace>,
         limit: u32,
-    ) -> Result<Vec<MemberId>, StoreError> {
+    ) -> Result<DuePage, StoreError> {
         self.inner.due_members(tenant, now, after, limit).await
     }
 

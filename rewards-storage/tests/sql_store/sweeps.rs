@@ -27,9 +27,8 @@ async fn expired(backend: &Backend, members: u32) -> TenantEngine {
         let grant = GrantReward {
             member: member(&name),
             amount: Money::new(500, eur()),
-            reason: None,
+            reason: String::from("welcome"),
             expires_at: Some(at("2026-05-02T10:00:00Z")),
-            source: None,
         };
         let key = CommandOptions::keyed(name.parse().unwrap());
         engine.execute_with(grant, key).await.unwrap();
@@ -58,8 +57,16 @@ async fn run(backend: &Backend, sql: &'static str) {
 async fn damaged_rows_stop_no_sweep() {
     for backend in backends("sweeps_over_damage").await {
         let engine = expired(&backend, 8).await;
-        run(&backend, "UPDATE members SET body = '{' WHERE member = 'm000'").await;
-        run(&backend, "UPDATE lots SET asset = 'nothing' WHERE member = 'm003'").await;
+        run(
+            &backend,
+            "UPDATE members SET body = '{' WHERE member = 'm000'",
+        )
+        .await;
+        run(
+            &backend,
+            "UPDATE lots SET source = '?' WHERE member = 'm003'",
+        )
+        .await;
         for (members, settled) in [(8, 6), (2, 0)] {
             let sweep = engine.settle_due().await.unwrap();
             assert_eq!(
