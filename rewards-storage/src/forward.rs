@@ -105,8 +105,10 @@ macro_rules! forward_query {
     ) => {
         $crate::forward_calls! {
             [$(<$($generic: $bound),+>)?] $wrapper, $this, $inner, $query,
-            fn programs(tenant: &$crate::forward::TenantId)
-                -> ::std::vec::Vec<$crate::forward::ProgramWrite>;
+            fn programs(
+                tenant: &$crate::forward::TenantId,
+                known: &[($crate::forward::ProgramId, u32)],
+            ) -> ::std::vec::Vec<$crate::forward::ProgramWrite>;
             fn due_members(
                 tenant: &$crate::forward::TenantId,
                 now: $crate::forward::Timestamp,
@@ -172,7 +174,7 @@ pub use rewards_core::{
     decision::ProgramWrite,
     entity::EntityRow,
     event::Stream,
-    ids::{MemberId, TenantId},
+    ids::{MemberId, ProgramId, TenantId},
     ledger::{JournalEntry, Purpose},
     money::Asset,
     time::Timestamp,

@@ -39,7 +39,7 @@ use rewards_core::counter::Subject;
 use rewards_core::decision::ProgramWrite;
 use rewards_core::entity::EntityRow;
 use rewards_core::event::{EventRecord, Stream};
-use rewards_core::ids::{MemberId, TenantId};
+use rewards_core::ids::{MemberId, ProgramId, TenantId};
 use rewards_core::ledger::{Balances, JournalEntry, JournalHead, Purpose};
 use rewards_core::money::Asset;
 use rewards_core::snapshot::{ReadPlan, Snapshot};
@@ -133,8 +133,13 @@ pub struct StoreHealth {
 /// The read side: programs, pages and sweeps. Pages are bounded and follow the order of an index.
 #[async_trait]
 pub trait Query: Debug + Send + Sync + 'static {
-    /// All revisions of all programs of a tenant.
-    async fn programs(&self, tenant: &TenantId) -> Result<Vec<ProgramWrite>, StoreError>;
+    /// The revisions of the programs of a tenant, by program (bytewise) and then by number: all but those that the caller knows,
+    /// given by the newest known revision of each program.
+    async fn programs(
+        &self,
+        tenant: &TenantId,
+        known: &[(ProgramId, u32)],
+    ) -> Result<Vec<ProgramWrite>, StoreError>;
 
     /// Members for whom a lot or a tier review is due at or before `now`, after a place in the order in which things become
     /// due. A member has one place: that of the first thing. A page costs by its size, however many members there are for whom

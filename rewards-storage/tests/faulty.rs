@@ -159,7 +159,7 @@ async fn each_fault_strikes_and_is_counted() {
         },
     );
     let t = tenant("t");
-    check_unavailable(store.programs(&t).await);
+    check_unavailable(store.programs(&t, &[]).await);
     check_unavailable(store.due_members(&t, at(0), None, 1).await);
     check_unavailable(store.members(&t, None, 1).await);
     check_unavailable(store.journal(&t, None, 1).await);

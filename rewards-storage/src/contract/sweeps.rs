@@ -309,7 +309,8 @@ pub async fn programs_are_listed(subject: &Subject) {
         let group: Vec<_> = AWKWARD_IDS.into_iter().rev().map(publish).collect();
         subject.commit_group(&group).await;
     }
-    let found = subject.backend().programs(tenant).await.expect("programs");
+    let backend = subject.backend();
+    let found = backend.programs(tenant, &[]).await.expect("programs");
     let want: Vec<_> = AWKWARD_IDS
         .into_iter()
         .flat_map(|id| (1..=11).map(move |version| (program(id), version)))
@@ -327,6 +328,19 @@ pub async fn programs_are_listed(subject: &Subject) {
         document: document(" a"),
     };
     assert_eq!(found.first(), Some(&first), "each as it was published");
+    // What somebody knows is left out: all revisions of all programs but the last two of one and those of another.
+    let known = (0..).zip(AWKWARD_IDS).filter(|(place, _)| *place != 3);
+    let known: Vec<_> = known
+        .map(|(place, id)| (program(id), if place == 0 { 9 } else { 11 }))
+        .collect();
+    let found = backend.programs(tenant, &known).await.expect("programs");
+    let got: Vec<_> = found
+        .iter()
+        .map(|w| (w.key.program.clone(), w.revision))
+        .collect();
+    let mut want = vec![(program(AWKWARD_IDS[0]), 10), (program(AWKWARD_IDS[0]), 11)];
+    want.extend((1..=11).map(|revision| (program(AWKWARD_IDS[3]), revision)));
+    assert_eq!(got, want);
 }
 
 /// A page of no rows is empty, and so is every page of a tenant without rows.
@@ -356,7 +370,7 @@ pub async fn empty_pages_are_empty(subject: &Subject) {
         let entities = store.entities(tenant, PROBE, None, limit).await;
         assert_eq!(entities.expect("a page"), []);
     }
-    assert_eq!(store.programs(&other).await.expect("programs"), []);
+    assert_eq!(store.programs(&other, &[]).await.expect("programs"), []);
     let found = store
         .counters(&other, &Whom::Program(program("contract")))
         .await;

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 
 use rewards_core::rejection::Fault;
 
-use super::catalogue::Catalogue;
+use super::catalogue::{Catalogue, TENANTS_MAX};
 use super::clock::{Clock, RandomSource, SystemClock, SystemRandom};
 use super::faults::internal;
 use super::key_ring::KeyRing;
@@ -37,6 +37,7 @@ pub struct EngineBuilder {
     batch_max: usize,
     queue_max: usize,
     attempts_max: u32,
+    tenants_max: usize,
 }
 
 impl EngineBuilder {
@@ -50,6 +51,7 @@ impl EngineBuilder {
             batch_max: BATCH_MAX,
             queue_max: QUEUE_MAX,
             attempts_max: ATTEMPTS_MAX,
+            tenants_max: TENANTS_MAX,
         }
     }
 
@@ -95,6 +97,13 @@ impl EngineBuilder {
         self
     }
 
+    /// Of how many tenants the compiled programs are kept; at least one, [`TENANTS_MAX`] by default. Those of the tenant that was
+    /// not used longest make room, and are loaded and compiled again when they are needed.
+    pub fn tenants_max(mut self, tenants: usize) -> Self {
+        self.tenants_max = tenants.max(1);
+        self
+    }
+
     /// Asks the store how it is and starts the workers on the current tokio runtime, which needs its timer enabled.
     ///
     /// # Errors
@@ -117,7 +126,7 @@ impl EngineBuilder {
         }
         Ok(Engine::from_parts(Inner {
             shared,
-            catalogue: Catalogue::default(),
+            catalogue: Catalogue::new(self.tenants_max),
             clock: self.clock,
             random: self.random,
             key_ring: self.key_ring,

@@ -1,13 +1,14 @@
 //! The compiled programs of each tenant, shared by all who decide and swapped as a whole.
 //!
 //! A tenant's programs are loaded at first use and compiled once per revision: revisions never change, so a reload
-//! compiles only what is new. Whoever decides holds an [`Arc`] of one consistent set; a swap disturbs nobody.
+//! reads and compiles only what is new. Whoever decides holds an [`Arc`] of one consistent set; a swap disturbs nobody.
 //!
 //! Several processes may share a store. Every view therefore also reads how many revisions the tenant has published: revisions
 //! are never taken back, so a set of as many is all of them. A set that turns out to be behind is reloaded, and what was planned
 //! with it is planned again, whatever it asked for: a program that nobody here has heard of is met by the next view.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rewards_core::context::Revisions;
@@ -22,27 +23,61 @@ use tokio::sync::Mutex;
 use super::faults::internal;
 use super::storage::Storage;
 
-/// All tenants the engine has served.
-#[derive(Debug, Default)]
-pub(super) struct Catalogue(RwLock<FxHashMap<TenantId, Arc<Tenant>>>);
+/// How many tenants an engine keeps the compiled programs of; those of others are loaded again when they are needed.
+pub const TENANTS_MAX: usize = 1_024;
+
+/// The tenants that were served last.
+#[derive(Debug)]
+pub(super) struct Catalogue {
+    most: usize,
+    turn: AtomicU64,
+    known: RwLock<FxHashMap<TenantId, Known>>,
+}
+
+#[derive(Debug)]
+struct Known {
+    tenant: Arc<Tenant>,
+    /// The turn in which it was last used.
+    last: AtomicU64,
+}
 
 impl Catalogue {
-    /// The tenant's place in the catalogue.
-    pub(super) fn tenant(&self, id: TenantId) -> Arc<Tenant> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(tenant) = known.get(&id) {
-            return Arc::clone(tenant);
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            most: most.max(1),
+            turn: AtomicU64::new(0),
+            known: RwLock::default(),
+        }
+    }
+
+    /// The tenant's place in the catalogue. The one that was not used longest makes room for a new one: its compiled programs
+    /// are dropped, whoever holds the tenant.
+    pub(super) fn tenant(&self, id: &TenantId) -> Arc<Tenant> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get(id) {
+            known.last.store(turn, Ordering::Relaxed);
+            return Arc::clone(&known.tenant);
         }
         drop(known);
-        let mut tenants = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let tenant = tenants.entry(id).or_insert_with_key(|id| {
-            Arc::new(Tenant {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= self.most && !known.contains_key(id) {
+            let all = known.iter();
+            let oldest = all.min_by_key(|(_, known)| known.last.load(Ordering::Relaxed));
+            let oldest = oldest.map(|(id, _)| id.clone());
+            if let Some(gone) = oldest.and_then(|id| known.remove(&id)) {
+                gone.tenant.forget();
+            }
+        }
+        let known = known.entry(id.clone()).or_insert_with(|| Known {
+            tenant: Arc::new(Tenant {
                 id: id.clone(),
                 current: RwLock::default(),
                 loading: Mutex::default(),
-            })
+            }),
+            last: AtomicU64::new(turn),
         });
-        Arc::clone(tenant)
+        Arc::clone(&known.tenant)
     }
 }
 
@@ -100,7 +135,7 @@ impl Tenant {
         }
     }
 
-    /// Loads the programs anew, unless someone else has replaced `seen` in the meantime.
+    /// Loads what is new of the programs, unless someone else has replaced `seen` in the meantime.
     pub(super) async fn reload(
         &self,
         storage: &Storage,
@@ -113,9 +148,13 @@ impl Tenant {
         {
             return Ok(Arc::clone(programs));
         }
-        let stored = storage.ask(|backend| backend.programs(&self.id)).await?;
         let known = current.map(|programs| Arc::clone(&programs.revisions));
-        let revisions = compile(known.unwrap_or_default(), stored).await?;
+        let known = known.unwrap_or_default();
+        let newest = known.iter();
+        let newest = newest.map(|(program, revisions)| (program.clone(), revisions.newest()));
+        let newest: Vec<(ProgramId, u32)> = newest.collect();
+        let stored = storage.ask(|backend| backend.programs(&self.id, &newest));
+        let revisions = compile(known, stored.await?).await?;
         Ok(self.swap(Programs::new(revisions)))
     }
 
@@ -140,7 +179,8 @@ impl Tenant {
         }
     }
 
-    fn current(&self) -> Option<Arc<Programs>> {
+    /// The tenant's programs, if they are loaded.
+    pub(super) fn current(&self) -> Option<Arc<Programs>> {
         self.current
             .read()
             .unwrap_or_else(PoisonError::into_inner)

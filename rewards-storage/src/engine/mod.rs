@@ -58,6 +58,7 @@ use tracing::Instrument;
 use tracing::field::Empty;
 
 pub use builder::{ATTEMPTS_MAX, BATCH_MAX, EngineBuilder, QUEUE_MAX, WORKERS};
+pub use catalogue::TENANTS_MAX;
 pub use clock::{Clock, ManualClock, RandomSource, SeededRandom, SystemClock, SystemRandom};
 pub use key_data::KeyData;
 pub use key_ring::{
@@ -69,7 +70,7 @@ pub use storage::STORE_TRIES_MAX;
 pub use sweep::Sweep;
 
 use crate::store::Backend;
-use catalogue::{Catalogue, Tenant};
+use catalogue::Catalogue;
 use queue::Queue;
 use submit::{Once, receive};
 use worker::Shared;
@@ -98,7 +99,7 @@ struct Inner {
 #[derive(Clone)]
 pub struct TenantEngine {
     inner: Arc<Inner>,
-    tenant: Arc<Tenant>,
+    tenant: TenantId,
 }
 
 /// What a caller may say beside the request itself.
@@ -141,7 +142,7 @@ impl Engine {
     pub fn tenant(&self, tenant: TenantId) -> TenantEngine {
         TenantEngine {
             inner: Arc::clone(&self.inner),
-            tenant: self.inner.catalogue.tenant(tenant),
+            tenant,
         }
     }
 
@@ -164,7 +165,7 @@ impl TenantEngine {
     /// The tenant.
     #[must_use]
     pub fn tenant(&self) -> &TenantId {
-        self.tenant.id()
+        &self.tenant
     }
 
     /// Executes a command or answers a query. Same as [`Self::execute_with`] with default options.

@@ -39,7 +39,8 @@ async fn decide<O: Operation>(
     now: Option<Timestamp>,
 ) -> Result<O::Reply, Fault> {
     let shared = &engine.inner.shared;
-    let mut programs = engine.tenant.programs(&shared.storage).await?;
+    let tenant = engine.inner.catalogue.tenant(engine.tenant());
+    let mut programs = tenant.programs(&shared.storage).await?;
     // A query makes no ids, so it draws no random bits.
     let mut context = engine.context(now, &programs, 0);
     let mut needs = ReadPlan::default();
@@ -57,7 +58,7 @@ async fn decide<O: Operation>(
         let snapshot = shared.storage.load(&plan).await?;
         if programs.are_behind(engine.tenant(), &snapshot) {
             shared.telemetry.retried("programs");
-            let reloaded = engine.tenant.reload(&shared.storage, Some(&programs));
+            let reloaded = tenant.reload(&shared.storage, Some(&programs));
             programs = reloaded.await?;
             context.programs = programs.revisions.clone();
             // What else was needed followed from the programs before.

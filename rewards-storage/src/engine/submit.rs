@@ -60,7 +60,8 @@ impl TenantEngine {
         self.inner.check_open()?;
         let fingerprints = self.seal(&mut request)?;
         let identity = self.identity(&request, options.key, once, fingerprints)?;
-        let programs = self.tenant.programs(&self.inner.shared.storage).await?;
+        let tenant = self.inner.catalogue.tenant(self.tenant());
+        let programs = tenant.programs(&self.inner.shared.storage).await?;
         let concerns = self.concerns(&request).await?;
         let place = self.inner.queue.reserve().await?;
         let context = self.context(options.now, &programs, self.inner.random.next());
@@ -68,7 +69,7 @@ impl TenantEngine {
         let pending = Pending::new(
             Typed::boxed(request, caller),
             identity,
-            Arc::clone(&self.tenant),
+            tenant,
             context,
             concerns,
             run.map(RunToken::new),

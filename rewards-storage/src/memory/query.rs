@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use rewards_core::counter::Subject;
 use rewards_core::decision::ProgramWrite;
 use rewards_core::entity::EntityRow;
-use rewards_core::ids::{MemberId, TenantId};
+use rewards_core::ids::{MemberId, ProgramId, TenantId};
 use rewards_core::ledger::{JournalEntry, Purpose};
 use rewards_core::member::MemberRow;
 use rewards_core::money::Asset;
@@ -24,12 +24,22 @@ const SCHEMA_VERSION: i64 = 1;
 
 #[async_trait]
 impl Query for MemoryStore {
-    async fn programs(&self, tenant: &TenantId) -> Result<Vec<ProgramWrite>, StoreError> {
+    async fn programs(
+        &self,
+        tenant: &TenantId,
+        known: &[(ProgramId, u32)],
+    ) -> Result<Vec<ProgramWrite>, StoreError> {
         let tables = self.tables();
+        let is_new = |write: &&ProgramWrite| {
+            let mut known = known.iter();
+            let known = known.find(|(program, _)| *program == write.key.program);
+            known.is_none_or(|(_, newest)| write.revision > *newest)
+        };
         Ok(tables
             .programs
             .values()
             .filter(|write| write.key.tenant == *tenant)
+            .filter(is_new)
             .cloned()
             .collect())
     }

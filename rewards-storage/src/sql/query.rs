@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use rewards_core::counter::Subject;
 use rewards_core::decision::ProgramWrite;
 use rewards_core::entity::EntityRow;
-use rewards_core::ids::{MemberId, TenantId};
+use rewards_core::ids::{MemberId, ProgramId, TenantId};
 use rewards_core::ledger::{JournalEntry, Purpose};
 use rewards_core::money::Asset;
 use rewards_core::time::Timestamp;
@@ -15,7 +15,8 @@ use super::SqlStore;
 use super::decode::Decoded;
 use super::driver::Fetched;
 use super::fault::At as _;
-use super::rows::Param;
+use super::rows::{Param, Rows};
+use super::statements::KNOWN;
 use crate::error::StoreError;
 use crate::store::{AfterMember, DuePage, DuePlace, MemberHead, Query, StoreHealth};
 
@@ -39,8 +40,16 @@ fn start(after: Option<&MemberId>) -> &str {
 
 #[async_trait]
 impl Query for SqlStore {
-    async fn programs(&self, tenant: &TenantId) -> Result<Vec<ProgramWrite>, StoreError> {
-        let params = vec![tenant.as_str().into()];
+    async fn programs(
+        &self,
+        tenant: &TenantId,
+        known: &[(ProgramId, u32)],
+    ) -> Result<Vec<ProgramWrite>, StoreError> {
+        let mut rows = Rows::new(self.dialect(), KNOWN);
+        for (program, newest) in known {
+            rows.push([program.as_str().into(), (*newest).into()]);
+        }
+        let params = vec![tenant.as_str().into(), rows.into()];
         let page = self.page(&self.statements().programs, params).await?;
         let row = |row| {
             let row = Decoded(row);

@@ -314,10 +314,18 @@ const BALANCES_AT: Template = Template::plain(
      ) AS x GROUP BY x.purpose, x.asset",
 );
 
-const PROGRAMS: Template = Template::plain(
-    "SELECT program, revision, active_from, published_at, body FROM programs WHERE tenant = $1
-     ORDER BY program, revision",
-);
+/// Which revisions of which programs somebody knows: all up to the newest.
+pub(super) const KNOWN: Columns = &[("program", Text), ("newest", Int)];
+
+const PROGRAMS: Template = Template {
+    text: "WITH known AS MATERIALIZED (SELECT r.program, r.newest FROM {rows})
+     SELECT p.program, p.revision, p.active_from, p.published_at, p.body
+     FROM programs AS p LEFT JOIN known AS k ON k.program = p.program
+     WHERE p.tenant = $1 AND (k.newest IS NULL OR p.revision > k.newest)
+     ORDER BY p.program, p.revision",
+    scalars: 1,
+    rows: KNOWN,
+};
 
 /// What is due, by lots and by reviews, each with whether nothing is due for its member before. Both follow an index in the order
 /// in which things become due and end with the page; whether something is due before is one look-up by another index. (Not with

@@ -142,3 +142,43 @@ async fn revisions_are_told_in_order_whatever_the_clocks_say() {
     let numbers = events.await.unwrap().into_iter().map(|c| c.event.seq);
     assert_eq!(numbers.collect::<Vec<_>>(), [1, 2]);
 }
+
+#[tokio::test]
+async fn only_new_revisions_are_read() {
+    let store = Scripted::new();
+    let (_one, one) = store.open().await;
+    let (_two, two) = store.open().await;
+    for version in 1..4 {
+        one.execute_with(publish(), keyed(version)).await.unwrap();
+        assert_eq!(two.execute(look()).await.unwrap().1, version);
+    }
+    let read = store.programs.lock().unwrap().clone();
+    assert_eq!(read, [0, 1, 1, 1], "once by one, and what is new by two");
+}
+
+#[tokio::test]
+async fn programs_are_kept_of_so_many_tenants() {
+    let store = Scripted::new();
+    let engine = store.builder().tenants_max(2).open().await.unwrap();
+    let tenants = ["a", "b", "c"].map(|id| engine.tenant(TenantId::new(id).unwrap()));
+    for (number, tenant) in tenants.iter().enumerate() {
+        tenant.execute_with(publish(), keyed(number)).await.unwrap();
+    }
+    let [a, b, c] = &tenants;
+    let loads = || store.programs.lock().unwrap().len();
+    assert_eq!(loads(), 3);
+    // C and b are kept; a takes the place of c, which was used before b.
+    for (tenant, loaded) in [
+        (c, 3),
+        (b, 3),
+        (a, 4),
+        (b, 4),
+        (a, 4),
+        (c, 5),
+        (a, 5),
+        (b, 6),
+    ] {
+        assert_eq!(tenant.execute(look()).await.unwrap().1, 1);
+        assert_eq!(loads(), loaded, "{tenant:?}");
+    }
+}

@@ -11,7 +11,7 @@ use rewards_core::counter::Subject;
 use rewards_core::decision::ProgramWrite;
 use rewards_core::entity::EntityRow;
 use rewards_core::event::Stream;
-use rewards_core::ids::{MemberId, TenantId};
+use rewards_core::ids::{MemberId, ProgramId, TenantId};
 use rewards_core::ledger::{JournalEntry, Purpose};
 use rewards_core::money::Asset;
 use rewards_core::rejection::Fault;
@@ -81,6 +81,8 @@ pub struct Scripted {
     pub refusals: Mutex<Vec<Refusal>>,
     /// Keys of all batches that were committed, in order, commit by commit.
     pub committed: Mutex<Vec<Vec<CommandKey>>>,
+    /// How many revisions were read, reading by reading.
+    pub programs: Mutex<Vec<usize>>,
     /// How many views were loaded.
     pub views: Mutex<usize>,
     /// What every balance is off by.
@@ -103,6 +105,7 @@ impl Scripted {
             sizes: Mutex::default(),
             refusals: Mutex::default(),
             committed: Mutex::default(),
+            programs: Mutex::default(),
             views: Mutex::default(),
             skew: AtomicI64::new(0),
             hidden: Mutex::default(),
@@ -223,8 +226,14 @@ impl Scripted {
 
 #[async_trait]
 impl Query for Scripted {
-    async fn programs(&self, tenant: &TenantId) -> Result<Vec<ProgramWrite>, StoreError> {
-        self.inner.programs(tenant).await
+    async fn programs(
+        &self,
+        tenant: &TenantId,
+        known: &[(ProgramId, u32)],
+    ) -> Result<Vec<ProgramWrite>, StoreError> {
+        let found = self.inner.programs(tenant, known).await?;
+        self.programs.lock().unwrap().push(found.len());
+        Ok(found)
     }
 
     async fn due_members(

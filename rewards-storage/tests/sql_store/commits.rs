@@ -281,7 +281,7 @@ async fn revisions_are_numbered_without_gaps() {
         let mut ends = [a[0].clone(), b[0].clone()];
         ends.sort_by_key(|end| *end != Commit::Applied);
         assert_eq!(ends, [Commit::Applied, stale], "{}", backend.name);
-        let programs = store.programs(&tenant()).await.unwrap();
+        let programs = store.programs(&tenant(), &[]).await.unwrap();
         let versions: Vec<u32> = programs.iter().map(|write| write.revision).collect();
         assert_eq!(versions, [1, 2, 3]);
         let plan = ReadPlan {

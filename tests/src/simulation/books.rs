@@ -88,7 +88,7 @@ impl Books {
             controls: BTreeMap::new(),
             lots: BTreeMap::new(),
             counters: BTreeMap::new(),
-            programs: backend.programs(tenant).await?,
+            programs: backend.programs(tenant, &[]).await?,
         };
         books.read_pages(backend).await?;
         for plan in books.plans(history)? {
