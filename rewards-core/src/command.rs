@@ -66,6 +66,10 @@ pub trait Operation: Serialize + DeserializeOwned + Clone + Send + Sync + 'stati
     /// What was worked out from the request and the programs alone: valid facts, rules that can match, counters wanted.
     type Prepared: Debug + Send + Sync + 'static;
 
+    /// Whether what is prepared follows from the request alone and takes long to prepare. It is then prepared once, beside
+    /// everything else, and not again when programs have changed.
+    const IS_PREPARED_APART: bool = false;
+
     /// The key that is used when the caller gives none.
     fn natural_key(&self, tenant: &TenantId) -> Option<NaturalKey> {
         let _ = tenant;

@@ -47,11 +47,11 @@ impl<'t> Answers<'t> {
         pending.answer(outcome, self.telemetry);
     }
 
-    /// Who is halted.
-    pub(super) fn into_halts(self) -> Vec<Halt> {
-        self.halts
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
+    /// Who is halted, and how those behind them are counted.
+    pub(super) fn into_halts(self) -> (&'t Telemetry, Vec<Halt>) {
+        let halts = self.halts.into_inner();
+        let halts = halts.unwrap_or_else(PoisonError::into_inner);
+        (self.telemetry, halts)
     }
 
     fn halts(&self) -> std::sync::MutexGuard<'_, Vec<Halt>> {

@@ -213,7 +213,7 @@ async fn compile(
     if new.is_empty() {
         return Ok(BTreeMap::clone(&known));
     }
-    // A large program takes milliseconds to compile; meanwhile the runtime has other things to do.
+    // A large program takes long to compile; meanwhile the runtime has other things to do.
     tokio::task::spawn_blocking(move || extend(&known, new))
         .await
         .map_err(|error| internal(format!("compiling programs failed: {error}")))?

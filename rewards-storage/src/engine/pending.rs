@@ -68,6 +68,8 @@ pub(super) type AnswerSender<R> = oneshot::Sender<Result<Answer<R>, Fault>>;
 /// An operation with its types put away.
 pub(super) trait Work: Send {
     fn operation(&self) -> &'static str;
+    /// Whether it must be prepared anew when programs have changed.
+    fn depends_on_programs(&self) -> bool;
     /// Prepares the request and keeps what was prepared.
     fn prepare(&mut self, context: &Context) -> Result<ReadPlan, Rejection>;
     /// Decides, keeps the typed reply, and returns the changes with the encoded reply.
@@ -109,6 +111,10 @@ impl<O: Operation> Typed<O> {
 impl<O: Operation> Work for Typed<O> {
     fn operation(&self) -> &'static str {
         O::NAME
+    }
+
+    fn depends_on_programs(&self) -> bool {
+        !O::IS_PREPARED_APART
     }
 
     fn prepare(&mut self, context: &Context) -> Result<ReadPlan, Rejection> {
@@ -204,6 +210,8 @@ pub(super) struct Pending {
     needs: Option<ReadPlan>,
     rounds: u32,
     accepted: Instant,
+    /// How often it had to wait for newer programs.
+    pub(super) parked: u32,
     /// How often it was decided and lost a race.
     pub(super) attempts: u32,
     /// Whether a store's word that its key was used for something else has been looked into.
@@ -227,7 +235,7 @@ impl fmt::Debug for Pending {
 impl Pending {
     /// Prepares a command.
     ///
-    /// It is done here, in the caller's task, so that the worker finds it done.
+    /// It is done here, before the command is accepted, so that the worker finds it done.
     pub(super) fn new(
         mut work: Box<dyn Work>,
         identity: Identity,
@@ -250,6 +258,7 @@ impl Pending {
             needs: None,
             rounds: 0,
             accepted: Instant::now(),
+            parked: 0,
             attempts: 0,
             looked_again: false,
             holds_place: false,
@@ -262,9 +271,11 @@ impl Pending {
         if !Arc::ptr_eq(&self.context.programs, &programs.revisions) {
             let Self { work, context, .. } = self;
             context.programs = Arc::clone(&programs.revisions);
-            self.reads = Reads::of(context, |context| work.prepare(context));
-            // What else was needed followed from the programs before.
-            self.needs = None;
+            if work.depends_on_programs() {
+                self.reads = Reads::of(context, |context| work.prepare(context));
+                // What else was needed followed from the programs before.
+                self.needs = None;
+            }
         }
         let mut plan = self.reads.plan.clone();
         plan.entities.extend_from_slice(&self.owned_by);

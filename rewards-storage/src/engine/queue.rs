@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rewards_core::rejection::Fault;
 use rewards_core::snapshot::MemberKey;
+use rustc_hash::FxHashSet;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
 
 use super::answers::Halt;
@@ -64,6 +65,8 @@ struct State {
     workers: usize,
     /// Commands that they have taken.
     taken: usize,
+    /// Leases that no worker holds any more and that have not ended.
+    parked: usize,
 }
 
 impl State {
@@ -74,6 +77,11 @@ impl State {
     fn share(&self) -> usize {
         let open = self.scheduler.len().saturating_add(self.taken);
         open.div_ceil(self.workers.max(1)).max(SHARE_MIN)
+    }
+
+    /// Whether nothing is left and nothing more will come.
+    fn is_drained(&self) -> bool {
+        self.is_closing && self.scheduler.is_empty() && self.parked == 0
     }
 }
 
@@ -200,19 +208,20 @@ impl Queue {
             queue: Some(Arc::clone(self)),
             lines: taken.lines,
             count,
+            is_parked: false,
         };
         Some((lease, commands))
     }
 
     fn is_drained(&self) -> bool {
-        let state = self.state();
-        state.is_closing && state.scheduler.is_empty()
+        self.state().is_drained()
     }
 
     /// Frees the lines of a batch; returns those whom the halts hold back, with what they are to be told.
     fn release(&self, batch: Released, halts: Vec<Halt>) -> Vec<(Pending, Fault)> {
         let mut state = self.state();
         state.taken = state.taken.saturating_sub(batch.count);
+        state.parked = state.parked.saturating_sub(usize::from(batch.is_parked));
         let scheduler = &mut state.scheduler;
         batch
             .again
@@ -224,7 +233,7 @@ impl Queue {
             held_back.extend(cut.map(|command| (command, fault.clone())));
         }
         scheduler.release(batch.lines, []);
-        let is_drained = state.is_closing && state.scheduler.is_empty();
+        let is_drained = state.is_drained();
         let wake = state.scheduler.has_ready();
         drop(state);
         let places = held_back
@@ -250,6 +259,7 @@ struct Released {
     lines: Vec<Line>,
     /// How many commands were taken.
     count: usize,
+    is_parked: bool,
     /// Those of them that wait again.
     again: Vec<Pending>,
 }
@@ -262,9 +272,32 @@ pub(super) struct Lease {
     lines: Vec<Line>,
     /// How many commands were taken.
     count: usize,
+    /// Whether it is held by somebody beside the workers, who wait for it before they end.
+    is_parked: bool,
 }
 
 impl Lease {
+    /// Splits off the lines of some of the commands, to be freed on their own by somebody beside the workers.
+    pub(super) fn park(&mut self, commands: &[Pending]) -> Self {
+        let stand = commands.iter().flat_map(|command| command.place.lines());
+        let own: FxHashSet<&Line> = stand.collect();
+        let (parked, rest) = mem::take(&mut self.lines)
+            .into_iter()
+            .partition(|line| own.contains(line));
+        self.lines = rest;
+        self.count = self.count.saturating_sub(commands.len());
+        if let Some(queue) = &self.queue {
+            let mut state = queue.state();
+            state.parked = state.parked.saturating_add(1);
+        }
+        Self {
+            queue: self.queue.clone(),
+            lines: parked,
+            count: commands.len(),
+            is_parked: true,
+        }
+    }
+
     /// Frees the lines and lets commands wait again that come back; returns those whom the halts hold back.
     pub(super) fn release(
         mut self,
@@ -281,6 +314,7 @@ impl Lease {
         let batch = Released {
             lines: mem::take(&mut self.lines),
             count: self.count,
+            is_parked: self.is_parked,
             again,
         };
         queue.release(batch, halts)

@@ -16,7 +16,6 @@ use rewards_core::snapshot::{MemberKey, ReadPlan, Snapshot, StoredReply};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::answers::Answers;
-use super::catalogue::Tenant;
 use super::pending::{Outcome, Pending, Step};
 use super::queue::Line;
 use super::worker::Shared;
@@ -62,6 +61,20 @@ pub(super) struct Round {
     unwritten: Vec<(usize, Pending, Outcome)>,
     /// Commands that need a fresh view.
     deferred: Vec<Pending>,
+}
+
+/// What is left of a round after its commit.
+pub(super) struct Settled {
+    /// Those who go round again.
+    pub(super) again: Vec<Pending>,
+    /// Those who are answered when what they have published is taken over.
+    pub(super) published: Vec<Published>,
+}
+
+/// A command that has published programs.
+pub(super) struct Published {
+    pub(super) pending: Pending,
+    pub(super) changes: Arc<Changes>,
 }
 
 /// A round while its commands are decided, one after another.
@@ -237,17 +250,14 @@ impl Round {
         &self.commits
     }
 
-    /// Answers everyone according to how the commit went; returns those who go round again.
-    pub(super) async fn settle(
+    /// Answers everyone according to how the commit went, but those who have published programs.
+    pub(super) fn settle(
         mut self,
         outcomes: Vec<Commit>,
         shared: &Shared,
         answers: &Answers<'_>,
-    ) -> Vec<Pending> {
+    ) -> Settled {
         let mut again = mem::take(&mut self.deferred);
-        for (tenant, changes) in self.published(&outcomes) {
-            tenant.absorb(&changes.programs).await;
-        }
         let as_decided = outcomes
             .iter()
             .take_while(|outcome| matches!(outcome, Commit::Applied))
@@ -271,13 +281,19 @@ impl Round {
                 again.push(pending);
             }
         }
-        let decided = iter::zip(self.decided, outcomes).enumerate();
-        again.extend(decided.filter_map(|(index, (pending, outcome))| {
+        let mut published = Vec::new();
+        let decided = iter::zip(self.decided, self.commits);
+        for (index, ((pending, commit), outcome)) in iter::zip(decided, outcomes).enumerate() {
+            let changes = commit.changes;
+            if outcome == Commit::Applied && !changes.programs.is_empty() {
+                published.push(Published { pending, changes });
+                continue;
+            }
             // All that follows in an ordered run is refused with the first of them, whose attempt it is.
             let is_behind = pending.run.is_some() && index > as_decided;
-            settle_one(pending, outcome, is_behind, shared, answers)
-        }));
-        again
+            again.extend(settle_one(pending, outcome, is_behind, shared, answers));
+        }
+        Settled { again, published }
     }
 
     /// The commit failed: those whose fate hung on it, and those who go round again regardless.
@@ -286,20 +302,6 @@ impl Round {
         let unwritten = self.unwritten.into_iter().map(|(_, pending, _)| pending);
         let failed = self.decided.into_iter().chain(followers).chain(unwritten);
         (failed.collect(), self.deferred)
-    }
-
-    /// The programs published just now. They are taken over before anyone hears of them, so that whoever does can use
-    /// them at once.
-    fn published(&self, outcomes: &[Commit]) -> Vec<(Arc<Tenant>, Arc<Changes>)> {
-        let decided = self.commits.iter().zip(&self.decided).zip(outcomes);
-        decided
-            .filter(|((commit, _), outcome)| {
-                matches!(outcome, Commit::Applied) && !commit.changes.programs.is_empty()
-            })
-            .map(|((commit, pending), _)| {
-                (Arc::clone(&pending.tenant), Arc::clone(&commit.changes))
-            })
-            .collect()
     }
 }
 

@@ -66,14 +66,15 @@ impl TenantEngine {
         let place = self.inner.queue.reserve().await?;
         let context = self.context(options.now, &programs, self.inner.random.next());
         let (caller, answer) = oneshot::channel();
-        let pending = Pending::new(
-            Typed::boxed(request, caller),
-            identity,
-            tenant,
-            context,
-            concerns,
-            run.map(RunToken::new),
-        );
+        let token = run.map(RunToken::new);
+        let work = Typed::boxed(request, caller);
+        let prepare = move || Pending::new(work, identity, tenant, context, concerns, token);
+        let pending = if O::IS_PREPARED_APART {
+            let prepared = tokio::task::spawn_blocking(prepare).await;
+            prepared.map_err(|error| faults::internal(format!("preparing failed: {error}")))?
+        } else {
+            prepare()
+        };
         self.inner.queue.push(place, pending)?;
         Ok(answer)
     }

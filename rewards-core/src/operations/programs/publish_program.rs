@@ -46,6 +46,10 @@ pub struct PublishedProgram {
     pub active_from: Timestamp,
 }
 
+/// That the document was compiled: only such a one is published.
+#[derive(Debug)]
+pub struct ValidProgram(());
+
 impl PublishProgram {
     /// Publishes a document that decides from now on.
     #[must_use]
@@ -68,19 +72,26 @@ impl Operation for PublishProgram {
     const NAME: &'static str = "publish_program";
     const KIND: Kind = Kind::Command;
     type Reply = PublishedProgram;
-    type Prepared = ();
+    type Prepared = ValidProgram;
+    // A document of ten thousand rules takes a while.
+    const IS_PREPARED_APART: bool = true;
 
-    fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, ValidProgram), Rejection> {
+        let active_from = self.active_from.unwrap_or(context.now);
+        CompiledProgram::compile(self.program.clone(), 1, active_from).map_err(|problems| {
+            let problems = problems.into_iter();
+            Rejection::Invalid(problems.map(|problem| problem.below("program")).collect())
+        })?;
         let plan = ReadPlan {
             programs: vec![self.key(context)],
             ..ReadPlan::default()
         };
-        Ok((plan, ()))
+        Ok((plan, ValidProgram(())))
     }
 
     fn decide(
         &self,
-        (): &(),
+        ValidProgram(()): &ValidProgram,
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<Self::Reply>, Undecided> {
@@ -88,12 +99,6 @@ impl Operation for PublishProgram {
         let newest = snapshot.programs.get(&key).copied().unwrap_or(0);
         let revision = newest.checked_add(1).ok_or(Rejection::Overflow)?;
         let active_from = self.active_from.unwrap_or(context.now);
-        CompiledProgram::compile(self.program.clone(), revision, active_from).map_err(
-            |problems| {
-                let problems = problems.into_iter();
-                Rejection::Invalid(problems.map(|problem| problem.below("program")).collect())
-            },
-        )?;
         let event = EventRecord {
             id: context.id_allocator().next(),
             stream: Stream::Program(self.program.id.clone()),
