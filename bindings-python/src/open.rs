@@ -7,7 +7,7 @@ use rewards_core::rejection::{Fault, Problem, Rejection};
 use rewards_core::secret::KeyPurpose;
 use rewards_core::time::Timestamp;
 use rewards_storage::address::{Address, OpenStore};
-use rewards_storage::engine::{Engine, KeyData, KeyRing, SeededRandom, TenantEngine};
+use rewards_storage::engine::{Engine, Events, KeyData, KeyRing, SeededRandom, TenantEngine};
 use rewards_storage::sql::SqlOptions;
 
 /// An open engine, the tenant it is used for, and what must be closed with it.
@@ -24,7 +24,8 @@ pub struct Opened {
 /// A key of a ring as Python gives it: purpose, id, bytes, and from when until when.
 pub type KeyValues = (String, String, Vec<u8>, String, Option<String>);
 
-/// Opens the engine at an address: `memory:`, `sqlite:…` or `postgresql:…`. A seed makes the ids that it gives repeatable.
+/// Opens the engine at an address: `memory:`, `sqlite:…` or `postgresql:…`. A seed makes the ids that it gives repeatable. Events
+/// that are not kept are not written.
 ///
 /// # Errors
 /// `invalid` for a tenant, an address or a key ring that is none; a fault of the store.
@@ -33,6 +34,7 @@ pub async fn open(
     tenant: &str,
     seed: Option<u64>,
     keys: Option<Vec<KeyValues>>,
+    keep_events: bool,
 ) -> Result<Opened, Fault> {
     let key_ring = keys.map(ring).transpose()?;
     let tenant = TenantId::new(tenant)
@@ -44,6 +46,9 @@ pub async fn open(
     }
     if let Some(key_ring) = key_ring {
         builder = builder.key_ring(key_ring);
+    }
+    if !keep_events {
+        builder = builder.events(Events::Dropped);
     }
     let engine = builder.open().await?;
     Ok(Opened {

@@ -78,6 +78,7 @@ pub async fn serve(opened: &Opened, name: &str, arguments: &str) -> Result<Vec<u
             let removed = opened.tenant.acknowledge_events(held.owner, &held.events);
             write(&removed.await?)
         }
+        "discard_events" => write(&opened.tenant.discard_events().await?),
         "release_events" => {
             let held: HeldEvents = read(arguments)?;
             let released = opened.tenant.release_events(held.owner, &held.events);

@@ -63,6 +63,19 @@ def test_released_events_come_again(engine: rewards.Engine) -> None:
     assert again[0].attempts == 1
 
 
+def test_events_can_be_discarded_and_not_kept(file_url: str) -> None:
+    with rewards.open(file_url) as engine:
+        set_up(engine)
+        assert engine.discard_events() == 2
+        assert engine.discard_events() == 0
+    with rewards.open(file_url, keep_events=False) as engine:
+        engine.record_purchase(record(), now=NOW)
+        assert engine.health().outbox_waiting == 0
+    for bad in (None, 1, "no"):
+        with pytest.raises(rewards.InvalidError):
+            rewards.open(file_url, keep_events=bad)  # type: ignore[arg-type]
+
+
 def test_services_are_awaited(url: str) -> None:
     async def run() -> None:
         async with rewards.AsyncEngine.open(url) as engine:
@@ -75,6 +88,7 @@ def test_services_are_awaited(url: str) -> None:
             assert (await engine.health()).outbox_waiting == 1
             assert (await engine.verify()).is_valid
             assert (await engine.settle_due()).members == 0
+            assert await engine.discard_events() == 1
 
     asyncio.run(run())
 

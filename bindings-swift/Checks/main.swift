@@ -33,6 +33,7 @@ let checks: [(String, () async throws -> Void)] = [
     ("file that may only be read", readOnlyFile),
     ("full disk", fullDisk),
     ("newer schema", newerSchema),
+    ("events of a phone", eventsOfAPhone),
     ("two processes", twoProcesses),
     ("file held by another process", heldFile),
     ("panics", panics),

@@ -10,7 +10,9 @@ use rewards_core::ids::{IdempotencyKey, TenantId};
 use rewards_core::rejection::Fault;
 use rewards_core::time::Timestamp;
 use rewards_storage::address::{Address, OpenStore};
-use rewards_storage::engine::{CommandOptions, Engine, Receipt, SeededRandom, TenantEngine};
+use rewards_storage::engine::{
+    CommandOptions, Engine, Events, Receipt, SeededRandom, TenantEngine,
+};
 use rewards_storage::sql::SqlOptions;
 
 use crate::clock::{Foreign, HostClock};
@@ -41,37 +43,68 @@ pub struct RewardsEngine {
 impl RewardsEngine {
     /// Opens the engine on the SQLite file at a path, which is created when it is missing. The way to open it on a phone.
     ///
+    /// An app that sends no events to anybody should not keep them: they would wait in the file for ever.
+    ///
     /// Another process may have the file open, too. When it cannot be opened, the error's code and detail say why and what
     /// to look at: `store_refused`, `store_unavailable`, `store_corrupt` or `schema_too_new`.
-    #[uniffi::constructor(default(tenant = "default", seed = None, clock = None, key_ring = None))]
+    #[uniffi::constructor(default(
+        tenant = "default",
+        seed = None,
+        clock = None,
+        key_ring = None,
+        keep_events = true
+    ))]
     pub async fn open_file(
         path: String,
         tenant: TenantId,
         seed: Option<u64>,
         clock: Option<Arc<dyn HostClock>>,
         key_ring: Option<Vec<RingKey>>,
+        keep_events: bool,
     ) -> Result<Self, RewardsError> {
-        guarded(open(|| Address::file(&path), tenant, seed, clock, key_ring)).await
+        let options = Options {
+            tenant,
+            seed,
+            clock,
+            key_ring,
+            keep_events,
+        };
+        guarded(open(|| Address::file(&path), options)).await
     }
 
     /// Opens the engine at an address: `sqlite:///path/file.db`, or `memory:` for a store that is gone with the engine.
     ///
     /// A seed makes the engine's ids repeatable, for tests. A clock takes the place of the device's. Names told in confidence
-    /// are digested with the keys of the key ring, and refused with `key_ring_missing` where there is none. An address that is
+    /// are digested with the keys of the key ring, and refused with `key_ring_missing` where there is none. Events that are not
+    /// kept are not written. An address that is
     /// none is refused as `url_invalid`, and bad keys with paths such as `key_ring[0].key`.
-    #[uniffi::constructor(default(tenant = "default", seed = None, clock = None, key_ring = None))]
+    #[uniffi::constructor(default(
+        tenant = "default",
+        seed = None,
+        clock = None,
+        key_ring = None,
+        keep_events = true
+    ))]
     pub async fn open(
         url: String,
         tenant: TenantId,
         seed: Option<u64>,
         clock: Option<Arc<dyn HostClock>>,
         key_ring: Option<Vec<RingKey>>,
+        keep_events: bool,
     ) -> Result<Self, RewardsError> {
         let address = || {
             test_hook(&url);
             Address::parse(&url)
         };
-        guarded(open(address, tenant, seed, clock, key_ring)).await
+        let options = Options {
+            tenant,
+            seed,
+            clock,
+            key_ring,
+            keep_events,
+        };
+        guarded(open(address, options)).await
     }
 
     /// Takes nothing more, answers what was accepted, and closes the store. May be called more than once.
@@ -115,14 +148,27 @@ impl fmt::Debug for RewardsEngine {
     }
 }
 
-async fn open(
-    address: impl FnOnce() -> Result<Address, Fault>,
+/// What an app may say beside the address.
+struct Options {
     tenant: TenantId,
     seed: Option<u64>,
     clock: Option<Arc<dyn HostClock>>,
-    keys: Option<Vec<RingKey>>,
+    key_ring: Option<Vec<RingKey>>,
+    keep_events: bool,
+}
+
+async fn open(
+    address: impl FnOnce() -> Result<Address, Fault>,
+    options: Options,
 ) -> Result<RewardsEngine, Fault> {
-    let key_ring = keys.map(ring).transpose()?;
+    let Options {
+        tenant,
+        seed,
+        clock,
+        key_ring,
+        keep_events,
+    } = options;
+    let key_ring = key_ring.map(ring).transpose()?;
     let store = address()?.open(OPTIONS).await?;
     // One worker: a device has one member, whose commands follow one another anyway.
     let mut builder = Engine::builder(store.backend()).workers(1);
@@ -134,6 +180,9 @@ async fn open(
     }
     if let Some(key_ring) = key_ring {
         builder = builder.key_ring(key_ring);
+    }
+    if !keep_events {
+        builder = builder.events(Events::Dropped);
     }
     let engine = builder.open().await?;
     let tenant = engine.tenant(tenant);

@@ -13,7 +13,7 @@ pub struct EngineHealth {
     pub backend: String,
     /// Version of the schema found.
     pub schema_version: i64,
-    /// Events waiting to be delivered.
+    /// Events waiting to be delivered, of all tenants; 10,000 when there are as many or more.
     pub outbox_waiting: u64,
     /// When the oldest of them was recorded.
     pub outbox_oldest: Option<Timestamp>,
@@ -54,6 +54,11 @@ impl RewardsEngine {
             })
         })
         .await
+    }
+
+    /// Removes all waiting events undelivered, and tells how many: for an app that has kept them and sends none to anybody.
+    pub async fn discard_events(&self) -> Result<u64, RewardsError> {
+        guarded(self.tenant().discard_events()).await
     }
 
     /// Audits the books: folds all journals, checks every hash, and compares all balances with what is stored.

@@ -117,6 +117,9 @@ pub struct MemberHead {
     pub balances: Balances,
 }
 
+/// How many waiting events are counted at most: counting reads them, and nobody needs to know more than that there are many.
+pub const OUTBOX_COUNTED_MAX: u32 = 10_000;
+
 /// How the store is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreHealth {
@@ -124,9 +127,9 @@ pub struct StoreHealth {
     pub backend: &'static str,
     /// Version of the schema found.
     pub schema_version: i64,
-    /// Events waiting in the outbox.
+    /// Events waiting in the outbox, of all tenants; [`OUTBOX_COUNTED_MAX`] when there are as many or more.
     pub outbox_waiting: u64,
-    /// When the oldest of them was recorded.
+    /// When the oldest event that waits was recorded.
     pub outbox_oldest: Option<Timestamp>,
 }
 
@@ -191,7 +194,8 @@ pub trait Query: Debug + Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<(SmolStr, EntityRow)>, StoreError>;
 
-    /// Whether the store answers, its schema version, and what waits in the outbox.
+    /// Whether the store answers, its schema version, and what waits in the outbox. Costs by the number of tenants for whom
+    /// events wait, however many those are.
     async fn health(&self) -> Result<StoreHealth, StoreError>;
 }
 

@@ -47,7 +47,9 @@ class NativeOperation:
 @final
 class NativeEngine:
     @staticmethod
-    def open(url: str, tenant: str, seed: int | None, key_ring: list[_Key] | None, /) -> NativeEngine: ...
+    def open(
+        url: str, tenant: str, seed: int | None, key_ring: list[_Key] | None, keep_events: bool, /
+    ) -> NativeEngine: ...
     @staticmethod
     def start_open(
         inbox: Inbox,
@@ -56,6 +58,7 @@ class NativeEngine:
         tenant: str,
         seed: int | None,
         key_ring: list[_Key] | None,
+        keep_events: bool,
         /,
     ) -> Call: ...
     def execute(

@@ -114,18 +114,20 @@ class Engine(_Handle, Methods):
         tenant: str = "default",
         seed: Optional[int] = None,
         key_ring: Optional[KeyRing] = None,
+        keep_events: bool = True,
     ) -> Engine:
         """Open the engine at an address.
 
         `memory:` is gone when the engine is, `sqlite:///path/to/file.db` is made when it is missing,
         `postgresql://user@host/database` must be there; tables are made or brought up to date. With a `seed`
         the ids that the engine gives are the same in every run, which is for tests. Names told in confidence are
-        digested with the keys of the `key_ring`.
+        digested with the keys of the `key_ring`. A host that delivers no events should not keep them: they wait in
+        the store for ever.
         """
-        _check_open_arguments(url, tenant, seed)
+        _check_open_arguments(url, tenant, seed, keep_events)
         keys = _key_ring_values(key_ring)
         try:
-            native = NativeEngine.open(url, tenant, seed, keys)
+            native = NativeEngine.open(url, tenant, seed, keys, keep_events)
         except NativeFault as fault:
             raise errors.from_native(fault) from None
         return cls(native, url, tenant)
@@ -174,6 +176,10 @@ class Engine(_Handle, Methods):
         """Give back leased events that will not be delivered; return how many were."""
         return self._serve("release_events", _held_arguments(owner, events), _COUNT)
 
+    def discard_events(self) -> int:
+        """Remove all waiting events undelivered, but those that are leased; return how many were."""
+        return self._serve("discard_events", _NO_ARGUMENTS, _COUNT)
+
     def _serve(self, name: str, arguments: str, reply: TypeAdapter[_R]) -> _R:
         try:
             return reply.validate_json(self._native.serve(name, arguments))
@@ -196,16 +202,19 @@ def open(
     tenant: str = "default",
     seed: Optional[int] = None,
     key_ring: Optional[KeyRing] = None,
+    keep_events: bool = True,
 ) -> Engine:
     """Open an engine for threads. Same as `Engine.open`."""
-    return Engine.open(url, tenant=tenant, seed=seed, key_ring=key_ring)
+    return Engine.open(url, tenant=tenant, seed=seed, key_ring=key_ring, keep_events=keep_events)
 
 
 class _Opening:
     """An engine that is being opened: await it, or use it with `async with`."""
 
-    def __init__(self, url: str, tenant: str, seed: Optional[int], keys: Optional[list[_Key]]) -> None:
-        self._arguments = (url, tenant, seed, keys)
+    def __init__(
+        self, url: str, tenant: str, seed: Optional[int], keys: Optional[list[_Key]], keep_events: bool
+    ) -> None:
+        self._arguments = (url, tenant, seed, keys, keep_events)
         self._engine: Optional[AsyncEngine] = None
 
     def __await__(self) -> Generator[Any, None, AsyncEngine]:
@@ -225,10 +234,10 @@ class _Opening:
             await self._engine.close()
 
     async def _open(self) -> AsyncEngine:
-        url, tenant, seed, keys = self._arguments
+        url, tenant, seed, keys, keep_events = self._arguments
         loop = asyncio.get_running_loop()
         future: asyncio.Future[NativeEngine] = loop.create_future()
-        call = NativeEngine.start_open(_inbox_of(loop), future, url, tenant, seed, keys)
+        call = NativeEngine.start_open(_inbox_of(loop), future, url, tenant, seed, keys, keep_events)
         return AsyncEngine(await _outcome(future, call), url, tenant)
 
 
@@ -246,13 +255,14 @@ class AsyncEngine(_Handle, AsyncMethods):
         tenant: str = "default",
         seed: Optional[int] = None,
         key_ring: Optional[KeyRing] = None,
+        keep_events: bool = True,
     ) -> _Opening:
         """Open the engine at an address, as `Engine.open` does.
 
         Both `await AsyncEngine.open(url)` and `async with AsyncEngine.open(url) as engine` work.
         """
-        _check_open_arguments(url, tenant, seed)
-        return _Opening(url, tenant, seed, _key_ring_values(key_ring))
+        _check_open_arguments(url, tenant, seed, keep_events)
+        return _Opening(url, tenant, seed, _key_ring_values(key_ring), keep_events)
 
     async def close(self) -> None:
         """Answer what was accepted, refuse what comes after, and let go of the store."""
@@ -299,6 +309,10 @@ class AsyncEngine(_Handle, AsyncMethods):
         """Give back leased events that will not be delivered; return how many were."""
         return await self._serve("release_events", _held_arguments(owner, events), _COUNT)
 
+    async def discard_events(self) -> int:
+        """Remove all waiting events undelivered, but those that are leased; return how many were."""
+        return await self._serve("discard_events", _NO_ARGUMENTS, _COUNT)
+
     async def _serve(self, name: str, arguments: str, reply: TypeAdapter[_R]) -> _R:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[bytes] = loop.create_future()
@@ -335,10 +349,12 @@ async def _outcome(future: asyncio.Future[_R], call: _native.Call) -> _R:
         raise errors.from_native(fault) from None
 
 
-def _check_open_arguments(url: object, tenant: object, seed: object) -> None:
+def _check_open_arguments(url: object, tenant: object, seed: object, keep_events: object) -> None:
     for name, value in (("url", url), ("tenant", tenant)):
         if not isinstance(value, str):
             raise _wrong_type(name, "text", value)
+    if not isinstance(keep_events, bool):
+        raise _wrong_type("keep_events", "true or false", keep_events)
     if seed is None:
         return
     if not isinstance(seed, int) or isinstance(seed, bool):

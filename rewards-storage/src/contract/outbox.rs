@@ -11,7 +11,7 @@ use super::Subject;
 use super::fixtures::{Draft, asset, at, event, member, member_key, program, purchase, slug};
 use super::subject::insist;
 use crate::batch::{Commit, Refusal, StaleRow};
-use crate::store::Claimed;
+use crate::store::{Claimed, OUTBOX_COUNTED_MAX};
 
 /// One who claims.
 const ANN: Uuid = Uuid::from_u128(0xA);
@@ -408,6 +408,29 @@ pub async fn health_sees_waiting_events(subject: &Subject) {
     // Other tenants may share the database, so these are bounds.
     assert!(health.outbox_waiting >= 2, "{health:?}");
     assert!(health.outbox_oldest.is_some_and(|oldest| oldest <= at(1)));
+}
+
+/// No more events are counted than anybody needs to know of, and the oldest of all tenants is told.
+pub async fn health_counts_up_to_a_bound(subject: &Subject) {
+    let many = u64::from(OUTBOX_COUNTED_MAX).saturating_add(5);
+    let draft = Draft::new(subject.tenant(), "many");
+    let draft = (1..=many).fold(draft, |draft, seq| draft.event(event("a", seq, 7)));
+    subject.apply(&draft.build()).await;
+    let theirs = subject.neighbour();
+    let older = Draft::new(&theirs, "older").event(event("b", 1, 3));
+    subject.apply(&older.build()).await;
+    let health = subject.backend().health().await.expect("healthy");
+    assert_eq!(health.outbox_waiting, u64::from(OUTBOX_COUNTED_MAX));
+    assert!(health.outbox_oldest.is_some_and(|oldest| oldest <= at(3)));
+    // Others may share the database.
+    let waiting = claim(subject, ANN, 100, 200, u32::MAX).await;
+    let places: Vec<_> = waiting
+        .iter()
+        .map(|c| (c.event.stream.clone(), c.event.seq))
+        .collect();
+    let backend = subject.backend();
+    let removed = insist(|| backend.acknowledge(subject.tenant(), ANN, &places)).await;
+    assert_eq!(removed, many);
 }
 
 /// Records `count` events in each stream, those of the first stream being the oldest.

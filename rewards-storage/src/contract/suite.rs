@@ -134,6 +134,7 @@ macro_rules! contract_tests {
                     outboxes_are_isolated
                     concurrent_claims_share_nothing
                     health_sees_waiting_events
+                    health_counts_up_to_a_bound
                 }
                 sweeps {
                     members_are_swept

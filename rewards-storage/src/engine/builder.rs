@@ -25,6 +25,17 @@ pub const QUEUE_MAX: usize = 4_096;
 /// How often one command is decided before it is given up as lost in contention.
 pub const ATTEMPTS_MAX: u32 = 16;
 
+/// What becomes of the events of commands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Events {
+    /// They wait in the outbox until somebody has delivered them.
+    #[default]
+    Kept,
+    /// They are not written. For a host that delivers none, such as an app on a phone, whose file would grow by them for ever.
+    /// They are numbered all the same, so when they are kept again, their streams go on behind a gap.
+    Dropped,
+}
+
 /// An engine before it is opened. Everything has a default but the backend.
 #[derive(Debug)]
 #[must_use = "an engine does nothing before it is opened"]
@@ -38,6 +49,7 @@ pub struct EngineBuilder {
     queue_max: usize,
     attempts_max: u32,
     tenants_max: usize,
+    events: Events,
 }
 
 impl EngineBuilder {
@@ -52,6 +64,7 @@ impl EngineBuilder {
             queue_max: QUEUE_MAX,
             attempts_max: ATTEMPTS_MAX,
             tenants_max: TENANTS_MAX,
+            events: Events::default(),
         }
     }
 
@@ -104,6 +117,13 @@ impl EngineBuilder {
         self
     }
 
+    /// What becomes of events; they are kept by default. What waits from before can be removed by
+    /// [`TenantEngine::discard_events`](super::TenantEngine::discard_events).
+    pub fn events(mut self, events: Events) -> Self {
+        self.events = events;
+        self
+    }
+
     /// Asks the store how it is and starts the workers on the current tokio runtime, which needs its timer enabled.
     ///
     /// # Errors
@@ -116,6 +136,7 @@ impl EngineBuilder {
             storage: Storage::new(self.backend, Arc::clone(&telemetry)),
             telemetry,
             attempts_max: self.attempts_max,
+            events: self.events,
         });
         shared.storage.ask(Query::health).await?;
         let queue = Arc::new(Queue::new(self.queue_max, self.batch_max));

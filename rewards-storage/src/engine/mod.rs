@@ -57,7 +57,7 @@ use rewards_core::time::Timestamp;
 use tracing::Instrument;
 use tracing::field::Empty;
 
-pub use builder::{ATTEMPTS_MAX, BATCH_MAX, EngineBuilder, QUEUE_MAX, WORKERS};
+pub use builder::{ATTEMPTS_MAX, BATCH_MAX, EngineBuilder, Events, QUEUE_MAX, WORKERS};
 pub use catalogue::TENANTS_MAX;
 pub use clock::{Clock, ManualClock, RandomSource, SeededRandom, SystemClock, SystemRandom};
 pub use key_data::KeyData;

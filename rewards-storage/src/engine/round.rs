@@ -16,6 +16,7 @@ use rewards_core::snapshot::{MemberKey, ReadPlan, Snapshot, StoredReply};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::answers::Answers;
+use super::builder::Events;
 use super::pending::{Outcome, Pending, Step};
 use super::queue::Line;
 use super::worker::Shared;
@@ -121,7 +122,10 @@ impl Deciding<'_> {
         }
     }
 
-    fn decided(&mut self, pending: Pending, changes: Changes, body: Arc<str>, is_last: bool) {
+    fn decided(&mut self, pending: Pending, mut changes: Changes, body: Arc<str>, is_last: bool) {
+        if self.shared.events == Events::Dropped {
+            changes.events.clear();
+        }
         let key = &pending.identity.key;
         if *key == CommandKey::None && changes.is_empty() {
             return self.unwritten(pending, Outcome::Applied);

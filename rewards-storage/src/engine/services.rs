@@ -10,6 +10,9 @@ use crate::store::{Claimed, Query, StoreHealth};
 
 /// Rows of one page of an audit.
 const PAGE: u32 = 1_000;
+/// How many events are discarded at once, and for how many seconds they are leased for that.
+const DISCARDED_AT_ONCE: u32 = 1_000;
+const DISCARD_LEASE_SECONDS: u32 = 60;
 /// How often a book that moved while it was read is read again.
 const READINGS_MAX: u32 = 3;
 
@@ -124,6 +127,26 @@ impl TenantEngine {
         let storage = &self.inner.shared.storage;
         let released = storage.ask(|store| store.release(self.tenant(), owner, events));
         Ok(released.await?)
+    }
+
+    /// Removes all waiting events undelivered, but those that somebody has leased; returns how many. For a host that has kept
+    /// events and delivers none.
+    ///
+    /// # Errors
+    /// A fault of the store, when some may be removed already; `engine_closed`.
+    pub async fn discard_events(&self) -> Result<u64, Fault> {
+        let owner = Uuid::from_u128(self.inner.random.next());
+        let mut discarded = 0_u64;
+        loop {
+            let claimed = self.claim_events(owner, DISCARD_LEASE_SECONDS, DISCARDED_AT_ONCE);
+            let claimed = claimed.await?.into_iter();
+            let events: Vec<_> = claimed.map(|c| (c.event.stream, c.event.seq)).collect();
+            if events.is_empty() {
+                return Ok(discarded);
+            }
+            let removed = self.acknowledge_events(owner, &events).await?;
+            discarded = discarded.saturating_add(removed);
+        }
     }
 
     /// Audits the tenant's books: folds all journals, checks every hash, and compares the ends of the journals, the balances of

@@ -18,6 +18,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use tracing::Instrument;
 
 use super::answers::Answers;
+use super::builder::Events;
 use super::catalogue::{Programs, Tenant};
 use super::pending::{Outcome, Pending};
 use super::queue::{Lease, Queue, Running};
@@ -36,6 +37,7 @@ pub(super) struct Shared {
     pub(super) storage: Storage,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) attempts_max: u32,
+    pub(super) events: Events,
 }
 
 /// The programs a batch is decided with, by tenant.

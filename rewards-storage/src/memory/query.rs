@@ -17,7 +17,9 @@ use smol_str::SmolStr;
 use super::MemoryStore;
 use super::tables::page;
 use crate::error::StoreError;
-use crate::store::{AfterMember, DuePage, DuePlace, MemberHead, Query, StoreHealth};
+use crate::store::{
+    AfterMember, DuePage, DuePlace, MemberHead, OUTBOX_COUNTED_MAX, Query, StoreHealth,
+};
 
 /// The layout of the tables has one version: they live as long as the code that made them.
 const SCHEMA_VERSION: i64 = 1;
@@ -161,11 +163,20 @@ impl Query for MemoryStore {
 
     async fn health(&self) -> Result<StoreHealth, StoreError> {
         let tables = self.tables();
+        let mut oldest = None;
+        let mut begin = Bound::Unbounded;
+        while let Some((place, _)) = tables.queue.range((begin, Bound::Unbounded)).next() {
+            let (tenant, at, stream, _) = place.clone();
+            oldest = oldest.into_iter().chain([at]).min();
+            // Behind the last event of this tenant there can be.
+            begin = Bound::Excluded((tenant, Timestamp::MAX, stream, u64::MAX));
+        }
+        let counted = u64::try_from(tables.queue.len()).unwrap_or(u64::MAX);
         Ok(StoreHealth {
             backend: "memory",
             schema_version: SCHEMA_VERSION,
-            outbox_waiting: u64::try_from(tables.queue.len()).unwrap_or(u64::MAX),
-            outbox_oldest: tables.queue.keys().map(|(_, at, _, _)| *at).min(),
+            outbox_waiting: counted.min(u64::from(OUTBOX_COUNTED_MAX)),
+            outbox_oldest: oldest,
         })
     }
 }

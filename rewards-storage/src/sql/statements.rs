@@ -400,7 +400,19 @@ const COUNTERS: Template = Template::plain(
 const SCHEMA_VERSION: Template =
     Template::plain("SELECT CAST(MAX(version) AS BIGINT) FROM _sqlx_migrations");
 
-const OUTBOX_STATE: Template = Template::plain("SELECT COUNT(*), MIN(recorded_at) FROM outbox");
+/// So many waiting events are counted, and no more; the oldest is found from tenant to tenant, by the first of each.
+const OUTBOX_STATE: Template = Template::plain(
+    "WITH RECURSIVE heads (tenant, at) AS (
+         SELECT (SELECT o.tenant FROM outbox AS o ORDER BY o.tenant, o.recorded_at LIMIT 1),
+                (SELECT o.recorded_at FROM outbox AS o ORDER BY o.tenant, o.recorded_at LIMIT 1)
+         UNION ALL
+         SELECT (SELECT o.tenant FROM outbox AS o WHERE o.tenant > h.tenant ORDER BY o.tenant, o.recorded_at LIMIT 1),
+                (SELECT o.recorded_at FROM outbox AS o WHERE o.tenant > h.tenant ORDER BY o.tenant, o.recorded_at LIMIT 1)
+         FROM heads AS h WHERE h.tenant IS NOT NULL
+     )
+     SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM outbox AS o ORDER BY o.tenant, o.recorded_at LIMIT $1) AS w),
+            (SELECT MIN(h.at) FROM heads AS h)",
+);
 
 /// Events that may be handed out at `$2`: free ones, unless an earlier one of the stream is leased, to whomever.
 const WAITING: &str = "SELECT o.recorded_at, o.stream, o.seq FROM outbox AS o

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use rewards_core::event::Stream;
 use rewards_core::ledger::{Account, AuditProblem, Purpose};
 use rewards_core::time::Timestamp;
-use rewards_storage::engine::ManualClock;
+use rewards_storage::engine::{Events, ManualClock};
 use uuid::Uuid;
 
 use crate::support::{Earn, Scripted, eur, keyed, member, tenant};
@@ -50,6 +50,35 @@ async fn events_are_leased_acknowledged_and_given_back() {
     let fault = tenant.claim_events(one, 60, 1).await.unwrap_err();
     assert_eq!(fault.code, "invalid");
     assert_eq!(fault.problems[0].code, "out_of_range");
+}
+
+#[tokio::test]
+async fn events_can_be_dropped_and_discarded() {
+    let store = Scripted::new();
+    let (engine, kept) = store.open().await;
+    let earn = |name| Earn::new(member(name), 1);
+    for n in 0..3 {
+        kept.execute_with(earn("a"), keyed(n)).await.unwrap();
+    }
+    assert_eq!(engine.health().await.unwrap().store.outbox_waiting, 3);
+    let leased = kept.claim_events(Uuid::from_u128(1), 60, 1).await.unwrap();
+    assert_eq!(kept.discard_events().await.unwrap(), 0, "behind a lease");
+    let stream = [(leased[0].event.stream.clone(), 1)];
+    kept.release_events(Uuid::from_u128(1), &stream)
+        .await
+        .unwrap();
+    assert_eq!(kept.discard_events().await.unwrap(), 3);
+    assert_eq!(kept.discard_events().await.unwrap(), 0);
+
+    let silent = store.builder().events(Events::Dropped).open();
+    let silent = silent.await.unwrap().tenant(tenant());
+    let told = silent.execute_with(earn("a"), keyed(3)).await.unwrap();
+    assert_eq!((told.reply.seq, told.reply.balance), (4, 4));
+    assert_eq!(engine.health().await.unwrap().store.outbox_waiting, 0);
+    kept.execute_with(earn("a"), keyed(4)).await.unwrap();
+    let events = kept.claim_events(Uuid::from_u128(1), 60, 9).await.unwrap();
+    let numbers: Vec<u64> = events.iter().map(|claimed| claimed.event.seq).collect();
+    assert_eq!(numbers, [5], "behind a gap");
 }
 
 #[tokio::test]
