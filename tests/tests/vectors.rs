@@ -139,6 +139,12 @@ const PROBLEMS_ELSEWHERE: &[Elsewhere] = &[
         "(\"nesting_too_deep\", \"\")",
     ),
     elsewhere(
+        "problems_omitted",
+        "a vector with a hundred problems is for nobody to read",
+        "rewards-core/tests/program_parse.rs",
+        "\"problems_omitted\"",
+    ),
+    elsewhere(
         "syntax",
         "the file itself would be no JSON",
         "rewards-core/tests/program_parse.rs",

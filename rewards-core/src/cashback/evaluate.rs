@@ -1,6 +1,7 @@
 //! Match, stack, cap: what a purchase is granted.
 
 use smallvec::SmallVec;
+use thiserror::Error;
 
 use super::limits::{clip, use_up};
 use super::matching::View;
@@ -9,8 +10,8 @@ use super::trace::{Outcome, Step, Trace};
 use super::{Facts, Standing, Values};
 use crate::money::MoneyError;
 use crate::program::{
-    CompiledEffect, CompiledProgram, CompiledRule, CompiledStackingGroup, RunningBase, Scope,
-    Stacking,
+    CompiledEffect, CompiledProgram, CompiledRule, CompiledStackingGroup, RULES_MAX, RunningBase,
+    Scope, Stacking,
 };
 
 /// What a purchase is granted.
@@ -39,16 +40,37 @@ pub struct Grant {
     pub clipped_by: Option<u32>,
 }
 
+/// How many offers of rules are looked at for one purchase: as many as a program may have rules, so that only rules that pay by
+/// line can come to more.
+pub const OFFERS_MAX: usize = RULES_MAX;
+
+/// Why a purchase cannot be evaluated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum EvaluationError {
+    /// An amount leaves its range.
+    #[error("an amount exceeds the range of 64-bit minor units")]
+    Overflow,
+    /// More than [`OFFERS_MAX`] rules and lines come together.
+    #[error("more than {OFFERS_MAX} offers")]
+    TooManyOffers,
+}
+
+impl From<MoneyError> for EvaluationError {
+    fn from(_: MoneyError) -> Self {
+        Self::Overflow
+    }
+}
+
 /// Evaluates a purchase: the same purchase and standing always give the same grants.
 ///
 /// # Errors
-/// [`MoneyError::Overflow`] when an amount leaves the range of 64-bit minor units.
+/// [`EvaluationError`] when an amount leaves its range, or more offers come together than are looked at.
 pub fn evaluate<T: Trace>(
     program: &CompiledProgram,
     facts: &Facts<'_>,
     standing: &Standing<'_>,
     trace: &mut T,
-) -> Result<Evaluation, MoneyError> {
+) -> Result<Evaluation, EvaluationError> {
     let lines = facts.purchase.lines.iter();
     let lines = lines.map(|line| (line.sku.as_deref(), line.category.as_deref()));
     let candidates = program.candidates(&facts.symbols, lines);
@@ -60,6 +82,7 @@ pub fn evaluate<T: Trace>(
         trace,
         tags: SmallVec::new(),
         offers: Offers::new(),
+        offers_left: OFFERS_MAX,
         result: &mut result,
     };
     let mut rest = candidates.as_slice();
@@ -93,6 +116,8 @@ struct Evaluator<'a, T> {
     tags: SmallVec<[(u32, u32); 4]>,
     /// What the rules of the stacking group offer, in rule order; of the rule at hand alone where all rules apply.
     offers: Offers,
+    /// How many more are looked at.
+    offers_left: usize,
     result: &'a mut Evaluation,
 }
 
@@ -101,7 +126,7 @@ impl<'a, T: Trace> Evaluator<'a, T> {
         &mut self,
         stacking_group: CompiledStackingGroup,
         numbers: &[u32],
-    ) -> Result<(), MoneyError> {
+    ) -> Result<(), EvaluationError> {
         for number in numbers {
             self.collect(*number, stacking_group.base)?;
             if stacking_group.stacking == Stacking::All {
@@ -116,7 +141,7 @@ impl<'a, T: Trace> Evaluator<'a, T> {
 
     /// Collects what a rule offers: nothing when it does not match, one offer for the basket or one for every matching
     /// line.
-    fn collect(&mut self, number: u32, base: RunningBase) -> Result<(), MoneyError> {
+    fn collect(&mut self, number: u32, base: RunningBase) -> Result<(), EvaluationError> {
         let Some(rule) = self.program.rule(number) else {
             return Ok(());
         };
@@ -144,7 +169,7 @@ impl<'a, T: Trace> Evaluator<'a, T> {
         number: u32,
         line: Option<usize>,
         base: RunningBase,
-    ) -> Result<(), MoneyError> {
+    ) -> Result<(), EvaluationError> {
         let line_number = line.and_then(|line| u32::try_from(line).ok());
         let view = View {
             program: self.program,
@@ -170,6 +195,8 @@ impl<'a, T: Trace> Evaluator<'a, T> {
         if desired == Desired::default() {
             self.note(number, line_number, Outcome::Nothing, 0);
         } else {
+            let left = self.offers_left.checked_sub(1);
+            self.offers_left = left.ok_or(EvaluationError::TooManyOffers)?;
             self.offers.push(Offer {
                 rule: number,
                 line: line_number,

@@ -24,7 +24,7 @@ mod reward;
 mod schedule;
 mod trace;
 
-pub use evaluate::{Evaluation, Grant, evaluate};
+pub use evaluate::{Evaluation, EvaluationError, Grant, OFFERS_MAX, evaluate};
 pub use facts::{Amounts, Facts, Standing, Values};
 pub use limits::cap_limit;
 pub(crate) use plan::{Found, Plan, Plans, follow_mixed, follow_plain};

@@ -515,3 +515,22 @@ fn amounts_beyond_the_range_are_refused() {
     assert_eq!(error.code(), "overflow");
     assert_eq!(world.lots.len() + world.entities.len(), 0);
 }
+
+#[test]
+fn the_offers_of_one_purchase_are_bounded() {
+    let lines = " line:1.00".repeat(1_000);
+    for (rules, code) in [(20, None), (21, Some("too_many"))] {
+        let rules: String = (0..rules)
+            .map(|n| {
+                format!(
+                    "[[rules]]\nid = \"r{n}\"\nscope = \"line\"\nstacking_group = \"one\"\neffect = {{ percent = {{ rate = \"1%\" }} }}\n"
+                )
+            })
+            .collect();
+        let groups =
+            "stacking_groups = [{ id = \"one\", stacking = \"best\", scope = \"line\" }]\n";
+        let mut world = World::with(&format!("{groups}{rules}"));
+        let refused = world.try_buy(&format!("1000.00 id=p1{lines}")).err();
+        assert_eq!(refused.map(|rejection| rejection.code()), code);
+    }
+}

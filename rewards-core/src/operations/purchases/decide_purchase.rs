@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 use super::super::counter_lookups::{CounterLookup, CounterLookups};
 use super::super::standing::{Ladders, MemberView, Moves, ladder_ranges, standing};
 use crate::cashback::{
-    Evaluation, Explanation, Facts, Grant, NoTrace, Purchase, Schedule, Standing, Steps, evaluate,
-    explain,
+    Evaluation, EvaluationError, Explanation, Facts, Grant, NoTrace, OFFERS_MAX, Purchase,
+    Schedule, Standing, Steps, evaluate, explain,
 };
 use crate::context::Context;
 use crate::ids::{ProgramId, Slug};
@@ -94,6 +94,17 @@ pub(super) struct PurchaseContext<'a> {
     lookups: &'a [CounterLookup],
 }
 
+/// Why a purchase that cannot be evaluated is refused.
+pub(super) fn not_evaluated(error: EvaluationError) -> Rejection {
+    match error {
+        EvaluationError::Overflow => Rejection::Overflow,
+        EvaluationError::TooManyOffers => Rejection::TooMany {
+            what: "offers",
+            limit: u32::try_from(OFFERS_MAX).unwrap_or(u32::MAX),
+        },
+    }
+}
+
 /// What was decided, before anything is written.
 #[derive(Debug)]
 pub(super) struct PurchaseOutcome {
@@ -169,8 +180,9 @@ impl PurchaseContext<'_> {
     /// Decides the purchase.
     ///
     /// # Errors
-    /// [`Rejection::MemberUnknown`]; [`Rejection::Overflow`] when an amount leaves its range, and
-    /// [`Rejection::TimeOutOfRange`] when a time of a reward does.
+    /// [`Rejection::MemberUnknown`]; [`Rejection::Overflow`] when an amount leaves its range, [`Rejection::TooMany`] when more
+    /// offers of rules and lines come together than are looked at, and [`Rejection::TimeOutOfRange`] when a time of a reward
+    /// leaves its range.
     pub fn decide(
         &self,
         snapshot: &Snapshot,
@@ -219,7 +231,7 @@ impl PurchaseContext<'_> {
         } else {
             evaluate(self.program, &self.facts, standing, &mut NoTrace)
         };
-        let mut evaluation = evaluation.map_err(|_| Rejection::Overflow)?;
+        let mut evaluation = evaluation.map_err(not_evaluated)?;
         if status != MemberStatus::Active {
             evaluation = Evaluation::default();
         }

@@ -11,12 +11,13 @@
 use std::collections::BTreeMap;
 
 use super::super::standing::new_member;
+use super::decide_purchase::not_evaluated;
 use crate::cashback::{
-    Amounts, Facts, Found, Grant, NoTrace, Plan, Plans, Purchase, Standing, evaluate, follow_mixed,
-    follow_plain,
+    Amounts, EvaluationError, Facts, Found, Grant, NoTrace, Plan, Plans, Purchase, Standing,
+    evaluate, follow_mixed, follow_plain,
 };
 use crate::ids::{MemberId, PurchaseId};
-use crate::money::{Money, MoneyError};
+use crate::money::Money;
 use crate::program::{CapScope, CompiledProgram, Fact, FactSymbols};
 use crate::rejection::{Problem, Rejection};
 use crate::time::Timestamp;
@@ -151,7 +152,7 @@ impl<'p> StatelessQuote<'p> {
             self.check(row)?;
             self.decide(row)
         };
-        followed.map_err(|_| Rejection::Overflow)?;
+        followed.map_err(not_evaluated)?;
         Ok(&self.grants)
     }
 
@@ -212,21 +213,25 @@ impl<'p> StatelessQuote<'p> {
         row: &StatelessRow,
         amounts: &Amounts,
         found: Found,
-    ) -> Result<(), MoneyError> {
+    ) -> Result<(), EvaluationError> {
         let (program, standing) = (self.program, &self.standing);
         match self.plans.plan(found) {
-            Plan::Plain(rules) => follow_plain(rules, amounts, |grant| self.grants.push(*grant)),
+            Plan::Plain(rules) => {
+                follow_plain(rules, amounts, |grant| self.grants.push(*grant))?;
+                Ok(())
+            }
             Plan::Mixed(rules) => {
                 row.put(&mut self.purchase);
                 let facts = Facts::with_symbols(&self.purchase, row.symbols);
-                follow_mixed(rules, program, standing, &facts, &mut self.grants)
+                follow_mixed(rules, program, standing, &facts, &mut self.grants)?;
+                Ok(())
             }
             Plan::Open => self.decide(row),
         }
     }
 
     /// Evaluates a row that has no problems from scratch.
-    fn decide(&mut self, row: &StatelessRow) -> Result<(), MoneyError> {
+    fn decide(&mut self, row: &StatelessRow) -> Result<(), EvaluationError> {
         row.put(&mut self.purchase);
         let facts = Facts::with_symbols(&self.purchase, row.symbols);
         let evaluation = evaluate(self.program, &facts, &self.standing, &mut NoTrace)?;
