@@ -307,6 +307,7 @@ impl World {
             programs: heads
                 .filter_map(|key| Some((key.clone(), self.newest(&key)?)))
                 .collect(),
+            revision_counts: asked.revision_counts.clone(),
             counters: self.counters.clone(),
             lots: self.lots.clone(),
             statements: asked.statements.clone(),

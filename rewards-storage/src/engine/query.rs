@@ -21,7 +21,7 @@ pub(super) async fn ask<O: Operation>(
 ) -> Result<Receipt<O::Reply>, Fault> {
     engine.inner.check_open()?;
     let accepted = Instant::now();
-    let answer = match engine.seal(&mut request) {
+    let answer = match engine.seal(&mut request, now) {
         Ok(_) => decide(engine, &request, now).await,
         Err(fault) => Err(fault),
     };

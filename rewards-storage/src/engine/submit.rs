@@ -12,6 +12,7 @@ use rewards_core::time::Timestamp;
 use tokio::sync::oneshot;
 
 use super::catalogue::Programs;
+use super::key_ring::KeyTime;
 use super::ordered::{RunState, RunToken};
 use super::pending::{Answer, Concerns, Identity, Pending, Typed};
 use super::sealing::{self, Fingerprints};
@@ -38,15 +39,15 @@ pub(super) async fn receive<R: serde::de::DeserializeOwned>(
 }
 
 impl TenantEngine {
-    /// Replaces the secrets of a request by digests, and takes its fingerprints. Comes before everything else.
-    pub(super) fn seal<O: Operation>(&self, request: &mut O) -> Result<Fingerprints, Fault> {
-        let inner = &self.inner;
-        sealing::seal(
-            request,
-            self.tenant(),
-            &inner.key_ring,
-            inner.clock.as_ref(),
-        )
+    /// Replaces the secrets of a request by digests, as of its time, and takes its fingerprints. Comes before everything else.
+    pub(super) fn seal<O: Operation>(
+        &self,
+        request: &mut O,
+        now: Option<Timestamp>,
+    ) -> Result<Fingerprints, Fault> {
+        let clock = self.inner.clock.now();
+        let at = KeyTime::new(now.unwrap_or(clock), clock);
+        sealing::seal(request, self.tenant(), &self.inner.key_ring, at)
     }
 
     /// Fixes everything a command is decided with and puts it into the queue.
@@ -58,7 +59,7 @@ impl TenantEngine {
         run: Option<&Arc<RunState>>,
     ) -> Result<AnswerReceiver<O::Reply>, Fault> {
         self.inner.check_open()?;
-        let fingerprints = self.seal(&mut request)?;
+        let fingerprints = self.seal(&mut request, options.now)?;
         let identity = self.identity(&request, options.key, once, fingerprints)?;
         let tenant = self.inner.catalogue.tenant(self.tenant());
         let programs = tenant.programs(&self.inner.shared.storage).await?;

@@ -177,7 +177,6 @@ struct Keys<'p> {
 impl<'p> Keys<'p> {
     fn of(dialect: Dialect, plan: &'p ReadPlan) -> Self {
         let mut rows = LOAD.keys(dialect);
-        let mut lots: [Vec<usize>; 3] = Default::default();
         let [
             replies,
             receipts,
@@ -226,26 +225,7 @@ impl<'p> Keys<'p> {
                 range.until.into(),
             ]);
         }
-        let [due_at, open_at, of_purchase_at] = &mut lots;
-        for (number, query) in plan.lots.iter().enumerate() {
-            let MemberKey { tenant, member } = &query.member;
-            let (tenant, member) = (tenant.as_str().into(), member.as_str().into());
-            match &query.filter {
-                LotFilter::Due { at } => {
-                    due.push([tenant, member, (*at).into(), query.limit.into()]);
-                    due_at.push(number);
-                }
-                LotFilter::Open { asset } => {
-                    open.push([tenant, member, asset.to_string().into(), query.limit.into()]);
-                    open_at.push(number);
-                }
-                LotFilter::OfPurchase { purchase } => {
-                    let purchase = purchase.as_str().into();
-                    of_purchase.push([tenant, member, purchase, query.limit.into()]);
-                    of_purchase_at.push(number);
-                }
-            }
-        }
+        let lots = lot_keys(plan, [due, open, of_purchase]);
         Self { rows, lots }
     }
 
@@ -270,6 +250,33 @@ impl<'p> Keys<'p> {
         }
         Ok(snapshot)
     }
+}
+
+/// Names lots in the rows of their arms; returns, arm by arm, the places of their queries in the plan.
+fn lot_keys<'p>(plan: &'p ReadPlan, rows: [&mut Rows<'p>; 3]) -> [Vec<usize>; 3] {
+    let [due, open, of_purchase] = rows;
+    let mut lots: [Vec<usize>; 3] = Default::default();
+    let [due_at, open_at, of_purchase_at] = &mut lots;
+    for (number, query) in plan.lots.iter().enumerate() {
+        let MemberKey { tenant, member } = &query.member;
+        let (tenant, member) = (tenant.as_str().into(), member.as_str().into());
+        match &query.filter {
+            LotFilter::Due { at } => {
+                due.push([tenant, member, (*at).into(), query.limit.into()]);
+                due_at.push(number);
+            }
+            LotFilter::Open { asset } => {
+                open.push([tenant, member, asset.to_string().into(), query.limit.into()]);
+                open_at.push(number);
+            }
+            LotFilter::OfPurchase { purchase } => {
+                let purchase = purchase.as_str().into();
+                of_purchase.push([tenant, member, purchase, query.limit.into()]);
+                of_purchase_at.push(number);
+            }
+        }
+    }
+    lots
 }
 
 /// Puts one row into the snapshot. A row whose key the plan does not name cannot be; it would be left out.

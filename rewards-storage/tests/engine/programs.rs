@@ -182,3 +182,58 @@ async fn programs_are_kept_of_so_many_tenants() {
         assert_eq!(loads(), loaded, "{tenant:?}");
     }
 }
+
+/// A program that takes long to compile.
+fn large() -> PublishProgram {
+    let rules = (0..4_000).map(|n| {
+        serde_json::json!({
+            "id": format!("r{n}"),
+            "when": { "category": [format!("c{n}")] },
+            "effect": { "percent": { "rate": "1%" } },
+        })
+    });
+    let document = serde_json::json!({
+        "id": "p", "currency": "EUR", "zone": "UTC", "rules": rules.collect::<Vec<_>>(),
+    });
+    PublishProgram::new(serde_json::from_value(document).unwrap())
+}
+
+#[tokio::test]
+async fn nobody_else_waits_while_a_program_is_compiled() {
+    let store = Scripted::new();
+    let (engine, busy) = store.open().await;
+    let (another, also_busy) = store.open().await;
+    let strangers =
+        [&engine, &another].map(|engine| engine.tenant(TenantId::new("other").unwrap()));
+    also_busy.execute(look_at_nothing()).await.unwrap();
+    for (number, stranger) in strangers.iter().enumerate() {
+        stranger
+            .execute_with(earn_of_b(), keyed(number))
+            .await
+            .unwrap();
+    }
+    let [stranger, other_stranger] = strangers;
+    // The one who publishes compiles, and so does another engine that learns of it.
+    let published = start(&busy, large(), keyed(1)).await;
+    stranger.execute_with(earn_of_b(), keyed(2)).await.unwrap();
+    assert!(!published.is_finished(), "one worker serves both tenants");
+    assert_eq!(published.await.unwrap().unwrap().reply.revision, 1);
+    let earned = start(&also_busy, earn(), keyed(1)).await;
+    let served = other_stranger.execute_with(earn_of_b(), keyed(3));
+    served.await.unwrap();
+    assert!(!earned.is_finished(), "one worker serves both tenants");
+    assert_eq!(earned.await.unwrap().unwrap().reply.version, 1);
+    engine.close().await;
+    another.close().await;
+}
+
+fn earn_of_b() -> Earn {
+    Earn::new(member("b"), 1)
+}
+
+fn look_at_nothing() -> Look {
+    Look {
+        member: member("a"),
+        program: None,
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rewards_core::ledger::Lot;
 use rewards_core::time::Timestamp;
 use rewards_storage::batch::CommandKey;
 use rewards_storage::contract::fixtures::{Draft, lot};

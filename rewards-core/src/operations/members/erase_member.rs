@@ -3,7 +3,12 @@
 //! The member is closed, if that has not happened before, under the same conditions as in
 //! [`UpdateMember`](super::UpdateMember). Segments and attributes, facts of purchases, aliases and the reasons in the journal
 //! go; the books stay provable, because nothing of that is hashed. Replies of earlier commands stay too: they hold ids and
-//! amounts and nothing else. One call erases at most [`ERASED_ENTITIES_MAX`] purchases and says whether more are left.
+//! amounts and nothing else.
+//!
+//! One call erases at most [`ERASED_ENTITIES_MAX`] purchases, so a member with more takes several: **while the reply has a `next`,
+//! send the command again with it as `after`, and with a key of its own**. The profile, the aliases and the reasons go with the first
+//! call, and the member is closed from then on, so no purchase comes in between. When calls stop in the middle, beginning again
+//! without `after` goes on: what is erased already is passed over.
 //!
 //! Refusals, in order: unknown member; value left; more open lots than one command may touch.
 
