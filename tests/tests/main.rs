@@ -5,4 +5,5 @@ mod layering;
 mod postgres;
 mod simulation;
 mod tidy;
+mod tls;
 mod vectors;

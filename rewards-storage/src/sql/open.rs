@@ -4,6 +4,8 @@
 mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "postgres")]
+mod tls;
 
 use std::time::Duration;
 
@@ -51,6 +53,11 @@ impl SqlStore {
     ///
     /// Addresses are `sqlite:///path/file.db` (the file is created when it is missing), `sqlite::memory:` (gone when
     /// the store is), and `postgres://…` or `postgresql://…`. Several processes may open one database at once.
+    ///
+    /// Connections to another machine are encrypted unless the address says otherwise by `sslmode`, which means what it
+    /// means to every client of PostgreSQL; `sslmode=verify-full` finds out whether the server is the right one, too. It
+    /// is vouched for by the certificates that the operating system trusts, and by those in the file that `sslrootcert`
+    /// names; whoever names them without a mode gets `verify-full`. Sockets and loopback addresses are this machine.
     ///
     /// # Errors
     /// [`StoreError::Refused`] for an address that names no database this build knows, and when access is denied;

@@ -8,17 +8,19 @@ use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 
-use super::{PREPARED, SqlOptions, explain, migrator, refused};
+use super::{PREPARED, SqlOptions, explain, migrator, refused, tls};
 use crate::error::StoreError;
 use crate::sql::dialect::Dialect;
 use crate::sql::driver::Driver;
 use crate::sql::fault::{Suspicion, classify};
-use crate::sql::parameters::check_postgres;
+use crate::sql::parameters::ServerAddress;
 use crate::sql::{Inner, SqlStore};
 
 /// Opens the store on a server.
 pub(super) async fn open(url: &str, options: &SqlOptions) -> Result<SqlStore, StoreError> {
-    let connect = tune(read(url).map_err(refused)?);
+    let (connect, address) = read(url).map_err(refused)?;
+    tls::check_files(&address)?;
+    let connect = tune(tls::secured(connect, &address));
     let suspicion = Arc::new(Suspicion::new());
     let suspected = Arc::clone(&suspicion);
     let pool = PgPoolOptions::new()
@@ -36,7 +38,7 @@ pub(super) async fn open(url: &str, options: &SqlOptions) -> Result<SqlStore, St
         })
         .connect_with(connect)
         .await
-        .map_err(classify)?;
+        .map_err(tls::explained)?;
     let mut connection = pool.acquire().await.map_err(classify)?;
     migrate(&mut connection, options.wait).await?;
     drop(connection);
@@ -82,11 +84,19 @@ fn was_made_meanwhile(error: &MigrateError) -> bool {
     )
 }
 
-pub(super) fn read(url: &str) -> Result<PgConnectOptions, String> {
-    check_postgres(url)?;
+/// What an address says.
+pub(super) fn read(url: &str) -> Result<(PgConnectOptions, ServerAddress), String> {
+    let address = ServerAddress::read(url)?;
     // The address can be read and its parameters are right, so nothing else is left that can be wrong.
-    PgConnectOptions::from_str(url)
-        .map_err(|_| "expected names and a password in utf-8, got other bytes".to_owned())
+    let connect = PgConnectOptions::from_str(url)
+        .map_err(|_| "expected names and a password in utf-8, got other bytes")?;
+    // The driver looks a name up in brackets, and finds none.
+    let host = connect
+        .get_host()
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .to_owned();
+    Ok((connect.host(&host), address))
 }
 
 fn tune(connect: PgConnectOptions) -> PgConnectOptions {
