@@ -41,22 +41,24 @@ impl From<Opened> for NativeEngine {
 impl NativeEngine {
     /// Opens an engine.
     #[staticmethod]
-    #[pyo3(signature = (url, tenant, seed, key_ring, /))]
+    #[pyo3(signature = (url, tenant, seed, key_ring, timeout_ms, /))]
     fn open(
         py: Python<'_>,
         url: String,
         tenant: String,
         seed: Option<u64>,
         key_ring: Option<Vec<KeyValues>>,
+        timeout_ms: Option<u64>,
     ) -> PyResult<Py<PyAny>> {
         wait(py, async move {
-            Ok(Done::Opened(open(&url, &tenant, seed, key_ring).await?))
+            let opened = open(&url, &tenant, seed, key_ring, timeout_ms);
+            Ok(Done::Opened(opened.await?))
         })
     }
 
     /// Opens an engine; an asyncio future learns the outcome.
     #[staticmethod]
-    #[pyo3(signature = (inbox, future, url, tenant, seed, key_ring, /))]
+    #[pyo3(signature = (inbox, future, url, tenant, seed, key_ring, timeout_ms, /))]
     fn start_open(
         inbox: &Inbox,
         future: Py<PyAny>,
@@ -64,9 +66,11 @@ impl NativeEngine {
         tenant: String,
         seed: Option<u64>,
         key_ring: Option<Vec<KeyValues>>,
+        timeout_ms: Option<u64>,
     ) -> PyResult<Call> {
         start(inbox, future, async move {
-            Ok(Done::Opened(open(&url, &tenant, seed, key_ring).await?))
+            let opened = open(&url, &tenant, seed, key_ring, timeout_ms);
+            Ok(Done::Opened(opened.await?))
         })
     }
 

@@ -1,13 +1,16 @@
 //! From an address to an engine.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rewards_core::ids::TenantId;
 use rewards_core::rejection::{Fault, Problem, Rejection};
 use rewards_core::secret::KeyPurpose;
 use rewards_core::time::Timestamp;
 use rewards_storage::address::{Address, OpenStore};
-use rewards_storage::engine::{Engine, KeyData, KeyRing, SeededRandom, TenantEngine};
+use rewards_storage::engine::{
+    Engine, KeyData, KeyRing, STORE_PATIENCE, SeededRandom, TenantEngine,
+};
 use rewards_storage::sql::SqlOptions;
 
 /// An open engine, the tenant it is used for, and what must be closed with it.
@@ -25,6 +28,7 @@ pub struct Opened {
 pub type KeyValues = (String, String, Vec<u8>, String, Option<String>);
 
 /// Opens the engine at an address: `memory:`, `sqlite:…` or `postgresql:…`. A seed makes the ids that it gives repeatable.
+/// A call waits so many milliseconds for the answer of the store, or as long as any engine does.
 ///
 /// # Errors
 /// `invalid` for a tenant, an address or a key ring that is none; a fault of the store.
@@ -33,12 +37,15 @@ pub async fn open(
     tenant: &str,
     seed: Option<u64>,
     keys: Option<Vec<KeyValues>>,
+    timeout_ms: Option<u64>,
 ) -> Result<Opened, Fault> {
     let key_ring = keys.map(ring).transpose()?;
     let tenant = TenantId::new(tenant)
         .map_err(|error| invalid(error.code(), "tenant", error.to_string()))?;
-    let store = Address::parse(url)?.open(SqlOptions::default()).await?;
-    let mut builder = Engine::builder(store.backend());
+    let patience = timeout_ms.map_or(STORE_PATIENCE, Duration::from_millis);
+    let options = SqlOptions::default().for_patience(patience);
+    let store = Address::parse(url)?.open(options).await?;
+    let mut builder = Engine::builder(store.backend()).patience(patience);
     if let Some(seed) = seed {
         builder = builder.random(Arc::new(SeededRandom::new(seed)));
     }

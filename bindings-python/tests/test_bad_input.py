@@ -113,6 +113,11 @@ def test_only_requests_are_executed(engine: rewards.Engine, request_: Any) -> No
         ({"seed": 2**64}, [("value_invalid", "seed")]),
         ({"seed": 1.0}, [("type_invalid", "seed")]),
         ({"seed": True}, [("type_invalid", "seed")]),
+        ({"timeout": "1"}, [("type_invalid", "timeout")]),
+        ({"timeout": True}, [("type_invalid", "timeout")]),
+        ({"timeout": 0}, [("value_invalid", "timeout")]),
+        ({"timeout": float("nan")}, [("value_invalid", "timeout")]),
+        ({"timeout": float("inf")}, [("value_invalid", "timeout")]),
     ],
 )
 def test_wrong_arguments_do_not_open(options: dict[str, Any], expected: list[tuple[str, str]]) -> None:

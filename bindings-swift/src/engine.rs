@@ -20,9 +20,10 @@ use crate::key_ring::{RingKey, ring};
 /// A device has one member's books, not a bank's, and shows a few screens at once, not hundreds.
 const OPTIONS: SqlOptions = SqlOptions {
     connections: 2,
-    // Another process that holds the file, such as a widget or an extension, is waited for once when the engine is opened
-    // and up to six times by a command: 12 seconds in all.
+    // Another process that holds the file, such as a widget or an extension, is waited for so long when the engine is
+    // opened and by each call; by a command, several calls and all, as long as any engine waits: 8 seconds.
     wait: Duration::from_secs(2),
+    call_limit: Duration::from_secs(4),
     page_cache_kib: 1_024,
 };
 

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod postgres;
+pub mod proxy;
 pub mod simulation;
 pub mod source;
 

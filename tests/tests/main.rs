@@ -4,6 +4,7 @@ mod compatibility;
 mod layering;
 mod postgres;
 mod simulation;
+mod stalls;
 mod tidy;
 mod tls;
 mod vectors;

@@ -47,7 +47,14 @@ class NativeOperation:
 @final
 class NativeEngine:
     @staticmethod
-    def open(url: str, tenant: str, seed: int | None, key_ring: list[_Key] | None, /) -> NativeEngine: ...
+    def open(
+        url: str,
+        tenant: str,
+        seed: int | None,
+        key_ring: list[_Key] | None,
+        timeout_ms: int | None,
+        /,
+    ) -> NativeEngine: ...
     @staticmethod
     def start_open(
         inbox: Inbox,
@@ -56,6 +63,7 @@ class NativeEngine:
         tenant: str,
         seed: int | None,
         key_ring: list[_Key] | None,
+        timeout_ms: int | None,
         /,
     ) -> Call: ...
     def execute(

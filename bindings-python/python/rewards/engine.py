@@ -46,6 +46,8 @@ _COUNT = TypeAdapter(int)
 _OPERATIONS = {operation.request: native(operation) for operation in OPERATIONS}
 
 _AT_EXIT_MILLISECONDS = 5_000
+_TIMEOUT_MIN, _TIMEOUT_MAX = 0.1, 3_600
+"""Seconds for which a call may wait for the store, at least and at most."""
 _open_engines: WeakSet[_Handle]
 _inboxes: MutableMapping[asyncio.AbstractEventLoop, _native.Inbox] = WeakKeyDictionary()
 
@@ -114,6 +116,7 @@ class Engine(_Handle, Methods):
         tenant: str = "default",
         seed: Optional[int] = None,
         key_ring: Optional[KeyRing] = None,
+        timeout: Optional[float] = None,
     ) -> Engine:
         """Open the engine at an address.
 
@@ -121,11 +124,16 @@ class Engine(_Handle, Methods):
         `postgresql://user@host/database` must be there; tables are made or brought up to date. With a `seed`
         the ids that the engine gives are the same in every run, which is for tests. Names told in confidence are
         digested with the keys of the `key_ring`.
+
+        Another machine is reached encrypted unless the address says otherwise: `?sslmode=verify-full&sslrootcert=ca.pem`
+        also finds out who answers. A call that got no answer from the store within `timeout` seconds, 8 when nothing is
+        said, ends as `store_unavailable`; whether its command took effect is then told by sending it again with its key.
         """
         _check_open_arguments(url, tenant, seed)
         keys = _key_ring_values(key_ring)
+        milliseconds = _timeout_milliseconds(timeout)
         try:
-            native = NativeEngine.open(url, tenant, seed, keys)
+            native = NativeEngine.open(url, tenant, seed, keys, milliseconds)
         except NativeFault as fault:
             raise errors.from_native(fault) from None
         return cls(native, url, tenant)
@@ -196,16 +204,24 @@ def open(
     tenant: str = "default",
     seed: Optional[int] = None,
     key_ring: Optional[KeyRing] = None,
+    timeout: Optional[float] = None,
 ) -> Engine:
     """Open an engine for threads. Same as `Engine.open`."""
-    return Engine.open(url, tenant=tenant, seed=seed, key_ring=key_ring)
+    return Engine.open(url, tenant=tenant, seed=seed, key_ring=key_ring, timeout=timeout)
 
 
 class _Opening:
     """An engine that is being opened: await it, or use it with `async with`."""
 
-    def __init__(self, url: str, tenant: str, seed: Optional[int], keys: Optional[list[_Key]]) -> None:
-        self._arguments = (url, tenant, seed, keys)
+    def __init__(
+        self,
+        url: str,
+        tenant: str,
+        seed: Optional[int],
+        keys: Optional[list[_Key]],
+        milliseconds: Optional[int],
+    ) -> None:
+        self._arguments = (url, tenant, seed, keys, milliseconds)
         self._engine: Optional[AsyncEngine] = None
 
     def __await__(self) -> Generator[Any, None, AsyncEngine]:
@@ -225,10 +241,10 @@ class _Opening:
             await self._engine.close()
 
     async def _open(self) -> AsyncEngine:
-        url, tenant, seed, keys = self._arguments
+        url, tenant, *_ = self._arguments
         loop = asyncio.get_running_loop()
         future: asyncio.Future[NativeEngine] = loop.create_future()
-        call = NativeEngine.start_open(_inbox_of(loop), future, url, tenant, seed, keys)
+        call = NativeEngine.start_open(_inbox_of(loop), future, *self._arguments)
         return AsyncEngine(await _outcome(future, call), url, tenant)
 
 
@@ -246,13 +262,15 @@ class AsyncEngine(_Handle, AsyncMethods):
         tenant: str = "default",
         seed: Optional[int] = None,
         key_ring: Optional[KeyRing] = None,
+        timeout: Optional[float] = None,
     ) -> _Opening:
         """Open the engine at an address, as `Engine.open` does.
 
         Both `await AsyncEngine.open(url)` and `async with AsyncEngine.open(url) as engine` work.
         """
         _check_open_arguments(url, tenant, seed)
-        return _Opening(url, tenant, seed, _key_ring_values(key_ring))
+        milliseconds = _timeout_milliseconds(timeout)
+        return _Opening(url, tenant, seed, _key_ring_values(key_ring), milliseconds)
 
     async def close(self) -> None:
         """Answer what was accepted, refuse what comes after, and let go of the store."""
@@ -345,6 +363,17 @@ def _check_open_arguments(url: object, tenant: object, seed: object) -> None:
         raise _wrong_type("seed", "a whole number", seed)
     if not 0 <= seed < 2**64:
         raise errors.invalid("value_invalid", "seed", f"expected 0 to 2^64 - 1, got `{seed}`")
+
+
+def _timeout_milliseconds(timeout: object) -> Optional[int]:
+    if timeout is None:
+        return None
+    if not isinstance(timeout, (int, float)) or isinstance(timeout, bool):
+        raise _wrong_type("timeout", "a number of seconds", timeout)
+    if not _TIMEOUT_MIN <= timeout <= _TIMEOUT_MAX:
+        detail = f"expected {_TIMEOUT_MIN} to {_TIMEOUT_MAX} seconds, got `{timeout}`"
+        raise errors.invalid("value_invalid", "timeout", detail)
+    return round(timeout * 1_000)
 
 
 def _key_ring_values(ring: object) -> Optional[list[_Key]]:

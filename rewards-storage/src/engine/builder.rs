@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use rewards_core::rejection::Fault;
 
@@ -10,7 +11,7 @@ use super::clock::{Clock, RandomSource, SystemClock, SystemRandom};
 use super::faults::internal;
 use super::key_ring::KeyRing;
 use super::queue::Queue;
-use super::storage::Storage;
+use super::storage::{STORE_PATIENCE, Storage};
 use super::telemetry::Telemetry;
 use super::worker::{Shared, Worker};
 use super::{Engine, Inner};
@@ -37,6 +38,7 @@ pub struct EngineBuilder {
     batch_max: usize,
     queue_max: usize,
     attempts_max: u32,
+    patience: Duration,
 }
 
 impl EngineBuilder {
@@ -50,6 +52,7 @@ impl EngineBuilder {
             batch_max: BATCH_MAX,
             queue_max: QUEUE_MAX,
             attempts_max: ATTEMPTS_MAX,
+            patience: STORE_PATIENCE,
         }
     }
 
@@ -95,6 +98,17 @@ impl EngineBuilder {
         self
     }
 
+    /// How long to wait for one answer of the store, all tries together; at least a millisecond, [`STORE_PATIENCE`] by
+    /// default.
+    ///
+    /// A command whose answer takes longer ends as `store_unavailable`, and when it was its commit, whether it took effect
+    /// is unknown: sent again with the same key, it tells. Give the store
+    /// [limits that fit](crate::sql::SqlOptions::for_patience).
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience.max(Duration::from_millis(1));
+        self
+    }
+
     /// Asks the store how it is and starts the workers on the current tokio runtime, which needs its timer enabled.
     ///
     /// # Errors
@@ -104,7 +118,7 @@ impl EngineBuilder {
             .map_err(|error| internal(format!("an engine runs in a tokio runtime: {error}")))?;
         let telemetry = Arc::new(Telemetry::new());
         let shared = Arc::new(Shared {
-            storage: Storage::new(self.backend, Arc::clone(&telemetry)),
+            storage: Storage::new(self.backend, Arc::clone(&telemetry), self.patience),
             telemetry,
             attempts_max: self.attempts_max,
         });

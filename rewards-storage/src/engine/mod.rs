@@ -63,7 +63,7 @@ pub use key_ring::{
 };
 pub use ordered::{OrderedReceipt, OrderedRun, RUN_AHEAD_MAX};
 pub use services::{BookReport, Health};
-pub use storage::STORE_TRIES_MAX;
+pub use storage::{STORE_PATIENCE, STORE_TRIES_MAX};
 pub use sweep::Sweep;
 
 use crate::store::Backend;

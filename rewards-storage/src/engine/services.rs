@@ -6,7 +6,7 @@ use rewards_core::rejection::{Fault, Problem};
 use uuid::Uuid;
 
 use super::{Engine, TenantEngine};
-use crate::store::{Claimed, Query, StoreHealth};
+use crate::store::{Claimed, StoreHealth};
 
 /// Rows of one page of an audit.
 const PAGE: u32 = 1_000;
@@ -52,12 +52,12 @@ impl BookReport {
 }
 
 impl Engine {
-    /// How the engine and its store are. Works on a closed engine, too.
+    /// How the engine and its store are, within a second. Works on a closed engine, too.
     ///
     /// # Errors
-    /// A fault of the store when it cannot be reached.
+    /// A fault of the store when it cannot be reached, `store_unavailable` when it gives no answer.
     pub async fn health(&self) -> Result<Health, Fault> {
-        let store = self.inner.shared.storage.ask(Query::health).await?;
+        let store = self.inner.shared.storage.health().await?;
         let now = self.inner.clock.now().micros();
         let lag = store
             .outbox_oldest

@@ -5,6 +5,8 @@
 use sqlx::SqlStr;
 #[cfg(feature = "sqlite")]
 use std::sync::Arc;
+#[cfg(feature = "postgres")]
+use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::{Arguments as _, Connection as _, Row as _};
@@ -26,6 +28,14 @@ use super::fault::Suspicion;
 #[cfg(feature = "postgres")]
 use super::rows::Array;
 use super::rows::Param;
+
+/// How long to wait for what is under way on a server, and to take leave of it.
+#[cfg(feature = "postgres")]
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long a connection is tried before it is lent again; one that gives no answer is closed.
+#[cfg(feature = "postgres")]
+const RETURN_LIMIT: Duration = Duration::from_secs(1);
 
 /// The database behind a store.
 #[derive(Debug)]
@@ -128,7 +138,8 @@ impl Driver {
             }
             #[cfg(feature = "postgres")]
             Self::Postgres(pool) => {
-                pool.close().await;
+                // A server that gives no answer is left without a word.
+                let _ = tokio::time::timeout(CLOSE_LIMIT, pool.close()).await;
                 Ok(())
             }
         }
@@ -205,8 +216,14 @@ impl OnLoan {
 #[cfg(feature = "postgres")]
 impl Drop for OnLoan {
     fn drop(&mut self) {
-        if !self.is_done {
-            self.connection.close_on_drop();
+        let runtime = tokio::runtime::Handle::try_current();
+        match runtime {
+            // By itself it would be tried for as long as it takes, and keep its place in the pool from others.
+            Ok(runtime) if self.is_done => {
+                let returned = self.connection.return_to_pool();
+                runtime.spawn(tokio::time::timeout(RETURN_LIMIT, returned));
+            }
+            _ => self.connection.close_on_drop(),
         }
     }
 }

@@ -2,9 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-#[cfg(feature = "postgres")]
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 #[cfg(feature = "postgres")]
 use super::statements::{REFUSED, step};
@@ -15,6 +13,29 @@ use crate::error::StoreError;
 pub(super) enum Failure {
     Driver(sqlx::Error),
     Store(StoreError),
+    /// There was no answer within the limit of the call.
+    Late(Duration),
+}
+
+/// Works for no longer than the limit. Work that is not done by then is dropped, which leaves all of it or nothing.
+pub(super) async fn within<T, E>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, Failure>
+where
+    Failure: From<E>,
+{
+    match tokio::time::timeout(limit, work).await {
+        Ok(outcome) => Ok(outcome?),
+        Err(_) => Err(Failure::Late(limit)),
+    }
+}
+
+/// The error of a call that got no answer within its limit.
+pub(super) fn late(limit: Duration) -> StoreError {
+    StoreError::Unavailable {
+        detail: format!("no answer within {} ms", limit.as_millis()),
+    }
 }
 
 impl From<sqlx::Error> for Failure {
@@ -103,9 +124,11 @@ pub(super) fn is_connection_lost(error: &sqlx::Error) -> bool {
         | sqlx::Error::Protocol(_)
         | sqlx::Error::WorkerCrashed
         | sqlx::Error::BeginFailed => true,
-        sqlx::Error::Database(error) => error
-            .code()
-            .is_some_and(|code| code.starts_with("57P") || code.starts_with("08")),
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            ["57P", "08", "25P"]
+                .iter()
+                .any(|kind| code.starts_with(kind))
+        }),
         _ => false,
     }
 }
@@ -176,10 +199,10 @@ fn from_sqlstate(code: &str, detail: String) -> StoreError {
     match code {
         // Serialisation failure, deadlock.
         "40001" | "40P01" => StoreError::Conflict { detail },
-        // Too many connections, out of memory, lock not available, cancelled, shutting down or starting up.
-        "53300" | "53200" | "55P03" | "57014" | "57P01" | "57P02" | "57P03" | "57P05" | "40003" => {
-            StoreError::Unavailable { detail }
-        }
+        // Too many connections, out of memory, lock not available, cancelled, shutting down or starting up, idle for too
+        // long within a transaction or altogether, a transaction that took too long.
+        "53300" | "53200" | "55P03" | "57014" | "57P01" | "57P02" | "57P03" | "57P05" | "25P03"
+        | "25P04" | "40003" => StoreError::Unavailable { detail },
         // Damaged data or index.
         "XX001" | "XX002" => StoreError::Corrupt { detail },
         _ if code.starts_with("08") => StoreError::Unavailable { detail },
@@ -220,9 +243,14 @@ impl Suspicion {
     /// Notes the error when it means a lost connection.
     pub fn note(&self, error: &sqlx::Error) {
         if is_connection_lost(error) {
-            let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
-            self.lost_at.store(now.saturating_add(1), Ordering::Relaxed);
+            self.raise();
         }
+    }
+
+    /// Notes that a connection was lost, or gave no answer.
+    pub fn raise(&self) {
+        let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.lost_at.store(now.saturating_add(1), Ordering::Relaxed);
     }
 
     /// Whether a connection was lost since the suspicion was last lowered.

@@ -21,8 +21,13 @@ use crate::error::StoreError;
 pub struct SqlOptions {
     /// Connections at most: all of them on PostgreSQL, those that read beside the one that writes on SQLite.
     pub connections: u32,
-    /// How long to wait for a free connection, or for another process that holds the database.
+    /// How long to wait until the store is open: for the server, and for another process that holds the database.
     pub wait: Duration,
+    /// How long one call of the open store takes at most, waiting for a connection and for another process included.
+    ///
+    /// What takes longer ends as [`StoreError::Unavailable`]; whether it was a commit that took effect is then unknown.
+    /// A server is told limits a little tighter than this, so that what it refuses is known to have no effect.
+    pub call_limit: Duration,
     /// How many KiB of pages each connection keeps at most on SQLite; without meaning on PostgreSQL.
     ///
     /// Together with the number of connections this bounds the memory of a store, however large its file is. More than
@@ -36,10 +41,33 @@ impl Default for SqlOptions {
         Self {
             connections: 8,
             wait: Duration::from_secs(10),
+            call_limit: CALL_LIMIT,
             page_cache_kib: PAGE_CACHE_KIB,
         }
     }
 }
+
+impl SqlOptions {
+    /// These options for callers who wait so long for an answer, in which a call that got none is tried once more: the
+    /// patience of an [engine](crate::engine::EngineBuilder::patience) on top.
+    #[must_use]
+    pub fn for_patience(self, patience: Duration) -> Self {
+        Self {
+            wait: patience,
+            call_limit: patience / 2,
+            ..self
+        }
+    }
+
+    /// How long the database itself waits and works before it refuses a statement: so much less than the limit of the call
+    /// that its answer comes in time.
+    fn refusal_limit(&self) -> Duration {
+        self.call_limit * 3 / 4
+    }
+}
+
+/// Half of what an engine waits for an answer, so that it asks twice.
+const CALL_LIMIT: Duration = Duration::from_secs(4);
 
 /// A commit of 256 purchases changes about 2,000 pages of 4 KiB when each is of another member: they fit twice, so that
 /// none has to be written before the commit.
@@ -62,7 +90,7 @@ impl SqlStore {
     /// # Errors
     /// [`StoreError::Refused`] for an address that names no database this build knows, and when access is denied;
     /// [`StoreError::SchemaTooNew`] when a newer version of this library made the database;
-    /// [`StoreError::Unavailable`] when it cannot be reached.
+    /// [`StoreError::Unavailable`] when it cannot be reached within [`SqlOptions::wait`].
     pub async fn open(url: &str, options: SqlOptions) -> Result<Self, StoreError> {
         let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
         match scheme {

@@ -85,15 +85,13 @@ impl SqlStore {
             owner.as_bytes().as_slice().into(),
             rows.into(),
         ];
-        let settled = async {
+        self.call(async {
             let mut held = self.driver().writer().await?;
             let found = held.session()?.execute(sql, params).await?;
             held.release();
-            Ok(found)
-        };
-        settled
-            .await
-            .map_err(|error: sqlx::Error| self.fault(error.into()))
+            Ok::<_, sqlx::Error>(found)
+        })
+        .await
     }
 }
 
@@ -114,13 +112,13 @@ impl Outbox for SqlStore {
             until,
             limit,
         };
-        let leased = async {
+        let leased = self.call(async {
             match self.is_waiting(claim).await? {
-                true => Ok(Some(self.lease(claim).await?)),
+                true => Ok::<_, Failure>(Some(self.lease(claim).await?)),
                 false => Ok(None),
             }
-        };
-        let Some(leased) = leased.await.map_err(|failure| self.fault(failure))? else {
+        });
+        let Some(leased) = leased.await? else {
             return Ok(Vec::new());
         };
         let mut claimed = Vec::new();

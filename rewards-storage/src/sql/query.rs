@@ -21,14 +21,13 @@ use crate::store::{AfterMember, MemberHead, Query, StoreHealth};
 
 impl SqlStore {
     async fn page(&self, sql: &SqlStr, params: Vec<Param<'_>>) -> Result<Fetched, StoreError> {
-        let page = async {
+        self.call(async {
             let mut held = self.driver().reader().await?;
             let page = held.session()?.fetch(sql, params).await?;
             held.release();
-            Ok(page)
-        };
-        page.await
-            .map_err(|error: sqlx::Error| self.fault(error.into()))
+            Ok::<_, sqlx::Error>(page)
+        })
+        .await
     }
 }
 

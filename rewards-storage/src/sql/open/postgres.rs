@@ -6,47 +6,57 @@ use std::time::{Duration, Instant};
 
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
+use sqlx::{ConnectOptions as _, PgConnection};
 
 use super::{PREPARED, SqlOptions, explain, migrator, refused, tls};
 use crate::error::StoreError;
 use crate::sql::dialect::Dialect;
 use crate::sql::driver::Driver;
-use crate::sql::fault::{Suspicion, classify};
+use crate::sql::fault::{self, Suspicion, classify};
 use crate::sql::parameters::ServerAddress;
 use crate::sql::{Inner, SqlStore};
+
+/// Seconds of silence after which the server asks whether a client is still there, and between its questions.
+const KEEPALIVE_SECONDS: u32 = 5;
+/// How many questions may stay unanswered.
+const KEEPALIVES: u32 = 3;
 
 /// Opens the store on a server.
 pub(super) async fn open(url: &str, options: &SqlOptions) -> Result<SqlStore, StoreError> {
     let (connect, address) = read(url).map_err(refused)?;
     tls::check_files(&address)?;
-    let connect = tune(tls::secured(connect, &address));
+    let connect = tune(tls::secured(connect, &address), options);
     let suspicion = Arc::new(Suspicion::new());
-    let suspected = Arc::clone(&suspicion);
-    let pool = PgPoolOptions::new()
+    let opening = async {
+        let pool = pool(options, Arc::clone(&suspicion));
+        let pool = pool.connect_with(connect).await.map_err(tls::explained)?;
+        let mut connection = pool.acquire().await.map_err(classify)?;
+        migrate(&mut connection, options.wait).await?;
+        // Left to itself it would go back later, and be tried before for as long as it takes.
+        connection.return_to_pool().await;
+        Ok::<_, StoreError>(pool)
+    };
+    let late = |_| Err(fault::late(options.wait));
+    let opened = tokio::time::timeout(options.wait, opening).await;
+    Ok(SqlStore::new(Inner::new(
+        Driver::Postgres(opened.unwrap_or_else(late)?),
+        Dialect::Postgres,
+        suspicion,
+        options.call_limit,
+    )))
+}
+
+fn pool(options: &SqlOptions, suspicion: Arc<Suspicion>) -> PgPoolOptions {
+    PgPoolOptions::new()
         .max_connections(options.connections.max(1))
         .acquire_timeout(options.wait)
         .test_before_acquire(false)
-        .before_acquire(move |connection, meta| {
-            let is_suspect = suspected.covers(meta.idle_for);
-            Box::pin(async move {
-                if is_suspect {
-                    connection.ping().await?;
-                }
-                Ok(true)
-            })
+        // Connections that lay idle while another was lost are replaced: a trial of each would cost a round trip, and where
+        // the network swallows everything, one that never ends.
+        .before_acquire(move |_, meta| {
+            let is_kept = !suspicion.covers(meta.idle_for);
+            Box::pin(async move { Ok(is_kept) })
         })
-        .connect_with(connect)
-        .await
-        .map_err(tls::explained)?;
-    let mut connection = pool.acquire().await.map_err(classify)?;
-    migrate(&mut connection, options.wait).await?;
-    drop(connection);
-    Ok(SqlStore::new(Inner::new(
-        Driver::Postgres(pool),
-        Dialect::Postgres,
-        suspicion,
-    )))
 }
 
 /// Brings the schema up to date. Several processes may do so at once and nothing is locked, because not every database that
@@ -71,8 +81,8 @@ async fn migrate(connection: &mut PgConnection, wait: Duration) -> Result<(), St
     }
 }
 
-/// Whether somebody else has just made what was to be made: a table, a type or a row that is there already, or a transaction
-/// that was given up for another one.
+/// Whether somebody else has just made, or is making, what was to be made: a table, a type or a row that is there already, a
+/// lock that is not to be had, or a transaction that was given up for another one.
 fn was_made_meanwhile(error: &MigrateError) -> bool {
     let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else {
         return false;
@@ -80,7 +90,7 @@ fn was_made_meanwhile(error: &MigrateError) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     matches!(
         code.as_deref(),
-        Some("42P07" | "42710" | "23505" | "40001" | "40P01")
+        Some("42P07" | "42710" | "23505" | "40001" | "40P01" | "55P03")
     )
 }
 
@@ -99,7 +109,7 @@ pub(super) fn read(url: &str) -> Result<(PgConnectOptions, ServerAddress), Strin
     Ok((connect.host(&host), address))
 }
 
-fn tune(connect: PgConnectOptions) -> PgConnectOptions {
+fn tune(connect: PgConnectOptions, options: &SqlOptions) -> PgConnectOptions {
     let connect = match connect.get_application_name() {
         Some(_) => connect,
         None => connect.application_name("rewards"),
@@ -117,6 +127,26 @@ fn tune(connect: PgConnectOptions) -> PgConnectOptions {
             ("enable_mergejoin", "off"),
             ("default_transaction_isolation", "read committed"),
         ])
+        .options(limits(options))
         .statement_cache_capacity(PREPARED)
         .disable_statement_logging()
+}
+
+/// Limits on the side of the server: it refuses what takes too long before its client gives up waiting, and frees what a
+/// client holds that is gone without a word. The driver has no such settings for the client's own side of a connection;
+/// there, the limit of each call ends whatever happens.
+fn limits(options: &SqlOptions) -> [(&'static str, String); 7] {
+    let millis = |limit: Duration| limit.as_millis().max(1).to_string();
+    [
+        ("statement_timeout", millis(options.refusal_limit())),
+        ("lock_timeout", millis(options.call_limit / 2)),
+        (
+            "idle_in_transaction_session_timeout",
+            millis(options.call_limit),
+        ),
+        ("tcp_user_timeout", millis(options.call_limit)),
+        ("tcp_keepalives_idle", KEEPALIVE_SECONDS.to_string()),
+        ("tcp_keepalives_interval", KEEPALIVE_SECONDS.to_string()),
+        ("tcp_keepalives_count", KEEPALIVES.to_string()),
+    ]
 }

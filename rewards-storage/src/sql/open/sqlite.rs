@@ -28,8 +28,9 @@ const LOG_BYTES: &str = "67108864";
 pub(super) async fn open(url: &str, options: &SqlOptions) -> Result<SqlStore, StoreError> {
     let (connect, is_in_memory) = read(url).map_err(refused)?;
     let connect = tune(connect, options);
-    let mut writer = connected(&connect, options.wait).await?;
-    migrate(&mut writer).await?;
+    let begun = Instant::now();
+    let mut writer = connected(&connect, begun, options.wait).await?;
+    migrate(&mut writer, begun, options.wait).await?;
     let suspicion = Arc::new(Suspicion::new());
     let readers = if is_in_memory {
         None
@@ -53,6 +54,7 @@ pub(super) async fn open(url: &str, options: &SqlOptions) -> Result<SqlStore, St
         driver,
         Dialect::Sqlite,
         suspicion,
+        options.call_limit,
     )))
 }
 
@@ -90,7 +92,7 @@ fn tune(connect: SqliteConnectOptions, options: &SqlOptions) -> SqliteConnectOpt
         // A commit that was reported survives a loss of power.
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        .busy_timeout(options.wait)
+        .busy_timeout(options.refusal_limit().min(options.wait))
         // A negative size is in KiB. The file is not mapped as well: that saves nothing measurable, counts as memory of the
         // process, and turns an error of the disk into a signal that ends it.
         .pragma("cache_size", format!("-{}", options.page_cache_kib.max(1)))
@@ -106,33 +108,47 @@ fn tune(connect: SqliteConnectOptions, options: &SqlOptions) -> SqliteConnectOpt
 /// SQLite does not wait for.
 async fn connected(
     connect: &SqliteConnectOptions,
+    begun: Instant,
     wait: Duration,
 ) -> Result<SqliteConnection, StoreError> {
-    let started = Instant::now();
     loop {
         match connect.connect().await.map_err(classify) {
-            Err(StoreError::Conflict { .. }) if started.elapsed() < wait => {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
+            Err(error) if is_waited_for(&error, begun, wait).await => {}
             other => return other,
         }
     }
 }
 
-async fn migrate(writer: &mut SqliteConnection) -> Result<(), StoreError> {
+async fn migrate(
+    writer: &mut SqliteConnection,
+    begun: Instant,
+    wait: Duration,
+) -> Result<(), StoreError> {
     let migrator = migrator(&[(
         1,
         "initial",
         include_str!("../../../migrations/sqlite/0001_initial.sql"),
     )]);
     // The driver locks nothing while it migrates; this transaction lets one process do it and the others wait.
-    let mut transaction = writer
-        .begin_with("BEGIN IMMEDIATE")
-        .await
-        .map_err(classify)?;
+    let mut transaction = loop {
+        match writer.begin_with("BEGIN IMMEDIATE").await.map_err(classify) {
+            Ok(transaction) => break transaction,
+            Err(error) if is_waited_for(&error, begun, wait).await => {}
+            Err(error) => return Err(error),
+        }
+    };
     migrator
         .run_direct(None, &mut *transaction, false)
         .await
         .map_err(|error| explain(error, &migrator))?;
     transaction.commit().await.map_err(classify)
+}
+
+/// Waits a moment when another process holds the file and there is time left.
+async fn is_waited_for(error: &StoreError, begun: Instant, wait: Duration) -> bool {
+    let is_held = matches!(error, StoreError::Conflict { .. }) && begun.elapsed() < wait;
+    if is_held {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    is_held
 }
