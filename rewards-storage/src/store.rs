@@ -55,7 +55,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// One consistent view of everything the plan names. Rows that do not exist are absent, never an error.
     async fn load(&self, plan: &ReadPlan) -> Result<Snapshot, StoreError>;
 
-    /// Commits the batches in one transaction, each entirely or not at all, and says how each ended, in order.
+    /// Commits the batches, each entirely or not at all, and says how each ended, in order. They share a transaction where
+    /// they can; after an error the first of them may be durable.
     async fn commit(&self, batches: &[CommitBatch]) -> Result<Vec<Commit>, StoreError>;
 }
 

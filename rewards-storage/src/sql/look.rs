@@ -126,19 +126,14 @@ impl<'b> View<'b> {
         view
     }
 
-    /// Locks the rows that are there, in the order in which every writer locks them: members, entities, and counters when
-    /// they are asked for, each by their keys.
+    /// Locks the rows that are there, in the order in which every writer locks them: members and then entities, by their
+    /// keys. What is not there cannot be locked, and what members share is not: it is written last, in one statement.
     #[cfg(feature = "postgres")]
-    pub async fn lock(
-        &self,
-        session: &mut Session<'_>,
-        means: Means<'_>,
-        with_counters: bool,
-    ) -> Result<(), Failure> {
+    pub async fn lock(&self, session: &mut Session<'_>, means: Means<'_>) -> Result<(), Failure> {
         let mut locks = LOCKS
             .each_ref()
             .map(|lock| Rows::new(means.dialect, lock.rows));
-        let [members, entities, counters] = &mut locks;
+        let [members, entities] = &mut locks;
         for key in self.members.keys() {
             members.push([key.tenant.as_str().into(), key.member.as_str().into()]);
         }
@@ -147,14 +142,6 @@ impl<'b> View<'b> {
                 key.tenant.as_str().into(),
                 key.kind.into(),
                 key.id.as_str().into(),
-            ]);
-        }
-        for key in self.counters.keys().filter(|_| with_counters) {
-            counters.push([
-                key.name.tenant.as_str().into(),
-                key.name.subject.text().to_string().into(),
-                key.name.name.as_str().into(),
-                key.bucket.into(),
             ]);
         }
         for (sql, rows) in means.statements.locks.iter().zip(locks) {

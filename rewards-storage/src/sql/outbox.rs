@@ -1,7 +1,8 @@
 //! Events on their way out.
 //!
 //! Claims of one tenant take turns: each locks the tenant's row in `relays` first. Without it two claims could look at
-//! the same stream at once and hand its first event to one relay and its second to another.
+//! the same stream at once and hand its first event to one relay and its second to another. Acknowledgements and releases
+//! wait for their turn, too: of a lease that has run out they touch rows that a claim touches in another order.
 
 use async_trait::async_trait;
 use rewards_core::event::Stream;
@@ -87,7 +88,12 @@ impl SqlStore {
         ];
         self.call(async {
             let mut held = self.driver().writer().await?;
-            let found = held.session()?.execute(sql, params).await?;
+            let mut transaction = held.session()?.begin(Purpose::Write).await?;
+            let mut session = transaction.session();
+            let turn = vec![tenant.as_str().into()];
+            session.execute(&self.statements().take_turn, turn).await?;
+            let found = session.execute(sql, params).await?;
+            transaction.commit().await?;
             held.release();
             Ok::<_, sqlx::Error>(found)
         })

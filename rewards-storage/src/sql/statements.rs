@@ -75,10 +75,14 @@ const fn first(columns: Columns, count: usize) -> Columns {
 /// The writes of a commit, in the order in which they run.
 ///
 /// Each is refused as a whole when it does not affect as many rows as it was given, or when it inserts a row that is
-/// there. Locks are taken in one order by everybody: first the rows that are known to be there and are changed, which is
-/// also what is locked before a group is [judged](super::group); then the rows that are new; and the hottest rows come last,
-/// which are what all members share, so that they are held for the shortest time. Within a step rows are in the order of
-/// their keys.
+/// there. Locks are taken in one order by everybody, so that no two writers wait for each other: first the rows that are known
+/// to be there and are changed or removed, which is also what is locked before a group is [judged](super::group); then the
+/// rows that are new; and the hottest rows come last, which are what all members share, so that they are held for the
+/// shortest time. Within a step rows are in the order of their keys.
+///
+/// Changes of entities and removals are two steps over one table, so whoever removes anything locks both together, first.
+/// Removals themselves come after what is new: who waits to make what is removed meanwhile holds nothing that this writer
+/// still wants.
 ///
 /// What is known to be new is inserted and what is known to be there is updated: an upsert looks its key up twice.
 pub(super) const COMMIT: [Template; STEPS] = [
@@ -97,15 +101,6 @@ pub(super) const COMMIT: [Template; STEPS] = [
          FROM {rows} WHERE t.tenant = r.tenant AND t.kind = r.kind AND t.id = r.id AND t.version = r.previous",
     ),
     Template::over(
-        &[
-            ("tenant", Text),
-            ("kind", Text),
-            ("id", Text),
-            ("previous", Int),
-        ],
-        "DELETE FROM entities WHERE (tenant, kind, id, version) IN (SELECT r.tenant, r.kind, r.id, r.previous FROM {rows})",
-    ),
-    Template::over(
         first(MEMBER, MEMBER.len() - 1),
         "INSERT INTO members ({columns}) SELECT {values} FROM {rows}",
     ),
@@ -114,6 +109,15 @@ pub(super) const COMMIT: [Template; STEPS] = [
         "INSERT INTO entities (tenant, kind, id, version, owner, \"group\", state, rank, at, due_at, body, fingerprint, reply)
          SELECT r.tenant, r.kind, r.id, r.version, r.owner, r.\"group\", r.state, r.rank, r.at, r.due_at, r.body,
                 r.fingerprint, r.reply FROM {rows}",
+    ),
+    Template::over(
+        &[
+            ("tenant", Text),
+            ("kind", Text),
+            ("id", Text),
+            ("previous", Int),
+        ],
+        "DELETE FROM entities WHERE (tenant, kind, id, version) IN (SELECT r.tenant, r.kind, r.id, r.previous FROM {rows})",
     ),
     Template::over(
         &[
@@ -249,7 +253,7 @@ pub(super) mod step {
 
 /// Locks rows that are there before a group is judged. Steps of a commit that change such rows come in the same order.
 #[cfg(feature = "postgres")]
-pub(super) const LOCKS: [Template; 3] = [
+pub(super) const LOCKS: [Template; 2] = [
     Template::over(
         &[("tenant", Text), ("member", Text)],
         "SELECT COUNT(*) FROM {rows} CROSS JOIN LATERAL (SELECT 1 FROM members AS t
@@ -259,17 +263,6 @@ pub(super) const LOCKS: [Template; 3] = [
         &[("tenant", Text), ("kind", Text), ("id", Text)],
         "SELECT COUNT(*) FROM {rows} CROSS JOIN LATERAL (SELECT 1 FROM entities AS t
          WHERE t.tenant = r.tenant AND t.kind = r.kind AND t.id = r.id FOR UPDATE) AS t",
-    ),
-    Template::over(
-        &[
-            ("tenant", Text),
-            ("subject", Text),
-            ("name", Text),
-            ("bucket", Int),
-        ],
-        "SELECT COUNT(*) FROM {rows} CROSS JOIN LATERAL (SELECT 1 FROM counters AS t
-         WHERE t.tenant = r.tenant AND t.subject = r.subject AND t.name = r.name AND t.bucket = r.bucket
-         FOR UPDATE) AS t",
     ),
 ];
 

@@ -233,6 +233,13 @@ pub(super) fn keys_are_guarded(batches: &[CommitBatch]) -> bool {
     })
 }
 
+/// Whether rows have to be locked before they are written, where writers lock rows.
+#[cfg(feature = "postgres")]
+pub(super) fn are_locked_first(batches: &[CommitBatch]) -> bool {
+    let mut changes = batches.iter().map(|batch| &batch.changes);
+    changes.any(|changes| !changes.removals.is_empty())
+}
+
 /// The writes as rows of the statements of a commit.
 impl<'a> Writes<'a> {
     /// One set of rows for each step of [`COMMIT`], in its order. Control accounts are moved in the slot.
@@ -244,9 +251,9 @@ impl<'a> Writes<'a> {
         let [
             members,
             entities,
-            removals,
             new_members,
             new_entities,
+            removals,
             replies,
             programs,
             journal,
