@@ -60,6 +60,7 @@ struct State {
     silence: Option<(u64, Silence)>,
     trigger: Option<Trigger>,
     rewrites: Vec<(&'static [u8], &'static [u8])>,
+    rewritten: u64,
 }
 
 #[derive(Debug, Default)]
@@ -82,8 +83,9 @@ impl Network {
             if let Some(trigger) = state.trigger.take_if(|trigger| says(trigger.says)) {
                 state.silence = Some((state.age, trigger.silence));
             }
-            for (what, instead) in &state.rewrites {
-                rewrite(&mut bytes, what, instead);
+            for (what, instead) in state.rewrites.clone() {
+                let count = rewrite(&mut bytes, what, instead);
+                state.rewritten = state.rewritten.saturating_add(count);
             }
         }
         match state.silence {
@@ -93,18 +95,21 @@ impl Network {
     }
 }
 
-/// Puts bytes in the place of as many others.
-fn rewrite(bytes: &mut [u8], what: &[u8], instead: &[u8]) {
+/// Puts bytes in the place of as many others; returns how often.
+fn rewrite(bytes: &mut [u8], what: &[u8], instead: &[u8]) -> u64 {
     let places: Vec<usize> = bytes
         .windows(what.len())
         .enumerate()
         .filter_map(|(at, part)| (part == what).then_some(at))
         .collect();
+    let mut count = 0_u64;
     for at in places {
+        count = count.saturating_add(1);
         if let Some(place) = bytes.get_mut(at..at.saturating_add(instead.len())) {
             place.copy_from_slice(instead);
         }
     }
+    count
 }
 
 /// A listener on a port of its own that forwards to another address.
@@ -174,6 +179,12 @@ impl Proxy {
     pub fn rewrite(&self, what: &'static [u8], instead: &'static [u8]) {
         assert_eq!(what.len(), instead.len(), "a message keeps its length");
         self.network.state().rewrites.push((what, instead));
+    }
+
+    /// How often something was put in the place of what the client said.
+    #[must_use]
+    pub fn rewritten(&self) -> u64 {
+        self.network.state().rewritten
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod compatibility;
 mod deadlocks;
+mod hostile;
 mod layering;
 mod postgres;
 mod simulation;

@@ -84,21 +84,30 @@ pub(super) async fn commit(
         None => None,
     };
     let mut held = means.driver.writer().await?;
+    let ends = commit_on(means, &mut held, batches, steps, slot).await;
+    held.end(ends)
+}
+
+async fn commit_on(
+    means: Means<'_>,
+    held: &mut Held<'_>,
+    batches: &[CommitBatch],
+    steps: Option<[Rows<'_>; STEPS]>,
+    slot: u32,
+) -> Result<Vec<Commit>, Failure> {
     if let Some(steps) = steps
-        && write_group(means, &mut held, steps).await? == Written::All
+        && write_group(means, held, steps).await? == Written::All
     {
-        held.release();
         return Ok(batches.iter().map(|_| Commit::Applied).collect());
     }
     metrics::counter!("rewards_store_judged_commits_total", "backend" => means.dialect.name())
         .increment(1);
     for _ in 0..ATTEMPTS {
         let mut abandoned = AbandonedVersions::default();
-        match group::commit(means, &mut held, batches, slot, &mut abandoned).await? {
+        match group::commit(means, held, batches, slot, &mut abandoned).await? {
             Attempt::Done(ends) => {
                 let is_lost = ends.iter().any(|end| *end != Commit::Applied);
                 means.races.note(is_lost);
-                held.release();
                 return Ok(ends);
             }
             Attempt::Lost => means.races.note(true),
@@ -108,9 +117,7 @@ pub(super) async fn commit(
     tracing::debug!("the group cannot be written at once");
     metrics::counter!("rewards_store_fallback_commits_total", "backend" => means.dialect.name())
         .increment(1);
-    let ends = fallback::commit(means, &mut held, batches, slot).await?;
-    held.release();
-    Ok(ends)
+    fallback::commit(means, held, batches, slot).await
 }
 
 /// Whether rows have to be locked before they are written. On SQLite a transaction holds the only lock there is.

@@ -23,6 +23,7 @@ use sqlx::{
 #[cfg(feature = "sqlite")]
 use tokio::sync::{Mutex, MutexGuard};
 
+use super::fault::Failure;
 #[cfg(feature = "sqlite")]
 use super::fault::Suspicion;
 #[cfg(feature = "postgres")]
@@ -146,7 +147,7 @@ impl Driver {
     }
 }
 
-/// A connection in hand. [`release`](Self::release) it when the work is done.
+/// A connection in hand. [End](Self::end) the work on it with its outcome.
 #[derive(Debug)]
 pub(super) enum Held<'s> {
     #[cfg(feature = "sqlite")]
@@ -175,12 +176,30 @@ impl Held<'_> {
         }
     }
 
+    /// Ends the work with its outcome, and gives the connection back for others to use where it came to an end on it.
+    ///
+    /// What a transaction did that was dropped is undone before the connection is used again.
+    pub fn end<T, E>(self, outcome: Result<T, E>) -> Result<T, Failure>
+    where
+        Failure: From<E>,
+    {
+        let outcome = outcome.map_err(Failure::from);
+        if outcome
+            .as_ref()
+            .err()
+            .is_none_or(Failure::spares_connection)
+        {
+            self.release();
+        }
+        outcome
+    }
+
     /// Gives the connection back for others to use: the work on it came to its end.
     #[cfg_attr(
         not(feature = "postgres"),
         expect(clippy::unused_self, reason = "dropping it is enough")
     )]
-    pub fn release(self) {
+    fn release(self) {
         #[cfg(feature = "postgres")]
         #[cfg_attr(
             not(feature = "sqlite"),

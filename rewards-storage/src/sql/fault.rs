@@ -17,18 +17,64 @@ pub(super) enum Failure {
     Late(Duration),
 }
 
-/// Works for no longer than the limit. Work that is not done by then is dropped, which leaves all of it or nothing.
-pub(super) async fn within<T, E>(
-    limit: Duration,
-    work: impl Future<Output = Result<T, E>>,
-) -> Result<T, Failure>
-where
-    Failure: From<E>,
-{
-    match tokio::time::timeout(limit, work).await {
-        Ok(outcome) => Ok(outcome?),
-        Err(_) => Err(Failure::Late(limit)),
+impl Failure {
+    /// Whether the server gave up a transaction in favour of another one, so that it may succeed when it is run again.
+    fn is_conflict(&self) -> bool {
+        match self {
+            Self::Driver(sqlx::Error::Database(error)) => {
+                matches!(error.code().as_deref(), Some("40001" | "40P01"))
+            }
+            _ => false,
+        }
     }
+
+    /// Whether the connection can be used for something else: the server said what is wrong, and is there still.
+    pub fn spares_connection(&self) -> bool {
+        match self {
+            Self::Driver(error) => {
+                matches!(error, sqlx::Error::Database(_)) && !is_connection_lost(error)
+            }
+            Self::Store(_) => true,
+            Self::Late(_) => false,
+        }
+    }
+}
+
+/// How often work is run again that the server gave up in favour of other work.
+const CONFLICTS_MAX: u32 = 20;
+/// The longest pause before that; the first ones are shorter.
+const CONFLICT_PAUSE_MAX: Duration = Duration::from_millis(50);
+
+/// Works for no longer than the limit, again and again where the server gives it up in favour of other work: those that
+/// isolate transactions strictly do so instead of letting one wait for the other. Work that is not done within the limit is
+/// dropped, which leaves all of it or nothing.
+pub(super) async fn within<T, W>(limit: Duration, work: impl Fn() -> W) -> Result<T, Failure>
+where
+    W: Future<Output = Result<T, Failure>>,
+{
+    let insisted = async {
+        for conflicts in 0..CONFLICTS_MAX {
+            match work().await {
+                Err(failure) if failure.is_conflict() => {
+                    metrics::counter!("rewards_store_conflicts_total").increment(1);
+                    tokio::time::sleep(pause(conflicts)).await;
+                }
+                outcome => return outcome,
+            }
+        }
+        work().await
+    };
+    let outcome = tokio::time::timeout(limit, insisted).await;
+    outcome.unwrap_or(Err(Failure::Late(limit)))
+}
+
+/// A random part of a pause that doubles with every conflict, so that those who met do not meet again.
+fn pause(conflicts: u32) -> Duration {
+    let [random, ..] = uuid::Uuid::new_v4().into_bytes();
+    let longest = Duration::from_millis(1).saturating_mul(1 << conflicts.min(16));
+    longest
+        .min(CONFLICT_PAUSE_MAX)
+        .mul_f32(f32::from(random) / 255.0)
 }
 
 /// The error of a call that got no answer within its limit.

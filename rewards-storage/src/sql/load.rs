@@ -11,7 +11,7 @@ use super::commit::Means;
 use super::decode::Decoded;
 use super::dialect::Dialect;
 use super::dialect::Kind::{Int, Text};
-use super::driver::{Purpose, Row, Session};
+use super::driver::{Held, Purpose, Row, Session};
 use super::fault::{At as _, Failure};
 use super::pages;
 use super::rows::Rows;
@@ -145,17 +145,26 @@ pub(super) async fn load(means: Means<'_>, plan: &ReadPlan) -> Result<Snapshot, 
         return Ok(Snapshot::default());
     }
     let mut held = means.driver.reader().await?;
-    if !has_pages {
-        let snapshot = keys.look_up(&mut held.session()?, means, plan).await?;
-        held.release();
-        return Ok(snapshot);
-    }
+    let loaded = if has_pages {
+        load_pages(means, &mut held, keys, plan).await
+    } else {
+        keys.look_up(&mut held.session()?, means, plan).await
+    };
+    held.end(loaded)
+}
+
+/// Answers a plan with pages, within one view.
+async fn load_pages(
+    means: Means<'_>,
+    held: &mut Held<'_>,
+    keys: Keys<'_>,
+    plan: &ReadPlan,
+) -> Result<Snapshot, Failure> {
     let mut transaction = held.session()?.begin(Purpose::Read).await?;
     let mut session = transaction.session();
     let mut snapshot = keys.look_up(&mut session, means, plan).await?;
     pages::read(&mut session, means.statements, plan, &mut snapshot).await?;
     transaction.commit().await?;
-    held.release();
     Ok(snapshot)
 }
 

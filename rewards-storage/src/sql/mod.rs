@@ -128,9 +128,9 @@ impl SqlStore {
     }
 
     /// Works until there is an outcome, for no longer than a call may take, and tells a failure in the words of the store.
-    async fn call<T, E>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, StoreError>
+    async fn call<T, W>(&self, work: impl Fn() -> W) -> Result<T, StoreError>
     where
-        Failure: From<E>,
+        W: Future<Output = Result<T, Failure>>,
     {
         let outcome = fault::within(self.inner.call_limit, work).await;
         outcome.map_err(|failure| self.fault(failure))
@@ -174,7 +174,8 @@ impl Store for SqlStore {
             counters = plan.counters.len(),
         );
         let loaded = self
-            .call(load::load(self.means(), plan).instrument(span))
+            .call(|| load::load(self.means(), plan))
+            .instrument(span)
             .await;
         metrics::histogram!("rewards_store_load_seconds", "backend" => backend)
             .record(started.elapsed());
@@ -186,7 +187,8 @@ impl Store for SqlStore {
         let backend = self.dialect().name();
         let span = tracing::debug_span!("rewards.store.commit", backend, batches = batches.len());
         let committed = self
-            .call(commit::commit(self.means(), batches).instrument(span))
+            .call(|| commit::commit(self.means(), batches))
+            .instrument(span)
             .await;
         metrics::histogram!("rewards_store_commit_seconds", "backend" => backend)
             .record(started.elapsed());

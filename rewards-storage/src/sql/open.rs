@@ -82,6 +82,10 @@ impl SqlStore {
     /// Addresses are `sqlite:///path/file.db` (the file is created when it is missing), `sqlite::memory:` (gone when
     /// the store is), and `postgres://…` or `postgresql://…`. Several processes may open one database at once.
     ///
+    /// On a server, the user of the address need own nothing: where somebody else has opened the store before, and so has made
+    /// the tables, it is enough to be granted `USAGE` of the schema, `SELECT, INSERT, UPDATE, DELETE` on the tables, and
+    /// `SELECT` on `_sqlx_migrations`.
+    ///
     /// Connections to another machine are encrypted unless the address says otherwise by `sslmode`, which means what it
     /// means to every client of PostgreSQL; `sslmode=verify-full` finds out whether the server is the right one, too. It
     /// is vouched for by the certificates that the operating system trusts, and by those in the file that `sslrootcert`

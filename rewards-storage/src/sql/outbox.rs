@@ -45,25 +45,38 @@ impl SqlStore {
     async fn is_waiting(&self, claim: Claim<'_>) -> Result<bool, Failure> {
         let mut held = self.driver().reader().await?;
         let params = Claim { limit: 1, ..claim }.params();
-        let mut session = held.session()?;
-        let waiting = session.fetch(&self.statements().waiting, params).await?;
-        held.release();
-        Ok(waiting.iter().next().is_some())
+        let sql = &self.statements().waiting;
+        let waiting = held.session()?.fetch(sql, params).await;
+        Ok(held.end(waiting)?.iter().next().is_some())
     }
 
     async fn lease(&self, claim: Claim<'_>) -> Result<Fetched, Failure> {
-        let mut held = self.driver().writer().await?;
-        let mut transaction = held.session()?.begin(Purpose::Write).await?;
-        let mut session = transaction.session();
-        let turn = vec![claim.tenant.as_str().into()];
-        session.execute(&self.statements().take_turn, turn).await?;
         let mut params = claim.params();
         params.push(claim.owner.as_bytes().as_slice().into());
         params.push(claim.until.into());
-        let leased = session.fetch(&self.statements().claim, params).await?;
-        transaction.commit().await?;
-        held.release();
-        Ok(leased)
+        self.in_turn(claim.tenant, &self.statements().claim, params)
+            .await
+    }
+
+    /// Runs a statement over events when it is a tenant's turn, and returns its rows.
+    async fn in_turn(
+        &self,
+        tenant: &TenantId,
+        sql: &SqlStr,
+        params: Vec<Param<'_>>,
+    ) -> Result<Fetched, Failure> {
+        let mut held = self.driver().writer().await?;
+        let found = async {
+            let mut transaction = held.session()?.begin(Purpose::Write).await?;
+            let mut session = transaction.session();
+            let turn = vec![tenant.as_str().into()];
+            session.execute(&self.statements().take_turn, turn).await?;
+            let found = session.fetch(sql, params).await?;
+            transaction.commit().await?;
+            Ok::<_, sqlx::Error>(found)
+        };
+        let found = found.await;
+        held.end(found)
     }
 
     /// Runs a statement over events leased to an owner and returns how many it found.
@@ -81,23 +94,14 @@ impl SqlStore {
         for (stream, seq) in events {
             rows.push([stream.text().into(), (*seq).into()]);
         }
-        let params = vec![
+        let params: Vec<Param<'_>> = vec![
             tenant.as_str().into(),
             owner.as_bytes().as_slice().into(),
             rows.into(),
         ];
-        self.call(async {
-            let mut held = self.driver().writer().await?;
-            let mut transaction = held.session()?.begin(Purpose::Write).await?;
-            let mut session = transaction.session();
-            let turn = vec![tenant.as_str().into()];
-            session.execute(&self.statements().take_turn, turn).await?;
-            let found = session.execute(sql, params).await?;
-            transaction.commit().await?;
-            held.release();
-            Ok::<_, sqlx::Error>(found)
-        })
-        .await
+        let found = self.call(|| self.in_turn(tenant, sql, params.clone()));
+        let found = found.await?.iter().count();
+        Ok(u64::try_from(found).unwrap_or(u64::MAX))
     }
 }
 
@@ -118,9 +122,9 @@ impl Outbox for SqlStore {
             until,
             limit,
         };
-        let leased = self.call(async {
+        let leased = self.call(|| async {
             match self.is_waiting(claim).await? {
-                true => Ok::<_, Failure>(Some(self.lease(claim).await?)),
+                true => Ok(Some(self.lease(claim).await?)),
                 false => Ok(None),
             }
         });

@@ -21,11 +21,10 @@ use crate::store::{AfterMember, MemberHead, Query, StoreHealth};
 
 impl SqlStore {
     async fn page(&self, sql: &SqlStr, params: Vec<Param<'_>>) -> Result<Fetched, StoreError> {
-        self.call(async {
+        self.call(|| async {
             let mut held = self.driver().reader().await?;
-            let page = held.session()?.fetch(sql, params).await?;
-            held.release();
-            Ok::<_, sqlx::Error>(page)
+            let page = held.session()?.fetch(sql, params.clone()).await;
+            held.end(page)
         })
         .await
     }

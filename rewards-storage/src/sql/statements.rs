@@ -394,7 +394,8 @@ pub(super) const LEASED: Columns = &[("stream", Text), ("seq", Int)];
 const ACKNOWLEDGE: Template = Template {
     text: "DELETE FROM outbox
      WHERE tenant = $1 AND owner = $2 AND owner IS NOT NULL
-       AND (stream, seq) IN (SELECT r.stream, r.seq FROM {rows})",
+       AND (stream, seq) IN (SELECT r.stream, r.seq FROM {rows})
+     RETURNING seq",
     scalars: 2,
     rows: LEASED,
 };
@@ -402,7 +403,8 @@ const ACKNOWLEDGE: Template = Template {
 const RELEASE: Template = Template {
     text: "UPDATE outbox SET owner = NULL, leased_until = NULL
      WHERE tenant = $1 AND owner = $2 AND owner IS NOT NULL
-       AND (stream, seq) IN (SELECT r.stream, r.seq FROM {rows})",
+       AND (stream, seq) IN (SELECT r.stream, r.seq FROM {rows})
+     RETURNING seq",
     scalars: 2,
     rows: LEASED,
 };

@@ -1,10 +1,11 @@
 //! Opening the store on a PostgreSQL server.
 
+use std::borrow::Cow;
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sqlx::migrate::MigrateError;
+use sqlx::migrate::{AppliedMigration, Migrate as _, MigrateError, Migration, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions as _, PgConnection};
 
@@ -15,6 +16,9 @@ use crate::sql::driver::Driver;
 use crate::sql::fault::{self, Suspicion, classify};
 use crate::sql::parameters::ServerAddress;
 use crate::sql::{Inner, SqlStore};
+
+/// The table in which the driver notes what was migrated.
+const MIGRATIONS: &str = "_sqlx_migrations";
 
 /// Seconds of silence after which the server asks whether a client is still there, and between its questions.
 const KEEPALIVE_SECONDS: u32 = 5;
@@ -71,7 +75,12 @@ async fn migrate(connection: &mut PgConnection, wait: Duration) -> Result<(), St
     migrator.set_locking(false);
     let started = Instant::now();
     loop {
-        match migrator.run_direct(None, &mut *connection, false).await {
+        let migrated = match is_current(connection, &migrator).await {
+            Ok(true) => Ok(()),
+            Ok(false) => migrator.run_direct(None, &mut *connection, false).await,
+            Err(error) => Err(error),
+        };
+        match migrated {
             Ok(()) => return Ok(()),
             Err(error) if was_made_meanwhile(&error) && started.elapsed() < wait => {
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -81,17 +90,47 @@ async fn migrate(connection: &mut PgConnection, wait: Duration) -> Result<(), St
     }
 }
 
+/// Whether there is nothing to bring up to date. Only reads: who uses the tables need not be the one who may make them.
+async fn is_current(
+    connection: &mut PgConnection,
+    migrator: &Migrator,
+) -> Result<bool, MigrateError> {
+    let applied = match connection.list_applied_migrations(MIGRATIONS).await {
+        Err(MigrateError::Execute(error)) if code(&error).as_deref() == Some("42P01") => {
+            return Ok(false);
+        }
+        applied => applied?,
+    };
+    let newest = migrator.iter().map(|known| known.version).max();
+    if let Some(newer) = applied
+        .iter()
+        .find(|applied| Some(applied.version) > newest)
+    {
+        return Err(MigrateError::VersionMissing(newer.version));
+    }
+    let is_applied = |known: &Migration| {
+        let is_it = |applied: &AppliedMigration| {
+            applied.version == known.version && applied.checksum == known.checksum
+        };
+        applied.iter().any(is_it)
+    };
+    Ok(migrator.iter().all(is_applied))
+}
+
 /// Whether somebody else has just made, or is making, what was to be made: a table, a type or a row that is there already, a
 /// lock that is not to be had, or a transaction that was given up for another one.
 fn was_made_meanwhile(error: &MigrateError) -> bool {
     let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else {
         return false;
     };
-    let code = error.as_database_error().and_then(|error| error.code());
     matches!(
-        code.as_deref(),
+        code(error).as_deref(),
         Some("42P07" | "42710" | "23505" | "40001" | "40P01" | "55P03")
     )
+}
+
+fn code(error: &sqlx::Error) -> Option<Cow<'_, str>> {
+    error.as_database_error()?.code()
 }
 
 /// What an address says.
