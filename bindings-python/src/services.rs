@@ -40,6 +40,8 @@ struct Health {
     outbox_oldest: Option<Timestamp>,
     outbox_lag_seconds: u64,
     queued: usize,
+    workers: usize,
+    workers_wanted: usize,
     is_open: bool,
 }
 
@@ -100,6 +102,8 @@ async fn health(opened: &Opened) -> Result<Health, Fault> {
         outbox_oldest: health.store.outbox_oldest,
         outbox_lag_seconds: health.outbox_lag_seconds,
         queued: health.queued,
+        workers: health.workers,
+        workers_wanted: health.workers_wanted,
         is_open: health.is_open,
     })
 }

@@ -15,6 +15,7 @@ def test_health_tells_of_the_store(url: str) -> None:
     with rewards.open(url) as engine:
         health = engine.health()
         assert (health.backend, health.outbox_waiting, health.is_open) == (url.partition(":")[0], 0, True)
+        assert (health.workers, health.workers_wanted) == (2, 2)
         set_up(engine)
         health = engine.health()
         assert (health.outbox_waiting, health.outbox_oldest) == (2, NOW)

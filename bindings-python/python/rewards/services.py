@@ -22,6 +22,10 @@ class Health(Model):
     """For how many seconds it has waited; 0 when none waits."""
     queued: int
     """Commands that were accepted and that nobody has taken up yet."""
+    workers: int
+    """Workers at work; fewer than are wanted when some have died of a defect. They are not replaced: open the engine anew."""
+    workers_wanted: int
+    """Workers that the engine was opened with."""
     is_open: bool
     """Whether commands are accepted."""
 

@@ -136,6 +136,7 @@ impl EngineBuilder {
             random: self.random,
             key_ring: self.key_ring,
             queue,
+            workers: self.workers,
             runs: AtomicU64::new(0),
         }))
     }

@@ -88,6 +88,8 @@ struct Inner {
     random: Arc<dyn RandomSource>,
     key_ring: KeyRing,
     queue: Arc<Queue>,
+    /// How many workers there were when it was opened.
+    workers: usize,
     /// How many ordered runs were begun.
     runs: AtomicU64,
 }

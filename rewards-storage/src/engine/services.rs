@@ -22,8 +22,15 @@ pub struct Health {
     pub outbox_lag_seconds: u64,
     /// Commands that were accepted and that no worker has taken up yet.
     pub queued: usize,
-    /// Workers at work; fewer than the engine was opened with when some have died.
+    /// Workers at work; fewer than [`workers_wanted`](Self::workers_wanted) when some have died.
+    ///
+    /// What a command or a backend does wrong, panics included, is told to the caller and kills nobody, so a worker dies of a
+    /// defect of the engine or of the host's recorder of metrics alone. It is not replaced: nobody knows what the defect has
+    /// left behind, and an engine that raises its dead hides that it loses a batch with each of them. The others serve the
+    /// members it has served; with the last one the engine closes, and the host opens it anew.
     pub workers: usize,
+    /// Workers that the engine was opened with.
+    pub workers_wanted: usize,
     /// Whether commands are accepted.
     pub is_open: bool,
 }
@@ -67,6 +74,7 @@ impl Engine {
             outbox_lag_seconds: u64::try_from(lag / 1_000_000).unwrap_or_default(),
             queued: self.inner.queue.waiting(),
             workers: self.inner.queue.workers(),
+            workers_wanted: self.inner.workers,
             is_open: self.inner.check_open().is_ok(),
         })
     }
