@@ -78,6 +78,9 @@ pub struct MemberHead {
     pub balances: Balances,
 }
 
+/// How many waiting events are counted at most: health is told at once, however long nobody has delivered anything.
+pub const OUTBOX_COUNTED_MAX: u32 = 1_000_000;
+
 /// How the store is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreHealth {
@@ -85,7 +88,7 @@ pub struct StoreHealth {
     pub backend: &'static str,
     /// Version of the schema found.
     pub schema_version: i64,
-    /// Events waiting in the outbox.
+    /// Events waiting in the outbox, of all tenants; [`OUTBOX_COUNTED_MAX`] when there are as many or more.
     pub outbox_waiting: u64,
     /// When the oldest of them was recorded.
     pub outbox_oldest: Option<Timestamp>,

@@ -15,7 +15,7 @@ class Health(Model):
     schema_version: int
     """Version of the schema found."""
     outbox_waiting: int
-    """Events that wait to be delivered."""
+    """Events that wait to be delivered, of all tenants; a million when there are as many or more."""
     outbox_oldest: Optional[Timestamp]
     """When the oldest of them was recorded."""
     outbox_lag_seconds: int

@@ -18,7 +18,7 @@ use smol_str::SmolStr;
 use super::MemoryStore;
 use super::tables::page;
 use crate::error::StoreError;
-use crate::store::{AfterMember, MemberHead, Query, StoreHealth};
+use crate::store::{AfterMember, MemberHead, OUTBOX_COUNTED_MAX, Query, StoreHealth};
 
 /// The layout of the tables has one version: they live as long as the code that made them.
 const SCHEMA_VERSION: i64 = 1;
@@ -158,7 +158,9 @@ impl Query for MemoryStore {
         Ok(StoreHealth {
             backend: "memory",
             schema_version: SCHEMA_VERSION,
-            outbox_waiting: u64::try_from(tables.queue.len()).unwrap_or(u64::MAX),
+            outbox_waiting: u64::try_from(tables.queue.len())
+                .unwrap_or(u64::MAX)
+                .min(OUTBOX_COUNTED_MAX.into()),
             outbox_oldest: tables.queue.keys().map(|(_, at, _, _)| *at).min(),
         })
     }

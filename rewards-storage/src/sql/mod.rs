@@ -24,6 +24,8 @@ mod outbox;
 mod pages;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod parameters;
+#[cfg(all(test, feature = "postgres"))]
+mod plans;
 mod query;
 mod rows;
 mod slots;

@@ -17,7 +17,7 @@ use super::driver::Fetched;
 use super::fault::At as _;
 use super::rows::Param;
 use crate::error::StoreError;
-use crate::store::{AfterMember, MemberHead, Query, StoreHealth};
+use crate::store::{AfterMember, MemberHead, OUTBOX_COUNTED_MAX, Query, StoreHealth};
 
 impl SqlStore {
     async fn page(&self, sql: &SqlStr, params: Vec<Param<'_>>) -> Result<Fetched, StoreError> {
@@ -164,7 +164,8 @@ impl Query for SqlStore {
     async fn health(&self) -> Result<StoreHealth, StoreError> {
         let statements = self.statements();
         let schema = self.page(&statements.schema_version, Vec::new()).await?;
-        let outbox = self.page(&statements.outbox_state, Vec::new()).await?;
+        let most = vec![OUTBOX_COUNTED_MAX.into()];
+        let outbox = self.page(&statements.outbox_state, most).await?;
         let version = schema.iter().next().map(|row| Decoded(row).int(0));
         let state = outbox.iter().next().map(|row| Decoded(row).lag());
         let (outbox_waiting, outbox_oldest) =

@@ -373,7 +373,19 @@ const COUNTERS: Template = Template::plain(
 const SCHEMA_VERSION: Template =
     Template::plain("SELECT CAST(MAX(version) AS BIGINT) FROM _sqlx_migrations");
 
-const OUTBOX_STATE: Template = Template::plain("SELECT COUNT(*), MIN(recorded_at) FROM outbox");
+/// How many events wait, up to a number, and since when the oldest does: from each tenant that has any to the next one, by the
+/// key, which begins with the tenant.
+const OUTBOX_STATE: Template = Template::plain(
+    "WITH RECURSIVE tenants (tenant) AS (
+         SELECT (SELECT o.tenant FROM outbox AS o WHERE o.tenant > '' ORDER BY o.tenant LIMIT 1)
+         UNION ALL
+         SELECT (SELECT o.tenant FROM outbox AS o WHERE o.tenant > t.tenant ORDER BY o.tenant LIMIT 1)
+         FROM tenants AS t WHERE t.tenant IS NOT NULL
+     )
+     SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM outbox LIMIT $1) AS w),
+            MIN((SELECT o.recorded_at FROM outbox AS o WHERE o.tenant = t.tenant ORDER BY o.recorded_at LIMIT 1))
+     FROM tenants AS t",
+);
 
 /// Events that may be handed out at `$2`: free ones, unless an earlier one of the stream is leased, to whomever.
 const WAITING: &str = "SELECT o.recorded_at, o.stream, o.seq FROM outbox AS o
