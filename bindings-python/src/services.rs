@@ -1,5 +1,6 @@
 //! What hosts do beside operations: health, audit, sweeps and the delivery of events, all as JSON.
 
+use rewards_core::audit::{AuditProblem, BookHead};
 use rewards_core::event::{EventRecord, Stream};
 use rewards_core::ids::MemberId;
 use rewards_core::operations::rewards::SettledMember;
@@ -49,7 +50,20 @@ struct BookReport {
     entries: u64,
     accounts: u64,
     problems: Vec<String>,
-    moved: bool,
+    unlisted: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BookHeads {
+    after: Option<Stream>,
+    limit: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeptHeads {
+    heads: Vec<BookHead>,
 }
 
 #[derive(Serialize)]
@@ -70,6 +84,14 @@ pub async fn serve(opened: &Opened, name: &str, arguments: &str) -> Result<Vec<u
     match name {
         "health" => write(&health(opened).await?),
         "verify" => write(&verify(opened).await?),
+        "book_heads" => {
+            let asked: BookHeads = read(arguments)?;
+            write(&opened.tenant.book_heads(asked.after, asked.limit).await?)
+        }
+        "check_heads" => {
+            let kept: KeptHeads = read(arguments)?;
+            write(&told(&opened.tenant.check_heads(&kept.heads).await?))
+        }
         "settle_due" => write(&settle_due(opened).await?),
         "claim_events" => write(&claim(opened, read(arguments)?).await?),
         "acknowledge_events" => {
@@ -110,10 +132,17 @@ async fn verify(opened: &Opened) -> Result<BookReport, Fault> {
         members: report.members,
         entries: report.entries,
         accounts: report.accounts,
-        // For people: what to do about a broken book is not for a program to decide.
-        problems: report.problems.iter().map(|p| format!("{p:?}")).collect(),
-        moved: report.moved,
+        problems: told(&report.problems),
+        unlisted: report.unlisted,
     })
+}
+
+/// Problems for people, each after its code: what to do about a broken book is not for a program to decide.
+fn told(problems: &[AuditProblem]) -> Vec<String> {
+    let said = problems
+        .iter()
+        .map(|problem| format!("{}: {problem:?}", problem.code()));
+    said.collect()
 }
 
 async fn settle_due(opened: &Opened) -> Result<Sweep, Fault> {

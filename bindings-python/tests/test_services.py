@@ -28,6 +28,18 @@ def test_books_are_verified(engine: rewards.Engine) -> None:
     assert report.is_valid
 
 
+def test_heads_are_kept_and_checked(engine: rewards.Engine) -> None:
+    engine.record_purchase(record(), now=NOW)
+    heads = engine.book_heads()
+    streams = [MemberStream(member="ada"), ProgramStream(program="club")]
+    assert [(head.stream, head.seq) for head in heads] == [(streams[0], 1), (streams[1], 1)]
+    assert engine.book_heads(streams[0], limit=1) == heads[1:]
+    assert engine.check_heads(heads) == []
+    other = heads[0].model_copy(update={"hash": "00" * 32})
+    (problem,) = engine.check_heads([other, *heads])
+    assert problem.startswith("books_rewritten: ")
+
+
 def test_what_is_due_is_settled(engine: rewards.Engine) -> None:
     sweep = engine.settle_due()
     assert (sweep.members, sweep.tier_changes, sweep.settled) == (0, 0, [])

@@ -160,6 +160,18 @@ macro_rules! forward_calls {
                     $crate::store::Query::$call(&$inner, $($name),*).await
                 }
             )*
+
+            async fn books<'s>(
+                &'s self,
+                tenant: &$crate::forward::TenantId,
+            ) -> ::std::result::Result<
+                ::std::boxed::Box<dyn $crate::store::BookView + 's>,
+                $crate::error::StoreError,
+            > {
+                let $this = self;
+                $query.await?;
+                $crate::store::Query::books(&$inner, tenant).await
+            }
         }
     };
 }

@@ -1,6 +1,7 @@
 //! The narrow waist: everything the engine asks of storage.
 //!
-//! [`Store`] loads one consistent view and commits decisions. [`Query`] is the read side for pages and sweeps.
+//! [`Store`] loads one consistent view and commits decisions. [`Query`] is the read side for pages and sweeps, and opens
+//! [one view of all books](BookView) for an audit.
 //! [`Outbox`] hands events to whoever delivers them. A backend implements all three and decides nothing.
 //!
 //! # Contract
@@ -30,18 +31,21 @@
 //!     [`AbandonedVersions`](crate::batch::AbandonedVersions) knows them. A batch of an ordered run
 //!     [follows](crate::batch::CommitBatch::follows) all before it in the commit: it is stale when one of them was not
 //!     applied, whatever rows it is about.
+//! 11. *Books.* An opened [`BookView`] shows one state of the store until it is dropped, whatever is committed meanwhile.
 
 use std::fmt::Debug;
 
 use async_trait::async_trait;
+use rewards_core::audit::{CounterPlace, StoredRevision};
 use rewards_core::counter::Subject;
 use rewards_core::decision::ProgramWrite;
 use rewards_core::entity::EntityRow;
 use rewards_core::event::{EventRecord, Stream};
-use rewards_core::ids::{MemberId, TenantId};
-use rewards_core::ledger::{Balances, JournalEntry, JournalHead, Purpose};
+use rewards_core::ids::{MemberId, ProgramId, TenantId};
+use rewards_core::ledger::{Balances, JournalEntry, JournalHead, Lot, Purpose};
+use rewards_core::member::MemberRow;
 use rewards_core::money::Asset;
-use rewards_core::snapshot::{ReadPlan, Snapshot};
+use rewards_core::snapshot::{ReadPlan, Snapshot, StoredReply};
 use rewards_core::time::Timestamp;
 use smol_str::SmolStr;
 use uuid::Uuid;
@@ -146,7 +150,127 @@ pub trait Query: Debug + Send + Sync + 'static {
 
     /// Whether the store answers, its schema version, and what waits in the outbox.
     async fn health(&self) -> Result<StoreHealth, StoreError>;
+
+    /// Opens one view of a tenant's books, which stays as it is however long it is read.
+    ///
+    /// It holds a connection until it is dropped. Where that is the only one, as for SQLite in memory, everybody else waits.
+    async fn books<'s>(&'s self, tenant: &TenantId) -> Result<Box<dyn BookView + 's>, StoreError>;
 }
+
+/// A member's row as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredMember {
+    /// The member.
+    pub member: MemberId,
+    /// The row.
+    pub row: MemberRow,
+    /// The instant by which lists of members are ordered.
+    pub at: Timestamp,
+}
+
+/// A lot as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredLot {
+    /// Whose it is.
+    pub member: MemberId,
+    /// The lot.
+    pub lot: Lot,
+    /// The instant by which sweeps find it.
+    pub due_at: Option<Timestamp>,
+}
+
+/// An event that waits, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredEvent {
+    /// The event.
+    pub event: EventRecord,
+    /// How often it was handed out.
+    pub attempts: u32,
+}
+
+/// Where a page of purchases by owner begins: behind an owner, an instant and an id.
+pub type OwnedPlace = (MemberId, Timestamp, SmolStr);
+
+/// One state of a tenant's books, page by page: everything that an audit holds against each other.
+///
+/// Texts are compared bytewise. Behind the last row pages are empty.
+#[async_trait]
+pub trait BookView: Debug + Send {
+    /// Members, by id.
+    async fn members(
+        &mut self,
+        after: AfterMember,
+        limit: u32,
+    ) -> Result<Vec<StoredMember>, StoreError>;
+
+    /// Journal entries, by member and number.
+    async fn journal(
+        &mut self,
+        after: Option<(MemberId, u64)>,
+        limit: u32,
+    ) -> Result<Vec<JournalEntry>, StoreError>;
+
+    /// Lots, by member and number.
+    async fn lots(
+        &mut self,
+        after: Option<(MemberId, u64)>,
+        limit: u32,
+    ) -> Result<Vec<StoredLot>, StoreError>;
+
+    /// Entities of a kind that have an owner, by owner, `at` and id.
+    async fn owned(
+        &mut self,
+        kind: &'static str,
+        after: Option<OwnedPlace>,
+        limit: u32,
+    ) -> Result<Vec<(SmolStr, EntityRow)>, StoreError>;
+
+    /// Entities of a kind, by id.
+    async fn entities(
+        &mut self,
+        kind: &'static str,
+        after: Option<SmolStr>,
+        limit: u32,
+    ) -> Result<Vec<(SmolStr, EntityRow)>, StoreError>;
+
+    /// Counters that have rows of their own, by subject as text, name and bucket.
+    async fn counters(
+        &mut self,
+        after: Option<CounterPlace>,
+        limit: u32,
+    ) -> Result<Vec<(CounterPlace, i64)>, StoreError>;
+
+    /// The control accounts, as [`Query::control_accounts`] gives them.
+    async fn control_accounts(&mut self) -> Result<Vec<(Purpose, Asset, i128)>, StoreError>;
+
+    /// Events that wait, by when they were recorded, stream as text, and number.
+    async fn events(
+        &mut self,
+        after: Option<(Timestamp, Stream, u64)>,
+        limit: u32,
+    ) -> Result<Vec<StoredEvent>, StoreError>;
+
+    /// Revisions of programs, by program and number.
+    async fn revisions(
+        &mut self,
+        after: Option<(ProgramId, u32)>,
+        limit: u32,
+    ) -> Result<Vec<StoredRevision>, StoreError>;
+
+    /// Stored replies of an operation, by the texts of their origin and key.
+    async fn replies(
+        &mut self,
+        operation: &'static str,
+        after: Option<ReplyPlace>,
+        limit: u32,
+    ) -> Result<Vec<(ReplyPlace, StoredReply)>, StoreError>;
+
+    /// Everything that a plan names, as [`Store::load`] gives it.
+    async fn load(&mut self, plan: &ReadPlan) -> Result<Snapshot, StoreError>;
+}
+
+/// Where a page of replies begins: behind the texts of an origin and a key.
+pub type ReplyPlace = (SmolStr, SmolStr);
 
 /// Events that someone has claimed, until an instant.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -94,6 +94,8 @@ const CORE: &[Row] = &[
     // Level 2: where rules meet.
     row("operations", &[ANYTHING], &[]),
     row("registry", &[ANYTHING], &[]),
+    // Above the rules: it holds what they leave behind against each other.
+    row("audit", &[ANYTHING], &[]),
 ];
 
 /// Level 3 of the storage crate.

@@ -28,7 +28,7 @@ from .keys import KeyRing, RingKey
 from .methods import AsyncMethods, Methods
 from .models import EventRecord, Model, Stream
 from .operations import OPERATIONS
-from .services import BookReport, ClaimedEvent, Health, Sweep
+from .services import BookHead, BookReport, ClaimedEvent, Health, Sweep
 from .shapes import native
 
 __all__ = ["AsyncEngine", "Engine", "open"]
@@ -40,6 +40,8 @@ _Outcome = tuple[Any, bool]
 _NO_ARGUMENTS = "{}"
 _HEALTH = TypeAdapter(Health)
 _BOOKS = TypeAdapter(BookReport)
+_HEADS = TypeAdapter(list[BookHead])
+_PROBLEMS = TypeAdapter(list[str])
 _SWEEP = TypeAdapter(Sweep)
 _CLAIMED = TypeAdapter(list[ClaimedEvent])
 _COUNT = TypeAdapter(int)
@@ -154,8 +156,16 @@ class Engine(_Handle, Methods):
         return self._serve("health", _NO_ARGUMENTS, _HEALTH)
 
     def verify(self) -> BookReport:
-        """Read all books of the tenant and check every sum, hash and balance."""
+        """Hold everything that is stored for the tenant against everything else, in one view."""
         return self._serve("verify", _NO_ARGUMENTS, _BOOKS)
+
+    def book_heads(self, after: Optional[Stream] = None, *, limit: int = 1_000) -> list[BookHead]:
+        """Where journals and programs end, in the order of streams, after one: to be kept or signed."""
+        return self._serve("book_heads", _heads_arguments(after, limit), _HEADS)
+
+    def check_heads(self, heads: Iterable[BookHead]) -> list[str]:
+        """Look for what kept heads stand for; every one that is not in the books any more is a problem."""
+        return self._serve("check_heads", _kept_arguments(heads), _PROBLEMS)
 
     def settle_due(self) -> Sweep:
         """Carry out everything that is due by now, for all members. Balances are right without it."""
@@ -277,8 +287,16 @@ class AsyncEngine(_Handle, AsyncMethods):
         return await self._serve("health", _NO_ARGUMENTS, _HEALTH)
 
     async def verify(self) -> BookReport:
-        """Read all books of the tenant and check every sum, hash and balance."""
+        """Hold everything that is stored for the tenant against everything else, in one view."""
         return await self._serve("verify", _NO_ARGUMENTS, _BOOKS)
+
+    async def book_heads(self, after: Optional[Stream] = None, *, limit: int = 1_000) -> list[BookHead]:
+        """Where journals and programs end, in the order of streams, after one: to be kept or signed."""
+        return await self._serve("book_heads", _heads_arguments(after, limit), _HEADS)
+
+    async def check_heads(self, heads: Iterable[BookHead]) -> list[str]:
+        """Look for what kept heads stand for; every one that is not in the books any more is a problem."""
+        return await self._serve("check_heads", _kept_arguments(heads), _PROBLEMS)
 
     async def settle_due(self) -> Sweep:
         """Carry out everything that is due by now, for all members. Balances are right without it."""
@@ -424,6 +442,23 @@ class _ClaimArguments(Model):
 class _HeldArguments(Model):
     owner: UUID
     events: list[tuple[Stream, int]]
+
+
+class _HeadsArguments(Model):
+    after: Optional[Stream]
+    limit: int
+
+
+class _KeptArguments(Model):
+    heads: list[BookHead]
+
+
+def _heads_arguments(after: Optional[Stream], limit: int) -> str:
+    return _HeadsArguments(after=after, limit=limit).to_json()
+
+
+def _kept_arguments(heads: Iterable[BookHead]) -> str:
+    return _KeptArguments(heads=list(heads)).to_json()
 
 
 def _claim_arguments(owner: UUID, lease_seconds: int, limit: int) -> str:

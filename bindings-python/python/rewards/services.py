@@ -2,9 +2,9 @@
 
 from typing import Optional
 
-from .models import EventRecord, MemberId, Model, SettledMember, Timestamp
+from .models import EventRecord, MemberId, Model, SettledMember, Stream, Timestamp, UInt64
 
-__all__ = ["BookReport", "ClaimedEvent", "Health", "Sweep"]
+__all__ = ["BookHead", "BookReport", "ClaimedEvent", "Health", "Sweep"]
 
 
 class Health(Model):
@@ -30,20 +30,31 @@ class BookReport(Model):
     """What an audit of the tenant's books found."""
 
     members: int
-    """Members whose journals were read."""
+    """Members who were looked at."""
     entries: int
     """Journal entries read."""
     accounts: int
-    """Balances compared."""
+    """Control accounts compared."""
     problems: list[str]
-    """Everything found that cannot be, in words."""
-    moved: bool
-    """Whether commands moved the books while they were read; problems may then come from that alone."""
+    """What was found that cannot be: a stable code, a colon, and words."""
+    unlisted: int
+    """How many more problems there were than are listed."""
 
     @property
     def is_valid(self) -> bool:
         """Whether the books are right: nothing was found."""
         return not self.problems
+
+
+class BookHead(Model):
+    """Where a member's journal or a program's list of revisions ended: to be kept or signed, and checked later."""
+
+    stream: Stream
+    """Whose: a member's journal, or the revisions of a program."""
+    seq: UInt64
+    """Number of the last entry or revision."""
+    hash: str
+    """Hash over it and everything before it, as 64 hexadecimal digits."""
 
 
 class Sweep(Model):

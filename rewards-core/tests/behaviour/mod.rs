@@ -6,6 +6,7 @@
 )]
 
 mod aliases;
+mod audit;
 mod cashback_conditions;
 mod cashback_effects;
 mod cashback_limits;

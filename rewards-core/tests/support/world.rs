@@ -1,16 +1,21 @@
 //! A whole engine in memory: it answers a plan with exactly the rows that the plan names, so that a row which an
 //! operation forgets to read shows up as a wrong result, and it checks every decision before it takes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use rewards_core::audit::{AuditProblem, BookAudit, SharedCounters};
+use rewards_core::cashback::PurchaseEntity;
 use rewards_core::command::{Kind, NaturalKey, Operation, ROUNDS_MAX, Undecided, fingerprint};
 use rewards_core::context::{Context, Revisions};
+use rewards_core::counter::Subject;
 use rewards_core::decision::{Changes, Decision};
-use rewards_core::entity::{By, ENTITIES, EntityKey, EntityPage, EntityQuery, EntityRow};
+use rewards_core::entity::{
+    By, ENTITIES, Entity as _, EntityKey, EntityPage, EntityQuery, EntityRow,
+};
 use rewards_core::event::{EventRecord, Stream};
-use rewards_core::ids::{IdSeed, IdempotencyKey, MemberId, ProgramId, TenantId};
-use rewards_core::ledger::{Account, AuditProblem, BookAudit, Holder, JournalEntry, Lot, Purpose};
+use rewards_core::ids::{IdSeed, IdempotencyKey, MemberId, ProgramId, PurchaseId, TenantId};
+use rewards_core::ledger::{Account, Holder, JournalEntry, Lot, Purpose};
 use rewards_core::member::MemberRow;
 use rewards_core::money::Asset;
 use rewards_core::program::{CompiledProgram, Program};
@@ -536,19 +541,57 @@ impl World {
     }
 
     /// What an auditor finds in the books of a tenant.
-    pub fn audit(&self, tenant: &TenantId) -> (u64, Vec<AuditProblem>) {
-        let mut audit = BookAudit::new(tenant.clone());
-        let own = |key: &MemberKey| key.tenant == *tenant;
-        for (_, journal) in self.journal.iter().filter(|(key, _)| own(key)) {
-            journal.iter().for_each(|entry| audit.entry(entry));
+    pub fn audit(&self, tenant: &TenantId) -> Vec<AuditProblem> {
+        let mut books = BookAudit::new(tenant.clone());
+        let rows = self.entities.iter();
+        let purchases: BTreeMap<PurchaseId, PurchaseEntity> = rows
+            .filter(|(key, _)| key.tenant == *tenant && key.kind == PurchaseEntity::KIND)
+            .map(|(_, row)| row.read::<PurchaseEntity>().unwrap().entity)
+            .map(|purchase| (purchase.purchase.id.clone(), purchase))
+            .collect();
+        for (key, row) in self.members.iter().filter(|(key, _)| key.tenant == *tenant) {
+            let mut audit = books.member(&key.member, Some(row));
+            for entry in self.entries_of(key) {
+                let purchase = entry.transfer.purchase.as_ref();
+                audit.entry(entry, purchase.and_then(|id| purchases.get(id)));
+            }
+            self.lots_of(key)
+                .for_each(|lot| audit.lot(lot, lot.due_at()));
+            let own = purchases.values();
+            own.filter(|purchase| purchase.purchase.member == key.member)
+                .for_each(|purchase| audit.purchase(purchase));
+            let subject = Subject::Member(key.member.clone());
+            for (counter, value) in self.counters_of(tenant) {
+                if counter.name.subject == subject {
+                    audit.counter(&counter.name.name, counter.bucket, value);
+                }
+            }
+            audit.finish();
         }
-        for (key, row) in self.members.iter().filter(|(key, _)| own(key)) {
-            audit.member(&key.member, row.journal, &row.balances);
-        }
+        let shared = self.counters_of(tenant);
+        let shared = shared.filter(|(key, _)| !matches!(key.name.subject, Subject::Member(_)));
+        let shared = shared.map(|(key, value)| {
+            let place = (key.name.subject.text(), key.name.name.clone(), key.bucket);
+            (place, value)
+        });
+        let mut shared = SharedCounters::new(None, shared.collect::<Vec<_>>(), true);
+        purchases
+            .values()
+            .for_each(|purchase| shared.purchase(purchase));
+        shared.finish(&mut books);
         for ((_, purpose, asset), sum) in self.controls.iter().filter(|((t, ..), _)| t == tenant) {
-            audit.control(purpose, *asset, *sum);
+            books.control(purpose, *asset, *sum);
         }
-        audit.finish()
+        books.finish().problems
+    }
+
+    fn counters_of<'w>(
+        &'w self,
+        tenant: &'w TenantId,
+    ) -> impl Iterator<Item = (&'w CounterKey, i64)> {
+        let own = self.counters.iter();
+        let own = own.filter(move |(key, _)| key.name.tenant == *tenant);
+        own.map(|(key, value)| (key, *value))
     }
 
     /// The balances of all members, those at zero included.
@@ -576,27 +619,11 @@ impl World {
         all
     }
 
-    /// Checks that the books of all tenants are in order, and that open lots are what the members have.
+    /// Checks that the books of all tenants are in order.
     pub fn assert_valid(&self) {
-        for tenant in self.members.keys().map(|key| &key.tenant) {
-            assert_eq!(self.audit(tenant).1, []);
-        }
-        let mut open: BTreeMap<(TenantId, Account), i64> = BTreeMap::new();
-        for ((key, _), lot) in self.lots.iter().filter(|(_, lot)| lot.state.is_open()) {
-            use rewards_core::ledger::{LotState, Purpose};
-            let purpose = match lot.state {
-                LotState::Pending => Purpose::Pending,
-                _ => Purpose::available(lot.asset),
-            };
-            let account = Account::member(&key.member, purpose, lot.asset);
-            *open.entry((key.tenant.clone(), account)).or_default() += lot.remaining;
-        }
-        for (key, row) in &self.members {
-            for (purpose, asset, balance) in row.balances.iter() {
-                let account = Account::member(&key.member, purpose.clone(), asset);
-                let lots = open.get(&(key.tenant.clone(), account));
-                assert_eq!(balance, lots.copied().unwrap_or_default(), "{key:?}");
-            }
+        let tenants: BTreeSet<&TenantId> = self.members.keys().map(|key| &key.tenant).collect();
+        for tenant in tenants {
+            assert_eq!(self.audit(tenant), []);
         }
     }
 }

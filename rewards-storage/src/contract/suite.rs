@@ -142,6 +142,10 @@ macro_rules! contract_tests {
                     programs_are_listed
                     empty_pages_are_empty
                 }
+                books {
+                    books_show_everything
+                    books_stay_as_they_are
+                }
             }
         }
     };

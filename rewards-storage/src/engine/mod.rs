@@ -22,6 +22,7 @@
 //!
 //! The engine contains no rules and no SQL. It runs in the tokio runtime in which it was opened.
 
+mod books;
 mod builder;
 mod catalogue;
 mod clock;
@@ -40,6 +41,7 @@ mod storage;
 mod submit;
 mod sweep;
 mod telemetry;
+mod verify;
 mod worker;
 
 use std::fmt;
@@ -62,9 +64,10 @@ pub use key_ring::{
     KEY_SECRET_BYTES_MAX, KEY_SECRET_BYTES_MIN, KEYS_MAX, KeyRing, KeyRingError, RingKey,
 };
 pub use ordered::{OrderedReceipt, OrderedRun, RUN_AHEAD_MAX};
-pub use services::{BookReport, Health};
+pub use services::Health;
 pub use storage::STORE_TRIES_MAX;
 pub use sweep::Sweep;
+pub use verify::BookReport;
 
 use crate::store::Backend;
 use catalogue::{Catalogue, Tenant};

@@ -16,9 +16,10 @@ use rewards_core::time::Timestamp;
 use smol_str::SmolStr;
 
 use super::MemoryStore;
+use super::books::MemoryBooks;
 use super::tables::page;
 use crate::error::StoreError;
-use crate::store::{AfterMember, MemberHead, Query, StoreHealth};
+use crate::store::{AfterMember, BookView, MemberHead, Query, StoreHealth};
 
 /// The layout of the tables has one version: they live as long as the code that made them.
 const SCHEMA_VERSION: i64 = 1;
@@ -114,13 +115,7 @@ impl Query for MemoryStore {
         &self,
         tenant: &TenantId,
     ) -> Result<Vec<(Purpose, Asset, i128)>, StoreError> {
-        let tables = self.tables();
-        Ok(tables
-            .controls
-            .iter()
-            .filter(|((owner, _), _)| owner == tenant)
-            .map(|(_, (purpose, asset, value))| (purpose.clone(), *asset, i128::from(*value)))
-            .collect())
+        Ok(self.tables().controls_of(tenant))
     }
 
     async fn counters(
@@ -161,6 +156,13 @@ impl Query for MemoryStore {
             outbox_waiting: u64::try_from(tables.queue.len()).unwrap_or(u64::MAX),
             outbox_oldest: tables.queue.keys().map(|(_, at, _, _)| *at).min(),
         })
+    }
+
+    async fn books<'s>(&'s self, tenant: &TenantId) -> Result<Box<dyn BookView + 's>, StoreError> {
+        Ok(Box::new(MemoryBooks {
+            tenant: tenant.clone(),
+            tables: self.tables().clone(),
+        }))
     }
 }
 

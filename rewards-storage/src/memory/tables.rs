@@ -39,8 +39,8 @@ pub(super) struct Waiting {
     pub attempts: u32,
 }
 
-/// All rows. The same type holds what a group has staged.
-#[derive(Debug, Default)]
+/// All rows. The same type holds what a group has staged, and the copy that a view of the books reads.
+#[derive(Debug, Default, Clone)]
 pub(super) struct Tables {
     pub replies: BTreeMap<ReplyKey, StoredReply>,
     pub members: BTreeMap<MemberKey, MemberRow>,
@@ -154,6 +154,15 @@ impl Tables {
                 .insert(query.clone(), self.balances_at(query));
         }
         view
+    }
+
+    /// The control accounts of a tenant, in the order of purposes and assets as texts.
+    pub fn controls_of(&self, tenant: &TenantId) -> Vec<(Purpose, Asset, i128)> {
+        self.controls
+            .iter()
+            .filter(|((owner, _), _)| owner == tenant)
+            .map(|(_, (purpose, asset, value))| (purpose.clone(), *asset, i128::from(*value)))
+            .collect()
     }
 
     /// The entities of a kind, by id.

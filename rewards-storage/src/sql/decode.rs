@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rewards_core::audit::{CounterPlace, StoredRevision};
 use rewards_core::counter::MemberCounters;
 use rewards_core::decision::ProgramWrite;
 use rewards_core::entity::{EntityRow, Index};
@@ -24,7 +25,7 @@ use uuid::Uuid;
 use super::driver::Row;
 use super::fault::{At as _, Unreadable};
 use crate::error::StoreError;
-use crate::store::MemberHead;
+use crate::store::{MemberHead, ReplyPlace, StoredEvent, StoredLot, StoredMember};
 
 type Read<T> = Result<T, Unreadable>;
 
@@ -293,6 +294,64 @@ impl Decoded<'_> {
         let id = self.text(0).at("entities", "?")?;
         let entity = self.entity(1, 5).at("entities", id)?;
         Ok((SmolStr::new(id), entity))
+    }
+
+    /// A member's row as an audit reads it.
+    pub fn stored_member(self) -> Result<StoredMember, StoreError> {
+        let (member, row) = self.named_member()?;
+        let at = self.time(8).at("members", &member)?;
+        Ok(StoredMember { member, row, at })
+    }
+
+    /// A lot as an audit reads it.
+    pub fn stored_lot(self) -> Result<StoredLot, StoreError> {
+        let key = || {
+            let member = self.text(8).unwrap_or_default();
+            let number = self.int(0).unwrap_or_default();
+            format!("{member} {number}")
+        };
+        let stored = || {
+            Ok(StoredLot {
+                member: MemberId::new(self.text(8)?)?,
+                lot: self.lot(0, 9)?,
+                due_at: self.opt_time(7)?,
+            })
+        };
+        stored().map_err(|why: Unreadable| why.at("lots", key()))
+    }
+
+    /// A counter as an audit reads it.
+    pub fn stored_counter(self) -> Read<(CounterPlace, i64)> {
+        let place = (
+            SmolStr::new(self.text(0)?),
+            SmolStr::new(self.text(1)?),
+            self.int(2)?,
+        );
+        Ok((place, self.int(3)?))
+    }
+
+    /// An event as an audit reads it.
+    pub fn stored_event(self) -> Result<StoredEvent, StoreError> {
+        let event = self.event()?;
+        let attempts = self.u32(5).at("outbox", event.id)?;
+        Ok(StoredEvent { event, attempts })
+    }
+
+    /// A revision as an audit reads it; the document is left as it is.
+    pub fn stored_revision(self) -> Read<StoredRevision> {
+        Ok(StoredRevision {
+            program: ProgramId::new(self.text(0)?)?,
+            revision: self.u32(1)?,
+            active_from: self.time(2)?,
+            published_at: self.time(3)?,
+            body: self.text(4)?.to_owned(),
+        })
+    }
+
+    /// A reply as an audit reads it.
+    pub fn stored_reply(self) -> Read<(ReplyPlace, StoredReply)> {
+        let place = (SmolStr::new(self.text(0)?), SmolStr::new(self.text(1)?));
+        Ok((place, self.reply(2, 3)?))
     }
 
     /// A row of a tenant's control accounts.

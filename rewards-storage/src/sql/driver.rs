@@ -164,6 +164,37 @@ impl Held<'_> {
         }
     }
 
+    /// Begins a view that lasts as long as the connection is held; [`end_view`](Self::end_view) ends it. The one connection to
+    /// a database in memory needs none: nobody else can write while it is held.
+    pub async fn begin_view(&mut self) -> sqlx::Result<()> {
+        let begin = match self {
+            #[cfg(feature = "sqlite")]
+            Self::Writer(_) => return Ok(()),
+            #[cfg(feature = "sqlite")]
+            Self::Reader(_) => "BEGIN",
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            #[cfg(not(feature = "sqlite"))]
+            Self::Nothing(never, _) => match *never {},
+        };
+        let begin = SqlStr::from_static(begin);
+        self.session()?.execute(&begin, Vec::new()).await?;
+        Ok(())
+    }
+
+    /// Ends a view, whether or not it came to its end: a connection on which it may still be open is closed. One to
+    /// PostgreSQL is, because it was not released.
+    #[cfg_attr(
+        not(feature = "sqlite"),
+        expect(clippy::unused_self, reason = "dropping it is enough")
+    )]
+    pub fn end_view(&mut self) {
+        #[cfg(feature = "sqlite")]
+        if let Self::Reader(connection) = self {
+            connection.close_on_drop();
+        }
+    }
+
     /// Gives the connection back for others to use: the work on it came to its end.
     #[cfg_attr(
         not(feature = "postgres"),

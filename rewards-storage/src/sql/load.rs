@@ -151,11 +151,21 @@ pub(super) async fn load(means: Means<'_>, plan: &ReadPlan) -> Result<Snapshot, 
         return Ok(snapshot);
     }
     let mut transaction = held.session()?.begin(Purpose::Read).await?;
-    let mut session = transaction.session();
-    let mut snapshot = keys.look_up(&mut session, means, plan).await?;
-    pages::read(&mut session, means.statements, plan, &mut snapshot).await?;
+    let snapshot = load_within(&mut transaction.session(), means, plan).await?;
     transaction.commit().await?;
     held.release();
+    Ok(snapshot)
+}
+
+/// Answers a plan within a transaction that somebody else holds.
+pub(super) async fn load_within(
+    session: &mut Session<'_>,
+    means: Means<'_>,
+    plan: &ReadPlan,
+) -> Result<Snapshot, Failure> {
+    let keys = Keys::of(means.dialect, plan);
+    let mut snapshot = keys.look_up(session, means, plan).await?;
+    pages::read(session, means.statements, plan, &mut snapshot).await?;
     Ok(snapshot)
 }
 
@@ -405,6 +415,34 @@ mod tests {
                 "INDEX sqlite_autoindex_entities_1 (tenant=? AND kind=? AND id>?)",
             ),
             (&statements.members, "PRIMARY KEY (tenant=? AND member>?)"),
+            (
+                &statements.book_members,
+                "PRIMARY KEY (tenant=? AND member>?)",
+            ),
+            (
+                &statements.book_lots,
+                "PRIMARY KEY (tenant=? AND (member,number)>(?,?))",
+            ),
+            (
+                &statements.book_owned,
+                "INDEX entities_owner (tenant=? AND kind=? AND (owner,at,id)>(?,?,?))",
+            ),
+            (
+                &statements.book_counters,
+                "PRIMARY KEY (tenant=? AND (subject,name,bucket)>(?,?,?))",
+            ),
+            (
+                &statements.book_events,
+                "PRIMARY KEY (tenant=? AND (recorded_at,stream,seq)>(?,?,?))",
+            ),
+            (
+                &statements.book_revisions,
+                "INDEX sqlite_autoindex_programs_1 (tenant=? AND (program,revision)>(?,?))",
+            ),
+            (
+                &statements.book_replies,
+                "PRIMARY KEY (tenant=? AND operation=? AND (origin,key)>(?,?))",
+            ),
         ] {
             let steps = explain(&mut connection, sql.as_str()).await;
             assert!(

@@ -8,6 +8,7 @@
 //! The store decides nothing. It checks what it is told to check, and says which check failed first.
 
 mod arms;
+mod books;
 mod commit;
 mod decode;
 mod dialect;

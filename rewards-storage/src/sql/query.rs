@@ -12,12 +12,13 @@ use smol_str::SmolStr;
 use sqlx::SqlStr;
 
 use super::SqlStore;
+use super::books::SqlBooks;
 use super::decode::{self, Decoded};
 use super::driver::Fetched;
 use super::fault::At as _;
 use super::rows::Param;
 use crate::error::StoreError;
-use crate::store::{AfterMember, MemberHead, Query, StoreHealth};
+use crate::store::{AfterMember, BookView, MemberHead, Query, StoreHealth};
 
 impl SqlStore {
     async fn page(&self, sql: &SqlStr, params: Vec<Param<'_>>) -> Result<Fetched, StoreError> {
@@ -33,8 +34,25 @@ impl SqlStore {
 }
 
 /// Where a sweep over members begins: no id is the empty text.
-fn start(after: Option<&MemberId>) -> &str {
+pub(super) fn start(after: Option<&MemberId>) -> &str {
     after.map_or("", |member| member.as_str())
+}
+
+/// Control accounts, each summed over its parts, which follow one another.
+pub(super) fn controls(page: &Fetched) -> Result<Vec<(Purpose, Asset, i128)>, StoreError> {
+    let mut accounts: Vec<(Purpose, Asset, i128)> = Vec::new();
+    for row in page.iter().map(Decoded) {
+        let id = row.text(0).unwrap_or_default();
+        let (purpose, asset, amount) = row.control().at("control_accounts", id)?;
+        let amount = i128::from(amount);
+        match accounts.last_mut() {
+            Some((p, a, sum)) if *p == purpose && *a == asset => {
+                *sum = sum.saturating_add(amount);
+            }
+            _ => accounts.push((purpose, asset, amount)),
+        }
+    }
+    Ok(accounts)
 }
 
 #[async_trait]
@@ -118,20 +136,7 @@ impl Query for SqlStore {
         let page = self
             .page(&self.statements().control_accounts, params)
             .await?;
-        let mut accounts: Vec<(Purpose, Asset, i128)> = Vec::new();
-        for row in page.iter().map(Decoded) {
-            let id = row.text(0).unwrap_or_default();
-            let (purpose, asset, amount) = row.control().at("control_accounts", id)?;
-            let amount = i128::from(amount);
-            match accounts.last_mut() {
-                // Parts of one account follow one another.
-                Some((p, a, sum)) if *p == purpose && *a == asset => {
-                    *sum = sum.saturating_add(amount);
-                }
-                _ => accounts.push((purpose, asset, amount)),
-            }
-        }
-        Ok(accounts)
+        controls(&page)
     }
 
     async fn counters(
@@ -180,5 +185,10 @@ impl Query for SqlStore {
             outbox_waiting,
             outbox_oldest,
         })
+    }
+
+    async fn books<'s>(&'s self, tenant: &TenantId) -> Result<Box<dyn BookView + 's>, StoreError> {
+        let books = SqlBooks::open(self, tenant).await;
+        Ok(Box::new(books.map_err(|failure| self.fault(failure))?))
     }
 }

@@ -369,6 +369,47 @@ const ENTITIES_DUE: &str =
     "WHERE t.tenant = $1 AND t.kind = $2 AND t.due_at <= $6 AND (t.due_at, t.id) > ($3, $4)
      ORDER BY t.due_at, t.id LIMIT $5";
 
+/// The pages of an audit: tenant, the place after which they begin, and how many.
+const BOOK_MEMBERS: Template = Template::plain(
+    "SELECT t.member, t.version, t.journal_seq, t.event_seq, t.recorded_at, t.due_at, t.body, t.journal_hash, t.at
+     FROM members AS t WHERE t.tenant = $1 AND t.member > $2 ORDER BY t.member LIMIT $3",
+);
+
+const BOOK_LOTS: Template = Template::plain(
+    "SELECT t.number, t.amount, t.remaining, t.earned_at, t.available_at, t.void_at, t.expires_at, t.due_at, t.member,
+            t.asset, t.source, t.state, t.purchase, t.rule
+     FROM lots AS t WHERE t.tenant = $1 AND (t.member, t.number) > ($2, $3) ORDER BY t.member, t.number LIMIT $4",
+);
+
+/// Tenant, how many, the place after which it begins, and the kind.
+const BOOK_OWNED: &str =
+    "WHERE t.tenant = $1 AND t.kind = $6 AND t.owner IS NOT NULL AND (t.owner, t.at, t.id) > ($2, $3, $4)
+     ORDER BY t.owner, t.at, t.id LIMIT $5";
+
+const BOOK_COUNTERS: Template = Template::plain(
+    "SELECT t.subject, t.name, t.bucket, t.value FROM counters AS t
+     WHERE t.tenant = $1 AND (t.subject, t.name, t.bucket) > ($2, $3, $4)
+     ORDER BY t.subject, t.name, t.bucket LIMIT $5",
+);
+
+/// The columns are where a claim has them.
+const BOOK_EVENTS: Template = Template::plain(
+    "SELECT t.recorded_at, t.stream, t.seq, t.id, t.body, t.attempts FROM outbox AS t
+     WHERE t.tenant = $1 AND (t.recorded_at, t.stream, t.seq) > ($2, $3, $4)
+     ORDER BY t.recorded_at, t.stream, t.seq LIMIT $5",
+);
+
+const BOOK_REVISIONS: Template = Template::plain(
+    "SELECT t.program, t.revision, t.active_from, t.published_at, t.body FROM programs AS t
+     WHERE t.tenant = $1 AND (t.program, t.revision) > ($2, $3) ORDER BY t.program, t.revision LIMIT $4",
+);
+
+const BOOK_REPLIES: Template = Template::plain(
+    "SELECT t.origin, t.key, t.body, t.fingerprint FROM replies AS t
+     WHERE t.tenant = $1 AND t.operation = $2 AND (t.origin, t.key) > ($3, $4)
+     ORDER BY t.origin, t.key LIMIT $5",
+);
+
 const CONTROL_ACCOUNTS: Template = Template::plain(
     "SELECT purpose, asset, amount FROM control_accounts WHERE tenant = $1 ORDER BY purpose, asset",
 );
@@ -430,6 +471,13 @@ pub(super) struct Statements {
     pub entities_of_group: SqlStr,
     pub entities_due: SqlStr,
     pub counters: SqlStr,
+    pub book_members: SqlStr,
+    pub book_lots: SqlStr,
+    pub book_owned: SqlStr,
+    pub book_counters: SqlStr,
+    pub book_events: SqlStr,
+    pub book_revisions: SqlStr,
+    pub book_replies: SqlStr,
     pub schema_version: SqlStr,
     pub outbox_state: SqlStr,
     pub waiting: SqlStr,
@@ -474,6 +522,13 @@ impl Statements {
             entities_of_group: entities(ENTITIES_OF_GROUP),
             entities_due: entities(ENTITIES_DUE),
             counters: sql(&COUNTERS),
+            book_members: sql(&BOOK_MEMBERS),
+            book_lots: sql(&BOOK_LOTS),
+            book_owned: entities(BOOK_OWNED),
+            book_counters: sql(&BOOK_COUNTERS),
+            book_events: sql(&BOOK_EVENTS),
+            book_revisions: sql(&BOOK_REVISIONS),
+            book_replies: sql(&BOOK_REPLIES),
             schema_version: sql(&SCHEMA_VERSION),
             outbox_state: sql(&OUTBOX_STATE),
             waiting: SqlStr::from_static(WAITING),

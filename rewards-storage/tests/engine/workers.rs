@@ -10,7 +10,9 @@ use metrics::{
 use rewards_storage::engine::CommandOptions;
 
 use super::things::Pair;
-use crate::support::{Earn, PREPARED, Publish, Scripted, keyed, member, program, start, tenant};
+use crate::support::{
+    Earn, PREPARED, Publish, Scripted, audited, keyed, member, program, start, tenant,
+};
 
 #[tokio::test]
 async fn nobody_waits_behind_a_busy_worker_while_another_idles() {
@@ -118,7 +120,7 @@ async fn each_member_keeps_the_order_across_workers() {
         client.unwrap();
     }
     assert!(store.refusals.lock().unwrap().is_empty());
-    assert!(tenant.verify().await.unwrap().is_valid());
+    assert!(audited(&tenant).await.is_valid());
 }
 
 #[tokio::test]
