@@ -7,6 +7,7 @@
 )]
 
 mod commits;
+mod damage;
 mod events;
 mod lifecycle;
 mod reads;
