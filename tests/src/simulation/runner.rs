@@ -37,6 +37,9 @@ const STORM: FaultRates = FaultRates {
     query_error: 30,
     outbox_error: 100,
     latency: 300,
+    hang: 0,
+    refused: 0,
+    corrupt: 0,
 };
 
 /// Consumers of each tenant.
@@ -107,6 +110,7 @@ pub async fn run(scenario: Scenario, deployment: Deployment) -> Result<Evidence,
             seed: scenario.seed,
             per_mille: rates,
             latency: Duration::from_millis(7),
+            hang: Duration::ZERO,
         },
     ));
     let simulation = Simulation {
