@@ -12,21 +12,25 @@ use rewards_core::ids::{IdempotencyKey, MemberId, PurchaseId, TenantId};
 use rewards_core::ledger::{Account, JournalEntry, Lot, LotNumber, Purpose};
 use rewards_core::member::MemberRow;
 use rewards_core::money::Asset;
+use rewards_core::operations::balances::{Balance, GetBalance};
 use rewards_core::operations::purchases::RecordPurchase;
 use rewards_core::snapshot::{
     KeyOrigin, LotFilter, LotQuery, MemberKey, ReadPlan, ReplyKey, StoredReply,
 };
+use rewards_core::time::Timestamp;
 use rewards_storage::engine::Engine;
 use rewards_storage::store::{Backend, MemberHead};
 
 use super::Failed;
 use super::model::History;
-use super::workload::{Command, Order};
+use super::workload::{Command, HOUR, Order};
 
 /// Rows of one page.
 const PAGE: u32 = 500;
 /// Keys of one plan.
 const CHUNK: usize = 200;
+/// How long ago the moments are at which balances are asked for, in days.
+const LOOKS_BACK_DAYS: [i64; 3] = [0, 1, 3];
 /// More lots than any member of a simulation has.
 const LOTS_MAX: u32 = 100_000;
 
@@ -60,6 +64,10 @@ pub struct Books {
     pub counters: BTreeMap<CounterPlace, i64>,
     /// Revisions of programs.
     pub programs: Vec<ProgramWrite>,
+    /// What the engine says that members have, now and at some moments before.
+    pub answers: BTreeMap<MemberId, Vec<Balance>>,
+    /// The instant of a sweep that has just ended; nobody has done anything since.
+    pub swept_at: Option<Timestamp>,
 }
 
 impl Books {
@@ -87,13 +95,33 @@ impl Books {
             lots: BTreeMap::new(),
             counters: BTreeMap::new(),
             programs: backend.programs(tenant).await?,
+            answers: BTreeMap::new(),
+            swept_at: None,
         };
         books.read_pages(backend).await?;
         for plan in books.plans(history)? {
             books.take(backend, &plan).await?;
         }
         books.read_counters(backend, history).await?;
+        books.ask(engine).await?;
         Ok(books)
+    }
+
+    /// Asks for the balances of every member: now, and as they were some days ago.
+    async fn ask(&mut self, engine: &Engine) -> Result<(), Failed> {
+        let tenant = engine.tenant(self.tenant.clone());
+        for head in &self.heads {
+            let mut query = GetBalance::new(head.member.clone());
+            let now = tenant.execute(query.clone()).await?;
+            let mut answers = Vec::new();
+            for days in LOOKS_BACK_DAYS {
+                query.at = Some(now.at.checked_add_micros(-days * 24 * HOUR)?);
+                answers.push(tenant.execute(query.clone()).await?);
+            }
+            answers.push(now);
+            self.answers.insert(head.member.clone(), answers);
+        }
+        Ok(())
     }
 
     async fn read_pages(&mut self, backend: &dyn Backend) -> Result<(), Failed> {

@@ -10,6 +10,8 @@ use rewards_core::operations::purchases::{GrantedReward, RecordedPurchase};
 use rewards_core::program::{CapPer, CompiledProgram, Limit, Program};
 use rewards_core::time::{Bucket, Period};
 
+use super::ladders::measures;
+use super::story::Story;
 use super::{Applied, Check, Findings};
 use crate::simulation::Failed;
 use crate::simulation::books::{Books, CounterPlace};
@@ -50,12 +52,12 @@ pub(super) fn check(
     books: &Books,
     applied: &[Applied<'_>],
     deliveries: &Deliveries,
+    story: &Story<'_>,
     findings: &mut Findings,
 ) -> Result<(), Failed> {
     let programs = compiled(books)?;
     let factors = cap_factors(books, deliveries, &programs);
     let mut uses: BTreeMap<PurchaseId, Vec<Use>> = BTreeMap::new();
-    let mut visits: BTreeMap<PurchaseId, CounterPlace> = BTreeMap::new();
     for command in applied {
         let Command::Record(record) = &command.order.command else {
             continue;
@@ -74,17 +76,15 @@ pub(super) fn check(
         let factor = factor.copied().unwrap_or(Ratio::ONE);
         let used = uses_of(program, purchase, &decision.grants, factor)?;
         uses.insert(purchase.id.clone(), used);
-        if !program.ladders().is_empty() {
-            let counter = format!("{}/visits/lifetime", decision.program);
-            visits.insert(
-                purchase.id.clone(),
-                (format!("m:{}", purchase.member), counter, 0),
-            );
-        }
+    }
+    let mut measured: BTreeMap<PurchaseId, BTreeMap<CounterPlace, i64>> = BTreeMap::new();
+    for (id, bought) in &story.purchases {
+        let document = story.document(bought)?;
+        measured.insert(id.clone(), measures(document, bought.order, &bought.reply)?);
     }
     single(&uses, findings);
     along_streams(books, deliveries, &uses, findings);
-    totals(books, applied, &uses, &visits, findings);
+    totals(books, applied, &uses, &measured, findings);
     Ok(())
 }
 
@@ -283,7 +283,7 @@ fn totals(
     books: &Books,
     applied: &[Applied<'_>],
     uses: &BTreeMap<PurchaseId, Vec<Use>>,
-    visits: &BTreeMap<PurchaseId, CounterPlace>,
+    measured: &BTreeMap<PurchaseId, BTreeMap<CounterPlace, i64>>,
     findings: &mut Findings,
 ) {
     let cancelled: Vec<&PurchaseId> = applied
@@ -299,8 +299,8 @@ fn totals(
         if cancelled.contains(&purchase) {
             continue;
         }
-        if let Some(place) = visits.get(purchase) {
-            *counted.entry(place.clone()).or_default() += 1;
+        for (place, added) in measured.get(purchase).into_iter().flatten() {
+            *counted.entry(place.clone()).or_default() += added;
         }
         for used in uses {
             if let Some(place) = &used.place {
@@ -316,13 +316,6 @@ fn totals(
             findings.add(Check::Limit, format!("{place:?} is at {sum} of {limit}"));
         }
     }
-    let watched = |name: &str| {
-        name.contains("/cap/") || name.starts_with("budget/") || name.contains("/visits/lifetime")
-    };
-    let stored = books.counters.iter();
-    let stored = stored.filter(|((_, name, _), _)| watched(name));
-    let stored = stored
-        .map(|(place, value)| (place.clone(), *value))
-        .collect();
-    findings.same_maps(Check::Counter, "counter", &counted, &stored);
+    counted.retain(|_, value| *value != 0);
+    findings.same_maps(Check::Counter, "counter", &counted, &books.counters);
 }
