@@ -2,6 +2,7 @@
 //! and Rust source as tokens for the tests that look at the code itself.
 #![forbid(unsafe_code)]
 
+pub mod fuzzing;
 pub mod postgres;
 pub mod simulation;
 pub mod source;
