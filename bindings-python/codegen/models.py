@@ -179,7 +179,8 @@ class Emitter:
                 module.uses.add(wrapper)
                 return wrapper + kind.removeprefix(plain), empty
         module.uses.add("Blank")
-        return f"Blank[{kind}]", "False" if kind == "StrictBool" else f"{kind}()"
+        empty = {"StrictBool": "False", "UInt32": "0"}.get(kind, f"{kind}()")
+        return f"Blank[{kind}]", empty
 
     @staticmethod
     def default(value: Any, kind: str) -> str:

@@ -1,13 +1,16 @@
 //! From an address to an engine.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rewards_core::ids::TenantId;
 use rewards_core::rejection::{Fault, Problem, Rejection};
 use rewards_core::secret::KeyPurpose;
 use rewards_core::time::Timestamp;
 use rewards_storage::address::{Address, OpenStore};
-use rewards_storage::engine::{Engine, KeyData, KeyRing, SeededRandom, TenantEngine};
+use rewards_storage::engine::{
+    Engine, Events, KeyData, KeyRing, STORE_PATIENCE, SeededRandom, TenantEngine,
+};
 use rewards_storage::sql::SqlOptions;
 
 /// An open engine, the tenant it is used for, and what must be closed with it.
@@ -24,26 +27,48 @@ pub struct Opened {
 /// A key of a ring as Python gives it: purpose, id, bytes, and from when until when.
 pub type KeyValues = (String, String, Vec<u8>, String, Option<String>);
 
-/// Opens the engine at an address: `memory:`, `sqlite:…` or `postgresql:…`. A seed makes the ids that it gives repeatable.
+/// What an engine may be opened with.
+#[derive(Debug)]
+pub struct OpenOptions {
+    /// Makes the ids that it gives repeatable.
+    pub seed: Option<u64>,
+    /// The keys of its ring.
+    pub key_ring: Option<Vec<KeyValues>>,
+    /// How far a `now` may lie ahead of its clock, in seconds and microseconds.
+    pub now_ahead_max: Option<(u64, u32)>,
+    /// Whether events wait to be delivered; otherwise they are not written.
+    pub keep_events: bool,
+    /// How many milliseconds a call waits for the answer of the store; as long as any engine does when absent.
+    pub timeout_ms: Option<u64>,
+}
+
+/// Opens the engine at an address: `memory:`, `sqlite:…` or `postgresql:…`.
 ///
 /// # Errors
 /// `invalid` for a tenant, an address or a key ring that is none; a fault of the store.
-pub async fn open(
-    url: &str,
-    tenant: &str,
-    seed: Option<u64>,
-    keys: Option<Vec<KeyValues>>,
-) -> Result<Opened, Fault> {
-    let key_ring = keys.map(ring).transpose()?;
+pub async fn open(url: &str, tenant: &str, options: OpenOptions) -> Result<Opened, Fault> {
+    let key_ring = options.key_ring.map(ring).transpose()?;
     let tenant = TenantId::new(tenant)
         .map_err(|error| invalid(error.code(), "tenant", error.to_string()))?;
-    let store = Address::parse(url)?.open(SqlOptions::default()).await?;
-    let mut builder = Engine::builder(store.backend());
-    if let Some(seed) = seed {
+    let patience = options
+        .timeout_ms
+        .map_or(STORE_PATIENCE, Duration::from_millis);
+    let limits = SqlOptions::default().for_patience(patience);
+    let store = Address::parse(url)?.open(limits).await?;
+    let mut builder = Engine::builder(store.backend()).patience(patience);
+    if let Some(seed) = options.seed {
         builder = builder.random(Arc::new(SeededRandom::new(seed)));
     }
     if let Some(key_ring) = key_ring {
         builder = builder.key_ring(key_ring);
+    }
+    if let Some((seconds, micros)) = options.now_ahead_max {
+        let ahead =
+            Duration::from_secs(seconds).saturating_add(Duration::from_micros(micros.into()));
+        builder = builder.now_ahead_max(ahead);
+    }
+    if !options.keep_events {
+        builder = builder.events(Events::Dropped);
     }
     let engine = builder.open().await?;
     Ok(Opened {

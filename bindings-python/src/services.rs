@@ -1,5 +1,6 @@
 //! What hosts do beside operations: health, audit, sweeps and the delivery of events, all as JSON.
 
+use rewards_core::audit::{AuditProblem, BookHead};
 use rewards_core::event::{EventRecord, Stream};
 use rewards_core::ids::MemberId;
 use rewards_core::operations::rewards::SettledMember;
@@ -40,6 +41,8 @@ struct Health {
     outbox_oldest: Option<Timestamp>,
     outbox_lag_seconds: u64,
     queued: usize,
+    workers: usize,
+    workers_wanted: usize,
     is_open: bool,
 }
 
@@ -49,7 +52,20 @@ struct BookReport {
     entries: u64,
     accounts: u64,
     problems: Vec<String>,
-    moved: bool,
+    unlisted: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BookHeads {
+    after: Option<Stream>,
+    limit: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeptHeads {
+    heads: Vec<BookHead>,
 }
 
 #[derive(Serialize)]
@@ -57,6 +73,7 @@ struct Sweep {
     members: u64,
     tier_changes: u64,
     settled: Vec<(MemberId, SettledMember)>,
+    failed: Vec<(MemberId, Fault)>,
 }
 
 /// Carries out a service; its reply as JSON.
@@ -70,6 +87,14 @@ pub async fn serve(opened: &Opened, name: &str, arguments: &str) -> Result<Vec<u
     match name {
         "health" => write(&health(opened).await?),
         "verify" => write(&verify(opened).await?),
+        "book_heads" => {
+            let asked: BookHeads = read(arguments)?;
+            write(&opened.tenant.book_heads(asked.after, asked.limit).await?)
+        }
+        "check_heads" => {
+            let kept: KeptHeads = read(arguments)?;
+            write(&told(&opened.tenant.check_heads(&kept.heads).await?))
+        }
         "settle_due" => write(&settle_due(opened).await?),
         "claim_events" => write(&claim(opened, read(arguments)?).await?),
         "acknowledge_events" => {
@@ -77,6 +102,7 @@ pub async fn serve(opened: &Opened, name: &str, arguments: &str) -> Result<Vec<u
             let removed = opened.tenant.acknowledge_events(held.owner, &held.events);
             write(&removed.await?)
         }
+        "discard_events" => write(&opened.tenant.discard_events().await?),
         "release_events" => {
             let held: HeldEvents = read(arguments)?;
             let released = opened.tenant.release_events(held.owner, &held.events);
@@ -100,6 +126,8 @@ async fn health(opened: &Opened) -> Result<Health, Fault> {
         outbox_oldest: health.store.outbox_oldest,
         outbox_lag_seconds: health.outbox_lag_seconds,
         queued: health.queued,
+        workers: health.workers,
+        workers_wanted: health.workers_wanted,
         is_open: health.is_open,
     })
 }
@@ -110,10 +138,17 @@ async fn verify(opened: &Opened) -> Result<BookReport, Fault> {
         members: report.members,
         entries: report.entries,
         accounts: report.accounts,
-        // For people: what to do about a broken book is not for a program to decide.
-        problems: report.problems.iter().map(|p| format!("{p:?}")).collect(),
-        moved: report.moved,
+        problems: told(&report.problems),
+        unlisted: report.unlisted,
     })
+}
+
+/// Problems for people, each after its code: what to do about a broken book is not for a program to decide.
+fn told(problems: &[AuditProblem]) -> Vec<String> {
+    let said = problems
+        .iter()
+        .map(|problem| format!("{}: {problem:?}", problem.code()));
+    said.collect()
 }
 
 async fn settle_due(opened: &Opened) -> Result<Sweep, Fault> {
@@ -122,6 +157,7 @@ async fn settle_due(opened: &Opened) -> Result<Sweep, Fault> {
         members: sweep.members,
         tier_changes: sweep.tier_changes,
         settled: sweep.settled,
+        failed: sweep.failed,
     })
 }
 

@@ -11,7 +11,7 @@ import pytest
 import rewards
 from conftest import NOW, club, purchase, record
 from pydantic import ValidationError
-from rewards.models import GetBalance, GrantReward, Money, PublishProgram, RecordPurchase
+from rewards.models import GetBalance, GrantReward, Money, PublishProgram, RecordPurchase, RegisterMember
 
 NAIVE = datetime(2026, 1, 1)
 
@@ -113,12 +113,40 @@ def test_only_requests_are_executed(engine: rewards.Engine, request_: Any) -> No
         ({"seed": 2**64}, [("value_invalid", "seed")]),
         ({"seed": 1.0}, [("type_invalid", "seed")]),
         ({"seed": True}, [("type_invalid", "seed")]),
+        ({"now_ahead_max": 300}, [("type_invalid", "now_ahead_max")]),
+        ({"now_ahead_max": timedelta(microseconds=-1)}, [("value_invalid", "now_ahead_max")]),
+        ({"timeout": "1"}, [("type_invalid", "timeout")]),
+        ({"timeout": True}, [("type_invalid", "timeout")]),
+        ({"timeout": 0}, [("value_invalid", "timeout")]),
+        ({"timeout": float("nan")}, [("value_invalid", "timeout")]),
+        ({"timeout": float("inf")}, [("value_invalid", "timeout")]),
     ],
 )
 def test_wrong_arguments_do_not_open(options: dict[str, Any], expected: list[tuple[str, str]]) -> None:
     with pytest.raises(rewards.InvalidError) as caught:
         rewards.open(**{"url": "memory:", **options})
     assert problems(caught.value) == expected
+
+
+def test_a_time_ahead_of_the_clock_is_refused_unless_the_engine_allows_it(engine: rewards.Engine) -> None:
+    soon, later = (datetime.now(timezone.utc) + timedelta(minutes=minutes) for minutes in (4, 10))
+    bob, carol = RegisterMember(member="bob-1"), RegisterMember(member="carol-1")
+    for request in (bob, GetBalance(member="ada")):
+        with pytest.raises(rewards.InvalidError) as caught:
+            engine.execute(request, now=later)
+        assert problems(caught.value) == [("now_ahead", "now")]
+    assert engine.register_member(bob, now=soon).registered_at == soon
+    with rewards.open("memory:", now_ahead_max=timedelta(hours=1)) as other:
+        assert other.register_member(carol, now=later).registered_at == later
+        with pytest.raises(rewards.InvalidError):
+            other.register_member(bob, now=later + timedelta(hours=1))
+
+    async def awaited() -> None:
+        async with rewards.AsyncEngine.open("memory:", now_ahead_max=timedelta.max) as any_time:
+            far = datetime(2199, 1, 1, tzinfo=timezone.utc)
+            assert (await any_time.register_member(carol, now=far)).registered_at == far
+
+    asyncio.run(awaited())
 
 
 def test_a_command_without_any_key_is_refused(engine: rewards.Engine) -> None:

@@ -15,6 +15,7 @@ def test_health_tells_of_the_store(url: str) -> None:
     with rewards.open(url) as engine:
         health = engine.health()
         assert (health.backend, health.outbox_waiting, health.is_open) == (url.partition(":")[0], 0, True)
+        assert (health.workers, health.workers_wanted) == (2, 2)
         set_up(engine)
         health = engine.health()
         assert (health.outbox_waiting, health.outbox_oldest) == (2, NOW)
@@ -28,9 +29,21 @@ def test_books_are_verified(engine: rewards.Engine) -> None:
     assert report.is_valid
 
 
+def test_heads_are_kept_and_checked(engine: rewards.Engine) -> None:
+    engine.record_purchase(record(), now=NOW)
+    heads = engine.book_heads()
+    streams = [MemberStream(member="ada"), ProgramStream(program="club")]
+    assert [(head.stream, head.seq) for head in heads] == [(streams[0], 1), (streams[1], 1)]
+    assert engine.book_heads(streams[0], limit=1) == heads[1:]
+    assert engine.check_heads(heads) == []
+    other = heads[0].model_copy(update={"hash": "00" * 32})
+    (problem,) = engine.check_heads([other, *heads])
+    assert problem.startswith("books_rewritten: ")
+
+
 def test_what_is_due_is_settled(engine: rewards.Engine) -> None:
     sweep = engine.settle_due()
-    assert (sweep.members, sweep.tier_changes, sweep.settled) == (0, 0, [])
+    assert (sweep.members, sweep.tier_changes, sweep.settled, sweep.failed) == (0, 0, [], [])
 
 
 def test_events_are_delivered_in_order(engine: rewards.Engine) -> None:
@@ -63,6 +76,19 @@ def test_released_events_come_again(engine: rewards.Engine) -> None:
     assert again[0].attempts == 1
 
 
+def test_events_can_be_discarded_and_not_kept(file_url: str) -> None:
+    with rewards.open(file_url) as engine:
+        set_up(engine)
+        assert engine.discard_events() == 2
+        assert engine.discard_events() == 0
+    with rewards.open(file_url, keep_events=False) as engine:
+        engine.record_purchase(record(), now=NOW)
+        assert engine.health().outbox_waiting == 0
+    for bad in (None, 1, "no"):
+        with pytest.raises(rewards.InvalidError):
+            rewards.open(file_url, keep_events=bad)  # type: ignore[arg-type]
+
+
 def test_services_are_awaited(url: str) -> None:
     async def run() -> None:
         async with rewards.AsyncEngine.open(url) as engine:
@@ -75,6 +101,7 @@ def test_services_are_awaited(url: str) -> None:
             assert (await engine.health()).outbox_waiting == 1
             assert (await engine.verify()).is_valid
             assert (await engine.settle_due()).members == 0
+            assert await engine.discard_events() == 1
 
     asyncio.run(run())
 

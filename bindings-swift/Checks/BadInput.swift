@@ -102,6 +102,23 @@ func badEngines() async throws {
     }
 }
 
+/// A time that lies ahead of the clock is refused, unless the engine allows it.
+func timesAhead() async throws {
+    struct Noon: HostClock {
+        func now() -> Timestamp { Date(timeIntervalSince1970: 1_777_636_800) }
+    }
+    let (near, far) = (Noon().now().addingTimeInterval(300), Noon().now().addingTimeInterval(301))
+    let request = RegisterMember(member: "alice")
+    let engine = try await RewardsEngine.open(url: "memory:", clock: Noon())
+    try await refused("Invalid", "invalid", "now_ahead") { _ = try await engine.registerMember(request: request, now: far) }
+    try expect(try await engine.registerMember(request: request, now: near).registeredAt, near)
+    try await refused("Invalid", "invalid", "now_ahead") {
+        _ = try await engine.getBalance(request: GetBalance(member: "alice"), now: far)
+    }
+    let other = try await RewardsEngine.open(url: "memory:", clock: Noon(), nowAheadSecondsMax: 301)
+    try expect(try await other.registerMember(request: request, now: far).registeredAt, far)
+}
+
 /// A panic is an internal error, and the engine goes on.
 func panics() async throws {
     try await refused("Internal", "internal") { _ = try await RewardsEngine.open(url: "test-hook:panic") }

@@ -115,6 +115,21 @@ func fullDisk() async throws {
     }
 }
 
+/// Events that nobody sends can be removed, and need not be kept.
+func eventsOfAPhone() async throws {
+    try await inFolder { folder in
+        let file = "\(folder)/books.db"
+        let engine = try await made(file)
+        try expect(try await engine.health().outboxWaiting, 2)
+        try expect(try await engine.discardEvents(), 2)
+        try await engine.shutDown()
+        let silent = try await RewardsEngine.openFile(path: file, keepEvents: false)
+        _ = try await silent.recordPurchase(request: record(1), now: now)
+        try expect(try await silent.health().outboxWaiting, 0)
+        try await silent.shutDown()
+    }
+}
+
 func newerSchema() async throws {
     try await inFolder { folder in
         let file = "\(folder)/books.db"

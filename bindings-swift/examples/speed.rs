@@ -87,8 +87,16 @@ async fn speed(wallet: &Wallet) -> Result<(), Failure> {
         Ok(())
     })
     .await?;
-    let engine =
-        RewardsEngine::open("memory:".into(), "default".parse()?, None, None, None).await?;
+    let engine = RewardsEngine::open(
+        "memory:".into(),
+        "default".parse()?,
+        None,
+        None,
+        None,
+        None,
+        true,
+    )
+    .await?;
     wallet.prepare(&engine).await?;
     measure("quote_purchase", 5_000, || wallet.quote(&engine)).await
 }
@@ -122,7 +130,9 @@ async fn start(what: &str, folder: &str, times: u32) -> Result<(), Failure> {
     for round in 0..times {
         let file = format!("{folder}/{name}-{round}.db");
         let started = Instant::now();
-        let engine = RewardsEngine::open_file(file, "default".parse()?, None, None, None).await?;
+        let engine =
+            RewardsEngine::open_file(file, "default".parse()?, None, None, None, None, true)
+                .await?;
         match what {
             "fresh" => {
                 wallet.prepare(&engine).await?;

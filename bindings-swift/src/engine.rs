@@ -10,7 +10,9 @@ use rewards_core::ids::{IdempotencyKey, TenantId};
 use rewards_core::rejection::Fault;
 use rewards_core::time::Timestamp;
 use rewards_storage::address::{Address, OpenStore};
-use rewards_storage::engine::{CommandOptions, Engine, Receipt, SeededRandom, TenantEngine};
+use rewards_storage::engine::{
+    CommandOptions, Engine, Events, Receipt, SeededRandom, TenantEngine,
+};
 use rewards_storage::sql::SqlOptions;
 
 use crate::clock::{Foreign, HostClock};
@@ -20,9 +22,10 @@ use crate::key_ring::{RingKey, ring};
 /// A device has one member's books, not a bank's, and shows a few screens at once, not hundreds.
 const OPTIONS: SqlOptions = SqlOptions {
     connections: 2,
-    // Another process that holds the file, such as a widget or an extension, is waited for once when the engine is opened
-    // and up to six times by a command: 12 seconds in all.
+    // Another process that holds the file, such as a widget or an extension, is waited for so long when the engine is
+    // opened and by each call; by a command, several calls and all, as long as any engine waits: 8 seconds.
     wait: Duration::from_secs(2),
+    call_limit: Duration::from_secs(4),
     page_cache_kib: 1_024,
 };
 
@@ -41,37 +44,75 @@ pub struct RewardsEngine {
 impl RewardsEngine {
     /// Opens the engine on the SQLite file at a path, which is created when it is missing. The way to open it on a phone.
     ///
+    /// An app that sends no events to anybody should not keep them: they would wait in the file for ever.
+    ///
     /// Another process may have the file open, too. When it cannot be opened, the error's code and detail say why and what
     /// to look at: `store_refused`, `store_unavailable`, `store_corrupt` or `schema_too_new`.
-    #[uniffi::constructor(default(tenant = "default", seed = None, clock = None, key_ring = None))]
+    #[uniffi::constructor(default(
+        tenant = "default",
+        seed = None,
+        clock = None,
+        key_ring = None,
+        now_ahead_seconds_max = None,
+        keep_events = true
+    ))]
     pub async fn open_file(
         path: String,
         tenant: TenantId,
         seed: Option<u64>,
         clock: Option<Arc<dyn HostClock>>,
         key_ring: Option<Vec<RingKey>>,
+        now_ahead_seconds_max: Option<u64>,
+        keep_events: bool,
     ) -> Result<Self, RewardsError> {
-        guarded(open(|| Address::file(&path), tenant, seed, clock, key_ring)).await
+        let options = Options {
+            tenant,
+            seed,
+            clock,
+            key_ring,
+            now_ahead_seconds_max,
+            keep_events,
+        };
+        guarded(open(|| Address::file(&path), options)).await
     }
 
     /// Opens the engine at an address: `sqlite:///path/file.db`, or `memory:` for a store that is gone with the engine.
     ///
     /// A seed makes the engine's ids repeatable, for tests. A clock takes the place of the device's. Names told in confidence
     /// are digested with the keys of the key ring, and refused with `key_ring_missing` where there is none. An address that is
-    /// none is refused as `url_invalid`, and bad keys with paths such as `key_ring[0].key`.
-    #[uniffi::constructor(default(tenant = "default", seed = None, clock = None, key_ring = None))]
+    /// none is refused as `url_invalid`, and bad keys with paths such as `key_ring[0].key`. A call with a `now` more than 5
+    /// minutes, or `now_ahead_seconds_max` if given, ahead of the clock is refused as `now_ahead`. Events that are not kept are
+    /// not written.
+    #[uniffi::constructor(default(
+        tenant = "default",
+        seed = None,
+        clock = None,
+        key_ring = None,
+        now_ahead_seconds_max = None,
+        keep_events = true
+    ))]
     pub async fn open(
         url: String,
         tenant: TenantId,
         seed: Option<u64>,
         clock: Option<Arc<dyn HostClock>>,
         key_ring: Option<Vec<RingKey>>,
+        now_ahead_seconds_max: Option<u64>,
+        keep_events: bool,
     ) -> Result<Self, RewardsError> {
         let address = || {
             test_hook(&url);
             Address::parse(&url)
         };
-        guarded(open(address, tenant, seed, clock, key_ring)).await
+        let options = Options {
+            tenant,
+            seed,
+            clock,
+            key_ring,
+            now_ahead_seconds_max,
+            keep_events,
+        };
+        guarded(open(address, options)).await
     }
 
     /// Takes nothing more, answers what was accepted, and closes the store. May be called more than once.
@@ -115,28 +156,41 @@ impl fmt::Debug for RewardsEngine {
     }
 }
 
-async fn open(
-    address: impl FnOnce() -> Result<Address, Fault>,
+/// What an engine is opened with, besides its address.
+struct Options {
     tenant: TenantId,
     seed: Option<u64>,
     clock: Option<Arc<dyn HostClock>>,
-    keys: Option<Vec<RingKey>>,
+    key_ring: Option<Vec<RingKey>>,
+    now_ahead_seconds_max: Option<u64>,
+    keep_events: bool,
+}
+
+async fn open(
+    address: impl FnOnce() -> Result<Address, Fault>,
+    options: Options,
 ) -> Result<RewardsEngine, Fault> {
-    let key_ring = keys.map(ring).transpose()?;
+    let key_ring = options.key_ring.map(ring).transpose()?;
     let store = address()?.open(OPTIONS).await?;
     // One worker: a device has one member, whose commands follow one another anyway.
     let mut builder = Engine::builder(store.backend()).workers(1);
-    if let Some(seed) = seed {
+    if let Some(seed) = options.seed {
         builder = builder.random(Arc::new(SeededRandom::new(seed)));
     }
-    if let Some(clock) = clock {
+    if let Some(clock) = options.clock {
         builder = builder.clock(Arc::new(Foreign(clock)));
     }
     if let Some(key_ring) = key_ring {
         builder = builder.key_ring(key_ring);
     }
+    if let Some(seconds) = options.now_ahead_seconds_max {
+        builder = builder.now_ahead_max(Duration::from_secs(seconds));
+    }
+    if !options.keep_events {
+        builder = builder.events(Events::Dropped);
+    }
     let engine = builder.open().await?;
-    let tenant = engine.tenant(tenant);
+    let tenant = engine.tenant(options.tenant);
     Ok(RewardsEngine {
         engine,
         tenant,

@@ -108,8 +108,16 @@ mod tests {
         let offline = OfflineProgram::new(program.clone(), "shop".parse()?, 1)?;
         let quoted = offline.quote(purchase.clone(), true, Some(at))?;
 
-        let engine =
-            RewardsEngine::open("memory:".into(), "shop".parse()?, None, None, None).await?;
+        let engine = RewardsEngine::open(
+            "memory:".into(),
+            "shop".parse()?,
+            None,
+            None,
+            None,
+            None,
+            true,
+        )
+        .await?;
         let (key, now) = (Some("1".parse()?), Some(at));
         engine
             .publish_program(PublishProgram::new(program), key, now)

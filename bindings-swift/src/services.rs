@@ -13,7 +13,7 @@ pub struct EngineHealth {
     pub backend: String,
     /// Version of the schema found.
     pub schema_version: i64,
-    /// Events waiting to be delivered.
+    /// Events waiting to be delivered, of all tenants; 10,000 when there are as many or more.
     pub outbox_waiting: u64,
     /// When the oldest of them was recorded.
     pub outbox_oldest: Option<Timestamp>,
@@ -32,10 +32,10 @@ pub struct BookReport {
     pub entries: u64,
     /// Balances compared.
     pub accounts: u64,
-    /// Everything found that cannot be, in words; empty when the books are right.
+    /// Everything found that cannot be, in words, each after its code; empty when the books are right.
     pub problems: Vec<String>,
-    /// Whether commands moved the books while they were read; the problems may then come from that alone.
-    pub moved: bool,
+    /// How many more problems there were than are listed.
+    pub unlisted: u64,
 }
 
 #[uniffi::export(async_runtime = "tokio")]
@@ -56,6 +56,11 @@ impl RewardsEngine {
         .await
     }
 
+    /// Removes all waiting events undelivered, and tells how many: for an app that has kept them and sends none to anybody.
+    pub async fn discard_events(&self) -> Result<u64, RewardsError> {
+        guarded(self.tenant().discard_events()).await
+    }
+
     /// Audits the books: folds all journals, checks every hash, and compares all balances with what is stored.
     pub async fn verify(&self) -> Result<BookReport, RewardsError> {
         guarded(async {
@@ -67,9 +72,9 @@ impl RewardsEngine {
                 problems: report
                     .problems
                     .iter()
-                    .map(|problem| format!("{problem:?}"))
+                    .map(|problem| format!("{}: {problem:?}", problem.code()))
                     .collect(),
-                moved: report.moved,
+                unlisted: report.unlisted,
             })
         })
         .await

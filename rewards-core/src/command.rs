@@ -18,6 +18,7 @@ use crate::ids::{IdempotencyKey, MemberId, TenantId};
 use crate::rejection::Rejection;
 use crate::secret::{KeyPurpose, Secret};
 use crate::snapshot::{ReadPlan, Snapshot};
+use crate::texts::check_texts;
 
 /// Whether an operation can change anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +67,10 @@ pub trait Operation: Serialize + DeserializeOwned + Clone + Send + Sync + 'stati
     /// What was worked out from the request and the programs alone: valid facts, rules that can match, counters wanted.
     type Prepared: Debug + Send + Sync + 'static;
 
+    /// Whether what is prepared follows from the request alone and takes long to prepare. It is then prepared once, beside
+    /// everything else, and not again when programs have changed.
+    const IS_PREPARED_APART: bool = false;
+
     /// The key that is used when the caller gives none.
     fn natural_key(&self, tenant: &TenantId) -> Option<NaturalKey> {
         let _ = tenant;
@@ -110,17 +115,31 @@ pub trait Operation: Serialize + DeserializeOwned + Clone + Send + Sync + 'stati
     ) -> Result<Decision<Self::Reply>, Undecided>;
 }
 
+/// Prepares an operation, and refuses texts that [no store has to hold](check_texts). Whoever drives operations prepares by
+/// this, so that no operation has to look for them.
+///
+/// # Errors
+/// As [`Operation::prepare`]; then [`Rejection::Invalid`] for such texts.
+pub fn prepare<O: Operation>(
+    request: &O,
+    context: &Context,
+) -> Result<(ReadPlan, O::Prepared), Rejection> {
+    let prepared = request.prepare(context)?;
+    check_texts(request)?;
+    Ok(prepared)
+}
+
 /// Prepares an operation and decides it at once, for callers who have everything in memory already.
 ///
 /// # Errors
-/// As [`Operation::prepare`] and [`Operation::decide`]; what needs more rows than it first named ends as
+/// As [`prepare`] and [`Operation::decide`]; what needs more rows than it first named ends as
 /// [`Rejection::Internal`], for `load` is asked for both plans together.
 pub fn decide_with<O: Operation>(
     request: &O,
     context: &Context,
     mut load: impl FnMut(&ReadPlan) -> Snapshot,
 ) -> Result<Decision<O::Reply>, Rejection> {
-    let (mut plan, prepared) = request.prepare(context)?;
+    let (mut plan, prepared) = prepare(request, context)?;
     for _ in 0..ROUNDS_MAX {
         match request.decide(&prepared, &load(&plan), context) {
             Ok(decision) => return Ok(decision),

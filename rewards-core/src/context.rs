@@ -36,6 +36,11 @@ impl Revisions {
             .find(|revision| revision.active_from() <= instant)
     }
 
+    /// All of them, by number.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<CompiledProgram>> {
+        self.0.iter()
+    }
+
     /// A revision by its number.
     #[must_use]
     pub fn numbered(&self, number: u32) -> Option<&Arc<CompiledProgram>> {

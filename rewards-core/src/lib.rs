@@ -21,12 +21,13 @@
 //! |---|---|
 //! | [`money`] | amounts in minor units, assets, rates, rounding, splitting |
 //! | [`time`] | instants, zones, calendar windows, the rule for clock changes |
-//! | [`ledger`] | accounts, balanced transfers, lots, the hash-chained journal, the audit |
+//! | [`ledger`] | accounts, balanced transfers, lots, the hash-chained journal |
 //! | [`program`] | the program document, its checks, its compiled index |
 //! | [`cashback`] | match, stack, cap: what a purchase earns, and why |
 //! | [`tiers`] | ladders, reviews, progress, benefits |
 //! | [`operations`] | the use cases, where the rules meet |
 //! | [`registry`] | the list of operations |
+//! | [`audit`] | everything that is stored held against everything else |
 //!
 //! # What this crate does not do
 //!
@@ -38,6 +39,7 @@
     deny(clippy::arithmetic_side_effects, clippy::float_arithmetic)
 )]
 
+pub mod audit;
 pub mod canonical;
 pub mod cashback;
 mod coded;
@@ -60,6 +62,7 @@ pub mod registry;
 pub mod rejection;
 pub mod secret;
 pub mod snapshot;
+pub mod texts;
 pub mod tiers;
 pub mod time;
 

@@ -162,6 +162,8 @@ pub struct ReadPlan {
     pub member_pages: Vec<MemberQuery>,
     /// Program heads.
     pub programs: Vec<ProgramKey>,
+    /// Tenants, for how many revisions they have published.
+    pub revision_counts: Vec<TenantId>,
     /// Counter buckets, as far as they have rows of their own.
     pub counters: Vec<CounterRange>,
     /// Lots.
@@ -182,6 +184,7 @@ impl ReadPlan {
         self.entity_pages.extend(other.entity_pages);
         self.member_pages.extend(other.member_pages);
         self.programs.extend(other.programs);
+        self.revision_counts.extend(other.revision_counts);
         self.counters.extend(other.counters);
         self.lots.extend(other.lots);
         self.statements.extend(other.statements);
@@ -201,6 +204,7 @@ impl ReadPlan {
         tidy(&mut self.entity_pages);
         tidy(&mut self.member_pages);
         tidy(&mut self.programs);
+        tidy(&mut self.revision_counts);
         tidy(&mut self.counters);
         tidy(&mut self.lots);
         tidy(&mut self.statements);
@@ -234,6 +238,9 @@ pub struct Snapshot {
     pub member_pages: BTreeMap<MemberQuery, Vec<(MemberId, MemberRow)>>,
     /// Newest revision number of the programs found.
     pub programs: FxHashMap<ProgramKey, u32>,
+    /// How many revisions a tenant has published, of all its programs together; absent for one that has published none.
+    /// Revisions are never taken back, so whoever knows as many knows all.
+    pub revision_counts: FxHashMap<TenantId, u64>,
     /// Counter values found in rows of their own, in bucket order. What of a member's counters is in the member's row is not
     /// here: [`buckets`](Self::buckets) knows both.
     pub counters: BTreeMap<CounterKey, i64>,
@@ -325,7 +332,7 @@ impl Snapshot {
     }
 
     /// The lots of a member, by number.
-    pub fn lots_of<'a>(&'a self, member: &MemberKey) -> impl Iterator<Item = &'a Lot> + 'a {
+    pub fn lots_of<'a>(&'a self, member: &MemberKey) -> impl Iterator<Item = &'a Lot> + Clone + 'a {
         let first = (member.clone(), LotNumber::MIN);
         let last = (member.clone(), LotNumber::MAX);
         self.lots.range(first..=last).map(|(_, lot)| lot)

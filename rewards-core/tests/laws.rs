@@ -13,11 +13,10 @@ use crate::world::{World, at, member};
 use proptest::prelude::*;
 use proptest::sample::{Index, subsequence};
 use rewards_core::cashback::Purchase;
-use rewards_core::ids::PurchaseId;
 use rewards_core::ledger::{Transfer, TransferKind};
 use rewards_core::money::{Money, Rate, Rounding};
 use rewards_core::operations::purchases::{
-    CancelPurchase, ConfirmPurchase, PurchaseDecision, QuotePurchase, RecordPurchase,
+    CancelPurchase, ConfirmPurchase, GetPurchase, PurchaseDecision, QuotePurchase, RecordPurchase,
 };
 use rewards_core::operations::rewards::{DeductBalance, GrantReward, SettleMember};
 use rewards_core::rejection::Rejection;
@@ -194,7 +193,6 @@ fn some_rules() -> impl Strategy<Value = Vec<usize>> {
 struct Run {
     world: World,
     recorded: Vec<(Purchase, PurchaseDecision)>,
-    cancelled: Vec<PurchaseId>,
 }
 
 impl Run {
@@ -204,7 +202,6 @@ impl Run {
         Self {
             world,
             recorded: Vec::new(),
-            cancelled: Vec::new(),
         }
     }
 
@@ -256,7 +253,6 @@ impl Run {
             member: purchase.member.clone(),
             purchase: purchase.id.clone(),
         };
-        self.cancelled.push(purchase.id.clone());
         self.world.run(&cancel).unwrap();
     }
 
@@ -317,8 +313,8 @@ impl Run {
         steps.iter().for_each(|step| self.step(step));
     }
 
-    /// What was granted and not cancelled under a limit, by key and day: purchases that were granted anything, and
-    /// minor units.
+    /// What was granted under a limit and did not go back, by key and day: purchases of which anything is left, and minor
+    /// units.
     fn use_of(&self, name: &str, key: &dyn Fn(&Purchase) -> Option<String>) -> Use {
         let limited = |rule: &str| {
             let number: usize = rule[1..].parse().unwrap();
@@ -326,11 +322,12 @@ impl Run {
         };
         let calendar = calendar();
         let mut used = Use::new();
-        let kept = self.recorded.iter();
-        for (purchase, decision) in kept.filter(|(p, _)| !self.cancelled.contains(&p.id)) {
-            let grants = decision.grants.iter();
-            let granted = grants.filter(|grant| limited(grant.rule.as_str()));
-            let sum: i64 = granted.map(|grant| grant.granted.minor()).sum();
+        for (purchase, decision) in &self.recorded {
+            let kept = self.world.kept(&purchase.id).allocations;
+            let grants = decision.grants.iter().zip(&kept);
+            let granted = grants.filter(|(grant, _)| limited(grant.rule.as_str()));
+            let left = granted.map(|(grant, kept)| grant.granted.minor() - kept.returned);
+            let sum: i64 = left.sum();
             if sum > 0 {
                 let key = key(purchase).expect("granted without a key");
                 let days = used.entry(key).or_default();
@@ -356,9 +353,13 @@ proptest! {
         run.steps(&before);
         let purchase = run.purchase(&basket);
         let explain = basket.discount % 2 == 0;
+        let get = GetPurchase { explain, ..GetPurchase::new(purchase.id.clone()) };
         let quoted = run.world.run(&QuotePurchase { purchase, explain }).unwrap();
         let recorded = run.buy(&basket, Some(quoted.decision.digest.clone()));
         prop_assert_eq!(recorded, quoted.decision);
+        // Why it is granted what it is stays the same, whatever happens later.
+        run.steps(&before);
+        prop_assert_eq!(run.world.run(&get).unwrap().explanation, quoted.explanation);
     }
 
     #[test]
@@ -417,6 +418,7 @@ proptest! {
         prop_assert_eq!(&run.recorded, &other.recorded);
         prop_assert_eq!(&run.world.journal, &other.world.journal);
         prop_assert_eq!(run.world.counted(), other.world.counted());
+        prop_assert_eq!(run.world.summed(), other.world.summed());
     }
 
     #[test]
@@ -451,9 +453,11 @@ proptest! {
         // What is due is settled when a purchase is cancelled, so one that is late leaves more than it came with.
         let basket = Basket { days_late: 0, ..basket };
         let (counters, balances) = (run.world.counted(), run.world.balances());
+        let summed = run.world.summed();
         run.buy(&basket, None);
         run.cancel(run.recorded.len() - 1);
         prop_assert_eq!(run.world.counted(), counters);
+        prop_assert_eq!(run.world.summed(), summed);
         let mut now = run.world.balances();
         now.retain(|account, minor| *minor != 0 || balances.contains_key(account));
         prop_assert_eq!(&now, &balances);
@@ -488,7 +492,7 @@ proptest! {
                     Transfer::new(from, to, moved.minor() + 1, moved.kind, moved.effective_at).unwrap();
             }
         }
-        let (_, problems) = tampered.audit(&tampered.tenant);
+        let problems = tampered.audit(&tampered.tenant);
         prop_assert!(!problems.is_empty());
         // The world as it was is sound; this one is meant not to be.
         std::mem::forget(tampered);

@@ -3,8 +3,9 @@
 use rewards_core::money::Money;
 use rewards_core::operations::members::RegisterMember;
 use rewards_core::parse::{DOCUMENT_BYTES_MAX, NESTING_MAX, PROBLEMS_MAX, parse_request};
-use rewards_core::program::Program;
+use rewards_core::program::{CompiledProgram, Program};
 use rewards_core::rejection::Problem;
+use rewards_core::time::Timestamp;
 
 const HEAD: &str = "id = 'p'\ncurrency = 'EUR'\nzone = 'UTC'\n";
 const EFFECT: &str = "effect.percent.rate = '5%'\n";
@@ -388,6 +389,35 @@ fn json_reports_duplicates_syntax_and_shape_together() {
             problems[0].detail.starts_with(&start),
             "{text}: {}",
             problems[0].detail
+        );
+    }
+}
+
+#[test]
+fn a_bounded_list_of_problems_says_that_there_are_more() {
+    let problems_of = |fields: usize| {
+        let fields: String = (0..fields)
+            .map(|n| format!("unknown_{n} = {n}\n"))
+            .collect();
+        Program::from_toml(&format!("{HEAD}{fields}")).unwrap_err()
+    };
+    let just = problems_of(PROBLEMS_MAX);
+    assert_eq!(just.len(), PROBLEMS_MAX);
+    assert!(just.iter().all(|problem| problem.code == "field_unknown"));
+    let rules = (0..PROBLEMS_MAX + 50).map(|n| {
+        format!(
+            "{{ id = \"r{n}\", caps = [\"none\"], effect = {{ percent = {{ rate = \"1%\" }} }} }}"
+        )
+    });
+    let rules = rules.collect::<Vec<_>>().join(", ");
+    let program = Program::from_toml(&format!("{HEAD}rules = [{rules}]")).unwrap();
+    let compiled = CompiledProgram::compile(program, 1, Timestamp::MIN).unwrap_err();
+    for problems in [problems_of(PROBLEMS_MAX + 1), compiled] {
+        assert_eq!(problems.len(), PROBLEMS_MAX);
+        let last = problems.last().unwrap();
+        assert_eq!(
+            (last.code.as_ref(), last.path.as_str()),
+            ("problems_omitted", "")
         );
     }
 }

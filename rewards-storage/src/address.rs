@@ -33,7 +33,8 @@ const KNOWN: &[&str] = &[
 /// - `memory:` is a store that is gone when it is closed;
 /// - `sqlite:///path/to/file.db` is a file, which is made when it is missing; `sqlite://file.db` is relative to the
 ///   working directory, and `?mode=ro` or `?mode=rw` makes no file;
-/// - `postgresql://user:password@host:port/database`, also with `postgres:`, is a database on a server.
+/// - `postgresql://user:password@host:port/database`, also with `postgres:`, is a database on a server; connections to
+///   another machine are encrypted, and `?sslmode=verify-full&sslrootcert=/path/to/ca.pem` finds out who answers.
 #[derive(Clone)]
 pub struct Address {
     place: Place,
@@ -89,7 +90,8 @@ impl Address {
             #[cfg(feature = "memory")]
             Place::Memory => Ok(OpenStore::Memory(Arc::new(MemoryStore::new()))),
             Place::Database(url) => {
-                let store = SqlStore::open(url, options).await.map_err(advised)?;
+                let store = SqlStore::open(url, options).await;
+                let store = store.map_err(|error| advised(error, url.starts_with("sqlite:")))?;
                 Ok(OpenStore::Sql(store))
             }
         }
@@ -211,7 +213,7 @@ fn invalid(path: &str, detail: impl Into<String>) -> Fault {
 }
 
 /// The fault of a store that cannot be opened, with what to look at.
-fn advised(error: StoreError) -> Fault {
+fn advised(error: StoreError, is_file: bool) -> Fault {
     let advice = match &error {
         StoreError::Unavailable { .. } => {
             "check that the database runs and that its address is right"
@@ -222,8 +224,11 @@ fn advised(error: StoreError) -> Fault {
         StoreError::Corrupt { .. } => {
             "check that the address is that of a store of this library, or restore a copy of it"
         }
-        StoreError::Refused { .. } => {
+        StoreError::Refused { .. } if is_file => {
             "check the address, that the folder is there and has room, and that this process may write to it"
+        }
+        StoreError::Refused { .. } => {
+            "check the address, that its user may use the schema, and that the tables are there or may be made"
         }
         // It says by itself what to do.
         StoreError::SchemaTooNew { .. } => return error.into(),

@@ -2,8 +2,9 @@
 //!
 //! [`FaultyStore`] wraps any backend and is one itself. Every fault is one that the [contract](crate::store) allows a
 //! real backend: an error before anything happened, a conflict, an error after a commit was applied (the
-//! acknowledgement was lost), a group of which only the first batches were committed, and latency. A caller that is
-//! right above this store is right above a network.
+//! acknowledgement was lost), a group of which only the first batches were committed, latency, a call that stands still
+//! for long and then fails, and the errors that trying again does not mend: a refusal, and a row that cannot be read. A
+//! caller that is right above this store is right above a network.
 //!
 //! Which call fails follows from [`FaultPlan::seed`] and the number of the call alone: there is no ambient randomness.
 //! Calls that race each other draw in the order in which they arrive.
@@ -37,6 +38,12 @@ pub struct FaultRates {
     pub outbox_error: u16,
     /// A call of any kind begins late, by [`FaultPlan::latency`].
     pub latency: u16,
+    /// A call of any kind stands still for [`FaultPlan::hang`] and then fails as unavailable, before anything happened.
+    pub hang: u16,
+    /// A call of any kind is refused, before anything happened: the disk is full, or may only be read.
+    pub refused: u16,
+    /// A load or a call of the read side finds a row that it cannot read.
+    pub corrupt: u16,
 }
 
 /// What goes wrong, and when.
@@ -48,6 +55,8 @@ pub struct FaultPlan {
     pub per_mille: FaultRates,
     /// How late a late call begins, by the timer of the runtime, so that paused time works.
     pub latency: Duration,
+    /// For how long a call stands still, by the same timer.
+    pub hang: Duration,
 }
 
 /// How often each fault has struck, by the fields of [`FaultRates`].
@@ -69,6 +78,12 @@ pub struct FaultCounts {
     pub outbox_error: u64,
     /// Calls that began late.
     pub latency: u64,
+    /// Calls that stood still and failed.
+    pub hang: u64,
+    /// Calls that were refused.
+    pub refused: u64,
+    /// Calls that found a row that they could not read.
+    pub corrupt: u64,
 }
 
 impl FaultCounts {
@@ -84,6 +99,9 @@ impl FaultCounts {
             self.query_error,
             self.outbox_error,
             self.latency,
+            self.hang,
+            self.refused,
+            self.corrupt,
         ]
         .iter()
         .fold(0, |sum, count| sum.saturating_add(*count))
@@ -124,6 +142,7 @@ pub struct FaultyStore<S> {
     inner: S,
     draws: Draws,
     pause: Duration,
+    stand_still: Duration,
     load_error: Fault,
     commit_error: Fault,
     conflict: Fault,
@@ -132,6 +151,9 @@ pub struct FaultyStore<S> {
     query_error: Fault,
     outbox_error: Fault,
     latency: Fault,
+    hang: Fault,
+    refused: Fault,
+    corrupt: Fault,
 }
 
 impl<S> FaultyStore<S> {
@@ -143,6 +165,7 @@ impl<S> FaultyStore<S> {
             inner,
             draws: Draws(AtomicU64::new(plan.seed)),
             pause: plan.latency,
+            stand_still: plan.hang,
             load_error: Fault::new("load error", rates.load_error),
             commit_error: Fault::new("commit error", rates.commit_error),
             conflict: Fault::new("conflict", rates.conflict),
@@ -151,6 +174,9 @@ impl<S> FaultyStore<S> {
             query_error: Fault::new("query error", rates.query_error),
             outbox_error: Fault::new("outbox error", rates.outbox_error),
             latency: Fault::new("latency", rates.latency),
+            hang: Fault::new("hang", rates.hang),
+            refused: Fault::new("refused", rates.refused),
+            corrupt: Fault::new("corrupt", rates.corrupt),
         }
     }
 
@@ -172,6 +198,9 @@ impl<S> FaultyStore<S> {
             query_error: self.query_error.count(),
             outbox_error: self.outbox_error.count(),
             latency: self.latency.count(),
+            hang: self.hang.count(),
+            refused: self.refused.count(),
+            corrupt: self.corrupt.count(),
         }
     }
 
@@ -190,10 +219,35 @@ impl<S> FaultyStore<S> {
         if self.strikes(&self.latency) {
             tokio::time::sleep(self.pause).await;
         }
+        if self.may_strike(&self.hang) {
+            tokio::time::sleep(self.stand_still).await;
+            return Err(self.hang.error());
+        }
+        if self.may_strike(&self.refused) {
+            return Err(StoreError::Refused {
+                detail: "injected fault: refused".to_owned(),
+            });
+        }
         if self.strikes(fault) {
             return Err(fault.error());
         }
         Ok(())
+    }
+
+    /// The same for calls that read rows.
+    async fn enter_reading(&self, fault: &Fault) -> Result<(), StoreError> {
+        self.enter(fault).await?;
+        if self.may_strike(&self.corrupt) {
+            return Err(StoreError::Corrupt {
+                detail: "injected fault: corrupt".to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether a fault strikes that most plans do not have: those draw as if there were none.
+    fn may_strike(&self, fault: &Fault) -> bool {
+        fault.per_mille > 0 && self.strikes(fault)
     }
 
     /// How many batches of a group a torn commit lets through: one at least, not all.
@@ -207,7 +261,7 @@ impl<S> FaultyStore<S> {
 #[async_trait]
 impl<S: Store> Store for FaultyStore<S> {
     async fn load(&self, plan: &ReadPlan) -> Result<Snapshot, StoreError> {
-        self.enter(&self.load_error).await?;
+        self.enter_reading(&self.load_error).await?;
         self.inner.load(plan).await
     }
 
@@ -236,7 +290,7 @@ impl<S: Store> Store for FaultyStore<S> {
 crate::forward_store! {
     impl<S: Backend> for FaultyStore<S>,
     |store| store.inner,
-    query: store.enter(&store.query_error),
+    query: store.enter_reading(&store.query_error),
     outbox: store.enter(&store.outbox_error)
 }
 

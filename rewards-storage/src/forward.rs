@@ -105,14 +105,16 @@ macro_rules! forward_query {
     ) => {
         $crate::forward_calls! {
             [$(<$($generic: $bound),+>)?] $wrapper, $this, $inner, $query,
-            fn programs(tenant: &$crate::forward::TenantId)
-                -> ::std::vec::Vec<$crate::forward::ProgramWrite>;
+            fn programs(
+                tenant: &$crate::forward::TenantId,
+                known: &[($crate::forward::ProgramId, u32)],
+            ) -> ::std::vec::Vec<$crate::forward::ProgramWrite>;
             fn due_members(
                 tenant: &$crate::forward::TenantId,
                 now: $crate::forward::Timestamp,
-                after: $crate::store::AfterMember,
+                after: ::std::option::Option<$crate::store::DuePlace>,
                 limit: u32,
-            ) -> ::std::vec::Vec<$crate::forward::MemberId>;
+            ) -> $crate::store::DuePage;
             fn members(
                 tenant: &$crate::forward::TenantId,
                 after: $crate::store::AfterMember,
@@ -160,6 +162,18 @@ macro_rules! forward_calls {
                     $crate::store::Query::$call(&$inner, $($name),*).await
                 }
             )*
+
+            async fn books<'s>(
+                &'s self,
+                tenant: &$crate::forward::TenantId,
+            ) -> ::std::result::Result<
+                ::std::boxed::Box<dyn $crate::store::BookView + 's>,
+                $crate::error::StoreError,
+            > {
+                let $this = self;
+                $query.await?;
+                $crate::store::Query::books(&$inner, tenant).await
+            }
         }
     };
 }
@@ -172,7 +186,7 @@ pub use rewards_core::{
     decision::ProgramWrite,
     entity::EntityRow,
     event::Stream,
-    ids::{MemberId, TenantId},
+    ids::{MemberId, ProgramId, TenantId},
     ledger::{JournalEntry, Purpose},
     money::Asset,
     time::Timestamp,

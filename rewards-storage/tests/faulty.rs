@@ -24,6 +24,7 @@ fn faulty(seed: u64, per_mille: FaultRates) -> FaultyStore<MemoryStore> {
         seed,
         per_mille,
         latency: Duration::from_micros(50),
+        hang: Duration::from_millis(5),
     };
     FaultyStore::new(MemoryStore::new(), plan)
 }
@@ -159,7 +160,7 @@ async fn each_fault_strikes_and_is_counted() {
         },
     );
     let t = tenant("t");
-    check_unavailable(store.programs(&t).await);
+    check_unavailable(store.programs(&t, &[]).await);
     check_unavailable(store.due_members(&t, at(0), None, 1).await);
     check_unavailable(store.members(&t, None, 1).await);
     check_unavailable(store.journal(&t, None, 1).await);
@@ -238,6 +239,7 @@ async fn latency_follows_the_timer() {
             ..FaultRates::default()
         },
         latency: Duration::from_secs(3_600),
+        hang: Duration::ZERO,
     };
     let store = FaultyStore::new(MemoryStore::new(), plan);
     let start = tokio::time::Instant::now();
@@ -310,4 +312,70 @@ async fn retrying_through_every_fault_has_one_effect() {
         counts.torn_group > 0 && counts.lost_acknowledgement > 0,
         "{counts:?}"
     );
+}
+
+/// What does not pass by itself: a call that stands still and fails, a refusal, a row that cannot be read.
+#[tokio::test(start_paused = true)]
+async fn faults_that_last_strike_before_anything_happened() {
+    let group = group(2);
+    let none = FaultRates::default();
+    let store = faulty(
+        3,
+        FaultRates {
+            hang: 1_000,
+            ..none
+        },
+    );
+    let started = tokio::time::Instant::now();
+    check_unavailable(store.commit(&group).await);
+    assert_eq!(started.elapsed(), Duration::from_millis(5));
+    assert_eq!(
+        (store.counts().hang, durable(store.inner(), &group).await),
+        (1, 0)
+    );
+
+    let store = faulty(
+        3,
+        FaultRates {
+            refused: 1_000,
+            ..none
+        },
+    );
+    let refused = store.commit(&group).await;
+    assert!(
+        matches!(refused, Err(StoreError::Refused { .. })),
+        "{refused:?}"
+    );
+    let claimed = store
+        .claim(&tenant("t"), Uuid::nil(), at(0), at(1), 1)
+        .await;
+    assert!(
+        matches!(claimed, Err(StoreError::Refused { .. })),
+        "{claimed:?}"
+    );
+    assert_eq!(
+        (store.counts().refused, durable(store.inner(), &group).await),
+        (2, 0)
+    );
+
+    let store = faulty(
+        3,
+        FaultRates {
+            corrupt: 1_000,
+            ..none
+        },
+    );
+    let loaded = store.load(&ReadPlan::default()).await.map(drop);
+    assert!(
+        matches!(loaded, Err(StoreError::Corrupt { .. })),
+        "{loaded:?}"
+    );
+    let listed = store.members(&tenant("t"), None, 1).await;
+    assert!(
+        matches!(listed, Err(StoreError::Corrupt { .. })),
+        "{listed:?}"
+    );
+    // A commit reads nothing that could be corrupt.
+    assert!(store.commit(&group).await.is_ok());
+    assert_eq!(store.counts().corrupt, 2);
 }

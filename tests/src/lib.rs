@@ -2,7 +2,9 @@
 //! and Rust source as tokens for the tests that look at the code itself.
 #![forbid(unsafe_code)]
 
+pub mod fuzzing;
 pub mod postgres;
+pub mod proxy;
 pub mod simulation;
 pub mod source;
 

@@ -213,6 +213,22 @@ impl Cluster {
         }
     }
 
+    /// Sets what `postgresql.conf` would say and starts the server anew; the files, by name and contents, are put where
+    /// relative names in it look for them.
+    ///
+    /// # Errors
+    /// As [`Cluster::restart`]; `Io` for files that cannot be written.
+    pub fn reconfigure(&self, settings: &str, files: &[(&str, &str)]) -> Result<(), PostgresError> {
+        let Server::Private(private) = &self.server else {
+            return Err(PostgresError::NotOurs);
+        };
+        for (name, contents) in files {
+            private.write_file(name, contents)?;
+        }
+        private.append_settings(settings)?;
+        private.restart(Shutdown::Fast)
+    }
+
     /// The folder of a private server.
     #[must_use]
     pub fn folder(&self) -> Option<&Path> {

@@ -35,7 +35,7 @@ const ANYTHING: &[&str] = &["*"];
 /// Level 0, and how its texts carry the codes of their errors.
 const BASE: &[&str] = &["coded", "money", "time"];
 /// What every rule may use to name, count and keep things, and to refuse.
-const COMMON: &[&str] = &["counter", "entity", "ids", "rejection", "secret"];
+const COMMON: &[&str] = &["counter", "entity", "ids", "rejection", "secret", "texts"];
 /// Reading documents and requests.
 const READING: &[&str] = &["parse"];
 /// The domain modules that others may build upon.
@@ -53,6 +53,7 @@ const PLUMBING: &[&str] = &[
     "rejection",
     "secret",
     "snapshot",
+    "texts",
 ];
 
 const CORE: &[Row] = &[
@@ -91,9 +92,12 @@ const CORE: &[Row] = &[
     row("rejection", &[BASE, SHARED, PLUMBING], &[]),
     row("secret", &[BASE, COMMON], &[]),
     row("snapshot", &[BASE, SHARED, PLUMBING], &[]),
+    row("texts", &[BASE, COMMON, READING], &[]),
     // Level 2: where rules meet.
     row("operations", &[ANYTHING], &[]),
     row("registry", &[ANYTHING], &[]),
+    // Above the rules: it holds what they leave behind against each other.
+    row("audit", &[ANYTHING], &[]),
 ];
 
 /// Level 3 of the storage crate.

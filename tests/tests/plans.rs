@@ -54,7 +54,9 @@ async fn a_database_without_statistics_finds_rows_by_their_keys() -> Result<(), 
         "{used:?}"
     );
     let others = used.iter().filter(|index| !index.ends_with("_pkey"));
-    let others: Vec<_> = others.filter(|index| !index.starts_with("lots_")).collect();
+    let known = ["lots_", "outbox_streams"];
+    let others = others.filter(|index| !known.iter().any(|begin| index.starts_with(begin)));
+    let others: Vec<_> = others.collect();
     assert!(others.is_empty(), "looked up by {others:?}");
     Ok(())
 }

@@ -242,7 +242,7 @@ async fn recollect(world: &World, engine: &Engine, all: &[Lines]) -> Result<(), 
                 Answer::Acknowledged { reply, replayed } => {
                     history.acknowledged(&order, reply.clone(), *replayed);
                 }
-                Answer::Refused { fault } => history.refused(&order, fault),
+                Answer::Refused { fault } => history.refused(&order, fault, None),
             }
         }
         for (client, last) in answered(process, &lines) {
@@ -254,7 +254,7 @@ async fn recollect(world: &World, engine: &Engine, all: &[Lines]) -> Result<(), 
                         .history()
                         .acknowledged(&order, receipt.reply, receipt.replayed);
                 }
-                Err(fault) => world.history().refused(&order, &fault),
+                Err(fault) => world.history().refused(&order, &fault, None),
             }
         }
     }
@@ -298,6 +298,7 @@ async fn killed_processes_lose_nothing_and_do_nothing_twice()
         let world = Arc::new(World {
             script,
             sites: RwLock::new(vec![site]),
+            mayhem: false,
             history: Mutex::default(),
             deliveries: Mutex::default(),
         });

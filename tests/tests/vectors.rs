@@ -8,6 +8,7 @@ use std::error::Error;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use rewards_core::command::Kind;
@@ -315,7 +316,10 @@ async fn a_correction_touches_so_many_lots() -> Outcome {
             now: Some(now),
         })
     };
-    let engine = Engine::builder(Arc::new(MemoryStore::new())).open().await?;
+    let engine = Engine::builder(Arc::new(MemoryStore::new()))
+        .now_ahead_max(Duration::MAX)
+        .open()
+        .await?;
     let tenant = engine.tenant("vectors".parse()?);
     let program = Program::from_json(
         r#"{ "id": "club", "currency": "EUR", "zone": "UTC",

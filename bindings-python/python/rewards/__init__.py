@@ -30,12 +30,13 @@ from .keys import KeyRing, RingKey
 from .logs import disable_logging, enable_logging, flush_logging
 from .receipt import Receipt
 from .scenarios import ScenarioReport, run_scenarios
-from .services import BookReport, ClaimedEvent, Health, Sweep
+from .services import BookHead, BookReport, ClaimedEvent, Health, Sweep
 from .tables import ArrowTable, CompiledProgram
 
 __all__ = [
     "ArrowTable",
     "AsyncEngine",
+    "BookHead",
     "BookReport",
     "ClaimedEvent",
     "CompiledProgram",

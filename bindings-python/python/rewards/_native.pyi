@@ -47,7 +47,16 @@ class NativeOperation:
 @final
 class NativeEngine:
     @staticmethod
-    def open(url: str, tenant: str, seed: int | None, key_ring: list[_Key] | None, /) -> NativeEngine: ...
+    def open(
+        url: str,
+        tenant: str,
+        seed: int | None,
+        key_ring: list[_Key] | None,
+        now_ahead_max: tuple[int, int] | None,
+        keep_events: bool,
+        timeout_ms: int | None,
+        /,
+    ) -> NativeEngine: ...
     @staticmethod
     def start_open(
         inbox: Inbox,
@@ -56,6 +65,9 @@ class NativeEngine:
         tenant: str,
         seed: int | None,
         key_ring: list[_Key] | None,
+        now_ahead_max: tuple[int, int] | None,
+        keep_events: bool,
+        timeout_ms: int | None,
         /,
     ) -> Call: ...
     def execute(

@@ -13,7 +13,7 @@ import contextlib
 import sys
 import warnings
 from collections.abc import Generator, Iterable, MutableMapping
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from types import TracebackType
 from typing import Any, Optional, TypeVar
 from uuid import UUID
@@ -28,7 +28,7 @@ from .keys import KeyRing, RingKey
 from .methods import AsyncMethods, Methods
 from .models import EventRecord, Model, Stream
 from .operations import OPERATIONS
-from .services import BookReport, ClaimedEvent, Health, Sweep
+from .services import BookHead, BookReport, ClaimedEvent, Health, Sweep
 from .shapes import native
 
 __all__ = ["AsyncEngine", "Engine", "open"]
@@ -40,12 +40,16 @@ _Outcome = tuple[Any, bool]
 _NO_ARGUMENTS = "{}"
 _HEALTH = TypeAdapter(Health)
 _BOOKS = TypeAdapter(BookReport)
+_HEADS = TypeAdapter(list[BookHead])
+_PROBLEMS = TypeAdapter(list[str])
 _SWEEP = TypeAdapter(Sweep)
 _CLAIMED = TypeAdapter(list[ClaimedEvent])
 _COUNT = TypeAdapter(int)
 _OPERATIONS = {operation.request: native(operation) for operation in OPERATIONS}
 
 _AT_EXIT_MILLISECONDS = 5_000
+_TIMEOUT_MIN, _TIMEOUT_MAX = 0.1, 3_600
+"""Seconds for which a call may wait for the store, at least and at most."""
 _open_engines: WeakSet[_Handle]
 _inboxes: MutableMapping[asyncio.AbstractEventLoop, _native.Inbox] = WeakKeyDictionary()
 
@@ -114,18 +118,26 @@ class Engine(_Handle, Methods):
         tenant: str = "default",
         seed: Optional[int] = None,
         key_ring: Optional[KeyRing] = None,
+        now_ahead_max: Optional[timedelta] = None,
+        keep_events: bool = True,
+        timeout: Optional[float] = None,
     ) -> Engine:
         """Open the engine at an address.
 
         `memory:` is gone when the engine is, `sqlite:///path/to/file.db` is made when it is missing,
         `postgresql://user@host/database` must be there; tables are made or brought up to date. With a `seed`
         the ids that the engine gives are the same in every run, which is for tests. Names told in confidence are
-        digested with the keys of the `key_ring`.
+        digested with the keys of the `key_ring`. A call with a `now` more than 5 minutes ahead of the clock is refused as
+        `now_ahead`, unless `now_ahead_max` says otherwise; `timedelta.max` allows any. A host that delivers no events
+        should not keep them: they wait in the store for ever.
+
+        Another machine is reached encrypted unless the address says otherwise: `?sslmode=verify-full&sslrootcert=ca.pem`
+        also finds out who answers. A call that got no answer from the store within `timeout` seconds, 8 when nothing is
+        said, ends as `store_unavailable`; whether its command took effect is then told by sending it again with its key.
         """
-        _check_open_arguments(url, tenant, seed)
-        keys = _key_ring_values(key_ring)
+        options = _open_options(url, tenant, seed, key_ring, now_ahead_max, keep_events, timeout)
         try:
-            native = NativeEngine.open(url, tenant, seed, keys)
+            native = NativeEngine.open(url, tenant, *options)
         except NativeFault as fault:
             raise errors.from_native(fault) from None
         return cls(native, url, tenant)
@@ -154,8 +166,16 @@ class Engine(_Handle, Methods):
         return self._serve("health", _NO_ARGUMENTS, _HEALTH)
 
     def verify(self) -> BookReport:
-        """Read all books of the tenant and check every sum, hash and balance."""
+        """Hold everything that is stored for the tenant against everything else, in one view."""
         return self._serve("verify", _NO_ARGUMENTS, _BOOKS)
+
+    def book_heads(self, after: Optional[Stream] = None, *, limit: int = 1_000) -> list[BookHead]:
+        """Where journals and programs end, in the order of streams, after one: to be kept or signed."""
+        return self._serve("book_heads", _heads_arguments(after, limit), _HEADS)
+
+    def check_heads(self, heads: Iterable[BookHead]) -> list[str]:
+        """Look for what kept heads stand for; every one that is not in the books any more is a problem."""
+        return self._serve("check_heads", _kept_arguments(heads), _PROBLEMS)
 
     def settle_due(self) -> Sweep:
         """Carry out everything that is due by now, for all members. Balances are right without it."""
@@ -173,6 +193,10 @@ class Engine(_Handle, Methods):
     def release_events(self, owner: UUID, events: Iterable[EventRecord]) -> int:
         """Give back leased events that will not be delivered; return how many were."""
         return self._serve("release_events", _held_arguments(owner, events), _COUNT)
+
+    def discard_events(self) -> int:
+        """Remove all waiting events undelivered, but those that are leased; return how many were."""
+        return self._serve("discard_events", _NO_ARGUMENTS, _COUNT)
 
     def _serve(self, name: str, arguments: str, reply: TypeAdapter[_R]) -> _R:
         try:
@@ -196,16 +220,27 @@ def open(
     tenant: str = "default",
     seed: Optional[int] = None,
     key_ring: Optional[KeyRing] = None,
+    now_ahead_max: Optional[timedelta] = None,
+    keep_events: bool = True,
+    timeout: Optional[float] = None,
 ) -> Engine:
     """Open an engine for threads. Same as `Engine.open`."""
-    return Engine.open(url, tenant=tenant, seed=seed, key_ring=key_ring)
+    return Engine.open(
+        url,
+        tenant=tenant,
+        seed=seed,
+        key_ring=key_ring,
+        now_ahead_max=now_ahead_max,
+        keep_events=keep_events,
+        timeout=timeout,
+    )
 
 
 class _Opening:
     """An engine that is being opened: await it, or use it with `async with`."""
 
-    def __init__(self, url: str, tenant: str, seed: Optional[int], keys: Optional[list[_Key]]) -> None:
-        self._arguments = (url, tenant, seed, keys)
+    def __init__(self, url: str, tenant: str, options: _OpenOptions) -> None:
+        self._arguments = (url, tenant, options)
         self._engine: Optional[AsyncEngine] = None
 
     def __await__(self) -> Generator[Any, None, AsyncEngine]:
@@ -225,10 +260,10 @@ class _Opening:
             await self._engine.close()
 
     async def _open(self) -> AsyncEngine:
-        url, tenant, seed, keys = self._arguments
+        url, tenant, options = self._arguments
         loop = asyncio.get_running_loop()
         future: asyncio.Future[NativeEngine] = loop.create_future()
-        call = NativeEngine.start_open(_inbox_of(loop), future, url, tenant, seed, keys)
+        call = NativeEngine.start_open(_inbox_of(loop), future, url, tenant, *options)
         return AsyncEngine(await _outcome(future, call), url, tenant)
 
 
@@ -246,13 +281,16 @@ class AsyncEngine(_Handle, AsyncMethods):
         tenant: str = "default",
         seed: Optional[int] = None,
         key_ring: Optional[KeyRing] = None,
+        now_ahead_max: Optional[timedelta] = None,
+        keep_events: bool = True,
+        timeout: Optional[float] = None,
     ) -> _Opening:
         """Open the engine at an address, as `Engine.open` does.
 
         Both `await AsyncEngine.open(url)` and `async with AsyncEngine.open(url) as engine` work.
         """
-        _check_open_arguments(url, tenant, seed)
-        return _Opening(url, tenant, seed, _key_ring_values(key_ring))
+        options = _open_options(url, tenant, seed, key_ring, now_ahead_max, keep_events, timeout)
+        return _Opening(url, tenant, options)
 
     async def close(self) -> None:
         """Answer what was accepted, refuse what comes after, and let go of the store."""
@@ -277,8 +315,16 @@ class AsyncEngine(_Handle, AsyncMethods):
         return await self._serve("health", _NO_ARGUMENTS, _HEALTH)
 
     async def verify(self) -> BookReport:
-        """Read all books of the tenant and check every sum, hash and balance."""
+        """Hold everything that is stored for the tenant against everything else, in one view."""
         return await self._serve("verify", _NO_ARGUMENTS, _BOOKS)
+
+    async def book_heads(self, after: Optional[Stream] = None, *, limit: int = 1_000) -> list[BookHead]:
+        """Where journals and programs end, in the order of streams, after one: to be kept or signed."""
+        return await self._serve("book_heads", _heads_arguments(after, limit), _HEADS)
+
+    async def check_heads(self, heads: Iterable[BookHead]) -> list[str]:
+        """Look for what kept heads stand for; every one that is not in the books any more is a problem."""
+        return await self._serve("check_heads", _kept_arguments(heads), _PROBLEMS)
 
     async def settle_due(self) -> Sweep:
         """Carry out everything that is due by now, for all members. Balances are right without it."""
@@ -298,6 +344,10 @@ class AsyncEngine(_Handle, AsyncMethods):
     async def release_events(self, owner: UUID, events: Iterable[EventRecord]) -> int:
         """Give back leased events that will not be delivered; return how many were."""
         return await self._serve("release_events", _held_arguments(owner, events), _COUNT)
+
+    async def discard_events(self) -> int:
+        """Remove all waiting events undelivered, but those that are leased; return how many were."""
+        return await self._serve("discard_events", _NO_ARGUMENTS, _COUNT)
 
     async def _serve(self, name: str, arguments: str, reply: TypeAdapter[_R]) -> _R:
         loop = asyncio.get_running_loop()
@@ -335,16 +385,59 @@ async def _outcome(future: asyncio.Future[_R], call: _native.Call) -> _R:
         raise errors.from_native(fault) from None
 
 
-def _check_open_arguments(url: object, tenant: object, seed: object) -> None:
+def _check_open_arguments(url: object, tenant: object, seed: object, keep_events: object) -> None:
     for name, value in (("url", url), ("tenant", tenant)):
         if not isinstance(value, str):
             raise _wrong_type(name, "text", value)
+    if not isinstance(keep_events, bool):
+        raise _wrong_type("keep_events", "true or false", keep_events)
     if seed is None:
         return
     if not isinstance(seed, int) or isinstance(seed, bool):
         raise _wrong_type("seed", "a whole number", seed)
     if not 0 <= seed < 2**64:
         raise errors.invalid("value_invalid", "seed", f"expected 0 to 2^64 - 1, got `{seed}`")
+
+
+#: Seed, keys of the ring, how far a `now` may be ahead, whether events are kept, and how many milliseconds a call waits for
+#: the store, as the native side takes them.
+_OpenOptions = tuple[Optional[int], Optional[list[_Key]], Optional[tuple[int, int]], bool, Optional[int]]
+
+
+def _open_options(
+    url: str,
+    tenant: str,
+    seed: Optional[int],
+    key_ring: Optional[KeyRing],
+    now_ahead_max: Optional[timedelta],
+    keep_events: bool,
+    timeout: Optional[float],
+) -> _OpenOptions:
+    _check_open_arguments(url, tenant, seed, keep_events)
+    ahead, milliseconds = _ahead_values(now_ahead_max), _timeout_milliseconds(timeout)
+    return seed, _key_ring_values(key_ring), ahead, keep_events, milliseconds
+
+
+def _ahead_values(ahead: object) -> Optional[tuple[int, int]]:
+    """How far a `now` may lie ahead, in seconds and microseconds."""
+    if ahead is None:
+        return None
+    if not isinstance(ahead, timedelta):
+        raise _wrong_type("now_ahead_max", "a timedelta", ahead)
+    if ahead < timedelta(0):
+        raise errors.invalid("value_invalid", "now_ahead_max", f"expected zero or more, got `{ahead}`")
+    return ahead.days * 86_400 + ahead.seconds, ahead.microseconds
+
+
+def _timeout_milliseconds(timeout: object) -> Optional[int]:
+    if timeout is None:
+        return None
+    if not isinstance(timeout, (int, float)) or isinstance(timeout, bool):
+        raise _wrong_type("timeout", "a number of seconds", timeout)
+    if not _TIMEOUT_MIN <= timeout <= _TIMEOUT_MAX:
+        detail = f"expected {_TIMEOUT_MIN} to {_TIMEOUT_MAX} seconds, got `{timeout}`"
+        raise errors.invalid("value_invalid", "timeout", detail)
+    return round(timeout * 1_000)
 
 
 def _key_ring_values(ring: object) -> Optional[list[_Key]]:
@@ -424,6 +517,23 @@ class _ClaimArguments(Model):
 class _HeldArguments(Model):
     owner: UUID
     events: list[tuple[Stream, int]]
+
+
+class _HeadsArguments(Model):
+    after: Optional[Stream]
+    limit: int
+
+
+class _KeptArguments(Model):
+    heads: list[BookHead]
+
+
+def _heads_arguments(after: Optional[Stream], limit: int) -> str:
+    return _HeadsArguments(after=after, limit=limit).to_json()
+
+
+def _kept_arguments(heads: Iterable[BookHead]) -> str:
+    return _KeptArguments(heads=list(heads)).to_json()
 
 
 def _claim_arguments(owner: UUID, lease_seconds: int, limit: int) -> str:

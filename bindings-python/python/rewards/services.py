@@ -2,9 +2,9 @@
 
 from typing import Optional
 
-from .models import EventRecord, MemberId, Model, SettledMember, Timestamp
+from .models import EventRecord, Fault, MemberId, Model, SettledMember, Stream, Timestamp, UInt64
 
-__all__ = ["BookReport", "ClaimedEvent", "Health", "Sweep"]
+__all__ = ["BookHead", "BookReport", "ClaimedEvent", "Health", "Sweep"]
 
 
 class Health(Model):
@@ -15,13 +15,17 @@ class Health(Model):
     schema_version: int
     """Version of the schema found."""
     outbox_waiting: int
-    """Events that wait to be delivered."""
+    """Events that wait to be delivered, of all tenants; 10,000 when there are as many or more."""
     outbox_oldest: Optional[Timestamp]
     """When the oldest of them was recorded."""
     outbox_lag_seconds: int
     """For how many seconds it has waited; 0 when none waits."""
     queued: int
     """Commands that were accepted and that nobody has taken up yet."""
+    workers: int
+    """Workers at work; fewer than are wanted when some have died of a defect. They are not replaced: open the engine anew."""
+    workers_wanted: int
+    """Workers that the engine was opened with."""
     is_open: bool
     """Whether commands are accepted."""
 
@@ -30,20 +34,31 @@ class BookReport(Model):
     """What an audit of the tenant's books found."""
 
     members: int
-    """Members whose journals were read."""
+    """Members who were looked at."""
     entries: int
     """Journal entries read."""
     accounts: int
-    """Balances compared."""
+    """Control accounts compared."""
     problems: list[str]
-    """Everything found that cannot be, in words."""
-    moved: bool
-    """Whether commands moved the books while they were read; problems may then come from that alone."""
+    """What was found that cannot be: a stable code, a colon, and words."""
+    unlisted: int
+    """How many more problems there were than are listed."""
 
     @property
     def is_valid(self) -> bool:
         """Whether the books are right: nothing was found."""
         return not self.problems
+
+
+class BookHead(Model):
+    """Where a member's journal or a program's list of revisions ended: to be kept or signed, and checked later."""
+
+    stream: Stream
+    """Whose: a member's journal, or the revisions of a program."""
+    seq: UInt64
+    """Number of the last entry or revision."""
+    hash: str
+    """Hash over it and everything before it, as 64 hexadecimal digits."""
 
 
 class Sweep(Model):
@@ -54,7 +69,9 @@ class Sweep(Model):
     tier_changes: int
     """Tier moves made."""
     settled: list[tuple[MemberId, SettledMember]]
-    """What each settled member got and lost, in the order of members."""
+    """What each settled member got and lost, in the order in which they were settled."""
+    failed: list[tuple[MemberId, Fault]]
+    """Who could not be settled, and why. They are still due."""
 
 
 class ClaimedEvent(Model):

@@ -178,6 +178,7 @@ fn words(verdict: &Verdict) -> (String, String, String) {
         }
         Verdict::Excluded => ("excluded".to_owned(), nothing(), nothing()),
         Verdict::Capped { desired, .. } => ("cap used up".to_owned(), worth(desired), nothing()),
+        Verdict::Withheld { amount } => ("withheld".to_owned(), worth(amount), nothing()),
     }
 }
 
@@ -223,6 +224,7 @@ fn reason(program: &Program, line: &Explanation) -> String {
             format!("{rule}: {} takes all of it", limit(program, cap))
         }
         Verdict::Excluded => format!("{rule}: a rule before it took one of its exclusive tags"),
+        Verdict::Withheld { .. } => format!("{rule}: the member is not active"),
         Verdict::Nothing => format!("{rule}: {path}.effect comes to less than the smallest unit"),
         Verdict::Granted { .. } | Verdict::Capped { .. } => {
             let own = program.rules.iter().find(|known| known.id == *rule);

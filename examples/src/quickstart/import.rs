@@ -79,6 +79,9 @@ impl Importer<'_> {
             self.clock.set(end);
             let settling = Instant::now();
             let sweep = run.settle_due(Some(end)).await?;
+            if let Some((_, fault)) = sweep.failed.into_iter().next() {
+                return Err(fault.into());
+            }
             imported.settling = imported.settling.saturating_add(settling.elapsed());
             imported.sweeps = imported.sweeps.saturating_add(1);
             imported.settled = imported.settled.saturating_add(sweep.members);

@@ -1,17 +1,22 @@
 //! Match, stack, cap: what a purchase is granted.
 
 use smallvec::SmallVec;
+use thiserror::Error;
 
 use super::limits::{clip, use_up};
 use super::matching::View;
-use super::reward::{Desired, Earlier, desired};
+use super::reward::{Desired, Earlier, Kept, carrying_base, desired, desired_together};
 use super::trace::{Outcome, Step, Trace};
 use super::{Facts, Standing, Values};
-use crate::money::MoneyError;
+use crate::money::{MoneyError, allocate};
 use crate::program::{
-    CompiledEffect, CompiledProgram, CompiledRule, CompiledStackingGroup, RunningBase, Scope,
-    Stacking,
+    CompiledEffect, CompiledProgram, CompiledRule, CompiledStackingGroup, RULES_MAX, RunningBase,
+    Scope, Stacking,
 };
+
+/// The most grants of one purchase: one for each rule that pays, and for rules that pay by line one for each line. A purchase
+/// with more is refused, so that whatever happens to a purchase later happens to all its rewards in one step.
+pub const GRANTS_MAX: u32 = 10_000;
 
 /// What a purchase is granted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,6 +27,10 @@ pub struct Evaluation {
     pub used: Values,
     /// How carried remainders change, by rule number.
     pub carried: Values,
+    /// What of carried remainders is turned into units, in minor units of the purchase, by rule number.
+    pub carried_used: Values,
+    /// How carried parts of a minor unit change, by rule number.
+    pub carried_parts: Values,
 }
 
 /// One grant of one rule, for the purchase or for one of its lines.
@@ -39,16 +48,37 @@ pub struct Grant {
     pub clipped_by: Option<u32>,
 }
 
+/// How many offers of rules are looked at for one purchase: as many as a program may have rules, so that only rules that pay by
+/// line can come to more.
+pub const OFFERS_MAX: usize = RULES_MAX;
+
+/// Why a purchase cannot be evaluated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum EvaluationError {
+    /// An amount leaves its range.
+    #[error("an amount exceeds the range of 64-bit minor units")]
+    Overflow,
+    /// More than [`OFFERS_MAX`] rules and lines come together.
+    #[error("more than {OFFERS_MAX} offers")]
+    TooManyOffers,
+}
+
+impl From<MoneyError> for EvaluationError {
+    fn from(_: MoneyError) -> Self {
+        Self::Overflow
+    }
+}
+
 /// Evaluates a purchase: the same purchase and standing always give the same grants.
 ///
 /// # Errors
-/// [`MoneyError::Overflow`] when an amount leaves the range of 64-bit minor units.
+/// [`EvaluationError`] when an amount leaves its range, or more offers come together than are looked at.
 pub fn evaluate<T: Trace>(
     program: &CompiledProgram,
     facts: &Facts<'_>,
     standing: &Standing<'_>,
     trace: &mut T,
-) -> Result<Evaluation, MoneyError> {
+) -> Result<Evaluation, EvaluationError> {
     let lines = facts.purchase.lines.iter();
     let lines = lines.map(|line| (line.sku.as_deref(), line.category.as_deref()));
     let candidates = program.candidates(&facts.symbols, lines);
@@ -60,6 +90,7 @@ pub fn evaluate<T: Trace>(
         trace,
         tags: SmallVec::new(),
         offers: Offers::new(),
+        offers_left: OFFERS_MAX,
         result: &mut result,
     };
     let mut rest = candidates.as_slice();
@@ -80,6 +111,8 @@ struct Offer {
     rule: u32,
     line: Option<u32>,
     desired: Desired,
+    /// For a carrying rule, the amount that it is for.
+    base: i64,
 }
 
 type Offers = SmallVec<[Offer; 8]>;
@@ -93,6 +126,8 @@ struct Evaluator<'a, T> {
     tags: SmallVec<[(u32, u32); 4]>,
     /// What the rules of the stacking group offer, in rule order; of the rule at hand alone where all rules apply.
     offers: Offers,
+    /// How many more are looked at.
+    offers_left: usize,
     result: &'a mut Evaluation,
 }
 
@@ -101,22 +136,26 @@ impl<'a, T: Trace> Evaluator<'a, T> {
         &mut self,
         stacking_group: CompiledStackingGroup,
         numbers: &[u32],
-    ) -> Result<(), MoneyError> {
+    ) -> Result<(), EvaluationError> {
         for number in numbers {
             self.collect(*number, stacking_group.base)?;
             if stacking_group.stacking == Stacking::All {
+                self.put_together(*number, |_| true)?;
                 self.apply_all();
+            } else if stacking_group.scope == Scope::Basket {
+                // A rule is chosen for all its lines or for none.
+                self.put_together(*number, |_| true)?;
             }
         }
         if stacking_group.stacking != Stacking::All {
-            self.apply_chosen(stacking_group);
+            self.apply_chosen(stacking_group, numbers)?;
         }
         Ok(())
     }
 
     /// Collects what a rule offers: nothing when it does not match, one offer for the basket or one for every matching
     /// line.
-    fn collect(&mut self, number: u32, base: RunningBase) -> Result<(), MoneyError> {
+    fn collect(&mut self, number: u32, base: RunningBase) -> Result<(), EvaluationError> {
         let Some(rule) = self.program.rule(number) else {
             return Ok(());
         };
@@ -143,8 +182,8 @@ impl<'a, T: Trace> Evaluator<'a, T> {
         rule: &CompiledRule,
         number: u32,
         line: Option<usize>,
-        base: RunningBase,
-    ) -> Result<(), MoneyError> {
+        running: RunningBase,
+    ) -> Result<(), EvaluationError> {
         let line_number = line.and_then(|line| u32::try_from(line).ok());
         let view = View {
             program: self.program,
@@ -159,22 +198,72 @@ impl<'a, T: Trace> Evaluator<'a, T> {
             }
             return Ok(());
         }
-        let mut earlier = self.earlier(rule, line_number, base);
+        let mut earlier = self.earlier(rule, line_number, running);
+        let mut base = 0;
         if rule.carry.is_some() {
-            let before = self.standing.carried.get(number).unwrap_or(0);
-            let own = self.offers.iter().filter(|offer| offer.rule == number);
-            let own = own.map(|offer| offer.desired.carried);
-            earlier.kept = own.fold(before, i64::saturating_add);
+            earlier.kept = self.kept(number);
+            base = carrying_base(rule, self.facts, line, earlier);
         }
         let desired = desired(rule, self.facts, self.standing, line, earlier)?;
         if desired == Desired::default() {
             self.note(number, line_number, Outcome::Nothing, 0);
         } else {
+            let left = self.offers_left.checked_sub(1);
+            self.offers_left = left.ok_or(EvaluationError::TooManyOffers)?;
             self.offers.push(Offer {
                 rule: number,
                 line: line_number,
                 desired,
+                base,
             });
+        }
+        Ok(())
+    }
+
+    /// What a carrying rule has kept for the member.
+    fn kept(&self, number: u32) -> Kept {
+        Kept {
+            remainder: self.standing.carried.get(number).unwrap_or(0),
+            part: self.standing.carried_parts.get(number).unwrap_or(0),
+        }
+    }
+
+    /// Lets the offers of a carrying rule for which it is chosen count together, once: what all their lines earn with what
+    /// was kept is split over them by what each is for, largest remainders first, ties to the earliest line.
+    fn put_together(
+        &mut self,
+        number: u32,
+        is_chosen: impl Fn(&Offer) -> bool,
+    ) -> Result<(), MoneyError> {
+        let Some(rule) = self.program.rule(number).filter(|r| r.carry.is_some()) else {
+            return Ok(());
+        };
+        let is_own = |offer: &Offer| offer.rule == number && is_chosen(offer);
+        let own = self.offers.iter().filter(|offer| is_own(offer));
+        let weights: SmallVec<[u64; 8]> = own.map(|offer| offer.base.unsigned_abs()).collect();
+        if weights.len() < 2 {
+            return Ok(());
+        }
+        let own = self.offers.iter().filter(|offer| is_own(offer));
+        let base = own
+            .map(|offer| offer.base)
+            .try_fold(0_i64, i64::checked_add)
+            .ok_or(MoneyError::Overflow)?;
+        let together = desired_together(rule, self.standing, base, self.kept(number))?;
+        let shares = if base == 0 {
+            vec![together.amount]
+        } else {
+            allocate(together.amount, &weights)?
+        };
+        let mut shares = shares.into_iter();
+        let mut carried = Some((together.carried, together.used));
+        for offer in self.offers.iter_mut().filter(|offer| is_own(offer)) {
+            let (carried, used) = carried.take().unwrap_or_default();
+            offer.desired = Desired {
+                amount: shares.next().unwrap_or(0),
+                carried,
+                used,
+            };
         }
         Ok(())
     }
@@ -221,9 +310,14 @@ impl<'a, T: Trace> Evaluator<'a, T> {
 
     /// Applies what the stacking group chooses of what was collected, for the basket or for every line. The choice is made before
     /// caps.
-    fn apply_chosen(&mut self, stacking_group: CompiledStackingGroup) {
+    fn apply_chosen(
+        &mut self,
+        stacking_group: CompiledStackingGroup,
+        numbers: &[u32],
+    ) -> Result<(), MoneyError> {
         if self.offers.len() < 2 {
-            return self.apply_all();
+            self.apply_all();
+            return Ok(());
         }
         match stacking_group.scope {
             Scope::Basket => {
@@ -232,9 +326,15 @@ impl<'a, T: Trace> Evaluator<'a, T> {
             }
             Scope::Line => {
                 let winners = winners_by_line(stacking_group.stacking, &self.offers);
-                self.apply_where(|offer| winners.get(line_slot(offer)) == Some(&Some(offer.rule)));
+                let is_chosen =
+                    |offer: &Offer| winners.get(line_slot(offer)) == Some(&Some(offer.rule));
+                for number in numbers {
+                    self.put_together(*number, is_chosen)?;
+                }
+                self.apply_where(is_chosen);
             }
         }
+        Ok(())
     }
 
     fn apply_where(&mut self, is_chosen: impl Fn(&Offer) -> bool) {
@@ -264,8 +364,14 @@ impl<'a, T: Trace> Evaluator<'a, T> {
         for tag in &rule.exclusive {
             self.tags.push((*tag, offer.rule));
         }
-        if offer.desired.carried != 0 {
-            self.result.carried.add(offer.rule, offer.desired.carried);
+        let Kept { remainder, part } = offer.desired.carried;
+        let used = offer.desired.used;
+        if remainder != 0 || used != 0 {
+            self.result.carried.add(offer.rule, remainder);
+            self.result.carried_used.add(offer.rule, used);
+        }
+        if part != 0 {
+            self.result.carried_parts.add(offer.rule, part);
         }
         if wanted == 0 {
             self.note(offer.rule, offer.line, Outcome::Nothing, 0);

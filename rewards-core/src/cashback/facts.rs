@@ -68,8 +68,11 @@ pub struct Standing<'a> {
     pub used: Values,
     /// What each activity_counter counts in the window of the condition that asks, without this purchase.
     pub activity_counters: Values,
-    /// The remainder that each carrying rule has kept, by rule number.
+    /// The remainder that each carrying rule has kept, by rule number, in minor units of the purchase.
     pub carried: Values,
+    /// The part of a minor unit of its asset that each carrying rule has kept, by rule number, in
+    /// [`CARRIED_PARTS`](super::CARRIED_PARTS) of it.
+    pub carried_parts: Values,
 }
 
 const PARTS: [Part; 4] = [Part::Discounts, Part::Fee, Part::Tax, Part::Shipping];

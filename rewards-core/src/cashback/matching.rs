@@ -81,7 +81,7 @@ impl View<'_> {
             .get(number)
             .map(|activity_counter| activity_counter.kind)
         {
-            Some(Activity::Visits) => 1,
+            Some(Activity::Number | Activity::Visits) => 1,
             Some(Activity::Spend(basis)) => self.facts.amount(basis),
             Some(Activity::Earned(_)) | None => 0,
         };

@@ -11,6 +11,10 @@
 //! 4. Caps and budgets clip what the chosen rules want. What is clipped goes to nobody, and a rule that comes to nothing
 //!    uses up nothing.
 //!
+//! A rule that carries remainders takes part in 3 with what each line would earn alone. What it is chosen for counts
+//! together, and what that earns is split over the lines by their amounts: the order of lines means nothing, and what another
+//! rule took leaves nothing.
+//!
 //! Each rule rounds once. The module reads no clock and no store; everything it looks at is passed in.
 
 mod evaluate;
@@ -22,13 +26,19 @@ mod purchase;
 mod purchase_entity;
 mod reward;
 mod schedule;
+mod seen;
 mod trace;
 
-pub use evaluate::{Evaluation, Grant, evaluate};
+pub use evaluate::{Evaluation, EvaluationError, GRANTS_MAX, Grant, OFFERS_MAX, evaluate};
 pub use facts::{Amounts, Facts, Standing, Values};
 pub use limits::cap_limit;
 pub(crate) use plan::{Found, Plan, Plans, follow_mixed, follow_plain};
 pub use purchase::{AHEAD_MICROS_MAX, FACT_BYTES_MAX, FACTS_MAX, LINES_MAX, Line, Purchase};
-pub use purchase_entity::{Allocation, Counted, PurchaseEntity, PurchaseState, WrongState};
+pub use purchase_entity::{
+    Allocation, Carried, GivenBack, PurchaseEntity, PurchaseState, Undone, UndoneRemainder,
+    UsedLimit, WrongState,
+};
+pub use reward::CARRIED_PARTS;
 pub use schedule::Schedule;
+pub use seen::SeenStanding;
 pub use trace::{Explanation, NoTrace, Outcome, Step, Steps, Trace, Verdict, explain};

@@ -333,7 +333,7 @@ impl PlannedRule {
     ) -> Result<Desired, MoneyError> {
         if self.is_plain {
             let amount = self.share(&facts.amounts)?;
-            return Ok(Desired { amount, carried: 0 });
+            return Ok(Desired::plain(amount));
         }
         let view = View {
             program,
@@ -466,6 +466,7 @@ mod tests {
             used: Values::default(),
             activity_counters: Values::default(),
             carried: Values::default(),
+            carried_parts: Values::default(),
         };
         let symbols = program.fact_symbols(|fact| (fact == Fact::Category).then_some("food"));
         let mut plans = Plans::new(&program);

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
+use crate::counter::Summed;
 use crate::ids::{MemberId, ProgramId, PurchaseId};
 use crate::money::{Asset, Money};
 use crate::program::Fact;
-use crate::rejection::Problem;
+use crate::rejection::{Problem, Rejection};
+use crate::texts::{check_texts, is_unstorable};
 use crate::time::Timestamp;
 
 /// The most lines a purchase may have.
@@ -187,6 +190,25 @@ impl Purchase {
         }
     }
 
+    /// What it adds to the sums of its member's history, besides what it earns.
+    #[must_use]
+    pub fn sums(&self) -> SmallVec<[(Summed, i64); 6]> {
+        let currency = self.total.asset();
+        let mut sums = SmallVec::new();
+        sums.push((Summed::Visits, 1));
+        sums.push((Summed::Gross(currency), self.total.minor()));
+        let parts = [
+            (self.discounts, Summed::Discounts(currency)),
+            (self.fee, Summed::Fee(currency)),
+            (self.tax, Summed::Tax(currency)),
+            (self.shipping, Summed::Shipping(currency)),
+        ];
+        for (part, summed) in parts {
+            sums.extend(part.map(|part| (summed, part.minor())));
+        }
+        sums
+    }
+
     /// The text of a fact.
     #[must_use]
     #[inline]
@@ -332,11 +354,16 @@ impl Purchase {
             let texts = own.into_iter().flatten().chain(attributes);
             texts.map(|text| ("lines", text))
         });
+        let mut is_storable = true;
         for (path, text) in facts.chain(tags).chain(attributes).chain(lines) {
+            is_storable &= !is_unstorable(text);
             if text.len() > FACT_BYTES_MAX {
                 let detail = format!("at most {FACT_BYTES_MAX} bytes, got {}", text.len());
                 problems.push(Problem::new("text_too_long", path, detail));
             }
+        }
+        if !is_storable && let Err(Rejection::Invalid(found)) = check_texts(self) {
+            problems.extend(found);
         }
     }
 }

@@ -13,17 +13,42 @@ pub(super) struct Earlier {
     pub taken_off: i64,
     /// What earlier stacking groups granted in the asset of a multiplier.
     pub multiplied: i64,
-    /// What the rule has kept for the member, in minor units of the purchase, earlier lines included.
-    pub kept: i64,
+    /// What the rule has kept for the member.
+    pub kept: Kept,
 }
+
+/// What a carrying rule keeps for a member.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Kept {
+    /// What did not fill a unit, in minor units of the purchase. Negative after a cancellation of what filled one.
+    pub remainder: i64,
+    /// What a tier's multiplier left of a minor unit of the rule's asset, in [`CARRIED_PARTS`] of it.
+    pub part: i64,
+}
+
+/// Into how many parts a minor unit is divided that a carrying rule keeps a part of: multipliers have at most 8 decimals, so
+/// every product with one is a whole number of parts.
+pub const CARRIED_PARTS: i64 = 100_000_000;
 
 /// What a rule would grant, and what it keeps for the member.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Desired {
     /// In minor units of the rule's asset; never negative.
     pub amount: i64,
-    /// How the carried remainder changes, in minor units of the purchase.
-    pub carried: i64,
+    /// How what is kept for the member changes.
+    pub carried: Kept,
+    /// What of the remainder is turned into units, in minor units of the purchase.
+    pub used: i64,
+}
+
+impl Desired {
+    /// An amount, with nothing kept.
+    pub fn plain(amount: i64) -> Self {
+        Self {
+            amount,
+            ..Self::default()
+        }
+    }
 }
 
 /// Computes what a rule would grant for a purchase or one of its lines.
@@ -38,27 +63,61 @@ pub(super) fn desired(
     line: Option<usize>,
     earlier: Earlier,
 ) -> Result<Desired, MoneyError> {
-    let boost = if rule.tier_benefits {
-        standing.boost.multiplier
-    } else {
-        Ratio::ONE
-    };
-    let base = |of: BasisMask| {
-        let amount = match line {
-            None => facts.amount(of),
-            Some(line) => facts.line_amount(line, of),
-        };
-        amount.saturating_sub(earlier.taken_off).max(0)
-    };
+    let boost = boost(rule, standing);
+    let base = |of: BasisMask| base_of(facts, line, earlier, of);
     let CompiledEffect::Percent { rate, of } = &rule.effect else {
         return desired_otherwise(rule, base, earlier, boost);
     };
     let rate = percent_rate(rule, *rate, standing)?;
     let amount = scaled(rule.rounding, base(*of), rate, boost)?;
-    Ok(Desired {
-        amount: amount.max(0),
-        carried: 0,
-    })
+    Ok(Desired::plain(amount.max(0)))
+}
+
+/// What a carrying rule would grant for amounts that count together, with what it has kept.
+pub(super) fn desired_together(
+    rule: &CompiledRule,
+    standing: &Standing<'_>,
+    base: i64,
+    kept: Kept,
+) -> Result<Desired, MoneyError> {
+    let boost = boost(rule, standing);
+    let base = |_| base;
+    let earlier = Earlier {
+        kept,
+        ..Earlier::default()
+    };
+    desired_otherwise(rule, base, earlier, boost)
+}
+
+/// The amount of the purchase or of one of its lines that a carrying rule pays for.
+pub(super) fn carrying_base(
+    rule: &CompiledRule,
+    facts: &Facts<'_>,
+    line: Option<usize>,
+    earlier: Earlier,
+) -> i64 {
+    match &rule.effect {
+        CompiledEffect::PerUnit { of, .. } => base_of(facts, line, earlier, *of),
+        _ => 0,
+    }
+}
+
+#[inline]
+fn base_of(facts: &Facts<'_>, line: Option<usize>, earlier: Earlier, of: BasisMask) -> i64 {
+    let amount = match line {
+        None => facts.amount(of),
+        Some(line) => facts.line_amount(line, of),
+    };
+    amount.saturating_sub(earlier.taken_off).max(0)
+}
+
+#[inline]
+fn boost(rule: &CompiledRule, standing: &Standing<'_>) -> Ratio {
+    if rule.tier_benefits {
+        standing.boost.multiplier
+    } else {
+        Ratio::ONE
+    }
 }
 
 /// The rate of a percentage with what tiers add to it.
@@ -107,10 +166,7 @@ fn desired_otherwise(
             scaled(rule.rounding, earlier.multiplied, *extra, boost)?
         }
     };
-    Ok(Desired {
-        amount: amount.max(0),
-        carried: 0,
-    })
+    Ok(Desired::plain(amount.max(0)))
 }
 
 #[inline]
@@ -135,32 +191,62 @@ fn per_unit(
     remainder: Remainder,
     (amount, every): (i64, i64),
     base: i64,
-    kept: i64,
+    kept: Kept,
     boost: Ratio,
 ) -> Result<Desired, MoneyError> {
-    if remainder == Remainder::Proportional {
-        let granted = scaled(rounding, base, Ratio::new(amount, every)?, boost)?;
+    match remainder {
+        Remainder::Proportional => {
+            let granted = scaled(rounding, base, Ratio::new(amount, every)?, boost)?;
+            Ok(Desired::plain(granted.max(0)))
+        }
+        Remainder::Drop => {
+            // Down is exact here: the rest is dropped by the program's choice.
+            let units = Rounding::Down.divide(i128::from(base), i128::from(every))?;
+            let granted = units.checked_mul(amount).ok_or(MoneyError::Overflow)?;
+            let granted = scaled(rounding, granted, boost, Ratio::ONE)?;
+            Ok(Desired::plain(granted.max(0)))
+        }
+        Remainder::Carry => carrying((amount, every), base, kept, boost),
+    }
+}
+
+/// Nothing is rounded: what does not fill a unit is kept for the member, and so is what does not fill a minor unit. What
+/// cancellations left overdrawn is not a unit to take back; it is paid back by what is bought next.
+fn carrying(
+    (amount, every): (i64, i64),
+    base: i64,
+    kept: Kept,
+    boost: Ratio,
+) -> Result<Desired, MoneyError> {
+    let overflow = || MoneyError::Overflow;
+    let whole = base.checked_add(kept.remainder).ok_or_else(overflow)?;
+    let units = Rounding::Down.divide(i128::from(whole.max(0)), i128::from(every))?;
+    let used = units.checked_mul(every).ok_or_else(overflow)?;
+    let granted = units.checked_mul(amount).ok_or_else(overflow)?;
+    let remainder = whole.saturating_sub(used).saturating_sub(kept.remainder);
+    if boost == Ratio::ONE && kept.part == 0 {
+        let part = 0;
         return Ok(Desired {
-            amount: granted.max(0),
-            carried: 0,
+            amount: granted,
+            carried: Kept { remainder, part },
+            used,
         });
     }
-    let whole = match remainder {
-        Remainder::Carry => base.checked_add(kept).ok_or(MoneyError::Overflow)?,
-        Remainder::Drop | Remainder::Proportional => base,
-    };
-    // Down is exact here: the rest is dropped by the program's choice, or kept for the member. What cancellations left
-    // overdrawn is not a unit to take back; it is paid back by what is bought next.
-    let units = Rounding::Down.divide(i128::from(whole.max(0)), i128::from(every))?;
-    let used = units.checked_mul(every).ok_or(MoneyError::Overflow)?;
-    let granted = units.checked_mul(amount).ok_or(MoneyError::Overflow)?;
-    let carried = match remainder {
-        Remainder::Carry => whole.saturating_sub(used).saturating_sub(kept),
-        Remainder::Drop | Remainder::Proportional => 0,
-    };
+    let parts = i128::from(CARRIED_PARTS);
+    let exact = i128::from(granted)
+        .checked_mul(i128::from(boost.num()))
+        .and_then(|exact| exact.checked_mul(parts))
+        .and_then(|exact| exact.checked_div(i128::from(boost.den())))
+        .and_then(|exact| exact.checked_add(i128::from(kept.part)))
+        .ok_or_else(overflow)?;
+    let amount = Rounding::Down.divide(exact.max(0), parts)?;
+    let left = exact.saturating_sub(i128::from(amount).saturating_mul(parts));
+    let part = left.saturating_sub(i128::from(kept.part));
+    let part = i64::try_from(part).map_err(|_| overflow())?;
     Ok(Desired {
-        amount: scaled(rounding, granted, boost, Ratio::ONE)?.max(0),
-        carried,
+        amount,
+        carried: Kept { remainder, part },
+        used,
     })
 }
 

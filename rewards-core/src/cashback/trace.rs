@@ -131,6 +131,22 @@ pub enum Verdict {
         /// The cap or budget.
         clipped_by: Option<Slug>,
     },
+    /// The member is not active and is granted nothing.
+    Withheld {
+        /// What it would have granted to an active member.
+        amount: Money,
+    },
+}
+
+impl Verdict {
+    /// The same for a member who is not active: what would have been granted is withheld.
+    #[must_use]
+    pub fn withheld(self) -> Self {
+        match self {
+            Self::Granted { granted, .. } => Self::Withheld { amount: granted },
+            other => other,
+        }
+    }
 }
 
 /// Spells out an evaluation for every rule of the program, in document order: rules with steps by their steps, the

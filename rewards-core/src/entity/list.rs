@@ -13,6 +13,7 @@ macro_rules! with_entities {
             $crate::cashback::PurchaseEntity,
             $crate::member::Alias,
             $crate::member::AliasKey,
+            $crate::member::HistoryPage,
         }
     };
 }

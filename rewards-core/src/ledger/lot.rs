@@ -108,6 +108,14 @@ pub struct LotMove {
     pub effective_at: Timestamp,
 }
 
+impl LotMove {
+    /// Whether the value goes back to the account that paid it.
+    #[must_use]
+    pub fn is_return(&self) -> bool {
+        self.to == self.lot.source
+    }
+}
+
 /// Everything due at `now` for one lot, in order: maturing or voiding first, then expiry.
 ///
 /// Late runs change nothing: each move carries the instant at which it was due.
@@ -207,7 +215,8 @@ impl Lot {
             from,
             to,
             kind,
-            effective_at,
+            // Nothing moves before it was earned, whatever the clocks said then and say now.
+            effective_at: effective_at.max(self.earned_at),
         }
     }
 }

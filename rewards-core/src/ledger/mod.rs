@@ -12,7 +12,6 @@
 //! The ledger knows nothing of rules, programs or tiers and never reads a balance it was not given.
 
 mod account;
-mod audit;
 mod balances;
 mod journal;
 mod lot;
@@ -44,7 +43,6 @@ macro_rules! stable_texts {
 use stable_texts;
 
 pub use account::{Account, Holder, Purpose};
-pub use audit::{AuditProblem, BookAudit};
 pub use balances::Balances;
 pub use journal::{ChainHash, JournalEntry, JournalHead};
 pub use lot::{Consumption, Lot, LotMove, LotNumber, LotState, consume, settle};

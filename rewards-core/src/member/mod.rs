@@ -1,8 +1,13 @@
 //! The member's row: what is known of a member, and the lock of everything that belongs to the member.
 
 mod alias;
+mod history;
 
 pub use alias::{ALIASES_MAX, Alias, AliasId, AliasKey};
+pub use history::{
+    DAYS_IN_ROW_KEPT, DAYS_IN_ROW_MAX, DaySums, HistoryPage, HistoryPageId, PAGE_DAYS,
+    PurchaseHistory,
+};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,6 +36,8 @@ pub struct MemberRow {
     pub balances: Balances,
     /// Of the member's counters, what moved last.
     pub counters: MemberCounters,
+    /// What the member bought and earned, by program.
+    pub history: BTreeMap<ProgramId, PurchaseHistory>,
     /// The rest, as a document.
     pub profile: MemberProfile,
 }
@@ -47,6 +54,7 @@ impl MemberRow {
             due_at: None,
             balances: Balances::default(),
             counters: MemberCounters::default(),
+            history: BTreeMap::new(),
             profile,
         }
     }

@@ -1,30 +1,44 @@
 //! The counters behind a purchase: which ones it must see, and which ones it moves.
 
 use smallvec::SmallVec;
+use smol_str::SmolStr;
 
+use super::history::Span;
 use crate::cashback::{Evaluation, Facts, Purchase};
+use crate::counter::Summed;
 use crate::ids::TenantId;
 use crate::member::MemberRow;
-use crate::program::{Activity, CapScope, Check, CompiledCap, CompiledProgram};
-use crate::snapshot::{CounterName, CounterRange, Snapshot};
+use crate::program::{CapScope, Check, CompiledCap, CompiledProgram};
+use crate::snapshot::{CounterKey, CounterName, CounterRange, Snapshot};
 use crate::time::{Bucket, Period};
 
-/// One value to look up: where it is counted, and for which cap, activity_counter or rule it is wanted.
+/// One value to look up: where it is counted, and for which cap, activity counter or rule it is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum CounterLookup {
     /// The use of a cap or budget, by day for rolling windows.
     Cap(u32, CounterRange),
-    /// A activity_counter in the window of a condition.
-    ActivityCounter(u32, CounterRange),
+    /// What a condition asks of the member's history.
+    Activity(u32, Span),
     /// The remainder that a rule carries.
     Carry(u32, CounterRange),
+    /// The part of a minor unit that a rule carries.
+    CarryPart(u32, CounterRange),
 }
 
 impl CounterLookup {
-    /// Where it is counted.
-    pub fn range(&self) -> &CounterRange {
+    /// The counter, if it is one.
+    pub fn range(&self) -> Option<&CounterRange> {
         match self {
-            Self::Cap(_, range) | Self::ActivityCounter(_, range) | Self::Carry(_, range) => range,
+            Self::Cap(_, range) | Self::Carry(_, range) | Self::CarryPart(_, range) => Some(range),
+            Self::Activity(..) => None,
+        }
+    }
+
+    /// The days of the member's history, if it is that.
+    pub fn span(&self) -> Option<Span> {
+        match self {
+            Self::Activity(_, span) => Some(*span),
+            Self::Cap(..) | Self::Carry(..) | Self::CarryPart(..) => None,
         }
     }
 }
@@ -65,17 +79,15 @@ impl<'a> CounterLookups<'a> {
                     .iter()
                     .for_each(|check| self.activity_windows(check, &mut wanted));
             }
-            if let Some(counter) = &rule.carry {
-                let name = CounterName::of_member(self.tenant, &self.purchase.member, counter);
-                wanted.push(CounterLookup::Carry(
-                    number,
-                    CounterRange {
-                        name,
-                        from: 0,
-                        until: 0,
-                    },
-                ));
-            }
+            let range = |counter: &SmolStr| CounterRange {
+                name: CounterName::of_member(self.tenant, &self.purchase.member, counter),
+                from: 0,
+                until: 0,
+            };
+            let carry = rule.carry.as_ref().map(range);
+            wanted.extend(carry.map(|range| CounterLookup::Carry(number, range)));
+            let part = rule.carry_part.as_ref().map(range);
+            wanted.extend(part.map(|range| CounterLookup::CarryPart(number, range)));
         }
         caps.sort_unstable();
         caps.dedup();
@@ -114,43 +126,15 @@ impl<'a> CounterLookups<'a> {
     /// The counter of a cap or budget; `None` for caps per purchase and for purchases without the key.
     #[must_use]
     pub fn cap_counter(&self, cap: &CompiledCap) -> Option<CounterName> {
-        let member = &self.purchase.member;
-        match &cap.scope {
-            CapScope::Purchase => None,
-            CapScope::Member => Some(CounterName::of_member(self.tenant, member, &cap.counter)),
-            CapScope::Program => Some(CounterName::of_program(
-                self.tenant,
-                self.program.id(),
-                &cap.counter,
-            )),
-            CapScope::Attribute(attribute) => {
-                let value = self.purchase.attributes.get(attribute)?;
-                Some(CounterName::of_value(
-                    self.tenant,
-                    attribute,
-                    value,
-                    &cap.counter,
-                ))
-            }
-        }
+        let value = match &cap.scope {
+            CapScope::Attribute(name) => self.purchase.attributes.get(name),
+            _ => None,
+        };
+        let value = value.map(String::as_str);
+        cap.counter_of(self.tenant, &self.purchase.member, self.program.id(), value)
     }
 
     fn activity_windows(&self, check: &Check, wanted: &mut Vec<CounterLookup>) {
-        let mut push = |activity_counter: usize, window: Period| {
-            let Some(kept) = self.program.activity_counters().get(activity_counter) else {
-                return;
-            };
-            let name = CounterName::of_member(self.tenant, &self.purchase.member, &kept.counter);
-            let (from, until) = self
-                .program
-                .calendar()
-                .buckets(window, self.purchase.occurred_at);
-            let number = u32::try_from(activity_counter).unwrap_or(u32::MAX);
-            wanted.push(CounterLookup::ActivityCounter(
-                number,
-                CounterRange { name, from, until },
-            ));
-        };
         match check {
             Check::All(parts) | Check::Any(parts) | Check::None(parts) => {
                 parts
@@ -158,77 +142,73 @@ impl<'a> CounterLookups<'a> {
                     .for_each(|part| self.activity_windows(part, wanted));
             }
             Check::Activity(test) | Check::EveryNth(test, _) => {
-                push(test.activity_counter, test.window)
+                let number = u32::try_from(test.activity_counter).unwrap_or(u32::MAX);
+                let calendar = self.program.calendar();
+                let span = Span::around(calendar, test.window, self.purchase.occurred_at);
+                wanted.push(CounterLookup::Activity(number, span));
             }
             _ => {}
         }
     }
 
-    /// What the purchase adds to counters: to activity_counters, caps, budgets and carried remainders.
-    ///
-    /// Each addition names the counter, its bucket, the amount, and the cap that bounds it if one does.
+    /// What the purchase adds to the sums of its member's history.
+    pub fn summed(&self, evaluation: &Evaluation) -> impl Iterator<Item = (Summed, i64)> {
+        let earned = evaluation.totals(self.program).into_iter();
+        let earned = earned.map(|total| (Summed::Earned(total.asset()), total.minor()));
+        self.purchase.sums().into_iter().chain(earned)
+    }
+
+    /// The local day on which it counts.
     #[must_use]
-    pub fn moved(&self, facts: &Facts<'_>, evaluation: &Evaluation) -> Vec<Addition> {
-        let mut moved = Vec::new();
-        let member = &self.purchase.member;
-        for (at, activity_counter) in self.program.activity_counters().iter().enumerate() {
-            let shared = self.program.activity_counters().iter().take(at);
-            if shared
-                .into_iter()
-                .any(|earlier| earlier.counter == activity_counter.counter)
-            {
-                continue;
-            }
-            let delta = match activity_counter.kind {
-                Activity::Visits => 1,
-                Activity::Spend(basis) => facts.amount(basis),
-                Activity::Earned(asset) => evaluation
-                    .totals(self.program)
-                    .iter()
-                    .filter(|total| total.asset() == asset)
-                    .fold(0_i64, |sum, total| sum.saturating_add(total.minor())),
-            };
-            let name = CounterName::of_member(self.tenant, member, &activity_counter.counter);
-            moved.push(Addition {
-                name,
-                bucket: self.bucket(activity_counter.period()),
-                delta,
-                cap: None,
-            });
-        }
-        for (number, delta) in evaluation.used.iter() {
-            let Some(cap) = self.program.cap(number) else {
-                continue;
-            };
-            let Some(name) = self.cap_counter(cap) else {
-                continue;
-            };
+    pub fn day(&self) -> i64 {
+        self.bucket(Period::Day)
+    }
+
+    /// What the purchase adds to counters: to caps and budgets, and to carried remainders.
+    #[must_use]
+    pub fn moved(&self, evaluation: &Evaluation) -> Vec<Addition> {
+        let limits = self.limits(evaluation);
+        let kept = self.remainders(evaluation).chain(self.parts(evaluation));
+        limits.chain(kept).collect()
+    }
+
+    fn limits(&self, evaluation: &Evaluation) -> impl Iterator<Item = Addition> {
+        evaluation.used.iter().filter_map(move |(number, delta)| {
+            let cap = self.program.cap(number)?;
+            let name = self.cap_counter(cap)?;
             let bucket = self.bucket(cap.window.counter_period());
-            moved.push(Addition {
-                name,
-                bucket,
+            (delta != 0).then(|| Addition {
+                key: name.at(bucket),
                 delta,
-                cap: Some(number),
-            });
+                to: AddedTo::Limit(number),
+            })
+        })
+    }
+
+    fn remainders(&self, evaluation: &Evaluation) -> impl Iterator<Item = Addition> {
+        evaluation.carried.iter().filter_map(move |(rule, delta)| {
+            let counter = self.program.rule(rule)?.carry.as_ref()?;
+            let used = evaluation.carried_used.get(rule).unwrap_or_default();
+            let to = AddedTo::Remainder { rule, used };
+            (delta != 0 || used != 0).then(|| self.kept(counter, delta, to))
+        })
+    }
+
+    fn parts(&self, evaluation: &Evaluation) -> impl Iterator<Item = Addition> {
+        let parts = evaluation.carried_parts.iter();
+        parts.filter_map(move |(rule, delta)| {
+            let counter = self.program.rule(rule)?.carry_part.as_ref()?;
+            (delta != 0).then(|| self.kept(counter, delta, AddedTo::Part { rule }))
+        })
+    }
+
+    fn kept(&self, counter: &str, delta: i64, to: AddedTo) -> Addition {
+        let name = CounterName::of_member(self.tenant, &self.purchase.member, counter);
+        Addition {
+            key: name.at(0),
+            delta,
+            to,
         }
-        for (number, delta) in evaluation.carried.iter() {
-            let Some(counter) = self
-                .program
-                .rule(number)
-                .and_then(|rule| rule.carry.as_ref())
-            else {
-                continue;
-            };
-            let name = CounterName::of_member(self.tenant, member, counter);
-            moved.push(Addition {
-                name,
-                bucket: 0,
-                delta,
-                cap: None,
-            });
-        }
-        moved.retain(|addition| addition.delta != 0);
-        moved
     }
 
     fn bucket(&self, period: Period) -> i64 {
@@ -243,12 +223,29 @@ impl<'a> CounterLookups<'a> {
 /// One addition to a counter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Addition {
-    /// The counter.
-    pub name: CounterName,
-    /// Its bucket.
-    pub bucket: i64,
+    /// The counter and its bucket.
+    pub key: CounterKey,
     /// What is added.
     pub delta: i64,
-    /// The cap or budget whose use this is.
-    pub cap: Option<u32>,
+    /// What it is part of.
+    pub to: AddedTo,
+}
+
+/// What an addition to a counter is part of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AddedTo {
+    /// The use of a cap or budget.
+    Limit(u32),
+    /// The remainder that a rule carries.
+    Remainder {
+        /// The rule.
+        rule: u32,
+        /// What of it is turned into units.
+        used: i64,
+    },
+    /// The part of a minor unit that a rule carries.
+    Part {
+        /// The rule.
+        rule: u32,
+    },
 }

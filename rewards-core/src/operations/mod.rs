@@ -4,9 +4,12 @@
 //! own. The [`registry`](crate::registry) lists them all.
 
 pub mod aliases;
+mod assets;
 pub mod balances;
 mod change_builder;
 mod counter_lookups;
+mod due;
+mod history;
 pub mod members;
 pub mod pages;
 pub mod programs;
@@ -15,3 +18,8 @@ mod review;
 pub mod rewards;
 mod standing;
 pub mod tiers;
+
+/// Whether a count is left out of a reply.
+pub(crate) fn is_zero(count: &u32) -> bool {
+    *count == 0
+}

@@ -5,29 +5,33 @@ use std::collections::{BTreeMap, BTreeSet};
 use smallvec::SmallVec;
 
 use super::counter_lookups::{CounterLookup, CounterLookups};
+use super::due::DueChanges;
+use super::history::{HistoryView, Span, plan_pages};
 use crate::cashback::{Facts, Purchase, Standing, Values};
 use crate::context::Context;
 use crate::ids::{MemberId, Slug, TenantId};
-use crate::ledger::Purpose;
-use crate::member::{MemberProfile, MemberRow};
-use crate::money::Asset;
+use crate::member::{MemberRow, MemberStatus};
 use crate::program::{
     Activity, BasisMask, CapScope, CompiledLadder, CompiledProgram, Measure, TierWindow,
 };
-use crate::snapshot::{CounterName, CounterRange, Snapshot};
-use crate::tiers::{MeasureRange, Qualification, TierMove, TierStatus, benefits, tier_at};
+use crate::snapshot::{ReadPlan, Snapshot};
+use crate::tiers::{
+    CaughtUp, MeasureRange, Qualification, TierMove, TierStatus, benefits, tier_at,
+};
 use crate::time::{Period, Timestamp};
 
-/// How far back a ladder's counters are read, to catch up with reviews that were missed: three years of days.
-const LOOK_BACK_DAYS: i64 = 3 * 366;
+/// The most days of a year.
+const YEAR_DAYS: u16 = 366;
 
-/// The counters and balances of one member: as a snapshot holds them, with the member's row as it is at the moment.
-#[derive(Debug, Clone, Copy)]
+/// The balances, counters and history of one member: as a snapshot holds them, with the member's row as it is at the moment.
+#[derive(Debug)]
 pub(super) struct MemberView<'a> {
     pub snapshot: &'a Snapshot,
     pub row: &'a MemberRow,
     pub tenant: &'a TenantId,
-    pub member: &'a MemberId,
+    /// What is due for lots and not in the row yet.
+    pub due: &'a DueChanges,
+    pub history: HistoryView<'a>,
 }
 
 /// The ladders of one program, brought up to date.
@@ -36,61 +40,64 @@ pub(super) type Ladders = BTreeMap<Slug, TierStatus>;
 /// A member's moves on ladders.
 pub(super) type Moves = Vec<(Slug, TierMove)>;
 
-/// The ranges of the counters that the ladders of a program may ask for, for a purchase or a review at an instant.
+/// Adds to a plan what the ladders of a program ask for, for a purchase or a review at an instant.
 ///
-/// The member's row is not known yet, so this reads as far back as reviews are ever caught up.
-pub(super) fn ladder_ranges(
+/// Which windows a review decides follows from the member's row, which is not known yet: these are the ones around the
+/// instant, and what is missing of others is asked for when it turns out so.
+pub(super) fn plan_ladders(
+    plan: &mut ReadPlan,
     program: &CompiledProgram,
     context: &Context,
     member: &MemberId,
     at: Timestamp,
-) -> Vec<CounterRange> {
-    let ranges = program.ladders().iter().filter_map(|ladder| {
-        let counter = ladder_counter(program, ladder)?;
-        let name = CounterName::of_member(&context.tenant, member, counter);
-        let period = ladder_period(ladder);
-        let earliest = at
-            .checked_add_days(LOOK_BACK_DAYS.saturating_neg())
-            .unwrap_or(Timestamp::MIN);
-        let (from, _) = program.calendar().buckets(period, earliest);
-        let (_, until) = program.calendar().buckets(period, at.max(context.now));
-        Some(CounterRange { name, from, until })
-    });
-    ranges.collect()
-}
-
-/// Whether a ladder of the program is climbed by the balance of an asset.
-pub(super) fn measures_balance_of(program: &CompiledProgram, asset: Asset) -> bool {
-    program
-        .ladders()
-        .iter()
-        .any(|ladder| *ladder.measure() == Measure::Balance(asset))
-}
-
-fn ladder_period(ladder: &CompiledLadder) -> Period {
-    match ladder.window() {
-        TierWindow::Calendar(period) => period,
-        TierWindow::Anniversary => Period::Day,
-        TierWindow::Lifetime => Period::Lifetime,
+) {
+    let measured = program.ladders().iter();
+    for ladder in measured.filter(|ladder| activity(ladder).is_some()) {
+        // The year from a member's registration is not known yet, and is no longer than this.
+        let period = match ladder.window() {
+            TierWindow::Calendar(period) => period,
+            TierWindow::Anniversary => Period::Days(YEAR_DAYS),
+            TierWindow::Lifetime => Period::Lifetime,
+        };
+        let span = Span::around(program.calendar(), period, at.max(context.now));
+        plan_pages(plan, context, member, program, span);
     }
 }
 
-fn ladder_counter<'p>(program: &'p CompiledProgram, ladder: &CompiledLadder) -> Option<&'p str> {
-    let kind = match ladder.measure() {
-        Measure::Balance(_) => return None,
-        Measure::Earned(asset) => Activity::Earned(*asset),
-        Measure::Spend(basis) => Activity::Spend(BasisMask::of(basis)),
-        Measure::Visits => Activity::Visits,
-    };
-    let period = ladder_period(ladder).counter_period();
-    let activity_counter = program
-        .activity_counters()
-        .iter()
-        .find(|t| t.kind == kind && t.period() == period);
-    activity_counter.map(|activity_counter| activity_counter.counter.as_str())
+/// Whether a ladder of the program is climbed by a balance.
+pub(super) fn measures_balance(program: &CompiledProgram) -> bool {
+    let mut ladders = program.ladders().iter();
+    ladders.any(|ladder| matches!(ladder.measure(), Measure::Balance(_)))
 }
 
-impl MemberView<'_> {
+/// What a ladder asks of a member's history; `None` when it is climbed by a balance.
+fn activity(ladder: &CompiledLadder) -> Option<Activity> {
+    match ladder.measure() {
+        Measure::Balance(_) => None,
+        Measure::Earned(asset) => Some(Activity::Earned(*asset)),
+        Measure::Spend(basis) => Some(Activity::Spend(BasisMask::of(basis))),
+        Measure::Visits => Some(Activity::Visits),
+    }
+}
+
+impl<'a> MemberView<'a> {
+    /// A member as a snapshot holds it, with the row as it is at the moment, and what is due for lots and not in it yet.
+    pub fn new(
+        snapshot: &'a Snapshot,
+        row: &'a MemberRow,
+        tenant: &'a TenantId,
+        member: &'a MemberId,
+        due: &'a DueChanges,
+    ) -> Self {
+        Self {
+            snapshot,
+            row,
+            tenant,
+            due,
+            history: HistoryView::new(snapshot, row, tenant, member),
+        }
+    }
+
     /// What a member has reached on a ladder.
     pub fn measure(
         &self,
@@ -98,45 +105,34 @@ impl MemberView<'_> {
         ladder: &CompiledLadder,
         range: &MeasureRange,
     ) -> i64 {
-        match (range, ladder.measure()) {
-            (MeasureRange::Balance, Measure::Balance(asset)) => {
-                let purpose = Purpose::available(*asset);
-                self.row.balances.get(&purpose, *asset)
+        match (range, ladder.measure(), activity(ladder)) {
+            (MeasureRange::Balance { at }, Measure::Balance(asset), _) => {
+                self.due.balance(&self.row.balances, *asset, *at)
             }
-            (MeasureRange::Buckets { from, until, .. }, _) => {
-                let Some(counter) = ladder_counter(program, ladder) else {
-                    return 0;
-                };
-                let name = CounterName::of_member(self.tenant, self.member, counter);
-                let range = CounterRange {
-                    name,
-                    from: *from,
-                    until: *until,
-                };
-                self.snapshot.count(&range, Some(self.row))
+            (
+                MeasureRange::Buckets {
+                    period,
+                    from,
+                    until,
+                },
+                _,
+                Some(activity),
+            ) => {
+                let span = Span::of(program.calendar(), *period, *from, *until);
+                self.history.sum(program, activity, span)
             }
-            (MeasureRange::Balance, _) => 0,
+            (MeasureRange::Balance { .. } | MeasureRange::Buckets { .. }, ..) => 0,
         }
     }
 
-    /// Brings the ladders of a program up to date at an instant: every review that is due is made first.
-    pub fn catch_up(
+    /// Makes the reviews of a program's ladders that are due by time alone, each ladder up to an instant of its own; what has
+    /// none is left out, and so is what has no status yet.
+    pub fn catch_up_due(
         &self,
         program: &CompiledProgram,
-        profile: &MemberProfile,
-        at: Timestamp,
-    ) -> (Ladders, Moves) {
-        self.catch_up_each(program, profile, |_| Some(at))
-    }
-
-    /// Brings each ladder of a program up to date at an instant of its own; what has none is left out.
-    pub fn catch_up_each(
-        &self,
-        program: &CompiledProgram,
-        profile: &MemberProfile,
+        known: Option<&Ladders>,
         instant: impl Fn(&CompiledLadder) -> Option<Timestamp>,
     ) -> (Ladders, Moves) {
-        let known = profile.tiers.get(program.id());
         let mut moves = Moves::new();
         let mut ladders = Ladders::new();
         for ladder in program.ladders() {
@@ -144,27 +140,89 @@ impl MemberView<'_> {
                 continue;
             };
             let status = known.and_then(|ladders| ladders.get(ladder.id()));
-            let qualification = qualification(program, ladder, profile.registered_at);
+            if self.has_left() {
+                ladders.extend(status.map(|status| (ladder.id().clone(), status.clone())));
+                continue;
+            }
+            let begun = match status {
+                None => self.begin(program, ladder, at),
+                Some(_) => None,
+            };
+            let status = begun.as_ref().map(|begun| &begun.status).or(status);
+            let qualification = self.qualification(program, ladder);
+            let changes = match ladder.measure() {
+                Measure::Balance(asset) => self.due.instants(*asset),
+                Measure::Earned(_) | Measure::Spend(_) | Measure::Visits => Vec::new(),
+            };
             let sum = |range: &MeasureRange| self.measure(program, ladder, range);
-            let caught_up = qualification.catch_up(status, at, sum);
+            let due = qualification.catch_up_due(status, at, &changes, sum);
+            let id = ladder.id();
+            let made = begun.iter().flat_map(|begun| begun.moves.iter().cloned());
+            let made: Vec<_> = made.chain(due.moves).collect();
+            moves.extend(made.into_iter().map(|step| (id.clone(), step)));
+            ladders.extend(due.status.map(|status| (id.clone(), status)));
+        }
+        (ladders, moves)
+    }
+
+    /// The status on a ladder that a revision has brought since the member last bought: what was bought before counts, as of
+    /// the instant at which the revision began, whoever asks and whenever. What a balance was then is not known.
+    fn begin(
+        &self,
+        program: &CompiledProgram,
+        ladder: &CompiledLadder,
+        at: Timestamp,
+    ) -> Option<CaughtUp<TierStatus>> {
+        let is_known = self.row.history.contains_key(program.id()) && activity(ladder).is_some();
+        let began = program.active_from().max(self.row.profile.registered_at);
+        let sum = |range: &MeasureRange| self.measure(program, ladder, range);
+        (is_known && began <= at).then(|| {
+            let qualification = self.qualification(program, ladder);
+            qualification.catch_up(None, began, sum)
+        })
+    }
+
+    /// Reviews a program's ladders because of what was counted, each at an instant of its own; what has none is left out.
+    pub fn review(
+        &self,
+        program: &CompiledProgram,
+        known: Option<&Ladders>,
+        instant: impl Fn(&CompiledLadder) -> Option<Timestamp>,
+    ) -> (Ladders, Moves) {
+        let mut moves = Moves::new();
+        let mut ladders = Ladders::new();
+        for ladder in program.ladders() {
+            let Some(at) = instant(ladder).filter(|_| !self.has_left()) else {
+                continue;
+            };
+            let status = known.and_then(|ladders| ladders.get(ladder.id()));
+            let sum = |range: &MeasureRange| self.measure(program, ladder, range);
+            let caught_up = self
+                .qualification(program, ladder)
+                .catch_up(status, at, sum);
             let id = ladder.id();
             moves.extend(caught_up.moves.into_iter().map(|step| (id.clone(), step)));
             ladders.insert(id.clone(), caught_up.status);
         }
         (ladders, moves)
     }
-}
 
-/// A ladder in the calendar of a member.
-pub(super) fn qualification<'l>(
-    program: &CompiledProgram,
-    ladder: &'l CompiledLadder,
-    registered_at: Timestamp,
-) -> Qualification<'l> {
-    Qualification {
-        ladder,
-        calendar: program.calendar(),
-        registered_at,
+    /// Whether the member has left: the tiers then stay as they were.
+    fn has_left(&self) -> bool {
+        self.row.profile.status == MemberStatus::Closed
+    }
+
+    /// A ladder in the calendar of the member.
+    pub fn qualification<'l>(
+        &self,
+        program: &CompiledProgram,
+        ladder: &'l CompiledLadder,
+    ) -> Qualification<'l> {
+        Qualification {
+            ladder,
+            calendar: program.calendar(),
+            registered_at: self.row.profile.registered_at,
+        }
     }
 }
 
@@ -192,6 +250,7 @@ pub(super) fn new_member(program: &CompiledProgram, purchase: &Purchase) -> Stan
         used,
         activity_counters: Values::default(),
         carried: Values::default(),
+        carried_parts: Values::default(),
     }
 }
 
@@ -219,6 +278,7 @@ pub(super) fn standing<'a>(
         used: Values::default(),
         activity_counters: Values::default(),
         carried: Values::default(),
+        carried_parts: Values::default(),
     };
     let counters = CounterLookups::new(view.tenant, program, facts.purchase);
     for lookup in lookups {
@@ -229,11 +289,19 @@ pub(super) fn standing<'a>(
                     .unwrap_or_default();
                 standing.used.set(*number, used);
             }
-            CounterLookup::ActivityCounter(number, range) => standing
-                .activity_counters
-                .set(*number, view.snapshot.count(range, Some(view.row))),
+            CounterLookup::Activity(number, span) => {
+                let place = usize::try_from(*number).ok();
+                let asked = place.and_then(|at| program.activity_counters().get(at));
+                let sum = asked.map(|asked| view.history.sum(program, asked.kind, *span));
+                standing
+                    .activity_counters
+                    .set(*number, sum.unwrap_or_default());
+            }
             CounterLookup::Carry(number, range) => standing
                 .carried
+                .set(*number, view.snapshot.count(range, Some(view.row))),
+            CounterLookup::CarryPart(number, range) => standing
+                .carried_parts
                 .set(*number, view.snapshot.count(range, Some(view.row))),
         }
     }

@@ -6,7 +6,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use serde_json::{Map, Number, Value};
 
 use super::path::{push_field, push_item};
-use super::{NESTING_MAX, PROBLEMS_MAX, bad_syntax, excerpt, too_deep};
+use super::{NESTING_MAX, PROBLEMS_MAX, bad_syntax, excerpt, has_room, too_deep};
 use crate::rejection::Problem;
 
 /// Marks the one error of [`Reader`] itself among those of the JSON grammar.
@@ -110,7 +110,7 @@ impl Reader<'_> {
     }
 
     fn refuse_duplicate(&mut self, name: &str) {
-        if self.problems.len() < PROBLEMS_MAX {
+        if has_room(self.problems) {
             let words = format!("the field `{}` is given more than once", excerpt(name));
             self.problems
                 .push(Problem::new("field_duplicate", self.path.clone(), words));

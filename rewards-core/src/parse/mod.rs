@@ -15,6 +15,7 @@
 //! | `variant_unknown` | not one of the names allowed here; the nearest one is named |
 //! | `type_invalid` | another kind of value is wanted, such as text instead of a number |
 //! | `value_invalid` | the right kind of value, but out of range |
+//! | `problems_omitted` | more is wrong than is listed |
 //!
 //! A value with rules of its own refuses with its own code, such as `rate_invalid` or `zone_unknown`.
 
@@ -40,7 +41,7 @@ use crate::rejection::Problem;
 pub const DOCUMENT_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// How deep lists and objects may be nested in each other.
 pub const NESTING_MAX: usize = 64;
-/// Most problems that one reading reports.
+/// Most problems that one reading reports. When there are more, the last one says so, as `problems_omitted`.
 pub const PROBLEMS_MAX: usize = 100;
 
 /// Reads a request from JSON text.
@@ -103,6 +104,21 @@ pub fn parse_value<T: DeserializeOwned>(value: Value) -> Result<T, Vec<Problem>>
         return Err(vec![too_deep("")]);
     }
     reread::collect(value, Vec::new())
+}
+
+/// Whether there is room for one more problem than is told: it shows that there are more.
+pub(crate) fn has_room(problems: &[Problem]) -> bool {
+    problems.len() <= PROBLEMS_MAX
+}
+
+/// The problems that are told; the last one says when there are more.
+pub(crate) fn told(mut problems: Vec<Problem>) -> Vec<Problem> {
+    if !has_room(&problems) {
+        problems.truncate(PROBLEMS_MAX.saturating_sub(1));
+        let words = "more is wrong than is listed here";
+        problems.push(Problem::new("problems_omitted", "", words));
+    }
+    problems
 }
 
 /// Refuses a text that is too large to be read.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::explain::Refusal;
 use super::objects::Objects;
 use super::path::{self, Step};
-use super::{PROBLEMS_MAX, json};
+use super::{has_room, json, told};
 use crate::rejection::Problem;
 
 /// How many values all readings together may visit, so that a large and hostile document is not read for minutes.
@@ -29,8 +29,8 @@ pub(super) fn collect<T: DeserializeOwned>(
     loop {
         let error = match serde_path_to_error::deserialize::<_, T>(Objects(&value)) {
             Ok(read) if problems.is_empty() => return Ok(read),
-            Ok(_) => return Err(problems),
-            Err(_) if problems.len() >= PROBLEMS_MAX => return Err(problems),
+            Ok(_) => return Err(told(problems)),
+            Err(_) if !has_room(&problems) => return Err(told(problems)),
             Err(error) => error,
         };
         let message = error.inner().to_string();
@@ -43,10 +43,10 @@ pub(super) fn collect<T: DeserializeOwned>(
         let left = readings.get_or_insert_with(|| readings_for(&value));
         *left = left.saturating_sub(1);
         if *left == 0 {
-            return Err(problems);
+            return Err(told(problems));
         }
         let Some(length) = take(&mut value, &here) else {
-            return Err(problems);
+            return Err(told(problems));
         };
         taken.add(there, length, &refusal);
     }

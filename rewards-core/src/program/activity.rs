@@ -1,14 +1,32 @@
-//! ActivityCounters: what the engine counts for every member, because some rule or ladder asks for it.
+//! What rules and ladders ask of what a member did, each in a window.
+//!
+//! Nothing is counted because it is asked for here: what can be asked is [summed](Summed) of every purchase anyway.
 
+use smallvec::SmallVec;
+
+use super::Part;
 use super::check::BasisMask;
-use crate::ids::ProgramId;
+use crate::counter::Summed;
 use crate::money::Asset;
 use crate::time::Period;
 
-/// What a activity_counter counts.
+/// What is summed, of an asset.
+type SumOf = fn(Asset) -> Summed;
+
+/// How the parts of a purchase's total are summed.
+const PARTS: [(Part, SumOf); 4] = [
+    (Part::Discounts, Summed::Discounts),
+    (Part::Fee, Summed::Fee),
+    (Part::Tax, Summed::Tax),
+    (Part::Shipping, Summed::Shipping),
+];
+
+/// What of a member's past is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Activity {
-    /// Purchases.
+    /// Purchases ever recorded, those that were cancelled since included: a number that was given stays given.
+    Number,
+    /// Purchases that were not cancelled.
     Visits,
     /// Money spent, in minor units of the program's currency.
     Spend(BasisMask),
@@ -16,76 +34,52 @@ pub enum Activity {
     Earned(Asset),
 }
 
-/// One thing counted per member, asked for in one window.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ActivityCounter {
-    /// What is counted.
-    pub kind: Activity,
-    /// The window in which it is asked for.
-    pub window: Period,
-    /// The name of its counter, stable across revisions of the program. ActivityCounters of several windows may share it.
-    pub counter: String,
-}
-
-impl ActivityCounter {
-    /// The period of its counter's buckets: days for rolling windows.
+impl Activity {
+    /// The sums that it is put together from, each added or taken off. A number is not summed.
     #[must_use]
-    pub fn period(&self) -> Period {
-        self.window.counter_period()
+    pub fn sums(self, currency: Asset) -> SmallVec<[(Summed, bool); 5]> {
+        let mut sums = SmallVec::new();
+        match self {
+            Self::Number => {}
+            Self::Visits => sums.push((Summed::Visits, true)),
+            Self::Earned(asset) => sums.push((Summed::Earned(asset), true)),
+            Self::Spend(mask) => {
+                sums.push((Summed::Gross(currency), true));
+                let parts = PARTS.iter().filter(|(part, _)| mask.takes_off(*part));
+                sums.extend(parts.map(|(_, summed)| (summed(currency), false)));
+            }
+        }
+        sums
     }
 }
 
-/// The activity_counters of a program, numbered in the order in which they were first asked for.
-#[derive(Debug, Clone)]
-pub struct ActivityCounters {
-    program: ProgramId,
-    all: Vec<ActivityCounter>,
+/// One thing that is asked for in one window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ActivityCounter {
+    /// What is asked for.
+    pub kind: Activity,
+    /// The window.
+    pub window: Period,
 }
+
+/// What a program asks for, numbered in the order in which it was first asked for.
+#[derive(Debug, Clone, Default)]
+pub struct ActivityCounters(Vec<ActivityCounter>);
 
 impl ActivityCounters {
-    /// No activity_counters yet.
-    #[must_use]
-    pub fn new(program: ProgramId) -> Self {
-        Self {
-            program,
-            all: Vec::new(),
-        }
-    }
-
-    /// The number of the activity_counter that answers for a window, added when it is new.
+    /// The number of what is asked for in a window, added when it is new.
     pub fn number(&mut self, kind: Activity, window: Period) -> usize {
-        if let Some(found) = self
-            .all
-            .iter()
-            .position(|t| t.kind == kind && t.window == window)
-        {
-            return found;
-        }
-        let what = match kind {
-            Activity::Visits => "visits".to_owned(),
-            Activity::Spend(mask) => format!("spend.{}", mask.number()),
-            Activity::Earned(asset) => format!("earned.{asset}"),
-        };
-        let span = match window {
-            Period::Day | Period::Days(_) => "day",
-            Period::Week => "week",
-            Period::Month => "month",
-            Period::Quarter => "quarter",
-            Period::Year => "year",
-            Period::Lifetime => "lifetime",
-        };
-        let counter = format!("{}/{what}/{span}", self.program);
-        self.all.push(ActivityCounter {
-            kind,
-            window,
-            counter,
-        });
-        self.all.len().saturating_sub(1)
+        let wanted = ActivityCounter { kind, window };
+        let known = self.0.iter().position(|known| *known == wanted);
+        known.unwrap_or_else(|| {
+            self.0.push(wanted);
+            self.0.len().saturating_sub(1)
+        })
     }
 
-    /// The activity_counters, by number.
+    /// All of it, by number.
     #[must_use]
     pub fn into_vec(self) -> Vec<ActivityCounter> {
-        self.all
+        self.0
     }
 }

@@ -398,7 +398,7 @@ impl CheckCompiler<'_> {
     fn number(&mut self, test: &NumberTest) -> Check {
         let activity_counter = self
             .activity_counters
-            .number(Activity::Visits, Period::Lifetime);
+            .number(Activity::Number, Period::Lifetime);
         let range = count_range(test.at_least, test.at_most);
         let in_range = ActivityCheck {
             activity_counter,

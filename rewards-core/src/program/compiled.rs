@@ -4,19 +4,22 @@ use std::cmp::Reverse;
 
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
+use smol_str::{SmolStr, format_smolstr};
 use thiserror::Error;
 
-use super::activity::{Activity, ActivityCounter, ActivityCounters};
+use super::activity::{ActivityCounter, ActivityCounters};
 use super::check::{Check, CheckCompiler, Fact, Symbols};
 use super::compiled_effect::CompiledEffect;
 use super::compiled_ladder::{CompiledLadder, LadderError};
 use super::index::{Candidates, FactSymbols, Residual, RuleIndex};
+use super::member_facts::MemberFacts;
 use super::validate::validate;
 use super::{
-    BasisMask, CapPer, Lifecycle, Limit, Measure, Program, Rule, RunningBase, Scope, Stacking,
-    StackingGroup, TierWindow,
+    Budget, Cap, CapPer, Lifecycle, Limit, Program, Rule, RunningBase, Scope, Stacking,
+    StackingGroup,
 };
-use crate::ids::{ProgramId, Slug};
+use crate::counter::{CounterKind, CounterName};
+use crate::ids::{MemberId, ProgramId, Slug, TenantId};
 use crate::money::{Asset, MoneyError, Rounding};
 use crate::rejection::Problem;
 use crate::time::{Calendar, Period, Timestamp, Window};
@@ -36,6 +39,7 @@ pub struct CompiledProgram {
     ladders: Vec<CompiledLadder>,
     symbols: Symbols,
     index: RuleIndex,
+    member_facts: MemberFacts,
 }
 
 /// A stacking group, in evaluation order.
@@ -77,8 +81,30 @@ pub struct CompiledCap {
     pub limit: i64,
     /// Whether uses are counted instead of value.
     pub counts_uses: bool,
-    /// The name of its counter, stable across revisions of the program.
-    pub counter: String,
+    /// The name of its counter, stable across revisions of the program that count the same by it.
+    pub counter: SmolStr,
+}
+
+impl CompiledCap {
+    /// The counter of its use by a member or, for a cap per value of an attribute, by a value. `None` for caps per purchase
+    /// and without the value that it is counted by.
+    #[must_use]
+    pub fn counter_of(
+        &self,
+        tenant: &TenantId,
+        member: &MemberId,
+        program: &ProgramId,
+        value: Option<&str>,
+    ) -> Option<CounterName> {
+        match &self.scope {
+            CapScope::Purchase => None,
+            CapScope::Member => Some(CounterName::of_member(tenant, member, &self.counter)),
+            CapScope::Program => Some(CounterName::of_program(tenant, program, &self.counter)),
+            CapScope::Attribute(attribute) => {
+                value.map(|value| CounterName::of_value(tenant, attribute, value, &self.counter))
+            }
+        }
+    }
 }
 
 /// A rule, in rule order.
@@ -115,7 +141,9 @@ pub struct CompiledRule {
     /// Numbers of the activity_counters its condition reads.
     pub activity_counters: SmallVec<[u32; 2]>,
     /// The name of its carry counter, if it carries remainders.
-    pub carry: Option<String>,
+    pub carry: Option<SmolStr>,
+    /// The name of the counter of parts of a minor unit that it carries, if tiers can leave any.
+    pub carry_part: Option<SmolStr>,
 }
 
 impl CompiledProgram {
@@ -206,7 +234,7 @@ impl CompiledProgram {
         &self.caps
     }
 
-    /// The activity_counters, by number.
+    /// What conditions ask of what members did, by number.
     #[must_use]
     pub fn activity_counters(&self) -> &[ActivityCounter] {
         &self.activity_counters
@@ -216,6 +244,12 @@ impl CompiledProgram {
     #[must_use]
     pub fn ladders(&self) -> &[CompiledLadder] {
         &self.ladders
+    }
+
+    /// What of a member its conditions look at.
+    #[must_use]
+    pub fn member_facts(&self) -> &MemberFacts {
+        &self.member_facts
     }
 
     /// The index over the rules.
@@ -315,6 +349,10 @@ struct Parts {
 
 impl Parts {
     fn assemble(self, document: Program, number: u32, active_from: Timestamp) -> CompiledProgram {
+        let mut member_facts = MemberFacts::default();
+        for check in self.rules.iter().filter_map(|rule| rule.condition.as_ref()) {
+            member_facts.add(check);
+        }
         CompiledProgram {
             number,
             active_from,
@@ -327,6 +365,7 @@ impl Parts {
             ladders: self.ladders,
             symbols: self.symbols,
             index: self.index,
+            member_facts,
             document,
         }
     }
@@ -378,7 +417,7 @@ impl<'a> Compiler<'a> {
         Self {
             document,
             symbols: Symbols::default(),
-            activity_counters: ActivityCounters::new(document.id.clone()),
+            activity_counters: ActivityCounters::default(),
             index: RuleIndex::default(),
             tags: FxHashMap::default(),
             caps: caps.collect(),
@@ -483,7 +522,11 @@ impl<'a> Compiler<'a> {
         let mut activity_counters = SmallVec::new();
         condition
             .iter()
-            .for_each(|check| tallies_of(check, &mut activity_counters));
+            .for_each(|check| activities_of(check, &mut activity_counters));
+        let tier_benefits = rule
+            .tier_benefits
+            .unwrap_or_else(|| effect.is_proportional());
+        let carry = self.carry(&rule.id, &effect);
         Ok(CompiledRule {
             id: rule.id.clone(),
             position,
@@ -501,13 +544,13 @@ impl<'a> Compiler<'a> {
             funding: rule.funded_by.as_ref().unwrap_or(&self.funding).clone(),
             exclusive,
             caps: caps.chain(budgets).copied().collect(),
-            tier_benefits: rule
-                .tier_benefits
-                .unwrap_or_else(|| effect.is_proportional()),
+            tier_benefits,
             activity_counters,
-            carry: effect
-                .carries()
-                .then(|| format!("{}/carry/{}", self.document.id, rule.id)),
+            carry_part: carry
+                .as_ref()
+                .filter(|_| tier_benefits && !self.document.ladders.is_empty())
+                .map(|carry| format_smolstr!("{carry}/part")),
+            carry,
             effect,
         })
     }
@@ -517,73 +560,95 @@ impl<'a> Compiler<'a> {
         *self.tags.entry(tag).or_insert(next)
     }
 
-    fn compile_caps(&self) -> Result<Vec<CompiledCap>, MoneyError> {
-        let currency = Asset::from(self.document.currency);
-        let program = &self.document.id;
-        let mut all = Vec::new();
-        for cap in &self.document.caps {
-            let (limit, counts_uses) = match &cap.limit {
-                Limit::Amount { amount, asset } => {
-                    (amount.to_minor(asset.unwrap_or(currency).scale())?, false)
-                }
-                Limit::Uses(uses) => (i64::from(*uses), true),
-            };
-            let scope = match &cap.per {
-                CapPer::Purchase => CapScope::Purchase,
-                CapPer::Member => CapScope::Member,
-                CapPer::Attribute(name) => CapScope::Attribute(name.clone()),
-            };
-            all.push(CompiledCap {
-                id: cap.id.clone(),
-                scope,
-                window: cap.every.unwrap_or(Period::Lifetime),
-                limit,
-                counts_uses,
-                counter: format!("{program}/cap/{}", cap.id),
-            });
-        }
-        for budget in &self.document.budgets {
-            all.push(CompiledCap {
-                id: budget.id.clone(),
-                scope: CapScope::Program,
-                window: budget.every.unwrap_or(Period::Lifetime),
-                limit: budget
-                    .amount
-                    .to_minor(budget.asset.unwrap_or(currency).scale())?,
-                counts_uses: false,
-                counter: format!("budget/{}", budget.id),
-            });
-        }
-        Ok(all)
+    fn carry(&self, rule: &Slug, effect: &CompiledEffect) -> Option<SmolStr> {
+        let (asset, every) = effect.carries()?;
+        let kind = CounterKind::Carry {
+            program: &self.document.id,
+            rule,
+            asset,
+            every,
+            currency: self.document.currency.into(),
+        };
+        Some(kind.name(Period::Lifetime, self.document.week_start))
     }
 
-    fn ladders(&mut self) -> Result<Vec<CompiledLadder>, CompileError> {
-        for ladder in &self.document.ladders {
-            let window = match ladder.window {
-                TierWindow::Calendar(period) => period,
-                TierWindow::Anniversary => Period::Day,
-                TierWindow::Lifetime => Period::Lifetime,
-            };
-            let kind = match &ladder.measure {
-                Measure::Balance(_) => continue,
-                Measure::Earned(asset) => Activity::Earned(*asset),
-                Measure::Spend(basis) => Activity::Spend(BasisMask::of(basis)),
-                Measure::Visits => Activity::Visits,
-            };
-            self.activity_counters.number(kind, window);
-        }
+    fn compile_caps(&self) -> Result<Vec<CompiledCap>, MoneyError> {
+        let caps = self.document.caps.iter().map(|cap| self.cap(cap));
+        let budgets = self
+            .document
+            .budgets
+            .iter()
+            .map(|budget| self.budget(budget));
+        caps.chain(budgets).collect()
+    }
+
+    fn cap(&self, cap: &Cap) -> Result<CompiledCap, MoneyError> {
+        let program = &self.document.id;
+        let (limit, kind) = match &cap.limit {
+            Limit::Amount { amount, asset } => {
+                let asset = asset.unwrap_or(self.document.currency.into());
+                let cap = &cap.id;
+                let kind = CounterKind::CapAmount {
+                    program,
+                    cap,
+                    asset,
+                };
+                (amount.to_minor(asset.scale())?, kind)
+            }
+            Limit::Uses(uses) => {
+                let kind = CounterKind::CapUses {
+                    program,
+                    cap: &cap.id,
+                };
+                (i64::from(*uses), kind)
+            }
+        };
+        let scope = match &cap.per {
+            CapPer::Purchase => CapScope::Purchase,
+            CapPer::Member => CapScope::Member,
+            CapPer::Attribute(name) => CapScope::Attribute(name.clone()),
+        };
+        let window = cap.every.unwrap_or(Period::Lifetime);
+        Ok(CompiledCap {
+            id: cap.id.clone(),
+            scope,
+            window,
+            limit,
+            counts_uses: matches!(cap.limit, Limit::Uses(_)),
+            counter: kind.name(window, self.document.week_start),
+        })
+    }
+
+    fn budget(&self, budget: &Budget) -> Result<CompiledCap, MoneyError> {
+        let asset = budget.asset.unwrap_or(self.document.currency.into());
+        let kind = CounterKind::Budget {
+            budget: &budget.id,
+            asset,
+        };
+        let window = budget.every.unwrap_or(Period::Lifetime);
+        Ok(CompiledCap {
+            id: budget.id.clone(),
+            scope: CapScope::Program,
+            window,
+            limit: budget.amount.to_minor(asset.scale())?,
+            counts_uses: false,
+            counter: kind.name(window, self.document.week_start),
+        })
+    }
+
+    fn ladders(&self) -> Result<Vec<CompiledLadder>, LadderError> {
         let currency = self.document.currency;
         let ladders = self.document.ladders.iter();
-        Ok(ladders
+        ladders
             .map(|ladder| CompiledLadder::compile(ladder, currency))
-            .collect::<Result<_, _>>()?)
+            .collect()
     }
 }
 
-fn tallies_of(check: &Check, found: &mut SmallVec<[u32; 2]>) {
+fn activities_of(check: &Check, found: &mut SmallVec<[u32; 2]>) {
     match check {
         Check::All(parts) | Check::Any(parts) | Check::None(parts) => {
-            parts.iter().for_each(|part| tallies_of(part, found));
+            parts.iter().for_each(|part| activities_of(part, found));
         }
         Check::Activity(test) | Check::EveryNth(test, _) => {
             found.push(number(test.activity_counter))

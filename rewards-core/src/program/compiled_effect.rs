@@ -117,16 +117,19 @@ impl CompiledEffect {
         !matches!(self, Self::Fixed { .. } | Self::Multiplier { .. })
     }
 
-    /// Whether it keeps remainders for the member.
+    /// If it keeps remainders for the member: what a unit is rewarded with, and how large a unit is in minor units of the
+    /// purchase.
     #[must_use]
-    pub fn carries(&self) -> bool {
-        matches!(
-            self,
+    pub fn carries(&self) -> Option<(Asset, i64)> {
+        match self {
             Self::PerUnit {
+                asset,
+                every,
                 remainder: Remainder::Carry,
                 ..
-            }
-        )
+            } => Some((*asset, *every)),
+            _ => None,
+        }
     }
 }
 

@@ -35,6 +35,8 @@ pub enum LadderError {
 pub struct CompiledTier {
     /// The tier's name.
     pub id: Slug,
+    /// The tiers of earlier revisions whose place it takes.
+    pub replaces: Vec<Slug>,
     /// What must be reached, in minor units of the measure's asset, or a number of visits.
     pub threshold: i64,
     /// Multiplies what a rule grants; one changes nothing.
@@ -132,10 +134,11 @@ impl CompiledLadder {
         self.higher.get(rank)
     }
 
-    /// The rank of a tier; `None` when this revision of the ladder has no tier of that name.
+    /// The rank of a tier, or of the one that takes its place; `None` when this revision of the ladder has neither.
     #[must_use]
     pub fn rank_of(&self, tier: &Slug) -> Option<usize> {
-        self.tiers().position(|known| known.id == *tier)
+        self.tiers()
+            .position(|known| known.id == *tier || known.replaces.contains(tier))
     }
 
     /// The rank of the highest tier whose threshold is at most `measure`; 0 when there is none.
@@ -165,6 +168,7 @@ fn compile_tier(tier: &Tier, scale: u8) -> Result<CompiledTier, LadderError> {
     } = &tier.benefits;
     Ok(CompiledTier {
         id: tier.id.clone(),
+        replaces: tier.replaces.clone(),
         threshold: tier
             .threshold
             .to_minor(scale)

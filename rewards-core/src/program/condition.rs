@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Basis;
+use super::{Basis, Since};
 use crate::ids::Slug;
 use crate::money::DecimalText;
 use crate::time::{DateRange, Period, TimeOfDayRange, Weekday};
@@ -46,7 +46,8 @@ pub enum Condition {
     /// enough.
     // Boxed, because it is rare and three times as large as any other.
     Line(Box<LineTest>),
-    /// Which purchase of the member it is, counted in the program from 1, this one included.
+    /// Which purchase of the member it is, counted in the program from 1, this one included. A number stays given: who cancels
+    /// the first of two purchases makes the third one next.
     PurchaseNumber(NumberTest),
     /// How many purchases the member made in a window, this one included.
     WindowCount(WindowCount),
@@ -183,6 +184,9 @@ pub struct WindowSum {
     /// Below this sum, exclusive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub below: Option<DecimalText>,
+    /// Says that what was spent before may be unknown; see [`Since`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Since>,
 }
 
 /// A custom fact. Without `one_of` and the bounds it is enough that the attribute is present.

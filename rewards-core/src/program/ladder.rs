@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Basis;
+use super::{Basis, Since};
 use crate::ids::Slug;
 use crate::money::{Asset, DecimalText, Factor, Rate};
 use crate::time::Period;
@@ -27,6 +27,9 @@ pub struct Ladder {
     /// So many local calendar days pass before a member who falls short moves down.
     #[serde(default)]
     pub grace_days: u16,
+    /// Says that what was spent before may be unknown; see [`Since`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Since>,
 }
 
 /// What qualifies for a tier.
@@ -68,6 +71,10 @@ pub struct Tier {
     /// A name for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Tiers of earlier revisions whose place it takes: who stands on one of them stands on this one. A tier that members may
+    /// stand on cannot be left out otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaces: Vec<Slug>,
     /// What must be reached: an amount in the measure's asset, or a count for visits.
     pub threshold: DecimalText,
     /// What the tier gives when earning.

@@ -8,7 +8,8 @@ use crate::time::Period;
 
 /// A limit that clips what rules grant. Rules that name the same cap share it.
 ///
-/// A cap clips: what does not fit is not granted, and no other rule steps in.
+/// A cap clips: what does not fit is not granted, and no other rule steps in. Who of several gets the last of one that members
+/// share is decided as for a [budget](Budget).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -56,6 +57,11 @@ pub enum Limit {
 }
 
 /// A limit on what the whole program grants, shared by all members.
+///
+/// Who of several members gets the last of it is decided by the order in which their purchases are committed, not by when they
+/// happened: the first takes what it wants, the one that reaches the limit is clipped to what is left, later ones get
+/// nothing. Purchases recorded at the same time by several callers are in no order; where one is needed, hand them in as one
+/// ordered run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]

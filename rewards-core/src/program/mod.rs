@@ -18,7 +18,9 @@ mod effect;
 mod index;
 mod ladder;
 mod limit;
+mod member_facts;
 mod parse;
+mod succession;
 mod validate;
 
 pub use activity::{Activity, ActivityCounter};
@@ -43,6 +45,8 @@ pub use effect::{
 pub use index::{Candidates, FactSymbols, Residual};
 pub use ladder::{Benefits, Downgrade, Ladder, Measure, Tier, TierWindow};
 pub use limit::{Budget, Cap, CapPer, Limit};
+pub use member_facts::MemberFacts;
+pub use succession::{Predecessor, Since, succession};
 pub use validate::{
     CAPS_MAX, CONDITION_DEPTH_MAX, GRACE_DAYS_MAX, PARTS_MAX, RULES_MAX, TAGS_MAX, TEXT_BYTES_MAX,
     TIERS_MAX, VALUES_MAX,

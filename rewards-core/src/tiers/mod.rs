@@ -7,7 +7,9 @@
 //! # When a move counts
 //!
 //! A move counts for purchases **strictly after** its instant. All purchases of one instant use the tier held before
-//! it, so their order does not matter. Moves are made one after another and never rewritten: a review for an instant
+//! it, so their order does not matter. A move at midnight, such as one at the end of a window, belongs to the local day that
+//! begins then and counts on all of it but its first instant: a purchase at 00:00:00 sharp is one of the new day for
+//! windows, caps and counts, and still earns by the tier before. Moves are made one after another and never rewritten: a review for an instant
 //! before the latest move is made at that move's instant.
 //!
 //! # Up
@@ -29,8 +31,9 @@
 //! - *Rolling days.* Looked at whenever something is counted and at the start of each local day. Falling short starts
 //!   the grace; who still falls short when `grace_days` local days have passed moves down, who recovers has lost
 //!   nothing. Without grace the move is immediate.
-//! - *Balances and lifetime measures.* The same, but time alone changes nothing, so that there is nothing to look at
-//!   until the measure falls: when points are spent or expire, or a purchase is cancelled.
+//! - *Balances and lifetime measures.* The same, but a new day alone changes nothing, so that there is nothing to look at
+//!   until the measure changes: when points are spent, mature or expire, or a purchase is cancelled. What matures or expires
+//!   counts from the instant at which it was due, however late somebody looks.
 //!
 //! In the last two, one tier at a time means that the next step down takes a grace of its own, and is not on the same
 //! local day.
@@ -39,8 +42,9 @@
 //!
 //! `review_at` in the status is the instant of the next decision, `None` when nothing is due by time alone. A review that
 //! runs late decides as of `review_at`, with the windows of that instant, and its move counts from there; one call
-//! makes one decision, and [`Qualification::catch_up`] makes all that are due. So the result does not depend on when
-//! or how often reviews run, provided that what is due is caught up **before** anything later is counted.
+//! makes one decision, [`Qualification::catch_up_due`] makes all that are due, and [`Qualification::catch_up`] one more for
+//! what was counted now. So the result does not depend on when or how often what is due is caught up with, provided that it
+//! is **before** anything later is counted.
 //!
 //! A member who holds a tier when a new revision makes it losable gets a full window, or grace, first.
 //!

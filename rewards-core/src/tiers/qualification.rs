@@ -18,8 +18,11 @@ pub struct Qualification<'a> {
 /// Where a measure is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MeasureRange {
-    /// The available balance as it is now.
-    Balance,
+    /// The available balance as it was at an instant, with everything done that was due by then.
+    Balance {
+        /// The instant, inclusive.
+        at: Timestamp,
+    },
     /// The sum of a counter over buckets.
     Buckets {
         /// The period by which the counter is kept.
@@ -67,7 +70,7 @@ impl Qualification<'_> {
     #[must_use]
     pub fn current(&self, at: Timestamp) -> MeasureRange {
         if matches!(self.ladder.measure(), Measure::Balance(_)) {
-            return MeasureRange::Balance;
+            return MeasureRange::Balance { at };
         }
         match self.ladder.window() {
             TierWindow::Calendar(period) => {

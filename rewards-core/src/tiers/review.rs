@@ -4,7 +4,7 @@ use super::qualification::Pace;
 use super::standing::held_rank;
 use super::status::HISTORY_MAX;
 use super::{MeasureNow, MeasureRange, Qualification, TierMove, TierReason, TierStatus};
-use crate::program::Downgrade;
+use crate::program::{Downgrade, Measure};
 use crate::time::Timestamp;
 
 /// What a review decided.
@@ -18,9 +18,9 @@ pub struct Review {
 
 /// What all reviews that were due decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CaughtUp {
+pub struct CaughtUp<S = TierStatus> {
     /// The status afterwards; nothing is due at the instant any more.
-    pub status: TierStatus,
+    pub status: S,
     /// The moves in their order, also those that the status's history no longer remembers.
     pub moves: Vec<TierMove>,
 }
@@ -59,29 +59,65 @@ impl Qualification<'_> {
         Review { status, moved }
     }
 
-    /// Makes all decisions that are due at `at`, each as of its own instant, and then one for `at` itself; `sum`
-    /// gives the measure of a range.
+    /// Makes all decisions that are due at `at`, each as of its own instant, and then one for `at` itself, as when
+    /// something is counted; `sum` gives the measure of a range.
     pub fn catch_up(
         &self,
         status: Option<&TierStatus>,
         at: Timestamp,
         mut sum: impl FnMut(&MeasureRange) -> i64,
     ) -> CaughtUp {
-        let mut moves = Vec::new();
-        let mut step = |status: Option<&TierStatus>| {
-            let measure = self.measure(status, at, &mut sum);
-            let review = self.review(status, measure, at);
-            moves.extend(review.moved);
-            review.status
-        };
-        let is_due = |status: &TierStatus| status.review_at.is_some_and(|due| due <= at);
-        let mut status = status.cloned();
-        // Each decision moves the next one to a later instant, so this ends.
-        while let Some(due) = status.take_if(|status| is_due(status)) {
-            status = Some(step(Some(&due)));
+        let due = self.catch_up_due(status, at, &[], &mut sum);
+        let mut moves = due.moves;
+        let measure = self.measure(due.status.as_ref(), at, &mut sum);
+        let review = self.review(due.status.as_ref(), measure, at);
+        moves.extend(review.moved);
+        CaughtUp {
+            status: review.status,
+            moves,
         }
-        let status = step(status.as_ref());
-        CaughtUp { status, moves }
+    }
+
+    /// Makes all decisions that are due at `at` by time alone, each as of its own instant: those of windows and graces, and
+    /// for a ladder by balance one at every instant of `changes`, at which value matured or expired. Nothing is decided
+    /// for `at` itself, so it does not matter how often this is asked; a member without status stays without.
+    ///
+    /// `changes` are in order; `sum` gives the measure of a range.
+    pub fn catch_up_due(
+        &self,
+        status: Option<&TierStatus>,
+        at: Timestamp,
+        changes: &[Timestamp],
+        mut sum: impl FnMut(&MeasureRange) -> i64,
+    ) -> CaughtUp<Option<TierStatus>> {
+        let mut moves = Vec::new();
+        let Some(mut status) = status.cloned() else {
+            return CaughtUp {
+                status: None,
+                moves,
+            };
+        };
+        let by_balance = matches!(self.ladder.measure(), Measure::Balance(_));
+        let mut changes = changes.iter().copied().filter(|_| by_balance).peekable();
+        // Each decision moves the next one to a later instant, and changes are looked at once, so this ends.
+        loop {
+            let review_at = status.review_at.filter(|due| *due <= at);
+            let change = changes.peek().copied().filter(|change| *change <= at);
+            let next = match (review_at, change) {
+                (None, None) => break,
+                (Some(one), None) | (None, Some(one)) => one,
+                (Some(one), Some(other)) => one.min(other),
+            };
+            changes.next_if_eq(&next);
+            let measure = self.measure(Some(&status), next, &mut sum);
+            let review = self.review(Some(&status), measure, next);
+            moves.extend(review.moved);
+            status = review.status;
+        }
+        CaughtUp {
+            status: Some(status),
+            moves,
+        }
     }
 
     /// The status of a member who was never reviewed. What is older than the registration is not refused here.

@@ -26,7 +26,7 @@ pub enum TierReason {
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct TierMove {
-    /// When it counts from.
+    /// When it counts from, exclusive.
     pub at: Timestamp,
     /// The tier before.
     pub from: Slug,
@@ -56,4 +56,17 @@ pub struct TierStatus {
     /// The latest moves, oldest first; at most [`HISTORY_MAX`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<TierMove>,
+}
+
+impl TierStatus {
+    /// The status as purchases right after an instant see it: without moves that lie ahead of it, which a purchase dated a
+    /// little ahead can bring about.
+    #[must_use]
+    pub fn seen_at(mut self, at: Timestamp) -> Self {
+        while let Some(ahead) = self.history.pop_if(|last| last.at > at) {
+            self.tier = ahead.from;
+            self.since = self.history.last().map_or(at, |last| last.at);
+        }
+        self
+    }
 }

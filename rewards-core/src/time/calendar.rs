@@ -89,6 +89,15 @@ impl Calendar {
             .day_start(self.first_day(period, bucket.0.saturating_add(1)))
     }
 
+    /// The first and last local day of the windows `from..=until`, both inclusive, numbered as the windows of
+    /// [`Period::Day`] are.
+    #[must_use]
+    pub fn days(&self, period: Period, from: i64, until: i64) -> (i64, i64) {
+        let after = self.first_day(period, until.saturating_add(1));
+        let first = i64::from(self.first_day(period, from));
+        (first, i64::from(after).saturating_sub(1))
+    }
+
     /// The end of the local period that contains an instant, or the instant itself for
     /// [`CalendarRounding::None`].
     #[must_use]

@@ -258,7 +258,10 @@ fn carried_remainders_belong_to_one_member_and_never_count_twice() {
     assert_eq!(world.grants("60 member=bob").len(), 0);
     assert_eq!(world.grants("40"), ["it 1 points"]);
     assert_eq!(world.grants("39.99 member=bob").len(), 0);
-    assert_eq!(world.say_counted(), ["m:bob main/carry/it@0 = 9999"]);
+    assert_eq!(
+        world.say_counted(),
+        ["m:bob main/carry/it/points.by.10000.EUR/lifetime@0 = 9999"]
+    );
 
     // Five times 60: 60, 20 (a point), 80, 40 (a point), 0 (a point).
     let mut world = World::with(document);
@@ -269,7 +272,10 @@ fn carried_remainders_belong_to_one_member_and_never_count_twice() {
     // The 1st and 3rd only added to the remainder. Without them two of the three points are paid in advance.
     world.cancel("p1").unwrap();
     world.cancel("p3").unwrap();
-    assert_eq!(world.say_counted(), ["m:ann main/carry/it@0 = -12000"]);
+    assert_eq!(
+        world.say_counted(),
+        ["m:ann main/carry/it/points.by.10000.EUR/lifetime@0 = -12000"]
+    );
     assert_eq!(world.grants("219.99").len(), 0);
     assert_eq!(world.grants("0.01"), ["it 1 points"]);
 }
@@ -289,7 +295,10 @@ fn carried_remainders_per_line_are_spent_once() {
     assert_eq!(world.grants("90 line:90.00").len(), 0);
     // 90 + 20 is a unit, 10 + 20 is none.
     assert_eq!(world.grants("40 line:20.00 line:20.00"), ["it#0 1 points"]);
-    assert_eq!(world.say_counted(), ["m:ann main/carry/it@0 = 3000"]);
+    assert_eq!(
+        world.say_counted(),
+        ["m:ann main/carry/it/points.by.10000.EUR/lifetime@0 = 3000"]
+    );
 }
 
 #[test]
@@ -514,4 +523,23 @@ fn amounts_beyond_the_range_are_refused() {
     let error = world.try_buy("92233720368547758.07").unwrap_err();
     assert_eq!(error.code(), "overflow");
     assert_eq!(world.lots.len() + world.entities.len(), 0);
+}
+
+#[test]
+fn the_offers_of_one_purchase_are_bounded() {
+    let lines = " line:1.00".repeat(1_000);
+    for (rules, code) in [(20, None), (21, Some("too_many"))] {
+        let rules: String = (0..rules)
+            .map(|n| {
+                format!(
+                    "[[rules]]\nid = \"r{n}\"\nscope = \"line\"\nstacking_group = \"one\"\neffect = {{ percent = {{ rate = \"1%\" }} }}\n"
+                )
+            })
+            .collect();
+        let groups =
+            "stacking_groups = [{ id = \"one\", stacking = \"best\", scope = \"line\" }]\n";
+        let mut world = World::with(&format!("{groups}{rules}"));
+        let refused = world.try_buy(&format!("1000.00 id=p1{lines}")).err();
+        assert_eq!(refused.map(|rejection| rejection.code()), code);
+    }
 }

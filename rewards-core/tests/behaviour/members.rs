@@ -179,9 +179,7 @@ fn erasing_drops_every_word_and_keeps_the_books() {
     assert!(!everything.contains("Example"), "{everything}");
     world.assert_valid();
     // The purchase is still there, with what it was granted.
-    let get = GetPurchase {
-        purchase: "p1".parse().unwrap(),
-    };
+    let get = GetPurchase::new("p1".parse().unwrap());
     let details = world.run(&get).unwrap();
     assert_eq!(say_all(&details.decision.totals), "5.00 EUR");
     assert_eq!(details.purchase.merchant, None);

@@ -6,12 +6,19 @@
 )]
 
 mod aliases;
+mod assets;
+mod audit;
 mod cashback_conditions;
 mod cashback_effects;
 mod cashback_limits;
 mod cashback_stacking;
+mod clocks;
+mod departures;
+mod explanations;
+mod history;
 mod ledger;
 mod lifecycle;
+mod many_rewards;
 mod members;
 mod purchases;
 mod statements;

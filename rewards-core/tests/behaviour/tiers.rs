@@ -1,9 +1,10 @@
 //! Tiers in operations: moves with purchases, reviews that are late, and cancellations.
 
 use rewards_core::event::Event;
+use rewards_core::operations::tiers::GetTiers;
 
 use crate::words::money;
-use crate::world::{World, at};
+use crate::world::{World, at, member};
 
 fn ladder(rest: &str) -> String {
     format!(
@@ -249,7 +250,7 @@ fn what_has_expired_lifts_nobody_when_value_is_given_or_taken_by_hand() {
     assert_eq!(moves(&world), ("mid".into(), vec!["low mid".into()]));
 }
 
-/// A clock that is behind does not date a move before the entry that brought it about.
+/// A move is dated by the command's own time, as the entry is that brought it about, whatever an earlier clock said.
 #[test]
 fn a_move_by_hand_is_not_older_than_its_entry() {
     let rest = "measure = { balance = \"points\" }\ndowngrade = \"to_eligible\"";
@@ -264,7 +265,12 @@ fn a_move_by_hand_is_not_older_than_its_entry() {
     let statuses = row.profile.tiers.values().flat_map(|l| l.values());
     let moved: Vec<_> = statuses.flat_map(|status| &status.history).collect();
     let moved: Vec<_> = moved.iter().map(|step| step.at).collect();
-    assert_eq!(moved, [at("2026-03-08"), at("2026-03-10")]);
+    // The last one took a point that a clock ahead had dated on the 8th.
+    assert_eq!(moved, [at("2026-03-05"), at("2026-03-08")]);
+    let entries = world.journal.values().flatten();
+    let moves = entries.filter(|entry| entry.transfer.minor() == 500);
+    let entered: Vec<_> = moves.map(|entry| entry.transfer.effective_at).collect();
+    assert_eq!(entered, moved);
     let last = world.journal.values().flatten().last().unwrap();
     assert_eq!(last.recorded_at, at("2026-03-10"));
 }
@@ -286,4 +292,73 @@ fn value_by_hand_reviews_the_ladders_by_that_balance_alone() {
     assert_eq!(moves(&world).0, "many mid");
     assert_eq!(world.settle().tier_changes, 1);
     assert_eq!(moves(&world).0, "many low");
+}
+
+/// A move at the end of a window belongs to the local day that begins then, and counts on all of it but its first instant.
+#[test]
+fn a_move_at_midnight_counts_on_the_day_that_begins() {
+    let mut world = World::with(
+        r#"
+        zone = "Europe/Berlin"
+        [[rules]]
+        id = "it"
+        effect = { percent = { rate = "1%" } }
+        [[ladders]]
+        id = "status"
+        measure = { spend = "gross" }
+        window = { calendar = "month" }
+        downgrade = "to_eligible"
+        tiers = [
+            { id = "low", threshold = "0" },
+            { id = "high", threshold = "100", benefits = { multiplier = "3" } },
+        ]
+        "#,
+    );
+    world.buy("200");
+    // Midnight of 1 May in Berlin: April is over, and nothing was bought in it.
+    for (at, grant) in [
+        ("2026-04-30T21:59:59.999999Z", "it 3.00 EUR"),
+        ("2026-04-30T22:00:00Z", "it 3.00 EUR"),
+        ("2026-04-30T22:00:00.000001Z", "it 1.00 EUR"),
+    ] {
+        let quoted = world.at("2026-05-02").quoted(&format!("100 at={at}"));
+        assert_eq!(quoted, [grant], "{at}");
+    }
+    let tiers = GetTiers {
+        member: member("ann"),
+        program: "main".parse().unwrap(),
+    };
+    for day in ["2026-05-02", "2026-05-20"] {
+        let standing = world.at(day).run(&tiers).unwrap().ladders.remove(0);
+        let since = standing.since.map(|since| since.to_string());
+        assert_eq!(since.as_deref(), Some("2026-04-30T22:00:00Z"), "{day}");
+    }
+}
+
+/// Points of one program, and a ladder of another one that is climbed by them.
+#[test]
+fn a_purchase_moves_the_ladders_of_other_programs_by_its_balance() {
+    let ladders = "measure = { balance = \"points\" }\ndowngrade = \"to_eligible\"";
+    let mut world = World::with(&ladder(ladders));
+    let other = format!("id = \"other\"\n{}", ladder("measure = \"visits\""));
+    world.publish(&other, "2020-01-01").unwrap();
+    world.buy("50");
+    world.buy("60 program=other");
+    assert_eq!(moves(&world).1, ["low mid"]);
+    assert_eq!(world.tiers(), "mid");
+}
+
+/// A move of a purchase that is dated a little ahead is shown when it counts.
+#[test]
+fn a_move_that_lies_ahead_is_not_shown_before_it_counts() {
+    let mut world = World::with(&ladder("measure = { spend = \"gross\" }"));
+    world.buy("100 at=2026-03-02T12:03:00Z");
+    assert_eq!(moves(&world).0, "mid");
+    for (now, tier) in [
+        ("2026-03-02T12:00:00Z", "low"),
+        ("2026-03-02T12:02:59Z", "low"),
+        ("2026-03-02T12:03:00Z", "mid"),
+    ] {
+        assert_eq!(world.at(now).tiers(), tier, "{now}");
+    }
 }

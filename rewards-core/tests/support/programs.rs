@@ -300,6 +300,7 @@ fn any_ladder(assets: Vec<Asset>, currency: Currency) -> impl Strategy<Value = L
                     Tier {
                         id: slug(&format!("t{index}")),
                         name,
+                        replaces: Vec::new(),
                         threshold: amount(threshold, scale),
                         benefits: Benefits {
                             multiplier,
@@ -319,6 +320,7 @@ fn any_ladder(assets: Vec<Asset>, currency: Currency) -> impl Strategy<Value = L
                     downgrade
                 },
                 grace_days,
+                since: None,
             }
         },
     )
@@ -583,6 +585,7 @@ fn any_leaf(frame: &Program) -> BoxedStrategy<Condition> {
                 of,
                 at_least,
                 below,
+                since: None,
             })
         }),
         (any_period(), any_counts()).prop_map(|(window, (at_least, at_most))| {

@@ -185,6 +185,7 @@ impl World {
                     desired,
                     clipped_by,
                 } => format!("capped {desired}{}", by(clipped_by)),
+                Verdict::Withheld { amount } => format!("withheld {}", say(&amount)),
             };
             format!("{}{line}: {outcome}", explanation.rule)
         });

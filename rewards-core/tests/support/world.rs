@@ -1,17 +1,24 @@
 //! A whole engine in memory: it answers a plan with exactly the rows that the plan names, so that a row which an
 //! operation forgets to read shows up as a wrong result, and it checks every decision before it takes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rewards_core::command::{Kind, NaturalKey, Operation, ROUNDS_MAX, Undecided, fingerprint};
+use rewards_core::audit::{AuditProblem, BookAudit, SharedCounters};
+use rewards_core::cashback::PurchaseEntity;
+use rewards_core::command::{
+    Kind, NaturalKey, Operation, ROUNDS_MAX, Undecided, fingerprint, prepare,
+};
 use rewards_core::context::{Context, Revisions};
+use rewards_core::counter::{Subject, Summed};
 use rewards_core::decision::{Changes, Decision};
-use rewards_core::entity::{By, ENTITIES, EntityKey, EntityPage, EntityQuery, EntityRow};
+use rewards_core::entity::{
+    By, ENTITIES, Entity as _, EntityKey, EntityPage, EntityQuery, EntityRow,
+};
 use rewards_core::event::{EventRecord, Stream};
-use rewards_core::ids::{IdSeed, IdempotencyKey, MemberId, ProgramId, TenantId};
-use rewards_core::ledger::{Account, AuditProblem, BookAudit, Holder, JournalEntry, Lot, Purpose};
-use rewards_core::member::MemberRow;
+use rewards_core::ids::{IdSeed, IdempotencyKey, MemberId, ProgramId, PurchaseId, TenantId};
+use rewards_core::ledger::{Account, Holder, JournalEntry, Lot, Purpose};
+use rewards_core::member::{HistoryPage, MemberRow};
 use rewards_core::money::Asset;
 use rewards_core::program::{CompiledProgram, Program};
 use rewards_core::rejection::Rejection;
@@ -203,7 +210,7 @@ impl World {
     /// commands' rows may be in the view as well.
     pub fn decide<O: Operation>(&self, operation: &O) -> Result<Decision<O::Reply>, Rejection> {
         let context = self.context();
-        let (mut plan, prepared) = operation.prepare(&context)?;
+        let (mut plan, prepared) = prepare(operation, &context)?;
         let mut asked = self.load(plan.clone());
         let mut decision = operation.decide(&prepared, &asked, &context);
         for _ in 0..ROUNDS_MAX {
@@ -259,6 +266,12 @@ impl World {
             let newest = self.newest(&key);
             found.programs.extend(newest.map(|newest| (key, newest)));
         }
+        for tenant in plan.revision_counts {
+            if let Some(programs) = self.programs.get(&tenant) {
+                let count = programs.values().map(Vec::len).sum::<usize>();
+                found.revision_counts.insert(tenant, count as u64);
+            }
+        }
         for range in plan.counters {
             if range.from <= range.until {
                 let keys = range.name.at(range.from)..=range.name.at(range.until);
@@ -301,6 +314,7 @@ impl World {
             programs: heads
                 .filter_map(|key| Some((key.clone(), self.newest(&key)?)))
                 .collect(),
+            revision_counts: asked.revision_counts.clone(),
             counters: self.counters.clone(),
             lots: self.lots.clone(),
             statements: asked.statements.clone(),
@@ -536,19 +550,62 @@ impl World {
     }
 
     /// What an auditor finds in the books of a tenant.
-    pub fn audit(&self, tenant: &TenantId) -> (u64, Vec<AuditProblem>) {
-        let mut audit = BookAudit::new(tenant.clone());
-        let own = |key: &MemberKey| key.tenant == *tenant;
-        for (_, journal) in self.journal.iter().filter(|(key, _)| own(key)) {
-            journal.iter().for_each(|entry| audit.entry(entry));
+    pub fn audit(&self, tenant: &TenantId) -> Vec<AuditProblem> {
+        let mut books = BookAudit::new(tenant.clone());
+        for revision in self.programs[tenant].values().flatten() {
+            let (number, active_from) = (revision.number(), revision.active_from());
+            let document = revision.document().clone();
+            books.program(CompiledProgram::compile(document, number, active_from).unwrap());
         }
-        for (key, row) in self.members.iter().filter(|(key, _)| own(key)) {
-            audit.member(&key.member, row.journal, &row.balances);
+        let rows = self.entities.iter();
+        let purchases: BTreeMap<PurchaseId, PurchaseEntity> = rows
+            .filter(|(key, _)| key.tenant == *tenant && key.kind == PurchaseEntity::KIND)
+            .filter_map(|(_, row)| Some(row.read::<PurchaseEntity>().ok()?.entity))
+            .map(|purchase| (purchase.purchase.id.clone(), purchase))
+            .collect();
+        for (key, row) in self.members.iter().filter(|(key, _)| key.tenant == *tenant) {
+            let mut audit = books.member(&key.member, Some(row));
+            for entry in self.entries_of(key) {
+                let purchase = entry.transfer.purchase.as_ref();
+                audit.entry(entry, purchase.and_then(|id| purchases.get(id)));
+            }
+            self.lots_of(key)
+                .for_each(|lot| audit.lot(lot, lot.due_at()));
+            let own = purchases.values();
+            own.filter(|purchase| purchase.purchase.member == key.member)
+                .for_each(|purchase| audit.purchase(purchase));
+            let subject = Subject::Member(key.member.clone());
+            for (counter, value) in self.counters_of(tenant) {
+                if counter.name.subject == subject {
+                    audit.counter(&counter.name.name, counter.bucket, value);
+                }
+            }
+            audit.finish();
         }
+        let shared = self.counters_of(tenant);
+        let shared = shared.filter(|(key, _)| !matches!(key.name.subject, Subject::Member(_)));
+        let shared = shared.map(|(key, value)| {
+            let place = (key.name.subject.text(), key.name.name.clone(), key.bucket);
+            (place, value)
+        });
+        let mut shared = SharedCounters::new(None, shared.collect::<Vec<_>>(), true);
+        purchases
+            .values()
+            .for_each(|purchase| shared.purchase(&books, purchase));
+        shared.finish(&mut books);
         for ((_, purpose, asset), sum) in self.controls.iter().filter(|((t, ..), _)| t == tenant) {
-            audit.control(purpose, *asset, *sum);
+            books.control(purpose, *asset, *sum);
         }
-        audit.finish()
+        books.finish().problems
+    }
+
+    fn counters_of<'w>(
+        &'w self,
+        tenant: &'w TenantId,
+    ) -> impl Iterator<Item = (&'w CounterKey, i64)> {
+        let own = self.counters.iter();
+        let own = own.filter(move |(key, _)| key.name.tenant == *tenant);
+        own.map(|(key, value)| (key, *value))
     }
 
     /// The balances of all members, those at zero included.
@@ -576,27 +633,65 @@ impl World {
         all
     }
 
-    /// Checks that the books of all tenants are in order, and that open lots are what the members have.
-    pub fn assert_valid(&self) {
-        for tenant in self.members.keys().map(|key| &key.tenant) {
-            assert_eq!(self.audit(tenant).1, []);
-        }
-        let mut open: BTreeMap<(TenantId, Account), i64> = BTreeMap::new();
-        for ((key, _), lot) in self.lots.iter().filter(|(_, lot)| lot.state.is_open()) {
-            use rewards_core::ledger::{LotState, Purpose};
-            let purpose = match lot.state {
-                LotState::Pending => Purpose::Pending,
-                _ => Purpose::available(lot.asset),
-            };
-            let account = Account::member(&key.member, purpose, lot.asset);
-            *open.entry((key.tenant.clone(), account)).or_default() += lot.remaining;
-        }
+    /// A purchase as it is kept.
+    pub fn kept(&self, id: &PurchaseId) -> PurchaseEntity {
+        let key = EntityKey::of::<PurchaseEntity>(&self.tenant, id);
+        self.entities[&key].read().unwrap().entity
+    }
+
+    /// What every member bought and earned, by program and day, wherever the days are; sums of zero are left out.
+    pub fn summed(&self) -> BTreeMap<(MemberKey, ProgramId, i64, Summed), i64> {
+        let mut all: BTreeMap<_, i64> = BTreeMap::new();
         for (key, row) in &self.members {
-            for (purpose, asset, balance) in row.balances.iter() {
-                let account = Account::member(&key.member, purpose.clone(), asset);
-                let lots = open.get(&(key.tenant.clone(), account));
-                assert_eq!(balance, lots.copied().unwrap_or_default(), "{key:?}");
+            for (program, history) in &row.history {
+                for (day, summed, sum) in history.recent().iter() {
+                    let place = (key.clone(), program.clone(), day, summed);
+                    *all.entry(place).or_default() += sum;
+                }
             }
+        }
+        for (key, row) in &self.entities {
+            if key.kind != HistoryPage::KIND {
+                continue;
+            }
+            let page = row.read::<HistoryPage>().unwrap().entity;
+            let member = MemberKey {
+                tenant: key.tenant.clone(),
+                member: page.member.clone(),
+            };
+            for (day, summed, sum) in page.sums.iter() {
+                let place = (member.clone(), page.program.clone(), day, summed);
+                *all.entry(place).or_default() += sum;
+            }
+        }
+        all.retain(|_, sum| *sum != 0);
+        all
+    }
+
+    /// The sums of all time are those of the days.
+    fn assert_summed(&self) {
+        let mut ever: BTreeMap<(&MemberKey, &ProgramId, Summed), i64> = BTreeMap::new();
+        let days = self.summed();
+        for ((key, program, _, summed), sum) in &days {
+            *ever.entry((key, program, *summed)).or_default() += sum;
+        }
+        ever.retain(|_, sum| *sum != 0);
+        let kept = self.members.iter().flat_map(|(key, row)| {
+            let programs = row.history.iter();
+            programs.flat_map(move |(program, history)| {
+                let sums = history.all_time();
+                sums.map(move |(summed, sum)| ((key, program, summed), sum))
+            })
+        });
+        assert_eq!(kept.collect::<BTreeMap<_, _>>(), ever);
+    }
+
+    /// Checks that the books of all tenants are in order.
+    pub fn assert_valid(&self) {
+        self.assert_summed();
+        let tenants: BTreeSet<&TenantId> = self.members.keys().map(|key| &key.tenant).collect();
+        for tenant in tenants {
+            assert_eq!(self.audit(tenant), []);
         }
     }
 }

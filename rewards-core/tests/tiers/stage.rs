@@ -73,7 +73,7 @@ impl Member {
     /// The sum of what was counted in a range.
     pub fn sum(&self, range: &MeasureRange) -> i64 {
         let inside = |instant: Timestamp| match *range {
-            MeasureRange::Balance => true,
+            MeasureRange::Balance { at } => instant <= at,
             MeasureRange::Buckets {
                 period,
                 from,
@@ -127,7 +127,7 @@ impl Member {
 
 fn covers(outer: &MeasureRange, inner: &MeasureRange) -> bool {
     match (outer, inner) {
-        (MeasureRange::Balance, MeasureRange::Balance) => true,
+        (MeasureRange::Balance { .. }, MeasureRange::Balance { .. }) => true,
         (
             MeasureRange::Buckets {
                 period: outer,

@@ -31,7 +31,7 @@ CREATE TABLE members (
 -- and read all members of the tenant to find one: it can be used only where the same condition is written.
 CREATE INDEX members_newest ON members (tenant, at, member) WHERE version > 0;
 
-CREATE INDEX members_due ON members (tenant, member, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX members_due ON members (tenant, due_at, member) WHERE due_at IS NOT NULL;
 
 -- `fingerprint` and `reply` are those of the command that made the entity; later changes leave them as they are.
 -- With row numbers: a leaf of a table without them takes only a quarter of a page of a row, and the rest of each row a page of its own.
@@ -71,6 +71,12 @@ CREATE TABLE programs (
     body TEXT NOT NULL,
     PRIMARY KEY (tenant, program, revision)
 ) STRICT;
+
+-- How many revisions a tenant has published in all: a view finds out by one row whether somebody knows them all.
+CREATE TABLE revision_counts (
+    tenant TEXT NOT NULL PRIMARY KEY,
+    revisions INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- A side without a holder is the member's own; the empty text is the tenant itself.
 CREATE TABLE journal (
@@ -137,12 +143,15 @@ CREATE TABLE lots (
     PRIMARY KEY (tenant, member, number)
 ) STRICT, WITHOUT ROWID;
 
--- Lots to which something can still happen: one member's by when they are due, and all members that have any, in order.
+-- Lots to which something can still happen: one member's by when they are due, then by number, and those of all members.
 CREATE INDEX lots_open ON lots (tenant, member, due_at) WHERE state IN ('pending', 'available');
+
+CREATE INDEX lots_due ON lots (tenant, due_at, member) WHERE state IN ('pending', 'available') AND due_at IS NOT NULL;
 
 CREATE INDEX lots_purchase ON lots (tenant, member, purchase) WHERE purchase IS NOT NULL;
 
--- Time never runs backwards within a stream, so this key is both append-only and the order of delivery.
+-- `recorded_at` never runs backwards within a stream, so this key is both append-only and the order of delivery. Of an event
+-- recorded by a clock that is behind, it is that of the event before it, and `behind_at` is what the clock said.
 CREATE TABLE outbox (
     tenant TEXT NOT NULL,
     recorded_at INTEGER NOT NULL,
@@ -153,8 +162,12 @@ CREATE TABLE outbox (
     owner BLOB,
     leased_until INTEGER,
     attempts INTEGER NOT NULL,
+    behind_at INTEGER,
     PRIMARY KEY (tenant, recorded_at, stream, seq)
 ) STRICT, WITHOUT ROWID;
+
+-- Finds the last event of a stream, behind which the next one is queued; a number is there once.
+CREATE UNIQUE INDEX outbox_streams ON outbox (tenant, stream, seq);
 
 -- Holds leased events only, so that recording an event does not pay for it.
 CREATE INDEX outbox_leased ON outbox (tenant, stream, seq) WHERE owner IS NOT NULL;

@@ -114,6 +114,14 @@ fn a_wrong_address_is_refused_before_anything_is_opened() {
                 "got another value",
             ),
             ("postgresql://secret:%FF@host/books", "utf-8"),
+            (
+                "postgresql://host/books?sslcert=secret",
+                "expected `sslcert` and `sslkey` together, got one of them",
+            ),
+            (
+                "postgresql://host/books?ssl-key=secret",
+                "expected `sslcert` and `sslkey` together, got one of them",
+            ),
         ]);
     } else {
         cases.extend([

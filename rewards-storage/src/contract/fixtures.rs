@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rewards_core::counter::MemberCounters;
+use rewards_core::counter::{MemberCounters, Summed};
 use rewards_core::decision::{Changes, CounterChange, LotWrite, MemberWrite, ProgramWrite};
 use rewards_core::entity::{EntityKey, EntityRow, EntityWrite, Expected, Index};
 use rewards_core::event::{Event, EventRecord, Stream};
@@ -15,7 +15,7 @@ use rewards_core::ledger::{
     Account, Balances, ChainHash, JournalEntry, JournalHead, Lot, LotState, Purpose, Transfer,
     TransferKind,
 };
-use rewards_core::member::{MemberProfile, MemberRow, MemberStatus};
+use rewards_core::member::{MemberProfile, MemberRow, MemberStatus, PurchaseHistory};
 use rewards_core::money::Asset;
 use rewards_core::program::Program;
 use rewards_core::snapshot::{
@@ -243,6 +243,7 @@ pub fn member_row(version: u64) -> MemberRow {
             (Purpose::Main, "x/2", 0),
         ]),
         counters: counters(&[("cap/'x'", -3, i64::MIN), ("ä\n", 20_260_101, i64::MAX)]),
+        history: BTreeMap::from([(program("contract"), history())]),
         profile: MemberProfile {
             registered_at: at(0),
             status: MemberStatus::Suspended,
@@ -273,6 +274,20 @@ pub fn balances(held: &[(Purpose, &str, i64)]) -> Balances {
         added.expect("a balance of the suite is in range");
     }
     balances
+}
+
+/// A member's history with sums of all kinds, at the edges of their range, and with a page.
+#[must_use]
+pub fn history() -> PurchaseHistory {
+    let mut history = PurchaseHistory::default();
+    for day in 0..40 {
+        history.count();
+        history.add(day, Summed::Visits, 1);
+    }
+    history.take_overflow();
+    history.add(-719_162, Summed::Gross(asset("EUR")), i64::MIN);
+    history.add(99, Summed::Earned(asset("x/2")), i64::MAX);
+    history
 }
 
 /// Counters in a member's row, as name, bucket and value.

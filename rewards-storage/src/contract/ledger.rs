@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use rewards_core::audit::{AuditProblem, BookAudit};
 use rewards_core::ids::TenantId;
 use rewards_core::ledger::{
-    Account, Balances, BookAudit, JournalEntry, JournalHead, Origin, Purpose, Transfer,
-    TransferKind,
+    Account, Balances, JournalEntry, JournalHead, Origin, Purpose, Transfer, TransferKind,
 };
 use rewards_core::member::MemberRow;
 use rewards_core::snapshot::{BalancesAt, MemberKey, ReadPlan, StatementQuery};
@@ -17,6 +17,7 @@ use super::fixtures::{
     Draft, asset, at, cashback, entry, funding, member, member_key, member_row, program, purchase,
     slug, statement, transfer,
 };
+use super::subject::insist;
 use crate::batch::Commit;
 
 /// Every field of a journal entry comes back as it was, in a statement and in the sweep.
@@ -344,17 +345,35 @@ pub async fn balances_refold(subject: &Subject) {
     }
     let seen = subject.visible(&[]).await;
     let mut audit = BookAudit::new(tenant.clone());
-    seen.journal.iter().for_each(|entry| audit.entry(entry));
-    for row in &seen.members {
-        audit.member(&row.member, row.journal, &row.balances);
+    let store = subject.backend();
+    let mut view = insist(|| store.books(tenant)).await;
+    for stored in view.members(None, u32::MAX).await.expect("a page") {
+        let mut own = audit.member(&stored.member, Some(&stored.row));
+        let entries = seen.journal.iter().filter(|e| e.member == stored.member);
+        entries.for_each(|entry| own.entry(entry, None));
+        own.finish();
     }
+    drop(view);
     for (purpose, asset, sum) in &seen.controls {
         audit.control(purpose, *asset, *sum);
     }
-    let (entries, problems) = audit.finish();
-    assert_eq!(problems, [], "the books must refold");
+    let audited = audit.finish();
+    // There are no lots and purchases here, so nothing is said of them.
+    let of_journals = |problem: &&AuditProblem| {
+        matches!(
+            problem,
+            AuditProblem::Gap { .. }
+                | AuditProblem::BrokenChain { .. }
+                | AuditProblem::HeadMismatch { .. }
+                | AuditProblem::BalanceMismatch { .. }
+                | AuditProblem::ControlMismatch { .. }
+                | AuditProblem::NotZeroSum { .. }
+        )
+    };
+    let problems: Vec<_> = audited.problems.iter().filter(of_journals).collect();
+    assert!(problems.is_empty(), "the books must refold: {problems:?}");
     let applied: u64 = heads.values().map(|(head, _)| head.seq).sum();
-    assert_eq!(entries, applied, "entries of applied batches only");
+    assert_eq!(audited.entries, applied, "entries of applied batches only");
     assert!(applied > 30, "most of the batches are applied: {applied}");
 }
 

@@ -32,6 +32,7 @@
 )]
 
 pub mod atomicity;
+pub mod books;
 pub mod entities;
 pub mod fixtures;
 pub mod guards;

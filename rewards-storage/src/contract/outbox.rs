@@ -11,7 +11,7 @@ use super::Subject;
 use super::fixtures::{Draft, asset, at, event, member, member_key, program, purchase, slug};
 use super::subject::insist;
 use crate::batch::{Commit, Refusal, StaleRow};
-use crate::store::Claimed;
+use crate::store::{Claimed, OUTBOX_COUNTED_MAX};
 
 /// One who claims.
 const ANN: Uuid = Uuid::from_u128(0xA);
@@ -156,6 +156,84 @@ pub async fn oldest_come_first(subject: &Subject) {
     let got = claim(subject, ANN, 100, 200, 10).await;
     assert_eq!(places(&got), ["b 1", "a 1"], "the rest");
     assert_eq!(claim(subject, ANN, 100, 200, 10).await, [], "nothing twice");
+}
+
+/// A stream leaves in the order of its numbers, also when a later event was recorded by a clock that is behind: by batches of
+/// their own, within a group, and within a batch. Each comes with the instant at which it was recorded.
+pub async fn streams_leave_in_order_whatever_the_clocks_say(subject: &Subject) {
+    let tenant = subject.tenant();
+    let write = |text: &str, events: &[(u64, i64)]| {
+        let (first, _) = events.first().copied().unwrap_or_default();
+        let draft = Draft::new(tenant, &format!("{text}{first}"));
+        let events = events.iter();
+        let draft = events.fold(draft, |draft, (seq, seconds)| {
+            draft.event(event(text, *seq, *seconds))
+        });
+        draft.build()
+    };
+    let of_program = |revision: u64, seconds| EventRecord {
+        stream: Stream::Program(program("p")),
+        ..event("p", revision, seconds)
+    };
+    subject.apply(&write("a", &[(1, 50)])).await;
+    subject
+        .apply(&write("a", &[(2, 10), (3, 60), (4, 5)]))
+        .await;
+    let group = [write("b", &[(1, 41)]), write("b", &[(2, 20)])];
+    subject.commit_group(&group).await;
+    for (revision, seconds) in [(1, 45), (2, 3)] {
+        let draft = Draft::new(tenant, &format!("p{revision}"));
+        let draft = draft.event(of_program(revision, seconds));
+        subject.apply(&draft.build()).await;
+    }
+    let mut got = Vec::new();
+    loop {
+        let page = claim(subject, ANN, 100, 200, 2).await;
+        let events: Vec<_> = page
+            .iter()
+            .map(|c| (c.event.stream.clone(), c.event.seq))
+            .collect();
+        if events.is_empty() {
+            break;
+        }
+        let backend = subject.backend();
+        let removed = insist(|| backend.acknowledge(tenant, ANN, &events)).await;
+        assert_eq!(removed, u64::try_from(events.len()).unwrap_or_default());
+        got.extend(page);
+    }
+    let want = [
+        "b 1",
+        "b 2",
+        "program p 1",
+        "program p 2",
+        "a 1",
+        "a 2",
+        "a 3",
+        "a 4",
+    ];
+    assert_eq!(places(&got), want);
+    let recorded: Vec<_> = got
+        .iter()
+        .map(|claimed| claimed.event.recorded_at)
+        .collect();
+    assert_eq!(recorded, [41, 20, 45, 3, 50, 10, 60, 5].map(at));
+}
+
+/// What waits behind a leased event of its stream waits also when it was recorded by a clock that is behind.
+pub async fn a_clock_that_is_behind_opens_no_leased_stream(subject: &Subject) {
+    let tenant = subject.tenant();
+    let write = |seq: u64, seconds| {
+        let draft = Draft::new(tenant, &format!("a{seq}"));
+        draft.event(event("a", seq, seconds)).build()
+    };
+    subject.apply(&write(1, 50)).await;
+    let got = claim(subject, ANN, 100, 200, 10).await;
+    assert_eq!(places(&got), ["a 1"]);
+    subject.apply(&write(2, 10)).await;
+    assert_eq!(claim(subject, BOB, 100, 200, 10).await, []);
+    let got = claim(subject, BOB, 200, 300, 10).await;
+    assert_eq!(places(&got), ["a 1", "a 2"]);
+    assert_eq!(done(subject, BOB, &[("a", 1), ("a", 2)]).await, 2);
 }
 
 /// A claim of nothing leases nothing.
@@ -330,6 +408,33 @@ pub async fn health_sees_waiting_events(subject: &Subject) {
     // Other tenants may share the database, so these are bounds.
     assert!(health.outbox_waiting >= 2, "{health:?}");
     assert!(health.outbox_oldest.is_some_and(|oldest| oldest <= at(1)));
+}
+
+/// No more events are counted than anybody needs to know of, and the oldest of all tenants is told.
+pub async fn health_counts_up_to_a_bound(subject: &Subject) {
+    let many = u64::from(OUTBOX_COUNTED_MAX).saturating_add(5);
+    // No commit is so large that a store on a busy machine may take it for one that hangs.
+    for first in (1..=many).step_by(1_000) {
+        let last = first.saturating_add(999).min(many);
+        let draft = Draft::new(subject.tenant(), &format!("many {first}"));
+        let draft = (first..=last).fold(draft, |draft, seq| draft.event(event("a", seq, 7)));
+        subject.apply(&draft.build()).await;
+    }
+    let theirs = subject.neighbour();
+    let older = Draft::new(&theirs, "older").event(event("b", 1, 3));
+    subject.apply(&older.build()).await;
+    let health = subject.backend().health().await.expect("healthy");
+    assert_eq!(health.outbox_waiting, u64::from(OUTBOX_COUNTED_MAX));
+    assert!(health.outbox_oldest.is_some_and(|oldest| oldest <= at(3)));
+    // Others may share the database.
+    let waiting = claim(subject, ANN, 100, 200, u32::MAX).await;
+    let places: Vec<_> = waiting
+        .iter()
+        .map(|c| (c.event.stream.clone(), c.event.seq))
+        .collect();
+    let backend = subject.backend();
+    let removed = insist(|| backend.acknowledge(subject.tenant(), ANN, &places)).await;
+    assert_eq!(removed, many);
 }
 
 /// Records `count` events in each stream, those of the first stream being the oldest.

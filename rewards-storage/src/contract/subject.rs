@@ -200,7 +200,7 @@ impl Subject {
     pub async fn visible(&self, batches: &[CommitBatch]) -> Visible {
         let (store, tenant) = (&self.backend, &self.tenant);
         Visible {
-            programs: insist(|| store.programs(tenant)).await,
+            programs: insist(|| store.programs(tenant, &[])).await,
             members: insist(|| store.members(tenant, None, u32::MAX)).await,
             journal: insist(|| store.journal(tenant, None, u32::MAX)).await,
             controls: insist(|| store.control_accounts(tenant)).await,

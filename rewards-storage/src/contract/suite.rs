@@ -45,6 +45,7 @@ macro_rules! contract_tests {
                     member_versions_are_exact
                     program_revisions_follow
                     program_revisions_chain_in_a_group
+                    revisions_are_counted
                     what_follows_is_not_applied_without_what_it_follows
                     racing_publishers_make_one_revision
                     racing_writers_move_a_member_once
@@ -121,6 +122,8 @@ macro_rules! contract_tests {
                     events_are_gapless
                     racing_events_are_gapless
                     oldest_come_first
+                    streams_leave_in_order_whatever_the_clocks_say
+                    a_clock_that_is_behind_opens_no_leased_stream
                     claim_of_none_leases_none
                     leased_stream_is_closed
                     expired_leases_are_handed_out_again
@@ -131,16 +134,22 @@ macro_rules! contract_tests {
                     outboxes_are_isolated
                     concurrent_claims_share_nothing
                     health_sees_waiting_events
+                    health_counts_up_to_a_bound
                 }
                 sweeps {
                     members_are_swept
                     journals_are_swept
                     entities_are_swept
                     due_members_are_swept
+                    much_that_is_due_hides_nobody
                     settled_members_are_not_due
                     counters_of_a_subject_are_listed
                     programs_are_listed
                     empty_pages_are_empty
+                }
+                books {
+                    books_show_everything
+                    books_stay_as_they_are
                 }
             }
         }

@@ -14,6 +14,7 @@ use super::fixtures::{
     program, program_key, transfer,
 };
 use crate::batch::CommitBatch;
+use crate::store::{DuePage, DuePlace};
 
 /// Page sizes that cut the twenty awkward ids everywhere.
 const LIMITS: [u32; 6] = [1, 2, 3, 7, 20, u32::MAX];
@@ -115,7 +116,8 @@ pub async fn entities_are_swept(subject: &Subject) {
     assert_eq!(others.expect("a page"), []);
 }
 
-/// Members are due for a review or for a lot, at or before the instant; each is met once, in bytewise order.
+/// Members are due for a review or for a lot, at or before the instant; each is met once, by when the first thing is due and then
+/// in bytewise order.
 pub async fn due_members_are_swept(subject: &Subject) {
     let reviewed = |seconds| MemberRow {
         due_at: Some(at(seconds)),
@@ -159,37 +161,81 @@ pub async fn due_members_are_swept(subject: &Subject) {
         }
     })
     .await;
-    let due = |kind: usize| matches!(kind % 7, 0 | 1 | 2 | 6);
-    let want: Vec<_> = (0..)
-        .zip(AWKWARD_IDS)
-        .filter(|(kind, _)| due(*kind))
-        .map(|(_, id)| member(id))
-        .collect();
-    let sweep = async |seconds: i64, limit: u32| {
-        let mut met: Vec<MemberId> = Vec::new();
-        loop {
-            let (backend, tenant) = (subject.backend(), subject.tenant());
-            let after = met.last().cloned();
-            let page = backend.due_members(tenant, at(seconds), after, limit).await;
-            let page = page.expect("a page");
-            check_size(page.len(), limit);
-            if page.is_empty() {
-                return met;
-            }
-            met.extend(page);
-            check_end(met.len());
-        }
+    let due = |seconds, is_due: fn(usize) -> bool| -> Vec<DuePlace> {
+        let due = (0..).zip(AWKWARD_IDS).filter(|(kind, _)| is_due(kind % 7));
+        due.map(|(_, id)| (at(seconds), member(id))).collect()
     };
+    let early = due(50, |kind| kind == 2);
+    let mut want = early.clone();
+    want.extend(due(100, |kind| matches!(kind, 0 | 1 | 6)));
     for limit in LIMITS {
-        assert_eq!(sweep(100, limit).await, want, "pages of {limit}");
+        assert_eq!(
+            sweep_due(subject, 100, limit).await,
+            want,
+            "pages of {limit}"
+        );
     }
-    let early: Vec<_> = (0..)
-        .zip(AWKWARD_IDS)
-        .filter(|(kind, _)| kind % 7 == 2)
-        .map(|(_, id)| member(id))
-        .collect();
-    assert_eq!(sweep(99, 2).await, early, "one instant earlier");
-    assert_eq!(sweep(49, 2).await, [], "earlier still");
+    assert_eq!(
+        sweep_due(subject, 99, 2).await,
+        early,
+        "one instant earlier"
+    );
+    assert_eq!(sweep_due(subject, 49, 2).await, [], "earlier still");
+}
+
+/// A member for whom much is due, at one instant and at many, is met once and hides nobody.
+pub async fn much_that_is_due_hides_nobody(subject: &Subject) {
+    let tenant = subject.tenant();
+    let expiring = |number, seconds| Lot {
+        expires_at: Some(at(seconds)),
+        ..lot(number)
+    };
+    let lots = (1..=20_u64).zip((10..20).chain([30; 10]));
+    let much = lots.fold(
+        Draft::new(tenant, "ann").member("ann", 0),
+        |draft, (number, seconds)| draft.new_lot("ann", expiring(number, seconds)),
+    );
+    let bob = Draft::new(tenant, "bob").member("bob", 0);
+    let review = MemberRow {
+        due_at: Some(at(12)),
+        ..member_row(1)
+    };
+    let group = [
+        much.build(),
+        bob.new_lot("bob", expiring(1, 30)).build(),
+        Draft::new(tenant, "cid")
+            .member_row("cid", 0, review)
+            .build(),
+    ];
+    subject.commit_group(&group).await;
+    let want = [(10, "ann"), (12, "cid"), (30, "bob")];
+    let want = want.map(|(seconds, id)| (at(seconds), member(id)));
+    for limit in LIMITS {
+        assert_eq!(
+            sweep_due(subject, 40, limit).await,
+            want,
+            "pages of {limit}"
+        );
+    }
+}
+
+async fn sweep_due(subject: &Subject, seconds: i64, limit: u32) -> Vec<DuePlace> {
+    let (backend, tenant) = (subject.backend(), subject.tenant());
+    let mut met = Vec::new();
+    let mut after = None;
+    let mut pages = 0;
+    loop {
+        let page = backend.due_members(tenant, at(seconds), after, limit).await;
+        let DuePage { members, next } = page.expect("a page");
+        check_size(members.len(), limit);
+        met.extend(members);
+        pages += 1;
+        check_end(pages);
+        if next.is_none() {
+            return met;
+        }
+        after = next;
+    }
 }
 
 /// A member is no longer due when the review was set off and the lot has moved.
@@ -208,7 +254,8 @@ pub async fn settled_members_are_not_due(subject: &Subject) {
         .apply(&draft.new_lot("ann", due.clone()).build())
         .await;
     let found = || subject.backend().due_members(tenant, at(1), None, 10);
-    assert_eq!(found().await.expect("a page"), [member("ann")]);
+    let page = found().await.expect("a page");
+    assert_eq!(page.members, [(at(1), member("ann"))]);
     let expired = Lot {
         state: LotState::Expired,
         remaining: 0,
@@ -218,7 +265,7 @@ pub async fn settled_members_are_not_due(subject: &Subject) {
     subject
         .apply(&draft.moved_lot("ann", expired).build())
         .await;
-    assert_eq!(found().await.expect("a page"), []);
+    assert_eq!(found().await.expect("a page"), DuePage::default());
 }
 
 /// The counters of a subject come by name in bytewise order, then by bucket; no other subject's are among them.
@@ -262,7 +309,8 @@ pub async fn programs_are_listed(subject: &Subject) {
         let group: Vec<_> = AWKWARD_IDS.into_iter().rev().map(publish).collect();
         subject.commit_group(&group).await;
     }
-    let found = subject.backend().programs(tenant).await.expect("programs");
+    let backend = subject.backend();
+    let found = backend.programs(tenant, &[]).await.expect("programs");
     let want: Vec<_> = AWKWARD_IDS
         .into_iter()
         .flat_map(|id| (1..=11).map(move |version| (program(id), version)))
@@ -280,6 +328,19 @@ pub async fn programs_are_listed(subject: &Subject) {
         document: document(" a"),
     };
     assert_eq!(found.first(), Some(&first), "each as it was published");
+    // What somebody knows is left out: all revisions of all programs but the last two of one and those of another.
+    let known = (0..).zip(AWKWARD_IDS).filter(|(place, _)| *place != 3);
+    let known: Vec<_> = known
+        .map(|(place, id)| (program(id), if place == 0 { 9 } else { 11 }))
+        .collect();
+    let found = backend.programs(tenant, &known).await.expect("programs");
+    let got: Vec<_> = found
+        .iter()
+        .map(|w| (w.key.program.clone(), w.revision))
+        .collect();
+    let mut want = vec![(program(AWKWARD_IDS[0]), 10), (program(AWKWARD_IDS[0]), 11)];
+    want.extend((1..=11).map(|revision| (program(AWKWARD_IDS[3]), revision)));
+    assert_eq!(got, want);
 }
 
 /// A page of no rows is empty, and so is every page of a tenant without rows.
@@ -297,7 +358,7 @@ pub async fn empty_pages_are_empty(subject: &Subject) {
     let store = subject.backend();
     for (tenant, limit) in [(tenant, 0), (&other, 10)] {
         let due = store.due_members(tenant, at(9), None, limit).await;
-        assert_eq!(due.expect("a page"), []);
+        assert_eq!(due.expect("a page"), DuePage::default());
         assert_eq!(
             store.members(tenant, None, limit).await.expect("a page"),
             []
@@ -309,7 +370,7 @@ pub async fn empty_pages_are_empty(subject: &Subject) {
         let entities = store.entities(tenant, PROBE, None, limit).await;
         assert_eq!(entities.expect("a page"), []);
     }
-    assert_eq!(store.programs(&other).await.expect("programs"), []);
+    assert_eq!(store.programs(&other, &[]).await.expect("programs"), []);
     let found = store
         .counters(&other, &Whom::Program(program("contract")))
         .await;

@@ -408,6 +408,40 @@ pub async fn ids_are_compared_bytewise(subject: &Subject) {
     assert_eq!(view.programs.keys().collect::<BTreeSet<_>>(), want);
 }
 
+/// A view tells how many revisions a tenant has published, of all its programs: those that were applied, each once.
+pub async fn revisions_are_counted(subject: &Subject) {
+    let tenant = subject.tenant();
+    let count = async |tenant: &TenantId| {
+        let plan = ReadPlan {
+            revision_counts: vec![tenant.clone()],
+            ..ReadPlan::default()
+        };
+        let view = subject.load(&plan).await;
+        view.revision_counts.get(tenant).copied()
+    };
+    assert_eq!(count(tenant).await, None);
+    let publish = |key: &str, id: &str, revision| {
+        let draft = Draft::new(tenant, key);
+        draft.program(id, revision).build()
+    };
+    let group = [
+        publish("a1", "a", 1),
+        publish("b1", "b", 1),
+        publish("a2", "a", 2),
+        publish("a9", "a", 9),
+        publish("a1", "a", 1),
+    ];
+    subject.commit_group(&group).await;
+    assert_eq!(count(tenant).await, Some(3));
+    let racers = (0..6).map(|racer| {
+        let id = format!("p{}", racer % 3);
+        publish(&format!("racer {racer}"), &id, 1)
+    });
+    subject.race(racers.collect()).await;
+    assert_eq!(count(tenant).await, Some(6));
+    assert_eq!(count(&subject.neighbour()).await, None);
+}
+
 /// One group may hold many batches.
 pub async fn large_groups_apply(subject: &Subject) {
     const BATCHES: u64 = 400;

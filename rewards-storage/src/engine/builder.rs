@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use rewards_core::rejection::Fault;
 
-use super::catalogue::Catalogue;
+use super::catalogue::{Catalogue, TENANTS_MAX};
 use super::clock::{Clock, RandomSource, SystemClock, SystemRandom};
 use super::faults::internal;
 use super::key_ring::KeyRing;
 use super::queue::Queue;
-use super::storage::Storage;
+use super::storage::{STORE_PATIENCE, Storage};
 use super::telemetry::Telemetry;
 use super::worker::{Shared, Worker};
 use super::{Engine, Inner};
@@ -24,6 +25,19 @@ pub const BATCH_MAX: usize = 256;
 pub const QUEUE_MAX: usize = 4_096;
 /// How often one command is decided before it is given up as lost in contention.
 pub const ATTEMPTS_MAX: u32 = 16;
+/// How far the `now` of a command may lie ahead of the engine's clock: five minutes, for clocks that run ahead.
+pub const NOW_AHEAD_MAX: Duration = Duration::from_secs(5 * 60);
+
+/// What becomes of the events of commands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Events {
+    /// They wait in the outbox until somebody has delivered them.
+    #[default]
+    Kept,
+    /// They are not written. For a host that delivers none, such as an app on a phone, whose file would grow by them for ever.
+    /// They are numbered all the same, so when they are kept again, their streams go on behind a gap.
+    Dropped,
+}
 
 /// An engine before it is opened. Everything has a default but the backend.
 #[derive(Debug)]
@@ -37,6 +51,10 @@ pub struct EngineBuilder {
     batch_max: usize,
     queue_max: usize,
     attempts_max: u32,
+    now_ahead_max: Duration,
+    tenants_max: usize,
+    events: Events,
+    patience: Duration,
 }
 
 impl EngineBuilder {
@@ -50,6 +68,10 @@ impl EngineBuilder {
             batch_max: BATCH_MAX,
             queue_max: QUEUE_MAX,
             attempts_max: ATTEMPTS_MAX,
+            now_ahead_max: NOW_AHEAD_MAX,
+            tenants_max: TENANTS_MAX,
+            events: Events::default(),
+            patience: STORE_PATIENCE,
         }
     }
 
@@ -95,6 +117,39 @@ impl EngineBuilder {
         self
     }
 
+    /// How far the [`now`](super::CommandOptions::now) that a caller gives may lie ahead of the engine's clock;
+    /// [`NOW_AHEAD_MAX`] by default. What lies further ahead is refused as `now_ahead`, because what it makes mature, expire
+    /// or move cannot be undone. Tests and backtests that play the future allow it with [`Duration::MAX`].
+    pub fn now_ahead_max(mut self, ahead: Duration) -> Self {
+        self.now_ahead_max = ahead;
+        self
+    }
+
+    /// Of how many tenants the compiled programs are kept; at least one, [`TENANTS_MAX`] by default. Those of the tenant that was
+    /// not used longest make room, and are loaded and compiled again when they are needed.
+    pub fn tenants_max(mut self, tenants: usize) -> Self {
+        self.tenants_max = tenants.max(1);
+        self
+    }
+
+    /// What becomes of events; they are kept by default. What waits from before can be removed by
+    /// [`TenantEngine::discard_events`](super::TenantEngine::discard_events).
+    pub fn events(mut self, events: Events) -> Self {
+        self.events = events;
+        self
+    }
+
+    /// How long to wait for one answer of the store, all tries together; at least a millisecond, [`STORE_PATIENCE`] by
+    /// default.
+    ///
+    /// A command whose answer takes longer ends as `store_unavailable`, and when it was its commit, whether it took effect
+    /// is unknown: sent again with the same key, it tells. Give the store
+    /// [limits that fit](crate::sql::SqlOptions::for_patience).
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience.max(Duration::from_millis(1));
+        self
+    }
+
     /// Asks the store how it is and starts the workers on the current tokio runtime, which needs its timer enabled.
     ///
     /// # Errors
@@ -104,9 +159,10 @@ impl EngineBuilder {
             .map_err(|error| internal(format!("an engine runs in a tokio runtime: {error}")))?;
         let telemetry = Arc::new(Telemetry::new());
         let shared = Arc::new(Shared {
-            storage: Storage::new(self.backend, Arc::clone(&telemetry)),
+            storage: Storage::new(self.backend, Arc::clone(&telemetry), self.patience),
             telemetry,
             attempts_max: self.attempts_max,
+            events: self.events,
         });
         shared.storage.ask(Query::health).await?;
         let queue = Arc::new(Queue::new(self.queue_max, self.batch_max));
@@ -117,11 +173,13 @@ impl EngineBuilder {
         }
         Ok(Engine::from_parts(Inner {
             shared,
-            catalogue: Catalogue::default(),
+            catalogue: Catalogue::new(self.tenants_max),
             clock: self.clock,
+            now_ahead_max: self.now_ahead_max,
             random: self.random,
             key_ring: self.key_ring,
             queue,
+            workers: self.workers,
             runs: AtomicU64::new(0),
         }))
     }

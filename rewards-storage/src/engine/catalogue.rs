@@ -1,12 +1,14 @@
 //! The compiled programs of each tenant, shared by all who decide and swapped as a whole.
 //!
 //! A tenant's programs are loaded at first use and compiled once per revision: revisions never change, so a reload
-//! compiles only what is new. Whoever decides holds an [`Arc`] of one consistent set; a swap disturbs nobody.
+//! reads and compiles only what is new. Whoever decides holds an [`Arc`] of one consistent set; a swap disturbs nobody.
 //!
-//! Several processes may share a store. Every view therefore also reads the newest revision numbers; a set that turns
-//! out to be behind is reloaded, and what was planned with it is planned again.
+//! Several processes may share a store. Every view therefore also reads how many revisions the tenant has published: revisions
+//! are never taken back, so a set of as many is all of them. A set that turns out to be behind is reloaded, and what was planned
+//! with it is planned again, whatever it asked for: a program that nobody here has heard of is met by the next view.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rewards_core::context::Revisions;
@@ -14,34 +16,68 @@ use rewards_core::decision::ProgramWrite;
 use rewards_core::ids::{ProgramId, TenantId};
 use rewards_core::program::CompiledProgram;
 use rewards_core::rejection::{Fault, Rejection};
-use rewards_core::snapshot::ProgramKey;
+use rewards_core::snapshot::Snapshot;
 use rustc_hash::FxHashMap;
 use tokio::sync::Mutex;
 
 use super::faults::internal;
 use super::storage::Storage;
 
-/// All tenants the engine has served.
-#[derive(Debug, Default)]
-pub(super) struct Catalogue(RwLock<FxHashMap<TenantId, Arc<Tenant>>>);
+/// How many tenants an engine keeps the compiled programs of; those of others are loaded again when they are needed.
+pub const TENANTS_MAX: usize = 1_024;
+
+/// The tenants that were served last.
+#[derive(Debug)]
+pub(super) struct Catalogue {
+    most: usize,
+    turn: AtomicU64,
+    known: RwLock<FxHashMap<TenantId, Known>>,
+}
+
+#[derive(Debug)]
+struct Known {
+    tenant: Arc<Tenant>,
+    /// The turn in which it was last used.
+    last: AtomicU64,
+}
 
 impl Catalogue {
-    /// The tenant's place in the catalogue.
-    pub(super) fn tenant(&self, id: TenantId) -> Arc<Tenant> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(tenant) = known.get(&id) {
-            return Arc::clone(tenant);
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            most: most.max(1),
+            turn: AtomicU64::new(0),
+            known: RwLock::default(),
+        }
+    }
+
+    /// The tenant's place in the catalogue. The one that was not used longest makes room for a new one: its compiled programs
+    /// are dropped, whoever holds the tenant.
+    pub(super) fn tenant(&self, id: &TenantId) -> Arc<Tenant> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get(id) {
+            known.last.store(turn, Ordering::Relaxed);
+            return Arc::clone(&known.tenant);
         }
         drop(known);
-        let mut tenants = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let tenant = tenants.entry(id).or_insert_with_key(|id| {
-            Arc::new(Tenant {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= self.most && !known.contains_key(id) {
+            let all = known.iter();
+            let oldest = all.min_by_key(|(_, known)| known.last.load(Ordering::Relaxed));
+            let oldest = oldest.map(|(id, _)| id.clone());
+            if let Some(gone) = oldest.and_then(|id| known.remove(&id)) {
+                gone.tenant.forget();
+            }
+        }
+        let known = known.entry(id.clone()).or_insert_with(|| Known {
+            tenant: Arc::new(Tenant {
                 id: id.clone(),
                 current: RwLock::default(),
                 loading: Mutex::default(),
-            })
+            }),
+            last: AtomicU64::new(turn),
         });
-        Arc::clone(tenant)
+        Arc::clone(&known.tenant)
     }
 }
 
@@ -50,28 +86,29 @@ impl Catalogue {
 pub(super) struct Programs {
     /// What a [`Context`](rewards_core::context::Context) is given.
     pub(super) revisions: Arc<BTreeMap<ProgramId, Revisions>>,
-    /// What a view names to find out whether the set is behind, when its commands name no program themselves.
-    pub(super) heads: Vec<ProgramKey>,
+    /// How many revisions there are, of all programs together.
+    count: u64,
 }
 
 impl Programs {
-    fn new(tenant: &TenantId, revisions: BTreeMap<ProgramId, Revisions>) -> Self {
-        let heads = revisions
-            .keys()
-            .map(|program| ProgramKey {
-                tenant: tenant.clone(),
-                program: program.clone(),
-            })
-            .collect();
+    fn new(revisions: BTreeMap<ProgramId, Revisions>) -> Self {
+        // Revisions are numbered from 1 without gaps.
+        let newest = revisions.values().map(|known| u64::from(known.newest()));
         Self {
+            count: newest.fold(0, u64::saturating_add),
             revisions: Arc::new(revisions),
-            heads,
         }
     }
 
     /// The newest revision of a program in this set; 0 when there is none.
-    pub(super) fn newest(&self, program: &ProgramId) -> u32 {
+    fn newest(&self, program: &ProgramId) -> u32 {
         self.revisions.get(program).map_or(0, Revisions::newest)
+    }
+
+    /// Whether a view of the tenant tells of revisions that are not in this set.
+    pub(super) fn are_behind(&self, tenant: &TenantId, view: &Snapshot) -> bool {
+        let count = view.revision_counts.get(tenant);
+        count.is_some_and(|count| self.count < *count)
     }
 }
 
@@ -98,7 +135,7 @@ impl Tenant {
         }
     }
 
-    /// Loads the programs anew, unless someone else has replaced `seen` in the meantime.
+    /// Loads what is new of the programs, unless someone else has replaced `seen` in the meantime.
     pub(super) async fn reload(
         &self,
         storage: &Storage,
@@ -111,10 +148,14 @@ impl Tenant {
         {
             return Ok(Arc::clone(programs));
         }
-        let stored = storage.ask(|backend| backend.programs(&self.id)).await?;
         let known = current.map(|programs| Arc::clone(&programs.revisions));
-        let revisions = compile(known.unwrap_or_default(), stored).await?;
-        Ok(self.swap(Programs::new(&self.id, revisions)))
+        let known = known.unwrap_or_default();
+        let newest = known.iter();
+        let newest = newest.map(|(program, revisions)| (program.clone(), revisions.newest()));
+        let newest: Vec<(ProgramId, u32)> = newest.collect();
+        let stored = storage.ask(|backend| backend.programs(&self.id, &newest));
+        let revisions = compile(known, stored.await?).await?;
+        Ok(self.swap(Programs::new(revisions)))
     }
 
     /// Takes over what was just published here, without asking the store again.
@@ -132,13 +173,14 @@ impl Tenant {
         let compiled = compile(Arc::clone(&current.revisions), published.to_vec()).await;
         match compiled {
             Ok(revisions) if follows => {
-                self.swap(Programs::new(&self.id, revisions));
+                self.swap(Programs::new(revisions));
             }
             _ => self.forget(),
         }
     }
 
-    fn current(&self) -> Option<Arc<Programs>> {
+    /// The tenant's programs, if they are loaded.
+    pub(super) fn current(&self) -> Option<Arc<Programs>> {
         self.current
             .read()
             .unwrap_or_else(PoisonError::into_inner)
@@ -171,7 +213,7 @@ async fn compile(
     if new.is_empty() {
         return Ok(BTreeMap::clone(&known));
     }
-    // A large program takes milliseconds to compile; meanwhile the runtime has other things to do.
+    // A large program takes long to compile; meanwhile the runtime has other things to do.
     tokio::task::spawn_blocking(move || extend(&known, new))
         .await
         .map_err(|error| internal(format!("compiling programs failed: {error}")))?

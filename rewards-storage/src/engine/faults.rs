@@ -5,8 +5,10 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use rewards_core::rejection::{Fault, Problem};
+use rewards_core::time::Timestamp;
 
 use crate::error::StoreError;
 
@@ -39,6 +41,16 @@ pub(super) fn lost() -> Fault {
 pub(super) fn key_required() -> Fault {
     let detail = "this command needs an idempotency key: it implies none by itself";
     Problem::new("key_required", "key", detail).into()
+}
+
+/// A command or a query is to be decided at a time to come.
+pub(super) fn now_ahead(now: Timestamp, clock: Timestamp, ahead: Duration) -> Fault {
+    let detail = format!(
+        "expected at most {} seconds after the engine's clock, which says {clock}, got {now}: \
+         `now_ahead_max` of the engine allows more",
+        ahead.as_secs()
+    );
+    Problem::new("now_ahead", "now", detail).into()
 }
 
 /// Something that cannot happen has happened.

@@ -139,11 +139,30 @@ impl fmt::Debug for RingKey {
     }
 }
 
+/// When a secret is sealed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KeyTime {
+    /// The time of the command: it says which key is current.
+    now: Timestamp,
+    /// The latest time that anybody may have sealed at: keys that had begun by then are live.
+    latest: Timestamp,
+}
+
+impl KeyTime {
+    /// The time of a command, and what the engine's clock says.
+    pub(super) fn new(now: Timestamp, clock: Timestamp) -> Self {
+        Self {
+            now,
+            latest: now.max(clock),
+        }
+    }
+}
+
 /// All keys of a host, for all purposes.
 ///
-/// Of the keys of a purpose that are valid now, the one that became valid last is *current*: new digests are made with it.
-/// All whose time has begun are *live*: what was digested with them is found, also after their time is over, until they are
-/// taken out of the ring. To rotate, add a key that begins later; take the old one out when nothing needs to be found under
+/// Of the keys of a purpose that are valid at the time of a command, the one that became valid last is *current*: new digests are
+/// made with it. All whose time has begun, by then or by the engine's clock, are *live*: what was digested with them is found, also
+/// after their time is over, until they are taken out of the ring. To rotate, add a key that begins later; take the old one out when nothing needs to be found under
 /// it any more.
 #[derive(Debug, Clone, Default)]
 pub struct KeyRing {
@@ -178,11 +197,11 @@ impl KeyRing {
         Ok(Self { keys })
     }
 
-    /// The live keys of a purpose at an instant, the current one first; none when there is no current one.
-    pub(super) fn live(&self, purpose: KeyPurpose, now: Timestamp) -> Vec<&RingKey> {
+    /// The live keys of a purpose, the current one first; none when there is no current one.
+    pub(super) fn live(&self, purpose: KeyPurpose, at: KeyTime) -> Vec<&RingKey> {
         let own = self.keys.iter().filter(|key| key.purpose == purpose);
-        let mut live: Vec<&RingKey> = own.filter(|key| key.valid_from <= now).collect();
-        match live.iter().position(|key| key.is_valid_at(now)) {
+        let mut live: Vec<&RingKey> = own.filter(|key| key.valid_from <= at.latest).collect();
+        match live.iter().position(|key| key.is_valid_at(at.now)) {
             Some(current) => {
                 if let Some(until_current) = live.get_mut(..=current) {
                     until_current.rotate_right(1);
@@ -254,7 +273,8 @@ mod tests {
         ];
         let ring = KeyRing::new(keys).unwrap();
         let live = |now| {
-            let live = ring.live(KeyPurpose::Alias, at(now)).into_iter();
+            let live = KeyTime::new(at(now), at(now));
+            let live = ring.live(KeyPurpose::Alias, live).into_iter();
             live.map(|key| key.id().to_string()).collect::<Vec<_>>()
         };
         assert_eq!(live(0), ["old"]);

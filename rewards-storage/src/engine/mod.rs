@@ -14,7 +14,8 @@
 //! - *Together.* Commands that arrive while a commit is in flight share the next one; a lone command waits for nobody.
 //!   What goes wrong with one of them is told to its caller alone.
 //! - *In order.* Commands of one member take effect in the order in which they were accepted; those of an [`OrderedRun`] in the
-//!   order in which they were handed in, whomever they are about.
+//!   order in which they were handed in, whomever they are about. When one of them fails because of the store, or is given up
+//!   in contention, those of its member that wait behind it are not tried and are to be sent again, too.
 //! - *In confidence.* Secrets of a request are replaced by digests under the keys of the host's [`KeyRing`] before anything
 //!   else is done with it.
 //! - *All or nothing.* Dropping the future of a command leaves it entirely done or not accepted at all; asking again
@@ -22,6 +23,8 @@
 //!
 //! The engine contains no rules and no SQL. It runs in the tokio runtime in which it was opened.
 
+mod answers;
+mod books;
 mod builder;
 mod catalogue;
 mod clock;
@@ -40,11 +43,13 @@ mod storage;
 mod submit;
 mod sweep;
 mod telemetry;
+mod verify;
 mod worker;
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream;
@@ -55,19 +60,23 @@ use rewards_core::time::Timestamp;
 use tracing::Instrument;
 use tracing::field::Empty;
 
-pub use builder::{ATTEMPTS_MAX, BATCH_MAX, EngineBuilder, QUEUE_MAX, WORKERS};
+pub use builder::{
+    ATTEMPTS_MAX, BATCH_MAX, EngineBuilder, Events, NOW_AHEAD_MAX, QUEUE_MAX, WORKERS,
+};
+pub use catalogue::TENANTS_MAX;
 pub use clock::{Clock, ManualClock, RandomSource, SeededRandom, SystemClock, SystemRandom};
 pub use key_data::KeyData;
 pub use key_ring::{
     KEY_SECRET_BYTES_MAX, KEY_SECRET_BYTES_MIN, KEYS_MAX, KeyRing, KeyRingError, RingKey,
 };
 pub use ordered::{OrderedReceipt, OrderedRun, RUN_AHEAD_MAX};
-pub use services::{BookReport, Health};
-pub use storage::STORE_TRIES_MAX;
+pub use services::Health;
+pub use storage::{STORE_PATIENCE, STORE_TRIES_MAX};
 pub use sweep::Sweep;
+pub use verify::BookReport;
 
 use crate::store::Backend;
-use catalogue::{Catalogue, Tenant};
+use catalogue::Catalogue;
 use queue::Queue;
 use submit::{Once, receive};
 use worker::Shared;
@@ -85,9 +94,12 @@ struct Inner {
     shared: Arc<Shared>,
     catalogue: Catalogue,
     clock: Arc<dyn Clock>,
+    now_ahead_max: Duration,
     random: Arc<dyn RandomSource>,
     key_ring: KeyRing,
     queue: Arc<Queue>,
+    /// How many workers there were when it was opened.
+    workers: usize,
     /// How many ordered runs were begun.
     runs: AtomicU64,
 }
@@ -96,7 +108,7 @@ struct Inner {
 #[derive(Clone)]
 pub struct TenantEngine {
     inner: Arc<Inner>,
-    tenant: Arc<Tenant>,
+    tenant: TenantId,
 }
 
 /// What a caller may say beside the request itself.
@@ -104,7 +116,8 @@ pub struct TenantEngine {
 pub struct CommandOptions {
     /// The idempotency key; the key that the request implies when absent. Queries need none.
     pub key: Option<IdempotencyKey>,
-    /// When the command is decided; the clock's time when absent.
+    /// When the command is decided; the clock's time when absent. At most five minutes ahead of it, unless the engine was
+    /// [told otherwise](EngineBuilder::now_ahead_max).
     pub now: Option<Timestamp>,
 }
 
@@ -139,7 +152,7 @@ impl Engine {
     pub fn tenant(&self, tenant: TenantId) -> TenantEngine {
         TenantEngine {
             inner: Arc::clone(&self.inner),
-            tenant: self.inner.catalogue.tenant(tenant),
+            tenant,
         }
     }
 
@@ -162,7 +175,7 @@ impl TenantEngine {
     /// The tenant.
     #[must_use]
     pub fn tenant(&self) -> &TenantId {
-        self.tenant.id()
+        &self.tenant
     }
 
     /// Executes a command or answers a query. Same as [`Self::execute_with`] with default options.
@@ -200,7 +213,8 @@ impl TenantEngine {
 
     /// Executes many requests, each on its own, and returns the outcomes in their order.
     ///
-    /// Commands are accepted in order and share commits; those of one member take effect in order.
+    /// Commands are accepted in order and share commits; those of one member take effect in order. When one cannot be accepted
+    /// because the store is away, none of those behind it is tried.
     ///
     /// # Errors
     /// Each request has its own outcome: see [`Self::execute_with`].
@@ -218,8 +232,18 @@ impl TenantEngine {
                 .await;
         }
         let mut submitted = Vec::with_capacity(requests.len());
+        let mut held_back = None;
         for (request, options) in requests {
-            let answer = self.submit(request, options, Once::Key, None).await;
+            let answer = match &held_back {
+                // Whom the one before it is about may be unknown, so nobody may overtake it.
+                Some(fault) => Err(Fault::clone(fault)),
+                None => self.submit(request, options, Once::Key, None).await,
+            };
+            if held_back.is_none()
+                && let Err(fault) = &answer
+            {
+                held_back = answers::behind(fault);
+            }
             submitted.push((command_span::<O>(), answer));
         }
         let mut outcomes = Vec::with_capacity(submitted.len());

@@ -7,8 +7,9 @@
 //!
 //! - A refusal stops nothing: the commands after it are decided without it.
 //! - A command that loses a race holds back all that follow.
-//! - When the outcome of a command is unknown, or it was given up in contention, the run stops: what follows is answered with
-//!   the same fault, untried. Handing in everything from there on again with the same keys, in a new run, goes on.
+//! - When the outcome of a command is unknown, the store refused it, or it was given up in contention, the run stops: what
+//!   follows is answered with a fault that tells to try again, untried. Handing in everything from there on again with the same
+//!   keys, in a new run, goes on.
 //! - A sweep, or a query, waits until all before it is durable and answered.
 //! - Commands from elsewhere may come between two batches of a run, never into one.
 
@@ -22,6 +23,7 @@ use rewards_core::time::Timestamp;
 use tokio::sync::watch;
 use tracing::Instrument;
 
+use super::answers::behind;
 use super::pending::Outcome;
 use super::submit::{AnswerReceiver, Once, receive};
 use super::{CommandOptions, Receipt, Sweep, TenantEngine, command_span, faults, observed, query};
@@ -89,9 +91,9 @@ impl RunToken {
     pub(super) fn answered(&mut self, outcome: &Outcome) {
         self.is_answered = true;
         if let Outcome::Failed(fault) = outcome
-            && fault.is_retryable()
+            && let Some(fault) = behind(fault)
         {
-            self.run.stop(fault.clone());
+            self.run.stop(fault);
         }
     }
 }
@@ -168,8 +170,8 @@ impl OrderedRun {
     /// follow. See [`TenantEngine::settle_due`].
     ///
     /// # Errors
-    /// The first fault that is no lost race; what was settled before it stays settled. In a run that has stopped, the fault
-    /// that stopped it.
+    /// A fault of the store when nobody can be settled; what was settled before it stays settled. In a run that has stopped,
+    /// the fault that stopped it.
     pub async fn settle_due(&mut self, now: Option<Timestamp>) -> Result<Sweep, Fault> {
         self.barrier().await?;
         let engine = self.engine.clone();
@@ -207,8 +209,8 @@ impl OrderedRun {
         match self.engine.submit(request, options, once, run).await {
             Ok(answer) => Handed::Waiting(answer),
             Err(fault) => {
-                if fault.is_retryable() {
-                    self.run.stop(fault.clone());
+                if let Some(fault) = behind(&fault) {
+                    self.run.stop(fault);
                 }
                 Handed::Known(Err(fault))
             }

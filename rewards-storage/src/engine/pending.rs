@@ -7,13 +7,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use rewards_core::command::{Operation, ROUNDS_MAX, Undecided};
+use rewards_core::command::{Operation, ROUNDS_MAX, Undecided, prepare};
 use rewards_core::context::Context;
 use rewards_core::decision::{Changes, Decision};
 use rewards_core::entity::EntityKey;
-use rewards_core::ids::ProgramId;
 use rewards_core::rejection::{Fault, Rejection};
-use rewards_core::snapshot::{MemberKey, ProgramKey, ReadPlan, Snapshot, StoredReply};
+use rewards_core::snapshot::{MemberKey, ReadPlan, Snapshot, StoredReply};
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
@@ -69,6 +68,8 @@ pub(super) type AnswerSender<R> = oneshot::Sender<Result<Answer<R>, Fault>>;
 /// An operation with its types put away.
 pub(super) trait Work: Send {
     fn operation(&self) -> &'static str;
+    /// Whether it must be prepared anew when programs have changed.
+    fn depends_on_programs(&self) -> bool;
     /// Prepares the request and keeps what was prepared.
     fn prepare(&mut self, context: &Context) -> Result<ReadPlan, Rejection>;
     /// Decides, keeps the typed reply, and returns the changes with the encoded reply.
@@ -112,8 +113,12 @@ impl<O: Operation> Work for Typed<O> {
         O::NAME
     }
 
+    fn depends_on_programs(&self) -> bool {
+        !O::IS_PREPARED_APART
+    }
+
     fn prepare(&mut self, context: &Context) -> Result<ReadPlan, Rejection> {
-        let (plan, prepared) = self.request.prepare(context)?;
+        let (plan, prepared) = prepare(&self.request, context)?;
         self.prepared = Some(prepared);
         Ok(plan)
     }
@@ -161,42 +166,16 @@ impl Reads {
         context: &Context,
         reads: impl FnOnce(&Context) -> Result<ReadPlan, Rejection>,
     ) -> Self {
-        let mut mentioned = None;
-        let planned = guarded(|| {
-            reads(context).map_err(|rejection| {
-                mentioned = program_of(&rejection).cloned();
-                Fault::from(rejection)
-            })
-        });
-        match planned {
+        match guarded(|| reads(context).map_err(Fault::from)) {
             Ok(plan) => Self {
                 plan,
                 refused: None,
             },
             Err(fault) => Self {
-                plan: ReadPlan {
-                    programs: mentioned
-                        .map(|program| ProgramKey {
-                            tenant: context.tenant.clone(),
-                            program,
-                        })
-                        .into_iter()
-                        .collect(),
-                    ..ReadPlan::default()
-                },
+                plan: ReadPlan::default(),
                 refused: Some(fault),
             },
         }
-    }
-}
-
-/// A refusal that names a program holds only if the store has no newer revision of it.
-fn program_of(rejection: &Rejection) -> Option<&ProgramId> {
-    match rejection {
-        Rejection::ProgramUnknown(program) | Rejection::ProgramNotActive { program, .. } => {
-            Some(program)
-        }
-        _ => None,
     }
 }
 
@@ -231,6 +210,8 @@ pub(super) struct Pending {
     needs: Option<ReadPlan>,
     rounds: u32,
     accepted: Instant,
+    /// How often it had to wait for newer programs.
+    pub(super) parked: u32,
     /// How often it was decided and lost a race.
     pub(super) attempts: u32,
     /// Whether a store's word that its key was used for something else has been looked into.
@@ -254,7 +235,7 @@ impl fmt::Debug for Pending {
 impl Pending {
     /// Prepares a command.
     ///
-    /// It is done here, in the caller's task, so that the worker finds it done.
+    /// It is done here, before the command is accepted, so that the worker finds it done.
     pub(super) fn new(
         mut work: Box<dyn Work>,
         identity: Identity,
@@ -277,6 +258,7 @@ impl Pending {
             needs: None,
             rounds: 0,
             accepted: Instant::now(),
+            parked: 0,
             attempts: 0,
             looked_again: false,
             holds_place: false,
@@ -289,9 +271,11 @@ impl Pending {
         if !Arc::ptr_eq(&self.context.programs, &programs.revisions) {
             let Self { work, context, .. } = self;
             context.programs = Arc::clone(&programs.revisions);
-            self.reads = Reads::of(context, |context| work.prepare(context));
-            // What else was needed followed from the programs before.
-            self.needs = None;
+            if work.depends_on_programs() {
+                self.reads = Reads::of(context, |context| work.prepare(context));
+                // What else was needed followed from the programs before.
+                self.needs = None;
+            }
         }
         let mut plan = self.reads.plan.clone();
         plan.entities.extend_from_slice(&self.owned_by);

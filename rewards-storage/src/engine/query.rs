@@ -2,12 +2,11 @@
 
 use std::time::Instant;
 
-use rewards_core::command::{Operation, ROUNDS_MAX, Undecided};
+use rewards_core::command::{Operation, ROUNDS_MAX, Undecided, prepare};
 use rewards_core::rejection::{Fault, Rejection};
 use rewards_core::snapshot::ReadPlan;
 use rewards_core::time::Timestamp;
 
-use super::catalogue::Programs;
 use super::faults::{guarded, internal};
 use super::pending::Reads;
 use super::telemetry::outcome;
@@ -22,7 +21,7 @@ pub(super) async fn ask<O: Operation>(
 ) -> Result<Receipt<O::Reply>, Fault> {
     engine.inner.check_open()?;
     let accepted = Instant::now();
-    let answer = match engine.seal(&mut request) {
+    let answer = match engine.seal(&mut request, now) {
         Ok(_) => decide(engine, &request, now).await,
         Err(fault) => Err(fault),
     };
@@ -39,8 +38,10 @@ async fn decide<O: Operation>(
     request: &O,
     now: Option<Timestamp>,
 ) -> Result<O::Reply, Fault> {
+    let now = engine.instant(now)?;
     let shared = &engine.inner.shared;
-    let mut programs = engine.tenant.programs(&shared.storage).await?;
+    let tenant = engine.inner.catalogue.tenant(engine.tenant());
+    let mut programs = tenant.programs(&shared.storage).await?;
     // A query makes no ids, so it draws no random bits.
     let mut context = engine.context(now, &programs, 0);
     let mut needs = ReadPlan::default();
@@ -48,21 +49,17 @@ async fn decide<O: Operation>(
     while views < VIEWS_MAX && rounds < ROUNDS_MAX {
         let mut prepared = None;
         let Reads { mut plan, refused } = Reads::of(&context, |context| {
-            let (plan, found) = request.prepare(context)?;
+            let (plan, found) = prepare(request, context)?;
             prepared = Some(found);
             Ok(plan)
         });
         plan.merge(needs.clone());
-        plan.programs.extend_from_slice(&programs.heads);
+        plan.revision_counts.push(engine.tenant().clone());
         plan.normalise();
         let snapshot = shared.storage.load(&plan).await?;
-        let is_behind = |programs: &Programs| {
-            let mut heads = snapshot.programs.iter();
-            heads.any(|(key, head)| programs.newest(&key.program) < *head)
-        };
-        if is_behind(&programs) {
+        if programs.are_behind(engine.tenant(), &snapshot) {
             shared.telemetry.retried("programs");
-            let reloaded = engine.tenant.reload(&shared.storage, Some(&programs));
+            let reloaded = tenant.reload(&shared.storage, Some(&programs));
             programs = reloaded.await?;
             context.programs = programs.revisions.clone();
             // What else was needed followed from the programs before.

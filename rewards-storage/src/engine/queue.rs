@@ -10,8 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rewards_core::rejection::Fault;
 use rewards_core::snapshot::MemberKey;
+use rustc_hash::FxHashSet;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
 
+use super::answers::Halt;
 use super::faults::closed;
 use super::pending::Pending;
 use super::scheduler::{Place, Scheduled, Scheduler};
@@ -63,6 +65,8 @@ struct State {
     workers: usize,
     /// Commands that they have taken.
     taken: usize,
+    /// Leases that no worker holds any more and that have not ended.
+    parked: usize,
 }
 
 impl State {
@@ -73,6 +77,11 @@ impl State {
     fn share(&self) -> usize {
         let open = self.scheduler.len().saturating_add(self.taken);
         open.div_ceil(self.workers.max(1)).max(SHARE_MIN)
+    }
+
+    /// Whether nothing is left and nothing more will come.
+    fn is_drained(&self) -> bool {
+        self.is_closing && self.scheduler.is_empty() && self.parked == 0
     }
 }
 
@@ -199,33 +208,60 @@ impl Queue {
             queue: Some(Arc::clone(self)),
             lines: taken.lines,
             count,
+            is_parked: false,
         };
         Some((lease, commands))
     }
 
     fn is_drained(&self) -> bool {
-        let state = self.state();
-        state.is_closing && state.scheduler.is_empty()
+        self.state().is_drained()
     }
 
-    fn release(&self, lines: Vec<Line>, count: usize, again: Vec<Pending>) {
+    /// Frees the lines of a batch; returns those whom the halts hold back, with what they are to be told.
+    fn release(&self, batch: Released, halts: Vec<Halt>) -> Vec<(Pending, Fault)> {
         let mut state = self.state();
-        state.taken = state.taken.saturating_sub(count);
-        state.scheduler.release(lines, again);
-        let is_drained = state.is_closing && state.scheduler.is_empty();
+        state.taken = state.taken.saturating_sub(batch.count);
+        state.parked = state.parked.saturating_sub(usize::from(batch.is_parked));
+        let scheduler = &mut state.scheduler;
+        batch
+            .again
+            .into_iter()
+            .for_each(|command| scheduler.push(command));
+        let mut held_back = Vec::new();
+        for Halt { place, fault } in halts {
+            let cut = scheduler.cut_behind(&place).into_iter();
+            held_back.extend(cut.map(|command| (command, fault.clone())));
+        }
+        scheduler.release(batch.lines, []);
+        let is_drained = state.is_drained();
         let wake = state.scheduler.has_ready();
         drop(state);
+        let places = held_back
+            .iter_mut()
+            .map(|(command, _)| usize::from(mem::take(&mut command.holds_place)));
+        self.places.add_permits(places.sum());
         if is_drained {
             self.work.notify_waiters();
         } else if wake {
             self.work.notify_one();
         }
+        held_back
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing that can panic is done to the state half-way.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What ends with a lease.
+struct Released {
+    lines: Vec<Line>,
+    /// How many commands were taken.
+    count: usize,
+    is_parked: bool,
+    /// Those of them that wait again.
+    again: Vec<Pending>,
 }
 
 /// What a worker has taken. Dropping it frees the lines, so a worker that dies strands nobody.
@@ -236,24 +272,58 @@ pub(super) struct Lease {
     lines: Vec<Line>,
     /// How many commands were taken.
     count: usize,
+    /// Whether it is held by somebody beside the workers, who wait for it before they end.
+    is_parked: bool,
 }
 
 impl Lease {
-    /// Frees the lines and lets commands wait again that come back.
-    pub(super) fn release(mut self, again: Vec<Pending>) {
-        self.end(again);
+    /// Splits off the lines of some of the commands, to be freed on their own by somebody beside the workers.
+    pub(super) fn park(&mut self, commands: &[Pending]) -> Self {
+        let stand = commands.iter().flat_map(|command| command.place.lines());
+        let own: FxHashSet<&Line> = stand.collect();
+        let (parked, rest) = mem::take(&mut self.lines)
+            .into_iter()
+            .partition(|line| own.contains(line));
+        self.lines = rest;
+        self.count = self.count.saturating_sub(commands.len());
+        if let Some(queue) = &self.queue {
+            let mut state = queue.state();
+            state.parked = state.parked.saturating_add(1);
+        }
+        Self {
+            queue: self.queue.clone(),
+            lines: parked,
+            count: commands.len(),
+            is_parked: true,
+        }
     }
 
-    fn end(&mut self, again: Vec<Pending>) {
-        if let Some(queue) = self.queue.take() {
-            queue.release(mem::take(&mut self.lines), self.count, again);
-        }
+    /// Frees the lines and lets commands wait again that come back; returns those whom the halts hold back.
+    pub(super) fn release(
+        mut self,
+        again: Vec<Pending>,
+        halts: Vec<Halt>,
+    ) -> Vec<(Pending, Fault)> {
+        self.end(again, halts)
+    }
+
+    fn end(&mut self, again: Vec<Pending>, halts: Vec<Halt>) -> Vec<(Pending, Fault)> {
+        let Some(queue) = self.queue.take() else {
+            return Vec::new();
+        };
+        let batch = Released {
+            lines: mem::take(&mut self.lines),
+            count: self.count,
+            is_parked: self.is_parked,
+            again,
+        };
+        queue.release(batch, halts)
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.end(Vec::new());
+        self.end(Vec::new(), Vec::new());
     }
 }
 

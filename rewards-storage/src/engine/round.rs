@@ -15,7 +15,8 @@ use rewards_core::rejection::{Fault, Rejection};
 use rewards_core::snapshot::{MemberKey, ReadPlan, Snapshot, StoredReply};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::catalogue::Tenant;
+use super::answers::Answers;
+use super::builder::Events;
 use super::pending::{Outcome, Pending, Step};
 use super::queue::Line;
 use super::worker::Shared;
@@ -63,10 +64,25 @@ pub(super) struct Round {
     deferred: Vec<Pending>,
 }
 
+/// What is left of a round after its commit.
+pub(super) struct Settled {
+    /// Those who go round again.
+    pub(super) again: Vec<Pending>,
+    /// Those who are answered when what they have published is taken over.
+    pub(super) published: Vec<Published>,
+}
+
+/// A command that has published programs.
+pub(super) struct Published {
+    pub(super) pending: Pending,
+    pub(super) changes: Arc<Changes>,
+}
+
 /// A round while its commands are decided, one after another.
 struct Deciding<'s> {
     round: Round,
     shared: &'s Shared,
+    answers: &'s Answers<'s>,
     snapshot: Snapshot,
     partial: FxHashSet<MemberKey>,
     common: FxHashSet<MemberKey>,
@@ -99,14 +115,17 @@ impl Deciding<'_> {
             Step::Decided(changes, body) => self.decided(pending, changes, body, is_last),
             Step::Again if pending.attempts >= self.shared.attempts_max => {
                 self.hold(&pending);
-                give_up(pending, self.shared);
+                give_up(pending, self.answers);
             }
             Step::Again => self.defer(pending),
             Step::Refused(fault) => self.unwritten(pending, Outcome::Failed(fault)),
         }
     }
 
-    fn decided(&mut self, pending: Pending, changes: Changes, body: Arc<str>, is_last: bool) {
+    fn decided(&mut self, pending: Pending, mut changes: Changes, body: Arc<str>, is_last: bool) {
+        if self.shared.events == Events::Dropped {
+            changes.events.clear();
+        }
         let key = &pending.identity.key;
         if *key == CommandKey::None && changes.is_empty() {
             return self.unwritten(pending, Outcome::Applied);
@@ -205,17 +224,18 @@ impl Deciding<'_> {
     }
 
     fn answer(&self, pending: Pending, outcome: Outcome) {
-        pending.answer(outcome, &self.shared.telemetry);
+        self.answers.give(pending, outcome);
     }
 }
 
 impl Round {
     /// Decides one command after another; answers those whose answer rests on durable data alone.
-    pub(super) fn decide(view: View, shared: &Shared) -> Self {
+    pub(super) fn decide<'s>(view: View, shared: &'s Shared, answers: &'s Answers<'s>) -> Self {
         let last = view.batch.len().saturating_sub(1);
         let mut deciding = Deciding {
             round: Self::default(),
             shared,
+            answers,
             snapshot: view.snapshot,
             partial: view.partial,
             common: view.common,
@@ -234,13 +254,14 @@ impl Round {
         &self.commits
     }
 
-    /// Answers everyone according to how the commit went; returns those who go round again.
-    pub(super) async fn settle(mut self, outcomes: Vec<Commit>, shared: &Shared) -> Vec<Pending> {
-        let telemetry = &shared.telemetry;
+    /// Answers everyone according to how the commit went, but those who have published programs.
+    pub(super) fn settle(
+        mut self,
+        outcomes: Vec<Commit>,
+        shared: &Shared,
+        answers: &Answers<'_>,
+    ) -> Settled {
         let mut again = mem::take(&mut self.deferred);
-        for (tenant, changes) in self.published(&outcomes) {
-            tenant.absorb(&changes.programs).await;
-        }
         let as_decided = outcomes
             .iter()
             .take_while(|outcome| matches!(outcome, Commit::Applied))
@@ -252,25 +273,31 @@ impl Round {
                 Some(Commit::Refused(_)) | None => None,
             };
             match stored.map(|stored| pending.repeated(stored)) {
-                Some(outcome) => pending.answer(outcome, telemetry),
+                Some(outcome) => answers.give(pending, outcome),
                 None => again.push(pending),
             }
         }
         for (rests_on, pending, outcome) in self.unwritten {
             if rests_on <= as_decided {
-                pending.answer(outcome, telemetry);
+                answers.give(pending, outcome);
             } else {
                 // Not an attempt of its own: one of those before it has spent one.
                 again.push(pending);
             }
         }
-        let decided = iter::zip(self.decided, outcomes).enumerate();
-        again.extend(decided.filter_map(|(index, (pending, outcome))| {
+        let mut published = Vec::new();
+        let decided = iter::zip(self.decided, self.commits);
+        for (index, ((pending, commit), outcome)) in iter::zip(decided, outcomes).enumerate() {
+            let changes = commit.changes;
+            if outcome == Commit::Applied && !changes.programs.is_empty() {
+                published.push(Published { pending, changes });
+                continue;
+            }
             // All that follows in an ordered run is refused with the first of them, whose attempt it is.
             let is_behind = pending.run.is_some() && index > as_decided;
-            settle_one(pending, outcome, is_behind, shared)
-        }));
-        again
+            again.extend(settle_one(pending, outcome, is_behind, shared, answers));
+        }
+        Settled { again, published }
     }
 
     /// The commit failed: those whose fate hung on it, and those who go round again regardless.
@@ -280,20 +307,6 @@ impl Round {
         let failed = self.decided.into_iter().chain(followers).chain(unwritten);
         (failed.collect(), self.deferred)
     }
-
-    /// The programs published just now. They are taken over before anyone hears of them, so that whoever does can use
-    /// them at once.
-    fn published(&self, outcomes: &[Commit]) -> Vec<(Arc<Tenant>, Arc<Changes>)> {
-        let decided = self.commits.iter().zip(&self.decided).zip(outcomes);
-        decided
-            .filter(|((commit, _), outcome)| {
-                matches!(outcome, Commit::Applied) && !commit.changes.programs.is_empty()
-            })
-            .map(|((commit, pending), _)| {
-                (Arc::clone(&pending.tenant), Arc::clone(&commit.changes))
-            })
-            .collect()
-    }
 }
 
 /// Answers a decided command according to how its commit went, or gives it back to go round again.
@@ -302,6 +315,7 @@ fn settle_one(
     outcome: Commit,
     is_behind: bool,
     shared: &Shared,
+    answers: &Answers<'_>,
 ) -> Option<Pending> {
     let answer = match outcome {
         Commit::Applied => Outcome::Applied,
@@ -324,19 +338,19 @@ fn settle_one(
             if pending.attempts < shared.attempts_max {
                 return Some(pending);
             }
-            give_up(pending, shared);
+            give_up(pending, answers);
             return None;
         }
     };
-    pending.answer(answer, &shared.telemetry);
+    answers.give(pending, answer);
     None
 }
 
 /// A command has lost too often.
-fn give_up(pending: Pending, shared: &Shared) {
+fn give_up(pending: Pending, answers: &Answers<'_>) {
     let attempts = pending.attempts;
     let fault: Fault = Rejection::Contention { attempts }.into();
-    pending.answer(Outcome::Failed(fault), &shared.telemetry);
+    answers.give(pending, Outcome::Failed(fault));
 }
 
 fn reason(refusal: &Refusal) -> &'static str {

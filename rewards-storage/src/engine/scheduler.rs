@@ -15,7 +15,7 @@
 //!
 //! Everything costs a few look-ups a line: nobody walks through those who wait.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::Hash;
 
 use rustc_hash::FxHashMap;
@@ -214,6 +214,48 @@ impl<K: Clone + Eq + Hash, T: Scheduled<K>> Scheduler<K, T> {
         first
             .into_iter()
             .for_each(|ticket| self.note_if_ready(ticket));
+    }
+
+    /// Takes out all who wait behind a place in one of its lines, and all who wait behind those, in the order of tickets.
+    pub(super) fn cut_behind(&mut self, place: &Place<K>) -> Vec<T> {
+        let mut cut = BTreeMap::new();
+        let ticket = place.ticket.unwrap_or(self.next_ticket);
+        let mut open = vec![(ticket, place.lines.clone())];
+        while let Some((ticket, lines)) = open.pop() {
+            for key in lines {
+                let Some(line) = self.lines.get(&key) else {
+                    continue;
+                };
+                let first = line.waiting.partition_point(|other| *other <= ticket);
+                let behind: Vec<Ticket> = line.waiting.iter().skip(first).copied().collect();
+                for ticket in behind {
+                    if let Some(command) = self.remove(ticket) {
+                        open.push((ticket, command.place().lines.clone()));
+                        cut.insert(ticket, command);
+                    }
+                }
+            }
+        }
+        cut.into_values().collect()
+    }
+
+    /// Takes a command out of all its lines, wherever it stands.
+    fn remove(&mut self, ticket: Ticket) -> Option<T> {
+        let command = self.waiting.remove(&ticket)?;
+        self.ready.remove(&ticket);
+        self.ready_runs.remove(&ticket);
+        for key in command.place().lines() {
+            let Some(line) = self.lines.get_mut(key) else {
+                continue;
+            };
+            if let Ok(at) = line.waiting.binary_search(&ticket) {
+                line.waiting.remove(at);
+            }
+            if line.waiting.is_empty() && line.batch.is_none() {
+                self.lines.remove(key);
+            }
+        }
+        Some(command)
     }
 
     /// Everybody who waits, in no order; nobody waits afterwards.

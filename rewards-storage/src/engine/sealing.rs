@@ -13,14 +13,12 @@ use rewards_core::command::{Operation, fingerprint};
 use rewards_core::ids::TenantId;
 use rewards_core::rejection::{Fault, Problem, Rejection};
 use rewards_core::secret::{KeyPurpose, KeyedDigest, Secret, SecretError};
-use rewards_core::time::Timestamp;
 use sha2::Sha256;
 use smallvec::SmallVec;
 use zeroize::Zeroize;
 
-use super::clock::Clock;
 use super::faults::internal;
-use super::key_ring::{KeyRing, RingKey};
+use super::key_ring::{KeyRing, KeyTime, RingKey};
 
 /// First part of what is digested; changed when the form of the rest changes.
 const DOMAIN: &[u8] = b"rewards/secret/1";
@@ -54,17 +52,16 @@ pub(super) fn seal<O: Operation>(
     request: &mut O,
     tenant: &TenantId,
     ring: &KeyRing,
-    clock: &dyn Clock,
+    at: KeyTime,
 ) -> Result<Fingerprints, Fault> {
     if request.secrets().is_empty() {
         return Ok(Fingerprints(SmallVec::from([fingerprint(request)?])));
     }
     check(request)?;
-    let now = clock.now();
     let mut purposes: Vec<KeyPurpose> = Vec::new();
     let mut sealed: Vec<Vec<KeyedDigest>> = Vec::new();
     for (purpose, secret) in request.secrets() {
-        let keys = ring.live(purpose, now);
+        let keys = ring.live(purpose, at);
         if keys.is_empty() {
             return Err(Rejection::KeyRingMissing { purpose }.into());
         }
@@ -80,7 +77,7 @@ pub(super) fn seal<O: Operation>(
         }
     }
     let mut prints = SmallVec::new();
-    for choice in choices(&purposes, ring, now) {
+    for choice in choices(&purposes, ring, at) {
         let mut only = request.clone();
         for ((purpose, secret), digests) in only.secrets().into_iter().zip(&sealed) {
             let key = choice.iter().find(|key| key.purpose() == purpose);
@@ -95,14 +92,10 @@ pub(super) fn seal<O: Operation>(
 }
 
 /// Every choice of one live key a purpose, the current ones first. Nearly every request has secrets of one purpose at most.
-fn choices<'r>(
-    purposes: &[KeyPurpose],
-    ring: &'r KeyRing,
-    now: Timestamp,
-) -> Vec<Vec<&'r RingKey>> {
+fn choices<'r>(purposes: &[KeyPurpose], ring: &'r KeyRing, at: KeyTime) -> Vec<Vec<&'r RingKey>> {
     let mut choices = vec![Vec::new()];
     for purpose in purposes {
-        let live = ring.live(*purpose, now);
+        let live = ring.live(*purpose, at);
         let longer = choices.iter().flat_map(|choice| {
             live.iter().map(|key| {
                 let mut longer: Vec<&RingKey> = choice.clone();

@@ -1,17 +1,15 @@
-//! What hosts do beside operations: deliver events, look at the health, and audit the books.
+//! What hosts do beside operations: deliver events and look at the health. They [audit](super::BookReport) the books, too.
 
 use rewards_core::event::Stream;
-use rewards_core::ledger::{AuditProblem, BookAudit};
 use rewards_core::rejection::{Fault, Problem};
 use uuid::Uuid;
 
 use super::{Engine, TenantEngine};
-use crate::store::{Claimed, Query, StoreHealth};
+use crate::store::{Claimed, StoreHealth};
 
-/// Rows of one page of an audit.
-const PAGE: u32 = 1_000;
-/// How often a book that moved while it was read is read again.
-const READINGS_MAX: u32 = 3;
+/// How many events are discarded at once, and for how many seconds they are leased for that.
+const DISCARDED_AT_ONCE: u32 = 1_000;
+const DISCARD_LEASE_SECONDS: u32 = 60;
 
 /// How the engine and its store are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,42 +20,26 @@ pub struct Health {
     pub outbox_lag_seconds: u64,
     /// Commands that were accepted and that no worker has taken up yet.
     pub queued: usize,
-    /// Workers at work; fewer than the engine was opened with when some have died.
+    /// Workers at work; fewer than [`workers_wanted`](Self::workers_wanted) when some have died.
+    ///
+    /// What a command or a backend does wrong, panics included, is told to the caller and kills nobody, so a worker dies of a
+    /// defect of the engine or of the host's recorder of metrics alone. It is not replaced: nobody knows what the defect has
+    /// left behind, and an engine that raises its dead hides that it loses a batch with each of them. The others serve the
+    /// members it has served; with the last one the engine closes, and the host opens it anew.
     pub workers: usize,
+    /// Workers that the engine was opened with.
+    pub workers_wanted: usize,
     /// Whether commands are accepted.
     pub is_open: bool,
 }
 
-/// What an audit of a tenant's books found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BookReport {
-    /// Members whose journals were read.
-    pub members: u64,
-    /// Journal entries read.
-    pub entries: u64,
-    /// Balances compared.
-    pub accounts: u64,
-    /// Everything found that cannot be.
-    pub problems: Vec<AuditProblem>,
-    /// Whether commands moved the books while they were read; the problems may then come from that alone.
-    pub moved: bool,
-}
-
-impl BookReport {
-    /// Whether the books are right: nothing was found.
-    #[must_use]
-    pub fn is_valid(&self) -> bool {
-        self.problems.is_empty()
-    }
-}
-
 impl Engine {
-    /// How the engine and its store are. Works on a closed engine, too.
+    /// How the engine and its store are, within a second. Works on a closed engine, too.
     ///
     /// # Errors
-    /// A fault of the store when it cannot be reached.
+    /// A fault of the store when it cannot be reached, `store_unavailable` when it gives no answer.
     pub async fn health(&self) -> Result<Health, Fault> {
-        let store = self.inner.shared.storage.ask(Query::health).await?;
+        let store = self.inner.shared.storage.health().await?;
         let now = self.inner.clock.now().micros();
         let lag = store
             .outbox_oldest
@@ -67,6 +49,7 @@ impl Engine {
             outbox_lag_seconds: u64::try_from(lag / 1_000_000).unwrap_or_default(),
             queued: self.inner.queue.waiting(),
             workers: self.inner.queue.workers(),
+            workers_wanted: self.inner.workers,
             is_open: self.inner.check_open().is_ok(),
         })
     }
@@ -126,99 +109,23 @@ impl TenantEngine {
         Ok(released.await?)
     }
 
-    /// Audits the tenant's books: folds all journals, checks every hash, and compares the ends of the journals, the balances of
-    /// all members and the control accounts with what is stored. Control accounts sum to zero per asset.
-    ///
-    /// The books are read page by page, not in one view, so this wants a quiet moment. When something was found and
-    /// commands moved the books meanwhile, they are read again, a few times; a report that is still
-    /// [`moved`](BookReport::moved) proves nothing against them. Needs memory in proportion to the number of accounts.
+    /// Removes all waiting events undelivered, but those that somebody has leased; returns how many. For a host that has kept
+    /// events and delivers none.
     ///
     /// # Errors
-    /// A fault of the store; `engine_closed`.
-    pub async fn verify(&self) -> Result<BookReport, Fault> {
-        self.inner.check_open()?;
-        let mut report = self.read_books().await?;
-        for _ in 1..READINGS_MAX {
-            if report.is_valid() || !report.moved {
-                break;
-            }
-            report = self.read_books().await?;
-        }
-        Ok(report)
-    }
-
-    async fn read_books(&self) -> Result<BookReport, Fault> {
-        let before = self.sweep_members(|_| ()).await?;
-        let mut audit = BookAudit::new(self.tenant().clone());
-        self.fold_journals(&mut audit).await?;
-        let members = self
-            .sweep_members(|head| audit.member(&head.member, head.journal, &head.balances))
-            .await?;
-        let accounts = self.compare_control_accounts(&mut audit).await?;
-        let (entries, problems) = audit.finish();
-        let moved = before != self.sweep_members(|_| ()).await?;
-        Ok(BookReport {
-            members: members.members,
-            entries,
-            accounts,
-            problems,
-            moved,
-        })
-    }
-
-    async fn fold_journals(&self, audit: &mut BookAudit) -> Result<(), Fault> {
-        let storage = &self.inner.shared.storage;
-        let mut after = None;
+    /// A fault of the store, when some may be removed already; `engine_closed`.
+    pub async fn discard_events(&self) -> Result<u64, Fault> {
+        let owner = Uuid::from_u128(self.inner.random.next());
+        let mut discarded = 0_u64;
         loop {
-            let page = storage
-                .ask(|store| store.journal(self.tenant(), after.clone(), PAGE))
-                .await?;
-            let Some(last) = page.last() else {
-                return Ok(());
-            };
-            page.iter().for_each(|entry| audit.entry(entry));
-            after = Some((last.member.clone(), last.seq));
-        }
-    }
-
-    async fn sweep_members(
-        &self,
-        mut each: impl FnMut(&crate::store::MemberHead),
-    ) -> Result<Extent, Fault> {
-        let storage = &self.inner.shared.storage;
-        let mut extent = Extent::default();
-        let mut after = None;
-        loop {
-            let page = storage
-                .ask(|store| store.members(self.tenant(), after.clone(), PAGE))
-                .await?;
-            let Some(last) = page.last() else {
-                return Ok(extent);
-            };
-            for head in &page {
-                extent.members = extent.members.saturating_add(1);
-                extent.entries = extent.entries.saturating_add(u128::from(head.journal.seq));
-                each(head);
+            let claimed = self.claim_events(owner, DISCARD_LEASE_SECONDS, DISCARDED_AT_ONCE);
+            let claimed = claimed.await?.into_iter();
+            let events: Vec<_> = claimed.map(|c| (c.event.stream, c.event.seq)).collect();
+            if events.is_empty() {
+                return Ok(discarded);
             }
-            after = Some(last.member.clone());
+            let removed = self.acknowledge_events(owner, &events).await?;
+            discarded = discarded.saturating_add(removed);
         }
     }
-
-    async fn compare_control_accounts(&self, audit: &mut BookAudit) -> Result<u64, Fault> {
-        let storage = &self.inner.shared.storage;
-        let stored = storage.ask(|store| store.control_accounts(self.tenant()));
-        let mut accounts = 0_u64;
-        for (purpose, asset, balance) in stored.await? {
-            audit.control(&purpose, asset, balance);
-            accounts = accounts.saturating_add(1);
-        }
-        Ok(accounts)
-    }
-}
-
-/// How large the books are. Journals only grow, so books that are as large as before have not moved.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Extent {
-    members: u64,
-    entries: u128,
 }

@@ -1,37 +1,69 @@
-//! The backend, with patience: transient errors are tried again after a short, growing pause.
+//! The backend, with patience, and with an end to it: transient errors are tried again after a short, growing pause, until
+//! an answer has taken too long.
 //!
 //! Trying again is safe for everything that goes through here. Reads change nothing; a commit carries its idempotency
 //! keys, so one whose acknowledgement was lost replays. A panic of a backend counts as a permanent error.
+//!
+//! A store that gave no answer is not asked for a moment. Otherwise those who queued behind the call that got none would
+//! each wait as long as it did, one after another.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use rewards_core::snapshot::{ReadPlan, Snapshot};
+use tokio::time::{Instant, timeout};
 
 use super::faults::panic_text;
 use super::telemetry::Telemetry;
 use crate::batch::{Commit, CommitBatch};
 use crate::error::StoreError;
-use crate::store::Backend;
+use crate::store::{Backend, Query, StoreHealth};
 
 /// How often one call is tried while the store is unavailable, the first time included.
 pub const STORE_TRIES_MAX: u32 = 6;
 /// The pause before the second try; each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 
+/// How long to wait for an answer by default, all tries together: an unknown outcome is told within 10 seconds.
+pub const STORE_PATIENCE: Duration = Duration::from_secs(8);
+/// For how long a store that gave no answer is not asked.
+const SILENCE: Duration = Duration::from_secs(1);
+/// How long to wait for an answer about the store's health: it is told within a second.
+const HEALTH_LIMIT: Duration = Duration::from_millis(900);
+
 /// A backend that is asked again when it is unavailable for a moment.
 #[derive(Debug)]
 pub(super) struct Storage {
     backend: Arc<dyn Backend>,
     telemetry: Arc<Telemetry>,
+    /// How long to wait for an answer, all tries together.
+    patience: Duration,
+    /// When a call was last given up.
+    silent_since: Mutex<Option<Instant>>,
 }
 
 impl Storage {
-    pub(super) fn new(backend: Arc<dyn Backend>, telemetry: Arc<Telemetry>) -> Self {
-        Self { backend, telemetry }
+    pub(super) fn new(
+        backend: Arc<dyn Backend>,
+        telemetry: Arc<Telemetry>,
+        patience: Duration,
+    ) -> Self {
+        Self {
+            backend,
+            telemetry,
+            patience,
+            silent_since: Mutex::default(),
+        }
+    }
+
+    /// How the store is; asked once, and not for long.
+    pub(super) async fn health(&self) -> Result<StoreHealth, StoreError> {
+        let limit = HEALTH_LIMIT.min(self.patience);
+        let health = timeout(limit, self.once(&Query::health)).await;
+        health.unwrap_or_else(|_| Err(no_answer(limit)))
     }
 
     pub(super) async fn load(&self, plan: &ReadPlan) -> Result<Snapshot, StoreError> {
@@ -54,6 +86,32 @@ impl Storage {
 
     /// Asks until there is an answer, a permanent error, or no more patience.
     pub(super) async fn ask<'a, T>(
+        &'a self,
+        work: impl Fn(&'a dyn Backend) -> BoxFuture<'a, Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        if self.is_silent() {
+            return Err(no_answer(self.patience));
+        }
+        let answer = timeout(self.patience, self.insist(work)).await;
+        answer.unwrap_or_else(|_| {
+            tracing::warn!("the store gives no answer");
+            *self.silent_since() = Some(Instant::now());
+            Err(no_answer(self.patience))
+        })
+    }
+
+    fn is_silent(&self) -> bool {
+        self.silent_since()
+            .is_some_and(|since| since.elapsed() < SILENCE)
+    }
+
+    fn silent_since(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.silent_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn insist<'a, T>(
         &'a self,
         work: impl Fn(&'a dyn Backend) -> BoxFuture<'a, Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
@@ -84,5 +142,11 @@ impl Storage {
                 let detail = format!("the backend panicked: {}", panic_text(&*panic));
                 Err(StoreError::Refused { detail })
             })
+    }
+}
+
+fn no_answer(limit: Duration) -> StoreError {
+    StoreError::Unavailable {
+        detail: format!("the store gave no answer within {} ms", limit.as_millis()),
     }
 }

@@ -12,6 +12,7 @@ use rewards_core::time::Timestamp;
 use tokio::sync::oneshot;
 
 use super::catalogue::Programs;
+use super::key_ring::KeyTime;
 use super::ordered::{RunState, RunToken};
 use super::pending::{Answer, Concerns, Identity, Pending, Typed};
 use super::sealing::{self, Fingerprints};
@@ -38,15 +39,15 @@ pub(super) async fn receive<R: serde::de::DeserializeOwned>(
 }
 
 impl TenantEngine {
-    /// Replaces the secrets of a request by digests, and takes its fingerprints. Comes before everything else.
-    pub(super) fn seal<O: Operation>(&self, request: &mut O) -> Result<Fingerprints, Fault> {
-        let inner = &self.inner;
-        sealing::seal(
-            request,
-            self.tenant(),
-            &inner.key_ring,
-            inner.clock.as_ref(),
-        )
+    /// Replaces the secrets of a request by digests, as of its time, and takes its fingerprints. Comes before everything else.
+    pub(super) fn seal<O: Operation>(
+        &self,
+        request: &mut O,
+        now: Option<Timestamp>,
+    ) -> Result<Fingerprints, Fault> {
+        let clock = self.inner.clock.now();
+        let at = KeyTime::new(now.unwrap_or(clock), clock);
+        sealing::seal(request, self.tenant(), &self.inner.key_ring, at)
     }
 
     /// Fixes everything a command is decided with and puts it into the queue.
@@ -58,21 +59,24 @@ impl TenantEngine {
         run: Option<&Arc<RunState>>,
     ) -> Result<AnswerReceiver<O::Reply>, Fault> {
         self.inner.check_open()?;
-        let fingerprints = self.seal(&mut request)?;
+        let now = self.instant(options.now)?;
+        let fingerprints = self.seal(&mut request, Some(now))?;
         let identity = self.identity(&request, options.key, once, fingerprints)?;
-        let programs = self.tenant.programs(&self.inner.shared.storage).await?;
+        let tenant = self.inner.catalogue.tenant(self.tenant());
+        let programs = tenant.programs(&self.inner.shared.storage).await?;
         let concerns = self.concerns(&request).await?;
         let place = self.inner.queue.reserve().await?;
-        let context = self.context(options.now, &programs, self.inner.random.next());
+        let context = self.context(now, &programs, self.inner.random.next());
         let (caller, answer) = oneshot::channel();
-        let pending = Pending::new(
-            Typed::boxed(request, caller),
-            identity,
-            Arc::clone(&self.tenant),
-            context,
-            concerns,
-            run.map(RunToken::new),
-        );
+        let token = run.map(RunToken::new);
+        let work = Typed::boxed(request, caller);
+        let prepare = move || Pending::new(work, identity, tenant, context, concerns, token);
+        let pending = if O::IS_PREPARED_APART {
+            let prepared = tokio::task::spawn_blocking(prepare).await;
+            prepared.map_err(|error| faults::internal(format!("preparing failed: {error}")))?
+        } else {
+            prepare()
+        };
         self.inner.queue.push(place, pending)?;
         Ok(answer)
     }
@@ -146,14 +150,29 @@ impl TenantEngine {
         }
     }
 
+    /// When something is decided: at the given instant, or now.
+    ///
+    /// # Errors
+    /// `now_ahead` for an instant that lies further ahead than the engine allows.
+    pub(super) fn instant(&self, given: Option<Timestamp>) -> Result<Timestamp, Fault> {
+        let Some(now) = given else {
+            return Ok(self.inner.clock.now());
+        };
+        let ahead = self.inner.now_ahead_max;
+        let Ok(micros) = i64::try_from(ahead.as_micros()) else {
+            // Longer than there is time: the clock does not matter.
+            return Ok(now);
+        };
+        let clock = self.inner.clock.now();
+        let latest = clock.checked_add_micros(micros).unwrap_or(Timestamp::MAX);
+        if now > latest {
+            return Err(faults::now_ahead(now, clock, ahead));
+        }
+        Ok(now)
+    }
+
     /// What a decision is made in, with the random bits that its ids are made of.
-    pub(super) fn context(
-        &self,
-        now: Option<Timestamp>,
-        programs: &Programs,
-        random: u128,
-    ) -> Context {
-        let now = now.unwrap_or_else(|| self.inner.clock.now());
+    pub(super) fn context(&self, now: Timestamp, programs: &Programs, random: u128) -> Context {
         Context {
             tenant: self.tenant().clone(),
             now,

@@ -2,21 +2,22 @@
 //!
 //! The commands of a sweep have no keys and leave no replies behind: what a sweep does is done once because the rows say what
 //! is still due. A sweep that is repeated, after a crash or a lost acknowledgement, finds nothing left to do.
+//!
+//! A member who cannot be settled stops nobody: the report names whom, with the fault, and the sweep goes on behind. The
+//! member stays due, so the next sweep tries again.
 
 use rewards_core::ids::MemberId;
 use rewards_core::operations::rewards::{SettleMember, SettledMember};
-use rewards_core::rejection::Fault;
+use rewards_core::rejection::{Fault, FaultKind};
 use rewards_core::time::Timestamp;
 
 use super::ordered::{Handed, OrderedRun};
 use super::submit::{Once, receive};
 use super::{CommandOptions, TenantEngine};
+use crate::store::DuePage;
 
 /// Members of one page of a sweep; they share group commits. Enough to keep all workers at work for several commits.
 const PAGE: u32 = 1_024;
-/// How often one member is settled again in a sweep because more was due than one command settles.
-const ROUNDS_MAX: u32 = 1_000;
-
 /// What a sweep carried out. When the acknowledgement of a commit was lost, what it did is done and not in here.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sweep {
@@ -24,8 +25,10 @@ pub struct Sweep {
     pub members: u64,
     /// Tier moves made.
     pub tier_changes: u64,
-    /// What each settled member got and lost, in the order of members.
+    /// What each settled member got and lost, in the order in which they were settled.
     pub settled: Vec<(MemberId, SettledMember)>,
+    /// Who could not be settled, and why. They are still due.
+    pub failed: Vec<(MemberId, Fault)>,
 }
 
 impl TenantEngine {
@@ -33,8 +36,11 @@ impl TenantEngine {
     /// are reviewed. Everything counts from the instant at which it became due, so it does not matter how often this
     /// runs, and balances are right without it. Several processes may sweep at the same time.
     ///
+    /// A member who cannot be settled, because a row of theirs is not readable for example, is named in [`Sweep::failed`] and
+    /// holds up nobody.
+    ///
     /// # Errors
-    /// The first fault that is no lost race; what was settled before it stays settled.
+    /// A fault of the store when nobody can be settled; `engine_closed`. What was settled before it stays settled.
     pub async fn settle_due(&self) -> Result<Sweep, Fault> {
         self.sweep(None, None).await
     }
@@ -46,23 +52,24 @@ impl TenantEngine {
         mut run: Option<&mut OrderedRun>,
     ) -> Result<Sweep, Fault> {
         self.inner.check_open()?;
-        let now = now.unwrap_or_else(|| self.inner.clock.now());
+        let now = self.instant(now)?;
         let mut sweep = Sweep::default();
         let mut after = None;
         loop {
+            self.inner.check_open()?;
             let storage = &self.inner.shared.storage;
-            let page = storage
+            let DuePage { members, next } = storage
                 .ask(|store| store.due_members(self.tenant(), now, after.clone(), PAGE))
                 .await?;
-            let Some(last) = page.last().cloned() else {
-                return Ok(sweep);
-            };
-            sweep.members = sweep
-                .members
-                .saturating_add(page.len().try_into().unwrap_or(u64::MAX));
-            self.settle(page, now, run.as_deref_mut(), &mut sweep)
+            let count = u64::try_from(members.len()).unwrap_or(u64::MAX);
+            sweep.members = sweep.members.saturating_add(count);
+            let members = members.into_iter().map(|(_, member)| member).collect();
+            self.settle(members, now, run.as_deref_mut(), &mut sweep)
                 .await?;
-            after = Some(last);
+            if next.is_none() {
+                return Ok(sweep);
+            }
+            after = next;
         }
     }
 
@@ -74,10 +81,8 @@ impl TenantEngine {
         mut run: Option<&mut OrderedRun>,
         sweep: &mut Sweep,
     ) -> Result<(), Fault> {
-        for _ in 0..ROUNDS_MAX {
-            if members.is_empty() {
-                break;
-            }
+        // Each round settles something of every member who is left, so this ends.
+        while !members.is_empty() {
             let mut answers = Vec::with_capacity(members.len());
             for member in members {
                 let answer = self.settle_member(member.clone(), now, run.as_deref_mut());
@@ -90,20 +95,12 @@ impl TenantEngine {
                     Handed::Waiting(answer) => receive(answer).await,
                     Handed::Known(outcome) => outcome,
                 };
-                outcomes.push((member, outcome));
+                outcomes.push((member, outcome.map(|receipt| receipt.reply)));
             }
-            let mut again = Vec::new();
-            for (member, outcome) in outcomes {
-                let settled = outcome?.reply;
-                sweep.tier_changes = sweep
-                    .tier_changes
-                    .saturating_add(u64::from(settled.tier_changes));
-                if settled.more {
-                    again.push(member.clone());
-                }
-                sweep.settled.push((member, settled));
+            members = sweep.note(outcomes)?;
+            if let Some(run) = run.as_deref_mut() {
+                run.barrier().await?;
             }
-            members = again;
         }
         Ok(())
     }
@@ -126,5 +123,38 @@ impl TenantEngine {
                 Err(fault) => Handed::Known(Err(fault)),
             },
         }
+    }
+}
+
+impl Sweep {
+    /// Takes in how the members of a round fared; those for whom more is due. The fault of all when nobody could be reached.
+    fn note(
+        &mut self,
+        outcomes: Vec<(MemberId, Result<SettledMember, Fault>)>,
+    ) -> Result<Vec<MemberId>, Fault> {
+        let is_away = |outcome: &Result<SettledMember, Fault>| {
+            let fault = outcome.as_ref().err();
+            fault.is_some_and(|fault| fault.kind == FaultKind::Unavailable)
+        };
+        if outcomes.iter().all(|(_, outcome)| is_away(outcome))
+            && let Some((_, Err(fault))) = outcomes.first()
+        {
+            return Err(fault.clone());
+        }
+        let mut again = Vec::new();
+        for (member, outcome) in outcomes {
+            match outcome {
+                Ok(settled) => {
+                    let changes = u64::from(settled.tier_changes);
+                    self.tier_changes = self.tier_changes.saturating_add(changes);
+                    if settled.more && !settled.is_nothing() {
+                        again.push(member.clone());
+                    }
+                    self.settled.push((member, settled));
+                }
+                Err(fault) => self.failed.push((member, fault)),
+            }
+        }
+        Ok(again)
     }
 }

@@ -17,10 +17,12 @@ use rewards_core::snapshot::{MemberKey, ReadPlan, Snapshot};
 use rustc_hash::{FxHashMap, FxHashSet};
 use tracing::Instrument;
 
+use super::answers::Answers;
+use super::builder::Events;
 use super::catalogue::{Programs, Tenant};
 use super::pending::{Outcome, Pending};
-use super::queue::{Queue, Running};
-use super::round::{Round, View};
+use super::queue::{Lease, Queue, Running};
+use super::round::{Published, Round, Settled, View};
 use super::storage::Storage;
 use super::telemetry::Telemetry;
 use crate::batch::CommandKey;
@@ -35,6 +37,7 @@ pub(super) struct Shared {
     pub(super) storage: Storage,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) attempts_max: u32,
+    pub(super) events: Events,
 }
 
 /// The programs a batch is decided with, by tenant.
@@ -59,36 +62,47 @@ impl Worker {
 
     /// Works until the engine is closed and everything accepted is answered.
     pub(super) async fn run(self) {
-        while let Some((lease, batch)) = self.queue.next().await {
+        while let Some((mut lease, batch)) = self.queue.next().await {
             let waiting = self.queue.waiting();
             self.shared.telemetry.gathered(batch.len(), waiting);
             let span = tracing::debug_span!("rewards.batch", commands = batch.len());
-            let again = self.process(batch).instrument(span).await;
-            lease.release(again);
+            let answers = Answers::new(&self.shared.telemetry);
+            let again = self.process(&mut lease, batch, &answers);
+            let again = again.instrument(span).await;
+            end(lease, again, answers);
             self.queue.listen().await;
         }
     }
 
     /// Answers a batch; returns those who go round again.
-    async fn process(&self, batch: Vec<Pending>) -> Vec<Pending> {
+    async fn process(
+        &self,
+        lease: &mut Lease,
+        batch: Vec<Pending>,
+        answers: &Answers<'_>,
+    ) -> Vec<Pending> {
         let run = batch.first().and_then(|first| first.run.as_ref());
         if let Some(fault) = run.and_then(|run| run.stopped().cloned()) {
-            self.answer_all(batch, &fault);
+            answer_all(batch, &fault, answers);
             return Vec::new();
         }
-        let view = match self.view(batch).await {
+        let view = match self.view(lease, batch, answers).await {
             Ok(view) => view,
             Err(again) => return again,
         };
-        let round = Round::decide(view, &self.shared);
+        let round = Round::decide(view, &self.shared, answers);
         if round.commits().is_empty() {
-            return round.settle(vec![], &self.shared).await;
+            return round.settle(vec![], &self.shared, answers).again;
         }
         match self.shared.storage.commit(round.commits()).await {
-            Ok(outcomes) => round.settle(outcomes, &self.shared).await,
+            Ok(outcomes) => {
+                let Settled { again, published } = round.settle(outcomes, &self.shared, answers);
+                self.take_over(lease, published);
+                again
+            }
             Err(error) => {
                 let (failed, mut again) = round.into_failed();
-                again.extend(self.failed(failed, error));
+                again.extend(failed_together(failed, error, answers));
                 again
             }
         }
@@ -96,100 +110,165 @@ impl Worker {
 
     /// Loads the rows of the whole batch, with the programs to decide by. When that fails, those for whom it fails are
     /// answered; the others go round again.
-    async fn view(&self, mut batch: Vec<Pending>) -> Result<View, Vec<Pending>> {
-        for _ in 0..VIEWS_MAX {
-            let programs = self.programs(&mut batch).await;
-            if batch.is_empty() {
-                return Err(batch);
-            }
-            let (plan, common) = plan(&mut batch, &programs);
-            let snapshot = match self.shared.storage.load(&plan).await {
-                Ok(snapshot) => snapshot,
-                Err(error) => return Err(self.failed(batch, error)),
-            };
-            let behind = behind(&programs, &snapshot);
-            if behind.is_empty() {
-                return Ok(View::new(batch, common, &plan, snapshot));
-            }
-            for (tenant, programs) in behind.into_values() {
-                self.shared.telemetry.retried("programs");
-                let reloaded = tenant.reload(&self.shared.storage, Some(programs)).await;
-                if let Err(fault) = reloaded {
-                    self.answer_tenant(&mut batch, tenant.id(), &fault);
-                }
-            }
+    async fn view(
+        &self,
+        lease: &mut Lease,
+        mut batch: Vec<Pending>,
+        answers: &Answers<'_>,
+    ) -> Result<View, Vec<Pending>> {
+        let programs = self.programs(lease, &mut batch);
+        if batch.is_empty() {
+            return Err(batch);
         }
-        let attempts = VIEWS_MAX;
-        self.answer_all(batch, &Rejection::Contention { attempts }.into());
-        Err(Vec::new())
+        let (plan, common) = plan(&mut batch, &programs);
+        let snapshot = match self.shared.storage.load(&plan).await {
+            Ok(snapshot) => snapshot,
+            Err(error) => return Err(failed_together(batch, error, answers)),
+        };
+        for (tenant, seen) in behind(&programs, &snapshot) {
+            self.shared.telemetry.retried("programs");
+            self.park(lease, &mut batch, tenant, Some(seen));
+        }
+        if batch.is_empty() {
+            return Err(batch);
+        }
+        Ok(View::new(batch, common, &plan, snapshot))
     }
 
-    /// The programs of every tenant in the batch; tenants whose programs cannot be read are answered and removed.
-    async fn programs(&self, batch: &mut Vec<Pending>) -> BatchPrograms {
+    /// The programs of every tenant in the batch. The commands of tenants whose programs are not loaded wait until they are.
+    fn programs(&self, lease: &mut Lease, batch: &mut Vec<Pending>) -> BatchPrograms {
         let mut tenants: FxHashMap<&TenantId, &Arc<Tenant>> = FxHashMap::default();
         for pending in &*batch {
             tenants.insert(pending.tenant.id(), &pending.tenant);
         }
         let tenants: Vec<Arc<Tenant>> = tenants.into_values().cloned().collect();
         let mut programs = BatchPrograms::default();
-        let mut failed: Vec<(TenantId, Fault)> = Vec::new();
         for tenant in tenants {
-            match tenant.programs(&self.shared.storage).await {
-                Ok(current) => {
+            match tenant.current() {
+                Some(current) => {
                     programs.insert(tenant.id().clone(), (tenant, current));
                 }
-                Err(fault) => failed.push((tenant.id().clone(), fault)),
+                None => self.park(lease, batch, &tenant, None),
             }
-        }
-        for (tenant, fault) in &failed {
-            self.answer_tenant(batch, tenant, fault);
         }
         programs
     }
 
-    /// The store could not do its work for these commands. Returns those who are tried once more.
-    ///
-    /// What cannot be read or written may belong to one of them only, so each gets a second chance by itself.
-    fn failed(&self, mut batch: Vec<Pending>, error: StoreError) -> Vec<Pending> {
-        let is_of_one = matches!(
-            error,
-            StoreError::Corrupt { .. } | StoreError::Refused { .. }
-        );
-        if is_of_one && batch.len() > 1 {
-            for pending in &mut batch {
-                pending.place.alone = true;
-            }
-            return batch;
-        }
-        let fault = Fault::from(error);
-        // The code alone: the details of unreadable data may name a member.
-        tracing::error!(code = %fault.code, commands = batch.len(), "commands failed");
-        self.answer_all(batch, &fault);
-        Vec::new()
-    }
-
-    fn answer_tenant(&self, batch: &mut Vec<Pending>, tenant: &TenantId, fault: &Fault) {
-        let (failed, rest) = mem::take(batch)
+    /// Takes the commands of a tenant out of the batch until its programs are newer than those seen. Loading and compiling them
+    /// takes long, and the other tenants do not wait for it.
+    fn park(
+        &self,
+        lease: &mut Lease,
+        batch: &mut Vec<Pending>,
+        tenant: &Arc<Tenant>,
+        seen: Option<&Arc<Programs>>,
+    ) {
+        let (parked, rest) = mem::take(batch)
             .into_iter()
-            .partition(|pending| pending.tenant.id() == tenant);
+            .partition::<Vec<_>, _>(|pending| pending.tenant.id() == tenant.id());
         *batch = rest;
-        self.answer_all(failed, fault);
+        let lease = lease.park(&parked);
+        let (shared, tenant) = (Arc::clone(&self.shared), Arc::clone(tenant));
+        let seen = seen.cloned();
+        let work = async move {
+            let loaded = tenant.reload(&shared.storage, seen.as_ref()).await;
+            let answers = Answers::new(&shared.telemetry);
+            let again = match loaded {
+                Ok(_) => unless_parked_too_often(parked, &answers),
+                Err(fault) => {
+                    answer_all(parked, &fault, &answers);
+                    Vec::new()
+                }
+            };
+            end(lease, again, answers);
+        };
+        tokio::spawn(work.in_current_span());
     }
 
-    fn answer_all(&self, batch: Vec<Pending>, fault: &Fault) {
-        for pending in batch {
-            pending.answer(Outcome::Failed(fault.clone()), &self.shared.telemetry);
+    /// Takes over what was just published, and answers only then, so that whoever hears of it can use it at once. Nobody else
+    /// waits for that.
+    fn take_over(&self, lease: &mut Lease, published: Vec<Published>) {
+        if published.is_empty() {
+            return;
         }
+        // The workers do not end before everybody is answered.
+        let lease = lease.park(&[]);
+        let shared = Arc::clone(&self.shared);
+        let work = async move {
+            for Published { pending, changes } in published {
+                pending.tenant.absorb(&changes.programs).await;
+                pending.answer(Outcome::Applied, &shared.telemetry);
+            }
+            end(lease, Vec::new(), Answers::new(&shared.telemetry));
+        };
+        tokio::spawn(work.in_current_span());
     }
 }
 
-/// One plan for the whole batch: what each command reads, its stored reply, and the heads of the programs it depends on.
-/// With it the members whom several of the commands read.
+/// Ends a lease: those who come back wait again, and those behind a command that may come back are answered.
+fn end(lease: Lease, again: Vec<Pending>, answers: Answers<'_>) {
+    let (telemetry, halts) = answers.into_halts();
+    for (pending, fault) in lease.release(again, halts) {
+        pending.answer(Outcome::Failed(fault), telemetry);
+    }
+}
+
+/// Those who wait again after they were parked. A store whose programs are never complete must not keep them for ever.
+fn unless_parked_too_often(parked: Vec<Pending>, answers: &Answers<'_>) -> Vec<Pending> {
+    let mut again = Vec::with_capacity(parked.len());
+    for mut pending in parked {
+        pending.parked = pending.parked.saturating_add(1);
+        if pending.parked < VIEWS_MAX {
+            again.push(pending);
+        } else {
+            let attempts = VIEWS_MAX;
+            answers.give(
+                pending,
+                Outcome::Failed(Rejection::Contention { attempts }.into()),
+            );
+        }
+    }
+    again
+}
+
+/// The store could not do its work for these commands. Returns those who are tried once more.
 ///
-/// A command that names no program may depend on any of its tenant's, through the member's row.
+/// What cannot be read or written may belong to one of them only, so each gets a second chance by itself.
+fn failed_together(
+    mut batch: Vec<Pending>,
+    error: StoreError,
+    answers: &Answers<'_>,
+) -> Vec<Pending> {
+    let is_of_one = matches!(
+        error,
+        StoreError::Corrupt { .. } | StoreError::Refused { .. }
+    );
+    if is_of_one && batch.len() > 1 {
+        for pending in &mut batch {
+            pending.place.alone = true;
+        }
+        return batch;
+    }
+    let fault = Fault::from(error);
+    // The code alone: the details of unreadable data may name a member.
+    tracing::error!(code = %fault.code, commands = batch.len(), "commands failed");
+    answer_all(batch, &fault, answers);
+    Vec::new()
+}
+
+fn answer_all(batch: Vec<Pending>, fault: &Fault, answers: &Answers<'_>) {
+    for pending in batch {
+        answers.give(pending, Outcome::Failed(fault.clone()));
+    }
+}
+
+/// One plan for the whole batch: what each command reads, its stored reply, and how many revisions its tenant has. With it the
+/// members whom several of the commands read.
 fn plan(batch: &mut [Pending], programs: &BatchPrograms) -> (ReadPlan, FxHashSet<MemberKey>) {
-    let mut plan = ReadPlan::default();
-    let mut unnamed: FxHashSet<&TenantId> = FxHashSet::default();
+    let mut plan = ReadPlan {
+        revision_counts: programs.keys().cloned().collect(),
+        ..ReadPlan::default()
+    };
     let mut own_plans = Vec::with_capacity(batch.len());
     for pending in batch {
         match &pending.identity.key {
@@ -197,12 +276,8 @@ fn plan(batch: &mut [Pending], programs: &BatchPrograms) -> (ReadPlan, FxHashSet
             CommandKey::Entity(key) => plan.receipts.push(key.clone()),
             CommandKey::None => {}
         }
-        if let Some((tenant, (_, programs))) = programs.get_key_value(pending.tenant.id()) {
-            let own = pending.plan(programs);
-            if own.programs.is_empty() && unnamed.insert(tenant) {
-                plan.programs.extend_from_slice(&programs.heads);
-            }
-            own_plans.push(own);
+        if let Some((_, programs)) = programs.get(pending.tenant.id()) {
+            own_plans.push(pending.plan(programs));
         }
     }
     let common = common(&own_plans);
@@ -230,13 +305,10 @@ fn common(plans: &[ReadPlan]) -> FxHashSet<MemberKey> {
 fn behind<'a>(
     programs: &'a BatchPrograms,
     snapshot: &Snapshot,
-) -> FxHashMap<&'a TenantId, (&'a Arc<Tenant>, &'a Arc<Programs>)> {
-    snapshot
-        .programs
+) -> Vec<(&'a Arc<Tenant>, &'a Arc<Programs>)> {
+    programs
         .iter()
-        .filter_map(|(key, head)| {
-            let (id, (tenant, programs)) = programs.get_key_value(&key.tenant)?;
-            (programs.newest(&key.program) < *head).then_some((id, (tenant, programs)))
-        })
+        .filter(|(id, (_, programs))| programs.are_behind(id, snapshot))
+        .map(|(_, (tenant, programs))| (tenant, programs))
         .collect()
 }

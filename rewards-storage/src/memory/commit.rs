@@ -144,6 +144,9 @@ impl<'a> Staging<'a> {
         for write in &changes.programs {
             let key = (write.key.clone(), write.revision);
             staged.programs.insert(key, write.clone());
+            let tenant = write.key.tenant.clone();
+            let added = staged.revision_counts.entry(tenant).or_default();
+            *added = added.saturating_add(1);
         }
         for (tenant, entry) in &changes.journal {
             let key = (member_key(tenant, &entry.member), entry.seq);
@@ -154,7 +157,12 @@ impl<'a> Staging<'a> {
             staged.lots.insert(key, write.lot.clone());
         }
         for (tenant, event) in &changes.events {
-            let (stream, seq, at) = (event.stream.clone(), event.seq, event.recorded_at);
+            let (stream, seq) = (event.stream.clone(), event.seq);
+            // A clock may be behind; the numbers of a stream are not.
+            let last = [&*staged, self.base]
+                .into_iter()
+                .find_map(|tables| tables.last_queued(tenant, &stream));
+            let at = last.map_or(event.recorded_at, |last| last.max(event.recorded_at));
             let key = (tenant.clone(), stream.clone(), seq);
             staged.queued.insert(key, at);
             let waiting = Waiting {

@@ -6,6 +6,7 @@
 //!
 //! It decides nothing about rewards, and it never looks at a clock.
 
+mod books;
 mod commit;
 mod outbox;
 mod query;

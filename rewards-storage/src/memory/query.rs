@@ -1,14 +1,13 @@
 //! The read side of the memory backend.
 
-use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use async_trait::async_trait;
 use rewards_core::counter::Subject;
 use rewards_core::decision::ProgramWrite;
 use rewards_core::entity::EntityRow;
-use rewards_core::ids::{MemberId, TenantId};
-use rewards_core::ledger::{JournalEntry, LotNumber, Purpose};
+use rewards_core::ids::{MemberId, ProgramId, TenantId};
+use rewards_core::ledger::{JournalEntry, Purpose};
 use rewards_core::member::MemberRow;
 use rewards_core::money::Asset;
 use rewards_core::snapshot::MemberKey;
@@ -16,21 +15,34 @@ use rewards_core::time::Timestamp;
 use smol_str::SmolStr;
 
 use super::MemoryStore;
+use super::books::MemoryBooks;
 use super::tables::page;
 use crate::error::StoreError;
-use crate::store::{AfterMember, MemberHead, Query, StoreHealth};
+use crate::store::{
+    AfterMember, BookView, DuePage, DuePlace, MemberHead, OUTBOX_COUNTED_MAX, Query, StoreHealth,
+};
 
 /// The layout of the tables has one version: they live as long as the code that made them.
 const SCHEMA_VERSION: i64 = 1;
 
 #[async_trait]
 impl Query for MemoryStore {
-    async fn programs(&self, tenant: &TenantId) -> Result<Vec<ProgramWrite>, StoreError> {
+    async fn programs(
+        &self,
+        tenant: &TenantId,
+        known: &[(ProgramId, u32)],
+    ) -> Result<Vec<ProgramWrite>, StoreError> {
         let tables = self.tables();
+        let is_new = |write: &&ProgramWrite| {
+            let mut known = known.iter();
+            let known = known.find(|(program, _)| *program == write.key.program);
+            known.is_none_or(|(_, newest)| write.revision > *newest)
+        };
         Ok(tables
             .programs
             .values()
             .filter(|write| write.key.tenant == *tenant)
+            .filter(is_new)
             .cloned()
             .collect())
     }
@@ -39,37 +51,34 @@ impl Query for MemoryStore {
         &self,
         tenant: &TenantId,
         now: Timestamp,
-        after: AfterMember,
+        after: Option<DuePlace>,
         limit: u32,
-    ) -> Result<Vec<MemberId>, StoreError> {
+    ) -> Result<DuePage, StoreError> {
         let tables = self.tables();
         let limit = page(limit);
-        let reviews = tables
-            .members
-            .range((after_member(tenant, after.as_ref()), Bound::Unbounded))
-            .skip_while(|(key, _)| key.tenant < *tenant)
-            .take_while(|(key, _)| key.tenant == *tenant)
-            .filter(|(_, row)| row.due_at.is_some_and(|due| due <= now))
-            .map(|(key, _)| &key.member)
-            .take(limit);
-        let lots = tables
-            .lots
-            .range((after_lots(tenant, after.as_ref()), Bound::Unbounded))
-            .skip_while(|((key, _), _)| key.tenant < *tenant)
-            .take_while(|((key, _), _)| key.tenant == *tenant)
-            .filter(|(_, lot)| lot.due_at().is_some_and(|due| due <= now))
-            .map(|((key, _), _)| &key.member);
-        let mut due: BTreeSet<&MemberId> = reviews.collect();
-        let mut of_lots = BTreeSet::new();
-        for member in lots {
-            // The members of lots come in order, so the first `limit` of them are enough.
-            if of_lots.len() >= limit && !of_lots.contains(member) {
-                break;
-            }
-            of_lots.insert(member);
+        let from = after.as_ref().map_or(Timestamp::MIN, |(at, _)| *at);
+        if from > now || limit == 0 {
+            return Ok(DuePage::default());
         }
-        due.append(&mut of_lots);
-        Ok(due.into_iter().take(limit).cloned().collect())
+        let instants = (tenant.clone(), from)..=(tenant.clone(), now);
+        let places = tables.due.range(instants).flat_map(|((_, at), members)| {
+            let begin = match &after {
+                Some((last, member)) if last == at => Bound::Excluded(member.clone()),
+                _ => Bound::Unbounded,
+            };
+            let members = members.range((begin, Bound::Unbounded));
+            members.map(move |(member, _)| (*at, member.clone()))
+        });
+        let found = places.take(limit).map(|place| {
+            let member = key(tenant, place.1.clone());
+            let is_first = tables.first_due(&member) == Some(place.0);
+            (place, is_first)
+        });
+        let found: Vec<(DuePlace, bool)> = found.collect();
+        let is_full = found.len() >= limit;
+        let end = found.last().filter(|_| is_full);
+        let end = end.map(|(place, _)| place.clone());
+        Ok(DuePage::of(found, end, limit))
     }
 
     async fn members(
@@ -114,13 +123,7 @@ impl Query for MemoryStore {
         &self,
         tenant: &TenantId,
     ) -> Result<Vec<(Purpose, Asset, i128)>, StoreError> {
-        let tables = self.tables();
-        Ok(tables
-            .controls
-            .iter()
-            .filter(|((owner, _), _)| owner == tenant)
-            .map(|(_, (purpose, asset, value))| (purpose.clone(), *asset, i128::from(*value)))
-            .collect())
+        Ok(self.tables().controls_of(tenant))
     }
 
     async fn counters(
@@ -155,12 +158,28 @@ impl Query for MemoryStore {
 
     async fn health(&self) -> Result<StoreHealth, StoreError> {
         let tables = self.tables();
+        let mut oldest = None;
+        let mut begin = Bound::Unbounded;
+        while let Some((place, _)) = tables.queue.range((begin, Bound::Unbounded)).next() {
+            let (tenant, at, stream, _) = place.clone();
+            oldest = oldest.into_iter().chain([at]).min();
+            // Behind the last event of this tenant there can be.
+            begin = Bound::Excluded((tenant, Timestamp::MAX, stream, u64::MAX));
+        }
+        let counted = u64::try_from(tables.queue.len()).unwrap_or(u64::MAX);
         Ok(StoreHealth {
             backend: "memory",
             schema_version: SCHEMA_VERSION,
-            outbox_waiting: u64::try_from(tables.queue.len()).unwrap_or(u64::MAX),
-            outbox_oldest: tables.queue.keys().map(|(_, at, _, _)| *at).min(),
+            outbox_waiting: counted.min(u64::from(OUTBOX_COUNTED_MAX)),
+            outbox_oldest: oldest,
         })
+    }
+
+    async fn books<'s>(&'s self, tenant: &TenantId) -> Result<Box<dyn BookView + 's>, StoreError> {
+        Ok(Box::new(MemoryBooks {
+            tenant: tenant.clone(),
+            tables: self.tables().clone(),
+        }))
     }
 }
 
@@ -175,12 +194,6 @@ fn key(tenant: &TenantId, member: MemberId) -> MemberKey {
 fn after_member(tenant: &TenantId, after: Option<&MemberId>) -> Bound<MemberKey> {
     after.map_or(Bound::Unbounded, |member| {
         Bound::Excluded(key(tenant, member.clone()))
-    })
-}
-
-fn after_lots(tenant: &TenantId, after: Option<&MemberId>) -> Bound<(MemberKey, LotNumber)> {
-    after.map_or(Bound::Unbounded, |member| {
-        Bound::Excluded((key(tenant, member.clone()), LotNumber::MAX))
     })
 }
 

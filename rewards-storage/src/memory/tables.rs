@@ -20,7 +20,8 @@ use uuid::Uuid;
 /// Where a control account stands in its order: purpose and asset as texts, compared bytewise.
 pub(super) type Place = (String, String);
 
-/// Where an event stands in the queue: oldest first, then by stream and number.
+/// Where an event stands in the queue: oldest first, then by stream and number. The instant is the one at which the event was
+/// recorded, but never before that of the event before it in its stream.
 pub(super) type QueuePlace = (TenantId, Timestamp, Stream, u64);
 
 /// The place of a control account.
@@ -39,8 +40,8 @@ pub(super) struct Waiting {
     pub attempts: u32,
 }
 
-/// All rows. The same type holds what a group has staged.
-#[derive(Debug, Default)]
+/// All rows. The same type holds what a group has staged, and the copy that a view of the books reads.
+#[derive(Debug, Default, Clone)]
 pub(super) struct Tables {
     pub replies: BTreeMap<ReplyKey, StoredReply>,
     pub members: BTreeMap<MemberKey, MemberRow>,
@@ -52,9 +53,15 @@ pub(super) struct Tables {
     /// Replies that are kept with entities.
     pub receipts: BTreeMap<EntityKey, StoredReply>,
     pub programs: BTreeMap<(ProgramKey, u32), ProgramWrite>,
+    /// How many revisions each tenant has published; of a group, how many it adds.
+    pub revision_counts: BTreeMap<TenantId, u64>,
     pub counters: BTreeMap<CounterKey, i64>,
     pub controls: BTreeMap<(TenantId, Place), (Purpose, Asset, i64)>,
     pub lots: BTreeMap<(MemberKey, LotNumber), Lot>,
+    /// The lots of each member for which something becomes due, by when.
+    pub lots_due: BTreeSet<(MemberKey, Timestamp, LotNumber)>,
+    /// For whom something becomes due at an instant, and how many things.
+    pub due: BTreeMap<(TenantId, Timestamp), BTreeMap<MemberId, usize>>,
     pub journal: BTreeMap<(MemberKey, u64), JournalEntry>,
     /// The outbox in the order of delivery.
     pub queue: BTreeMap<QueuePlace, Waiting>,
@@ -66,7 +73,12 @@ impl Tables {
     /// Moves everything that was staged in.
     pub fn take_in(&mut self, staged: Self) {
         self.replies.extend(staged.replies);
-        self.members.extend(staged.members);
+        for (key, row) in staged.members {
+            let due = row.due_at;
+            let before = self.members.insert(key.clone(), row);
+            self.end_due(&key, before.and_then(|row| row.due_at));
+            self.note_due(&key, due);
+        }
         for key in staged.removed {
             self.entities.remove(&key);
             self.receipts.remove(&key);
@@ -74,9 +86,25 @@ impl Tables {
         self.entities.extend(staged.entities);
         self.receipts.extend(staged.receipts);
         self.programs.extend(staged.programs);
+        for (tenant, added) in staged.revision_counts {
+            let count = self.revision_counts.entry(tenant).or_default();
+            *count = count.saturating_add(added);
+        }
         self.counters.extend(staged.counters);
         self.controls.extend(staged.controls);
-        self.lots.extend(staged.lots);
+        for ((key, number), lot) in staged.lots {
+            let due = lot.due_at();
+            let before = self.lots.insert((key.clone(), number), lot);
+            let before = before.and_then(|lot| lot.due_at());
+            if let Some(at) = before {
+                self.lots_due.remove(&(key.clone(), at, number));
+            }
+            if let Some(at) = due {
+                self.lots_due.insert((key.clone(), at, number));
+            }
+            self.end_due(&key, before);
+            self.note_due(&key, due);
+        }
         self.journal.extend(staged.journal);
         for member in staged.erased_reasons {
             let keys = (member.clone(), u64::MIN)..=(member, u64::MAX);
@@ -96,6 +124,50 @@ impl Tables {
             .range(first..=last)
             .next_back()
             .map(|((_, version), _)| *version)
+    }
+
+    fn note_due(&mut self, member: &MemberKey, at: Option<Timestamp>) {
+        if let Some(at) = at {
+            let members = self.due.entry((member.tenant.clone(), at)).or_default();
+            let count = members.entry(member.member.clone()).or_default();
+            *count = count.saturating_add(1);
+        }
+    }
+
+    fn end_due(&mut self, member: &MemberKey, at: Option<Timestamp>) {
+        let Some(at) = at else { return };
+        let place = (member.tenant.clone(), at);
+        let Some(members) = self.due.get_mut(&place) else {
+            return;
+        };
+        if let Some(count) = members.get_mut(&member.member) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                members.remove(&member.member);
+            }
+        }
+        if members.is_empty() {
+            self.due.remove(&place);
+        }
+    }
+
+    /// When the first thing becomes due for a member.
+    pub fn first_due(&self, member: &MemberKey) -> Option<Timestamp> {
+        let first = (member.clone(), Timestamp::MIN, LotNumber::MIN);
+        let last = (member.clone(), Timestamp::MAX, LotNumber::MAX);
+        let lot = self.lots_due.range(first..=last).next();
+        let review = self.members.get(member).and_then(|row| row.due_at);
+        lot.map(|(_, at, _)| *at).into_iter().chain(review).min()
+    }
+
+    /// The instant at which the last event of a stream is queued, while one waits.
+    pub fn last_queued(&self, tenant: &TenantId, stream: &Stream) -> Option<Timestamp> {
+        let first = (tenant.clone(), stream.clone(), u64::MIN);
+        let last = (tenant.clone(), stream.clone(), u64::MAX);
+        self.queued
+            .range(first..=last)
+            .next_back()
+            .map(|(_, at)| *at)
     }
 
     /// What a plan names, as far as it exists.
@@ -134,6 +206,11 @@ impl Tables {
                 view.programs.insert(key.clone(), version);
             }
         }
+        for tenant in &plan.revision_counts {
+            if let Some(count) = self.revision_counts.get(tenant) {
+                view.revision_counts.insert(tenant.clone(), *count);
+            }
+        }
         for range in plan.counters.iter().filter(|r| r.from <= r.until) {
             let found = self
                 .counters
@@ -154,6 +231,15 @@ impl Tables {
                 .insert(query.clone(), self.balances_at(query));
         }
         view
+    }
+
+    /// The control accounts of a tenant, in the order of purposes and assets as texts.
+    pub fn controls_of(&self, tenant: &TenantId) -> Vec<(Purpose, Asset, i128)> {
+        self.controls
+            .iter()
+            .filter(|((owner, _), _)| owner == tenant)
+            .map(|(_, (purpose, asset, value))| (purpose.clone(), *asset, i128::from(*value)))
+            .collect()
     }
 
     /// The entities of a kind, by id.
@@ -224,12 +310,11 @@ impl Tables {
         // The range is in the order of numbers and sorting is stable, so ties stay in that order.
         let mut found: Vec<&Lot> = match &query.filter {
             LotFilter::Due { at } => {
-                let mut due: Vec<_> = all
-                    .filter_map(|lot| Some((lot.due_at()?, lot)))
-                    .filter(|(due, _)| due <= at)
-                    .collect();
-                due.sort_by_key(|(due, _)| *due);
-                due.into_iter().map(|(_, lot)| lot).collect()
+                let first = (query.member.clone(), Timestamp::MIN, LotNumber::MIN);
+                let last = (query.member.clone(), *at, LotNumber::MAX);
+                let due = self.lots_due.range(first..=last).take(page(query.limit));
+                due.filter_map(|(key, _, number)| self.lots.get(&(key.clone(), *number)))
+                    .collect()
             }
             LotFilter::Open { asset } => {
                 let mut open: Vec<_> = all

@@ -7,6 +7,8 @@
 //!   own command and what builds on it. Where races are frequent, groups are judged at once.
 //! - When somebody else is faster between the look and the writes, the group is judged again, a few times; at last the
 //!   [per-batch fallback](super::fallback) takes the batches one by one.
+//!
+//! All of them lock rows in one order, so no two writers ever wait for each other: see [`COMMIT`](super::statements::COMMIT).
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -16,9 +18,11 @@ use super::fault::{self, Failure, Written};
 use super::group::{self, Attempt};
 use super::rows::{Param, Rows};
 use super::statements::{STEPS, Statements, step};
+#[cfg(feature = "postgres")]
+use super::writes::are_locked_first;
 use super::writes::{Writes, keys_are_guarded};
 use super::{fallback, slots::Slots};
-use crate::batch::{Commit, CommitBatch};
+use crate::batch::{AbandonedVersions, Commit, CommitBatch};
 
 /// How often a group is judged before its batches are taken one by one.
 const ATTEMPTS: u32 = 4;
@@ -68,7 +72,9 @@ pub(super) async fn commit(
     }
     let slot = means.slots.lease();
     let slot = slot.number();
-    let folded = if means.races.are_likely() || !keys_are_guarded(batches) {
+    let is_judged =
+        means.races.are_likely() || !keys_are_guarded(batches) || is_locked_first(means, batches);
+    let folded = if is_judged {
         None
     } else {
         Writes::fold(batches)
@@ -78,20 +84,30 @@ pub(super) async fn commit(
         None => None,
     };
     let mut held = means.driver.writer().await?;
+    let ends = commit_on(means, &mut held, batches, steps, slot).await;
+    held.end(ends)
+}
+
+async fn commit_on(
+    means: Means<'_>,
+    held: &mut Held<'_>,
+    batches: &[CommitBatch],
+    steps: Option<[Rows<'_>; STEPS]>,
+    slot: u32,
+) -> Result<Vec<Commit>, Failure> {
     if let Some(steps) = steps
-        && write_group(means, &mut held, steps).await? == Written::All
+        && write_group(means, held, steps).await? == Written::All
     {
-        held.release();
         return Ok(batches.iter().map(|_| Commit::Applied).collect());
     }
     metrics::counter!("rewards_store_judged_commits_total", "backend" => means.dialect.name())
         .increment(1);
     for _ in 0..ATTEMPTS {
-        match group::commit(means, &mut held, batches, slot).await? {
+        let mut abandoned = AbandonedVersions::default();
+        match group::commit(means, held, batches, slot, &mut abandoned).await? {
             Attempt::Done(ends) => {
                 let is_lost = ends.iter().any(|end| *end != Commit::Applied);
                 means.races.note(is_lost);
-                held.release();
                 return Ok(ends);
             }
             Attempt::Lost => means.races.note(true),
@@ -101,9 +117,17 @@ pub(super) async fn commit(
     tracing::debug!("the group cannot be written at once");
     metrics::counter!("rewards_store_fallback_commits_total", "backend" => means.dialect.name())
         .increment(1);
-    let ends = fallback::commit(means, &mut held, batches, slot).await?;
-    held.release();
-    Ok(ends)
+    fallback::commit(means, held, batches, slot).await
+}
+
+/// Whether rows have to be locked before they are written. On SQLite a transaction holds the only lock there is.
+fn is_locked_first(means: Means<'_>, batches: &[CommitBatch]) -> bool {
+    match means.dialect {
+        #[cfg(feature = "sqlite")]
+        Dialect::Sqlite => false,
+        #[cfg(feature = "postgres")]
+        Dialect::Postgres => are_locked_first(batches),
+    }
 }
 
 /// Writes a group in a transaction of its own: all of it or nothing.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rewards_core::audit::{CounterPlace, StoredRevision};
 use rewards_core::counter::MemberCounters;
 use rewards_core::decision::ProgramWrite;
 use rewards_core::entity::{EntityRow, Index};
@@ -12,19 +13,20 @@ use rewards_core::ledger::{
     Account, Balances, ChainHash, Holder, JournalEntry, JournalHead, Lot, LotState, Origin,
     Purpose, Transfer, TransferKind,
 };
-use rewards_core::member::{MemberProfile, MemberRow};
+use rewards_core::member::{MemberProfile, MemberRow, PurchaseHistory};
 use rewards_core::money::Asset;
 
 use rewards_core::snapshot::{ProgramKey, StoredReply};
 use rewards_core::tiers::TierStatus;
 use rewards_core::time::Timestamp;
+use serde::de::IgnoredAny;
 use smol_str::SmolStr;
 use uuid::Uuid;
 
 use super::driver::Row;
 use super::fault::{At as _, Unreadable};
 use crate::error::StoreError;
-use crate::store::MemberHead;
+use crate::store::{DuePlace, MemberHead, ReplyPlace, StoredEvent, StoredLot, StoredMember};
 
 type Read<T> = Result<T, Unreadable>;
 
@@ -42,7 +44,15 @@ fn purpose(text: &str) -> Read<Purpose> {
 }
 
 /// What the body of a member's row holds.
-type MemberBody = (Balances, MemberCounters, MemberProfile);
+type MemberBody = (
+    Balances,
+    MemberCounters,
+    BTreeMap<ProgramId, PurchaseHistory>,
+    MemberProfile,
+);
+
+/// The same for who looks at balances and tiers alone.
+type MemberHeadBody = (Balances, IgnoredAny, IgnoredAny, MemberProfile);
 
 fn hash(bytes: &[u8]) -> Read<[u8; 32]> {
     Ok(bytes.try_into()?)
@@ -114,7 +124,8 @@ impl Decoded<'_> {
     }
 
     pub fn member(self, int: usize, text: usize, bytes: usize) -> Read<MemberRow> {
-        let (balances, counters, profile): MemberBody = serde_json::from_str(self.text(text)?)?;
+        let body: MemberBody = serde_json::from_str(self.text(text)?)?;
+        let (balances, counters, history, profile) = body;
         Ok(MemberRow {
             version: self.u64(int)?,
             journal: JournalHead {
@@ -126,6 +137,7 @@ impl Decoded<'_> {
             due_at: self.opt_time(int + 4)?,
             balances,
             counters,
+            history,
             profile,
         })
     }
@@ -250,9 +262,17 @@ impl Decoded<'_> {
             stream: Stream::parse(stream)
                 .ok_or_else(|| Unreadable(format!("`{stream}` is not a stream")))?,
             seq: self.u64(2)?,
-            recorded_at: self.time(0)?,
+            recorded_at: match self.opt_time(6)? {
+                Some(behind) => behind,
+                None => self.time(0)?,
+            },
             event: serde_json::from_str(self.text(4)?)?,
         })
+    }
+
+    /// Where an event stands in the queue.
+    pub fn queued_at(self) -> Read<Timestamp> {
+        self.time(0)
     }
 
     /// How often an event was claimed before the claim that returns it.
@@ -260,9 +280,19 @@ impl Decoded<'_> {
         Ok(self.u32(5)?.saturating_sub(1))
     }
 
+    /// Where something is due, and whether nothing is due before for the same member.
+    pub fn due_place(self) -> Result<(DuePlace, bool), StoreError> {
+        let id = self.text(1).unwrap_or_default();
+        let place = || -> Read<_> {
+            let place = (self.time(0)?, member(self.text(1)?)?);
+            Ok((place, self.int(2)? == 1))
+        };
+        place().at("members", id)
+    }
+
     /// A row of a page of members.
     pub fn head(self) -> Read<MemberHead> {
-        let (balances, _, profile): MemberBody = serde_json::from_str(self.text(4)?)?;
+        let (balances, _, _, profile): MemberHeadBody = serde_json::from_str(self.text(4)?)?;
         let standing = |(program, ladders): (ProgramId, BTreeMap<Slug, TierStatus>)| {
             ladders.into_iter().map(move |(ladder, status)| {
                 let texts = (program.as_str(), ladder.as_str(), status.tier.as_str());
@@ -293,6 +323,64 @@ impl Decoded<'_> {
         let id = self.text(0).at("entities", "?")?;
         let entity = self.entity(1, 5).at("entities", id)?;
         Ok((SmolStr::new(id), entity))
+    }
+
+    /// A member's row as an audit reads it.
+    pub fn stored_member(self) -> Result<StoredMember, StoreError> {
+        let (member, row) = self.named_member()?;
+        let at = self.time(8).at("members", &member)?;
+        Ok(StoredMember { member, row, at })
+    }
+
+    /// A lot as an audit reads it.
+    pub fn stored_lot(self) -> Result<StoredLot, StoreError> {
+        let key = || {
+            let member = self.text(8).unwrap_or_default();
+            let number = self.int(0).unwrap_or_default();
+            format!("{member} {number}")
+        };
+        let stored = || {
+            Ok(StoredLot {
+                member: MemberId::new(self.text(8)?)?,
+                lot: self.lot(0, 9)?,
+                due_at: self.opt_time(7)?,
+            })
+        };
+        stored().map_err(|why: Unreadable| why.at("lots", key()))
+    }
+
+    /// A counter as an audit reads it.
+    pub fn stored_counter(self) -> Read<(CounterPlace, i64)> {
+        let place = (
+            SmolStr::new(self.text(0)?),
+            SmolStr::new(self.text(1)?),
+            self.int(2)?,
+        );
+        Ok((place, self.int(3)?))
+    }
+
+    /// An event as an audit reads it.
+    pub fn stored_event(self) -> Result<StoredEvent, StoreError> {
+        let event = self.event()?;
+        let attempts = self.u32(5).at("outbox", event.id)?;
+        Ok(StoredEvent { event, attempts })
+    }
+
+    /// A revision as an audit reads it; the document is left as it is.
+    pub fn stored_revision(self) -> Read<StoredRevision> {
+        Ok(StoredRevision {
+            program: ProgramId::new(self.text(0)?)?,
+            revision: self.u32(1)?,
+            active_from: self.time(2)?,
+            published_at: self.time(3)?,
+            body: self.text(4)?.to_owned(),
+        })
+    }
+
+    /// A reply as an audit reads it.
+    pub fn stored_reply(self) -> Read<(ReplyPlace, StoredReply)> {
+        let place = (SmolStr::new(self.text(0)?), SmolStr::new(self.text(1)?));
+        Ok((place, self.reply(2, 3)?))
     }
 
     /// A row of a tenant's control accounts.

@@ -9,6 +9,8 @@
 //! - `{seek T AS t ON …}` looks up rows of a table for each row before it, always by its key and in that order. Left
 //!   to itself, a planner that has seen an empty table reads it from end to end, and keeps doing so as it grows. `T AS t BY
 //!   index` names the index for SQLite, which prefers the key of a table to a shorter index; PostgreSQL knows better.
+//! - `{first lots AS t BY index ON … ORDER BY …}` looks up the first lots of a member for each row before it, `most` of them,
+//!   and reads no more than those. On SQLite it reads for each row the most that one of the rows asks for.
 
 use std::fmt::Write as _;
 
@@ -97,6 +99,9 @@ impl Dialect {
                 "columns" => push_names(&mut sql, rows, ""),
                 "values" => push_names(&mut sql, rows, "r."),
                 "rows" => self.push_rows(&mut sql, rows, first),
+                lookup if lookup.starts_with("first ") => {
+                    self.push_first(&mut sql, lookup.trim_start_matches("first "), rows, first);
+                }
                 _ => self.push_seek(&mut sql, placeholder.trim_start_matches("seek ")),
             }
             rest = after;
@@ -161,6 +166,37 @@ impl Dialect {
                     "CROSS JOIN LATERAL (SELECT * FROM {table} WHERE {condition} OFFSET 0) AS {alias}"
                 )
             }
+        };
+    }
+
+    #[cfg_attr(
+        not(feature = "sqlite"),
+        expect(
+            unused_variables,
+            reason = "only SQLite has to be told where the rows are"
+        )
+    )]
+    fn push_first(self, sql: &mut String, lookup: &str, rows: Columns, first: usize) {
+        let (table, rest) = lookup.split_once(" BY ").unwrap_or((lookup, ""));
+        let (index, condition) = rest.split_once(" ON ").unwrap_or((rest, "true"));
+        let _ = match self {
+            // A LIMIT of SQLite must not name a column, and there is no LATERAL.
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite => {
+                let most = rows.iter().position(|(name, _)| *name == "most");
+                let most = most.unwrap_or_default();
+                write!(
+                    sql,
+                    "CROSS JOIN {table} ON t.tenant = r.tenant AND t.member = r.member AND t.number IN
+                     (SELECT t.number FROM {table} INDEXED BY {index} WHERE {condition}
+                      LIMIT (SELECT MAX(value ->> {most}) FROM jsonb_each(${first})))"
+                )
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres => write!(
+                sql,
+                "CROSS JOIN LATERAL (SELECT * FROM {table} WHERE {condition} LIMIT r.most) AS t"
+            ),
         };
     }
 

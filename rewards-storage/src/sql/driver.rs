@@ -5,6 +5,8 @@
 use sqlx::SqlStr;
 #[cfg(feature = "sqlite")]
 use std::sync::Arc;
+#[cfg(feature = "postgres")]
+use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::{Arguments as _, Connection as _, Row as _};
@@ -21,11 +23,20 @@ use sqlx::{
 #[cfg(feature = "sqlite")]
 use tokio::sync::{Mutex, MutexGuard};
 
+use super::fault::Failure;
 #[cfg(feature = "sqlite")]
 use super::fault::Suspicion;
 #[cfg(feature = "postgres")]
 use super::rows::Array;
 use super::rows::Param;
+
+/// How long to wait for what is under way on a server, and to take leave of it.
+#[cfg(feature = "postgres")]
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long a connection is tried before it is lent again; one that gives no answer is closed.
+#[cfg(feature = "postgres")]
+const RETURN_LIMIT: Duration = Duration::from_secs(1);
 
 /// The database behind a store.
 #[derive(Debug)]
@@ -128,14 +139,15 @@ impl Driver {
             }
             #[cfg(feature = "postgres")]
             Self::Postgres(pool) => {
-                pool.close().await;
+                // A server that gives no answer is left without a word.
+                let _ = tokio::time::timeout(CLOSE_LIMIT, pool.close()).await;
                 Ok(())
             }
         }
     }
 }
 
-/// A connection in hand. [`release`](Self::release) it when the work is done.
+/// A connection in hand. [End](Self::end) the work on it with its outcome.
 #[derive(Debug)]
 pub(super) enum Held<'s> {
     #[cfg(feature = "sqlite")]
@@ -164,12 +176,61 @@ impl Held<'_> {
         }
     }
 
+    /// Ends the work with its outcome, and gives the connection back for others to use where it came to an end on it.
+    ///
+    /// What a transaction did that was dropped is undone before the connection is used again.
+    pub fn end<T, E>(self, outcome: Result<T, E>) -> Result<T, Failure>
+    where
+        Failure: From<E>,
+    {
+        let outcome = outcome.map_err(Failure::from);
+        if outcome
+            .as_ref()
+            .err()
+            .is_none_or(Failure::spares_connection)
+        {
+            self.release();
+        }
+        outcome
+    }
+
+    /// Begins a view that lasts as long as the connection is held; [`end_view`](Self::end_view) ends it. The one connection to
+    /// a database in memory needs none: nobody else can write while it is held.
+    pub async fn begin_view(&mut self) -> sqlx::Result<()> {
+        let begin = match self {
+            #[cfg(feature = "sqlite")]
+            Self::Writer(_) => return Ok(()),
+            #[cfg(feature = "sqlite")]
+            Self::Reader(_) => "BEGIN",
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            #[cfg(not(feature = "sqlite"))]
+            Self::Nothing(never, _) => match *never {},
+        };
+        let begin = SqlStr::from_static(begin);
+        self.session()?.execute(&begin, Vec::new()).await?;
+        Ok(())
+    }
+
+    /// Ends a view, whether or not it came to its end: a connection on which it may still be open is closed. One to
+    /// PostgreSQL is, because it was not released.
+    #[cfg_attr(
+        not(feature = "sqlite"),
+        expect(clippy::unused_self, reason = "dropping it is enough")
+    )]
+    pub fn end_view(&mut self) {
+        #[cfg(feature = "sqlite")]
+        if let Self::Reader(connection) = self {
+            connection.close_on_drop();
+        }
+    }
+
     /// Gives the connection back for others to use: the work on it came to its end.
     #[cfg_attr(
         not(feature = "postgres"),
         expect(clippy::unused_self, reason = "dropping it is enough")
     )]
-    pub fn release(self) {
+    fn release(self) {
         #[cfg(feature = "postgres")]
         #[cfg_attr(
             not(feature = "sqlite"),
@@ -205,8 +266,14 @@ impl OnLoan {
 #[cfg(feature = "postgres")]
 impl Drop for OnLoan {
     fn drop(&mut self) {
-        if !self.is_done {
-            self.connection.close_on_drop();
+        let runtime = tokio::runtime::Handle::try_current();
+        match runtime {
+            // By itself it would be tried for as long as it takes, and keep its place in the pool from others.
+            Ok(runtime) if self.is_done => {
+                let returned = self.connection.return_to_pool();
+                runtime.spawn(tokio::time::timeout(RETURN_LIMIT, returned));
+            }
+            _ => self.connection.close_on_drop(),
         }
     }
 }

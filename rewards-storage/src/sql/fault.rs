@@ -2,9 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-#[cfg(feature = "postgres")]
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 #[cfg(feature = "postgres")]
 use super::statements::{REFUSED, step};
@@ -15,6 +13,75 @@ use crate::error::StoreError;
 pub(super) enum Failure {
     Driver(sqlx::Error),
     Store(StoreError),
+    /// There was no answer within the limit of the call.
+    Late(Duration),
+}
+
+impl Failure {
+    /// Whether the server gave up a transaction in favour of another one, so that it may succeed when it is run again.
+    fn is_conflict(&self) -> bool {
+        match self {
+            Self::Driver(sqlx::Error::Database(error)) => {
+                matches!(error.code().as_deref(), Some("40001" | "40P01"))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the connection can be used for something else: the server said what is wrong, and is there still.
+    pub fn spares_connection(&self) -> bool {
+        match self {
+            Self::Driver(error) => {
+                matches!(error, sqlx::Error::Database(_)) && !is_connection_lost(error)
+            }
+            Self::Store(_) => true,
+            Self::Late(_) => false,
+        }
+    }
+}
+
+/// How often work is run again that the server gave up in favour of other work.
+const CONFLICTS_MAX: u32 = 20;
+/// The longest pause before that; the first ones are shorter.
+const CONFLICT_PAUSE_MAX: Duration = Duration::from_millis(50);
+
+/// Works for no longer than the limit, again and again where the server gives it up in favour of other work: those that
+/// isolate transactions strictly do so instead of letting one wait for the other. Work that is not done within the limit is
+/// dropped, which leaves all of it or nothing.
+pub(super) async fn within<T, W>(limit: Duration, work: impl Fn() -> W) -> Result<T, Failure>
+where
+    W: Future<Output = Result<T, Failure>>,
+{
+    let insisted = async {
+        for conflicts in 0..CONFLICTS_MAX {
+            match work().await {
+                Err(failure) if failure.is_conflict() => {
+                    metrics::counter!("rewards_store_conflicts_total").increment(1);
+                    tokio::time::sleep(pause(conflicts)).await;
+                }
+                outcome => return outcome,
+            }
+        }
+        work().await
+    };
+    let outcome = tokio::time::timeout(limit, insisted).await;
+    outcome.unwrap_or(Err(Failure::Late(limit)))
+}
+
+/// A random part of a pause that doubles with every conflict, so that those who met do not meet again.
+fn pause(conflicts: u32) -> Duration {
+    let [random, ..] = uuid::Uuid::new_v4().into_bytes();
+    let longest = Duration::from_millis(1).saturating_mul(1 << conflicts.min(16));
+    longest
+        .min(CONFLICT_PAUSE_MAX)
+        .mul_f32(f32::from(random) / 255.0)
+}
+
+/// The error of a call that got no answer within its limit.
+pub(super) fn late(limit: Duration) -> StoreError {
+    StoreError::Unavailable {
+        detail: format!("no answer within {} ms", limit.as_millis()),
+    }
 }
 
 impl From<sqlx::Error> for Failure {
@@ -88,7 +155,7 @@ pub(super) fn written(error: sqlx::Error) -> sqlx::Result<Written> {
         #[cfg(feature = "postgres")]
         Some("23505") => Ok(Written::Not(refusal.table().and_then(step::of_table))),
         #[cfg(feature = "sqlite")]
-        Some("1555") => Ok(Written::Not(None)),
+        Some("1555" | "2067") => Ok(Written::Not(None)),
         // A sum left the range of its column: PostgreSQL says so, SQLite makes a fraction of it that a strict table
         // does not take.
         Some("22003" | "3091") => Ok(Written::Not(None)),
@@ -103,9 +170,11 @@ pub(super) fn is_connection_lost(error: &sqlx::Error) -> bool {
         | sqlx::Error::Protocol(_)
         | sqlx::Error::WorkerCrashed
         | sqlx::Error::BeginFailed => true,
-        sqlx::Error::Database(error) => error
-            .code()
-            .is_some_and(|code| code.starts_with("57P") || code.starts_with("08")),
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            ["57P", "08", "25P"]
+                .iter()
+                .any(|kind| code.starts_with(kind))
+        }),
         _ => false,
     }
 }
@@ -176,10 +245,10 @@ fn from_sqlstate(code: &str, detail: String) -> StoreError {
     match code {
         // Serialisation failure, deadlock.
         "40001" | "40P01" => StoreError::Conflict { detail },
-        // Too many connections, out of memory, lock not available, cancelled, shutting down or starting up.
-        "53300" | "53200" | "55P03" | "57014" | "57P01" | "57P02" | "57P03" | "57P05" | "40003" => {
-            StoreError::Unavailable { detail }
-        }
+        // Too many connections, out of memory, lock not available, cancelled, shutting down or starting up, idle for too
+        // long within a transaction or altogether, a transaction that took too long.
+        "53300" | "53200" | "55P03" | "57014" | "57P01" | "57P02" | "57P03" | "57P05" | "25P03"
+        | "25P04" | "40003" => StoreError::Unavailable { detail },
         // Damaged data or index.
         "XX001" | "XX002" => StoreError::Corrupt { detail },
         _ if code.starts_with("08") => StoreError::Unavailable { detail },
@@ -220,9 +289,14 @@ impl Suspicion {
     /// Notes the error when it means a lost connection.
     pub fn note(&self, error: &sqlx::Error) {
         if is_connection_lost(error) {
-            let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
-            self.lost_at.store(now.saturating_add(1), Ordering::Relaxed);
+            self.raise();
         }
+    }
+
+    /// Notes that a connection was lost, or gave no answer.
+    pub fn raise(&self) {
+        let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.lost_at.store(now.saturating_add(1), Ordering::Relaxed);
     }
 
     /// Whether a connection was lost since the suspicion was last lowered.

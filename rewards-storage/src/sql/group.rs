@@ -26,12 +26,13 @@ pub(super) enum Attempt {
     Inseparable,
 }
 
-/// Commits what can be applied of a group.
+/// Commits what can be applied of a group, after others of the same commit that left versions behind.
 pub(super) async fn commit(
     means: Means<'_>,
     held: &mut Held<'_>,
     batches: &[CommitBatch],
     slot: u32,
+    abandoned: &mut AbandonedVersions,
 ) -> Result<Attempt, Failure> {
     let mut transaction = held.session()?.begin(Purpose::Write).await?;
     let mut session = transaction.session();
@@ -39,10 +40,10 @@ pub(super) async fn commit(
     // On SQLite the transaction holds the only lock there is.
     #[cfg(feature = "postgres")]
     if means.dialect == Dialect::Postgres {
-        view.lock(&mut session, means, false).await?;
+        view.lock(&mut session, means).await?;
     }
     view.fill(&mut session, means, slot).await?;
-    let verdict = Verdict::on(batches, &mut view, &mut AbandonedVersions::default());
+    let verdict = Verdict::on(batches, &mut view, abandoned);
     if verdict.applied.is_empty() {
         transaction.rollback().await?;
         return Ok(Attempt::Done(verdict.ends));
@@ -68,7 +69,7 @@ pub(super) async fn commit(
 
 /// What depends on nothing but the version of its owner's row, which was right, is never lost to somebody else: the books
 /// are damaged, or the batch is. The key is not named, because it names a member.
-pub(super) fn require_possible(refused: Option<usize>) -> Result<(), Failure> {
+fn require_possible(refused: Option<usize>) -> Result<(), Failure> {
     let exists = |what: &str| format!("a new {what} has the number of one that is stored");
     let detail = match refused {
         Some(step::JOURNAL) => exists("journal entry"),

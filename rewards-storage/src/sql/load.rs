@@ -11,14 +11,14 @@ use super::commit::Means;
 use super::decode::Decoded;
 use super::dialect::Dialect;
 use super::dialect::Kind::{Int, Text};
-use super::driver::{Purpose, Row, Session};
+use super::driver::{Held, Purpose, Row, Session};
 use super::fault::{At as _, Failure};
 use super::pages;
 use super::rows::Rows;
 use crate::error::StoreError;
 
 /// How many kinds of keys one statement can look up.
-pub(super) const ARMS: usize = 9;
+pub(super) const ARMS: usize = 10;
 
 /// Where the texts of an arm begin.
 const TEXT: usize = place::INT + 7;
@@ -26,16 +26,17 @@ const TEXT: usize = place::INT + 7;
 const BYTES: usize = TEXT + 5;
 
 /// Places in [`LOAD`].
-mod arm {
-    pub(super) const REPLIES: usize = 0;
-    pub(super) const RECEIPTS: usize = 1;
-    pub(super) const MEMBERS: usize = 2;
-    pub(super) const ENTITIES: usize = 3;
-    pub(super) const PROGRAMS: usize = 4;
-    pub(super) const COUNTERS: usize = 5;
-    pub(super) const LOTS_DUE: usize = 6;
-    pub(super) const LOTS_OPEN: usize = 7;
-    pub(super) const LOTS_OF_PURCHASE: usize = 8;
+pub(super) mod arm {
+    pub(in crate::sql) const REPLIES: usize = 0;
+    pub(in crate::sql) const RECEIPTS: usize = 1;
+    pub(in crate::sql) const MEMBERS: usize = 2;
+    pub(in crate::sql) const ENTITIES: usize = 3;
+    pub(in crate::sql) const PROGRAMS: usize = 4;
+    pub(in crate::sql) const COUNTERS: usize = 5;
+    pub(in crate::sql) const LOTS_DUE: usize = 6;
+    pub(in crate::sql) const LOTS_OPEN: usize = 7;
+    pub(in crate::sql) const LOTS_OF_PURCHASE: usize = 8;
+    pub(in crate::sql) const REVISION_COUNTS: usize = 9;
 }
 
 const LOT_INTS: &[&str] = &[
@@ -101,7 +102,7 @@ pub(super) const LOAD: Catalogue<ARMS> = Catalogue {
             bytes: None,
             from: "(SELECT r.n, r.most, t.*,
                            ROW_NUMBER() OVER (PARTITION BY r.n ORDER BY t.due_at, t.number) AS place
-                    FROM {rows} {seek lots AS t ON t.tenant = r.tenant AND t.member = r.member AND t.state IN ('pending', 'available') AND t.due_at <= r.due})
+                    FROM {rows} {first lots AS t BY lots_open ON t.tenant = r.tenant AND t.member = r.member AND t.state IN ('pending', 'available') AND t.due_at <= r.due ORDER BY t.due_at, t.number})
                    AS r WHERE r.place <= r.most",
         },
         Arm {
@@ -134,6 +135,13 @@ pub(super) const LOAD: Catalogue<ARMS> = Catalogue {
                     FROM {rows} {seek lots AS t BY lots_purchase ON t.tenant = r.tenant AND t.member = r.member AND t.purchase = r.purchase})
                    AS r WHERE r.place <= r.most",
         },
+        Arm {
+            keys: &[("tenant", Text)],
+            ints: &["t.revisions"],
+            texts: &[],
+            bytes: None,
+            from: "{rows} {seek revision_counts AS t ON t.tenant = r.tenant}",
+        },
     ],
 };
 
@@ -145,17 +153,35 @@ pub(super) async fn load(means: Means<'_>, plan: &ReadPlan) -> Result<Snapshot, 
         return Ok(Snapshot::default());
     }
     let mut held = means.driver.reader().await?;
-    if !has_pages {
-        let snapshot = keys.look_up(&mut held.session()?, means, plan).await?;
-        held.release();
-        return Ok(snapshot);
-    }
+    let loaded = if has_pages {
+        load_pages(means, &mut held, plan).await
+    } else {
+        keys.look_up(&mut held.session()?, means, plan).await
+    };
+    held.end(loaded)
+}
+
+/// Answers a plan with pages, within one view.
+async fn load_pages(
+    means: Means<'_>,
+    held: &mut Held<'_>,
+    plan: &ReadPlan,
+) -> Result<Snapshot, Failure> {
     let mut transaction = held.session()?.begin(Purpose::Read).await?;
-    let mut session = transaction.session();
-    let mut snapshot = keys.look_up(&mut session, means, plan).await?;
-    pages::read(&mut session, means.statements, plan, &mut snapshot).await?;
+    let snapshot = load_within(&mut transaction.session(), means, plan).await?;
     transaction.commit().await?;
-    held.release();
+    Ok(snapshot)
+}
+
+/// Answers a plan within a transaction that somebody else holds.
+pub(super) async fn load_within(
+    session: &mut Session<'_>,
+    means: Means<'_>,
+    plan: &ReadPlan,
+) -> Result<Snapshot, Failure> {
+    let keys = Keys::of(means.dialect, plan);
+    let mut snapshot = keys.look_up(session, means, plan).await?;
+    pages::read(session, means.statements, plan, &mut snapshot).await?;
     Ok(snapshot)
 }
 
@@ -169,7 +195,6 @@ struct Keys<'p> {
 impl<'p> Keys<'p> {
     fn of(dialect: Dialect, plan: &'p ReadPlan) -> Self {
         let mut rows = LOAD.keys(dialect);
-        let mut lots: [Vec<usize>; 3] = Default::default();
         let [
             replies,
             receipts,
@@ -180,6 +205,7 @@ impl<'p> Keys<'p> {
             due,
             open,
             of_purchase,
+            revision_counts,
         ] = &mut rows;
         for key in &plan.replies {
             replies.push(arms::reply_key(key));
@@ -195,6 +221,9 @@ impl<'p> Keys<'p> {
         for key in &plan.programs {
             programs.push(arms::program_key(key));
         }
+        for tenant in &plan.revision_counts {
+            revision_counts.push([tenant.as_str().into()]);
+        }
         for range in &plan.counters {
             let name = &range.name;
             counters.push([
@@ -205,26 +234,7 @@ impl<'p> Keys<'p> {
                 range.until.into(),
             ]);
         }
-        let [due_at, open_at, of_purchase_at] = &mut lots;
-        for (number, query) in plan.lots.iter().enumerate() {
-            let MemberKey { tenant, member } = &query.member;
-            let (tenant, member) = (tenant.as_str().into(), member.as_str().into());
-            match &query.filter {
-                LotFilter::Due { at } => {
-                    due.push([tenant, member, (*at).into(), query.limit.into()]);
-                    due_at.push(number);
-                }
-                LotFilter::Open { asset } => {
-                    open.push([tenant, member, asset.to_string().into(), query.limit.into()]);
-                    open_at.push(number);
-                }
-                LotFilter::OfPurchase { purchase } => {
-                    let purchase = purchase.as_str().into();
-                    of_purchase.push([tenant, member, purchase, query.limit.into()]);
-                    of_purchase_at.push(number);
-                }
-            }
-        }
+        let lots = lot_keys(plan, [due, open, of_purchase]);
         Self { rows, lots }
     }
 
@@ -249,6 +259,33 @@ impl<'p> Keys<'p> {
         }
         Ok(snapshot)
     }
+}
+
+/// Names lots in the rows of their arms; returns, arm by arm, the places of their queries in the plan.
+fn lot_keys<'p>(plan: &'p ReadPlan, rows: [&mut Rows<'p>; 3]) -> [Vec<usize>; 3] {
+    let [due, open, of_purchase] = rows;
+    let mut lots: [Vec<usize>; 3] = Default::default();
+    let [due_at, open_at, of_purchase_at] = &mut lots;
+    for (number, query) in plan.lots.iter().enumerate() {
+        let MemberKey { tenant, member } = &query.member;
+        let (tenant, member) = (tenant.as_str().into(), member.as_str().into());
+        match &query.filter {
+            LotFilter::Due { at } => {
+                due.push([tenant, member, (*at).into(), query.limit.into()]);
+                due_at.push(number);
+            }
+            LotFilter::Open { asset } => {
+                open.push([tenant, member, asset.to_string().into(), query.limit.into()]);
+                open_at.push(number);
+            }
+            LotFilter::OfPurchase { purchase } => {
+                let purchase = purchase.as_str().into();
+                of_purchase.push([tenant, member, purchase, query.limit.into()]);
+                of_purchase_at.push(number);
+            }
+        }
+    }
+    lots
 }
 
 /// Puts one row into the snapshot. A row whose key the plan does not name cannot be; it would be left out.
@@ -294,6 +331,12 @@ fn take(
                 snapshot.programs.insert(key.clone(), version);
             }
         }
+        arm::REVISION_COUNTS => {
+            if let Some(tenant) = plan.revision_counts.get(key) {
+                let count = row.u64(place::INT).at("revision_counts", tenant)?;
+                snapshot.revision_counts.insert(tenant.clone(), count);
+            }
+        }
         arm::COUNTERS => {
             if let Some(range) = plan.counters.get(key) {
                 let counter = row.counter(place::INT);
@@ -326,7 +369,7 @@ mod tests {
 
     use super::*;
     use crate::sql::look::{self, LOOK};
-    use crate::sql::statements::Statements;
+    use crate::sql::statements::{Statements, step};
 
     /// An index that a planner finds attractive for one member reads the rows of all members.
     #[tokio::test]
@@ -338,7 +381,6 @@ mod tests {
         for arm in 0..ARMS {
             let statement = LOAD.assemble(Dialect::Sqlite, 1 << arm);
             let expected = match arm {
-                arm::LOTS_DUE => "INDEX lots_open (tenant=? AND member=? AND due_at<?)",
                 arm::LOTS_OPEN => "INDEX lots_open (tenant=? AND member=?)",
                 arm::LOTS_OF_PURCHASE => {
                     "INDEX lots_purchase (tenant=? AND member=? AND purchase=?)"
@@ -363,6 +405,36 @@ mod tests {
                 "{arm}: {steps:?}"
             );
         }
+    }
+
+    /// The first lots that are due are found by an index that has them in order, and no others are read.
+    #[tokio::test]
+    async fn the_first_lots_that_are_due_are_read_alone() {
+        let mut connection = opened().await;
+        let statement = LOAD.assemble(Dialect::Sqlite, 1 << arm::LOTS_DUE);
+        let plan = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", statement.as_str()));
+        let steps = sqlx::query(plan).fetch_all(&mut connection).await.unwrap();
+        let details = steps.iter().map(|step| step.get::<String, _>("detail"));
+        let details: Vec<String> = details.collect();
+        let within = steps.iter().find(|step| {
+            let detail: String = step.get("detail");
+            detail.starts_with("CORRELATED LIST SUBQUERY")
+        });
+        let within: i64 = within.unwrap().get("id");
+        let own = steps
+            .iter()
+            .filter(|step| step.get::<i64, _>("parent") == within);
+        let own: Vec<String> = own.map(|step| step.get("detail")).collect();
+        let [_, by] = own.as_slice() else {
+            panic!("{details:?}")
+        };
+        let index = "INDEX lots_open (tenant=? AND member=? AND due_at<?)";
+        assert!(by.contains(index), "{details:?}");
+        let rows = "PRIMARY KEY (tenant=? AND member=? AND number=?)";
+        assert!(
+            details.iter().any(|step| step.contains(rows)),
+            "{details:?}"
+        );
     }
 
     /// A page follows an index and sorts nothing.
@@ -396,6 +468,34 @@ mod tests {
                 "INDEX sqlite_autoindex_entities_1 (tenant=? AND kind=? AND id>?)",
             ),
             (&statements.members, "PRIMARY KEY (tenant=? AND member>?)"),
+            (
+                &statements.book_members,
+                "PRIMARY KEY (tenant=? AND member>?)",
+            ),
+            (
+                &statements.book_lots,
+                "PRIMARY KEY (tenant=? AND (member,number)>(?,?))",
+            ),
+            (
+                &statements.book_owned,
+                "INDEX entities_owner (tenant=? AND kind=? AND (owner,at,id)>(?,?,?))",
+            ),
+            (
+                &statements.book_counters,
+                "PRIMARY KEY (tenant=? AND (subject,name,bucket)>(?,?,?))",
+            ),
+            (
+                &statements.book_events,
+                "INDEX outbox_streams (tenant=? AND (stream,seq)>(?,?))",
+            ),
+            (
+                &statements.book_revisions,
+                "INDEX sqlite_autoindex_programs_1 (tenant=? AND (program,revision)>(?,?))",
+            ),
+            (
+                &statements.book_replies,
+                "PRIMARY KEY (tenant=? AND operation=? AND (origin,key)>(?,?))",
+            ),
         ] {
             let steps = explain(&mut connection, sql.as_str()).await;
             assert!(
@@ -405,15 +505,46 @@ mod tests {
         }
     }
 
-    /// The sweep follows indexes in the order of members; only what both halves of a page found is put in order.
+    /// An event that is recorded finds the last one of its stream by an index.
     #[tokio::test]
-    async fn the_sweep_follows_its_indexes() {
+    async fn streams_are_found_by_their_index() {
         let mut connection = opened().await;
         let statements = Statements::new(Dialect::Sqlite);
-        let steps = searches(&mut connection, statements.due_members.as_str()).await;
-        let by = ["INDEX lots_open", "INDEX members_due"];
-        let is_right = |step: &String| by.iter().any(|index| step.contains(index));
-        assert!(steps.iter().all(is_right), "{steps:?}");
+        let steps = searches(&mut connection, statements.steps[step::OUTBOX].as_str()).await;
+        let index = "INDEX outbox_streams (tenant=? AND stream=?)";
+        assert!(
+            !steps.is_empty() && steps.iter().all(|step| step.contains(index)),
+            "{steps:?}"
+        );
+    }
+
+    /// The sweep follows an index in the order in which things become due, and sorts nothing.
+    #[tokio::test]
+    async fn the_sweep_follows_the_index_of_what_is_due() {
+        let mut connection = opened().await;
+        let statements = Statements::new(Dialect::Sqlite);
+        for (sql, index) in [
+            (
+                &statements.due_lots,
+                "INDEX lots_due (tenant=? AND (due_at,member)>(?,?)",
+            ),
+            (
+                &statements.due_reviews,
+                "INDEX members_due (tenant=? AND (due_at,member)>(?,?)",
+            ),
+        ] {
+            let steps = explain(&mut connection, sql.as_str()).await;
+            assert!(steps[0].contains(index), "{steps:?}");
+            let sorts = steps.iter().filter(|step| step.contains("TEMP B-TREE"));
+            assert_eq!(sorts.count(), 0, "{steps:?}");
+            let is_found = |step: &String| {
+                ["lots_due", "members_due", "lots_open", "PRIMARY KEY"]
+                    .iter()
+                    .any(|by| step.contains(by))
+            };
+            let searches = steps.iter().filter(|step| step.starts_with("S"));
+            assert!(searches.clone().all(is_found), "{steps:?}");
+        }
     }
 
     async fn opened() -> SqliteConnection {
@@ -432,7 +563,11 @@ mod tests {
 
     async fn searches(connection: &mut SqliteConnection, sql: &str) -> Vec<String> {
         let mut steps = explain(connection, sql).await;
-        steps.retain(|step| step.starts_with("SEARCH") || step.starts_with("SCAN TABLE"));
+        // What travels as a parameter is no table.
+        steps.retain(|step| {
+            let is_look = step.starts_with("SEARCH") || step.starts_with("SCAN TABLE");
+            is_look && !step.contains("jsonb_each")
+        });
         steps
     }
 }

@@ -126,27 +126,19 @@ impl<'b> View<'b> {
         view
     }
 
-    /// Locks the rows that are there, in the order in which every writer locks them: members, entities, and counters when
-    /// they are asked for, each by their keys.
+    /// Locks the rows that are there, in the order in which every writer locks them: members and then entities, by their
+    /// keys. What is not there cannot be locked, and what members share is not: it is written last, in one statement.
     #[cfg(feature = "postgres")]
-    pub async fn lock(
-        &self,
-        session: &mut Session<'_>,
-        means: Means<'_>,
-        with_counters: bool,
-    ) -> Result<(), Failure> {
+    pub async fn lock(&self, session: &mut Session<'_>, means: Means<'_>) -> Result<(), Failure> {
         let mut locks = LOCKS
             .each_ref()
             .map(|lock| Rows::new(means.dialect, lock.rows));
-        let [members, entities, counters] = &mut locks;
+        let [members, entities] = &mut locks;
         for key in self.members.keys() {
             members.push(arms::member_key(key));
         }
         for key in self.entities.keys() {
             entities.push(arms::entity_key(key));
-        }
-        for key in self.counters.keys().filter(|_| with_counters) {
-            counters.push(arms::counter_key(key));
         }
         for (sql, rows) in means.statements.locks.iter().zip(locks) {
             if !rows.is_empty() {

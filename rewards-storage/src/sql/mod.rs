@@ -5,9 +5,12 @@
 //!   travel as sets, in one parameter a column or in one JSON text.
 //! - Times are microseconds, amounts minor units, both 64-bit numbers; documents are JSON.
 //!
+//! Every call ends within [`SqlOptions::call_limit`], whatever the network does.
+//!
 //! The store decides nothing. It checks what it is told to check, and says which check failed first.
 
 mod arms;
+mod books;
 mod commit;
 mod decode;
 mod dialect;
@@ -22,15 +25,19 @@ mod outbox;
 mod pages;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod parameters;
+#[cfg(all(test, feature = "postgres"))]
+mod plans;
 mod query;
 mod rows;
 mod slots;
 mod statements;
+#[cfg(all(test, feature = "postgres"))]
+mod sweep_plans;
 mod writes;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use rewards_core::snapshot::{ReadPlan, Snapshot};
@@ -70,11 +77,19 @@ struct Inner {
     slots: Slots,
     races: Races,
     suspicion: Arc<Suspicion>,
+    /// How long one call takes at most.
+    call_limit: Duration,
 }
 
 impl Inner {
-    fn new(driver: Driver, dialect: Dialect, suspicion: Arc<Suspicion>) -> Self {
+    fn new(
+        driver: Driver,
+        dialect: Dialect,
+        suspicion: Arc<Suspicion>,
+        call_limit: Duration,
+    ) -> Self {
         Self {
+            call_limit,
             driver,
             dialect,
             statements: Statements::new(dialect),
@@ -117,9 +132,22 @@ impl SqlStore {
         &self.inner.statements
     }
 
+    /// Works until there is an outcome, for no longer than a call may take, and tells a failure in the words of the store.
+    async fn call<T, W>(&self, work: impl Fn() -> W) -> Result<T, StoreError>
+    where
+        W: Future<Output = Result<T, Failure>>,
+    {
+        let outcome = fault::within(self.inner.call_limit, work).await;
+        outcome.map_err(|failure| self.fault(failure))
+    }
+
     /// A failure in the words of the store.
     fn fault(&self, failure: Failure) -> StoreError {
         match failure {
+            Failure::Late(limit) => {
+                self.inner.suspicion.raise();
+                fault::late(limit)
+            }
             Failure::Driver(error) => {
                 self.inner.suspicion.note(&error);
                 advised(error)
@@ -150,10 +178,10 @@ impl Store for SqlStore {
             members = plan.members.len(),
             counters = plan.counters.len(),
         );
-        let loaded = load::load(self.means(), plan)
+        let loaded = self
+            .call(|| load::load(self.means(), plan))
             .instrument(span)
-            .await
-            .map_err(|failure| self.fault(failure));
+            .await;
         metrics::histogram!("rewards_store_load_seconds", "backend" => backend)
             .record(started.elapsed());
         loaded
@@ -163,10 +191,10 @@ impl Store for SqlStore {
         let started = Instant::now();
         let backend = self.dialect().name();
         let span = tracing::debug_span!("rewards.store.commit", backend, batches = batches.len());
-        let committed = commit::commit(self.means(), batches)
+        let committed = self
+            .call(|| commit::commit(self.means(), batches))
             .instrument(span)
-            .await
-            .map_err(|failure| self.fault(failure));
+            .await;
         metrics::histogram!("rewards_store_commit_seconds", "backend" => backend)
             .record(started.elapsed());
         committed

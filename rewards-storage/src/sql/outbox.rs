@@ -1,7 +1,8 @@
 //! Events on their way out.
 //!
 //! Claims of one tenant take turns: each locks the tenant's row in `relays` first. Without it two claims could look at
-//! the same stream at once and hand its first event to one relay and its second to another.
+//! the same stream at once and hand its first event to one relay and its second to another. Acknowledgements and releases
+//! wait for their turn, too: of a lease that has run out they touch rows that a claim touches in another order.
 
 use async_trait::async_trait;
 use rewards_core::event::Stream;
@@ -44,25 +45,38 @@ impl SqlStore {
     async fn is_waiting(&self, claim: Claim<'_>) -> Result<bool, Failure> {
         let mut held = self.driver().reader().await?;
         let params = Claim { limit: 1, ..claim }.params();
-        let mut session = held.session()?;
-        let waiting = session.fetch(&self.statements().waiting, params).await?;
-        held.release();
-        Ok(waiting.iter().next().is_some())
+        let sql = &self.statements().waiting;
+        let waiting = held.session()?.fetch(sql, params).await;
+        Ok(held.end(waiting)?.iter().next().is_some())
     }
 
     async fn lease(&self, claim: Claim<'_>) -> Result<Fetched, Failure> {
-        let mut held = self.driver().writer().await?;
-        let mut transaction = held.session()?.begin(Purpose::Write).await?;
-        let mut session = transaction.session();
-        let turn = vec![claim.tenant.as_str().into()];
-        session.execute(&self.statements().take_turn, turn).await?;
         let mut params = claim.params();
         params.push(claim.owner.as_bytes().as_slice().into());
         params.push(claim.until.into());
-        let leased = session.fetch(&self.statements().claim, params).await?;
-        transaction.commit().await?;
-        held.release();
-        Ok(leased)
+        self.in_turn(claim.tenant, &self.statements().claim, params)
+            .await
+    }
+
+    /// Runs a statement over events when it is a tenant's turn, and returns its rows.
+    async fn in_turn(
+        &self,
+        tenant: &TenantId,
+        sql: &SqlStr,
+        params: Vec<Param<'_>>,
+    ) -> Result<Fetched, Failure> {
+        let mut held = self.driver().writer().await?;
+        let found = async {
+            let mut transaction = held.session()?.begin(Purpose::Write).await?;
+            let mut session = transaction.session();
+            let turn = vec![tenant.as_str().into()];
+            session.execute(&self.statements().take_turn, turn).await?;
+            let found = session.fetch(sql, params).await?;
+            transaction.commit().await?;
+            Ok::<_, sqlx::Error>(found)
+        };
+        let found = found.await;
+        held.end(found)
     }
 
     /// Runs a statement over events leased to an owner and returns how many it found.
@@ -80,20 +94,14 @@ impl SqlStore {
         for (stream, seq) in events {
             rows.push([stream.text().into(), (*seq).into()]);
         }
-        let params = vec![
+        let params: Vec<Param<'_>> = vec![
             tenant.as_str().into(),
             owner.as_bytes().as_slice().into(),
             rows.into(),
         ];
-        let settled = async {
-            let mut held = self.driver().writer().await?;
-            let found = held.session()?.execute(sql, params).await?;
-            held.release();
-            Ok(found)
-        };
-        settled
-            .await
-            .map_err(|error: sqlx::Error| self.fault(error.into()))
+        let found = self.call(|| self.in_turn(tenant, sql, params.clone()));
+        let found = found.await?.iter().count();
+        Ok(u64::try_from(found).unwrap_or(u64::MAX))
     }
 }
 
@@ -114,28 +122,26 @@ impl Outbox for SqlStore {
             until,
             limit,
         };
-        let leased = async {
+        let leased = self.call(|| async {
             match self.is_waiting(claim).await? {
                 true => Ok(Some(self.lease(claim).await?)),
                 false => Ok(None),
             }
-        };
-        let Some(leased) = leased.await.map_err(|failure| self.fault(failure))? else {
+        });
+        let Some(leased) = leased.await? else {
             return Ok(Vec::new());
         };
         let mut claimed = Vec::new();
         for row in leased.iter().map(Decoded) {
-            claimed.push(Claimed {
-                event: row.event()?,
-                attempts: row.earlier_attempts().at("outbox", "attempts")?,
-            });
+            let event = row.event()?;
+            let queued_at = row.queued_at().at("outbox", "recorded_at")?;
+            let place = (queued_at, event.stream.text(), event.seq);
+            let attempts = row.earlier_attempts().at("outbox", "attempts")?;
+            claimed.push((place, Claimed { event, attempts }));
         }
         // What an update returns has no order.
-        claimed.sort_by_cached_key(|claimed| {
-            let event = &claimed.event;
-            (event.recorded_at, event.stream.text(), event.seq)
-        });
-        Ok(claimed)
+        claimed.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(claimed.into_iter().map(|(_, claimed)| claimed).collect())
     }
 
     async fn acknowledge(

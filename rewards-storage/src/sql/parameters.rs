@@ -105,13 +105,43 @@ mod sqlite {
     }
 }
 
-/// Checks the parameters of an address of a PostgreSQL server.
+/// What the address of a server says about encryption, beside what the driver reads.
 #[cfg(feature = "postgres")]
-pub(super) fn check_postgres(url: &str) -> Result<(), String> {
-    // What is wrong with the other parts is said in fixed words by the parser itself.
-    let url = url::Url::parse(url).map_err(|error| error.to_string())?;
-    let is_option = |name: &str| name.starts_with("options[") && name.ends_with(']');
-    read(url.query().unwrap_or_default(), POSTGRES, is_option).map(drop)
+#[derive(Debug, Default)]
+pub(super) struct ServerAddress {
+    /// Whether it says how much encryption is asked for.
+    pub has_ssl_mode: bool,
+    /// The file with the certificates of those who may vouch for the server.
+    pub root_cert: Option<String>,
+    /// The file with the certificate of the client.
+    pub cert: Option<String>,
+    /// The file with the private key of the client.
+    pub key: Option<String>,
+}
+
+#[cfg(feature = "postgres")]
+impl ServerAddress {
+    /// Reads an address that starts with `postgres:` or `postgresql:`.
+    pub fn read(url: &str) -> Result<Self, String> {
+        // What is wrong with the other parts is said in fixed words by the parser itself.
+        let url = url::Url::parse(url).map_err(|error| error.to_string())?;
+        let is_option = |name: &str| name.starts_with("options[") && name.ends_with(']');
+        let parameters = read(url.query().unwrap_or_default(), POSTGRES, is_option)?;
+        let mut address = Self::default();
+        for (name, value) in parameters {
+            match name.as_str() {
+                "sslmode" | "ssl-mode" => address.has_ssl_mode = true,
+                "sslrootcert" | "ssl-root-cert" | "ssl-ca" => address.root_cert = Some(value),
+                "sslcert" | "ssl-cert" => address.cert = Some(value),
+                "sslkey" | "ssl-key" => address.key = Some(value),
+                _ => {}
+            }
+        }
+        if address.cert.is_some() != address.key.is_some() {
+            return Err("expected `sslcert` and `sslkey` together, got one of them".to_owned());
+        }
+        Ok(address)
+    }
 }
 
 #[cfg(feature = "postgres")]

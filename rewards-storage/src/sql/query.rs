@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use rewards_core::counter::Subject;
 use rewards_core::decision::ProgramWrite;
 use rewards_core::entity::EntityRow;
-use rewards_core::ids::{MemberId, TenantId};
+use rewards_core::ids::{MemberId, ProgramId, TenantId};
 use rewards_core::ledger::{JournalEntry, Purpose};
 use rewards_core::money::Asset;
 use rewards_core::time::Timestamp;
@@ -12,35 +12,62 @@ use smol_str::SmolStr;
 use sqlx::SqlStr;
 
 use super::SqlStore;
-use super::decode::{self, Decoded};
+use super::books::SqlBooks;
+use super::decode::Decoded;
 use super::driver::Fetched;
 use super::fault::At as _;
-use super::rows::Param;
+use super::rows::{Param, Rows};
+use super::statements::KNOWN;
 use crate::error::StoreError;
-use crate::store::{AfterMember, MemberHead, Query, StoreHealth};
+use crate::store::{
+    AfterMember, BookView, DuePage, DuePlace, MemberHead, OUTBOX_COUNTED_MAX, Query, StoreHealth,
+};
 
 impl SqlStore {
     async fn page(&self, sql: &SqlStr, params: Vec<Param<'_>>) -> Result<Fetched, StoreError> {
-        let page = async {
+        self.call(|| async {
             let mut held = self.driver().reader().await?;
-            let page = held.session()?.fetch(sql, params).await?;
-            held.release();
-            Ok(page)
-        };
-        page.await
-            .map_err(|error: sqlx::Error| self.fault(error.into()))
+            let page = held.session()?.fetch(sql, params.clone()).await;
+            held.end(page)
+        })
+        .await
     }
 }
 
 /// Where a sweep over members begins: no id is the empty text.
-fn start(after: Option<&MemberId>) -> &str {
+pub(super) fn start(after: Option<&MemberId>) -> &str {
     after.map_or("", |member| member.as_str())
+}
+
+/// Control accounts, each summed over its parts, which follow one another.
+pub(super) fn controls(page: &Fetched) -> Result<Vec<(Purpose, Asset, i128)>, StoreError> {
+    let mut accounts: Vec<(Purpose, Asset, i128)> = Vec::new();
+    for row in page.iter().map(Decoded) {
+        let id = row.text(0).unwrap_or_default();
+        let (purpose, asset, amount) = row.control().at("control_accounts", id)?;
+        let amount = i128::from(amount);
+        match accounts.last_mut() {
+            Some((p, a, sum)) if *p == purpose && *a == asset => {
+                *sum = sum.saturating_add(amount);
+            }
+            _ => accounts.push((purpose, asset, amount)),
+        }
+    }
+    Ok(accounts)
 }
 
 #[async_trait]
 impl Query for SqlStore {
-    async fn programs(&self, tenant: &TenantId) -> Result<Vec<ProgramWrite>, StoreError> {
-        let params = vec![tenant.as_str().into()];
+    async fn programs(
+        &self,
+        tenant: &TenantId,
+        known: &[(ProgramId, u32)],
+    ) -> Result<Vec<ProgramWrite>, StoreError> {
+        let mut rows = Rows::new(self.dialect(), KNOWN);
+        for (program, newest) in known {
+            rows.push([program.as_str().into(), (*newest).into()]);
+        }
+        let params = vec![tenant.as_str().into(), rows.into()];
         let page = self.page(&self.statements().programs, params).await?;
         let row = |row| {
             let row = Decoded(row);
@@ -54,21 +81,39 @@ impl Query for SqlStore {
         &self,
         tenant: &TenantId,
         now: Timestamp,
-        after: AfterMember,
+        after: Option<DuePlace>,
         limit: u32,
-    ) -> Result<Vec<MemberId>, StoreError> {
-        let params = vec![
-            tenant.as_str().into(),
-            now.into(),
-            start(after.as_ref()).into(),
-            limit.into(),
-        ];
-        let page = self.page(&self.statements().due_members, params).await?;
-        let row = |row| {
-            let text = Decoded(row).text(0).at("members", "?")?;
-            decode::member(text).at("members", text)
-        };
-        page.iter().map(row).collect()
+    ) -> Result<DuePage, StoreError> {
+        if limit == 0 {
+            return Ok(DuePage::default());
+        }
+        let (at, member) = after.unzip();
+        let at = at.map_or(i64::MIN, Timestamp::micros);
+        let size = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut found = Vec::new();
+        let mut end: Option<DuePlace> = None;
+        let statements = self.statements();
+        for sql in [&statements.due_lots, &statements.due_reviews] {
+            let params = vec![
+                tenant.as_str().into(),
+                now.into(),
+                at.into(),
+                start(member.as_ref()).into(),
+                limit.into(),
+            ];
+            let page = self.page(sql, params).await?;
+            let rows = page.iter().map(|row| Decoded(row).due_place());
+            let rows = rows.collect::<Result<Vec<_>, _>>()?;
+            // There may be more of them, and nobody knows where.
+            if rows.len() >= size
+                && let Some((last, _)) = rows.last()
+                && end.as_ref().is_none_or(|end| last < end)
+            {
+                end = Some(last.clone());
+            }
+            found.extend(rows);
+        }
+        Ok(DuePage::of(found, end, size))
     }
 
     async fn members(
@@ -118,20 +163,7 @@ impl Query for SqlStore {
         let page = self
             .page(&self.statements().control_accounts, params)
             .await?;
-        let mut accounts: Vec<(Purpose, Asset, i128)> = Vec::new();
-        for row in page.iter().map(Decoded) {
-            let id = row.text(0).unwrap_or_default();
-            let (purpose, asset, amount) = row.control().at("control_accounts", id)?;
-            let amount = i128::from(amount);
-            match accounts.last_mut() {
-                // Parts of one account follow one another.
-                Some((p, a, sum)) if *p == purpose && *a == asset => {
-                    *sum = sum.saturating_add(amount);
-                }
-                _ => accounts.push((purpose, asset, amount)),
-            }
-        }
-        Ok(accounts)
+        controls(&page)
     }
 
     async fn counters(
@@ -166,7 +198,8 @@ impl Query for SqlStore {
     async fn health(&self) -> Result<StoreHealth, StoreError> {
         let statements = self.statements();
         let schema = self.page(&statements.schema_version, Vec::new()).await?;
-        let outbox = self.page(&statements.outbox_state, Vec::new()).await?;
+        let most = vec![OUTBOX_COUNTED_MAX.into()];
+        let outbox = self.page(&statements.outbox_state, most).await?;
         let version = schema.iter().next().map(|row| Decoded(row).int(0));
         let state = outbox.iter().next().map(|row| Decoded(row).lag());
         let (outbox_waiting, outbox_oldest) =
@@ -180,5 +213,10 @@ impl Query for SqlStore {
             outbox_waiting,
             outbox_oldest,
         })
+    }
+
+    async fn books<'s>(&'s self, tenant: &TenantId) -> Result<Box<dyn BookView + 's>, StoreError> {
+        let books = SqlBooks::open(self, tenant).await;
+        Ok(Box::new(books.map_err(|failure| self.fault(failure))?))
     }
 }

@@ -68,14 +68,14 @@ impl<'a, T: Into<Cell<'a>>> From<Option<T>> for Cell<'a> {
 
 /// One column of a set of rows, for PostgreSQL.
 #[cfg(feature = "postgres")]
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Array<'a> {
     Text(Vec<Option<Cow<'a, str>>>),
     Int(Vec<Option<i64>>),
     Bytes(Vec<Option<&'a [u8]>>),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Data<'a> {
     #[cfg(feature = "sqlite")]
     Json(String, std::marker::PhantomData<&'a ()>),
@@ -84,7 +84,7 @@ enum Data<'a> {
 }
 
 /// A set of rows in the form that the database takes as parameters.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Rows<'a> {
     columns: Columns,
     len: usize,
@@ -258,7 +258,7 @@ mod json {
 }
 
 /// One parameter of a statement, or as many as a set of rows takes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Param<'a> {
     Text(Option<&'a str>),
     Int(Option<i64>),

@@ -7,7 +7,7 @@ use super::dialect::Kind::{Bytes, Int, Text};
 use super::dialect::{Columns, Dialect, Template};
 
 /// How many kinds of writes a commit has.
-pub(super) const STEPS: usize = 14;
+pub(super) const STEPS: usize = 15;
 
 /// A member's row, and last the version that it had, which only a change names.
 const MEMBER: Columns = &[
@@ -75,10 +75,14 @@ const fn first(columns: Columns, count: usize) -> Columns {
 /// The writes of a commit, in the order in which they run.
 ///
 /// Each is refused as a whole when it does not affect as many rows as it was given, or when it inserts a row that is
-/// there. Locks are taken in one order by everybody: first the rows that are known to be there and are changed, which is
-/// also what is locked before a group is [judged](super::group); then the rows that are new; and the hottest rows come last,
-/// which are what all members share, so that they are held for the shortest time. Within a step rows are in the order of
-/// their keys.
+/// there. Locks are taken in one order by everybody, so that no two writers wait for each other: first the rows that are known
+/// to be there and are changed or removed, which is also what is locked before a group is [judged](super::group); then the
+/// rows that are new; and the hottest rows come last, which are what all members share, so that they are held for the
+/// shortest time. Within a step rows are in the order of their keys.
+///
+/// Changes of entities and removals are two steps over one table, so whoever removes anything locks both together, first.
+/// Removals themselves come after what is new: who waits to make what is removed meanwhile holds nothing that this writer
+/// still wants.
 ///
 /// What is known to be new is inserted and what is known to be there is updated: an upsert looks its key up twice.
 pub(super) const COMMIT: [Template; STEPS] = [
@@ -97,15 +101,6 @@ pub(super) const COMMIT: [Template; STEPS] = [
          FROM {rows} WHERE t.tenant = r.tenant AND t.kind = r.kind AND t.id = r.id AND t.version = r.previous",
     ),
     Template::over(
-        &[
-            ("tenant", Text),
-            ("kind", Text),
-            ("id", Text),
-            ("previous", Int),
-        ],
-        "DELETE FROM entities WHERE (tenant, kind, id, version) IN (SELECT r.tenant, r.kind, r.id, r.previous FROM {rows})",
-    ),
-    Template::over(
         first(MEMBER, MEMBER.len() - 1),
         "INSERT INTO members ({columns}) SELECT {values} FROM {rows}",
     ),
@@ -114,6 +109,15 @@ pub(super) const COMMIT: [Template; STEPS] = [
         "INSERT INTO entities (tenant, kind, id, version, owner, \"group\", state, rank, at, due_at, body, fingerprint, reply)
          SELECT r.tenant, r.kind, r.id, r.version, r.owner, r.\"group\", r.state, r.rank, r.at, r.due_at, r.body,
                 r.fingerprint, r.reply FROM {rows}",
+    ),
+    Template::over(
+        &[
+            ("tenant", Text),
+            ("kind", Text),
+            ("id", Text),
+            ("previous", Int),
+        ],
+        "DELETE FROM entities WHERE (tenant, kind, id, version) IN (SELECT r.tenant, r.kind, r.id, r.previous FROM {rows})",
     ),
     Template::over(
         &[
@@ -185,8 +189,16 @@ pub(super) const COMMIT: [Template; STEPS] = [
             ("seq", Int),
             ("id", Bytes),
             ("body", Text),
+            // Not before that of the events of the stream that stand before it among the rows.
+            ("queued_at", Int),
         ],
-        "INSERT INTO outbox ({columns}, attempts) SELECT {values}, 0 FROM {rows}",
+        // Kept apart, so that each stream is looked at once.
+        "WITH q AS MATERIALIZED (
+             SELECT r.*, (SELECT o.recorded_at FROM outbox AS o WHERE o.tenant = r.tenant AND o.stream = r.stream
+                          ORDER BY o.seq DESC LIMIT 1) AS last FROM {rows})
+         INSERT INTO outbox (tenant, recorded_at, stream, seq, id, body, attempts, behind_at)
+         SELECT q.tenant, CASE WHEN q.last > q.queued_at THEN q.last ELSE q.queued_at END, q.stream, q.seq, q.id, q.body, 0,
+                CASE WHEN q.last > q.recorded_at OR q.queued_at > q.recorded_at THEN q.recorded_at END FROM q",
     ),
     Template::over(
         &[
@@ -224,6 +236,11 @@ pub(super) const COMMIT: [Template; STEPS] = [
         "UPDATE journal SET reason = NULL
          WHERE (tenant, member) IN (SELECT r.tenant, r.member FROM {rows}) AND reason IS NOT NULL",
     ),
+    Template::over(
+        &[("tenant", Text), ("added", Int)],
+        "INSERT INTO revision_counts (tenant, revisions) SELECT r.tenant, r.added FROM {rows} WHERE true
+         ON CONFLICT (tenant) DO UPDATE SET revisions = revision_counts.revisions + excluded.revisions",
+    ),
 ];
 
 /// Places in [`COMMIT`] of what depends on nothing but the version of the member's row.
@@ -249,7 +266,7 @@ pub(super) mod step {
 
 /// Locks rows that are there before a group is judged. Steps of a commit that change such rows come in the same order.
 #[cfg(feature = "postgres")]
-pub(super) const LOCKS: [Template; 3] = [
+pub(super) const LOCKS: [Template; 2] = [
     Template::over(
         &[("tenant", Text), ("member", Text)],
         "SELECT COUNT(*) FROM {rows} CROSS JOIN LATERAL (SELECT 1 FROM members AS t
@@ -259,17 +276,6 @@ pub(super) const LOCKS: [Template; 3] = [
         &[("tenant", Text), ("kind", Text), ("id", Text)],
         "SELECT COUNT(*) FROM {rows} CROSS JOIN LATERAL (SELECT 1 FROM entities AS t
          WHERE t.tenant = r.tenant AND t.kind = r.kind AND t.id = r.id FOR UPDATE) AS t",
-    ),
-    Template::over(
-        &[
-            ("tenant", Text),
-            ("subject", Text),
-            ("name", Text),
-            ("bucket", Int),
-        ],
-        "SELECT COUNT(*) FROM {rows} CROSS JOIN LATERAL (SELECT 1 FROM counters AS t
-         WHERE t.tenant = r.tenant AND t.subject = r.subject AND t.name = r.name AND t.bucket = r.bucket
-         FOR UPDATE) AS t",
     ),
 ];
 
@@ -301,38 +307,45 @@ const BALANCES_AT: Template = Template::plain(
      ) AS x GROUP BY x.purpose, x.asset",
 );
 
-const PROGRAMS: Template = Template::plain(
-    "SELECT program, revision, active_from, published_at, body FROM programs WHERE tenant = $1
-     ORDER BY program, revision",
+/// Which revisions of which programs somebody knows: all up to the newest.
+pub(super) const KNOWN: Columns = &[("program", Text), ("newest", Int)];
+
+const PROGRAMS: Template = Template {
+    text: "WITH known AS MATERIALIZED (SELECT r.program, r.newest FROM {rows})
+     SELECT p.program, p.revision, p.active_from, p.published_at, p.body
+     FROM programs AS p LEFT JOIN known AS k ON k.program = p.program
+     WHERE p.tenant = $1 AND (k.newest IS NULL OR p.revision > k.newest)
+     ORDER BY p.program, p.revision",
+    scalars: 1,
+    rows: KNOWN,
+};
+
+/// What is due, by lots and by reviews, each with whether nothing is due for its member before. Both follow an index in the order
+/// in which things become due and end with the page; whether something is due before is one look-up by another index. (Not with
+/// EXISTS: PostgreSQL would make a join of it, in any order.)
+const DUE_LOTS: Template = Template::plain(
+    "SELECT l.due_at, l.member,
+            CASE WHEN (SELECT f.number FROM lots AS f
+                       WHERE f.tenant = l.tenant AND f.member = l.member AND f.state IN ('pending', 'available')
+                         AND f.due_at < l.due_at LIMIT 1) IS NULL
+                  AND (SELECT m.version FROM members AS m
+                       WHERE m.tenant = l.tenant AND m.member = l.member AND m.due_at < l.due_at) IS NULL
+                 THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END
+     FROM lots AS l
+     WHERE l.tenant = $1 AND l.state IN ('pending', 'available') AND l.due_at IS NOT NULL AND l.due_at <= $2
+       AND (l.due_at, l.member) > ($3, $4)
+     ORDER BY l.due_at, l.member LIMIT $5",
 );
 
-/// Both halves follow an index in the order of members and end with the page: the first goes from each member that has an
-/// open lot to the next one, and looks at the lot that is due first. (Not with EXISTS: PostgreSQL would make a join of it, in
-/// any order.)
-const DUE_MEMBERS: Template = Template::plain(
-    "WITH RECURSIVE holders (member) AS (
-         SELECT (SELECT l.member FROM lots AS l
-                 WHERE l.tenant = $1 AND l.member > $3 AND l.state IN ('pending', 'available')
-                 ORDER BY l.member, l.due_at LIMIT 1)
-         UNION ALL
-         SELECT (SELECT l.member FROM lots AS l
-                 WHERE l.tenant = $1 AND l.member > h.member AND l.state IN ('pending', 'available')
-                 ORDER BY l.member, l.due_at LIMIT 1)
-         FROM holders AS h WHERE h.member IS NOT NULL
-     )
-     SELECT x.member FROM (
-         SELECT h.member FROM holders AS h
-         WHERE (SELECT l.due_at FROM lots AS l
-                WHERE l.tenant = $1 AND l.member = h.member AND l.state IN ('pending', 'available')
-                  AND l.due_at <= $2
-                LIMIT 1) IS NOT NULL
-         LIMIT $4) AS x
-     UNION
-     SELECT y.member FROM (
-         SELECT m.member FROM members AS m
-         WHERE m.tenant = $1 AND m.member > $3 AND m.due_at IS NOT NULL AND m.due_at <= $2
-         ORDER BY m.member LIMIT $4) AS y
-     ORDER BY member LIMIT $4",
+const DUE_REVIEWS: Template = Template::plain(
+    "SELECT m.due_at, m.member,
+            CASE WHEN (SELECT f.number FROM lots AS f
+                       WHERE f.tenant = m.tenant AND f.member = m.member AND f.state IN ('pending', 'available')
+                         AND f.due_at < m.due_at LIMIT 1) IS NULL
+                 THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END
+     FROM members AS m
+     WHERE m.tenant = $1 AND m.due_at IS NOT NULL AND m.due_at <= $2 AND (m.due_at, m.member) > ($3, $4)
+     ORDER BY m.due_at, m.member LIMIT $5",
 );
 
 const MEMBERS: Template = Template::plain(
@@ -370,6 +383,47 @@ const ENTITIES_DUE: &str =
     "WHERE t.tenant = $1 AND t.kind = $2 AND t.due_at <= $6 AND (t.due_at, t.id) > ($3, $4)
      ORDER BY t.due_at, t.id LIMIT $5";
 
+/// The pages of an audit: tenant, the place after which they begin, and how many.
+const BOOK_MEMBERS: Template = Template::plain(
+    "SELECT t.member, t.version, t.journal_seq, t.event_seq, t.recorded_at, t.due_at, t.body, t.journal_hash, t.at
+     FROM members AS t WHERE t.tenant = $1 AND t.member > $2 ORDER BY t.member LIMIT $3",
+);
+
+const BOOK_LOTS: Template = Template::plain(
+    "SELECT t.number, t.amount, t.remaining, t.earned_at, t.available_at, t.void_at, t.expires_at, t.due_at, t.member,
+            t.asset, t.source, t.state, t.purchase, t.rule
+     FROM lots AS t WHERE t.tenant = $1 AND (t.member, t.number) > ($2, $3) ORDER BY t.member, t.number LIMIT $4",
+);
+
+/// Tenant, how many, the place after which it begins, and the kind.
+const BOOK_OWNED: &str =
+    "WHERE t.tenant = $1 AND t.kind = $6 AND t.owner IS NOT NULL AND (t.owner, t.at, t.id) > ($2, $3, $4)
+     ORDER BY t.owner, t.at, t.id LIMIT $5";
+
+const BOOK_COUNTERS: Template = Template::plain(
+    "SELECT t.subject, t.name, t.bucket, t.value FROM counters AS t
+     WHERE t.tenant = $1 AND (t.subject, t.name, t.bucket) > ($2, $3, $4)
+     ORDER BY t.subject, t.name, t.bucket LIMIT $5",
+);
+
+/// The columns are where a claim has them.
+const BOOK_EVENTS: Template = Template::plain(
+    "SELECT t.recorded_at, t.stream, t.seq, t.id, t.body, t.attempts, t.behind_at FROM outbox AS t
+     WHERE t.tenant = $1 AND (t.stream, t.seq) > ($2, $3)
+     ORDER BY t.stream, t.seq LIMIT $4",
+);
+
+const BOOK_REVISIONS: Template = Template::plain(
+    "SELECT t.program, t.revision, t.active_from, t.published_at, t.body FROM programs AS t
+     WHERE t.tenant = $1 AND (t.program, t.revision) > ($2, $3) ORDER BY t.program, t.revision LIMIT $4",
+);
+
+const BOOK_REPLIES: Template = Template::plain(
+    "SELECT t.origin, t.key, t.body, t.fingerprint FROM replies AS t
+     WHERE t.tenant = $1 AND t.operation = $2 AND (t.origin, t.key) > ($3, $4)
+     ORDER BY t.origin, t.key LIMIT $5",
+);
+
 const CONTROL_ACCOUNTS: Template = Template::plain(
     "SELECT purpose, asset, amount FROM control_accounts WHERE tenant = $1 ORDER BY purpose, asset",
 );
@@ -381,7 +435,19 @@ const COUNTERS: Template = Template::plain(
 const SCHEMA_VERSION: Template =
     Template::plain("SELECT CAST(MAX(version) AS BIGINT) FROM _sqlx_migrations");
 
-const OUTBOX_STATE: Template = Template::plain("SELECT COUNT(*), MIN(recorded_at) FROM outbox");
+/// So many waiting events are counted, and no more; the oldest is found from tenant to tenant, by the first of each.
+const OUTBOX_STATE: Template = Template::plain(
+    "WITH RECURSIVE heads (tenant, at) AS (
+         SELECT (SELECT o.tenant FROM outbox AS o ORDER BY o.tenant, o.recorded_at LIMIT 1),
+                (SELECT o.recorded_at FROM outbox AS o ORDER BY o.tenant, o.recorded_at LIMIT 1)
+         UNION ALL
+         SELECT (SELECT o.tenant FROM outbox AS o WHERE o.tenant > h.tenant ORDER BY o.tenant, o.recorded_at LIMIT 1),
+                (SELECT o.recorded_at FROM outbox AS o WHERE o.tenant > h.tenant ORDER BY o.tenant, o.recorded_at LIMIT 1)
+         FROM heads AS h WHERE h.tenant IS NOT NULL
+     )
+     SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM outbox AS o ORDER BY o.tenant, o.recorded_at LIMIT $1) AS w),
+            (SELECT MIN(h.at) FROM heads AS h)",
+);
 
 /// Events that may be handed out at `$2`: free ones, unless an earlier one of the stream is leased, to whomever.
 const WAITING: &str = "SELECT o.recorded_at, o.stream, o.seq FROM outbox AS o
@@ -402,7 +468,8 @@ pub(super) const LEASED: Columns = &[("stream", Text), ("seq", Int)];
 const ACKNOWLEDGE: Template = Template {
     text: "DELETE FROM outbox
      WHERE tenant = $1 AND owner = $2 AND owner IS NOT NULL
-       AND (stream, seq) IN (SELECT r.stream, r.seq FROM {rows})",
+       AND (stream, seq) IN (SELECT r.stream, r.seq FROM {rows})
+     RETURNING seq",
     scalars: 2,
     rows: LEASED,
 };
@@ -410,7 +477,8 @@ const ACKNOWLEDGE: Template = Template {
 const RELEASE: Template = Template {
     text: "UPDATE outbox SET owner = NULL, leased_until = NULL
      WHERE tenant = $1 AND owner = $2 AND owner IS NOT NULL
-       AND (stream, seq) IN (SELECT r.stream, r.seq FROM {rows})",
+       AND (stream, seq) IN (SELECT r.stream, r.seq FROM {rows})
+     RETURNING seq",
     scalars: 2,
     rows: LEASED,
 };
@@ -420,7 +488,8 @@ pub(super) struct Statements {
     pub statement: SqlStr,
     pub balances_at: SqlStr,
     pub programs: SqlStr,
-    pub due_members: SqlStr,
+    pub due_lots: SqlStr,
+    pub due_reviews: SqlStr,
     pub members: SqlStr,
     pub journal: SqlStr,
     pub control_accounts: SqlStr,
@@ -431,6 +500,13 @@ pub(super) struct Statements {
     pub entities_of_group: SqlStr,
     pub entities_due: SqlStr,
     pub counters: SqlStr,
+    pub book_members: SqlStr,
+    pub book_lots: SqlStr,
+    pub book_owned: SqlStr,
+    pub book_counters: SqlStr,
+    pub book_events: SqlStr,
+    pub book_revisions: SqlStr,
+    pub book_replies: SqlStr,
     pub schema_version: SqlStr,
     pub outbox_state: SqlStr,
     pub waiting: SqlStr,
@@ -464,7 +540,8 @@ impl Statements {
             statement: shared(format!("SELECT {JOURNAL_COLUMNS} {STATEMENT}")),
             balances_at: sql(&BALANCES_AT),
             programs: sql(&PROGRAMS),
-            due_members: sql(&DUE_MEMBERS),
+            due_lots: sql(&DUE_LOTS),
+            due_reviews: sql(&DUE_REVIEWS),
             members: sql(&MEMBERS),
             journal: shared(format!("SELECT {JOURNAL_COLUMNS} {JOURNAL_PAGE}")),
             control_accounts: sql(&CONTROL_ACCOUNTS),
@@ -475,6 +552,13 @@ impl Statements {
             entities_of_group: entities(ENTITIES_OF_GROUP),
             entities_due: entities(ENTITIES_DUE),
             counters: sql(&COUNTERS),
+            book_members: sql(&BOOK_MEMBERS),
+            book_lots: sql(&BOOK_LOTS),
+            book_owned: entities(BOOK_OWNED),
+            book_counters: sql(&BOOK_COUNTERS),
+            book_events: sql(&BOOK_EVENTS),
+            book_revisions: sql(&BOOK_REVISIONS),
+            book_replies: sql(&BOOK_REPLIES),
             schema_version: sql(&SCHEMA_VERSION),
             outbox_state: sql(&OUTBOX_STATE),
             waiting: SqlStr::from_static(WAITING),
@@ -482,7 +566,7 @@ impl Statements {
             claim: shared(format!(
                 "UPDATE outbox SET owner = $4, leased_until = $5, attempts = attempts + 1
                  WHERE tenant = $1 AND (recorded_at, stream, seq) IN ({WAITING})
-                 RETURNING recorded_at, stream, seq, id, body, attempts"
+                 RETURNING recorded_at, stream, seq, id, body, attempts, behind_at"
             )),
             acknowledge: sql(&ACKNOWLEDGE),
             release: sql(&RELEASE),

@@ -12,12 +12,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use rewards_core::counter::Subject;
 use rewards_core::decision::{MemberWrite, ProgramWrite};
 use rewards_core::entity::{EntityKey, EntityRow, Expected};
-use rewards_core::event::EventRecord;
+use rewards_core::event::{EventRecord, Stream};
 use rewards_core::ids::TenantId;
 use rewards_core::ledger::{Account, Holder, JournalEntry, Lot, LotNumber, Purpose};
 use rewards_core::member::MemberRow;
 use rewards_core::money::Asset;
 use rewards_core::snapshot::{CounterKey, MemberKey, ProgramKey, ReplyKey, StoredReply};
+use rewards_core::time::Timestamp;
 use serde::Serialize;
 
 use super::dialect::Dialect;
@@ -233,6 +234,13 @@ pub(super) fn keys_are_guarded(batches: &[CommitBatch]) -> bool {
     })
 }
 
+/// Whether rows have to be locked before they are written, where writers lock rows.
+#[cfg(feature = "postgres")]
+pub(super) fn are_locked_first(batches: &[CommitBatch]) -> bool {
+    let mut changes = batches.iter().map(|batch| &batch.changes);
+    changes.any(|changes| !changes.removals.is_empty())
+}
+
 /// The writes as rows of the statements of a commit.
 impl<'a> Writes<'a> {
     /// One set of rows for each step of [`COMMIT`], in its order. Control accounts are moved in the slot.
@@ -244,9 +252,9 @@ impl<'a> Writes<'a> {
         let [
             members,
             entities,
-            removals,
             new_members,
             new_entities,
+            removals,
             replies,
             programs,
             journal,
@@ -256,12 +264,14 @@ impl<'a> Writes<'a> {
             counters,
             controls,
             erased_reasons,
+            revision_counts,
         ] = &mut steps;
         self.push_members(new_members, members)?;
         self.push_entities(new_entities, entities)?;
         self.push_removals(removals);
         self.push_replies(replies);
         self.push_programs(programs)?;
+        self.push_revision_counts(revision_counts);
         self.push_journal(journal);
         self.push_lots(new_lots, lots);
         self.push_events(outbox)?;
@@ -314,7 +324,7 @@ impl<'a> Writes<'a> {
                 row.recorded_at.into(),
                 row.profile.registered_at.into(),
                 row.due_at.into(),
-                json(&(&row.balances, &row.counters, &row.profile))?,
+                json(&(&row.balances, &row.counters, &row.history, &row.profile))?,
             ];
             if chain.previous == 0 {
                 inserted.push(cells);
@@ -383,6 +393,18 @@ impl<'a> Writes<'a> {
         Ok(())
     }
 
+    fn push_revision_counts(&'a self, rows: &mut Rows<'a>) {
+        let mut added: BTreeMap<&TenantId, usize> = BTreeMap::new();
+        for (key, revisions) in &self.programs {
+            let count = added.entry(&key.tenant).or_default();
+            *count = count.saturating_add(revisions.len());
+        }
+        for (tenant, count) in added {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            rows.push([tenant.as_str().into(), count.into()]);
+        }
+    }
+
     fn push_journal(&'a self, rows: &mut Rows<'a>) {
         for (tenant, entry) in &self.journal {
             let transfer = &entry.transfer;
@@ -446,7 +468,11 @@ impl<'a> Writes<'a> {
     }
 
     fn push_events(&'a self, rows: &mut Rows<'a>) -> Result<(), StoreError> {
+        let mut latest: BTreeMap<(&TenantId, &Stream), Timestamp> = BTreeMap::new();
         for (tenant, record) in &self.events {
+            let at = latest.entry((tenant, &record.stream));
+            let at = at.or_insert(record.recorded_at);
+            *at = record.recorded_at.max(*at);
             rows.push([
                 tenant.as_str().into(),
                 record.recorded_at.into(),
@@ -454,6 +480,7 @@ impl<'a> Writes<'a> {
                 record.seq.into(),
                 record.id.as_bytes().as_slice().into(),
                 json(&record.event)?,
+                (*at).into(),
             ]);
         }
         Ok(())

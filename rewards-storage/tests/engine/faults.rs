@@ -1,10 +1,14 @@
 //! Trouble below and inside: what is tried again, who is told, and who is spared.
 
-use rewards_core::rejection::FaultKind;
-use rewards_storage::engine::STORE_TRIES_MAX;
+use rewards_core::rejection::{Fault, FaultKind};
+use rewards_core::snapshot::MemberKey;
+use rewards_storage::batch::{Refusal, StaleRow};
+use rewards_storage::engine::{Receipt, STORE_TRIES_MAX};
+use tokio::task::JoinHandle;
 
 use crate::support::{
-    Earn, Look, Mode, Scripted, Trouble, code, corrupt, keyed, member, refused, start, unavailable,
+    Earn, Look, Mode, Scripted, Trouble, audited, code, corrupt, keyed, member, refused, start,
+    unavailable,
 };
 
 fn earn(name: &str) -> Earn {
@@ -35,7 +39,7 @@ async fn a_lost_acknowledgement_replays() {
     first.await.unwrap().unwrap();
     assert_eq!(a.await.unwrap().unwrap().reply.seq, 1);
     assert_eq!(b.await.unwrap().unwrap().reply.seq, 2);
-    let report = tenant.verify().await.unwrap();
+    let report = audited(&tenant).await;
     assert_eq!((report.is_valid(), report.entries), (true, 3));
 }
 
@@ -145,4 +149,119 @@ async fn questions_have_faults_of_their_own() {
     assert_eq!(code(tenant.execute(look()).await), "store_corrupt");
     store.next_loads([Trouble::Fails(unavailable)]);
     tenant.execute(look()).await.unwrap();
+}
+
+/// The codes of outcomes, with `ok` and the number of what was earned for those that went well.
+async fn told(tasks: Vec<JoinHandle<Result<Receipt<crate::support::Told>, Fault>>>) -> Vec<String> {
+    let mut told = Vec::new();
+    for task in tasks {
+        told.push(match task.await.unwrap() {
+            Ok(receipt) => format!("ok {}", receipt.reply.seq),
+            Err(fault) => fault.code.into_owned(),
+        });
+    }
+    told
+}
+
+#[tokio::test]
+async fn nobody_overtakes_a_command_that_the_store_refused() {
+    let store = Scripted::new();
+    store.shut_gate();
+    let (_engine, tenant) = store.open().await;
+    let first = start(&tenant, earn("x"), keyed("x")).await;
+    let mut tasks = Vec::new();
+    for key in ["a1", "a2", "a3"] {
+        tasks.push(start(&tenant, earn("a"), keyed(key)).await);
+    }
+    tasks.push(start(&tenant, earn("b"), keyed("b")).await);
+    // The group is refused, then its first command by itself; the others of its member could go through.
+    store.next_commits([
+        Trouble::Fine,
+        Trouble::Fails(refused),
+        Trouble::Fails(refused),
+    ]);
+    store.open_gate();
+    first.await.unwrap().unwrap();
+    let want = [
+        "store_refused",
+        "store_unavailable",
+        "store_unavailable",
+        "ok 1",
+    ];
+    assert_eq!(told(tasks).await, want);
+    for (seq, key) in (1..).zip(["a1", "a2", "a3"]) {
+        let receipt = tenant.execute_with(earn("a"), keyed(key)).await.unwrap();
+        assert_eq!((receipt.reply.seq, receipt.replayed), (seq, false));
+    }
+}
+
+#[tokio::test]
+async fn nobody_overtakes_a_command_whose_outcome_is_unknown() {
+    for is_load in [false, true] {
+        let store = Scripted::new();
+        store.shut_gate();
+        let engine = store.builder().batch_max(2).open().await.unwrap();
+        let tenant = engine.tenant(crate::support::tenant());
+        let first = start(&tenant, earn("x"), keyed("x")).await;
+        let mut tasks = Vec::new();
+        for key in ["a1", "a2", "a3", "a4"] {
+            tasks.push(start(&tenant, earn("a"), keyed(key)).await);
+        }
+        tasks.push(start(&tenant, earn("b"), keyed("b")).await);
+        let away = || (0..STORE_TRIES_MAX).map(|_| Trouble::Fails(unavailable));
+        if is_load {
+            store.next_loads(away());
+        } else {
+            store.next_commits([Trouble::Fine]);
+            store.next_commits(away());
+        }
+        store.open_gate();
+        first.await.unwrap().unwrap();
+        let mut want = vec!["store_unavailable"; 4];
+        want.push("ok 1");
+        assert_eq!(told(tasks).await, want, "load: {is_load}");
+        for (seq, key) in (1..).zip(["a1", "a2", "a3", "a4"]) {
+            let receipt = tenant.execute_with(earn("a"), keyed(key)).await.unwrap();
+            assert_eq!((receipt.reply.seq, receipt.replayed), (seq, false));
+        }
+    }
+}
+
+#[tokio::test]
+async fn nobody_overtakes_a_command_that_was_given_up_in_contention() {
+    let store = Scripted::new();
+    store.shut_gate();
+    let engine = store.builder().attempts_max(1).batch_max(1).open();
+    let tenant = engine.await.unwrap().tenant(crate::support::tenant());
+    let first = start(&tenant, earn("x"), keyed("x")).await;
+    let mut tasks = Vec::new();
+    for key in ["a1", "a2"] {
+        tasks.push(start(&tenant, earn("a"), keyed(key)).await);
+    }
+    let member = MemberKey {
+        tenant: crate::support::tenant(),
+        member: member("a"),
+    };
+    let stale = Refusal::Stale(StaleRow::Member(member));
+    store.next_commits([Trouble::Fine, Trouble::Refuses(0, stale)]);
+    store.open_gate();
+    first.await.unwrap().unwrap();
+    assert_eq!(told(tasks).await, ["contention", "contention"]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_holds_nobody_back() {
+    let store = Scripted::new();
+    store.shut_gate();
+    let (_engine, tenant) = store.open().await;
+    let first = start(&tenant, earn("x"), keyed("x")).await;
+    let mut tasks = Vec::new();
+    for key in ["a1", "a2"] {
+        tasks.push(start(&tenant, earn("a"), keyed(key)).await);
+    }
+    // Together, and the first by itself: it will never go through.
+    store.next_loads([Trouble::Fails(corrupt), Trouble::Fails(corrupt)]);
+    store.open_gate();
+    first.await.unwrap().unwrap();
+    assert_eq!(told(tasks).await, ["store_corrupt", "ok 1"]);
 }

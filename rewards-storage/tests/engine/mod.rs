@@ -8,6 +8,8 @@ pub mod support;
 mod things;
 
 #[cfg(test)]
+mod clocks;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod group;

@@ -177,11 +177,13 @@ fn moved(
     }
     row.version += 1;
     row.event_seq += 1;
+    // Clocks of several threads differ; within a stream time never runs backwards.
+    row.recorded_at = row.recorded_at.max(context.now);
     let event = EventRecord {
         id: context.ids.nth(1),
         stream: Stream::Member(member.clone()),
         seq: row.event_seq,
-        recorded_at: context.now,
+        recorded_at: row.recorded_at,
         event: Event::MemberRegistered {},
     };
     let changes = Changes {

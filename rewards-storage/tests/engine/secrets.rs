@@ -1,12 +1,15 @@
 //! Secrets are sealed before anybody sees them, and the rotation of keys changes nothing for a caller.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rewards_core::ids::{KeyId, TenantId};
 use rewards_core::rejection::FaultKind;
 use rewards_core::secret::{KeyPurpose, SECRET_BYTES_MAX, Secret};
 use rewards_core::time::Timestamp;
-use rewards_storage::engine::{Engine, KeyRing, ManualClock, RingKey, TenantEngine};
+use rewards_storage::engine::{
+    CommandOptions, Engine, KeyRing, ManualClock, RingKey, TenantEngine,
+};
 
 use super::things::{Ask, Tell};
 use crate::support::{Scripted, code, keyed, start, tenant};
@@ -26,7 +29,8 @@ fn key(id: &str, from: u32, until: Option<u32>) -> RingKey {
 async fn open(store: &Arc<Scripted>, keys: Vec<RingKey>, today: u32) -> (Engine, TenantEngine) {
     let builder = store
         .builder()
-        .clock(Arc::new(ManualClock::new(day(today))));
+        .clock(Arc::new(ManualClock::new(day(today))))
+        .now_ahead_max(Duration::MAX);
     let ring = KeyRing::new(keys).unwrap();
     let engine = builder.key_ring(ring).open().await.unwrap();
     let tenant = engine.tenant(tenant());
@@ -71,6 +75,27 @@ async fn a_secret_is_sealed_under_every_live_key_the_current_one_first() {
     assert_eq!(asked(&before, PHONE).await, digests[1..]);
     let (_engine, after) = open(&store, keys(), 25).await;
     assert_eq!(asked(&after, PHONE).await[1..], digests);
+}
+
+#[tokio::test]
+async fn the_time_of_a_command_picks_its_key() {
+    let store = Scripted::new();
+    let keys = vec![key("old", 1, Some(10)), key("new", 8, None)];
+    let (_engine, tenant) = open(&store, keys, 15).await;
+    for (now, want) in [
+        (5, ["old", "new"]),
+        (9, ["new", "old"]),
+        (20, ["new", "old"]),
+    ] {
+        let options = CommandOptions {
+            now: Some(day(now)),
+            ..CommandOptions::default()
+        };
+        let digests = tenant.execute_with(Ask(PHONE.into()), options).await;
+        let digests = digests.unwrap().reply.into_iter();
+        // What was digested with the newer key is found all the same.
+        assert_eq!(digests.map(|d| d.key.to_string()).collect::<Vec<_>>(), want);
+    }
 }
 
 #[tokio::test]

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use rewards_core::audit::AuditProblem;
 use rewards_core::event::Stream;
-use rewards_core::ledger::{Account, AuditProblem, Purpose};
+use rewards_core::ledger::{Account, Purpose};
 use rewards_core::time::Timestamp;
-use rewards_storage::engine::ManualClock;
+use rewards_storage::engine::{Events, ManualClock};
 use uuid::Uuid;
 
-use crate::support::{Earn, Scripted, eur, keyed, member, tenant};
+use crate::support::{Earn, Scripted, audited, eur, keyed, member, tenant};
 
 #[tokio::test]
 async fn events_are_leased_acknowledged_and_given_back() {
@@ -53,6 +54,35 @@ async fn events_are_leased_acknowledged_and_given_back() {
 }
 
 #[tokio::test]
+async fn events_can_be_dropped_and_discarded() {
+    let store = Scripted::new();
+    let (engine, kept) = store.open().await;
+    let earn = |name| Earn::new(member(name), 1);
+    for n in 0..3 {
+        kept.execute_with(earn("a"), keyed(n)).await.unwrap();
+    }
+    assert_eq!(engine.health().await.unwrap().store.outbox_waiting, 3);
+    let leased = kept.claim_events(Uuid::from_u128(1), 60, 1).await.unwrap();
+    assert_eq!(kept.discard_events().await.unwrap(), 0, "behind a lease");
+    let stream = [(leased[0].event.stream.clone(), 1)];
+    kept.release_events(Uuid::from_u128(1), &stream)
+        .await
+        .unwrap();
+    assert_eq!(kept.discard_events().await.unwrap(), 3);
+    assert_eq!(kept.discard_events().await.unwrap(), 0);
+
+    let silent = store.builder().events(Events::Dropped).open();
+    let silent = silent.await.unwrap().tenant(tenant());
+    let told = silent.execute_with(earn("a"), keyed(3)).await.unwrap();
+    assert_eq!((told.reply.seq, told.reply.balance), (4, 4));
+    assert_eq!(engine.health().await.unwrap().store.outbox_waiting, 0);
+    kept.execute_with(earn("a"), keyed(4)).await.unwrap();
+    let events = kept.claim_events(Uuid::from_u128(1), 60, 9).await.unwrap();
+    let numbers: Vec<u64> = events.iter().map(|claimed| claimed.event.seq).collect();
+    assert_eq!(numbers, [5], "behind a gap");
+}
+
+#[tokio::test]
 async fn an_empty_outbox_has_no_lag() {
     let store = Scripted::new();
     let (engine, _) = store.open().await;
@@ -64,23 +94,18 @@ async fn an_empty_outbox_has_no_lag() {
 async fn valid_books_have_no_problems() {
     let store = Scripted::new();
     let (_engine, tenant) = store.open().await;
-    let empty = tenant.verify().await.unwrap();
+    let empty = audited(&tenant).await;
     assert!(empty.is_valid());
     for n in 0..25 {
         let earn = Earn::new(member(n % 5), 3);
         tenant.execute_with(earn, keyed(n)).await.unwrap();
     }
-    let report = tenant.verify().await.unwrap();
+    let report = audited(&tenant).await;
     assert!(report.is_valid(), "{report:?}");
     // What five members have in total, and the account that paid them.
     assert_eq!(
-        (
-            report.members,
-            report.entries,
-            report.accounts,
-            report.moved
-        ),
-        (5, 25, 2, false)
+        (report.members, report.entries, report.accounts),
+        (5, 25, 2)
     );
 }
 
@@ -91,8 +116,8 @@ async fn wrong_balances_are_found() {
     let earn = Earn::new(member("a"), 3);
     tenant.execute_with(earn, keyed(1)).await.unwrap();
     store.skew.store(4, Ordering::SeqCst);
-    let report = tenant.verify().await.unwrap();
-    assert!(!report.is_valid() && !report.moved);
+    let report = audited(&tenant).await;
+    assert!(!report.is_valid());
     let count =
         |is_it: fn(&AuditProblem) -> bool| report.problems.iter().filter(|p| is_it(p)).count();
     assert_eq!(
@@ -115,16 +140,26 @@ async fn a_journal_without_its_member_is_found() {
         tenant.execute_with(earn, keyed(name)).await.unwrap();
     }
     *store.hidden.lock().unwrap() = Some(member("b"));
-    let report = tenant.verify().await.unwrap();
+    let report = audited(&tenant).await;
     let head = AuditProblem::HeadMismatch {
         member: member("b"),
         found: 1,
         stored: 0,
     };
+    let account = Account::member(&member("b"), Purpose::Cashback, eur());
+    let lots = AuditProblem::LotSumMismatch {
+        account: account.clone(),
+        lots: 3,
+        stored: 0,
+    };
+    let event = AuditProblem::EventUnknown {
+        stream: Stream::Member(member("b")),
+        seq: 1,
+    };
     let balance = AuditProblem::BalanceMismatch {
-        account: Account::member(&member("b"), Purpose::Cashback, eur()),
+        account,
         folded: 3,
         stored: 0,
     };
-    assert_eq!(report.problems, [head, balance]);
+    assert_eq!(report.problems, [head, lots, event, balance]);
 }

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use rewards_core::ledger::Lot;
 use rewards_core::time::Timestamp;
 use rewards_storage::batch::CommandKey;
-use rewards_storage::engine::{Engine, ManualClock, TenantEngine};
+use rewards_storage::contract::fixtures::{Draft, lot};
+use rewards_storage::engine::{Engine, ManualClock, STORE_TRIES_MAX, TenantEngine};
+use rewards_storage::store::Store;
 
-use crate::support::{Earn, Scripted, Trouble, keyed, member, tenant};
+use crate::support::{Earn, Scripted, Trouble, audited, code, keyed, member, tenant, unavailable};
 
 fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
@@ -44,7 +47,7 @@ async fn a_sweep_leaves_no_replies_and_a_second_one_writes_nothing() {
     let commits = store.sizes().len();
     let again = tenant.settle_due().await.unwrap();
     assert_eq!((again.members, store.sizes().len()), (0, commits));
-    assert!(tenant.verify().await.unwrap().is_valid());
+    assert!(audited(&tenant).await.is_valid());
 }
 
 #[tokio::test]
@@ -54,7 +57,7 @@ async fn a_sweep_that_loses_an_acknowledgement_does_nothing_twice() {
     store.next_commits([Trouble::LosesAnswer]);
     let sweep = tenant.settle_due().await.unwrap();
     assert_eq!(sweep.members, 3);
-    let report = tenant.verify().await.unwrap();
+    let report = audited(&tenant).await;
     assert!(report.is_valid(), "{report:?}");
     assert_eq!(report.entries, 6, "three grants, and each has expired once");
 }
@@ -74,7 +77,60 @@ async fn two_engines_that_sweep_at_once_do_nothing_twice() {
             .count()
     };
     assert_eq!(expired(a.unwrap()) + expired(b.unwrap()), 200);
-    let report = one.verify().await.unwrap();
+    let report = audited(&one).await;
     assert!(report.is_valid(), "{report:?}");
     assert_eq!(report.entries, 400);
+}
+
+#[tokio::test]
+async fn a_member_who_cannot_be_read_stops_no_sweep() {
+    let store = Scripted::new();
+    let (_engine, tenant) = tomorrow(&store, 40).await;
+    *store.unreadable.lock().unwrap() = Some(member(0));
+    for (members, settled) in [(40, 39), (1, 0)] {
+        let sweep = tenant.settle_due().await.unwrap();
+        assert_eq!((sweep.members, sweep.settled.len()), (members, settled));
+        let failed: Vec<_> = sweep
+            .failed
+            .iter()
+            .map(|(m, fault)| (m, &*fault.code))
+            .collect();
+        assert_eq!(failed, [(&member(0), "store_corrupt")]);
+    }
+    *store.unreadable.lock().unwrap() = None;
+    let sweep = tenant.settle_due().await.unwrap();
+    assert_eq!((sweep.settled.len(), sweep.failed.len()), (1, 0));
+    assert_eq!(audited(&tenant).await.problems, []);
+}
+
+#[tokio::test]
+async fn a_member_whose_command_is_refused_stops_no_sweep() {
+    let store = Scripted::new();
+    let (_engine, tenant) = tomorrow(&store, 3).await;
+    // Something is due for somebody who is not there.
+    let due = Lot {
+        expires_at: Some(at("2026-05-02T09:00:00Z")),
+        ..lot(1)
+    };
+    let ghost = Draft::new(tenant.tenant(), "ghost").new_lot(" ghost", due);
+    store.commit(&[ghost.build()]).await.unwrap();
+    let sweep = tenant.settle_due().await.unwrap();
+    assert_eq!((sweep.members, sweep.settled.len()), (4, 3));
+    let failed: Vec<_> = sweep
+        .failed
+        .iter()
+        .map(|(m, fault)| (m, &*fault.code))
+        .collect();
+    assert_eq!(failed, [(&member(" ghost"), "member_unknown")]);
+}
+
+#[tokio::test]
+async fn a_sweep_of_a_store_that_is_away_ends() {
+    let store = Scripted::new();
+    let (_engine, tenant) = tomorrow(&store, 3).await;
+    let away = (0..STORE_TRIES_MAX).map(|_| Trouble::Fails(unavailable));
+    store.next_commits(away);
+    assert_eq!(code(tenant.settle_due().await), "store_unavailable");
+    let sweep = tenant.settle_due().await.unwrap();
+    assert_eq!((sweep.members, sweep.settled.len()), (3, 3));
 }

@@ -10,7 +10,9 @@ use metrics::{
 use rewards_storage::engine::CommandOptions;
 
 use super::things::Pair;
-use crate::support::{Earn, PREPARED, Publish, Scripted, keyed, member, program, start, tenant};
+use crate::support::{
+    Earn, PREPARED, Publish, Scripted, audited, keyed, member, program, start, tenant,
+};
 
 #[tokio::test]
 async fn nobody_waits_behind_a_busy_worker_while_another_idles() {
@@ -118,7 +120,7 @@ async fn each_member_keeps_the_order_across_workers() {
         client.unwrap();
     }
     assert!(store.refusals.lock().unwrap().is_empty());
-    assert!(tenant.verify().await.unwrap().is_valid());
+    assert!(audited(&tenant).await.is_valid());
 }
 
 #[tokio::test]
@@ -210,7 +212,8 @@ fn a_worker_that_dies_strands_nobody() {
             let store = Scripted::new();
             let engine = store.builder().workers(2).open().await.unwrap();
             let tenant = engine.tenant(tenant());
-            assert_eq!(engine.health().await.unwrap().workers, 2);
+            let health = engine.health().await.unwrap();
+            assert_eq!((health.workers, health.workers_wanted), (2, 2));
             let earn = |name| (Earn::new(member(name), 1), keyed(name));
             for outcome in tenant.execute_many(vec![earn("a"), earn("b")]).await {
                 let fault = outcome.unwrap_err();
@@ -218,7 +221,8 @@ fn a_worker_that_dies_strands_nobody() {
                 assert!(fault.detail.contains("same key"));
             }
             let health = engine.health().await.unwrap();
-            assert_eq!((health.workers, health.is_open), (1, true));
+            assert_eq!((health.workers, health.workers_wanted), (1, 2));
+            assert!(health.is_open);
             // The one that is left serves the members of the dead one.
             for name in ["a", "b"] {
                 let (request, options) = earn(name);
@@ -229,7 +233,8 @@ fn a_worker_that_dies_strands_nobody() {
                 assert_eq!(outcome.unwrap_err().code, "engine_closed");
             }
             let health = engine.health().await.unwrap();
-            assert_eq!((health.workers, health.is_open), (0, false));
+            assert_eq!((health.workers, health.workers_wanted), (0, 2));
+            assert!(!health.is_open);
             let options = CommandOptions::default();
             let late = tenant.execute_with(Earn::new(member("e"), 1), options);
             assert_eq!(late.await.unwrap_err().code, "engine_closed");

@@ -9,7 +9,7 @@ use rewards_storage::sql::{SqlOptions, SqlStore};
 use rewards_storage::store::{Query, Store};
 
 use crate::world::{
-    addresses, apply, backends, budget, commit, draft, member_key, reply_key, tenant,
+    addresses, apply, backends, budget, commit, draft, member_key, patient, reply_key, tenant,
 };
 
 #[tokio::test]
@@ -46,7 +46,7 @@ async fn many_may_open_an_empty_database_at_once() {
     for (name, url, _files) in addresses("opening").await {
         let openers = (0..6).map(|_| {
             let url = url.clone();
-            tokio::spawn(async move { SqlStore::open(&url, SqlOptions::default()).await })
+            tokio::spawn(async move { SqlStore::open(&url, patient()).await })
         });
         for opener in openers.collect::<Vec<_>>() {
             let store = opener
@@ -108,7 +108,7 @@ async fn lost_connections_fail_one_call_at_most() {
             continue;
         }
         let url = format!("{url}&application_name=test_losing");
-        let store = SqlStore::open(&url, SqlOptions::default()).await.unwrap();
+        let store = SqlStore::open(&url, patient()).await.unwrap();
         let warm = (0..4).map(|n| {
             let store = store.clone();
             let drafted = draft(&format!("w{n}")).member(&format!("w{n}"), 0);

@@ -7,7 +7,10 @@
 )]
 
 mod commits;
+mod damage;
 mod events;
 mod lifecycle;
+mod programs;
 mod reads;
+mod sweeps;
 pub mod world;

@@ -360,21 +360,19 @@ async fn pages_follow_the_bytes_of_ids() {
         let texts: Vec<&str> = seen.iter().map(|id| id.as_str()).collect();
         assert_eq!(texts, sorted, "{}", backend.name);
 
-        let due = |seconds, after: Option<&str>, limit| {
-            let after = after.map(member);
+        let due = |seconds, after: Option<(i64, &str)>, limit| {
+            let after = after.map(|(seconds, id)| (at(seconds), member(id)));
             async move {
                 let tenant = tenant();
-                let found = store
-                    .due_members(&tenant, at(seconds), after, limit)
-                    .await
-                    .unwrap();
-                found.iter().map(ToString::to_string).collect::<Vec<_>>()
+                let found = store.due_members(&tenant, at(seconds), after, limit);
+                let members = found.await.unwrap().members.into_iter();
+                members.map(|(_, id)| id.to_string()).collect::<Vec<_>>()
             }
         };
         assert!(due(4, None, 9).await.is_empty());
         assert_eq!(due(5, None, 9).await, ["Zoe", "bob", "z"]);
-        assert_eq!(due(6, None, 9).await, sorted);
-        assert_eq!(due(6, Some("ann"), 2).await, ["bob", "z"]);
+        assert_eq!(due(6, None, 9).await, ["Zoe", "bob", "z", "ann", "ärger"]);
+        assert_eq!(due(6, Some((5, "bob")), 9).await, ["z", "ann", "ärger"]);
 
         let mut entries = Vec::new();
         let mut after = None;

@@ -1,6 +1,7 @@
 //! Stores to test with, and batches to put into them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rewards_core::decision::{Changes, CounterChange, LotWrite, MemberWrite, ProgramWrite};
 use rewards_core::entity::{EntityKey, EntityRow, EntityWrite, Expected, Index};
@@ -29,11 +30,14 @@ pub struct Backend {
     _files: Option<tempfile::TempDir>,
 }
 
+/// Options with limits that a busy machine keeps, too: what happens is tested, and not how soon.
+pub fn patient() -> SqlOptions {
+    SqlOptions::default().for_patience(Duration::from_secs(120))
+}
+
 impl Backend {
     pub async fn reopened(&self) -> SqlStore {
-        SqlStore::open(&self.url, SqlOptions::default())
-            .await
-            .unwrap()
+        SqlStore::open(&self.url, patient()).await.unwrap()
     }
 }
 
@@ -74,7 +78,7 @@ async fn fresh_schema(server: &str, test: &str) -> String {
 pub async fn backends(test: &str) -> Vec<Backend> {
     let mut backends = Vec::new();
     for (name, url, files) in addresses(test).await {
-        let store = SqlStore::open(&url, SqlOptions::default()).await.unwrap();
+        let store = SqlStore::open(&url, patient()).await.unwrap();
         backends.push(Backend {
             name,
             url,
@@ -204,6 +208,7 @@ impl Draft {
             due_at,
             balances: Default::default(),
             counters: Default::default(),
+            history: Default::default(),
             profile: MemberProfile {
                 segments: ["vip \"gold\" \\ ☃".to_owned()].into(),
                 ..MemberProfile::new(at(0))

@@ -1,5 +1,5 @@
 //! P17: settling what is due, 100,000 pending lots of 20,000 members, on one SQLite file with full durability, beside a bare
-//! set-based loop that writes the same rows.
+//! set-based loop that writes the same rows; and P15 for it: a lot costs the same, however many are due for one member.
 
 use std::error::Error;
 use std::path::Path;
@@ -24,6 +24,9 @@ use super::report::Report;
 const LOTS: u32 = 100_000;
 const HOLDERS: u32 = 20_000;
 const SET: u32 = 1_024;
+/// How many lots of one member are due: few, and many.
+const FEW: u32 = 4_000;
+const MANY: u32 = 32_000;
 const START: &str = "2026-06-01T12:00:00Z";
 
 const PROGRAM: &str = r#"
@@ -40,12 +43,31 @@ pub async fn run(options: &Options, report: &mut Report) -> Result<(), Box<dyn E
         eprintln!("settle round {}", round + 1);
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("engine.db");
-        fill(&file).await?;
+        fill(&file, HOLDERS, LOTS / HOLDERS).await?;
         let copy = folder.path().join("bare.db");
         std::fs::copy(&file, &copy)?;
-        report.add("settle, engine, lots/s", settle(&file).await?);
+        report.add(
+            "settle, engine, lots/s",
+            settle(&file, HOLDERS, LOTS).await?,
+        );
         report.add("settle, bare loop, lots/s", bare(&copy).await?);
+        for (name, lots) in [
+            ("settle, 4,000 lots of one, lots/s", FEW),
+            ("settle, 32,000 lots of one, lots/s", MANY),
+        ] {
+            let file = folder.path().join(format!("{lots}.db"));
+            fill(&file, 1, lots).await?;
+            report.add(name, settle(&file, 1, lots).await?);
+        }
     }
+    let share = report.median("settle, 32,000 lots of one, lots/s")
+        / report.median("settle, 4,000 lots of one, lots/s");
+    report.goal(
+        "P15 settle, 32,000 / 4,000 lots of one member",
+        share,
+        0.7,
+        true,
+    );
     let share =
         report.median("settle, engine, lots/s") / report.median("settle, bare loop, lots/s");
     report.goal("P17 settle / bare set-based loop", share, 0.6, true);
@@ -56,8 +78,8 @@ fn url(file: &Path) -> String {
     format!("sqlite://{}", file.display())
 }
 
-/// Members with five purchases each, all pending.
-async fn fill(file: &Path) -> Result<(), Box<dyn Error>> {
+/// Members with so many purchases each, all pending.
+async fn fill(file: &Path, holders: u32, purchases: u32) -> Result<(), Box<dyn Error>> {
     let start = Timestamp::parse(START)?;
     let (engine, tenant) = open(file, start).await?;
     let program: Program = toml::from_str(PROGRAM)?;
@@ -67,7 +89,7 @@ async fn fill(file: &Path) -> Result<(), Box<dyn Error>> {
     };
     let first = CommandOptions::keyed("p".parse()?);
     tenant.execute_with(publish, first).await?;
-    let members: Vec<MemberId> = (0..HOLDERS)
+    let members: Vec<MemberId> = (0..holders)
         .map(|number| MemberId::new(&format!("m{number}")))
         .collect::<Result<_, _>>()?;
     let registrations = members.iter().cloned().map(RegisterMember::new);
@@ -75,21 +97,20 @@ async fn fill(file: &Path) -> Result<(), Box<dyn Error>> {
     for reply in tenant.execute_many(registrations.collect()).await {
         reply?;
     }
-    for part in 0..LOTS / HOLDERS {
-        let purchases = members.iter().map(|member| {
-            let purchase = Purchase::new(
-                PurchaseId::new(&format!("{member}-{part}"))?,
-                member.clone(),
-                "p".parse()?,
-                start,
-                Money::new(2_460, Asset::parse("EUR")?),
-            );
-            Ok((RecordPurchase::new(purchase), CommandOptions::default()))
-        });
-        let purchases = purchases.collect::<Result<_, Box<dyn Error>>>()?;
-        for reply in tenant.execute_many(purchases).await {
-            reply?;
-        }
+    let all = (0..purchases).flat_map(|part| members.iter().map(move |member| (member, part)));
+    let purchases = all.map(|(member, part)| {
+        let purchase = Purchase::new(
+            PurchaseId::new(&format!("{member}-{part}"))?,
+            member.clone(),
+            "p".parse()?,
+            start,
+            Money::new(2_460, Asset::parse("EUR")?),
+        );
+        Ok((RecordPurchase::new(purchase), CommandOptions::default()))
+    });
+    let purchases = purchases.collect::<Result<_, Box<dyn Error>>>()?;
+    for reply in tenant.execute_many(purchases).await {
+        reply?;
     }
     engine.close().await;
     let mut connection = super::sqlite::connect(file).await?;
@@ -111,17 +132,17 @@ async fn open(
 }
 
 /// Lots per second by the engine, with the audit afterwards.
-async fn settle(file: &Path) -> Result<f64, Box<dyn Error>> {
+async fn settle(file: &Path, holders: u32, lots: u32) -> Result<f64, Box<dyn Error>> {
     let later = Timestamp::parse(START)?.checked_add_days(30)?;
     let (engine, tenant) = open(file, later).await?;
     let started = Instant::now();
     let sweep = tenant.settle_due().await?;
     let elapsed = started.elapsed().as_secs_f64();
-    if sweep.members != u64::from(HOLDERS) || !tenant.verify().await?.is_valid() {
+    if sweep.members != u64::from(holders) || !tenant.verify().await?.is_valid() {
         return Err(format!("{} members were settled", sweep.members).into());
     }
     engine.close().await;
-    Ok(f64::from(LOTS) / elapsed)
+    Ok(f64::from(lots) / elapsed)
 }
 
 /// Lots per second by statements over sets of members: reads the lots, then writes entries, lots, events, the members' rows

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::ops::Range;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -73,18 +73,35 @@ impl Private {
         self.pg_ctl(&["restart", "-m", mode])
     }
 
-    /// Appends the address to the configuration; of repeated settings the last one counts.
     fn configure(&self) -> Result<(), PostgresError> {
-        let settings = format!(
+        self.append_settings(&format!(
             "listen_addresses = '127.0.0.1'\nport = {}\nunix_socket_directories = '{}'\n",
             self.port,
             self.folder.display().to_string().replace('\'', "''"),
-        );
+        ))
+    }
+
+    /// Appends lines to the configuration; of repeated settings the last one counts.
+    pub(super) fn append_settings(&self, settings: &str) -> Result<(), PostgresError> {
         fs::OpenOptions::new()
             .append(true)
             .open(self.folder.join("data/postgresql.conf"))
             .and_then(|mut file| file.write_all(settings.as_bytes()))
             .map_err(io_error("write postgresql.conf"))
+    }
+
+    /// Writes a file into the folder of the data that only the server's user may read.
+    pub(super) fn write_file(&self, name: &str, contents: &str) -> Result<(), PostgresError> {
+        let path = self.folder.join("data").join(name);
+        fs::write(&path, contents)
+            .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o600)))
+            .map_err(io_error("write a file of the server"))?;
+        match self.owner {
+            Owner::Current => Ok(()),
+            Owner::Postgres { uid, gid } => {
+                chown(&path, Some(uid), Some(gid)).map_err(io_error("hand over a file"))
+            }
+        }
     }
 
     fn pg_ctl(&self, arguments: &[&str]) -> Result<(), PostgresError> {

@@ -2,30 +2,35 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rewards_core::audit::AuditProblem;
 use rewards_core::cashback::PurchaseEntity;
 use rewards_core::command::Operation as _;
 use rewards_core::counter::Subject;
 use rewards_core::decision::ProgramWrite;
 use rewards_core::entity::{EntityKey, Stored};
 use rewards_core::ids::{IdempotencyKey, MemberId, PurchaseId, TenantId};
-use rewards_core::ledger::{Account, AuditProblem, JournalEntry, Lot, LotNumber, Purpose};
+use rewards_core::ledger::{Account, JournalEntry, Lot, LotNumber, Purpose};
 use rewards_core::member::MemberRow;
 use rewards_core::money::Asset;
+use rewards_core::operations::balances::{Balance, GetBalance};
 use rewards_core::operations::purchases::RecordPurchase;
 use rewards_core::snapshot::{
     KeyOrigin, LotFilter, LotQuery, MemberKey, ReadPlan, ReplyKey, StoredReply,
 };
+use rewards_core::time::Timestamp;
 use rewards_storage::engine::Engine;
 use rewards_storage::store::{Backend, MemberHead};
 
 use super::Failed;
 use super::model::History;
-use super::workload::{Command, Order};
+use super::workload::{Command, HOUR, Order};
 
 /// Rows of one page.
 const PAGE: u32 = 500;
 /// Keys of one plan.
 const CHUNK: usize = 200;
+/// How long ago the moments are at which balances are asked for, in days.
+const LOOKS_BACK_DAYS: [i64; 3] = [0, 1, 3];
 /// More lots than any member of a simulation has.
 const LOTS_MAX: u32 = 100_000;
 
@@ -59,6 +64,10 @@ pub struct Books {
     pub counters: BTreeMap<CounterPlace, i64>,
     /// Revisions of programs.
     pub programs: Vec<ProgramWrite>,
+    /// What the engine says that members have, now and at some moments before.
+    pub answers: BTreeMap<MemberId, Vec<Balance>>,
+    /// The instant of a sweep that has just ended; nobody has done anything since.
+    pub swept_at: Option<Timestamp>,
 }
 
 impl Books {
@@ -73,9 +82,6 @@ impl Books {
         history: &History,
     ) -> Result<Self, Failed> {
         let report = engine.tenant(tenant.clone()).verify().await?;
-        if report.moved {
-            return Err("somebody wrote while the books were read".into());
-        }
         let mut books = Self {
             tenant: tenant.clone(),
             problems: report.problems,
@@ -88,14 +94,34 @@ impl Books {
             controls: BTreeMap::new(),
             lots: BTreeMap::new(),
             counters: BTreeMap::new(),
-            programs: backend.programs(tenant).await?,
+            programs: backend.programs(tenant, &[]).await?,
+            answers: BTreeMap::new(),
+            swept_at: None,
         };
         books.read_pages(backend).await?;
         for plan in books.plans(history)? {
             books.take(backend, &plan).await?;
         }
         books.read_counters(backend, history).await?;
+        books.ask(engine).await?;
         Ok(books)
+    }
+
+    /// Asks for the balances of every member: now, and as they were some days ago.
+    async fn ask(&mut self, engine: &Engine) -> Result<(), Failed> {
+        let tenant = engine.tenant(self.tenant.clone());
+        for head in &self.heads {
+            let mut query = GetBalance::new(head.member.clone());
+            let now = tenant.execute(query.clone()).await?;
+            let mut answers = Vec::new();
+            for days in LOOKS_BACK_DAYS {
+                query.at = Some(now.at.checked_add_micros(-days * 24 * HOUR)?);
+                answers.push(tenant.execute(query.clone()).await?);
+            }
+            answers.push(now);
+            self.answers.insert(head.member.clone(), answers);
+        }
+        Ok(())
     }
 
     async fn read_pages(&mut self, backend: &dyn Backend) -> Result<(), Failed> {
@@ -158,6 +184,16 @@ impl Books {
             for (name, bucket, value) in row.counters.iter() {
                 let place = (text.clone(), name.to_string(), bucket);
                 *self.counters.entry(place).or_default() += value;
+            }
+            for (program, history) in &row.history {
+                let mut sum = |name: String, value: i64| {
+                    let place = (text.clone(), format!("{program}/{name}"), 0);
+                    *self.counters.entry(place).or_default() += value;
+                };
+                sum("number".to_owned(), history.number());
+                for (summed, value) in history.all_time() {
+                    sum(summed.to_string(), value);
+                }
             }
         }
         self.counters.retain(|_, value| *value != 0);

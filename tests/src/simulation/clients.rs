@@ -4,18 +4,24 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use rewards_core::event::Stream;
-use rewards_core::ids::TenantId;
+use rewards_core::ids::{IdempotencyKey, TenantId};
+use rewards_core::operations::programs::PublishProgram;
+use rewards_core::operations::rewards::SettleMember;
+use rewards_core::rejection::Fault;
 use rewards_core::time::Timestamp;
-use rewards_storage::engine::{Clock, Engine, ManualClock};
+use rewards_storage::engine::{Clock, Engine, ManualClock, Sweep};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::Failed;
 use super::model::{Deliveries, History};
+use super::programs::documents;
 use super::random::Random;
-use super::workload::{Order, Script};
+use super::workload::{Command, HOUR, Order, Script};
 
+/// How many revisions are published in mid-work of a round, for each tenant.
+const PUBLISHED_MAX: u64 = 4;
 /// How often a client sends an order whose outcome it does not know.
 const SENDINGS_MAX: u32 = 60;
 
@@ -35,6 +41,8 @@ pub struct Site {
 pub struct World {
     /// What they want.
     pub script: Script,
+    /// Whether anything can happen.
+    pub mayhem: bool,
     /// Whom they may ask.
     pub sites: RwLock<Vec<Site>>,
     /// What they were told.
@@ -75,6 +83,75 @@ impl World {
         Ok(())
     }
 
+    /// Turns a clock back by some hours, until somebody moves it on.
+    fn turn_back(&self, random: &mut Random) -> Result<(), Failed> {
+        let sites = self.sites.write().unwrap_or_else(PoisonError::into_inner);
+        let hours = i64::try_from(random.below(30))?;
+        if let Some(site) = random.pick(&sites) {
+            let earlier = site.clock.now().checked_add_micros(-hours * HOUR)?;
+            site.clock.set(earlier);
+        }
+        Ok(())
+    }
+
+    /// One who sweeps what is due and publishes programs while everybody works, until told to stop.
+    ///
+    /// # Errors
+    /// When an order cannot be made.
+    pub async fn keeper(
+        &self,
+        tenant: TenantId,
+        number: u64,
+        index: u64,
+        stop: watch::Receiver<bool>,
+    ) -> Result<(), Failed> {
+        let mut random = Random::of(&[self.script.seed, 9, number]);
+        let (programs, revised) = documents()?;
+        let mut published = 0_u64;
+        while !*stop.borrow() {
+            sleep(millis(&mut random, 80)).await;
+            if published < PUBLISHED_MAX && random.chance(300) {
+                let documents = [programs.first(), programs.get(1), Some(&revised)];
+                let program = random
+                    .pick(&documents)
+                    .copied()
+                    .flatten()
+                    .ok_or("no program")?;
+                let key = IdempotencyKey::new(&format!("{}-{number}-{published}", program.id))?;
+                let ago = -HOUR * i64::try_from(random.below(40))?;
+                let active_from = self.script.instant(index)?.checked_add_micros(ago)?;
+                let command = Command::Publish(PublishProgram {
+                    program: program.clone(),
+                    active_from: Some(active_from),
+                });
+                let order = Order::new(&tenant, key, command);
+                self.pursue(&order, &mut random).await?;
+                published += 1;
+            }
+            let engine = self.engine(&mut random)?.tenant(tenant.clone());
+            self.history().3 += 1;
+            if let Ok(sweep) = engine.settle_due().await {
+                self.note_sweep(&tenant, sweep)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What a sweep says that it carried out. Its commands have no keys.
+    ///
+    /// # Errors
+    /// When a reply cannot be written.
+    pub fn note_sweep(&self, tenant: &TenantId, sweep: Sweep) -> Result<(), Failed> {
+        for (member, settled) in sweep.settled {
+            let key = IdempotencyKey::new("swept")?;
+            let command = Command::Settle(SettleMember { member });
+            let order = Order::new(tenant, key, command);
+            let reply = serde_json::to_string(&settled)?;
+            self.history().swept(order, reply);
+        }
+        Ok(())
+    }
+
     /// One client at work on its orders of these indexes.
     ///
     /// # Errors
@@ -87,6 +164,9 @@ impl World {
             let order = self.script.order(client, index)?;
             if random.chance(3) {
                 self.close_one(&mut random).await?;
+            }
+            if self.mayhem && random.chance(30) {
+                self.turn_back(&mut random)?;
             }
             if random.chance(150) {
                 // Somebody pressed the button twice.
@@ -113,6 +193,7 @@ impl World {
             } else {
                 Duration::from_secs(600)
             };
+            let sent = self.history().sent(order);
             // An order whose future is dropped may be done or not: it is sent again with the same key.
             if let Ok(outcome) = timeout(patience, order.send(&engine)).await {
                 match outcome {
@@ -121,8 +202,8 @@ impl World {
                             .acknowledged(order, receipt.reply, receipt.replayed);
                         return Ok(());
                     }
-                    Err(fault) if !fault.is_retryable() => {
-                        self.history().refused(order, &fault);
+                    Err(fault) if !may_pass(&fault) => {
+                        self.history().refused(order, &fault, Some(sent));
                         return Ok(());
                     }
                     Err(_) => {}
@@ -192,6 +273,12 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// Whether asking again may end otherwise: it is the store that failed, for a moment or until somebody mends it.
+#[must_use]
+pub fn may_pass(fault: &Fault) -> bool {
+    fault.is_retryable() || fault.code.starts_with("store_")
 }
 
 /// One to `most` milliseconds. Never none: a timer that is due at once fires when the runtime happens to look, and not

@@ -56,6 +56,11 @@ pub struct Scenario {
     pub orders: u64,
     /// Whether the store fails on purpose.
     pub faults: bool,
+    /// Whether worse happens, too: calls hang, the store refuses and cannot read rows, clocks go back, and programs are
+    /// published and sweeps run in mid-work. Programs compile on a thread of their own, so such a run does not repeat.
+    pub mayhem: bool,
+    /// How many lots one member of each tenant is given beforehand, one by one.
+    pub lots: u64,
 }
 
 impl Scenario {
@@ -71,6 +76,18 @@ impl Scenario {
             rounds: 3,
             orders: 5,
             faults: true,
+            mayhem: false,
+            lots: 0,
+        }
+    }
+
+    /// A storm in which anything can happen, and a member with more lots due at once than one command settles.
+    #[must_use]
+    pub const fn wild(seed: u64) -> Self {
+        Self {
+            mayhem: true,
+            lots: 1_100,
+            ..Self::stormy(seed)
         }
     }
 
@@ -82,7 +99,8 @@ impl Scenario {
             members: 10,
             engines: 3,
             rounds: 2,
-            ..Self::stormy(seed)
+            lots: 0,
+            ..Self::wild(seed)
         }
     }
 
@@ -143,7 +161,7 @@ impl fmt::Display for Failure {
         )?;
         writeln!(
             f,
-            "reproduce with: REWARDS_SIM_SEED={seed} cargo test -p rewards-tests --test simulation"
+            "reproduce with: REWARDS_SIM_SEED={seed} cargo test -p rewards-tests --test all -- simulation"
         )?;
         for problem in self.problems.iter().take(20) {
             writeln!(f, "  {problem}")?;

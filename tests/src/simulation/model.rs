@@ -51,6 +51,8 @@ pub struct Refused {
     pub code: String,
     /// The fault in words.
     pub detail: String,
+    /// When this sending began, by the ticks of the history.
+    pub sent: Option<u64>,
 }
 
 /// Everything the clients were told about one key.
@@ -73,9 +75,45 @@ impl Told {
     }
 }
 
-/// Everything the clients were told, by key; and what sweeps carried out, of which no reply is stored.
+/// Everything the clients were told, by key; what sweeps carried out, of which no reply is stored; and when clients asked and
+/// were answered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct History(pub BTreeMap<CommandId, Told>, pub Vec<Swept>);
+pub struct History(
+    pub BTreeMap<CommandId, Told>,
+    pub Vec<Swept>,
+    pub Intervals,
+    /// How many sweeps ran in mid-work: they may have done more than they could tell.
+    pub u64,
+);
+
+/// When something was first asked for, and first acknowledged if ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Interval {
+    /// When it was first sent.
+    pub sent: u64,
+    /// When it was first acknowledged.
+    pub answered: Option<u64>,
+}
+
+/// When clients asked and were answered, by a clock that ticks with each of it. Only what was noted when it was sent is here.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Intervals {
+    ticks: u64,
+    by_key: BTreeMap<CommandId, Interval>,
+}
+
+impl Intervals {
+    /// When a command was asked for and acknowledged.
+    #[must_use]
+    pub fn of(&self, id: &CommandId) -> Option<Interval> {
+        self.by_key.get(id).copied()
+    }
+
+    fn tick(&mut self) -> u64 {
+        self.ticks = self.ticks.saturating_add(1);
+        self.ticks
+    }
+}
 
 /// A settlement of a sweep.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,8 +129,23 @@ impl History {
         self.0.entry(CommandId::of(order)).or_default()
     }
 
+    /// An order is about to be sent; gives the tick at which it is.
+    pub fn sent(&mut self, order: &Order) -> u64 {
+        let sent = self.2.tick();
+        let new = Interval {
+            sent,
+            answered: None,
+        };
+        self.2.by_key.entry(CommandId::of(order)).or_insert(new);
+        sent
+    }
+
     /// A reply came.
     pub fn acknowledged(&mut self, order: &Order, reply: String, replayed: bool) {
+        let now = self.2.tick();
+        if let Some(interval) = self.2.by_key.get_mut(&CommandId::of(order)) {
+            interval.answered.get_or_insert(now);
+        }
         self.told(order).acks.push(Ack {
             order: order.clone(),
             reply,
@@ -100,12 +153,13 @@ impl History {
         });
     }
 
-    /// The engine said no.
-    pub fn refused(&mut self, order: &Order, fault: &Fault) {
+    /// The engine said no to a sending that began at a tick, where that is known.
+    pub fn refused(&mut self, order: &Order, fault: &Fault, sent: Option<u64>) {
         self.told(order).refused.push(Refused {
             order: order.clone(),
             code: fault.code.to_string(),
             detail: fault.detail.clone(),
+            sent,
         });
     }
 

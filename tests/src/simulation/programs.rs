@@ -61,7 +61,11 @@ const CAFE: &str = r#"{
      "lifecycle": {"expires": {"days": 1}}}
   ],
   "caps": [{"id": "cups-day", "per": "member", "every": "day", "limit": {"amount": {"amount": "0.70"}}}],
-  "budgets": [{"id": "cups-total", "amount": "9.00"}]
+  "budgets": [{"id": "cups-total", "amount": "9.00"}],
+  "ladders": [
+    {"id": "spender", "measure": {"spend": "net"}, "window": {"calendar": "month"}, "downgrade": "to_eligible",
+     "tiers": [{"id": "low", "threshold": "0"}, {"id": "high", "threshold": "60.00"}]}
+  ]
 }"#;
 
 /// The programs as first published, and the revision of the first one that follows in mid-run: another rate under the

@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use rewards_core::ids::{IdempotencyKey, MemberId, TenantId};
+use rewards_core::money::{Asset, Money};
 use rewards_core::operations::balances::GetBalance;
 use rewards_core::operations::programs::PublishProgram;
-use rewards_core::operations::rewards::SettleMember;
+use rewards_core::operations::rewards::GrantReward;
 use rewards_core::program::Program;
 use rewards_core::time::Timestamp;
-use rewards_storage::engine::{Clock, Engine, ManualClock, SeededRandom, Sweep};
+use rewards_storage::engine::{Clock, Engine, ManualClock, SeededRandom};
 use rewards_storage::faulty::{FaultCounts, FaultPlan, FaultRates, FaultyStore};
 use rewards_storage::store::Backend;
 use tokio::sync::watch;
@@ -21,7 +22,7 @@ use tokio::time::sleep;
 use super::auditor::{Check, Problem, audit};
 use super::books::Books;
 use super::broken::Shared;
-use super::clients::{Site, World, drain};
+use super::clients::{Site, World, drain, may_pass};
 use super::model::{Deliveries, History};
 use super::random::Random;
 use super::workload::{Command, HOUR, Order};
@@ -37,7 +38,21 @@ const STORM: FaultRates = FaultRates {
     query_error: 30,
     outbox_error: 100,
     latency: 300,
+    hang: 0,
+    refused: 0,
+    corrupt: 0,
 };
+
+/// What goes wrong when anything can.
+const MAYHEM: FaultRates = FaultRates {
+    hang: 5,
+    refused: 10,
+    corrupt: 5,
+    ..STORM
+};
+
+/// For how long a call hangs that hangs.
+const HANG: Duration = Duration::from_millis(500);
 
 /// Consumers of each tenant.
 const CONSUMERS: u64 = 2;
@@ -96,10 +111,10 @@ impl Evidence {
 /// # Errors
 /// A [`Failure`] when the auditor found something; anything else when the simulation itself could not go on.
 pub async fn run(scenario: Scenario, deployment: Deployment) -> Result<Evidence, Failed> {
-    let rates = if scenario.faults {
-        STORM
-    } else {
-        FaultRates::default()
+    let rates = match (scenario.faults, scenario.mayhem) {
+        (false, _) => FaultRates::default(),
+        (true, false) => STORM,
+        (true, true) => MAYHEM,
     };
     let front = Arc::new(FaultyStore::new(
         Shared(deployment.front),
@@ -107,6 +122,7 @@ pub async fn run(scenario: Scenario, deployment: Deployment) -> Result<Evidence,
             seed: scenario.seed,
             per_mille: rates,
             latency: Duration::from_millis(7),
+            hang: HANG,
         },
     ));
     let simulation = Simulation {
@@ -115,6 +131,7 @@ pub async fn run(scenario: Scenario, deployment: Deployment) -> Result<Evidence,
         front: Arc::clone(&front) as Arc<dyn Backend>,
         world: Arc::new(World {
             script: scenario.script()?,
+            mayhem: scenario.mayhem,
             sites: RwLock::default(),
             history: Mutex::default(),
             deliveries: Mutex::default(),
@@ -138,6 +155,7 @@ impl Simulation {
         let start = self.world.script.instant(0)?;
         let before = start.checked_add_micros(-60 * 24 * HOUR)?;
         self.publish(&programs, before, 1).await?;
+        self.give_lots().await?;
         for round in 0..self.scenario.rounds {
             self.round(round).await?;
             self.rest(round + 1, &format!("after round {round}"))
@@ -156,9 +174,14 @@ impl Simulation {
         self.rest(rounds, "after everything was sent again").await
     }
 
+    /// When everybody rests: all work of the indexes before is long done.
+    fn rested_at(&self, index: u64) -> Result<Timestamp, Failed> {
+        Ok(self.world.script.instant(index)?.checked_add_micros(HOUR)?)
+    }
+
     /// An engine on the healthy store, when all work of the indexes before is long done.
     async fn healthy(&self, index: u64, number: u64) -> Result<Engine, Failed> {
-        let now = self.world.script.instant(index)?.checked_add_micros(HOUR)?;
+        let now = self.rested_at(index)?;
         let (engine, _) = self.open(&self.truth, now, number).await?;
         for tenant in &self.world.script.tenants {
             self.warm(&engine, tenant).await?;
@@ -181,7 +204,7 @@ impl Simulation {
                 .batch_max(64);
             match builder.open().await {
                 Ok(engine) => return Ok((engine, clock)),
-                Err(fault) if fault.is_retryable() => {}
+                Err(fault) if may_pass(&fault) => {}
                 Err(fault) => return Err(fault.into()),
             }
         }
@@ -201,13 +224,48 @@ impl Simulation {
                     program: program.clone(),
                     active_from: Some(from),
                 });
-                let order = Order::new(tenant, key, command);
-                let receipt = order.send(&engine).await?;
-                let mut history = self.world.history();
-                history.acknowledged(&order, receipt.reply, receipt.replayed);
+                self.note(&engine, Order::new(tenant, key, command)).await?;
             }
         }
         engine.close().await;
+        Ok(())
+    }
+
+    /// Gives the first member of every tenant many small lots that all expire at one instant, in mid-run.
+    async fn give_lots(&self) -> Result<(), Failed> {
+        if self.scenario.lots == 0 {
+            return Ok(());
+        }
+        let engine = self.healthy(0, 7).await?;
+        let expires_at = self.world.script.instant(self.scenario.orders)?;
+        let member = self.world.script.registration(0)?;
+        for tenant in &self.world.script.tenants {
+            let key = IdempotencyKey::new("first of all")?;
+            self.note(
+                &engine,
+                Order::new(tenant, key, Command::Register(member.clone())),
+            )
+            .await?;
+            for number in 0..self.scenario.lots {
+                let key = IdempotencyKey::new(&format!("lot-{number}"))?;
+                let command = Command::Grant(GrantReward {
+                    member: member.member.clone(),
+                    amount: Money::new(1, Asset::parse("points")?),
+                    reason: key.to_string(),
+                    expires_at: Some(expires_at),
+                });
+                self.note(&engine, Order::new(tenant, key, command)).await?;
+            }
+        }
+        engine.close().await;
+        Ok(())
+    }
+
+    /// Sends an order that must be carried out.
+    async fn note(&self, engine: &Engine, order: Order) -> Result<(), Failed> {
+        let receipt = order.send(engine).await?;
+        let mut history = self.world.history();
+        history.acknowledged(&order, receipt.reply, receipt.replayed);
         Ok(())
     }
 
@@ -223,6 +281,13 @@ impl Simulation {
                 let (world, tenant) = (Arc::clone(&self.world), tenant.clone());
                 let stopped = stopped.clone();
                 consumers.spawn(async move { world.consumer(tenant, number, stopped).await });
+            }
+        }
+        if self.scenario.mayhem {
+            for (tenant, number) in self.world.script.tenants.iter().zip(0..) {
+                let (world, tenant) = (Arc::clone(&self.world), tenant.clone());
+                let (number, stopped) = (round * 100 + number, stopped.clone());
+                consumers.spawn(async move { world.keeper(tenant, number, from, stopped).await });
             }
         }
         let mut clients = JoinSet::new();
@@ -279,7 +344,7 @@ impl Simulation {
             expiring_days: None,
         };
         while let Err(fault) = engine.tenant(tenant.clone()).execute(query.clone()).await {
-            if !fault.is_retryable() && fault.code != "member_unknown" {
+            if !may_pass(&fault) && fault.code != "member_unknown" {
                 return Err(fault.into());
             }
             if fault.code == "member_unknown" {
@@ -309,7 +374,11 @@ impl Simulation {
             }
             drain(&engine, tenant, &self.world).await?;
             let history = self.world.history().clone();
-            let books = Books::read(&*self.truth, &engine, tenant, &history).await?;
+            let mut books = Books::read(&*self.truth, &engine, tenant, &history).await?;
+            books.swept_at = moment
+                .starts_with("after round")
+                .then(|| self.rested_at(index))
+                .transpose()?;
             problems.extend(audit(&books, &history, &self.world.deliveries())?);
             if !problems.is_empty() {
                 return Err(Box::new(Failure {
@@ -339,7 +408,13 @@ impl Simulation {
         let mut problems = Vec::new();
         for outcome in [one, two] {
             match outcome {
-                Ok(sweep) => self.note_sweep(tenant, sweep)?,
+                Ok(sweep) => {
+                    problems.extend(sweep.failed.iter().map(|(_, fault)| Problem {
+                        check: Check::Refusal,
+                        detail: format!("a member could not be settled: {fault}"),
+                    }));
+                    self.world.note_sweep(tenant, sweep)?;
+                }
                 Err(fault) => problems.push(Problem {
                     check: Check::Refusal,
                     detail: format!("a sweep was refused: {fault}"),
@@ -347,18 +422,6 @@ impl Simulation {
             }
         }
         Ok(problems)
-    }
-
-    /// What a sweep carried out. Its commands have no keys.
-    fn note_sweep(&self, tenant: &TenantId, sweep: Sweep) -> Result<(), Failed> {
-        for (member, settled) in sweep.settled {
-            let key = IdempotencyKey::new("swept")?;
-            let command = Command::Settle(SettleMember { member });
-            let order = Order::new(tenant, key, command);
-            let reply = serde_json::to_string(&settled)?;
-            self.world.history().swept(order, reply);
-        }
-        Ok(())
     }
 
     /// Sends every order again whose outcome nobody knows.
@@ -379,7 +442,7 @@ impl Simulation {
                         let mut history = self.world.history();
                         history.acknowledged(order, receipt.reply, receipt.replayed);
                     }
-                    Err(fault) => self.world.history().refused(order, &fault),
+                    Err(fault) => self.world.history().refused(order, &fault, None),
                 }
             }
         }

@@ -254,7 +254,10 @@ impl Script {
     }
 
     /// The registration of a member, the same whoever sends it.
-    fn registration(&self, client: u64) -> Result<RegisterMember, Failed> {
+    ///
+    /// # Errors
+    /// When an id cannot be made, which is a mistake here.
+    pub fn registration(&self, client: u64) -> Result<RegisterMember, Failed> {
         let tenants = u64::try_from(self.tenants.len())?.max(1);
         let number = client.checked_div(tenants).unwrap_or(0);
         let number = number.checked_rem(self.members).unwrap_or(0);

@@ -9,6 +9,9 @@ use rewards_tests::simulation::{Deployment, Failed, Scenario, run, seeds};
 
 use super::{Outcome, told};
 
+/// Seeds of the simulation on each database.
+const SEEDS: u64 = 3;
+
 /// The engines share connections; the auditor has its own.
 async fn deployment(url: &str) -> Result<Deployment, Failed> {
     Ok(Deployment {
@@ -23,7 +26,7 @@ async fn open(url: &str) -> Result<Arc<dyn Backend>, Failed> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_books_are_right_after_a_storm_on_sqlite() -> Outcome {
-    for seed in seeds(1)? {
+    for seed in seeds(SEEDS)? {
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("rewards.db");
         let url = format!("sqlite://{}", file.display());
@@ -35,7 +38,7 @@ async fn the_books_are_right_after_a_storm_on_sqlite() -> Outcome {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_books_are_right_after_a_storm_on_postgres() -> Outcome {
-    for seed in seeds(1)? {
+    for seed in seeds(SEEDS)? {
         let url = shared_cluster()?.database()?;
         let evidence = run(Scenario::breezy(seed), deployment(&url).await?).await?;
         told("postgres", seed, &evidence);

@@ -146,6 +146,26 @@ fn the_books_are_right_after_every_storm_in_memory() -> Outcome {
     Ok(())
 }
 
+/// Calls that hang, rows that cannot be read, clocks that go back, programs and sweeps in mid-work, and a member with more lots
+/// due at once than one command settles.
+#[test]
+fn the_books_are_right_when_anything_can_happen() -> Outcome {
+    for seed in seeds(2)? {
+        let evidence = repeatably(run(Scenario::wild(seed), in_memory()))?;
+        told("wild", seed, &evidence);
+        let faults = evidence.faults;
+        for (what, count) in [
+            ("hang", faults.hang),
+            ("refused", faults.refused),
+            ("corrupt", faults.corrupt),
+        ] {
+            assert!(count > 0, "{what} never happened");
+        }
+        assert!(evidence.history.3 > 0, "nobody swept in mid-work");
+    }
+    Ok(())
+}
+
 #[test]
 fn a_seed_repeats_the_very_run() -> Outcome {
     let scenario = Scenario {

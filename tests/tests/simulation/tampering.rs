@@ -10,10 +10,13 @@ use std::collections::BTreeSet;
 
 use rewards_core::cashback::{PurchaseEntity, PurchaseState};
 use rewards_core::entity::Stored;
+use rewards_core::event::Event;
 use rewards_core::ledger::Holder;
+use rewards_core::money::Money;
 use rewards_tests::simulation::auditor::{Check, audit};
 use rewards_tests::simulation::books::Books;
-use rewards_tests::simulation::model::{Deliveries, History};
+use rewards_tests::simulation::model::{Deliveries, History, Refused};
+use rewards_tests::simulation::workload::Command;
 use rewards_tests::simulation::{Scenario, run};
 
 use super::{Outcome, in_memory, repeatably};
@@ -158,6 +161,70 @@ const LIES: &[Lie] = &[
         let mut budgets = counters.filter(|((_, name, _), _)| name.starts_with("budget/"));
         *budgets.next().unwrap().1 -= 1;
     }),
+    ("what was earned was not counted", Check::Counter, |case| {
+        let counters = &mut case.books.counters;
+        counters.retain(|(_, name, _), _| !name.contains("/earned."));
+    }),
+    ("what was spent was counted twice", Check::Counter, |case| {
+        let counters = case.books.counters.iter_mut();
+        let mut spent = counters.filter(|((_, name, _), _)| name.contains("/spend."));
+        *spent.next().unwrap().1 *= 2;
+    }),
+    ("a rule pays another rate", Check::Grant, |case| {
+        rewrite_documents(case, r#""rate":"5%""#, r#""rate":"6%""#);
+    }),
+    ("a rule asks for another channel", Check::Grant, |case| {
+        rewrite_documents(case, r#""channel":["app"]"#, r#""channel":["web"]"#);
+    }),
+    ("a tier takes more", Check::Tier, |case| {
+        rewrite_documents(case, r#""threshold":"60""#, r#""threshold":"600""#);
+    }),
+    ("rewards last longer", Check::Due, |case| {
+        rewrite_documents(case, r#""expires":{"days":4"#, r#""expires":{"days":5"#);
+    }),
+    ("a lot expires at another time", Check::Due, |case| {
+        let mut lots = case.books.lots.values_mut();
+        let lot = lots.find(|lot| lot.purchase.is_some() && lot.expires_at.is_some());
+        let lot = lot.unwrap();
+        let earlier = lot.expires_at.unwrap().checked_add_micros(-1);
+        lot.expires_at = earlier.ok();
+    }),
+    ("a member is told of a cent less", Check::Answer, |case| {
+        let mut answers = case.books.answers.values_mut().flatten();
+        let told = answers.find(|balance| !balance.assets.is_empty()).unwrap();
+        let line = &mut told.assets[0].available;
+        *line = Money::new(line.minor() - 1, line.asset());
+    }),
+    (
+        "a member was there before registering",
+        Check::Order,
+        |case| {
+            let records = case.deliveries.0.get_mut(&case.books.tenant).unwrap();
+            let second = records.iter().find(|record| record.seq == 2).unwrap();
+            let (stream, event) = (second.stream.clone(), second.event.clone());
+            for record in records.iter_mut().filter(|record| record.stream == stream) {
+                match record.seq {
+                    1 => record.event = event.clone(),
+                    2 => record.event = Event::MemberRegistered {},
+                    _ => {}
+                }
+            }
+        },
+    ),
+    (
+        "somebody was not known after having registered",
+        Check::Refusal,
+        |case| {
+            let told = case.history.0.values_mut();
+            let mut told = told.flat_map(|told| &mut told.refused);
+            let is_late = |refused: &&mut Refused| {
+                refused.sent.is_some()
+                    && matches!(refused.order.command, Command::Register(_))
+                    && refused.code == "member_exists"
+            };
+            told.find(is_late).unwrap().code = "member_unknown".to_owned();
+        },
+    ),
     (
         "a budget was smaller than what it paid",
         Check::Limit,
@@ -204,6 +271,16 @@ const LIES: &[Lie] = &[
         },
     ),
 ];
+
+/// Replaces a text in all documents.
+fn rewrite_documents(case: &mut Case, from: &str, to: &str) {
+    for write in &mut case.books.programs {
+        let document = serde_json::to_string(&write.document)
+            .unwrap()
+            .replace(from, to);
+        write.document = serde_json::from_str(&document).unwrap();
+    }
+}
 
 #[test]
 fn every_lie_is_seen_through() -> Outcome {

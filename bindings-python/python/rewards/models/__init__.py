@@ -216,6 +216,8 @@ from .purchases import (
     Unmatched,
     UnmatchedVerdict,
     Verdict,
+    Withheld,
+    WithheldVerdict,
 )
 from .scalars import (
     Amount,
@@ -495,6 +497,8 @@ __all__ = [
     "WindowCountCondition",
     "WindowSum",
     "WindowSumCondition",
+    "Withheld",
+    "WithheldVerdict",
     "WithoutBasis",
     "Zone",
 ]

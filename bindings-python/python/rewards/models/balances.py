@@ -197,7 +197,9 @@ class Statement(Model):
     """A page of a statement."""
 
     lines: list[StatementLine]
-    """The lines, newest first."""
+    """The lines, newest first: by their numbers, that is in the order of recording and not of
+    `effective_at`.
+    """
 
     next: Maybe[UInt64] = None
     """Where the next page begins: give it as `before`. Absent on the last page."""

@@ -35,7 +35,11 @@ Remainder = Literal["proportional", "drop", "carry"]
 
 - `proportional`: It earns its proportion, rounded as the rule says.
 - `drop`: It earns nothing: only whole units count. The program gains.
-- `carry`: It is kept for the member and counts with the next purchase. Nobody gains.
+- `carry`: It is kept for the member and counts with the next purchase, and so is the part of a
+  minor unit that a tier's multiplier leaves. So what is bought at once and the same in several
+  purchases earn the same over time, as long as the tier is the same and nothing else decides: no
+  condition on the amount, no cap, no other rule that takes a line. Of lines that another rule of
+  the stacking group takes nothing is kept.
 """
 
 

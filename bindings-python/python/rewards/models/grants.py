@@ -15,7 +15,7 @@ class GrantReward(Model):
     """Who gets it."""
 
     amount: Money
-    """How much; positive."""
+    """How much; positive, in the currency or a unit of a program of the tenant."""
 
     reason: str
     """Why, in the words of the person who grants it; at most 500 bytes."""

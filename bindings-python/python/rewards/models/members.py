@@ -140,7 +140,9 @@ class MemberList(Model):
     """A page of the members."""
 
     members: list[ListedMember]
-    """The members, newest first."""
+    """The members, newest first: by when they joined, which is `registered_at` and may be long
+    before they were registered here, then by id.
+    """
 
     next: Maybe[str] = None
     """Where the next page begins: give it as `after`. Absent on the last page."""

@@ -249,7 +249,8 @@ class Cap(Model):
 
     Rules that name the same cap share it.
 
-    A cap clips: what does not fit is not granted, and no other rule steps in.
+    A cap clips: what does not fit is not granted, and no other rule steps in. Who of several gets
+    the last of one that members share is decided as for a [budget](Budget).
     """
 
     id: Slug
@@ -266,7 +267,13 @@ class Cap(Model):
 
 
 class Budget(Model):
-    """A limit on what the whole program grants, shared by all members."""
+    """A limit on what the whole program grants, shared by all members.
+
+    Who of several members gets the last of it is decided by the order in which their purchases are
+    committed, not by when they happened: the first takes what it wants, the one that reaches the
+    limit is clipped to what is left, later ones get nothing. Purchases recorded at the same time by
+    several callers are in no order; where one is needed, hand them in as one ordered run.
+    """
 
     id: Slug
     """The budget's name."""
@@ -490,7 +497,9 @@ class ProgramList(Model):
     """A page of the programs."""
 
     programs: list[ListedProgram]
-    """The programs, newest first."""
+    """The programs, newest first: by when their newest revision begins to decide, which may be in
+    the future, then by id.
+    """
 
     next: Maybe[str] = None
     """Where the next page begins: give it as `after`. Absent on the last page."""

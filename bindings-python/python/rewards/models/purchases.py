@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Optional, Union
 
 from pydantic import Field, StrictBool
 
-from .base import DictOf, ListOf, Maybe, Model, Tagged
+from .base import Blank, DictOf, ListOf, Maybe, Model, Tagged
 from .members import MemberStatus
 from .scalars import Timestamp, UInt32, UInt64
 from .values import MemberId, Money, ProgramId, PurchaseId, Slug
@@ -101,7 +101,10 @@ class QuotePurchase(Model):
     """The purchase."""
 
     explain: StrictBool = False
-    """Whether to say for every rule why it does or does not apply."""
+    """Whether to say for every rule why it does or does not apply.
+
+    For a member who is not active, what would have been granted is `withheld`.
+    """
 
 
 class GrantedReward(Model):
@@ -218,6 +221,19 @@ class CappedVerdict(Model):
     capped: Capped
 
 
+class Withheld(Model):
+    """The member is not active and is granted nothing."""
+
+    amount: Money
+    """What it would have granted to an active member."""
+
+
+class WithheldVerdict(Model):
+    """The member is not active and is granted nothing."""
+
+    withheld: Withheld
+
+
 Verdict = Annotated[
     Union[
         Literal["inactive", "nothing", "excluded"],
@@ -225,6 +241,7 @@ Verdict = Annotated[
         UnmatchedVerdict,
         OutrankedVerdict,
         CappedVerdict,
+        WithheldVerdict,
     ],
     Tagged(),
 ]
@@ -324,6 +341,9 @@ class ConfirmedPurchase(Model):
     released: list[Money]
     """What became available, one amount per asset."""
 
+    tier_changes: Blank[UInt32] = 0
+    """How many moves on tier ladders were made."""
+
 
 class CancelPurchase(Model):
     """Cancels a purchase as a whole."""
@@ -346,6 +366,9 @@ class CancelledPurchase(Model):
 
     shortfall: list[Money]
     """What had been spent or had expired and was not taken back, one amount per asset."""
+
+    tier_changes: Blank[UInt32] = 0
+    """How many moves on tier ladders were made."""
 
 
 class ListPurchases(Model):
@@ -402,7 +425,9 @@ class PurchaseList(Model):
     """A page of purchases."""
 
     purchases: list[ListedPurchase]
-    """The purchases, newest first."""
+    """The purchases, newest first: by when they were recorded, which is not when they happened,
+    then by id.
+    """
 
     next: Maybe[str] = None
     """Where the next page begins: give it as `after`. Absent on the last page."""
@@ -413,6 +438,9 @@ class GetPurchase(Model):
 
     purchase: PurchaseId
     """The purchase."""
+
+    explain: Blank[StrictBool] = False
+    """Whether to say for every rule why it did or did not apply."""
 
 
 class LineReward(Model):
@@ -459,4 +487,10 @@ class PurchaseDetails(Model):
     allocations: ListOf[AllocatedReward] = []
     """Which lot each grant became, and which part of it is for which line; in the order of the
     grants.
+    """
+
+    explanation: Maybe[list[Explanation]] = None
+    """For every rule of the program why it did or did not apply, in document order; only when asked
+    for. Absent when facts of the purchase or of the member were erased, and for purchases recorded
+    before what was seen of the member was kept.
     """

@@ -47,7 +47,7 @@ class TierMove(Model):
     """One move on a ladder."""
 
     at: Timestamp
-    """When it counts from."""
+    """When it counts from, exclusive."""
 
     from_: Slug = Field(validation_alias="from", serialization_alias="from")
     """The tier before."""
@@ -72,7 +72,10 @@ class LadderStanding(Model):
     """The tier held."""
 
     since: Maybe[Timestamp] = None
-    """Since when; absent for members who never moved."""
+    """Since when, exclusive: what is bought at this very instant still earns by the tier before.
+
+    A move at midnight counts on the local day that begins then. Absent for members who never moved.
+    """
 
     reached: Reached
     """What was reached in the current window."""

@@ -141,7 +141,7 @@ impl Operation for LinkAlias {
                 kind: self.kind.clone(),
                 linked_at,
             },
-            changes: builder.finish(),
+            changes: builder.finish()?,
         })
     }
 }

@@ -110,7 +110,7 @@ impl Operation for UnlinkAlias {
                 member: member.clone(),
                 kind: self.kind.clone(),
             },
-            changes: builder.finish(),
+            changes: builder.finish()?,
         })
     }
 }

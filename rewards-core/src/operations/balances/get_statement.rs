@@ -1,11 +1,14 @@
-//! A page of a member's statement: every movement, newest first, filtered.
+//! A page of a member's statement: every movement, newest first, filtered. They are in the order in which they were recorded, by
+//! their numbers in the journal; what was due earlier and settled late stands where it was settled.
 //!
-//! Refusals: a page size of zero or above the bound, an empty time range; unknown member.
+//! Refusals: a page size of zero or above the bound, an empty time range; unknown member; an asset that no program of the
+//! tenant declares and the member never had.
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 use uuid::Uuid;
 
+use super::super::assets::check_known;
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
@@ -69,7 +72,7 @@ pub struct GetStatement {
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct Statement {
-    /// The lines, newest first.
+    /// The lines, newest first: by their numbers, that is in the order of recording and not of `effective_at`.
     pub lines: Vec<StatementLine>,
     /// Where the next page begins: give it as `before`. Absent on the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -215,8 +218,10 @@ impl Operation for GetStatement {
         context: &Context,
     ) -> Result<Decision<Self::Reply>, Undecided> {
         let query = self.query(context);
-        if !snapshot.members.contains_key(&query.member) {
-            return Err(Rejection::MemberUnknown(self.member.clone()).into());
+        let row = snapshot.members.get(&query.member);
+        let row = row.ok_or_else(|| Rejection::MemberUnknown(self.member.clone()))?;
+        if let Some(asset) = self.asset {
+            check_known(context, row, "asset", asset)?;
         }
         let page = self.limit.unwrap_or(PAGE_LINES_DEFAULT);
         let page = usize::try_from(page).unwrap_or(usize::MAX);

@@ -3,7 +3,12 @@
 //! The member is closed, if that has not happened before, under the same conditions as in
 //! [`UpdateMember`](super::UpdateMember). Segments and attributes, facts of purchases, aliases and the reasons in the journal
 //! go; the books stay provable, because nothing of that is hashed. Replies of earlier commands stay too: they hold ids and
-//! amounts and nothing else. One call erases at most [`ERASED_ENTITIES_MAX`] purchases and says whether more are left.
+//! amounts and nothing else.
+//!
+//! One call erases at most [`ERASED_ENTITIES_MAX`] purchases, so a member with more takes several: **while the reply has a `next`,
+//! send the command again with it as `after`, and with a key of its own**. The profile, the aliases and the reasons go with the first
+//! call, and the member is closed from then on, so no purchase comes in between. When calls stop in the middle, beginning again
+//! without `after` goes on: what is erased already is passed over.
 //!
 //! Refusals, in order: unknown member; value left; more open lots than one command may touch.
 
@@ -149,7 +154,7 @@ impl Operation for EraseMember {
                 forfeited,
                 next,
             },
-            changes: builder.finish(),
+            changes: builder.finish()?,
         })
     }
 }
@@ -160,7 +165,7 @@ impl EraseMember {
         builder: &mut ChangeBuilder<'_>,
         prepared: &PreparedErasure,
         snapshot: &Snapshot,
-    ) -> Result<(u32, Option<String>), Rejection> {
+    ) -> Result<(u32, Option<String>), Undecided> {
         let found = snapshot.entity_pages.get(&prepared.purchases);
         let rows = found.into_iter().flatten();
         let stored = rows.map(|(_, row)| row.read::<PurchaseEntity>());
@@ -171,12 +176,14 @@ impl EraseMember {
         });
         let mut erased = 0_u32;
         for stored in stored {
-            let expected = stored.expected();
             let id = stored.entity.purchase.id.clone();
-            let without = stored.entity.clone().erased();
-            if without != stored.entity {
+            // What goes back of it may have changed it just now.
+            builder.adopt(stored);
+            let purchase = builder.purchase(&id)?;
+            let without = purchase.clone().erased();
+            if without != *purchase {
                 erased = erased.saturating_add(1);
-                builder.put(&id, expected, &without)?;
+                builder.write_purchase(without)?;
             }
         }
         Ok((erased, next))

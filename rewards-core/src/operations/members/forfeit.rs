@@ -73,37 +73,40 @@ fn held(row: &MemberRow) -> Vec<Asset> {
     assets
 }
 
-/// Gives back what is left after everything that is due has happened.
+/// Gives back what is left after everything that is due has happened, which releases the limits it held.
 ///
 /// # Errors
-/// [`Rejection::BalanceLeft`] when something is left and must not be forfeited.
+/// [`Rejection::BalanceLeft`] when something is left and must not be forfeited; [`Undecided::Needs`] the purchases of what
+/// goes back.
 pub(super) fn forfeit(
     builder: &mut ChangeBuilder<'_>,
     snapshot: &Snapshot,
     context: &Context,
     member: &MemberId,
     is_allowed: bool,
-) -> Result<Vec<Money>, Rejection> {
+) -> Result<Vec<Money>, Undecided> {
     let mut forfeited = Totals::default();
     let key = context.member_key(member);
     let lots = snapshot.lots_of(&key).filter(|lot| lot.state.is_open());
-    let now = builder.recorded_at;
-    for lot in lots {
-        let lot = builder.settle(lot)?;
+    if is_allowed {
+        builder.see_purchases(lots.clone())?;
+    }
+    let now = context.now;
+    for lot in builder.settle_all(lots, now)? {
         let mut step = match lot.state {
             LotState::Pending => lot.void(now),
             LotState::Available if lot.remaining > 0 => lot.claw_back(now),
             _ => continue,
         };
         if !is_allowed {
-            return Err(Rejection::BalanceLeft(member.clone()));
+            return Err(Rejection::BalanceLeft(member.clone()).into());
         }
         forfeited.add(lot.asset, step.amount);
         step.kind = TransferKind::Forfeit;
         builder.move_lot(step)?;
     }
     if !held(&builder.row).is_empty() {
-        return Err(Rejection::Internal("a member has more than the lots hold"));
+        return Err(Rejection::Internal("a member has more than the lots hold").into());
     }
     let forfeited = forfeited.into_amounts();
     builder.emit_due();

@@ -41,7 +41,8 @@ pub struct ListMembers {
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct MemberList {
-    /// The members, newest first.
+    /// The members, newest first: by when they joined, which is `registered_at` and may be long before they were registered
+    /// here, then by id.
     pub members: Vec<ListedMember>,
     /// Where the next page begins: give it as `after`. Absent on the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]

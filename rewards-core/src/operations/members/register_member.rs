@@ -134,7 +134,7 @@ impl Operation for RegisterMember {
         };
         Ok(Decision {
             reply,
-            changes: builder.finish(),
+            changes: builder.finish()?,
         })
     }
 }

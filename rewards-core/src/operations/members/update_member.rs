@@ -2,7 +2,8 @@
 //!
 //! What is absent stays as it is; a set or a map that is given replaces the one before. A suspended member earns nothing, and
 //! every decision says so; what was earned goes on maturing and expiring. A closed member has left: nothing is recorded any
-//! more, and the member does not come back. Closing with value left is refused unless the caller says `forfeit`; then it goes
+//! more, and the member does not come back. The tiers stay as they were. Purchases can still be cancelled, which releases what
+//! they used of shared limits, and not confirmed. Closing with value left is refused unless the caller says `forfeit`; then it goes
 //! back to the accounts that paid it.
 //!
 //! Refusals, in order: too many or too long segments or attributes, nothing to update; unknown member; closed before; value
@@ -151,7 +152,7 @@ impl Operation for UpdateMember {
                 status,
                 forfeited,
             },
-            changes: builder.finish(),
+            changes: builder.finish()?,
         })
     }
 }

@@ -39,7 +39,7 @@ pub struct ListPrograms {
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct ProgramList {
-    /// The programs, newest first.
+    /// The programs, newest first: by when their newest revision begins to decide, which may be in the future, then by id.
     pub programs: Vec<ListedProgram>,
     /// Where the next page begins: give it as `after`. Absent on the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]

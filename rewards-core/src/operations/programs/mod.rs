@@ -6,4 +6,4 @@ mod publish_program;
 
 pub use get_program::{GetProgram, ProgramRevision};
 pub use list_programs::{ListPrograms, ListedProgram, ProgramList};
-pub use publish_program::{PublishProgram, PublishedProgram};
+pub use publish_program::{PublishProgram, PublishedProgram, ValidProgram};

@@ -3,18 +3,22 @@
 //! A revision never changes. It decides purchases that happen from `active_from` on; of several active revisions the one
 //! published last decides.
 //!
-//! Refusals, in order: the document is invalid (all problems at once); the first revision of a program would be active
+//! What members did and where they stand is taken over from the revisions before: a document that asks for what was never
+//! counted, or leaves out a tier that members may stand on, is refused unless it says so.
+//!
+//! Refusals, in order: the document is invalid (all problems at once); it does not follow from the revisions before (all
+//! problems at once); the first revision of a program would be active
 //! only from a time before 1970 or after 2200 (already refused when the request is read); the newest revision moved on.
 
 use serde::{Deserialize, Serialize};
 
 use crate::command::{Kind, Operation, Undecided};
-use crate::context::Context;
+use crate::context::{Context, Revisions};
 use crate::decision::{Changes, Decision, ProgramWrite};
 use crate::event::{Event, EventRecord, Stream};
 use crate::ids::ProgramId;
-use crate::program::{CompiledProgram, Program};
-use crate::rejection::Rejection;
+use crate::program::{CompiledProgram, Predecessor, Program, succession};
+use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{ProgramKey, ReadPlan, Snapshot};
 use crate::time::Timestamp;
 
@@ -46,6 +50,16 @@ pub struct PublishedProgram {
     pub active_from: Timestamp,
 }
 
+/// The compiled document: only one that can be compiled is published.
+#[derive(Debug)]
+pub struct ValidProgram(CompiledProgram);
+
+/// Problems of the document as problems of the request.
+fn below_program(problems: Vec<Problem>) -> Rejection {
+    let problems = problems.into_iter();
+    Rejection::Invalid(problems.map(|problem| problem.below("program")).collect())
+}
+
 impl PublishProgram {
     /// Publishes a document that decides from now on.
     #[must_use]
@@ -53,6 +67,28 @@ impl PublishProgram {
         Self {
             program,
             active_from: None,
+        }
+    }
+
+    /// Checks what members did and where they stand under the revisions before.
+    fn check_succession(
+        &self,
+        compiled: &CompiledProgram,
+        context: &Context,
+    ) -> Result<(), Vec<Problem>> {
+        let revisions = context.revisions(&self.program.id);
+        let earlier = revisions.into_iter().flat_map(Revisions::iter);
+        let earlier: Vec<Predecessor<'_>> = earlier
+            .map(|revision| Predecessor {
+                document: revision.document(),
+                ladders: revision.ladders(),
+            })
+            .collect();
+        let problems = succession(&self.program, compiled.ladders(), &earlier);
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(problems)
         }
     }
 
@@ -68,19 +104,24 @@ impl Operation for PublishProgram {
     const NAME: &'static str = "publish_program";
     const KIND: Kind = Kind::Command;
     type Reply = PublishedProgram;
-    type Prepared = ();
+    type Prepared = ValidProgram;
+    // A document of ten thousand rules takes a while.
+    const IS_PREPARED_APART: bool = true;
 
-    fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, ValidProgram), Rejection> {
+        let active_from = self.active_from.unwrap_or(context.now);
+        let compiled = CompiledProgram::compile(self.program.clone(), 1, active_from);
+        let compiled = compiled.map_err(below_program)?;
         let plan = ReadPlan {
             programs: vec![self.key(context)],
             ..ReadPlan::default()
         };
-        Ok((plan, ()))
+        Ok((plan, ValidProgram(compiled)))
     }
 
     fn decide(
         &self,
-        (): &(),
+        ValidProgram(compiled): &ValidProgram,
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<Self::Reply>, Undecided> {
@@ -88,12 +129,8 @@ impl Operation for PublishProgram {
         let newest = snapshot.programs.get(&key).copied().unwrap_or(0);
         let revision = newest.checked_add(1).ok_or(Rejection::Overflow)?;
         let active_from = self.active_from.unwrap_or(context.now);
-        CompiledProgram::compile(self.program.clone(), revision, active_from).map_err(
-            |problems| {
-                let problems = problems.into_iter();
-                Rejection::Invalid(problems.map(|problem| problem.below("program")).collect())
-            },
-        )?;
+        self.check_succession(compiled, context)
+            .map_err(below_program)?;
         let event = EventRecord {
             id: context.id_allocator().next(),
             stream: Stream::Program(self.program.id.clone()),

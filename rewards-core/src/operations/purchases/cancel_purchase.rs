@@ -1,27 +1,38 @@
-//! Cancel a purchase: what it earned is taken back, and what it used of limits is released.
+//! Cancel a purchase: what it earned is taken back, and limits are released by what came back.
 //!
 //! The recorded lots are taken back, never what today's rules would grant. Pending lots are voided; of available lots
 //! what is left is taken. What was spent or has expired stays where it is and is reported as the shortfall: a balance
-//! never falls below its floor. What was voided before is neither. Caps, budgets and activity_counters are released by exactly what the purchase added to them.
+//! never falls below its floor, and caps and budgets stay used by it. What was voided before is neither. What the member
+//! did is undone: the purchase is no visit any more, nothing was spent or earned by it. All tier ladders are reviewed at
+//! once, after everything that is due has happened.
 //!
-//! Refusals, in order: unknown member; unknown purchase (or another member's); cancelled before.
+//! The purchase of a member who has left is cancelled as well, because others wait for what it used of shared limits. Nothing
+//! is there to be taken back; what was forfeited is no shortfall, as it went back to whoever paid it.
+//!
+//! Refusals, in order: unknown member; unknown purchase (or another member's); cancelled before; more lots due than one
+//! command may touch.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::super::change_builder::{ChangeBuilder, Totals};
-use super::{find_purchase, plan_purchase, purchase_lots};
-use crate::cashback::Counted;
+use super::super::due::DueChanges;
+use super::super::review::{Reviewed, TierReview};
+use super::{find_purchase, plan_purchase, purchase_lots, settle_others};
+use crate::cashback::{GRANTS_MAX, PurchaseState};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
-use crate::counter::CounterName;
 use crate::decision::Decision;
 use crate::event::Event;
 use crate::ids::{IdempotencyKey, MemberId, PurchaseId, TenantId};
-use crate::ledger::{Lot, LotState};
-use crate::money::Money;
+use crate::ledger::{Lot, LotNumber, LotState, Purpose, TransferKind};
+use crate::member::MemberStatus;
+use crate::money::{Asset, Money};
 use crate::rejection::Rejection;
-use crate::snapshot::{ReadPlan, Snapshot};
+use crate::snapshot::{ReadPlan, Snapshot, StatementQuery};
+use crate::time::Timestamp;
 
 /// Cancels a purchase as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +58,10 @@ pub struct CancelledPurchase {
     pub taken_back: Vec<Money>,
     /// What had been spent or had expired and was not taken back, one amount per asset.
     pub shortfall: Vec<Money>,
+    /// How many moves on tier ladders were made.
+    #[serde(default, skip_serializing_if = "crate::operations::is_zero")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub tier_changes: u32,
 }
 
 impl Operation for CancelPurchase {
@@ -65,7 +80,9 @@ impl Operation for CancelPurchase {
     }
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
-        Ok((plan_purchase(context, &self.member, &self.purchase), ()))
+        let mut plan = plan_purchase(context, &self.member, &self.purchase);
+        Reviewed::All.plan(context, &self.member, context.now, &mut plan);
+        Ok((plan, ()))
     }
 
     fn decide(
@@ -77,33 +94,40 @@ impl Operation for CancelPurchase {
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
         let stored = find_purchase(snapshot, context, &self.member, &self.purchase)?;
-        let expected = stored.expected();
-        let (purchase, counted) = stored
-            .entity
-            .cancel()
-            .map_err(|_| Rejection::PurchaseCancelled(self.purchase.clone()))?;
+        if stored.entity.state() == PurchaseState::Cancelled {
+            return Err(Rejection::PurchaseCancelled(self.purchase.clone()).into());
+        }
+        let due = Reviewed::All.due(snapshot, context, &self.member, context.now)?;
+        settle_others(&mut builder, &due, &self.purchase, context.now)?;
         let (mut taken_back, mut shortfall) = (Totals::default(), Totals::default());
-        for lot in purchase_lots(snapshot, context, &purchase) {
-            let (taken, state) = take_back(&mut builder, lot)?;
+        if builder.row.profile.status == MemberStatus::Closed {
+            for (asset, minor) in self.forfeited(snapshot, context)? {
+                shortfall.add(asset, minor.saturating_neg());
+            }
+        }
+        let lots = purchase_lots(snapshot, context, &stored.entity)?;
+        for lot in &lots {
+            let (taken, state) = take_back(&mut builder, lot, context.now)?;
             taken_back.add(lot.asset, taken);
             if state != LotState::Voided {
                 shortfall.add(lot.asset, lot.amount.saturating_sub(taken));
             }
         }
-        for Counted(subject, name, bucket, delta) in counted {
-            let tenant = context.tenant.clone();
-            let name = CounterName {
-                tenant,
-                subject,
-                name,
-            };
-            builder.count(name.at(bucket), delta.saturating_neg(), None);
-        }
-        builder.put(&self.purchase, expected, &purchase)?;
-        let reply = CancelledPurchase {
+        let granted: BTreeMap<LotNumber, Money> = lots
+            .iter()
+            .map(|lot| (lot.number, Money::new(lot.amount, lot.asset)))
+            .collect();
+        let purchase = builder.purchase(&self.purchase)?.clone();
+        let (purchase, undone) = purchase
+            .cancel(|lot| granted.get(&lot).copied())
+            .map_err(|_| Rejection::PurchaseCancelled(self.purchase.clone()))?;
+        builder.undo_purchase(&purchase, undone)?;
+        builder.write_purchase(purchase)?;
+        let mut reply = CancelledPurchase {
             purchase: self.purchase.clone(),
             taken_back: taken_back.into_amounts(),
             shortfall: shortfall.into_amounts(),
+            tier_changes: 0,
         };
         builder.emit_due();
         builder.emit(Event::PurchaseCancelled {
@@ -111,18 +135,65 @@ impl Operation for CancelPurchase {
             taken_back: reply.taken_back.clone(),
             shortfall: reply.shortfall.clone(),
         });
+        let review = TierReview {
+            reviewed: Reviewed::All,
+            snapshot,
+            context,
+            member: &self.member,
+            at: context.now,
+        };
+        reply.tier_changes = review.make(&mut builder, &DueChanges::of(&due, context.now))?;
+        builder.move_days(snapshot, context)?;
         Ok(Decision {
             reply,
-            changes: builder.finish(),
+            changes: builder.finish()?,
         })
+    }
+}
+
+impl CancelPurchase {
+    /// What of the purchase's available rewards the member forfeited by leaving, by asset. A pending one was voided.
+    ///
+    /// # Errors
+    /// [`Undecided::Needs`] when the view does not have it yet.
+    fn forfeited(
+        &self,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Vec<(Asset, i64)>, Undecided> {
+        let query = StatementQuery {
+            member: context.member_key(&self.member),
+            before: None,
+            kind: Some(TransferKind::Forfeit),
+            purpose: None,
+            asset: None,
+            purchase: Some(self.purchase.clone()),
+            from: None,
+            until: None,
+            limit: GRANTS_MAX,
+        };
+        let Some(entries) = snapshot.statements.get(&query) else {
+            return Err(Undecided::Needs(Box::new(ReadPlan {
+                statements: vec![query],
+                ..ReadPlan::default()
+            })));
+        };
+        let transfers = entries.iter().map(|entry| &entry.transfer);
+        let available = transfers.filter(|transfer| transfer.from().purpose != Purpose::Pending);
+        Ok(available
+            .map(|transfer| (transfer.asset(), transfer.minor()))
+            .collect())
     }
 }
 
 /// Takes back what is left of a lot, after what was due before. Says how much it was, and what became of the lot; one
 /// that was voided before had never been the member's.
-fn take_back(builder: &mut ChangeBuilder<'_>, lot: &Lot) -> Result<(i64, LotState), Rejection> {
-    let now = builder.recorded_at;
-    let lot = builder.settle(lot)?;
+fn take_back(
+    builder: &mut ChangeBuilder<'_>,
+    lot: &Lot,
+    now: Timestamp,
+) -> Result<(i64, LotState), Undecided> {
+    let lot = builder.settle(lot, now)?;
     let step = match lot.state {
         LotState::Pending => lot.void(now),
         LotState::Available if lot.remaining > 0 => lot.claw_back(now),

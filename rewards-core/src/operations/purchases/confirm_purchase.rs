@@ -1,14 +1,19 @@
 //! Confirm a purchase: its pending rewards become available now.
 //!
-//! A reward never expires before it was available: one whose expiry has passed lasts to the end of this local day.
+//! A reward never expires before it was available: one whose expiry has passed lasts to the end of this local day. Ladders
+//! that are climbed by a balance are reviewed at once, after everything that is due has happened. For a member who has left
+//! nothing becomes available any more, so it is refused; a cancellation is not.
 //!
-//! Refusals, in order: unknown member; unknown purchase (or another member's); cancelled; confirmed before.
+//! Refusals, in order: unknown member; closed member; unknown purchase (or another member's); cancelled; confirmed before; more lots due
+//! than one command may touch.
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::super::change_builder::{ChangeBuilder, Totals};
-use super::{find_purchase, plan_purchase, purchase_lots};
+use super::super::due::DueChanges;
+use super::super::review::{Reviewed, TierReview};
+use super::{find_purchase, plan_purchase, purchase_lots, settle_others};
 use crate::cashback::{PurchaseEntity, PurchaseState, WrongState};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
@@ -16,6 +21,7 @@ use crate::decision::Decision;
 use crate::event::Event;
 use crate::ids::{IdempotencyKey, MemberId, PurchaseId, TenantId};
 use crate::ledger::LotState;
+use crate::member::MemberStatus;
 use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
@@ -43,6 +49,10 @@ pub struct ConfirmedPurchase {
     pub purchase: PurchaseId,
     /// What became available, one amount per asset.
     pub released: Vec<Money>,
+    /// How many moves on tier ladders were made.
+    #[serde(default, skip_serializing_if = "crate::operations::is_zero")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub tier_changes: u32,
 }
 
 impl Operation for ConfirmPurchase {
@@ -61,7 +71,9 @@ impl Operation for ConfirmPurchase {
     }
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
-        Ok((plan_purchase(context, &self.member, &self.purchase), ()))
+        let mut plan = plan_purchase(context, &self.member, &self.purchase);
+        Reviewed::Balances.plan(context, &self.member, context.now, &mut plan);
+        Ok((plan, ()))
     }
 
     fn decide(
@@ -72,17 +84,20 @@ impl Operation for ConfirmPurchase {
     ) -> Result<Decision<Self::Reply>, Undecided> {
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
+        if builder.row.profile.status == MemberStatus::Closed {
+            return Err(Rejection::MemberClosed(self.member.clone()).into());
+        }
         let stored = find_purchase(snapshot, context, &self.member, &self.purchase)?;
-        let expected = stored.expected();
-        let purchase = stored
-            .entity
-            .confirm()
-            .map_err(|wrong| self.refused(wrong))?;
+        let purchase = stored.entity;
+        let is_possible = purchase.clone().confirm();
+        is_possible.map_err(|wrong| self.refused(wrong))?;
+        let due = Reviewed::Balances.due(snapshot, context, &self.member, context.now)?;
+        settle_others(&mut builder, &due, &self.purchase, context.now)?;
         let mut released = Totals::default();
-        let now = builder.recorded_at;
-        for lot in purchase_lots(snapshot, context, &purchase) {
+        let now = context.now;
+        for lot in purchase_lots(snapshot, context, &purchase)? {
             // What was due before the confirmation happens first: a lot voided in time stays voided.
-            let lot = builder.settle(lot)?;
+            let lot = builder.settle(lot, now)?;
             if lot.state == LotState::Pending {
                 released.add(lot.asset, lot.remaining);
                 let mut step = lot.mature(now);
@@ -92,7 +107,8 @@ impl Operation for ConfirmPurchase {
                 builder.move_lot(step)?;
             }
         }
-        builder.put(&self.purchase, expected, &purchase)?;
+        let confirmed = builder.purchase(&self.purchase)?.clone().confirm();
+        builder.write_purchase(confirmed.map_err(|wrong| self.refused(wrong))?)?;
         let released = released.into_amounts();
         let purchase = self.purchase.clone();
         builder.emit_due();
@@ -100,9 +116,22 @@ impl Operation for ConfirmPurchase {
             purchase: purchase.clone(),
             released: released.clone(),
         });
+        let review = TierReview {
+            reviewed: Reviewed::Balances,
+            snapshot,
+            context,
+            member: &self.member,
+            at: context.now,
+        };
+        let tier_changes = review.make(&mut builder, &DueChanges::of(&due, context.now))?;
+        builder.move_days(snapshot, context)?;
         Ok(Decision {
-            reply: ConfirmedPurchase { purchase, released },
-            changes: builder.finish(),
+            reply: ConfirmedPurchase {
+                purchase,
+                released,
+                tier_changes,
+            },
+            changes: builder.finish()?,
         })
     }
 }

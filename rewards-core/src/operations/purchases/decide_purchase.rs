@@ -6,18 +6,27 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::super::counter_lookups::{CounterLookup, CounterLookups};
-use super::super::standing::{Ladders, MemberView, Moves, ladder_ranges, standing};
-use crate::cashback::{
-    Evaluation, Explanation, Facts, Grant, NoTrace, Purchase, Schedule, Standing, Steps, evaluate,
-    explain,
+use super::super::due::{DueChanges, due_lots, due_query};
+use super::super::history::plan_pages;
+use super::super::review::Reviewed;
+use super::super::standing::{
+    Ladders, MemberView, Moves, measures_balance, plan_ladders, standing,
 };
+use super::{is_too_many, too_many_grants};
+use crate::cashback::{
+    Evaluation, EvaluationError, Explanation, Facts, Grant, NoTrace, OFFERS_MAX, Purchase,
+    Schedule, SeenStanding, Standing, Steps, Verdict, evaluate, explain,
+};
+use crate::command::Undecided;
 use crate::context::Context;
 use crate::ids::{ProgramId, Slug};
+use crate::ledger::Lot;
 use crate::member::{MemberRow, MemberStatus};
 use crate::money::{Money, Ratio};
-use crate::program::{CompiledProgram, FactSymbols};
+use crate::program::{CompiledProgram, FactSymbols, Measure};
 use crate::rejection::Rejection;
 use crate::snapshot::{ProgramKey, ReadPlan, Snapshot};
+use crate::tiers::benefits;
 use crate::time::Timestamp;
 
 /// What a purchase is granted.
@@ -92,6 +101,52 @@ pub(super) struct PurchaseContext<'a> {
     pub purchase: &'a Purchase,
     pub facts: Facts<'a>,
     lookups: &'a [CounterLookup],
+    looks_at_due: bool,
+}
+
+/// Evaluates a purchase, and says for every rule why it does or does not apply to a member with this status.
+fn evaluate_explained(
+    program: &CompiledProgram,
+    facts: &Facts<'_>,
+    standing: &Standing<'_>,
+    status: MemberStatus,
+) -> Result<(Evaluation, Vec<Explanation>), Rejection> {
+    let mut steps = Steps::new();
+    let evaluation = evaluate(program, facts, standing, &mut steps).map_err(not_evaluated)?;
+    let mut explained = explain(program, facts, standing, &steps);
+    if status != MemberStatus::Active {
+        for explanation in &mut explained {
+            let verdict = std::mem::replace(&mut explanation.outcome, Verdict::Nothing);
+            explanation.outcome = verdict.withheld();
+        }
+    }
+    Ok((evaluation, explained))
+}
+
+/// Says why a recorded purchase was granted what it was, by the revision that decided it and what was seen then.
+pub(super) fn explain_recorded(
+    program: &CompiledProgram,
+    purchase: &Purchase,
+    seen: &SeenStanding,
+    status: MemberStatus,
+) -> Result<Vec<Explanation>, Rejection> {
+    let facts = Facts::new(program, purchase);
+    let ranks = seen.ranks().chain(std::iter::repeat(0));
+    let boost = benefits(program.ladders().iter().zip(ranks));
+    let standing = seen.standing(boost);
+    let (_, explained) = evaluate_explained(program, &facts, &standing, status)?;
+    Ok(explained)
+}
+
+/// Why a purchase that cannot be evaluated is refused.
+pub(super) fn not_evaluated(error: EvaluationError) -> Rejection {
+    match error {
+        EvaluationError::Overflow => Rejection::Overflow,
+        EvaluationError::TooManyOffers => Rejection::TooMany {
+            what: "offers",
+            limit: u32::try_from(OFFERS_MAX).unwrap_or(u32::MAX),
+        },
+    }
 }
 
 /// What was decided, before anything is written.
@@ -103,6 +158,8 @@ pub(super) struct PurchaseOutcome {
     pub ladders: Ladders,
     pub moves: Moves,
     pub explanation: Option<Vec<Explanation>>,
+    /// What was seen of the member.
+    pub seen: SeenStanding,
     /// By how much the member's tiers raise caps.
     pub cap_multiplier: Ratio,
 }
@@ -135,18 +192,33 @@ impl PreparedPurchase {
     }
 
     fn plan(&self, context: &Context, purchase: &Purchase) -> ReadPlan {
-        let program = &self.program;
-        let mut counters = ladder_ranges(program, context, &purchase.member, purchase.occurred_at);
-        counters.extend(self.lookups.iter().map(|lookup| lookup.range().clone()));
-        ReadPlan {
-            members: vec![context.member_key(&purchase.member)],
+        let (program, member) = (&self.program, &purchase.member);
+        let ranges = self.lookups.iter().filter_map(CounterLookup::range);
+        let key = context.member_key(member);
+        let looks_at_due = self.looks_at_due(context, purchase);
+        let due = looks_at_due.then(|| due_query(&key, context.now));
+        let mut plan = ReadPlan {
+            members: vec![key],
             programs: vec![ProgramKey {
                 tenant: context.tenant.clone(),
                 program: purchase.program.clone(),
             }],
-            counters,
+            counters: ranges.cloned().collect(),
+            lots: due.into_iter().collect(),
             ..ReadPlan::default()
+        };
+        plan_ladders(&mut plan, program, context, member, purchase.occurred_at);
+        for span in self.lookups.iter().filter_map(CounterLookup::span) {
+            plan_pages(&mut plan, context, member, program, span);
         }
+        plan
+    }
+
+    /// Whether the purchase moves a balance that a ladder measures, of its program or of another: then what is due for lots
+    /// comes first.
+    fn looks_at_due(&self, context: &Context, purchase: &Purchase) -> bool {
+        measures_balance(&self.program)
+            || Reviewed::Elsewhere(&purchase.program).measures_balance(context)
     }
 
     /// The purchase as it is decided.
@@ -161,6 +233,7 @@ impl PreparedPurchase {
             purchase,
             facts: Facts::with_symbols(purchase, self.symbols),
             lookups: &self.lookups,
+            looks_at_due: self.looks_at_due(context, purchase),
         }
     }
 }
@@ -169,22 +242,28 @@ impl PurchaseContext<'_> {
     /// Decides the purchase.
     ///
     /// # Errors
-    /// [`Rejection::MemberUnknown`]; [`Rejection::Overflow`] when an amount leaves its range, and
-    /// [`Rejection::TimeOutOfRange`] when a time of a reward does.
+    /// [`Rejection::MemberUnknown`]; [`Rejection::TooMany`] when more is due than one command may touch, or more offers of
+    /// rules and lines come together than are looked at; [`Rejection::Overflow`] when an amount leaves its range, and
+    /// [`Rejection::TimeOutOfRange`] when a time of a reward does; [`Undecided::Needs`] pages of the member's history.
     pub fn decide(
         &self,
         snapshot: &Snapshot,
         wants_explanation: bool,
-    ) -> Result<PurchaseOutcome, Rejection> {
+    ) -> Result<PurchaseOutcome, Undecided> {
         let row = self.member(snapshot)?;
-        let view = MemberView {
-            snapshot,
-            row,
-            tenant: &self.context.tenant,
-            member: &self.purchase.member,
-        };
-        let at = self.purchase.occurred_at;
-        let (ladders, moves) = view.catch_up(self.program, &row.profile, at);
+        let due = DueChanges::of(&self.due_lots(snapshot)?, self.context.now);
+        let (tenant, member) = (&self.context.tenant, &self.purchase.member);
+        let view = MemberView::new(snapshot, row, tenant, member, &due);
+        let known = row.profile.tiers.get(self.program.id());
+        // Windows are decided as far as the purchase, which is counted where it happened. A balance has no past to be counted
+        // in, so what is due for it has happened by now, as after a sweep.
+        let (ladders, moves) =
+            view.catch_up_due(self.program, known, |ladder| match ladder.measure() {
+                Measure::Balance(_) => Some(self.context.now),
+                Measure::Earned(_) | Measure::Spend(_) | Measure::Visits => {
+                    Some(self.purchase.occurred_at)
+                }
+            });
         let standing = standing(
             &view,
             self.program,
@@ -193,6 +272,7 @@ impl PurchaseContext<'_> {
             &self.facts,
             self.lookups,
         );
+        view.history.check_seen()?;
         Ok(PurchaseOutcome {
             ladders,
             moves,
@@ -200,10 +280,23 @@ impl PurchaseContext<'_> {
         })
     }
 
+    /// The lots of the member for which something is due that makes a difference.
+    ///
+    /// # Errors
+    /// [`Rejection::TooMany`] when more are due than one command may touch.
+    pub fn due_lots<'s>(&self, snapshot: &'s Snapshot) -> Result<Vec<&'s Lot>, Rejection> {
+        if !self.looks_at_due {
+            return Ok(Vec::new());
+        }
+        let member = self.context.member_key(&self.purchase.member);
+        due_lots(snapshot, &member, self.context.now)
+    }
+
     /// Decides the purchase of somebody who stands so, and whose ladders have nothing to catch up with.
     ///
     /// # Errors
-    /// [`Rejection::Overflow`] when an amount leaves its range, and [`Rejection::TimeOutOfRange`] when a time of a reward does.
+    /// [`Rejection::Overflow`] when an amount leaves its range, [`Rejection::TooMany`] for too many grants, and
+    /// [`Rejection::TimeOutOfRange`] when a time of a reward leaves its range.
     pub fn judge(
         &self,
         standing: &Standing<'_>,
@@ -211,15 +304,17 @@ impl PurchaseContext<'_> {
         wants_explanation: bool,
     ) -> Result<PurchaseOutcome, Rejection> {
         let mut explanation = None;
-        let evaluation = if wants_explanation {
-            let mut steps = Steps::new();
-            let evaluation = evaluate(self.program, &self.facts, standing, &mut steps);
-            explanation = Some(explain(self.program, &self.facts, standing, &steps));
+        let mut evaluation = if wants_explanation {
+            let (evaluation, explained) =
+                evaluate_explained(self.program, &self.facts, standing, status)?;
+            explanation = Some(explained);
             evaluation
         } else {
-            evaluate(self.program, &self.facts, standing, &mut NoTrace)
+            evaluate(self.program, &self.facts, standing, &mut NoTrace).map_err(not_evaluated)?
         };
-        let mut evaluation = evaluation.map_err(|_| Rejection::Overflow)?;
+        if is_too_many(evaluation.grants.len()) {
+            return Err(too_many_grants());
+        }
         if status != MemberStatus::Active {
             evaluation = Evaluation::default();
         }
@@ -248,6 +343,7 @@ impl PurchaseContext<'_> {
             ladders: Ladders::default(),
             moves: Moves::default(),
             explanation,
+            seen: SeenStanding::of(self.program, standing),
             cap_multiplier,
         })
     }

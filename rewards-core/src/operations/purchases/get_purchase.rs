@@ -1,13 +1,17 @@
 //! A recorded purchase: what was told of it, what it was granted and by which rules, and where it is in its life.
 //!
-//! Everything comes from what was kept when it was recorded; nothing is decided again, so later revisions change nothing.
+//! Everything comes from what was kept when it was recorded; nothing is decided again, so later revisions change nothing. With
+//! `explain` it also says for every rule why it did or did not apply, by the revision that decided and by what was seen of the
+//! member then: the use of limits, counts, tiers, and the segments and attributes that conditions look at. A quote cannot
+//! say this, as it answers for now.
 //!
 //! Refusals: unknown purchase.
 
 use serde::{Deserialize, Serialize};
 
+use super::decide_purchase::explain_recorded;
 use super::{PurchaseDecision, RecordedPurchase, TierChange};
-use crate::cashback::{Allocation, Purchase, PurchaseEntity, PurchaseState};
+use crate::cashback::{Allocation, Explanation, Purchase, PurchaseEntity, PurchaseState};
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
@@ -16,7 +20,7 @@ use crate::ids::{PurchaseId, Slug};
 use crate::ledger::LotNumber;
 use crate::money::Money;
 use crate::rejection::Rejection;
-use crate::snapshot::{ReadPlan, Snapshot};
+use crate::snapshot::{ProgramKey, ReadPlan, Snapshot};
 use crate::time::Timestamp;
 
 /// Asks for a recorded purchase.
@@ -27,6 +31,21 @@ use crate::time::Timestamp;
 pub struct GetPurchase {
     /// The purchase.
     pub purchase: PurchaseId,
+    /// Whether to say for every rule why it did or did not apply.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub explain: bool,
+}
+
+impl GetPurchase {
+    /// Asks for a recorded purchase without an explanation.
+    #[must_use]
+    pub fn new(purchase: PurchaseId) -> Self {
+        Self {
+            purchase,
+            explain: false,
+        }
+    }
 }
 
 /// A recorded purchase.
@@ -51,6 +70,12 @@ pub struct PurchaseDetails {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub allocations: Vec<AllocatedReward>,
+    /// For every rule of the program why it did or did not apply, in document order; only when asked for. Absent when
+    /// facts of the purchase or of the member were erased, and for purchases recorded before what was seen of the member was
+    /// kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub explanation: Option<Vec<Explanation>>,
 }
 
 /// What became of one grant.
@@ -110,6 +135,11 @@ impl Operation for GetPurchase {
         };
         let receipt = snapshot.receipts.get(key).ok_or_else(corrupt)?;
         let told: RecordedPurchase = serde_json::from_str(&receipt.body).map_err(|_| corrupt())?;
+        let explanation = if self.explain {
+            explanation(&stored.entity, &told.decision, snapshot, context)?
+        } else {
+            None
+        };
         let granted = told.decision.grants.iter().map(|grant| grant.granted);
         let allocations = stored.entity.allocations.iter().zip(granted);
         Ok(Decision::answer(PurchaseDetails {
@@ -121,8 +151,43 @@ impl Operation for GetPurchase {
             purchase: stored.entity.purchase,
             decision: told.decision,
             tier_changes: told.tier_changes,
+            explanation,
         }))
     }
+}
+
+/// Why each rule did or did not apply.
+///
+/// # Errors
+/// [`Undecided::Needs`] when the revision was published by somebody else just now; [`Rejection::RevisionUnknown`].
+fn explanation(
+    stored: &PurchaseEntity,
+    decision: &PurchaseDecision,
+    snapshot: &Snapshot,
+    context: &Context,
+) -> Result<Option<Vec<Explanation>>, Undecided> {
+    let Some(seen) = &stored.seen else {
+        return Ok(None);
+    };
+    let id = &stored.purchase.program;
+    let revisions = context.revisions(id);
+    let Some(program) = revisions.and_then(|revisions| revisions.numbered(stored.revision)) else {
+        let key = ProgramKey {
+            tenant: context.tenant.clone(),
+            program: id.clone(),
+        };
+        if snapshot.programs.contains_key(&key) {
+            let (program, revision) = (id.clone(), stored.revision);
+            return Err(Rejection::RevisionUnknown { program, revision }.into());
+        }
+        return Err(Undecided::Needs(Box::new(ReadPlan {
+            programs: vec![key],
+            ..ReadPlan::default()
+        })));
+    };
+    let status = decision.withheld.unwrap_or_default();
+    let explained = explain_recorded(program, &stored.purchase, seen, status)?;
+    Ok(Some(explained))
 }
 
 fn allocated(kept: &Allocation, granted: Money) -> AllocatedReward {

@@ -1,4 +1,5 @@
-//! A page of purchases, of one member or of all, newest first: by when they were recorded, then by id.
+//! A page of purchases, of one member or of all, newest first: by when they were recorded, not by when they happened, and those
+//! recorded at one instant by id, from the last in the order of bytes.
 //!
 //! A purchase that does not change appears exactly once while others come. Refusals, in order: a page size of zero or above the
 //! bound, a place in another list; unknown member.
@@ -44,7 +45,7 @@ pub struct ListPurchases {
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct PurchaseList {
-    /// The purchases, newest first.
+    /// The purchases, newest first: by when they were recorded, which is not when they happened, then by id.
     pub purchases: Vec<ListedPurchase>,
     /// Where the next page begins: give it as `after`. Absent on the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -18,16 +18,16 @@ pub use quote_purchase::{QuotePurchase, QuotedPurchase};
 pub use record_purchase::{RecordPurchase, RecordedPurchase, TierChange};
 pub use stateless_quote::{StatelessQuote, StatelessRow, StatelessRows};
 
-use crate::cashback::PurchaseEntity;
+use super::change_builder::ChangeBuilder;
+use crate::cashback::{GRANTS_MAX, PurchaseEntity};
+use crate::command::Undecided;
 use crate::context::Context;
 use crate::entity::{EntityKey, Stored};
 use crate::ids::{MemberId, PurchaseId};
 use crate::ledger::Lot;
 use crate::rejection::Rejection;
 use crate::snapshot::{LotFilter, LotQuery, ReadPlan, Snapshot};
-
-/// The most lots one purchase can have: one for every line and rule that granted something.
-pub(super) const PURCHASE_LOTS_MAX: u32 = 10_000;
+use crate::time::Timestamp;
 
 /// The rows of a recorded purchase: its member, itself and its lots.
 fn plan_purchase(context: &Context, member: &MemberId, purchase: &PurchaseId) -> ReadPlan {
@@ -40,7 +40,7 @@ fn plan_purchase(context: &Context, member: &MemberId, purchase: &PurchaseId) ->
         lots: vec![LotQuery {
             member: member.clone(),
             filter,
-            limit: PURCHASE_LOTS_MAX,
+            limit: GRANTS_MAX,
         }],
         members: vec![member],
         ..ReadPlan::default()
@@ -60,14 +60,49 @@ fn find_purchase(
     }
 }
 
-/// The lots that a purchase's grants made.
+/// Carries out what is due for lots of the member that are none of the purchase's own, which follow one by one.
+fn settle_others(
+    builder: &mut ChangeBuilder<'_>,
+    due: &[&Lot],
+    purchase: &PurchaseId,
+    by: Timestamp,
+) -> Result<(), Undecided> {
+    let is_other = |lot: &&Lot| lot.purchase.as_ref() != Some(purchase);
+    builder.settle_all(due.iter().copied().filter(is_other), by)?;
+    Ok(())
+}
+
+/// The lots that a purchase's grants made: all of them.
+///
+/// # Errors
+/// [`Rejection::TooMany`] for more than one command may touch, which can only have been recorded before
+/// [`GRANTS_MAX`] was kept to; [`Rejection::Corrupt`] when one is missing.
 fn purchase_lots<'s>(
     snapshot: &'s Snapshot,
     context: &Context,
     purchase: &PurchaseEntity,
-) -> Vec<&'s Lot> {
+) -> Result<Vec<&'s Lot>, Rejection> {
+    if is_too_many(purchase.allocations.len()) {
+        return Err(too_many_grants());
+    }
     let key = context.member_key(&purchase.purchase.member);
-    let lots = purchase.allocations.iter().map(|granted| granted.lot);
-    lots.filter_map(|number| snapshot.lots.get(&(key.clone(), number)))
-        .collect()
+    let lots = purchase.allocations.iter().map(|granted| {
+        let lot = snapshot.lots.get(&(key.clone(), granted.lot));
+        lot.ok_or(Rejection::Corrupt {
+            what: "reward of a purchase",
+        })
+    });
+    lots.collect()
+}
+
+/// Whether a purchase with so many grants is refused.
+fn is_too_many(grants: usize) -> bool {
+    !u32::try_from(grants).is_ok_and(|count| count <= GRANTS_MAX)
+}
+
+fn too_many_grants() -> Rejection {
+    Rejection::TooMany {
+        what: "grants of one purchase",
+        limit: GRANTS_MAX,
+    }
 }

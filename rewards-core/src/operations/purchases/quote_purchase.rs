@@ -1,7 +1,12 @@
 //! Quote a purchase: what it would be granted now. Nothing is stored.
 //!
+//! Whether a purchase with this id is recorded already makes no difference: the answer is what another one like it would be
+//! granted now, with what is used of limits by now. Why a recorded purchase was granted what it was, says
+//! [`GetPurchase`](super::GetPurchase) with `explain`.
+//!
 //! Refusals, in order: unknown program; no revision active when the purchase happened; all problems of the purchase;
-//! unknown member; closed member; an amount or the time of a reward leaves its range.
+//! unknown member; closed member; more lots due than a query may look at; an amount leaves its range; more than
+//! [`GRANTS_MAX`](crate::cashback::GRANTS_MAX) grants; the time of a reward leaves its range.
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
@@ -24,7 +29,8 @@ use crate::snapshot::{ReadPlan, Snapshot};
 pub struct QuotePurchase {
     /// The purchase.
     pub purchase: Purchase,
-    /// Whether to say for every rule why it does or does not apply.
+    /// Whether to say for every rule why it does or does not apply. For a member who is not active, what would have been
+    /// granted is `withheld`.
     #[serde(default)]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub explain: bool,

@@ -4,18 +4,24 @@
 //! events. The purchase's id is its key: recorded again it is replayed, with another content it is refused.
 //!
 //! Refusals, in order: unknown program; no revision active when the purchase happened; all problems of the purchase;
-//! unknown member; closed member; the purchase is recorded already; an amount or the time of a reward leaves its range; a pinned quote no
-//! longer holds.
+//! unknown member; the purchase is recorded already; closed member; more lots due than one command may touch; an amount
+//! leaves its range; more than [`GRANTS_MAX`](crate::cashback::GRANTS_MAX) grants; the time of a reward leaves its range; a
+//! pinned quote no longer holds.
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
+use smol_str::SmolStr;
 
 use super::super::change_builder::ChangeBuilder;
-use super::super::counter_lookups::CounterLookups;
+use super::super::counter_lookups::{AddedTo, Addition, CounterLookups};
+use super::super::due::DueChanges;
+use super::super::review::{Reviewed, TierReview};
 use super::super::standing::{Ladders, MemberView, Moves};
 use super::decide_purchase::{PurchaseContext, PurchaseOutcome};
 use super::{PreparedPurchase, PurchaseDecision};
-use crate::cashback::{Allocation, Counted, Grant, Purchase, PurchaseEntity, Schedule, cap_limit};
+use crate::cashback::{
+    Allocation, Carried, Grant, Purchase, PurchaseEntity, Schedule, UsedLimit, cap_limit,
+};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
@@ -24,7 +30,7 @@ use crate::event::Event;
 use crate::ids::{PurchaseId, Slug, TenantId};
 use crate::ledger::{Lot, LotState, Origin, Purpose, TransferKind};
 use crate::money::allocate;
-use crate::program::CompiledProgram;
+use crate::program::{CapScope, CompiledProgram};
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
 use crate::time::Timestamp;
@@ -135,17 +141,30 @@ impl Operation for RecordPurchase {
         }
         let decided = purchase.decide(snapshot, false)?;
         self.check_pinned(&decided)?;
+        let due = purchase.due_lots(snapshot)?;
+        builder.settle_all(due.iter().copied(), context.now)?;
         let (revision, recorded_at) = (purchase.program.number(), builder.recorded_at);
         let mut entity = PurchaseEntity::new(self.purchase.clone(), revision, recorded_at);
         entity.allocations = grant(&mut builder, &purchase, &decided)?;
-        entity.counted = count(&mut builder, &purchase, &decided);
+        count(&mut builder, &purchase, &decided, &mut entity);
+        entity.seen = Some(decided.seen.clone());
         builder.put(&self.purchase.id, Expected::Absent, &entity)?;
-        let (ladders, moves) = review_tiers(&builder, &purchase, &decided, snapshot);
+        let (ladders, moves) = review_tiers(&builder, &purchase, &decided, snapshot)?;
+        builder.emit_due();
         let tier_changes = emit(&mut builder, &purchase, &decided, moves);
         if !ladders.is_empty() {
             let tiers = &mut builder.row.profile.tiers;
             tiers.insert(purchase.program.id().clone(), ladders);
         }
+        let elsewhere = TierReview {
+            reviewed: Reviewed::Elsewhere(&self.purchase.program),
+            snapshot,
+            context,
+            member: &self.purchase.member,
+            at: self.purchase.occurred_at,
+        };
+        elsewhere.make(&mut builder, &DueChanges::of(&due, context.now))?;
+        builder.move_days(snapshot, context)?;
         let reply = RecordedPurchase {
             purchase: self.purchase.id.clone(),
             decision: decided.reply,
@@ -154,7 +173,7 @@ impl Operation for RecordPurchase {
         };
         Ok(Decision {
             reply,
-            changes: builder.finish(),
+            changes: builder.finish()?,
         })
     }
 }
@@ -171,7 +190,13 @@ fn grant(
         let rule = origin.rule.clone();
         let lines = split(purchase.purchase, grant)?;
         let lot = builder.grant(TransferKind::Grant, Some(origin), None, lot)?;
-        allocations.push(Allocation { rule, lot, lines });
+        allocations.push(Allocation {
+            rule,
+            lot,
+            lines,
+            returned: 0,
+            is_returned: false,
+        });
     }
     Ok(allocations)
 }
@@ -229,34 +254,56 @@ fn lot(
     Ok((lot, origin))
 }
 
-/// Counts the purchase, and remembers what was counted so that a cancellation can release exactly that. A limit that members
-/// share is of one bucket, so what its counter may hold is the limit itself.
+/// Counts the purchase, and remembers what was counted so that exactly that can be released. A limit that members share is
+/// of one bucket, so what its counter may hold is the limit itself.
 fn count(
     builder: &mut ChangeBuilder<'_>,
     purchase: &PurchaseContext<'_>,
     decided: &PurchaseOutcome,
-) -> Vec<Counted> {
-    let lookups = CounterLookups::new(
-        &purchase.context.tenant,
-        purchase.program,
-        purchase.purchase,
-    );
-    let mut counted = Vec::new();
-    for addition in lookups.moved(&purchase.facts, &decided.evaluation) {
-        let bound = addition.cap.and_then(|number| {
-            let cap = purchase.program.cap(number)?;
-            Some(cap_limit(cap, decided.cap_multiplier))
-        });
-        let key = addition.name.at(addition.bucket);
-        counted.push(Counted(
-            key.name.subject.clone(),
-            key.name.name.clone(),
-            key.bucket,
-            addition.delta,
-        ));
-        builder.count(key, addition.delta, bound);
+    entity: &mut PurchaseEntity,
+) {
+    let program = purchase.program;
+    let lookups = CounterLookups::new(&purchase.context.tenant, program, purchase.purchase);
+    let history = &mut builder.row.history;
+    let history = history.entry(program.id().clone()).or_default();
+    history.count();
+    entity.day = lookups.day();
+    for (summed, delta) in lookups.summed(&decided.evaluation) {
+        history.add(entity.day, summed, delta);
     }
-    counted
+    for Addition { key, delta, to } in lookups.moved(&decided.evaluation) {
+        let mut bound = None;
+        match to {
+            AddedTo::Remainder { rule, used } => {
+                let rule = program.rule(rule).map(|rule| rule.id.clone());
+                let carried = rule.map(|rule| Carried(rule, delta, used, 0));
+                entity.carried.extend(carried);
+            }
+            AddedTo::Part { rule } => keep_part(program, rule, delta, &mut entity.carried),
+            AddedTo::Limit(number) => {
+                let cap = program.cap(number);
+                bound = cap.map(|cap| cap_limit(cap, decided.cap_multiplier));
+                let value = cap.and_then(|cap| match &cap.scope {
+                    CapScope::Attribute(name) => purchase.purchase.attributes.get(name),
+                    _ => None,
+                });
+                let value = value.map(SmolStr::new);
+                entity
+                    .limits
+                    .push(UsedLimit(number, key.bucket, delta, value));
+            }
+        }
+        builder.count(key, delta, bound);
+    }
+}
+
+/// Keeps how a part of a minor unit was changed, with the remainder of its rule: it is left only of units, which were taken
+/// out of that.
+fn keep_part(program: &CompiledProgram, rule: u32, part: i64, carried: &mut [Carried]) {
+    let rule = program.rule(rule).map(|rule| &rule.id);
+    if let Some(own) = carried.iter_mut().find(|own| Some(&own.0) == rule) {
+        own.3 = part;
+    }
 }
 
 /// Looks at the member's tiers again, with this purchase counted.
@@ -265,24 +312,19 @@ fn review_tiers(
     purchase: &PurchaseContext<'_>,
     decided: &PurchaseOutcome,
     snapshot: &Snapshot,
-) -> (Ladders, Moves) {
+) -> Result<(Ladders, Moves), Undecided> {
     let mut moves = decided.moves.clone();
     if purchase.program.ladders().is_empty() {
-        return (Ladders::new(), moves);
+        return Ok((Ladders::new(), moves));
     }
-    let mut profile = builder.row.profile.clone();
-    profile
-        .tiers
-        .insert(purchase.program.id().clone(), decided.ladders.clone());
-    let view = MemberView {
-        snapshot,
-        row: &builder.row,
-        tenant: &purchase.context.tenant,
-        member: &purchase.purchase.member,
-    };
-    let (ladders, more) = view.catch_up(purchase.program, &profile, purchase.purchase.occurred_at);
+    let none = DueChanges::default();
+    let (tenant, member) = (&purchase.context.tenant, &purchase.purchase.member);
+    let view = MemberView::new(snapshot, &builder.row, tenant, member, &none);
+    let at = purchase.purchase.occurred_at;
+    let (ladders, more) = view.review(purchase.program, Some(&decided.ladders), |_| Some(at));
+    view.history.check_seen()?;
     moves.extend(more);
-    (ladders, moves)
+    Ok((ladders, moves))
 }
 
 /// Writes the events; returns the tier moves for the reply.

@@ -5,18 +5,20 @@
 //! symbols, and rows with the same facts share a [plan](Plans). Nothing that one row is granted counts for the next; caps
 //! and budgets are unused, activity_counters are zero, and tiers are the lowest. Lines are not part of a row.
 //!
-//! What a row does not hold cannot be refused: texts behind symbols that are longer than a purchase's may be, a time in the
+//! What a row does not hold cannot be refused: texts behind symbols that are longer than a purchase's may be or hold NUL, a time in the
 //! future, and rewards whose life leaves the range of times.
 
 use std::collections::BTreeMap;
 
 use super::super::standing::new_member;
+use super::decide_purchase::not_evaluated;
+use super::{is_too_many, too_many_grants};
 use crate::cashback::{
-    Amounts, Facts, Found, Grant, NoTrace, Plan, Plans, Purchase, Standing, evaluate, follow_mixed,
-    follow_plain,
+    Amounts, EvaluationError, Facts, Found, Grant, NoTrace, Plan, Plans, Purchase, Standing,
+    evaluate, follow_mixed, follow_plain,
 };
 use crate::ids::{MemberId, PurchaseId};
-use crate::money::{Money, MoneyError};
+use crate::money::Money;
 use crate::program::{CapScope, CompiledProgram, Fact, FactSymbols};
 use crate::rejection::{Problem, Rejection};
 use crate::time::Timestamp;
@@ -138,7 +140,7 @@ impl<'p> StatelessQuote<'p> {
     ///
     /// # Errors
     /// [`Rejection::Invalid`] with the problems of the row, the same as those of a purchase; [`Rejection::Overflow`] when
-    /// an amount leaves its range.
+    /// an amount leaves its range; [`Rejection::TooMany`] for more grants than a purchase may have.
     pub fn evaluate(&mut self, row: &StatelessRow) -> Result<&[Grant], Rejection> {
         let found = self.plans.find(self.program, &self.standing, &row.symbols);
         self.grants.clear();
@@ -151,7 +153,10 @@ impl<'p> StatelessQuote<'p> {
             self.check(row)?;
             self.decide(row)
         };
-        followed.map_err(|_| Rejection::Overflow)?;
+        followed.map_err(not_evaluated)?;
+        if is_too_many(self.grants.len()) {
+            return Err(too_many_grants());
+        }
         Ok(&self.grants)
     }
 
@@ -162,7 +167,8 @@ impl<'p> StatelessQuote<'p> {
     /// that an evaluation takes.
     ///
     /// # Errors
-    /// [`Rejection::Overflow`] when an amount of a row leaves its range.
+    /// [`Rejection::Overflow`] when an amount of a row leaves its range; [`Rejection::TooMany`] for more grants than a
+    /// purchase may have.
     #[inline]
     pub fn evaluate_all(
         &mut self,
@@ -185,6 +191,7 @@ impl<'p> StatelessQuote<'p> {
                 && *total > 0
                 && *time < Timestamp::MAX
                 && let Plan::Plain(rules) = self.plans.plan(*found)
+                && !is_too_many(rules.len())
             {
                 let amounts = Amounts::new(*total, [0; 4]);
                 follow_plain(rules, &amounts, |grant| take(at, grant))
@@ -212,21 +219,25 @@ impl<'p> StatelessQuote<'p> {
         row: &StatelessRow,
         amounts: &Amounts,
         found: Found,
-    ) -> Result<(), MoneyError> {
+    ) -> Result<(), EvaluationError> {
         let (program, standing) = (self.program, &self.standing);
         match self.plans.plan(found) {
-            Plan::Plain(rules) => follow_plain(rules, amounts, |grant| self.grants.push(*grant)),
+            Plan::Plain(rules) => {
+                follow_plain(rules, amounts, |grant| self.grants.push(*grant))?;
+                Ok(())
+            }
             Plan::Mixed(rules) => {
                 row.put(&mut self.purchase);
                 let facts = Facts::with_symbols(&self.purchase, row.symbols);
-                follow_mixed(rules, program, standing, &facts, &mut self.grants)
+                follow_mixed(rules, program, standing, &facts, &mut self.grants)?;
+                Ok(())
             }
             Plan::Open => self.decide(row),
         }
     }
 
     /// Evaluates a row that has no problems from scratch.
-    fn decide(&mut self, row: &StatelessRow) -> Result<(), MoneyError> {
+    fn decide(&mut self, row: &StatelessRow) -> Result<(), EvaluationError> {
         row.put(&mut self.purchase);
         let facts = Facts::with_symbols(&self.purchase, row.symbols);
         let evaluation = evaluate(self.program, &facts, &self.standing, &mut NoTrace)?;

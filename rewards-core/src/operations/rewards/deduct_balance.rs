@@ -3,16 +3,19 @@
 //! Lots pay soonest-expiry first, after everything that is due has happened. A correction in the member's favour is a
 //! [`grant`](super::GrantReward). Ladders that are climbed by the balance are reviewed at once.
 //!
-//! Refusals, in order: an amount that is not positive, an empty or too long reason; unknown member; more due or open lots
-//! than one command may touch; the available lots hold less.
+//! Refusals, in order: an amount that is not positive, an empty or too long reason; unknown member; an asset that no program
+//! of the tenant declares and the member never had; more due or open lots than one command may touch; the available lots
+//! hold less.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
+use super::super::assets::check_known;
 use super::super::change_builder::ChangeBuilder;
-use super::super::review::Reviewed;
+use super::super::due::DueChanges;
+use super::super::review::{Reviewed, TierReview};
 use super::{OPEN_LOTS_MAX, REASON_BYTES_MAX, check_reason, open_lots, settle_open};
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
@@ -23,6 +26,7 @@ use crate::ledger::{Account, LedgerError, LotNumber, Purpose, Transfer, Transfer
 use crate::money::Money;
 use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{ReadPlan, Snapshot};
+use crate::time::Timestamp;
 
 /// Takes value from a member's available balance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,7 +80,8 @@ impl Operation for DeductBalance {
             members: vec![key],
             ..ReadPlan::default()
         };
-        Reviewed::ByBalance(self.take.asset()).plan(context, &self.member, &mut plan);
+        let reviewed = Reviewed::ByBalance(self.take.asset());
+        reviewed.plan(context, &self.member, context.now, &mut plan);
         Ok((plan, ()))
     }
 
@@ -90,29 +95,42 @@ impl Operation for DeductBalance {
         let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
         let key = context.member_key(&self.member);
         let asset = self.take.asset();
-        let lots = settle_open(&mut builder, snapshot, &key, asset)?;
+        check_known(context, &builder.row, "take.asset", asset)?;
+        let reviewed = Reviewed::ByBalance(asset);
+        let due = reviewed.due(snapshot, context, &self.member, context.now)?;
+        let lots = settle_open(&mut builder, snapshot, &key, asset, context.now)?;
         let paid = consume(&lots, asset, self.take.minor())
             .map_err(|error| self.too_little(error, lots.len()))?;
         let mut parts = BTreeMap::new();
+        // What an earlier command with a clock ahead granted is not taken before it was earned.
+        let earned = paid.iter().map(|part| part.lot.earned_at);
+        let at = earned.fold(context.now, Timestamp::max);
         for part in paid {
             parts.insert(part.lot.number, Money::new(part.amount, asset));
             builder.write_lot(part.lot);
         }
         let from = Account::member(&self.member, Purpose::available(asset), asset);
         let to = Account::system(Purpose::Adjustments, asset);
-        let at = builder.recorded_at;
         let transfer = Transfer::new(from, to, self.take.minor(), TransferKind::Deduct, at)?;
         builder.post(transfer.because(&self.reason))?;
         builder.emit_due();
         builder.emit(Event::BalanceDeducted { amount: self.take });
-        Reviewed::ByBalance(asset).make(&mut builder, snapshot, context, &self.member);
+        let review = TierReview {
+            reviewed,
+            snapshot,
+            context,
+            member: &self.member,
+            at,
+        };
+        review.make(&mut builder, &DueChanges::of(&due, context.now))?;
+        builder.move_days(snapshot, context)?;
         let reply = DeductedBalance {
             taken: self.take,
             lots: parts,
         };
         Ok(Decision {
             reply,
-            changes: builder.finish(),
+            changes: builder.finish()?,
         })
     }
 }

@@ -5,14 +5,16 @@
 //! has happened: what has expired lifts nobody.
 //!
 //! Refusals, in order: an amount that is not positive, an empty or too long reason, an expiry that has passed; unknown
-//! member; closed member.
+//! member; closed member; an asset that none of the tenant's programs declares; more lots due than one command may touch.
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
+use super::super::assets::check_declared;
 use super::super::change_builder::ChangeBuilder;
-use super::super::review::Reviewed;
-use super::{REASON_BYTES_MAX, check_reason, open_lots, settle_open};
+use super::super::due::DueChanges;
+use super::super::review::{Reviewed, TierReview};
+use super::{REASON_BYTES_MAX, check_reason};
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
@@ -33,7 +35,7 @@ use crate::time::Timestamp;
 pub struct GrantReward {
     /// Who gets it.
     pub member: MemberId,
-    /// How much; positive.
+    /// How much; positive, in the currency or a unit of a program of the tenant.
     pub amount: Money,
     /// Why, in the words of the person who grants it; at most 500 bytes.
     pub reason: String,
@@ -87,13 +89,12 @@ impl Operation for GrantReward {
             return Err(Rejection::Invalid(problems));
         }
         let key = context.member_key(&self.member);
-        let mut plan = ReadPlan::default();
+        let mut plan = ReadPlan {
+            members: vec![key],
+            ..ReadPlan::default()
+        };
         let reviewed = Reviewed::ByBalance(self.amount.asset());
-        reviewed.plan(context, &self.member, &mut plan);
-        if reviewed.is_any(context) {
-            plan.lots.push(open_lots(&key, self.amount.asset()));
-        }
-        plan.members.push(key);
+        reviewed.plan(context, &self.member, context.now, &mut plan);
         Ok((plan, ()))
     }
 
@@ -108,12 +109,10 @@ impl Operation for GrantReward {
         if builder.row.profile.status == MemberStatus::Closed {
             return Err(Rejection::MemberClosed(self.member.clone()).into());
         }
+        check_declared(context, "amount.asset", self.amount.asset())?;
         let reviewed = Reviewed::ByBalance(self.amount.asset());
-        // By the same condition as in the plan: rows that other commands asked for must not make a difference.
-        if reviewed.is_any(context) {
-            let key = context.member_key(&self.member);
-            settle_open(&mut builder, snapshot, &key, self.amount.asset())?;
-        }
+        let due = reviewed.due(snapshot, context, &self.member, context.now)?;
+        builder.settle_all(due.iter().copied(), context.now)?;
         let lot = Lot {
             number: 0,
             asset: self.amount.asset(),
@@ -121,8 +120,8 @@ impl Operation for GrantReward {
             amount: self.amount.minor(),
             remaining: self.amount.minor(),
             state: LotState::Available,
-            earned_at: builder.recorded_at,
-            available_at: Some(builder.recorded_at),
+            earned_at: context.now,
+            available_at: Some(context.now),
             void_at: None,
             expires_at: self.expires_at,
             purchase: None,
@@ -133,14 +132,22 @@ impl Operation for GrantReward {
         builder.emit(Event::RewardGranted {
             amount: self.amount,
         });
-        reviewed.make(&mut builder, snapshot, context, &self.member);
+        let review = TierReview {
+            reviewed,
+            snapshot,
+            context,
+            member: &self.member,
+            at: context.now,
+        };
+        review.make(&mut builder, &DueChanges::of(&due, context.now))?;
+        builder.move_days(snapshot, context)?;
         let reply = ManualGrant {
             amount: self.amount,
             lot: number,
         };
         Ok(Decision {
             reply,
-            changes: builder.finish(),
+            changes: builder.finish()?,
         })
     }
 }

@@ -9,10 +9,12 @@ pub use grant_reward::{GrantReward, ManualGrant};
 pub use settle_member::{SettleMember, SettledMember};
 
 use super::change_builder::ChangeBuilder;
+use crate::command::Undecided;
 use crate::ledger::Lot;
 use crate::money::Asset;
-use crate::rejection::{Problem, Rejection};
+use crate::rejection::Problem;
 use crate::snapshot::{LotFilter, LotQuery, MemberKey, Snapshot};
+use crate::time::Timestamp;
 
 /// The longest reason for something done manually, in bytes.
 pub const REASON_BYTES_MAX: usize = 500;
@@ -36,11 +38,12 @@ fn settle_open(
     snapshot: &Snapshot,
     member: &MemberKey,
     asset: Asset,
-) -> Result<Vec<Lot>, Rejection> {
+    by: Timestamp,
+) -> Result<Vec<Lot>, Undecided> {
     let open = snapshot
         .lots_of(member)
         .filter(|lot| lot.asset == asset && lot.state.is_open());
-    open.map(|lot| builder.settle(lot)).collect()
+    builder.settle_all(open, by)
 }
 
 fn check_reason(reason: &str, max: usize, problems: &mut Vec<Problem>) {
@@ -54,12 +57,5 @@ fn check_reason(reason: &str, max: usize, problems: &mut Vec<Problem>) {
     if reason.len() > max {
         let detail = format!("at most {max} bytes, got {}", reason.len());
         problems.push(Problem::new("text_too_long", "reason", detail));
-    }
-    if reason.contains('\0') {
-        problems.push(Problem::new(
-            "text_invalid",
-            "reason",
-            "a text cannot hold NUL",
-        ));
     }
 }

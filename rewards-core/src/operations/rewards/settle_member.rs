@@ -1,8 +1,10 @@
 //! Settle a member: carry out everything that is due with time.
 //!
-//! Pending rewards mature or are voided, available ones expire, and tiers are reviewed. Everything counts from the
+//! Pending rewards mature or are voided, which releases the limits they held; available ones expire, and what is due on tier
+//! ladders is decided. Everything counts from the
 //! instant at which it became due, so it does not matter how late this runs. One call settles at most
-//! [`DUE_LOTS_MAX`] lots and says whether more are waiting. When nothing is due, nothing is written.
+//! [`DUE_LOTS_MAX`] lots and says whether more are waiting. When nothing is due, nothing is written. Nothing is ever due for a
+//! member who has left: there is no value, and the tiers stay as they were.
 //!
 //! Refusals: unknown member.
 
@@ -10,15 +12,18 @@ use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::super::change_builder::ChangeBuilder;
-use super::super::review::Reviewed;
+use super::super::due::DueChanges;
+use super::super::review::{Reviewed, TierReview};
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::{Changes, Decision};
 use crate::ids::MemberId;
+use crate::ledger::Lot;
 use crate::member::MemberRow;
 use crate::money::Money;
 use crate::rejection::Rejection;
-use crate::snapshot::{LotFilter, LotQuery, ReadPlan, Snapshot};
+use crate::snapshot::{LotFilter, LotQuery, MemberKey, ReadPlan, Snapshot};
+use crate::time::Timestamp;
 
 /// The most lots one call settles.
 pub const DUE_LOTS_MAX: u32 = 1_000;
@@ -50,8 +55,6 @@ pub struct SettledMember {
     /// Whether more lots are due than one call settles.
     pub more: bool,
 }
-
-impl SettleMember {}
 
 impl SettledMember {
     /// Whether nothing was due.
@@ -86,7 +89,7 @@ impl Operation for SettleMember {
             lots: vec![query],
             ..ReadPlan::default()
         };
-        Reviewed::All.plan(context, &self.member, &mut plan);
+        Reviewed::All.plan_counters(context, &self.member, context.now, &mut plan);
         Ok((plan, ()))
     }
 
@@ -99,28 +102,75 @@ impl Operation for SettleMember {
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
         let key = context.member_key(&self.member);
-        let now = builder.recorded_at;
-        let due = snapshot
-            .lots_of(&key)
-            .filter(|lot| lot.due_at().is_some_and(|at| at <= now));
-        let mut lots = 0_u32;
-        for lot in due {
-            lots = lots.saturating_add(1);
-            builder.settle(lot)?;
-        }
+        let part = DuePart::of(snapshot, &key, context.now);
+        builder.settle_all(part.lots.iter().copied(), part.by)?;
         let due = builder.emit_due();
-        let tier_changes = Reviewed::All.make(&mut builder, snapshot, context, &self.member);
+        let review = TierReview {
+            reviewed: Reviewed::All,
+            snapshot,
+            context,
+            member: &self.member,
+            at: context.now,
+        };
+        let changes = DueChanges::of(&part.lots, part.by);
+        let mut tier_changes = review.make_due(&mut builder, &changes, part.complete_by)?;
+        // What was voided was not earned, so ladders have less to go by.
+        if !due.voided.is_empty() {
+            tier_changes = tier_changes.saturating_add(review.look(&mut builder)?);
+        }
+        builder.move_days(snapshot, context)?;
         let reply = SettledMember {
             matured: due.matured,
             voided: due.voided,
             expired: due.expired,
             tier_changes,
-            more: lots >= DUE_LOTS_MAX,
+            more: part.more,
         };
         Ok(Decision {
             reply,
-            changes: unless_idle(builder.finish(), snapshot.members.get(&key)),
+            changes: unless_idle(builder.finish()?, snapshot.members.get(&key)),
         })
+    }
+}
+
+/// What one call carries out of all that is due.
+#[derive(Debug)]
+struct DuePart<'s> {
+    lots: Vec<&'s Lot>,
+    /// By when each of the lots is settled.
+    by: Timestamp,
+    /// By when nothing else is due: balances can be measured up to here.
+    complete_by: Timestamp,
+    more: bool,
+}
+
+impl<'s> DuePart<'s> {
+    /// Everything due, or the earliest [`DUE_LOTS_MAX`] lots. Those are settled up to where the last of them is due and no
+    /// further, so that the balance is right at every instant before and the next call continues there.
+    fn of(snapshot: &'s Snapshot, member: &MemberKey, now: Timestamp) -> Self {
+        let due = snapshot.lots_of(member);
+        let due = due.filter_map(|lot| Some((lot.due_at().filter(|at| *at <= now)?, lot)));
+        let mut due: Vec<(Timestamp, &Lot)> = due.collect();
+        due.sort_by_key(|(at, lot)| (*at, lot.number));
+        due.truncate(usize::try_from(DUE_LOTS_MAX).unwrap_or(usize::MAX));
+        let last = due.last().map_or(now, |(at, _)| *at);
+        let more = u32::try_from(due.len()).is_ok_and(|count| count >= DUE_LOTS_MAX);
+        let lots = due.into_iter().map(|(_, lot)| lot).collect();
+        if more {
+            let complete_by = last.checked_add_micros(-1).unwrap_or(last);
+            return Self {
+                lots,
+                by: last,
+                complete_by,
+                more,
+            };
+        }
+        Self {
+            lots,
+            by: now,
+            complete_by: now,
+            more,
+        }
     }
 }
 

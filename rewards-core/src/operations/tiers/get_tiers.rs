@@ -1,12 +1,17 @@
 //! Where a member stands on the ladders of a program, and how far the next tier is.
 //!
-//! Right at any instant: reviews that are due are made in mind first. Refusals: unknown program; no revision active now;
-//! unknown member.
+//! Right at any instant, and the same whether a sweep has passed or not: what is due for lots is carried out in mind, and
+//! reviews that are due are made in mind, each as of its own instant. What is shown at an instant is what a purchase an
+//! instant later earns by; `since` and the history are what is, or will be, stored. What nothing has been counted for since,
+//! such as a new revision with lower thresholds, shows with the next purchase.
+//!
+//! Refusals, in order: unknown program; no revision active now; unknown member; more lots due than a query may look at.
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
-use super::super::standing::{MemberView, ladder_ranges, qualification};
+use super::super::due::{DueChanges, due_lots, due_query};
+use super::super::standing::{MemberView, measures_balance, plan_ladders};
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
@@ -50,7 +55,8 @@ pub struct LadderStanding {
     pub ladder: Slug,
     /// The tier held.
     pub tier: Slug,
-    /// Since when; absent for members who never moved.
+    /// Since when, exclusive: what is bought at this very instant still earns by the tier before. A move at midnight counts on
+    /// the local day that begins then. Absent for members who never moved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub since: Option<Timestamp>,
@@ -100,11 +106,14 @@ impl Operation for GetTiers {
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
         let program = context.program_at(&self.program, context.now)?;
-        let plan = ReadPlan {
-            members: vec![context.member_key(&self.member)],
-            counters: ladder_ranges(program, context, &self.member, context.now),
+        let member = context.member_key(&self.member);
+        let due = measures_balance(program).then(|| due_query(&member, context.now));
+        let mut plan = ReadPlan {
+            lots: due.into_iter().collect(),
+            members: vec![member],
             ..ReadPlan::default()
         };
+        plan_ladders(&mut plan, program, context, &self.member, context.now);
         Ok((plan, ()))
     }
 
@@ -115,19 +124,23 @@ impl Operation for GetTiers {
         context: &Context,
     ) -> Result<Decision<Self::Reply>, Undecided> {
         let program = context.program_at(&self.program, context.now)?;
-        let row = snapshot.members.get(&context.member_key(&self.member));
+        let key = context.member_key(&self.member);
+        let row = snapshot.members.get(&key);
         let row = row.ok_or_else(|| Rejection::MemberUnknown(self.member.clone()))?;
-        let view = MemberView {
-            snapshot,
-            row,
-            tenant: &context.tenant,
-            member: &self.member,
+        let due = if measures_balance(program) {
+            due_lots(snapshot, &key, context.now)?
+        } else {
+            Vec::new()
         };
-        let (statuses, _) = view.catch_up(program, &row.profile, context.now);
-        let registered_at = row.profile.registered_at;
+        let due = DueChanges::of(&due, context.now);
+        let view = MemberView::new(snapshot, row, &context.tenant, &self.member, &due);
+        let known = row.profile.tiers.get(program.id());
+        let (statuses, _) = view.catch_up_due(program, known, |_| Some(context.now));
         let ladders = program.ladders().iter().map(|ladder| {
-            let status = statuses.get(ladder.id());
-            let qualification = qualification(program, ladder, registered_at);
+            let status = statuses.get(ladder.id()).cloned();
+            let status = status.map(|status| status.seen_at(context.now));
+            let status = status.as_ref();
+            let qualification = view.qualification(program, ladder);
             let measure = qualification.measure(status, context.now, |range| {
                 view.measure(program, ladder, range)
             });
@@ -149,9 +162,9 @@ impl Operation for GetTiers {
                     .unwrap_or_default(),
             }
         });
-        Ok(Decision::answer(MemberTiers {
-            ladders: ladders.collect(),
-        }))
+        let ladders = ladders.collect();
+        view.history.check_seen()?;
+        Ok(Decision::answer(MemberTiers { ladders }))
     }
 }
 

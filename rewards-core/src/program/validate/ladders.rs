@@ -1,6 +1,8 @@
 //! Tier ladders.
 
-use super::{Checker, GRACE_DAYS_MAX, PARTS_MAX, TIERS_MAX};
+use std::collections::BTreeSet;
+
+use super::{Checker, GRACE_DAYS_MAX, PARTS_MAX, TIERS_MAX, VALUES_MAX};
 use crate::money::{Factor, Rate};
 use crate::parse::At;
 use crate::program::{Benefits, Ladder, Measure, TierWindow};
@@ -21,6 +23,7 @@ fn check_ladder(checker: &mut Checker<'_>, at: &At<'_>, ladder: &Ladder) {
     let list = at.field("tiers");
     let ids = ladder.tiers.iter().map(|tier| tier.id.as_str());
     checker.names(&list, TIERS_MAX, ids);
+    check_replaced(checker, &list, ladder);
     if ladder.tiers.is_empty() {
         checker.report("tiers_empty", &list, "expected at least one tier");
     }
@@ -46,6 +49,24 @@ fn check_ladder(checker: &mut Checker<'_>, at: &At<'_>, ladder: &Ladder) {
             checker.report("thresholds_not_increasing", &at, words);
         }
         below = Some(threshold);
+    }
+}
+
+/// A tier of an earlier revision has one place in this one.
+fn check_replaced(checker: &mut Checker<'_>, list: &At<'_>, ladder: &Ladder) {
+    let mut taken: BTreeSet<&str> = ladder.tiers.iter().map(|tier| tier.id.as_str()).collect();
+    for (index, tier) in ladder.tiers.iter().take(TIERS_MAX).enumerate() {
+        let item = list.item(index);
+        let names = item.field("replaces");
+        if !checker.is_within(&names, tier.replaces.len(), VALUES_MAX) {
+            continue;
+        }
+        for (number, name) in tier.replaces.iter().enumerate() {
+            if !taken.insert(name.as_str()) {
+                let words = format!("`{name}` is a tier of this ladder, or is replaced already");
+                checker.report("id_duplicate", &names.item(number), words);
+            }
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! Whether a document makes sense: every problem at once, each with a stable code and its path.
+//! Whether a document makes sense: every problem at once, each with a stable code and its path, up to
+//! [`PROBLEMS_MAX`](crate::parse::PROBLEMS_MAX).
 //!
 //! | Code | Meaning |
 //! |---|---|
@@ -22,6 +23,7 @@
 //! | `expiry_invalid`, `lifecycle_contradiction` | a reward that would expire never, twice or before it is available |
 //! | `tiers_empty`, `threshold_first_not_zero`, `thresholds_not_increasing`, `benefit_below_one` | a ladder that cannot be climbed |
 //! | `ladder_window` | a ladder whose window does not fit what it measures |
+//! | `problems_omitted` | more is wrong than is listed |
 
 mod conditions;
 mod ladders;
@@ -35,7 +37,7 @@ use rustc_hash::FxHashMap;
 
 use super::{Program, Stacking};
 use crate::money::{Asset, DecimalText};
-use crate::parse::{At, PROBLEMS_MAX, excerpt, nearest};
+use crate::parse::{At, PROBLEMS_MAX, excerpt, has_room, nearest, told};
 use crate::rejection::Problem;
 use crate::time::Period;
 
@@ -58,7 +60,7 @@ pub const CONDITION_DEPTH_MAX: usize = 16;
 /// Longest text in a condition, in bytes; no fact of a purchase is longer.
 pub const TEXT_BYTES_MAX: usize = 256;
 
-/// Every problem of a document; none if it can be compiled.
+/// The problems of a document, as many as are told; none if it can be compiled.
 pub(crate) fn validate(program: &Program) -> Vec<Problem> {
     let mut checker = Checker {
         program,
@@ -74,7 +76,7 @@ pub(crate) fn validate(program: &Program) -> Vec<Problem> {
     limits::check(&mut checker);
     ladders::check(&mut checker);
     rules::check(&mut checker);
-    checker.problems
+    told(checker.problems)
 }
 
 /// Positions by name; of two equal names the first one counts.
@@ -98,8 +100,10 @@ struct Checker<'a> {
 
 impl<'a> Checker<'a> {
     fn report(&mut self, code: &'static str, at: &At<'_>, words: impl Into<String>) {
-        self.problems
-            .push(Problem::new(code, at.to_string(), words));
+        if has_room(&self.problems) {
+            self.problems
+                .push(Problem::new(code, at.to_string(), words));
+        }
     }
 
     /// The names of all parts that others refer to; names given twice are refused.

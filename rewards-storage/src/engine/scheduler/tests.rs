@@ -75,6 +75,42 @@ fn what_comes_back_stands_before_what_came_later() {
 }
 
 #[test]
+fn all_behind_a_place_are_cut_and_all_behind_those() {
+    let mut all = Scheduler::default();
+    for (name, members) in [&[1][..], &[2], &[1, 3], &[3], &[2], &[4]]
+        .into_iter()
+        .enumerate()
+    {
+        all.push(command(name, None, members));
+    }
+    let first = all.take(1);
+    let cut = all.cut_behind(&first.commands[0].place);
+    assert_eq!(names(&cut), [2, 3]);
+    all.release(first.lines, []);
+    let rest = all.take(9);
+    assert_eq!(names(&rest.commands), [1, 4, 5]);
+    all.release(rest.lines, []);
+    assert!(all.is_empty() && all.lines.is_empty());
+}
+
+#[test]
+fn what_stands_before_a_place_is_not_cut() {
+    let mut all = Scheduler::default();
+    for name in 0..3 {
+        all.push(command(name, None, &[1]));
+    }
+    let Taken {
+        mut commands,
+        lines,
+    } = all.take(2);
+    let failed = commands.pop().unwrap();
+    all.push(commands.pop().unwrap());
+    assert_eq!(names(&all.cut_behind(&failed.place)), [2]);
+    all.release(lines, []);
+    assert_eq!(names(&all.take(9).commands), [0]);
+}
+
+#[test]
 fn what_comes_back_may_join_another_line_before_one_who_was_ready() {
     let mut all = Scheduler::default();
     all.push(command(0, None, &[1]));

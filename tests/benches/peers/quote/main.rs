@@ -112,6 +112,7 @@ impl Stage {
                 used,
                 activity_counters: Values::default(),
                 carried: Values::default(),
+                carried_parts: Values::default(),
             }
         };
         STANDINGS.iter().map(standing).collect()

@@ -1,10 +1,12 @@
-//! Caps and budgets, recounted from what purchases were granted and not from any counter.
+//! Caps and budgets, recounted from what purchases were granted and what of it went back, and not from any counter.
 
 use std::collections::BTreeMap;
 
-use rewards_core::cashback::Purchase;
+use rewards_core::cashback::{Allocation, Purchase};
+use rewards_core::counter::CounterKind;
 use rewards_core::event::{Event, Stream};
 use rewards_core::ids::{MemberId, ProgramId, PurchaseId, Slug};
+use rewards_core::ledger::TransferKind;
 use rewards_core::money::{Asset, Ratio, Rounding};
 use rewards_core::operations::purchases::{GrantedReward, RecordedPurchase};
 use rewards_core::program::{CapPer, CompiledProgram, Limit, Program};
@@ -41,6 +43,8 @@ struct Bound<'p> {
 struct Use {
     place: Option<CounterPlace>,
     used: i64,
+    /// What is used still, now that something may have gone back to the account that paid it.
+    left: i64,
     /// What may be used in all; for a member who has seen higher tiers what the highest of them allows.
     limit: i64,
     name: String,
@@ -55,7 +59,7 @@ pub(super) fn check(
     let programs = compiled(books)?;
     let factors = cap_factors(books, deliveries, &programs);
     let mut uses: BTreeMap<PurchaseId, Vec<Use>> = BTreeMap::new();
-    let mut visits: BTreeMap<PurchaseId, CounterPlace> = BTreeMap::new();
+    let mut summed: BTreeMap<PurchaseId, Vec<(CounterPlace, i64)>> = BTreeMap::new();
     for command in applied {
         let Command::Record(record) = &command.order.command else {
             continue;
@@ -72,19 +76,19 @@ pub(super) fn check(
         };
         let factor = factors.get(&(purchase.member.clone(), decision.program.clone()));
         let factor = factor.copied().unwrap_or(Ratio::ONE);
-        let used = uses_of(program, purchase, &decision.grants, factor)?;
+        let stored = books.purchases.get(&purchase.id);
+        let kept = stored.map_or(&[][..], |stored| &stored.entity.allocations);
+        let used = uses_of(program, purchase, &decision.grants, kept, factor)?;
         uses.insert(purchase.id.clone(), used);
-        if !program.ladders().is_empty() {
-            let counter = format!("{}/visits/lifetime", decision.program);
-            visits.insert(
-                purchase.id.clone(),
-                (format!("m:{}", purchase.member), counter, 0),
-            );
-        }
+        summed.insert(
+            purchase.id.clone(),
+            sums_of(purchase, &decision.grants, kept),
+        );
     }
+    returned(books, findings);
     single(&uses, findings);
     along_streams(books, deliveries, &uses, findings);
-    totals(books, applied, &uses, &visits, findings);
+    totals(books, applied, &uses, &summed, findings);
     Ok(())
 }
 
@@ -136,12 +140,26 @@ fn bounds(program: &Program) -> Result<Vec<Bound<'_>>, Failed> {
     let currency: Asset = program.currency.into();
     let mut bounds = Vec::new();
     for cap in &program.caps {
-        let (limit, counts_uses) = match &cap.limit {
+        let (id, cap_id) = (&program.id, &cap.id);
+        let (limit, kind) = match &cap.limit {
             Limit::Amount { amount, asset } => {
-                (amount.to_minor(asset.unwrap_or(currency).scale())?, false)
+                let asset = asset.unwrap_or(currency);
+                let kind = CounterKind::CapAmount {
+                    program: id,
+                    cap: cap_id,
+                    asset,
+                };
+                (amount.to_minor(asset.scale())?, kind)
             }
-            Limit::Uses(uses) => (i64::from(*uses), true),
+            Limit::Uses(uses) => {
+                let kind = CounterKind::CapUses {
+                    program: id,
+                    cap: cap_id,
+                };
+                (i64::from(*uses), kind)
+            }
         };
+        let every = cap.every.unwrap_or(Period::Lifetime);
         let scope = match &cap.per {
             CapPer::Purchase => CapScope::Purchase,
             CapPer::Member => CapScope::Member,
@@ -150,21 +168,26 @@ fn bounds(program: &Program) -> Result<Vec<Bound<'_>>, Failed> {
         bounds.push(Bound {
             id: &cap.id,
             scope,
-            every: cap.every.unwrap_or(Period::Lifetime),
+            every,
             limit,
-            counts_uses,
-            counter: format!("{}/cap/{}", program.id, cap.id),
+            counts_uses: matches!(cap.limit, Limit::Uses(_)),
+            counter: kind.name(every, program.week_start).into(),
         });
     }
     for budget in &program.budgets {
-        let scale = budget.asset.unwrap_or(currency).scale();
+        let asset = budget.asset.unwrap_or(currency);
+        let kind = CounterKind::Budget {
+            budget: &budget.id,
+            asset,
+        };
+        let every = budget.every.unwrap_or(Period::Lifetime);
         bounds.push(Bound {
             id: &budget.id,
             scope: CapScope::Program,
-            every: budget.every.unwrap_or(Period::Lifetime),
-            limit: budget.amount.to_minor(scale)?,
+            every,
+            limit: budget.amount.to_minor(asset.scale())?,
             counts_uses: false,
-            counter: format!("budget/{}", budget.id),
+            counter: kind.name(every, program.week_start).into(),
         });
     }
     Ok(bounds)
@@ -175,21 +198,25 @@ fn uses_of(
     program: &CompiledProgram,
     purchase: &Purchase,
     grants: &[GrantedReward],
+    kept: &[Allocation],
     factor: Ratio,
 ) -> Result<Vec<Use>, Failed> {
     let document = program.document();
     let mut uses = Vec::new();
     for bound in bounds(document)? {
-        let counts = |grant: &&GrantedReward| {
+        let counts = |grant: &GrantedReward| {
             let rule = document.rules.iter().find(|rule| rule.id == grant.rule);
             rule.is_some_and(|rule| rule.caps.contains(bound.id) || rule.budgets.contains(bound.id))
         };
-        let own = grants.iter().filter(counts);
-        let granted: i64 = own.clone().map(|grant| grant.granted.minor()).sum();
-        let used = if bound.counts_uses {
-            i64::from(granted > 0)
+        let (mut granted, mut returned) = (0, 0);
+        for (at, grant) in grants.iter().enumerate().filter(|(_, grant)| counts(grant)) {
+            granted += grant.granted.minor();
+            returned += kept.get(at).map_or(0, |kept| kept.returned);
+        }
+        let (used, left) = if bound.counts_uses {
+            (i64::from(granted > 0), i64::from(granted > returned))
         } else {
-            granted
+            (granted, granted - returned)
         };
         let subject = match bound.scope {
             CapScope::Purchase => None,
@@ -215,12 +242,59 @@ fn uses_of(
             uses.push(Use {
                 place: subject.map(|subject| (subject, bound.counter.clone(), bucket)),
                 used,
+                left,
                 limit,
                 name: bound.id.to_string(),
             });
         }
     }
     Ok(uses)
+}
+
+/// What a purchase adds to the history of its member, as far as it did not go back.
+fn sums_of(
+    purchase: &Purchase,
+    grants: &[GrantedReward],
+    kept: &[Allocation],
+) -> Vec<(CounterPlace, i64)> {
+    let place = |name: String| {
+        let subject = format!("m:{}", purchase.member);
+        (subject, format!("{}/{name}", purchase.program), 0)
+    };
+    let mut sums = vec![(place("number".to_owned()), 1)];
+    let own = purchase.sums().into_iter();
+    sums.extend(own.map(|(summed, minor)| (place(summed.to_string()), minor)));
+    for (at, grant) in grants.iter().enumerate() {
+        let returned = kept.get(at).map_or(0, |kept| kept.returned);
+        let name = format!("earned.{}", grant.granted.asset());
+        sums.push((place(name), grant.granted.minor() - returned));
+    }
+    sums
+}
+
+/// What purchases say went back of them is what the journal says went back to the accounts that paid it.
+fn returned(books: &Books, findings: &mut Findings) {
+    let mut said: BTreeMap<PurchaseId, i64> = BTreeMap::new();
+    for (id, stored) in &books.purchases {
+        let returned = stored.entity.allocations.iter().map(|own| own.returned);
+        said.insert(id.clone(), returned.sum());
+    }
+    let mut found: BTreeMap<PurchaseId, i64> = BTreeMap::new();
+    for entry in &books.journal {
+        let (transfer, Some(purchase)) = (&entry.transfer, &entry.transfer.purchase) else {
+            continue;
+        };
+        let returns = [
+            TransferKind::Void,
+            TransferKind::Clawback,
+            TransferKind::Forfeit,
+        ];
+        if returns.contains(&transfer.kind) {
+            *found.entry(purchase.clone()).or_default() += transfer.minor();
+        }
+    }
+    said.retain(|_, minor| *minor != 0);
+    findings.same_maps(Check::Limit, "what went back of", &found, &said);
 }
 
 /// No purchase alone uses more than is allowed.
@@ -235,7 +309,8 @@ fn single(uses: &BTreeMap<PurchaseId, Vec<Use>>, findings: &mut Findings) {
     }
 }
 
-/// A member's own caps hold after every single purchase, in the order in which they were recorded.
+/// A member's own caps hold after every single purchase, in the order in which they were recorded. What goes back later counts
+/// as if it had gone back at once: when it did, no event says.
 fn along_streams(
     books: &Books,
     deliveries: &Deliveries,
@@ -251,10 +326,8 @@ fn along_streams(
                 continue;
             }
             seen = record.seq;
-            let (purchase, sign) = match &record.event {
-                Event::PurchaseRecorded { purchase, .. } => (purchase, 1),
-                Event::PurchaseCancelled { purchase, .. } => (purchase, -1),
-                _ => continue,
+            let Event::PurchaseRecorded { purchase, .. } = &record.event else {
+                continue;
             };
             for used in uses.get(purchase).into_iter().flatten() {
                 let Some(place) = used
@@ -264,9 +337,10 @@ fn along_streams(
                 else {
                     continue;
                 };
-                let sum = sums.entry(place).or_default();
-                *sum += sign * used.used;
-                if *sum > used.limit {
+                let before = sums.entry(place).or_default();
+                let sum = *before + used.used;
+                *before += used.left;
+                if sum > used.limit {
                     let (name, limit) = (&used.name, used.limit);
                     findings.add(
                         Check::Limit,
@@ -278,12 +352,12 @@ fn along_streams(
     }
 }
 
-/// Every bound holds for all purchases that were not cancelled, and the counters agree.
+/// Every bound holds for what did not go back, and the counters agree.
 fn totals(
     books: &Books,
     applied: &[Applied<'_>],
     uses: &BTreeMap<PurchaseId, Vec<Use>>,
-    visits: &BTreeMap<PurchaseId, CounterPlace>,
+    summed: &BTreeMap<PurchaseId, Vec<(CounterPlace, i64)>>,
     findings: &mut Findings,
 ) {
     let cancelled: Vec<&PurchaseId> = applied
@@ -296,15 +370,15 @@ fn totals(
     let mut counted: BTreeMap<CounterPlace, i64> = BTreeMap::new();
     let mut limits: BTreeMap<CounterPlace, i64> = BTreeMap::new();
     for (purchase, uses) in uses {
-        if cancelled.contains(&purchase) {
-            continue;
-        }
-        if let Some(place) = visits.get(purchase) {
-            *counted.entry(place.clone()).or_default() += 1;
+        for (place, value) in summed.get(purchase).into_iter().flatten() {
+            // Only numbers stay given.
+            if place.1.ends_with("/number") || !cancelled.contains(&purchase) {
+                *counted.entry(place.clone()).or_default() += value;
+            }
         }
         for used in uses {
             if let Some(place) = &used.place {
-                *counted.entry(place.clone()).or_default() += used.used;
+                *counted.entry(place.clone()).or_default() += used.left;
                 let limit = limits.entry(place.clone()).or_insert(used.limit);
                 *limit = (*limit).max(used.limit);
             }
@@ -316,11 +390,9 @@ fn totals(
             findings.add(Check::Limit, format!("{place:?} is at {sum} of {limit}"));
         }
     }
-    let watched = |name: &str| {
-        name.contains("/cap/") || name.starts_with("budget/") || name.contains("/visits/lifetime")
-    };
+    counted.retain(|_, value| *value != 0);
     let stored = books.counters.iter();
-    let stored = stored.filter(|((_, name, _), _)| watched(name));
+    let stored = stored.filter(|((_, name, _), _)| !name.contains("/carry/"));
     let stored = stored
         .map(|(place, value)| (place.clone(), *value))
         .collect();

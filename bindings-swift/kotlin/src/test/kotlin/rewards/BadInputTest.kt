@@ -80,6 +80,21 @@ class BadInputTest {
     }
 
     @Test
+    fun `a time that lies ahead of the clock is refused unless the engine allows it`() = runBlocking {
+        val noon = Instant.parse("2026-05-01T12:00:00Z")
+        val clock = object : HostClock {
+            override fun now(): Timestamp = noon
+        }
+        val (near, far) = noon.plusSeconds(300) to noon.plusSeconds(301)
+        val engine = RewardsEngine.open("memory:", clock = clock)
+        refused<RewardsException.Invalid>("invalid", "now_ahead") { engine.registerMember(RegisterMember("alice"), now = far) }
+        assertEquals(near, engine.registerMember(RegisterMember("alice"), now = near).registeredAt)
+        refused<RewardsException.Invalid>("invalid", "now_ahead") { engine.getBalance(GetBalance("alice"), now = far) }
+        val other = RewardsEngine.open("memory:", clock = clock, nowAheadSecondsMax = 301uL)
+        assertEquals(far, other.registerMember(RegisterMember("alice"), now = far).registeredAt)
+    }
+
+    @Test
     fun `a panic is an internal error and the engine goes on`() = runBlocking {
         refused<RewardsException.Internal>("internal") { RewardsEngine.open("test-hook:panic") }
         refused<RewardsException.Internal>("internal") { validateProgram("test-hook:panic") }
@@ -89,7 +104,8 @@ class BadInputTest {
         val clock = object : HostClock {
             override fun now(): Timestamp = error("no time")
         }
-        val broken = RewardsEngine.open("memory:", clock = clock)
+        // Any time may be given, so the clock is not asked about it.
+        val broken = RewardsEngine.open("memory:", clock = clock, nowAheadSecondsMax = ULong.MAX_VALUE)
         refused<RewardsException.Internal>("internal") { broken.registerMember(RegisterMember("alice")) }
         assertEquals("alice", broken.registerMember(RegisterMember("alice"), now = at).member)
     }

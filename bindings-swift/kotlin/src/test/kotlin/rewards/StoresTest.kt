@@ -112,6 +112,19 @@ class StoresTest {
     }
 
     @Test
+    fun `events that nobody sends can be removed and need not be kept`(@TempDir folder: Path) = runBlocking {
+        val file = "$folder/books.db"
+        val engine = made(file)
+        assertEquals(2uL, engine.health().outboxWaiting)
+        assertEquals(2uL, engine.discardEvents())
+        engine.shutDown()
+        val silent = RewardsEngine.openFile(file, keepEvents = false)
+        silent.recordPurchase(record(1), now = NOW)
+        assertEquals(0uL, silent.health().outboxWaiting)
+        silent.shutDown()
+    }
+
+    @Test
     fun `two processes share a file`(@TempDir folder: Path) = runBlocking {
         val file = "$folder/books.db"
         made(file).shutDown()

@@ -30,7 +30,13 @@ class VectorsTest {
             for (case in json.readTree(file)["cases"]) {
                 cases += 1
                 for (url in listOf("memory:", "sqlite://$folder/$cases.db")) {
-                    val engine = RewardsEngine.open(url, tenant = "vectors", seed = 7uL, keyRing = case["key_ring"]?.map(::ringKey))
+                    val engine = RewardsEngine.open(
+                        url,
+                        tenant = "vectors",
+                        seed = 7uL,
+                        keyRing = case["key_ring"]?.map(::ringKey),
+                        nowAheadSecondsMax = ULong.MAX_VALUE,
+                    )
                     case["steps"].forEachIndexed { number, step ->
                         val (wanted, found) = expected(step) to outcome(engine, step)
                         if (wanted != found) {

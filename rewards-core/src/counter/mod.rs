@@ -3,6 +3,15 @@
 //! A counter of a member moves only under the member's version. What the member used last is kept in the member's own row
 //! ([`MemberCounters`]) and what was used longer ago in a row each: the value of a counter is the **sum of both**, so that
 //! nobody has to know which part is where. A counter that members share is a row, and takes bounded deltas that commute.
+//!
+//! Which kinds of counters there are, and what tells one from another, says [`CounterKind`]. What a member bought and earned
+//! is no counter by name but summed day by day, all of it and always: see [`Summed`].
+
+mod kind;
+mod summed;
+
+pub use kind::CounterKind;
+pub use summed::Summed;
 
 use std::fmt;
 

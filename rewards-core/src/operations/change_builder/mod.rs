@@ -1,18 +1,24 @@
 //! Collects the changes of one command on one member: entries, lots, counters, events and the member's own row.
 
+mod purchases;
+
 use std::collections::BTreeMap;
 
+use rustc_hash::FxHashMap;
+
+use crate::cashback::PurchaseEntity;
+use crate::command::Undecided;
 use crate::context::Context;
 use crate::counter::{CounterKey, CounterName, Subject};
 use crate::decision::{Changes, CounterChange, LotWrite, MemberWrite};
-use crate::entity::{Entity, Expected};
+use crate::entity::{Entity, Expected, Stored};
 use crate::event::{Event, EventRecord, Stream};
-use crate::ids::{IdAllocator, MemberId};
+use crate::ids::{IdAllocator, MemberId, PurchaseId};
 use crate::ledger::{
     Account, Holder, LedgerError, Lot, LotMove, LotNumber, Origin, Purpose, Transfer, TransferKind,
     settle,
 };
-use crate::member::MemberRow;
+use crate::member::{MemberRow, MemberStatus};
 use crate::money::{Asset, Money};
 use crate::rejection::Rejection;
 use crate::snapshot::{MemberKey, Snapshot};
@@ -27,11 +33,26 @@ pub(super) struct ChangeBuilder<'a> {
     expected: u64,
     /// The member's row as it will be.
     pub row: MemberRow,
-    /// When the command is recorded: now, but never before the member's last command.
+    /// When the command is recorded: now, but never before the member's last command, so that journals and streams are in
+    /// order. It decides nothing: what is due and when value moves follows the command's own time, or a clock that was
+    /// ahead once would make everything due that came after.
     pub recorded_at: Timestamp,
     /// What has been collected.
     pub changes: Changes,
+    /// Where in the changes a lot is that was there before, by its number.
+    written_lots: FxHashMap<LotNumber, usize>,
     due: Due,
+    /// The view in which the purchases are of which something goes back; a new member has none.
+    snapshot: Option<&'a Snapshot>,
+    purchases: BTreeMap<PurchaseId, OpenPurchase>,
+}
+
+/// A purchase while a command changes it.
+#[derive(Debug)]
+struct OpenPurchase {
+    stored: Stored<PurchaseEntity>,
+    /// Whether it is written.
+    is_changed: bool,
 }
 
 impl<'a> ChangeBuilder<'a> {
@@ -40,7 +61,7 @@ impl<'a> ChangeBuilder<'a> {
     /// # Errors
     /// [`Rejection::MemberUnknown`] when there is none.
     pub fn open(
-        snapshot: &Snapshot,
+        snapshot: &'a Snapshot,
         context: &'a Context,
         ids: &'a IdAllocator,
         member: &MemberId,
@@ -48,7 +69,10 @@ impl<'a> ChangeBuilder<'a> {
         let key = context.member_key(member);
         let row = snapshot.members.get(&key).cloned();
         let row = row.ok_or_else(|| Rejection::MemberUnknown(member.clone()))?;
-        Ok(Self::from_row(context, ids, key, row))
+        Ok(Self {
+            snapshot: Some(snapshot),
+            ..Self::from_row(context, ids, key, row)
+        })
     }
 
     /// Starts from a given row, such as the first one of a new member.
@@ -67,7 +91,10 @@ impl<'a> ChangeBuilder<'a> {
             row,
             recorded_at,
             changes: Changes::default(),
+            written_lots: FxHashMap::default(),
             due: Due::default(),
+            snapshot: None,
+            purchases: BTreeMap::new(),
         }
     }
 
@@ -130,9 +157,13 @@ impl<'a> ChangeBuilder<'a> {
         Ok(number)
     }
 
-    /// Carries out a change of a lot: the value moves, and the lot takes its next state.
-    pub fn move_lot(&mut self, step: LotMove) -> Result<(), Rejection> {
-        let asset = step.lot.asset;
+    /// Carries out a change of a lot: the value moves, and the lot takes its next state. What goes back to the account that
+    /// paid it releases the limits it held.
+    ///
+    /// # Errors
+    /// [`Undecided::Needs`] the purchase of what goes back; see [`see_purchases`](Self::see_purchases).
+    pub fn move_lot(&mut self, step: LotMove) -> Result<(), Undecided> {
+        let (asset, is_return) = (step.lot.asset, step.is_return());
         let holder = match step.to {
             Purpose::Funding(_) | Purpose::Expired | Purpose::Fees | Purpose::Adjustments => {
                 Holder::System
@@ -148,14 +179,34 @@ impl<'a> ChangeBuilder<'a> {
         let transfer = Transfer::new(from, to, step.amount, step.kind, step.effective_at)?
             .for_purchase(step.lot.purchase.clone());
         self.post(transfer)?;
+        if is_return {
+            self.give_back(&step.lot, step.amount)?;
+        }
         self.write_lot(step.lot);
         Ok(())
     }
 
-    /// Carries out what is due for a lot by now, and returns the lot as it is then.
-    pub fn settle(&mut self, lot: &Lot) -> Result<Lot, Rejection> {
+    /// Carries out what is due for lots by an instant, and returns the lots as they are then.
+    ///
+    /// # Errors
+    /// [`Undecided::Needs`] the purchases of those that are voided.
+    pub fn settle_all<'l>(
+        &mut self,
+        lots: impl Iterator<Item = &'l Lot> + Clone,
+        by: Timestamp,
+    ) -> Result<Vec<Lot>, Undecided> {
+        let is_voided = |lot: &&Lot| settle(lot, by).iter().any(LotMove::is_return);
+        self.see_purchases(lots.clone().filter(is_voided))?;
+        lots.map(|lot| self.settle(lot, by)).collect()
+    }
+
+    /// Carries out what is due for a lot by an instant, and returns the lot as it is then.
+    ///
+    /// # Errors
+    /// As [`move_lot`](Self::move_lot).
+    pub fn settle(&mut self, lot: &Lot, by: Timestamp) -> Result<Lot, Undecided> {
         let mut lot = lot.clone();
-        for step in settle(&lot, self.recorded_at) {
+        for step in settle(&lot, by) {
             self.due.add(&step);
             lot = step.lot.clone();
             self.move_lot(step)?;
@@ -200,15 +251,16 @@ impl<'a> ChangeBuilder<'a> {
 
     /// Writes a lot that has changed.
     pub fn write_lot(&mut self, lot: Lot) {
-        let member = self.key.clone();
-        self.changes
-            .lots
-            .retain(|write| write.is_new || write.lot.number != lot.number);
-        self.changes.lots.push(LotWrite {
-            member,
-            is_new: false,
-            lot,
-        });
+        let next = self.changes.lots.len();
+        let place = *self.written_lots.entry(lot.number).or_insert(next);
+        match self.changes.lots.get_mut(place) {
+            Some(write) => write.lot = lot,
+            None => self.changes.lots.push(LotWrite {
+                member: self.key.clone(),
+                is_new: false,
+                lot,
+            }),
+        }
     }
 
     /// Writes an entity.
@@ -264,7 +316,11 @@ impl<'a> ChangeBuilder<'a> {
     }
 
     /// Closes the member's row and gives all changes away.
-    pub fn finish(mut self) -> Changes {
+    ///
+    /// # Errors
+    /// [`Rejection::Internal`] when a purchase cannot be encoded.
+    pub fn finish(mut self) -> Result<Changes, Rejection> {
+        self.write_purchases()?;
         for (name, bucket, value) in self.row.counters.take_overflow() {
             let subject = Subject::Member(self.key.member.clone());
             let name = CounterName {
@@ -280,15 +336,18 @@ impl<'a> ChangeBuilder<'a> {
         }
         self.row.version = self.expected.saturating_add(1);
         self.row.recorded_at = self.recorded_at;
+        // The tiers of a member who has left stay as they are.
+        let has_left = self.row.profile.status == MemberStatus::Closed;
         let reviews = self.row.profile.tiers.values().flat_map(BTreeMap::values);
-        self.row.due_at = reviews.filter_map(|status| status.review_at).min();
+        let reviews = reviews.filter_map(|status| status.review_at);
+        self.row.due_at = reviews.min().filter(|_| !has_left);
         let write = MemberWrite {
             key: self.key,
             expected: self.expected,
             row: self.row,
         };
         self.changes.members.push(write);
-        self.changes
+        Ok(self.changes)
     }
 }
 

@@ -1,0 +1,488 @@
+//! What belongs to one member: journal, lots, purchases and counters, held against the member's row and against each other.
+
+use std::collections::BTreeMap;
+
+use smol_str::{SmolStr, format_smolstr};
+
+use super::{AuditProblem, BookAudit};
+use crate::cashback::{PurchaseEntity, PurchaseState};
+use crate::counter::{Subject, Summed};
+use crate::ids::{MemberId, ProgramId, PurchaseId, Slug};
+use crate::ledger::{
+    Account, ChainHash, Holder, JournalEntry, JournalHead, Lot, LotNumber, LotState, Purpose,
+    Transfer, TransferKind,
+};
+use crate::member::{MemberRow, MemberStatus};
+use crate::money::Asset;
+use crate::time::Timestamp;
+
+/// Holds what belongs to one member against each other.
+///
+/// Entries come in the order of their numbers, everything else in any order. A grant is kept until its entry, its lot and the
+/// purchase that names it were all seen; told in the order in which they were recorded, that is at once.
+#[derive(Debug)]
+pub struct MemberAudit<'a> {
+    books: &'a mut BookAudit,
+    member: MemberId,
+    row: Option<&'a MemberRow>,
+    head: JournalHead,
+    /// Sums of the entries.
+    folded: BTreeMap<(Purpose, Asset), i128>,
+    /// What is left in open lots.
+    held: BTreeMap<(Purpose, Asset), i128>,
+    grants: BTreeMap<LotNumber, Grant>,
+    /// What purchases counted, and what is stored.
+    counters: BTreeMap<(SmolStr, i64), (i128, i128)>,
+    /// What the member bought and earned, by program.
+    histories: BTreeMap<ProgramId, History>,
+}
+
+/// What was bought and earned in a program, in all.
+#[derive(Debug, Default)]
+struct History {
+    number: i64,
+    sums: BTreeMap<Summed, i128>,
+}
+
+impl History {
+    fn add(&mut self, summed: Summed, minor: i64) {
+        let sum = self.sums.entry(summed).or_default();
+        *sum = sum.saturating_add(i128::from(minor));
+    }
+}
+
+/// The sides of a grant that were seen so far.
+#[derive(Debug, Default)]
+struct Grant {
+    entry: Option<Transfer>,
+    lot: Option<Lot>,
+    claim: Option<Claim>,
+}
+
+/// A purchase that names a grant as its own.
+#[derive(Debug)]
+struct Claim {
+    purchase: PurchaseId,
+    program: ProgramId,
+    rule: Slug,
+    state: PurchaseState,
+    /// What went back to the account that paid it, in minor units.
+    returned: i64,
+}
+
+impl<'a> MemberAudit<'a> {
+    pub(super) fn new(
+        books: &'a mut BookAudit,
+        member: MemberId,
+        row: Option<&'a MemberRow>,
+    ) -> Self {
+        Self {
+            books,
+            member,
+            row,
+            head: JournalHead::default(),
+            folded: BTreeMap::new(),
+            held: BTreeMap::new(),
+            grants: BTreeMap::new(),
+            counters: BTreeMap::new(),
+            histories: BTreeMap::new(),
+        }
+    }
+
+    /// Takes the next entry, with the purchase that it names when there is one.
+    pub fn entry(&mut self, entry: &JournalEntry, purchase: Option<&PurchaseEntity>) {
+        self.chain(entry);
+        self.books.read_entry();
+        let transfer = &entry.transfer;
+        let amount = i128::from(transfer.minor());
+        for (account, delta) in [
+            (transfer.from(), amount.saturating_neg()),
+            (transfer.to(), amount),
+        ] {
+            self.books.moved(account, delta);
+            match &account.holder {
+                Holder::Member(holder) if *holder == self.member => {
+                    let key = (account.purpose.clone(), account.asset);
+                    let sum = self.folded.entry(key).or_default();
+                    *sum = sum.saturating_add(delta);
+                }
+                Holder::Member(_) => self.books.balance(account.clone(), delta, 0),
+                Holder::System => {}
+            }
+        }
+        match (transfer.kind, &transfer.purchase) {
+            (TransferKind::Grant | TransferKind::ManualGrant, _) => {
+                self.grants.entry(entry.seq).or_default().entry = Some(transfer.clone());
+                self.close(entry.seq);
+            }
+            (kind, Some(named)) => {
+                let own = purchase.filter(|found| found.purchase.member == self.member);
+                let is_allowed = own.is_some_and(|found| {
+                    kind != TransferKind::Clawback || found.state() == PurchaseState::Cancelled
+                });
+                if !is_allowed {
+                    self.books.note(AuditProblem::ReversalUnknown {
+                        member: self.member.clone(),
+                        seq: entry.seq,
+                        purchase: named.clone(),
+                    });
+                }
+            }
+            (_, None) => {}
+        }
+    }
+
+    fn chain(&mut self, entry: &JournalEntry) {
+        let expected = self.head.seq.saturating_add(1);
+        if entry.seq != expected {
+            let member = entry.member.clone();
+            self.books.note(AuditProblem::Gap {
+                member,
+                expected,
+                found: entry.seq,
+            });
+        }
+        if entry.chain(self.books.tenant(), self.head.hash) != entry.hash {
+            let member = entry.member.clone();
+            self.books.note(AuditProblem::BrokenChain {
+                member,
+                seq: entry.seq,
+            });
+        }
+        self.head = JournalHead {
+            seq: entry.seq,
+            hash: entry.hash,
+        };
+    }
+
+    /// Takes a lot, with the instant by which sweeps find it.
+    pub fn lot(&mut self, lot: &Lot, due_at: Option<Timestamp>) {
+        let faults = [
+            ("remaining", !is_possible(lot)),
+            ("due_at", due_at != lot.due_at()),
+        ];
+        for (what, is_wrong) in faults {
+            if is_wrong {
+                self.mismatch(lot.number, what);
+            }
+        }
+        if lot.state.is_open() {
+            let key = (resting_place(lot), lot.asset);
+            let sum = self.held.entry(key).or_default();
+            *sum = sum.saturating_add(i128::from(lot.remaining));
+        }
+        self.grants.entry(lot.number).or_default().lot = Some(lot.clone());
+        self.close(lot.number);
+    }
+
+    /// Takes a purchase of the member.
+    pub fn purchase(&mut self, purchase: &PurchaseEntity) {
+        for allocation in &purchase.allocations {
+            let claim = Claim {
+                purchase: purchase.purchase.id.clone(),
+                program: purchase.purchase.program.clone(),
+                rule: allocation.rule.clone(),
+                state: purchase.state(),
+                returned: allocation.returned,
+            };
+            let grant = self.grants.entry(allocation.lot).or_default();
+            if let Some(earlier) = grant.claim.replace(claim) {
+                self.books.note(AuditProblem::GrantMissing {
+                    purchase: earlier.purchase,
+                    lot: allocation.lot,
+                });
+            }
+            self.close(allocation.lot);
+        }
+        for (key, amount) in self.books.counted(purchase) {
+            if matches!(&key.name.subject, Subject::Member(member) if *member == self.member) {
+                let place = (key.name.name, key.bucket);
+                let sums = self.counters.entry(place).or_default();
+                sums.0 = sums.0.saturating_add(i128::from(amount));
+            }
+        }
+        self.remember(purchase);
+    }
+
+    /// Counts a purchase in the member's history. What it earned is counted with its grants.
+    fn remember(&mut self, purchase: &PurchaseEntity) {
+        let told = &purchase.purchase;
+        let history = self.histories.entry(told.program.clone()).or_default();
+        history.number = history.number.saturating_add(1);
+        if purchase.state() != PurchaseState::Cancelled {
+            for (summed, minor) in told.sums() {
+                history.add(summed, minor);
+            }
+        }
+    }
+
+    /// Takes a counter of the member that has a row of its own.
+    pub fn counter(&mut self, name: &str, bucket: i64, value: i64) {
+        let sums = self
+            .counters
+            .entry((SmolStr::new(name), bucket))
+            .or_default();
+        sums.1 = sums.1.saturating_add(i128::from(value));
+    }
+
+    /// Compares the sides of a grant when all of them were seen, and lets go of it.
+    fn close(&mut self, number: LotNumber) {
+        let is_whole = self.grants.get(&number).is_some_and(|grant| {
+            let entry = grant.entry.as_ref();
+            let is_claimed = entry.is_some_and(|entry| entry.purchase.is_none());
+            grant.lot.is_some() && entry.is_some() && (is_claimed || grant.claim.is_some())
+        });
+        if is_whole && let Some(grant) = self.grants.remove(&number) {
+            self.compare(number, &grant);
+        }
+    }
+
+    /// Compares what was seen of a grant.
+    fn compare(&mut self, number: LotNumber, grant: &Grant) {
+        if let (Some(entry), Some(lot)) = (&grant.entry, &grant.lot) {
+            let rule = entry.origin.as_ref().map(|origin| &origin.rule);
+            let faults = [
+                ("amount", lot.amount != entry.minor()),
+                ("asset", lot.asset != entry.asset()),
+                ("source", lot.source != entry.from().purpose),
+                ("earned_at", lot.earned_at != entry.effective_at),
+                ("purchase", lot.purchase != entry.purchase),
+                ("rule", lot.rule.as_ref() != rule),
+            ];
+            for (what, is_wrong) in faults {
+                if is_wrong {
+                    self.mismatch(number, what);
+                }
+            }
+        }
+        if let (Some(entry), Some(claim)) = (&grant.entry, &grant.claim) {
+            let rule = entry.origin.as_ref().map(|origin| &origin.rule);
+            let is_named =
+                entry.purchase.as_ref() == Some(&claim.purchase) && rule == Some(&claim.rule);
+            if !is_named {
+                self.books.note(AuditProblem::GrantMissing {
+                    purchase: claim.purchase.clone(),
+                    lot: number,
+                });
+            }
+        }
+        if let (Some(lot), Some(claim)) = (&grant.lot, &grant.claim)
+            && claim.state != PurchaseState::Cancelled
+        {
+            let earned = lot.amount.saturating_sub(claim.returned);
+            let history = self.histories.entry(claim.program.clone()).or_default();
+            history.add(Summed::Earned(lot.asset), earned);
+        }
+        if let Some(lot) = &grant.lot {
+            self.life(lot, grant.claim.as_ref());
+        }
+    }
+
+    /// Whether a lot is where the life of its purchase put it.
+    fn life(&mut self, lot: &Lot, claim: Option<&Claim>) {
+        let state = claim.map(|claim| claim.state);
+        let is_left = match state {
+            Some(PurchaseState::Cancelled) => lot.state.is_open(),
+            Some(PurchaseState::Confirmed) => lot.state == LotState::Pending,
+            Some(PurchaseState::Recorded) | None => false,
+        };
+        if is_left && let Some(claim) = claim {
+            self.books.note(AuditProblem::ReversalMissing {
+                purchase: claim.purchase.clone(),
+                lot: lot.number,
+            });
+        }
+        let has_left = |row: &MemberRow| row.profile.status == MemberStatus::Closed;
+        let may_be_voided = lot.void_at.is_some()
+            || state == Some(PurchaseState::Cancelled)
+            || self.row.is_some_and(has_left);
+        if lot.state == LotState::Voided && !may_be_voided {
+            self.mismatch(lot.number, "state");
+        }
+    }
+
+    fn mismatch(&mut self, lot: LotNumber, what: &'static str) {
+        let member = self.member.clone();
+        self.books
+            .note(AuditProblem::LotMismatch { member, lot, what });
+    }
+
+    /// Takes the instant by which lists of members are ordered: when the member joined.
+    pub fn listed_at(&mut self, at: Timestamp) {
+        if self.row.is_some_and(|row| row.profile.registered_at != at) {
+            self.wrong_column("at");
+        }
+    }
+
+    fn wrong_column(&mut self, what: &'static str) {
+        let member = self.member.clone();
+        self.books
+            .note(AuditProblem::MemberMismatch { member, what });
+    }
+
+    /// Ends with the member: compares what was told with the row.
+    pub fn finish(mut self) {
+        self.compare_head();
+        for (number, grant) in std::mem::take(&mut self.grants) {
+            self.incomplete(number, &grant);
+            self.compare(number, &grant);
+        }
+        self.compare_balances();
+        self.compare_histories();
+        self.compare_counters();
+        if let Some(row) = self.row {
+            let reviews = row.profile.tiers.values().flat_map(BTreeMap::values);
+            let due_at = reviews.filter_map(|status| status.review_at).min();
+            // The tiers of a member who has left stay as they are.
+            let due_at = due_at.filter(|_| row.profile.status != MemberStatus::Closed);
+            if due_at != row.due_at {
+                self.wrong_column("due_at");
+            }
+        }
+    }
+
+    fn compare_head(&mut self) {
+        let (found, stored) = (
+            self.head,
+            self.row.map(|row| row.journal).unwrap_or_default(),
+        );
+        let is_empty = found.seq == 0 && stored.hash == ChainHash::default();
+        if found.seq != stored.seq || !is_empty && found.hash != stored.hash {
+            let member = self.member.clone();
+            self.books.note(AuditProblem::HeadMismatch {
+                member,
+                found: found.seq,
+                stored: stored.seq,
+            });
+        }
+    }
+
+    /// Notes which side of a grant is missing.
+    fn incomplete(&mut self, number: LotNumber, grant: &Grant) {
+        let member = self.member.clone();
+        match (&grant.entry, &grant.lot) {
+            (Some(_), None) => self.books.note(AuditProblem::EntryWithoutLot {
+                member: member.clone(),
+                seq: number,
+            }),
+            (None, Some(_)) => self.books.note(AuditProblem::LotWithoutEntry {
+                member: member.clone(),
+                lot: number,
+            }),
+            _ => {}
+        }
+        match (&grant.entry, &grant.claim) {
+            (Some(entry), None) => {
+                if let Some(purchase) = entry.purchase.clone() {
+                    self.books.note(AuditProblem::GrantUnknown {
+                        member,
+                        seq: number,
+                        purchase,
+                    });
+                }
+            }
+            (None, Some(claim)) => self.books.note(AuditProblem::GrantMissing {
+                purchase: claim.purchase.clone(),
+                lot: number,
+            }),
+            _ => {}
+        }
+    }
+
+    fn compare_balances(&mut self) {
+        let mut balances: BTreeMap<(Purpose, Asset), i128> = BTreeMap::new();
+        let stored = self.row.iter().flat_map(|row| row.balances.iter());
+        for (purpose, asset, minor) in stored {
+            balances.insert((purpose.clone(), asset), i128::from(minor));
+        }
+        let mut folded = std::mem::take(&mut self.folded);
+        let mut held = std::mem::take(&mut self.held);
+        for key in folded.keys().chain(held.keys()) {
+            balances.entry(key.clone()).or_default();
+        }
+        for (key, stored) in balances {
+            let account = Account::member(&self.member, key.0.clone(), key.1);
+            let sum = folded.remove(&key).unwrap_or_default();
+            self.books.balance(account.clone(), sum, stored);
+            let lots = held.remove(&key).unwrap_or_default();
+            if lots != stored && rests_in_lots(&key.0) {
+                self.books.note(AuditProblem::LotSumMismatch {
+                    account,
+                    lots,
+                    stored,
+                });
+            }
+        }
+    }
+
+    /// Takes the member's history as one more list of counters: purchases made, and sums of all time.
+    fn compare_histories(&mut self) {
+        let mut places: BTreeMap<(SmolStr, i64), (i128, i128)> = BTreeMap::new();
+        for (program, history) in std::mem::take(&mut self.histories) {
+            let number = places.entry((format_smolstr!("{program}/number"), 0));
+            number.or_default().0 = i128::from(history.number);
+            for (summed, sum) in history.sums {
+                let name = format_smolstr!("{program}/{summed}");
+                places.entry((name, 0)).or_default().0 = sum;
+            }
+        }
+        for (program, history) in self.row.iter().flat_map(|row| &row.history) {
+            let number = places.entry((format_smolstr!("{program}/number"), 0));
+            number.or_default().1 = i128::from(history.number());
+            for (summed, sum) in history.all_time() {
+                let name = format_smolstr!("{program}/{summed}");
+                places.entry((name, 0)).or_default().1 = i128::from(sum);
+            }
+        }
+        self.compare_counted(places);
+    }
+
+    fn compare_counters(&mut self) {
+        let mut counters = std::mem::take(&mut self.counters);
+        for (name, bucket, value) in self.row.iter().flat_map(|row| row.counters.iter()) {
+            let sums = counters.entry((name.clone(), bucket)).or_default();
+            sums.1 = sums.1.saturating_add(i128::from(value));
+        }
+        self.compare_counted(counters);
+    }
+
+    fn compare_counted(&mut self, counters: BTreeMap<(SmolStr, i64), (i128, i128)>) {
+        let subject = Subject::Member(self.member.clone()).text();
+        for ((name, bucket), (counted, stored)) in counters {
+            if counted != stored {
+                self.books.note(AuditProblem::CounterMismatch {
+                    subject: subject.clone(),
+                    name,
+                    bucket,
+                    counted,
+                    stored,
+                });
+            }
+        }
+    }
+}
+
+/// Whether what is left of a lot can be left of one in its state.
+fn is_possible(lot: &Lot) -> bool {
+    match lot.state {
+        LotState::Pending => lot.remaining == lot.amount,
+        LotState::Available => (1..=lot.amount).contains(&lot.remaining),
+        LotState::Spent | LotState::Expired | LotState::Voided => lot.remaining == 0,
+    }
+}
+
+/// Where the value of an open lot is.
+fn resting_place(lot: &Lot) -> Purpose {
+    match lot.state {
+        LotState::Pending => Purpose::Pending,
+        _ => Purpose::available(lot.asset),
+    }
+}
+
+/// Whether all value of a purpose is in lots.
+fn rests_in_lots(purpose: &Purpose) -> bool {
+    matches!(
+        purpose,
+        Purpose::Pending | Purpose::Cashback | Purpose::Points
+    )
+}

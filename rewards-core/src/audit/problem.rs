@@ -1,0 +1,219 @@
+//! What an audit can find.
+
+use smol_str::SmolStr;
+
+use crate::event::Stream;
+use crate::ids::{MemberId, ProgramId, PurchaseId};
+use crate::ledger::{Account, LotNumber, Purpose};
+use crate::money::Asset;
+
+/// Something in the books that cannot be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AuditProblem {
+    /// A journal skips or repeats a number.
+    Gap {
+        /// Whose journal.
+        member: MemberId,
+        /// The number that had to come.
+        expected: u64,
+        /// The number that came.
+        found: u64,
+    },
+    /// An entry's hash does not follow from its content and the entry before.
+    BrokenChain {
+        /// Whose journal.
+        member: MemberId,
+        /// The entry.
+        seq: u64,
+    },
+    /// The member row points at another end of the journal.
+    HeadMismatch {
+        /// Whose journal.
+        member: MemberId,
+        /// Number of the last entry found.
+        found: u64,
+        /// Number the member row names.
+        stored: u64,
+    },
+    /// A column of a member's row is not what the document beside it says.
+    MemberMismatch {
+        /// The member.
+        member: MemberId,
+        /// The column.
+        what: &'static str,
+    },
+    /// A balance in a member's row is not the sum of its entries.
+    BalanceMismatch {
+        /// The account.
+        account: Account,
+        /// Sum of the entries, in minor units.
+        folded: i128,
+        /// The stored balance, in minor units.
+        stored: i128,
+    },
+    /// A balance in a member's row is not what is left in the open lots.
+    LotSumMismatch {
+        /// The account.
+        account: Account,
+        /// What is left in the lots, in minor units.
+        lots: i128,
+        /// The stored balance, in minor units.
+        stored: i128,
+    },
+    /// A lot was made by no entry.
+    LotWithoutEntry {
+        /// Whose lot.
+        member: MemberId,
+        /// The lot.
+        lot: LotNumber,
+    },
+    /// A grant in the journal made no lot.
+    EntryWithoutLot {
+        /// Whose journal.
+        member: MemberId,
+        /// The entry.
+        seq: u64,
+    },
+    /// A lot cannot be as it is, or is not what the entry made.
+    LotMismatch {
+        /// Whose lot.
+        member: MemberId,
+        /// The lot.
+        lot: LotNumber,
+        /// The column.
+        what: &'static str,
+    },
+    /// The journal has a grant of a purchase that does not name it, or that is not there.
+    GrantUnknown {
+        /// Whose journal.
+        member: MemberId,
+        /// The entry.
+        seq: u64,
+        /// The purchase that the entry names.
+        purchase: PurchaseId,
+    },
+    /// A purchase names a grant that the journal does not have.
+    GrantMissing {
+        /// The purchase.
+        purchase: PurchaseId,
+        /// The lot that it names.
+        lot: LotNumber,
+    },
+    /// The journal moves what a purchase granted, and there is no such purchase or it is not in a state that allows it.
+    ReversalUnknown {
+        /// Whose journal.
+        member: MemberId,
+        /// The entry.
+        seq: u64,
+        /// The purchase that the entry names.
+        purchase: PurchaseId,
+    },
+    /// A purchase is cancelled, or confirmed, and its lot is as if it were not.
+    ReversalMissing {
+        /// The purchase.
+        purchase: PurchaseId,
+        /// The lot.
+        lot: LotNumber,
+    },
+    /// An entity cannot be read, or the columns that it is found by are not what its document says.
+    EntityMismatch {
+        /// The kind.
+        kind: SmolStr,
+        /// Its id.
+        id: SmolStr,
+    },
+    /// A counter is not what purchases counted.
+    CounterMismatch {
+        /// For whom, as stored.
+        subject: SmolStr,
+        /// What is counted.
+        name: SmolStr,
+        /// The bucket.
+        bucket: i64,
+        /// What purchases counted.
+        counted: i128,
+        /// The stored value.
+        stored: i128,
+    },
+    /// A stored control account is not the sum of its entries.
+    ControlMismatch {
+        /// What it is for.
+        purpose: Purpose,
+        /// The asset.
+        asset: Asset,
+        /// Sum of the entries, in minor units.
+        folded: i128,
+        /// The stored balance, in minor units.
+        stored: i128,
+    },
+    /// The control accounts of one asset do not sum to zero.
+    NotZeroSum {
+        /// The asset.
+        asset: Asset,
+        /// The sum, in minor units.
+        sum: i128,
+    },
+    /// An event that nobody was handed is missing, or comes out of order.
+    EventGap {
+        /// The stream.
+        stream: Stream,
+        /// The number that had to come.
+        expected: u64,
+        /// The number that came; `None` when the stream ends.
+        found: Option<u64>,
+    },
+    /// An event waits that its stream cannot have: there is no such stream, or it ends before.
+    EventUnknown {
+        /// The stream.
+        stream: Stream,
+        /// The event.
+        seq: u64,
+    },
+    /// A revision of a program cannot be what was published.
+    ProgramMismatch {
+        /// The program.
+        program: ProgramId,
+        /// The revision.
+        revision: u32,
+        /// What is wrong: `revision`, `unreadable`, `id`, `compile` or `digest`.
+        what: &'static str,
+    },
+    /// What a kept [head](super::BookHead) stands for is not in the books any more.
+    Rewritten {
+        /// The stream.
+        stream: Stream,
+        /// The number that the head names.
+        seq: u64,
+    },
+}
+
+impl AuditProblem {
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Gap { .. } => "journal_gap",
+            Self::BrokenChain { .. } => "journal_chain_broken",
+            Self::HeadMismatch { .. } => "journal_head_mismatch",
+            Self::MemberMismatch { .. } => "member_mismatch",
+            Self::BalanceMismatch { .. } => "balance_mismatch",
+            Self::LotSumMismatch { .. } => "lot_sum_mismatch",
+            Self::LotWithoutEntry { .. } => "lot_without_entry",
+            Self::EntryWithoutLot { .. } => "entry_without_lot",
+            Self::LotMismatch { .. } => "lot_mismatch",
+            Self::GrantUnknown { .. } => "grant_unknown",
+            Self::GrantMissing { .. } => "grant_missing",
+            Self::ReversalUnknown { .. } => "reversal_unknown",
+            Self::ReversalMissing { .. } => "reversal_missing",
+            Self::EntityMismatch { .. } => "entity_mismatch",
+            Self::CounterMismatch { .. } => "counter_mismatch",
+            Self::ControlMismatch { .. } => "control_mismatch",
+            Self::NotZeroSum { .. } => "control_sum_not_zero",
+            Self::EventGap { .. } => "event_gap",
+            Self::EventUnknown { .. } => "event_unknown",
+            Self::ProgramMismatch { .. } => "program_mismatch",
+            Self::Rewritten { .. } => "books_rewritten",
+        }
+    }
+}

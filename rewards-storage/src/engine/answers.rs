@@ -1,0 +1,74 @@
+//! What callers are told in one round, and whom it halts.
+//!
+//! A command that failed and may be sent again has not taken effect, or nobody knows whether it has. When those behind it took
+//! effect all the same, it would come after them the next time. So they are not tried: whoever waits behind it for one of its
+//! members is told so and sends again, too. Rejections halt nobody: the same command would be rejected again.
+
+use std::sync::{Mutex, PoisonError};
+
+use rewards_core::rejection::Fault;
+
+use super::pending::{Outcome, Pending};
+use super::queue::Line;
+use super::scheduler::Place;
+use super::telemetry::Telemetry;
+
+/// A command behind which nobody of its lines may go on.
+#[derive(Debug)]
+pub(super) struct Halt {
+    pub(super) place: Place<Line>,
+    /// What those behind it are told.
+    pub(super) fault: Fault,
+}
+
+/// Answers callers, and remembers who is halted by that.
+#[derive(Debug)]
+pub(super) struct Answers<'t> {
+    telemetry: &'t Telemetry,
+    halts: Mutex<Vec<Halt>>,
+}
+
+impl<'t> Answers<'t> {
+    pub(super) fn new(telemetry: &'t Telemetry) -> Self {
+        Self {
+            telemetry,
+            halts: Mutex::default(),
+        }
+    }
+
+    /// Answers a command.
+    pub(super) fn give(&self, pending: Pending, outcome: Outcome) {
+        if let Outcome::Failed(fault) = &outcome
+            && let Some(fault) = behind(fault)
+        {
+            let place = pending.place.clone();
+            self.halts().push(Halt { place, fault });
+        }
+        pending.answer(outcome, self.telemetry);
+    }
+
+    /// Who is halted, and how those behind them are counted.
+    pub(super) fn into_halts(self) -> (&'t Telemetry, Vec<Halt>) {
+        let halts = self.halts.into_inner();
+        let halts = halts.unwrap_or_else(PoisonError::into_inner);
+        (self.telemetry, halts)
+    }
+
+    fn halts(&self) -> std::sync::MutexGuard<'_, Vec<Halt>> {
+        // Nothing that can panic is done to the list half-way.
+        self.halts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What those behind a command are told when it failed so; `None` when they may go on.
+pub(super) fn behind(fault: &Fault) -> Option<Fault> {
+    match fault.code.as_ref() {
+        _ if fault.is_retryable() => Some(fault.clone()),
+        // It may have to do with this command alone, or with a disk that is full.
+        "store_refused" => Some(Fault::new(
+            "store_unavailable",
+            "not tried, because the store refused a command that stands before it: send it again with the same key",
+        )),
+        _ => None,
+    }
+}

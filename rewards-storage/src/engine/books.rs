@@ -1,0 +1,468 @@
+//! Reads the books for an audit: several lists side by side, each in pages, so that what belongs together comes together.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use rewards_core::audit::{
+    BookAudit, CounterPlace, EventAudit, MemberAudit, ProgramAudit, SharedCounters,
+};
+use rewards_core::cashback::PurchaseEntity;
+use rewards_core::command::Operation as _;
+use rewards_core::counter::Subject;
+use rewards_core::entity::{ENTITIES, Entity as _, EntityKey, EntityRow};
+use rewards_core::event::Stream;
+use rewards_core::ids::{MemberId, PurchaseId, TenantId};
+use rewards_core::ledger::{JournalEntry, TransferKind};
+use rewards_core::operations::programs::PublishProgram;
+use rewards_core::snapshot::ReadPlan;
+use rewards_core::time::Timestamp;
+use smol_str::SmolStr;
+
+use super::builder::Events;
+use super::verify::BookReport;
+use crate::error::StoreError;
+use crate::store::{BookView, OwnedPlace, StoredLot, StoredMember};
+
+/// Rows of one page.
+pub(super) const PAGE: u32 = 1_000;
+/// How many streams are held against the waiting events at a time; for more, the events are read again.
+const STREAMS_MAX: usize = 100_000;
+/// How many shared counters are recounted at a time; for more, the purchases are read again.
+const COUNTERS_MAX: usize = 100_000;
+
+/// A list that is read page by page.
+#[derive(Debug)]
+struct Pages<P, T> {
+    rows: VecDeque<T>,
+    after: Option<P>,
+    is_over: bool,
+}
+
+impl<P, T> Pages<P, T> {
+    fn behind(after: Option<P>) -> Self {
+        Self {
+            rows: VecDeque::new(),
+            after,
+            is_over: false,
+        }
+    }
+
+    /// Whether a page must be read before the next row is known.
+    fn is_hungry(&self) -> bool {
+        self.rows.is_empty() && !self.is_over
+    }
+
+    fn fill(&mut self, page: Vec<T>, place: impl Fn(&T) -> P) {
+        match page.last() {
+            Some(last) => self.after = Some(place(last)),
+            None => self.is_over = true,
+        }
+        self.rows = page.into();
+    }
+
+    fn pop_if(&mut self, is_wanted: impl Fn(&T) -> bool) -> Option<T> {
+        self.rows
+            .front()
+            .is_some_and(is_wanted)
+            .then(|| self.rows.pop_front())?
+    }
+}
+
+/// A purchase in the list of its owner.
+#[derive(Debug)]
+struct Owned {
+    owner: MemberId,
+    at: Timestamp,
+    id: SmolStr,
+    /// Absent when it cannot be read; that is found when all entities are looked at.
+    purchase: Option<PurchaseEntity>,
+}
+
+/// A tenant's books, as they are read.
+#[derive(Debug)]
+pub(super) struct Books<'v> {
+    view: Box<dyn BookView + 'v>,
+    tenant: TenantId,
+    /// Whether events that are numbered are written, so that a gap is a fault.
+    keeps_events: bool,
+    audit: BookAudit,
+    members: Pages<MemberId, StoredMember>,
+    journal: Pages<(MemberId, u64), JournalEntry>,
+    /// The purchases that the entries at hand take something back from.
+    named: BTreeMap<PurchaseId, PurchaseEntity>,
+    lots: Pages<(MemberId, u64), StoredLot>,
+    purchases: Pages<OwnedPlace, Owned>,
+    counters: Pages<CounterPlace, (CounterPlace, i64)>,
+}
+
+impl<'v> Books<'v> {
+    pub fn new(view: Box<dyn BookView + 'v>, tenant: TenantId, events: Events) -> Self {
+        // No member's id is the empty text, so this is before the counters of the first one.
+        let own_counters = (SmolStr::new("m:"), SmolStr::default(), i64::MIN);
+        Self {
+            view,
+            audit: BookAudit::new(tenant.clone()),
+            tenant,
+            keeps_events: events == Events::Kept,
+            members: Pages::behind(None),
+            journal: Pages::behind(None),
+            named: BTreeMap::new(),
+            lots: Pages::behind(None),
+            purchases: Pages::behind(None),
+            counters: Pages::behind(Some(own_counters)),
+        }
+    }
+
+    /// Reads everything.
+    pub async fn read(mut self) -> Result<BookReport, StoreError> {
+        let programs = self.read_programs().await?;
+        let members = self.read_members(programs).await?;
+        self.read_entities().await?;
+        let mut accounts = 0_u64;
+        for (purpose, asset, balance) in self.view.control_accounts().await? {
+            self.audit.control(&purpose, asset, balance);
+            accounts = accounts.saturating_add(1);
+        }
+        let audited = self.audit.finish();
+        Ok(BookReport {
+            members,
+            entries: audited.entries,
+            accounts,
+            problems: audited.problems,
+            unlisted: audited.unlisted,
+        })
+    }
+
+    /// Checks all revisions; returns where the streams of the programs end.
+    async fn read_programs(&mut self) -> Result<BTreeMap<Stream, u64>, StoreError> {
+        let mut programs = ProgramAudit::default();
+        let mut after = None;
+        loop {
+            let page = self.view.replies(PublishProgram::NAME, after, PAGE).await?;
+            let Some((last, _)) = page.last() else { break };
+            after = Some(last.clone());
+            for (_, reply) in &page {
+                programs.published(reply.fingerprint, &reply.body);
+            }
+        }
+        let mut after = None;
+        loop {
+            let page = self.view.revisions(after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some((last.program.clone(), last.revision));
+            for stored in &page {
+                programs.revision(&mut self.audit, stored);
+            }
+        }
+        let ends = programs.into_heads().into_iter();
+        Ok(ends
+            .map(|(program, head)| (Stream::Program(program), head.seq))
+            .collect())
+    }
+
+    /// Reads what belongs to members, and the events of all streams; returns how many members there are.
+    async fn read_members(&mut self, programs: BTreeMap<Stream, u64>) -> Result<u64, StoreError> {
+        let mut members = 0_u64;
+        let mut ends: BTreeMap<Stream, u64> = BTreeMap::new();
+        let mut after: Option<Stream> = None;
+        while let Some(member) = self.next_member().await? {
+            let stored = self.members.pop_if(|stored| stored.member == member);
+            if let Some(stored) = &stored {
+                members = members.saturating_add(1);
+                if ends.len() >= STREAMS_MAX {
+                    let chunk = std::mem::take(&mut ends);
+                    let last = chunk.last_key_value().map(|(stream, _)| stream.clone());
+                    let events = EventAudit::new(after.take(), chunk, false);
+                    self.read_events(events).await?;
+                    after = last;
+                }
+                ends.insert(Stream::Member(member.clone()), stored.row.event_seq);
+            }
+            self.read_member(&member, stored.as_ref()).await?;
+        }
+        ends.extend(programs);
+        self.read_events(EventAudit::new(after, ends, true)).await?;
+        Ok(members)
+    }
+
+    /// Reads pages where the next row is not known, and says whose turn it is.
+    async fn next_member(&mut self) -> Result<Option<MemberId>, StoreError> {
+        if self.members.is_hungry() {
+            let page = self.view.members(self.members.after.clone(), PAGE).await?;
+            self.members.fill(page, |stored| stored.member.clone());
+        }
+        self.feed_journal().await?;
+        self.feed_lots().await?;
+        self.feed_purchases().await?;
+        self.feed_counters().await?;
+        let counter = self
+            .counters
+            .rows
+            .front()
+            .and_then(|(place, _)| owner(place));
+        let heads = [
+            self.members.rows.front().map(|stored| &stored.member),
+            self.journal.rows.front().map(|entry| &entry.member),
+            self.lots.rows.front().map(|stored| &stored.member),
+            self.purchases.rows.front().map(|owned| &owned.owner),
+            counter.as_ref(),
+        ];
+        Ok(heads.into_iter().flatten().min().cloned())
+    }
+
+    /// Reads what belongs to one member, as it was recorded: each grant beside its lot and its purchase.
+    async fn read_member(
+        &mut self,
+        member: &MemberId,
+        stored: Option<&StoredMember>,
+    ) -> Result<(), StoreError> {
+        // The audit of the books is lent to that of the member, while the lists go on.
+        let mut books = std::mem::replace(&mut self.audit, BookAudit::new(self.tenant.clone()));
+        let mut audit = books.member(member, stored.map(|stored| &stored.row));
+        let read = self.tell_member(member, &mut audit).await;
+        if let Some(stored) = stored {
+            audit.listed_at(stored.at);
+        }
+        audit.finish();
+        self.audit = books;
+        read
+    }
+
+    async fn tell_member(
+        &mut self,
+        member: &MemberId,
+        audit: &mut MemberAudit<'_>,
+    ) -> Result<(), StoreError> {
+        loop {
+            self.feed_journal().await?;
+            let entry = self.journal.pop_if(|entry| entry.member == *member);
+            let Some(entry) = entry else { break };
+            let purchase = entry.transfer.purchase.as_ref();
+            audit.entry(&entry, purchase.and_then(|id| self.named.get(id)));
+            self.tell_lots(member, entry.seq, audit).await?;
+            self.tell_purchases(member, entry.recorded_at, audit)
+                .await?;
+        }
+        self.tell_lots(member, u64::MAX, audit).await?;
+        self.tell_purchases(member, Timestamp::MAX, audit).await?;
+        loop {
+            self.feed_counters().await?;
+            let is_own = |(place, _): &(CounterPlace, i64)| owner(place).as_ref() == Some(member);
+            let Some(((_, name, bucket), value)) = self.counters.pop_if(is_own) else {
+                return Ok(());
+            };
+            audit.counter(&name, bucket, value);
+        }
+    }
+
+    async fn tell_lots(
+        &mut self,
+        member: &MemberId,
+        until: u64,
+        audit: &mut MemberAudit<'_>,
+    ) -> Result<(), StoreError> {
+        loop {
+            self.feed_lots().await?;
+            let is_next =
+                |stored: &StoredLot| stored.member == *member && stored.lot.number <= until;
+            let Some(stored) = self.lots.pop_if(is_next) else {
+                return Ok(());
+            };
+            audit.lot(&stored.lot, stored.due_at);
+        }
+    }
+
+    async fn tell_purchases(
+        &mut self,
+        member: &MemberId,
+        until: Timestamp,
+        audit: &mut MemberAudit<'_>,
+    ) -> Result<(), StoreError> {
+        loop {
+            self.feed_purchases().await?;
+            let is_next = |owned: &Owned| owned.owner == *member && owned.at <= until;
+            let Some(owned) = self.purchases.pop_if(is_next) else {
+                return Ok(());
+            };
+            if let Some(purchase) = &owned.purchase {
+                audit.purchase(purchase);
+            }
+        }
+    }
+
+    async fn feed_journal(&mut self) -> Result<(), StoreError> {
+        if self.journal.is_hungry() {
+            let page = self.view.journal(self.journal.after.clone(), PAGE).await?;
+            self.name_purchases(&page).await?;
+            self.journal
+                .fill(page, |entry| (entry.member.clone(), entry.seq));
+        }
+        Ok(())
+    }
+
+    /// Reads the purchases from which entries take something back, or give it free.
+    async fn name_purchases(&mut self, page: &[JournalEntry]) -> Result<(), StoreError> {
+        let moves = page
+            .iter()
+            .filter(|entry| entry.transfer.kind != TransferKind::Grant);
+        let named = moves.filter_map(|entry| entry.transfer.purchase.as_ref());
+        let mut plan = ReadPlan {
+            entities: named
+                .map(|id| EntityKey::of::<PurchaseEntity>(&self.tenant, id))
+                .collect(),
+            ..ReadPlan::default()
+        };
+        plan.normalise();
+        self.named.clear();
+        if !plan.entities.is_empty() {
+            let rows = self.view.load(&plan).await?.entities.into_values();
+            let found = rows.filter_map(|row| row.read::<PurchaseEntity>().ok());
+            let found = found.map(|stored| (stored.entity.purchase.id.clone(), stored.entity));
+            self.named.extend(found);
+        }
+        Ok(())
+    }
+
+    async fn feed_lots(&mut self) -> Result<(), StoreError> {
+        if self.lots.is_hungry() {
+            let page = self.view.lots(self.lots.after.clone(), PAGE).await?;
+            self.lots
+                .fill(page, |stored| (stored.member.clone(), stored.lot.number));
+        }
+        Ok(())
+    }
+
+    async fn feed_purchases(&mut self) -> Result<(), StoreError> {
+        if self.purchases.is_hungry() {
+            let after = self.purchases.after.clone();
+            let page = self.view.owned(PurchaseEntity::KIND, after, PAGE).await?;
+            let page = page.into_iter().filter_map(owned).collect();
+            self.purchases.fill(page, |owned| {
+                (owned.owner.clone(), owned.at, owned.id.clone())
+            });
+        }
+        Ok(())
+    }
+
+    /// Reads the counters of members: others come after them, and are recounted for all members together.
+    async fn feed_counters(&mut self) -> Result<(), StoreError> {
+        while self.counters.is_hungry() {
+            let after = self.counters.after.clone();
+            let page = self.view.counters(after, PAGE).await?;
+            let is_over = page.iter().any(|(place, _)| !place.0.starts_with("m:"));
+            let own = page.into_iter().filter(|(place, _)| owner(place).is_some());
+            self.counters
+                .fill(own.collect(), |(place, _)| place.clone());
+            self.counters.is_over |= is_over;
+        }
+        Ok(())
+    }
+
+    async fn read_events(&mut self, mut events: EventAudit) -> Result<(), StoreError> {
+        if !self.keeps_events {
+            return Ok(());
+        }
+        let mut after = None;
+        loop {
+            let page = self.view.events(after, PAGE).await?;
+            let Some(last) = page.last().map(|stored| &stored.event) else {
+                events.finish(&mut self.audit);
+                return Ok(());
+            };
+            after = Some((last.stream.clone(), last.seq));
+            for stored in &page {
+                let event = &stored.event;
+                let was_handed = stored.attempts > 0;
+                events.event(&mut self.audit, &event.stream, event.seq, was_handed);
+            }
+        }
+    }
+
+    /// Checks all entities, and recounts the counters that members share.
+    async fn read_entities(&mut self) -> Result<(), StoreError> {
+        let (mut after, mut is_first) = (None, true);
+        loop {
+            let (stored, is_last) = self.shared_counters(after.clone()).await?;
+            let last = stored.last().map(|(place, _)| place.clone());
+            let mut counters = SharedCounters::new(after, stored, is_last);
+            for entry in ENTITIES {
+                if is_first || entry.kind == PurchaseEntity::KIND {
+                    self.read_kind(entry.kind, is_first, &mut counters).await?;
+                }
+            }
+            counters.finish(&mut self.audit);
+            if is_last {
+                return Ok(());
+            }
+            (after, is_first) = (last, false);
+        }
+    }
+
+    /// The next counters that members share, and whether they are the last.
+    async fn shared_counters(
+        &mut self,
+        mut after: Option<CounterPlace>,
+    ) -> Result<(Vec<(CounterPlace, i64)>, bool), StoreError> {
+        let mut stored: Vec<(CounterPlace, i64)> = Vec::new();
+        while stored.len() < COUNTERS_MAX {
+            let page = self.view.counters(after, PAGE).await?;
+            let Some((last, _)) = page.last() else {
+                return Ok((stored, true));
+            };
+            // Those of members were looked at with them: what comes after them is before `n`.
+            after = if last.0.starts_with("m:") {
+                Some((SmolStr::new("m;"), SmolStr::default(), i64::MIN))
+            } else {
+                Some(last.clone())
+            };
+            let shared = page.into_iter();
+            stored.extend(shared.filter(|(place, _)| !place.0.starts_with("m:")));
+        }
+        Ok((stored, false))
+    }
+
+    async fn read_kind(
+        &mut self,
+        kind: &'static str,
+        is_first: bool,
+        counters: &mut SharedCounters,
+    ) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let page = self.view.entities(kind, after, PAGE).await?;
+            let Some((last, _)) = page.last() else {
+                return Ok(());
+            };
+            after = Some(last.clone());
+            for (id, row) in &page {
+                if is_first {
+                    self.audit.entity(kind, id, row);
+                }
+                if kind == PurchaseEntity::KIND
+                    && let Ok(stored) = row.read::<PurchaseEntity>()
+                {
+                    counters.purchase(&self.audit, &stored.entity);
+                }
+            }
+        }
+    }
+}
+
+/// Whose a counter is.
+fn owner((subject, ..): &CounterPlace) -> Option<MemberId> {
+    match Subject::parse(subject)? {
+        Subject::Member(member) => Some(member),
+        _ => None,
+    }
+}
+
+fn owned((id, row): (SmolStr, EntityRow)) -> Option<Owned> {
+    Some(Owned {
+        owner: row.index.owner.clone()?,
+        at: row.index.at,
+        purchase: row
+            .read::<PurchaseEntity>()
+            .ok()
+            .map(|stored| stored.entity),
+        id,
+    })
+}

@@ -1,0 +1,281 @@
+//! One view of a tenant's books: a transaction that reads, held from the first page to the last.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use rewards_core::audit::{CounterPlace, StoredRevision};
+use rewards_core::entity::EntityRow;
+use rewards_core::event::Stream;
+use rewards_core::ids::{MemberId, ProgramId, TenantId};
+use rewards_core::ledger::{JournalEntry, Purpose};
+use rewards_core::money::Asset;
+use rewards_core::snapshot::{ReadPlan, Snapshot, StoredReply};
+use smol_str::SmolStr;
+use sqlx::SqlStr;
+
+use super::SqlStore;
+use super::decode::Decoded;
+use super::driver::{Fetched, Held};
+use super::fault::{At as _, Failure};
+use super::load::load_within;
+use super::query::{controls, start};
+use super::rows::Param;
+use crate::error::StoreError;
+use crate::store::{
+    AfterMember, BookView, OwnedPlace, ReplyPlace, StoredEvent, StoredLot, StoredMember,
+};
+
+/// One view of a tenant's books. Dropping it ends the transaction.
+pub(super) struct SqlBooks<'s> {
+    store: &'s SqlStore,
+    tenant: TenantId,
+    held: Held<'s>,
+}
+
+impl fmt::Debug for SqlBooks<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SqlBooks").field(&self.store).finish()
+    }
+}
+
+impl Drop for SqlBooks<'_> {
+    fn drop(&mut self) {
+        self.held.end_view();
+    }
+}
+
+impl<'s> SqlBooks<'s> {
+    /// Takes a connection and begins the view.
+    pub async fn open(store: &'s SqlStore, tenant: &TenantId) -> Result<Self, Failure> {
+        let held = store.driver().reader().await?;
+        let mut books = Self {
+            store,
+            tenant: tenant.clone(),
+            held,
+        };
+        books.held.begin_view().await?;
+        Ok(books)
+    }
+
+    async fn page(&mut self, sql: &SqlStr, params: Vec<Param<'_>>) -> Result<Fetched, StoreError> {
+        let page = async { self.held.session()?.fetch(sql, params).await };
+        let page = page.await;
+        page.map_err(|error| self.store.fault(error.into()))
+    }
+}
+
+/// No number, instant or bucket is the least one, and no text is the empty one, so this is before the first place.
+const BEFORE_ALL: (&str, i64) = ("", i64::MIN);
+
+#[async_trait]
+impl BookView for SqlBooks<'_> {
+    async fn members(
+        &mut self,
+        after: AfterMember,
+        limit: u32,
+    ) -> Result<Vec<StoredMember>, StoreError> {
+        let tenant = self.tenant.clone();
+        let params = vec![
+            tenant.as_str().into(),
+            start(after.as_ref()).into(),
+            limit.into(),
+        ];
+        let sql = &self.store.statements().book_members;
+        let page = self.page(sql, params).await?;
+        let rows = page.iter().map(|row| Decoded(row).stored_member());
+        rows.collect()
+    }
+
+    async fn journal(
+        &mut self,
+        after: Option<(MemberId, u64)>,
+        limit: u32,
+    ) -> Result<Vec<JournalEntry>, StoreError> {
+        let tenant = self.tenant.clone();
+        let (member, seq) = after.unzip();
+        let params = vec![
+            tenant.as_str().into(),
+            start(member.as_ref()).into(),
+            seq.unwrap_or_default().into(),
+            limit.into(),
+        ];
+        let sql = &self.store.statements().journal;
+        let page = self.page(sql, params).await?;
+        let rows = page.iter().map(|row| Decoded(row).journal_entry());
+        rows.collect()
+    }
+
+    async fn lots(
+        &mut self,
+        after: Option<(MemberId, u64)>,
+        limit: u32,
+    ) -> Result<Vec<StoredLot>, StoreError> {
+        let tenant = self.tenant.clone();
+        let (member, number) = after.unzip();
+        let params = vec![
+            tenant.as_str().into(),
+            start(member.as_ref()).into(),
+            number.unwrap_or_default().into(),
+            limit.into(),
+        ];
+        let sql = &self.store.statements().book_lots;
+        let page = self.page(sql, params).await?;
+        let rows = page.iter().map(|row| Decoded(row).stored_lot());
+        rows.collect()
+    }
+
+    async fn owned(
+        &mut self,
+        kind: &'static str,
+        after: Option<OwnedPlace>,
+        limit: u32,
+    ) -> Result<Vec<(SmolStr, EntityRow)>, StoreError> {
+        let tenant = self.tenant.clone();
+        let place = after.as_ref();
+        let params = vec![
+            tenant.as_str().into(),
+            start(place.map(|(owner, ..)| owner)).into(),
+            place.map_or(BEFORE_ALL.1, |(_, at, _)| at.micros()).into(),
+            place.map_or(BEFORE_ALL.0, |(.., id)| id.as_str()).into(),
+            limit.into(),
+            kind.into(),
+        ];
+        let sql = &self.store.statements().book_owned;
+        let page = self.page(sql, params).await?;
+        let rows = page.iter().map(|row| Decoded(row).named_entity());
+        rows.collect()
+    }
+
+    async fn entities(
+        &mut self,
+        kind: &'static str,
+        after: Option<SmolStr>,
+        limit: u32,
+    ) -> Result<Vec<(SmolStr, EntityRow)>, StoreError> {
+        let tenant = self.tenant.clone();
+        let params = vec![
+            tenant.as_str().into(),
+            kind.into(),
+            after.as_deref().unwrap_or_default().into(),
+            limit.into(),
+        ];
+        let sql = &self.store.statements().entities;
+        let page = self.page(sql, params).await?;
+        let rows = page.iter().map(|row| Decoded(row).named_entity());
+        rows.collect()
+    }
+
+    async fn counters(
+        &mut self,
+        after: Option<CounterPlace>,
+        limit: u32,
+    ) -> Result<Vec<(CounterPlace, i64)>, StoreError> {
+        let tenant = self.tenant.clone();
+        let (subject, name, bucket) = after.as_ref().map_or(
+            (BEFORE_ALL.0, BEFORE_ALL.0, BEFORE_ALL.1),
+            |(subject, name, bucket)| (subject.as_str(), name.as_str(), *bucket),
+        );
+        let params = vec![
+            tenant.as_str().into(),
+            subject.into(),
+            name.into(),
+            bucket.into(),
+            limit.into(),
+        ];
+        let sql = &self.store.statements().book_counters;
+        let page = self.page(sql, params).await?;
+        let row = |row| {
+            let row = Decoded(row);
+            let id = row.text(0).unwrap_or_default();
+            row.stored_counter().at("counters", id)
+        };
+        page.iter().map(row).collect()
+    }
+
+    async fn control_accounts(&mut self) -> Result<Vec<(Purpose, Asset, i128)>, StoreError> {
+        let tenant = self.tenant.clone();
+        let sql = &self.store.statements().control_accounts;
+        let page = self.page(sql, vec![tenant.as_str().into()]).await?;
+        controls(&page)
+    }
+
+    async fn events(
+        &mut self,
+        after: Option<(Stream, u64)>,
+        limit: u32,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        let tenant = self.tenant.clone();
+        let place = after.map(|(stream, seq)| (stream.text(), seq));
+        let (stream, seq) = place.unwrap_or_default();
+        let params = vec![
+            tenant.as_str().into(),
+            stream.as_str().into(),
+            seq.into(),
+            limit.into(),
+        ];
+        let sql = &self.store.statements().book_events;
+        let page = self.page(sql, params).await?;
+        let rows = page.iter().map(|row| Decoded(row).stored_event());
+        rows.collect()
+    }
+
+    async fn revisions(
+        &mut self,
+        after: Option<(ProgramId, u32)>,
+        limit: u32,
+    ) -> Result<Vec<StoredRevision>, StoreError> {
+        let tenant = self.tenant.clone();
+        let (program, revision) = after.unzip();
+        let params = vec![
+            tenant.as_str().into(),
+            program
+                .as_ref()
+                .map_or("", |program| program.as_str())
+                .into(),
+            revision.unwrap_or_default().into(),
+            limit.into(),
+        ];
+        let sql = &self.store.statements().book_revisions;
+        let page = self.page(sql, params).await?;
+        let row = |row| {
+            let row = Decoded(row);
+            let id = row.text(0).unwrap_or_default();
+            row.stored_revision().at("programs", id)
+        };
+        page.iter().map(row).collect()
+    }
+
+    async fn replies(
+        &mut self,
+        operation: &'static str,
+        after: Option<ReplyPlace>,
+        limit: u32,
+    ) -> Result<Vec<(ReplyPlace, StoredReply)>, StoreError> {
+        let tenant = self.tenant.clone();
+        let (origin, key) = after.unwrap_or_default();
+        let params = vec![
+            tenant.as_str().into(),
+            operation.into(),
+            origin.as_str().into(),
+            key.as_str().into(),
+            limit.into(),
+        ];
+        let sql = &self.store.statements().book_replies;
+        let page = self.page(sql, params).await?;
+        let row = |row| {
+            let row = Decoded(row);
+            let key = row.text(1).unwrap_or_default();
+            row.stored_reply().at("replies", key)
+        };
+        page.iter().map(row).collect()
+    }
+
+    async fn load(&mut self, plan: &ReadPlan) -> Result<Snapshot, StoreError> {
+        let means = self.store.means();
+        let loaded = async {
+            let mut session = self.held.session()?;
+            load_within(&mut session, means, plan).await
+        };
+        loaded.await.map_err(|failure| self.store.fault(failure))
+    }
+}

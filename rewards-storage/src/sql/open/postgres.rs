@@ -1,0 +1,191 @@
+//! Opening the store on a PostgreSQL server.
+
+use std::borrow::Cow;
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sqlx::migrate::{AppliedMigration, Migrate as _, MigrateError, Migration, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions as _, PgConnection};
+
+use super::{PREPARED, SqlOptions, explain, migrator, refused, tls};
+use crate::error::StoreError;
+use crate::sql::dialect::Dialect;
+use crate::sql::driver::Driver;
+use crate::sql::fault::{self, Suspicion, classify};
+use crate::sql::parameters::ServerAddress;
+use crate::sql::{Inner, SqlStore};
+
+/// The table in which the driver notes what was migrated.
+const MIGRATIONS: &str = "_sqlx_migrations";
+
+/// Seconds of silence after which the server asks whether a client is still there, and between its questions.
+const KEEPALIVE_SECONDS: u32 = 5;
+/// How many questions may stay unanswered.
+const KEEPALIVES: u32 = 3;
+
+/// Opens the store on a server.
+pub(super) async fn open(url: &str, options: &SqlOptions) -> Result<SqlStore, StoreError> {
+    let (connect, address) = read(url).map_err(refused)?;
+    tls::check_files(&address)?;
+    let connect = tune(tls::secured(connect, &address), options);
+    let suspicion = Arc::new(Suspicion::new());
+    let opening = async {
+        let pool = pool(options, Arc::clone(&suspicion));
+        let pool = pool.connect_with(connect).await.map_err(tls::explained)?;
+        let mut connection = pool.acquire().await.map_err(classify)?;
+        migrate(&mut connection, options.wait).await?;
+        // Left to itself it would go back later, and be tried before for as long as it takes.
+        connection.return_to_pool().await;
+        Ok::<_, StoreError>(pool)
+    };
+    let late = |_| Err(fault::late(options.wait));
+    let opened = tokio::time::timeout(options.wait, opening).await;
+    Ok(SqlStore::new(Inner::new(
+        Driver::Postgres(opened.unwrap_or_else(late)?),
+        Dialect::Postgres,
+        suspicion,
+        options.call_limit,
+    )))
+}
+
+fn pool(options: &SqlOptions, suspicion: Arc<Suspicion>) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(options.connections.max(1))
+        .acquire_timeout(options.wait)
+        .test_before_acquire(false)
+        // Connections that lay idle while another was lost are replaced: a trial of each would cost a round trip, and where
+        // the network swallows everything, one that never ends.
+        .before_acquire(move |_, meta| {
+            let is_kept = !suspicion.covers(meta.idle_for);
+            Box::pin(async move { Ok(is_kept) })
+        })
+}
+
+/// Brings the schema up to date. Several processes may do so at once and nothing is locked, because not every database that
+/// speaks PostgreSQL's protocol has advisory locks: each migration is a transaction, so of two that make the same tables one
+/// fails, leaves nothing, and looks again.
+async fn migrate(connection: &mut PgConnection, wait: Duration) -> Result<(), StoreError> {
+    let mut migrator = migrator(&[(
+        1,
+        "initial",
+        include_str!("../../../migrations/postgres/0001_initial.sql"),
+    )]);
+    migrator.set_locking(false);
+    let started = Instant::now();
+    loop {
+        let migrated = match is_current(connection, &migrator).await {
+            Ok(true) => Ok(()),
+            Ok(false) => migrator.run_direct(None, &mut *connection, false).await,
+            Err(error) => Err(error),
+        };
+        match migrated {
+            Ok(()) => return Ok(()),
+            Err(error) if was_made_meanwhile(&error) && started.elapsed() < wait => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            Err(error) => return Err(explain(error, &migrator)),
+        }
+    }
+}
+
+/// Whether there is nothing to bring up to date. Only reads: who uses the tables need not be the one who may make them.
+async fn is_current(
+    connection: &mut PgConnection,
+    migrator: &Migrator,
+) -> Result<bool, MigrateError> {
+    let applied = match connection.list_applied_migrations(MIGRATIONS).await {
+        Err(MigrateError::Execute(error)) if code(&error).as_deref() == Some("42P01") => {
+            return Ok(false);
+        }
+        applied => applied?,
+    };
+    let newest = migrator.iter().map(|known| known.version).max();
+    if let Some(newer) = applied
+        .iter()
+        .find(|applied| Some(applied.version) > newest)
+    {
+        return Err(MigrateError::VersionMissing(newer.version));
+    }
+    let is_applied = |known: &Migration| {
+        let is_it = |applied: &AppliedMigration| {
+            applied.version == known.version && applied.checksum == known.checksum
+        };
+        applied.iter().any(is_it)
+    };
+    Ok(migrator.iter().all(is_applied))
+}
+
+/// Whether somebody else has just made, or is making, what was to be made: a table, a type or a row that is there already, a
+/// lock that is not to be had, or a transaction that was given up for another one.
+fn was_made_meanwhile(error: &MigrateError) -> bool {
+    let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else {
+        return false;
+    };
+    matches!(
+        code(error).as_deref(),
+        Some("42P07" | "42710" | "23505" | "40001" | "40P01" | "55P03")
+    )
+}
+
+fn code(error: &sqlx::Error) -> Option<Cow<'_, str>> {
+    error.as_database_error()?.code()
+}
+
+/// What an address says.
+pub(super) fn read(url: &str) -> Result<(PgConnectOptions, ServerAddress), String> {
+    let address = ServerAddress::read(url)?;
+    // The address can be read and its parameters are right, so nothing else is left that can be wrong.
+    let connect = PgConnectOptions::from_str(url)
+        .map_err(|_| "expected names and a password in utf-8, got other bytes")?;
+    // The driver looks a name up in brackets, and finds none.
+    let host = connect
+        .get_host()
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .to_owned();
+    Ok((connect.host(&host), address))
+}
+
+fn tune(connect: PgConnectOptions, options: &SqlOptions) -> PgConnectOptions {
+    let connect = match connect.get_application_name() {
+        Some(_) => connect,
+        None => connect.application_name("rewards"),
+    };
+    connect
+        .options([
+            ("jit", "off"),
+            // Every statement looks rows up by their keys, whatever the tables hold, so one plan is always right; and
+            // a plan made while a table was still empty must not read it from end to end later on.
+            ("plan_cache_mode", "force_generic_plan"),
+            ("enable_seqscan", "off"),
+            ("enable_bitmapscan", "off"),
+            ("enable_sort", "off"),
+            ("enable_hashjoin", "off"),
+            ("enable_mergejoin", "off"),
+            ("default_transaction_isolation", "read committed"),
+        ])
+        .options(limits(options))
+        .statement_cache_capacity(PREPARED)
+        .disable_statement_logging()
+}
+
+/// Limits on the side of the server: it refuses what takes too long before its client gives up waiting, and frees what a
+/// client holds that is gone without a word. The driver has no such settings for the client's own side of a connection;
+/// there, the limit of each call ends whatever happens.
+fn limits(options: &SqlOptions) -> [(&'static str, String); 7] {
+    let millis = |limit: Duration| limit.as_millis().max(1).to_string();
+    [
+        ("statement_timeout", millis(options.refusal_limit())),
+        ("lock_timeout", millis(options.call_limit / 2)),
+        (
+            "idle_in_transaction_session_timeout",
+            millis(options.call_limit),
+        ),
+        ("tcp_user_timeout", millis(options.call_limit)),
+        ("tcp_keepalives_idle", KEEPALIVE_SECONDS.to_string()),
+        ("tcp_keepalives_interval", KEEPALIVE_SECONDS.to_string()),
+        ("tcp_keepalives_count", KEEPALIVES.to_string()),
+    ]
+}

@@ -1,0 +1,154 @@
+//! Opening the store in a SQLite file, or in memory.
+
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
+use tokio::sync::Mutex;
+
+use super::{PREPARED, SqlOptions, explain, migrator, refused};
+use crate::error::StoreError;
+use crate::sql::dialect::Dialect;
+use crate::sql::driver::{Driver, SqliteDriver, Writer};
+use crate::sql::fault::{Suspicion, classify};
+use crate::sql::parameters::FileAddress;
+use crate::sql::{Inner, SqlStore};
+
+/// Pages in the write-ahead log after which a commit copies them into the database. Fewer, larger checkpoints: each costs
+/// a sync of the database itself. But a checkpoint holds up the commits that wait for it, so larger is not better either.
+const CHECKPOINT_PAGES: &str = "8000";
+
+/// Bytes that the file of the write-ahead log keeps when it starts anew: twice what checkpoints leave it at. A reader that
+/// takes long keeps it from starting anew, and must not leave a file of gigabytes behind.
+const LOG_BYTES: &str = "67108864";
+
+/// Opens the store in a file, or in memory.
+pub(super) async fn open(url: &str, options: &SqlOptions) -> Result<SqlStore, StoreError> {
+    let (connect, is_in_memory) = read(url).map_err(refused)?;
+    let connect = tune(connect, options);
+    let begun = Instant::now();
+    let mut writer = connected(&connect, begun, options.wait).await?;
+    migrate(&mut writer, begun, options.wait).await?;
+    let suspicion = Arc::new(Suspicion::new());
+    let readers = if is_in_memory {
+        None
+    } else {
+        let pool = SqlitePoolOptions::new()
+            .max_connections(options.connections.max(1))
+            .acquire_timeout(options.wait)
+            .test_before_acquire(false)
+            .connect_with(connect.clone())
+            .await
+            .map_err(classify)?;
+        Some(pool)
+    };
+    let driver = Driver::Sqlite(Box::new(SqliteDriver {
+        options: connect,
+        writer: Mutex::new(Writer::Ready(writer)),
+        readers,
+        suspicion: Arc::clone(&suspicion),
+    }));
+    Ok(SqlStore::new(Inner::new(
+        driver,
+        Dialect::Sqlite,
+        suspicion,
+        options.call_limit,
+    )))
+}
+
+/// What an address says, and whether it means memory.
+pub(super) fn read(url: &str) -> Result<(SqliteConnectOptions, bool), String> {
+    let address = FileAddress::read(url)?;
+    // The parameters are right, so nothing else is left that can be wrong.
+    let connect = SqliteConnectOptions::from_str(url)
+        .map_err(|_| "expected the path of a file in utf-8, got other bytes")?;
+    let name = connect.get_filename().as_os_str().as_encoded_bytes();
+    // SQLite takes this name for memory however it was written, and no other that ends with it.
+    let is_in_memory = address.is_in_memory || name == b":memory:";
+    // SQLite takes no name for a file of its own that is deleted when it is closed.
+    if name.is_empty() && !is_in_memory {
+        return Err("expected the path of a file after `sqlite://`, got none".to_owned());
+    }
+    if name.contains(&0) {
+        return Err("expected the path of a file, got one with a NUL".to_owned());
+    }
+    // SQLite would read an address of its own in it, with parameters that were not looked at.
+    if name.starts_with(b"file:") && !is_in_memory {
+        return Err("expected the path of a file, got `file:`; write `./file:`".to_owned());
+    }
+    // An address that names a mode means it.
+    if address.has_mode {
+        Ok((connect, is_in_memory))
+    } else {
+        Ok((connect.create_if_missing(true), is_in_memory))
+    }
+}
+
+fn tune(connect: SqliteConnectOptions, options: &SqlOptions) -> SqliteConnectOptions {
+    connect
+        .journal_mode(SqliteJournalMode::Wal)
+        // A commit that was reported survives a loss of power.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(options.refusal_limit().min(options.wait))
+        // A negative size is in KiB. The file is not mapped as well: that saves nothing measurable, counts as memory of the
+        // process, and turns an error of the disk into a signal that ends it.
+        .pragma("cache_size", format!("-{}", options.page_cache_kib.max(1)))
+        .pragma("temp_store", "memory")
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        .pragma("journal_size_limit", LOG_BYTES)
+        .statement_cache_capacity(PREPARED)
+        .row_buffer_size(512)
+        .disable_statement_logging()
+}
+
+/// Connects and waits while another process is just making the file: turning on write-ahead logging takes a lock that
+/// SQLite does not wait for.
+async fn connected(
+    connect: &SqliteConnectOptions,
+    begun: Instant,
+    wait: Duration,
+) -> Result<SqliteConnection, StoreError> {
+    loop {
+        match connect.connect().await.map_err(classify) {
+            Err(error) if is_waited_for(&error, begun, wait).await => {}
+            other => return other,
+        }
+    }
+}
+
+async fn migrate(
+    writer: &mut SqliteConnection,
+    begun: Instant,
+    wait: Duration,
+) -> Result<(), StoreError> {
+    let migrator = migrator(&[(
+        1,
+        "initial",
+        include_str!("../../../migrations/sqlite/0001_initial.sql"),
+    )]);
+    // The driver locks nothing while it migrates; this transaction lets one process do it and the others wait.
+    let mut transaction = loop {
+        match writer.begin_with("BEGIN IMMEDIATE").await.map_err(classify) {
+            Ok(transaction) => break transaction,
+            Err(error) if is_waited_for(&error, begun, wait).await => {}
+            Err(error) => return Err(error),
+        }
+    };
+    migrator
+        .run_direct(None, &mut *transaction, false)
+        .await
+        .map_err(|error| explain(error, &migrator))?;
+    transaction.commit().await.map_err(classify)
+}
+
+/// Waits a moment when another process holds the file and there is time left.
+async fn is_waited_for(error: &StoreError, begun: Instant, wait: Duration) -> bool {
+    let is_held = matches!(error, StoreError::Conflict { .. }) && begun.elapsed() < wait;
+    if is_held {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    is_held
+}

@@ -1,0 +1,294 @@
+//! What ladders measure, counted again from purchases, and the moves that follow from it.
+//!
+//! A raise must have been reached, counting what was recorded up to then; what is reached is not missed; and nobody falls
+//! further, or from another ladder, than the document says. When somebody falls depends on reviews: that is left to the
+//! laws of ladders.
+
+use std::collections::BTreeMap;
+
+use rewards_core::cashback::Purchase;
+use rewards_core::event::Event;
+use rewards_core::ids::MemberId;
+use rewards_core::operations::purchases::RecordedPurchase;
+use rewards_core::time::Timestamp;
+use serde_json::Value;
+
+use super::calendar::Local;
+use super::story::{Bought, Story, items, named, text};
+use super::{Check, Findings};
+use crate::simulation::Failed;
+use crate::simulation::books::{Books, CounterPlace};
+
+/// What the ladders and conditions of a document count for a purchase: the places of its counters, and what is added there.
+pub(super) fn measures(
+    document: &Value,
+    purchase: &Purchase,
+    reply: &RecordedPurchase,
+) -> Result<BTreeMap<CounterPlace, i64>, Failed> {
+    let mut measures = BTreeMap::new();
+    for ladder in items(document, "ladders") {
+        let at = purchase.occurred_at;
+        if let Some(place) = place(document, ladder, &purchase.member, at)? {
+            measures.insert(place, measured(ladder, purchase, reply));
+        }
+    }
+    let counts_purchases = |rule: &Value| rule.pointer("/when/purchase_number").is_some();
+    if items(document, "rules").iter().any(counts_purchases) {
+        let name = format!("{}/visits/lifetime", text(document, "id"));
+        measures.insert((format!("m:{}", purchase.member), name, 0), 1);
+    }
+    measures.retain(|_, added| *added != 0);
+    Ok(measures)
+}
+
+/// Where a ladder is measured for an instant; `None` for one that is measured by a balance.
+fn place(
+    document: &Value,
+    ladder: &Value,
+    member: &MemberId,
+    at: Timestamp,
+) -> Result<Option<CounterPlace>, Failed> {
+    let measure = ladder.get("measure").ok_or("a ladder without a measure")?;
+    let what = if measure == "visits" {
+        "visits".to_owned()
+    } else if let Some(asset) = measure.get("earned").and_then(Value::as_str) {
+        format!("earned.{asset}")
+    } else if measure.get("spend") == Some(&Value::from("net")) {
+        format!("spend.{NET}")
+    } else {
+        return Ok(None);
+    };
+    let calendar = Local::of(document)?;
+    let window = ladder.pointer("/window/calendar").and_then(Value::as_str);
+    let (span, bucket) = match window {
+        None => ("lifetime", 0),
+        Some("week") => ("week", calendar.week(at)?),
+        Some("month") => ("month", calendar.month(at)?),
+        Some(other) => {
+            return Err(format!("a window that the auditor does not know: {other}").into());
+        }
+    };
+    let name = format!("{}/{what}/{span}", text(document, "id"));
+    Ok(Some((format!("m:{member}"), name, bucket)))
+}
+
+/// How counters name what is spent less discounts.
+const NET: u8 = 1;
+
+fn measured(ladder: &Value, purchase: &Purchase, reply: &RecordedPurchase) -> i64 {
+    let measure = ladder.get("measure").unwrap_or(&Value::Null);
+    if measure == "visits" {
+        return 1;
+    }
+    match measure.get("earned").and_then(Value::as_str) {
+        // Purchases of the simulation have no discounts.
+        None => purchase.total.minor(),
+        Some(asset) => {
+            let grants = reply.decision.grants.iter();
+            let own = grants.filter(|grant| grant.granted.asset().to_string() == asset);
+            own.map(|grant| grant.granted.minor()).sum()
+        }
+    }
+}
+
+/// The threshold of a tier in what the ladder measures.
+fn threshold(ladder: &Value, tier: &Value) -> Result<i64, Failed> {
+    let is_money = ladder.pointer("/measure/spend").is_some();
+    let (whole, cents) = text(tier, "threshold")
+        .split_once('.')
+        .unwrap_or((text(tier, "threshold"), ""));
+    let whole: i64 = whole.parse()?;
+    Ok(match (is_money, cents) {
+        (true, "") => whole * 100,
+        (true, cents) => whole * 100 + cents.parse::<i64>()?,
+        (false, _) => whole,
+    })
+}
+
+/// The rank that is reached with so much.
+fn eligible(ladder: &Value, reached: i64) -> Result<usize, Failed> {
+    let mut rank = 0;
+    for (at, tier) in items(ladder, "tiers").iter().enumerate() {
+        if reached >= threshold(ladder, tier)? {
+            rank = at;
+        }
+    }
+    Ok(rank)
+}
+
+pub(super) fn check(
+    books: &Books,
+    story: &Story<'_>,
+    findings: &mut Findings,
+) -> Result<(), Failed> {
+    for member in story.members.keys() {
+        falls(story, member, findings);
+        climbs(books, story, member, findings)?;
+    }
+    Ok(())
+}
+
+/// Nobody falls from a ladder that never lets go, nor by more than one step where the document says so.
+fn falls(story: &Story<'_>, member: &MemberId, findings: &mut Findings) {
+    for record in story.members.get(member).into_iter().flatten() {
+        let Event::TierChanged {
+            program,
+            ladder,
+            from,
+            to,
+        } = &record.event
+        else {
+            continue;
+        };
+        let document = story.newest(program.as_str());
+        let Some(found) = document.and_then(|found| named(found, "ladders", ladder.as_str()))
+        else {
+            findings.add(
+                Check::Tier,
+                format!("{member} moved on an unknown ladder: {record:?}"),
+            );
+            continue;
+        };
+        let rank = |id: &str| {
+            items(found, "tiers")
+                .iter()
+                .position(|tier| text(tier, "id") == id)
+        };
+        let steps = match (rank(from.as_str()), rank(to.as_str())) {
+            (Some(from), Some(to)) if to < from => from - to,
+            (Some(from), Some(to)) if to > from => continue,
+            _ => usize::MAX,
+        };
+        let most = match text(found, "downgrade") {
+            "one_step" => 1,
+            "to_eligible" => items(found, "tiers").len(),
+            _ => 0,
+        };
+        if steps > most {
+            findings.add(
+                Check::Tier,
+                format!("{member} fell by {steps}: {:?}", record.event),
+            );
+        }
+    }
+}
+
+/// Every raise was reached, and nothing that was reached was missed.
+fn climbs(
+    books: &Books,
+    story: &Story<'_>,
+    member: &MemberId,
+    findings: &mut Findings,
+) -> Result<(), Failed> {
+    let mut sums: BTreeMap<CounterPlace, i64> = BTreeMap::new();
+    for (bought, is_new) in story.purchases_of(member) {
+        let document = story.document(bought)?;
+        for (place, added) in measures(document, bought.order, &bought.reply)? {
+            *sums.entry(place).or_default() += if is_new { added } else { -added };
+        }
+        if !is_new {
+            continue;
+        }
+        for ladder in items(document, "ladders") {
+            raises(document, ladder, bought, &sums, findings)?;
+            if settled_before(books, member, document, ladder, bought.order.occurred_at) {
+                missed(story, (document, ladder), bought, &sums, findings)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn raises(
+    document: &Value,
+    ladder: &Value,
+    bought: &Bought<'_>,
+    sums: &BTreeMap<CounterPlace, i64>,
+    findings: &mut Findings,
+) -> Result<(), Failed> {
+    let rank = |id: &str| {
+        items(ladder, "tiers")
+            .iter()
+            .position(|tier| text(tier, "id") == id)
+    };
+    let own = bought.reply.tier_changes.iter();
+    for change in own.filter(|change| change.ladder.as_str() == text(ladder, "id")) {
+        let (from, to) = (rank(change.from.as_str()), rank(change.to.as_str()));
+        if to <= from {
+            continue;
+        }
+        let place = place(document, ladder, &bought.order.member, change.at)?;
+        let reached = place
+            .and_then(|place| sums.get(&place).copied())
+            .unwrap_or(0);
+        if Some(eligible(ladder, reached)?) < to {
+            let id = &bought.order.id;
+            findings.add(Check::Tier, format!("{id}: {change:?} with {reached} only"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the member's last move on a ladder lies before an instant, so that a purchase of then is judged by its own window.
+fn settled_before(
+    books: &Books,
+    member: &MemberId,
+    document: &Value,
+    ladder: &Value,
+    at: Timestamp,
+) -> bool {
+    let row = books.members.get(member);
+    let ladders = row.and_then(|row| {
+        let mut programs = row.profile.tiers.iter();
+        programs.find(|(program, _)| program.as_str() == text(document, "id"))
+    });
+    let status = ladders.and_then(|(_, ladders)| {
+        let mut ladders = ladders.iter();
+        ladders.find(|(id, _)| id.as_str() == text(ladder, "id"))
+    });
+    status.is_some_and(|(_, status)| status.since <= at)
+}
+
+fn missed(
+    story: &Story<'_>,
+    (document, ladder): (&Value, &Value),
+    bought: &Bought<'_>,
+    sums: &BTreeMap<CounterPlace, i64>,
+    findings: &mut Findings,
+) -> Result<(), Failed> {
+    let (member, at) = (&bought.order.member, bought.order.occurred_at);
+    let Some(place) = place(document, ladder, member, at)? else {
+        return Ok(());
+    };
+    let reached = eligible(ladder, sums.get(&place).copied().unwrap_or(0))?;
+    let tiers = items(ladder, "tiers");
+    let rank = |id: &str| tiers.iter().position(|tier| text(tier, "id") == id);
+    let mut held = 0;
+    let mut is_told = false;
+    for record in story.members.get(member).into_iter().flatten() {
+        match &record.event {
+            Event::PurchaseRecorded { .. } if is_told => break,
+            Event::PurchaseRecorded { purchase, .. } => is_told = *purchase == bought.order.id,
+            Event::TierChanged {
+                program,
+                ladder: id,
+                to,
+                ..
+            } if program.as_str() == text(document, "id") && id.as_str() == text(ladder, "id") => {
+                held = rank(to.as_str()).unwrap_or(0);
+            }
+            // Commands behind the purchase may review again.
+            _ if is_told => break,
+            _ => {}
+        }
+    }
+    if held < reached {
+        let id = &bought.order.id;
+        let ladder = text(ladder, "id");
+        findings.add(
+            Check::Tier,
+            format!("{id}: rank {held} on {ladder}, reached {reached}"),
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,394 @@
+//! What purchases were granted, worked out again from the documents: by hand, in exact fractions, and not by the engine.
+//!
+//! It knows what the documents of the simulation use, and refuses anything else. Which tier counted for a purchase is taken
+//! from what the member was told: some tier that was held up to then has to explain all grants of a purchase. What a limit
+//! that members share had left at the moment nobody else knows; so it may explain less than what was wanted, never more.
+
+use std::collections::BTreeMap;
+
+use rewards_core::event::Event;
+use rewards_core::ids::MemberId;
+use serde_json::Value;
+
+use super::calendar::Local;
+use super::story::{Bought, Story, items, named, text};
+use super::{Check, Findings};
+use crate::simulation::Failed;
+
+/// A fraction; the denominator is positive.
+#[derive(Debug, Clone, Copy)]
+struct Fraction(i128, i128);
+
+impl Fraction {
+    const ONE: Self = Self(1, 1);
+
+    /// Reads `12.5`, and `12.5%` as a hundredth of it.
+    fn parse(text: &str) -> Result<Self, Failed> {
+        let (number, mut den) = match text.strip_suffix('%') {
+            Some(number) => (number, 100),
+            None => (text, 1),
+        };
+        let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+        for _ in part.chars() {
+            den *= 10;
+        }
+        Ok(Self(format!("{whole}{part}").parse()?, den))
+    }
+
+    fn times(self, other: Self) -> Self {
+        Self(self.0 * other.0, self.1 * other.1)
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self(self.0 * other.1 + other.0 * self.1, self.1 * other.1)
+    }
+
+    /// To the nearest whole number, a half to the even neighbour.
+    fn half_even(self) -> i128 {
+        let (whole, rest) = (self.0.div_euclid(self.1), self.0.rem_euclid(self.1));
+        match (2 * rest).cmp(&self.1) {
+            std::cmp::Ordering::Less => whole,
+            std::cmp::Ordering::Greater => whole + 1,
+            std::cmp::Ordering::Equal => whole + whole.rem_euclid(2),
+        }
+    }
+
+    fn down(self) -> i128 {
+        self.0.div_euclid(self.1)
+    }
+}
+
+/// What a tier gives.
+#[derive(Debug, Clone, Copy)]
+struct Benefits {
+    rank: usize,
+    multiplier: Fraction,
+    extra_rate: Fraction,
+    cap_multiplier: Fraction,
+}
+
+impl Benefits {
+    fn of(tier: Option<&Value>, rank: usize) -> Result<Self, Failed> {
+        let benefit = |name: &str, otherwise| {
+            let found = tier.and_then(|tier| tier.pointer(&format!("/benefits/{name}")));
+            let found = found.and_then(Value::as_str).map(Fraction::parse);
+            found.unwrap_or(Ok(otherwise))
+        };
+        Ok(Self {
+            rank,
+            multiplier: benefit("multiplier", Fraction::ONE)?,
+            extra_rate: benefit("extra_rate", Fraction(0, 1))?,
+            cap_multiplier: benefit("cap_multiplier", Fraction::ONE)?,
+        })
+    }
+}
+
+/// What of the member's own limits is used: cap and bucket.
+type Used = BTreeMap<(String, i64), i128>;
+
+/// One grant as it must be.
+#[derive(Debug)]
+struct Wanted {
+    rule: String,
+    desired: i128,
+    /// What the limits of the purchase and the member leave of it.
+    most: i128,
+    /// Whether it has a limit that members share.
+    is_shared: bool,
+}
+
+/// Checks all grants of all purchases.
+pub(super) fn check(story: &Story<'_>, findings: &mut Findings) -> Result<(), Failed> {
+    for member in story.members.keys() {
+        check_member(story, member, findings)?;
+    }
+    Ok(())
+}
+
+fn check_member(
+    story: &Story<'_>,
+    member: &MemberId,
+    findings: &mut Findings,
+) -> Result<(), Failed> {
+    let mut used = Used::new();
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for (bought, is_new) in story.purchases_of(member) {
+        let document = story.document(bought)?;
+        let count = counts.entry(text(document, "id")).or_default();
+        if !is_new {
+            // Everything that a cancelled purchase used of limits is released, and it is as if it had never been counted.
+            *count = count.saturating_sub(1);
+            use_up(document, bought, &mut used, -1)?;
+            continue;
+        }
+        let mut tries = Vec::new();
+        for rank in ranks_held(story, member, bought) {
+            let tier = items(document, "ladders")
+                .first()
+                .and_then(|ladder| items(ladder, "tiers").get(rank));
+            let wanted = wanted(document, bought, &used, *count, Benefits::of(tier, rank)?)?;
+            tries.push(differences(&wanted, bought));
+        }
+        if !tries.iter().any(Vec::is_empty) {
+            let (id, nearest) = (
+                &bought.order.id,
+                tries.iter().min_by_key(|found| found.len()),
+            );
+            findings.add(Check::Grant, format!("{id}: {nearest:?}"));
+        }
+        *count += 1;
+        use_up(document, bought, &mut used, 1)?;
+    }
+    Ok(())
+}
+
+/// The ranks on the first ladder that the member was told of up to a purchase, the lowest included.
+fn ranks_held(story: &Story<'_>, member: &MemberId, bought: &Bought<'_>) -> Vec<usize> {
+    let Ok(document) = story.document(bought) else {
+        return vec![0];
+    };
+    let Some(first) = items(document, "ladders").first() else {
+        return vec![0];
+    };
+    let tiers = items(first, "tiers");
+    let rank = |id: &str| tiers.iter().position(|tier| text(tier, "id") == id);
+    let mut ranks = vec![0];
+    let mut is_over = false;
+    for record in story.members.get(member).into_iter().flatten() {
+        match &record.event {
+            Event::PurchaseRecorded { .. } if is_over => break,
+            Event::PurchaseRecorded { purchase, .. } => is_over = *purchase == bought.order.id,
+            // The moves of a purchase itself are told behind it, and some of them were due before.
+            Event::TierChanged { ladder, to, .. } if ladder.as_str() == text(first, "id") => {
+                ranks.extend(rank(to.as_str()));
+            }
+            _ => {}
+        }
+    }
+    ranks.sort_unstable();
+    ranks.dedup();
+    ranks
+}
+
+/// What every rule wants, in the order of stacking groups and rules.
+fn wanted(
+    document: &Value,
+    bought: &Bought<'_>,
+    used: &Used,
+    count: u64,
+    benefits: Benefits,
+) -> Result<Vec<Wanted>, Failed> {
+    let mut groups: Vec<&str> = items(document, "stacking_groups")
+        .iter()
+        .map(|group| text(group, "id"))
+        .collect();
+    if groups.is_empty() {
+        groups.push("");
+    }
+    let mut all = Vec::new();
+    // What this purchase uses itself.
+    let mut here = Used::new();
+    for group in groups {
+        let mut offers: Vec<(&Value, i128)> = Vec::new();
+        for rule in items(document, "rules") {
+            if text(rule, "stacking_group") == group && matches(rule, bought, count, benefits)? {
+                let desired = desired(rule, bought, benefits)?;
+                if desired > 0 {
+                    offers.push((rule, desired));
+                }
+            }
+        }
+        let is_best = named(document, "stacking_groups", group)
+            .is_some_and(|found| text(found, "stacking") == "best");
+        if is_best {
+            let best = offers.iter().map(|(_, desired)| *desired).max();
+            let first = offers
+                .iter()
+                .position(|(_, desired)| Some(*desired) == best);
+            offers = first
+                .and_then(|at| offers.get(at))
+                .copied()
+                .into_iter()
+                .collect();
+        }
+        for (rule, desired) in offers {
+            let most = left(document, rule, bought, (used, &mut here), desired, benefits)?;
+            let has_budget = !items(rule, "budgets").is_empty();
+            let caps = items(rule, "caps").iter().filter_map(Value::as_str);
+            let mut caps = caps.filter_map(|cap| named(document, "caps", cap));
+            all.push(Wanted {
+                rule: text(rule, "id").to_owned(),
+                desired,
+                most,
+                is_shared: has_budget || caps.any(|cap| cap.pointer("/per/attribute").is_some()),
+            });
+        }
+    }
+    Ok(all)
+}
+
+fn matches(
+    rule: &Value,
+    bought: &Bought<'_>,
+    count: u64,
+    benefits: Benefits,
+) -> Result<bool, Failed> {
+    let Some(when) = rule.get("when") else {
+        return Ok(true);
+    };
+    if let Some(channels) = when.get("channel").and_then(Value::as_array) {
+        let own = bought.order.channel.as_deref();
+        return Ok(channels
+            .iter()
+            .any(|channel| channel.as_str() == own && own.is_some()));
+    }
+    if let Some(most) = when
+        .pointer("/purchase_number/at_most")
+        .and_then(Value::as_u64)
+    {
+        return Ok(count < most);
+    }
+    if when.pointer("/tier/at_least") == Some(&Value::from("gold")) {
+        return Ok(benefits.rank >= 2);
+    }
+    Err(format!("a condition that the auditor does not know: {when}").into())
+}
+
+/// What a rule wants before any limit.
+fn desired(rule: &Value, bought: &Bought<'_>, benefits: Benefits) -> Result<i128, Failed> {
+    let total = Fraction(i128::from(bought.order.total.minor()), 1);
+    let effect = rule.get("effect").ok_or("a rule without an effect")?;
+    let amount = |found: &Value, field: &str| -> Result<Fraction, Failed> {
+        // Money has two digits behind the point, points have none.
+        let scale = if found.get("asset").is_some() && field == "amount" {
+            1
+        } else {
+            100
+        };
+        Ok(Fraction::parse(text(found, field))?.times(Fraction(scale, 1)))
+    };
+    if let Some(percent) = effect.get("percent") {
+        let rate = Fraction::parse(text(percent, "rate"))?.plus(benefits.extra_rate);
+        return Ok(total.times(rate).times(benefits.multiplier).half_even());
+    }
+    if let Some(fixed) = effect.get("fixed") {
+        return Ok(amount(fixed, "amount")?.half_even());
+    }
+    if let Some(unit) = effect.get("per_unit") {
+        let (each, every) = (amount(unit, "amount")?, amount(unit, "every")?);
+        let share = Fraction(each.0 * every.1, each.1 * every.0);
+        return Ok(total.times(share).times(benefits.multiplier).half_even());
+    }
+    Err(format!("an effect that the auditor does not know: {effect}").into())
+}
+
+/// Where a cap of a member is counted for a purchase.
+fn place(document: &Value, cap: &Value, bought: &Bought<'_>) -> Result<(String, i64), Failed> {
+    let calendar = Local::of(document)?;
+    let at = bought.order.occurred_at;
+    let bucket = match text(cap, "every") {
+        "day" => calendar.day(at)?,
+        "week" => calendar.week(at)?,
+        "month" => calendar.month(at)?,
+        _ => 0,
+    };
+    Ok((
+        format!("{}/{}", text(document, "id"), text(cap, "id")),
+        bucket,
+    ))
+}
+
+/// What the caps of the purchase and the member leave of what a rule wants.
+fn left(
+    document: &Value,
+    rule: &Value,
+    bought: &Bought<'_>,
+    (used, here): (&Used, &mut Used),
+    desired: i128,
+    benefits: Benefits,
+) -> Result<i128, Failed> {
+    let mut most = desired;
+    let mut own = Vec::new();
+    for cap in items(rule, "caps").iter().filter_map(Value::as_str) {
+        let cap = named(document, "caps", cap).ok_or("an unknown cap")?;
+        let is_of_purchase = text(cap, "per") == "purchase";
+        if !is_of_purchase && text(cap, "per") != "member" {
+            continue;
+        }
+        let place = place(document, cap, bought)?;
+        let before = used
+            .get(&place)
+            .copied()
+            .filter(|_| !is_of_purchase)
+            .unwrap_or(0);
+        let now = here.get(&place).copied().unwrap_or(0);
+        if let Some(uses) = cap.pointer("/limit/uses").and_then(Value::as_i64) {
+            if now == 0 && before >= i128::from(uses) {
+                most = 0;
+            }
+            own.push((place, true));
+            continue;
+        }
+        let limit = cap.pointer("/limit/amount").ok_or("a limit of no kind")?;
+        let scale = if limit.get("asset").is_some() { 1 } else { 100 };
+        let limit = Fraction::parse(text(limit, "amount"))?.times(Fraction(scale, 1));
+        let limit = limit.times(benefits.cap_multiplier).down();
+        most = most.min((limit - before - now).max(0));
+        own.push((place, false));
+    }
+    for (place, counts_uses) in own.into_iter().filter(|_| most > 0) {
+        let sum = here.entry(place).or_default();
+        *sum = if counts_uses { 1 } else { *sum + most };
+    }
+    Ok(most)
+}
+
+/// Adds what a purchase really used of the member's own caps, or takes it away again.
+fn use_up(
+    document: &Value,
+    bought: &Bought<'_>,
+    used: &mut Used,
+    sign: i128,
+) -> Result<(), Failed> {
+    for cap in items(document, "caps")
+        .iter()
+        .filter(|cap| text(cap, "per") == "member")
+    {
+        let id = cap.get("id").cloned().unwrap_or_default();
+        let counts = |rule: &str| {
+            named(document, "rules", rule).is_some_and(|rule| items(rule, "caps").contains(&id))
+        };
+        let grants = bought.reply.decision.grants.iter();
+        let own = grants.filter(|grant| counts(grant.rule.as_str()));
+        let granted: i128 = own.map(|grant| i128::from(grant.granted.minor())).sum();
+        let delta = if cap.pointer("/limit/uses").is_some() {
+            i128::from(granted > 0)
+        } else {
+            granted
+        };
+        *used.entry(place(document, cap, bought)?).or_default() += sign * delta;
+    }
+    Ok(())
+}
+
+/// How the grants of a purchase differ from what they must be.
+fn differences(wanted: &[Wanted], bought: &Bought<'_>) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut grants = bought.reply.decision.grants.iter().peekable();
+    for want in wanted {
+        let grant = grants.next_if(|grant| grant.rule.as_str() == want.rule);
+        let granted = grant.map_or(0, |grant| i128::from(grant.granted.minor()));
+        let is_right = granted == want.most || want.is_shared && granted < want.most;
+        if !is_right {
+            found.push(format!("granted {granted}, wanted {want:?}"));
+        }
+        if let Some(grant) = grant {
+            let desired = i128::from(grant.desired.minor());
+            if desired != want.desired || grant.clipped_by.is_some() != (granted < desired) {
+                found.push(format!("{grant:?}, wanted {want:?}"));
+            }
+        }
+    }
+    found.extend(grants.map(|grant| format!("{grant:?} is from nowhere")));
+    found
+}

@@ -1,0 +1,117 @@
+//! What happened to each member, in the order in which it was recorded: the events, each once.
+
+use std::collections::BTreeMap;
+
+use rewards_core::event::{Event, EventRecord, Stream};
+use rewards_core::ids::{MemberId, PurchaseId};
+use rewards_core::operations::purchases::RecordedPurchase;
+use serde_json::Value;
+
+use super::Applied;
+use crate::simulation::Failed;
+use crate::simulation::books::Books;
+use crate::simulation::model::Deliveries;
+use crate::simulation::workload::Command;
+
+/// A purchase that was recorded, with what the caller was told.
+#[derive(Debug)]
+pub(super) struct Bought<'a> {
+    pub order: &'a rewards_core::cashback::Purchase,
+    pub reply: RecordedPurchase,
+}
+
+/// Everything that a tenant's members did, and the documents that decided it.
+#[derive(Debug)]
+pub(super) struct Story<'a> {
+    /// The events of each member, by number.
+    pub members: BTreeMap<&'a MemberId, Vec<&'a EventRecord>>,
+    pub purchases: BTreeMap<PurchaseId, Bought<'a>>,
+    documents: BTreeMap<(String, u32), Value>,
+}
+
+impl<'a> Story<'a> {
+    pub fn of(
+        books: &Books,
+        applied: &[Applied<'a>],
+        deliveries: &'a Deliveries,
+    ) -> Result<Self, Failed> {
+        let mut members: BTreeMap<&MemberId, BTreeMap<u64, &EventRecord>> = BTreeMap::new();
+        for record in deliveries.0.get(&books.tenant).into_iter().flatten() {
+            if let Stream::Member(member) = &record.stream {
+                let events = members.entry(member).or_default();
+                events.entry(record.seq).or_insert(record);
+            }
+        }
+        let mut purchases = BTreeMap::new();
+        for command in applied {
+            if let Command::Record(record) = &command.order.command {
+                let bought = Bought {
+                    order: &record.purchase,
+                    reply: command.reply()?,
+                };
+                purchases.insert(record.purchase.id.clone(), bought);
+            }
+        }
+        let mut documents = BTreeMap::new();
+        for write in &books.programs {
+            let place = (write.key.program.to_string(), write.revision);
+            documents.insert(place, serde_json::to_value(&write.document)?);
+        }
+        let in_order =
+            |(member, events): (_, BTreeMap<u64, _>)| (member, events.into_values().collect());
+        Ok(Self {
+            members: members.into_iter().map(in_order).collect(),
+            purchases,
+            documents,
+        })
+    }
+
+    /// The document that decided a purchase.
+    pub fn document(&self, bought: &Bought<'_>) -> Result<&Value, Failed> {
+        let decision = &bought.reply.decision;
+        let place = (decision.program.to_string(), decision.revision);
+        let document = self.documents.get(&place);
+        Ok(document.ok_or_else(|| format!("no document for {place:?}"))?)
+    }
+
+    /// The newest document of a program.
+    pub fn newest(&self, program: &str) -> Option<&Value> {
+        let revisions = (program.to_owned(), 0)..=(program.to_owned(), u32::MAX);
+        let newest = self.documents.range(revisions).next_back();
+        newest.map(|(_, document)| document)
+    }
+
+    /// The purchases of a member in the order in which they were recorded and cancelled: `true` for recorded.
+    pub fn purchases_of(&self, member: &MemberId) -> Vec<(&Bought<'a>, bool)> {
+        let events = self.members.get(member).into_iter().flatten();
+        let steps = events.filter_map(|record| match &record.event {
+            Event::PurchaseRecorded { purchase, .. } => Some((purchase, true)),
+            Event::PurchaseCancelled { purchase, .. } => Some((purchase, false)),
+            _ => None,
+        });
+        steps
+            .filter_map(|(purchase, is_new)| Some((self.purchases.get(purchase)?, is_new)))
+            .collect()
+    }
+}
+
+/// An item of a document's list, by its id.
+pub(super) fn named<'v>(document: &'v Value, list: &str, id: &str) -> Option<&'v Value> {
+    let items = document.get(list).and_then(Value::as_array)?;
+    items
+        .iter()
+        .find(|item| item.get("id").and_then(Value::as_str) == Some(id))
+}
+
+/// The items of a list; none when it is absent.
+pub(super) fn items<'v>(value: &'v Value, list: &str) -> &'v [Value] {
+    value
+        .get(list)
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
+}
+
+/// A text of a document, empty when it is absent.
+pub(super) fn text<'v>(value: &'v Value, field: &str) -> &'v str {
+    value.get(field).and_then(Value::as_str).unwrap_or_default()
+}
