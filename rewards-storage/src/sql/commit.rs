@@ -18,9 +18,7 @@ use super::fault::{self, Failure, Written};
 use super::group::{self, Attempt};
 use super::rows::{Param, Rows};
 use super::statements::{STEPS, Statements, step};
-#[cfg(feature = "postgres")]
-use super::writes::are_locked_first;
-use super::writes::{Writes, keys_are_guarded};
+use super::writes::{Writes, are_locked_first, keys_are_guarded};
 use super::{fallback, slots::Slots};
 use crate::batch::{AbandonedVersions, Commit, CommitBatch};
 
@@ -72,8 +70,9 @@ pub(super) async fn commit(
     }
     let slot = means.slots.lease();
     let slot = slot.number();
-    let is_judged =
-        means.races.are_likely() || !keys_are_guarded(batches) || is_locked_first(means, batches);
+    let is_judged = means.races.are_likely()
+        || !keys_are_guarded(batches)
+        || means.dialect.locks_rows() && are_locked_first(batches);
     let folded = if is_judged {
         None
     } else {
@@ -118,16 +117,6 @@ async fn commit_on(
     metrics::counter!("rewards_store_fallback_commits_total", "backend" => means.dialect.name())
         .increment(1);
     fallback::commit(means, held, batches, slot).await
-}
-
-/// Whether rows have to be locked before they are written. On SQLite a transaction holds the only lock there is.
-fn is_locked_first(means: Means<'_>, batches: &[CommitBatch]) -> bool {
-    match means.dialect {
-        #[cfg(feature = "sqlite")]
-        Dialect::Sqlite => false,
-        #[cfg(feature = "postgres")]
-        Dialect::Postgres => are_locked_first(batches),
-    }
 }
 
 /// Writes a group in a transaction of its own: all of it or nothing.

@@ -78,6 +78,16 @@ impl Dialect {
         }
     }
 
+    /// Whether writers lock rows. On SQLite a transaction holds the only lock there is.
+    pub fn locks_rows(self) -> bool {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite => false,
+            #[cfg(feature = "postgres")]
+            Self::Postgres => true,
+        }
+    }
+
     /// How many parameters a set of rows takes.
     pub fn parameters(self, rows: Columns) -> usize {
         match self {

@@ -235,7 +235,6 @@ pub(super) fn keys_are_guarded(batches: &[CommitBatch]) -> bool {
 }
 
 /// Whether rows have to be locked before they are written, where writers lock rows.
-#[cfg(feature = "postgres")]
 pub(super) fn are_locked_first(batches: &[CommitBatch]) -> bool {
     let mut changes = batches.iter().map(|batch| &batch.changes);
     changes.any(|changes| !changes.removals.is_empty())
