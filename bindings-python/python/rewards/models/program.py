@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Union
 from pydantic import StrictBool
 
 from .base import Blank, ListOf, Maybe, Model, Tagged
-from .conditions import Condition
+from .conditions import Condition, Since
 from .effects import Effect
 from .scalars import DecimalText, Factor, Int32, Rate, Timestamp, UInt16, UInt32, Zone
 from .values import Asset, Basis, Currency, DateRange, Period, ProgramId, Rounding, Slug, WeekStart
@@ -352,6 +352,11 @@ class Tier(Model):
     name: Maybe[str] = None
     """A name for people."""
 
+    replaces: ListOf[Slug] = []
+    """Tiers of earlier revisions whose place it takes: who stands on one of them stands on this
+    one. A tier that members may stand on cannot be left out otherwise.
+    """
+
     threshold: DecimalText
     """What must be reached: an amount in the measure's asset, or a count for visits."""
 
@@ -388,6 +393,9 @@ class Ladder(Model):
 
     grace_days: UInt16 = 0
     """So many local calendar days pass before a member who falls short moves down."""
+
+    since: Maybe[Since] = None
+    """Says that what was spent before may be unknown; see `Since`."""
 
 
 class Program(Model):
