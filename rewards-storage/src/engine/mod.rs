@@ -70,7 +70,7 @@ pub use key_ring::{
     KEY_SECRET_BYTES_MAX, KEY_SECRET_BYTES_MIN, KEYS_MAX, KeyRing, KeyRingError, RingKey,
 };
 pub use ordered::{OrderedReceipt, OrderedRun, RUN_AHEAD_MAX};
-pub use services::Health;
+pub use services::{CLAIMED_AT_ONCE_MAX, Health};
 pub use storage::{STORE_PATIENCE, STORE_TRIES_MAX};
 pub use sweep::Sweep;
 pub use verify::BookReport;

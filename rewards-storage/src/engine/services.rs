@@ -7,8 +7,10 @@ use uuid::Uuid;
 use super::{Engine, TenantEngine};
 use crate::store::{Claimed, StoreHealth};
 
-/// How many events are discarded at once, and for how many seconds they are leased for that.
-const DISCARDED_AT_ONCE: u32 = 1_000;
+/// How many events are leased at once, at most.
+pub const CLAIMED_AT_ONCE_MAX: u32 = 1_000;
+
+/// For how many seconds events are leased that are discarded.
 const DISCARD_LEASE_SECONDS: u32 = 60;
 
 /// How the engine and its store are.
@@ -56,7 +58,7 @@ impl Engine {
 }
 
 impl TenantEngine {
-    /// Leases the oldest waiting events to `owner` for so many seconds, at most `limit` of them.
+    /// Leases the oldest waiting events to `owner` for so many seconds, at most `limit` of them and [`CLAIMED_AT_ONCE_MAX`].
     ///
     /// An event is handed out until it is acknowledged: deliver it, then call [`Self::acknowledge_events`].
     ///
@@ -74,6 +76,7 @@ impl TenantEngine {
         let until = now
             .checked_add_micros(lease)
             .map_err(|error| Problem::new("out_of_range", "lease_seconds", error.to_string()))?;
+        let limit = limit.min(CLAIMED_AT_ONCE_MAX);
         let storage = &self.inner.shared.storage;
         let claimed = storage.ask(|store| store.claim(self.tenant(), owner, now, until, limit));
         Ok(claimed.await?)
@@ -118,7 +121,7 @@ impl TenantEngine {
         let owner = Uuid::from_u128(self.inner.random.next());
         let mut discarded = 0_u64;
         loop {
-            let claimed = self.claim_events(owner, DISCARD_LEASE_SECONDS, DISCARDED_AT_ONCE);
+            let claimed = self.claim_events(owner, DISCARD_LEASE_SECONDS, CLAIMED_AT_ONCE_MAX);
             let claimed = claimed.await?.into_iter();
             let events: Vec<_> = claimed.map(|c| (c.event.stream, c.event.seq)).collect();
             if events.is_empty() {

@@ -20,6 +20,9 @@ use super::statements::LEASED;
 use crate::error::StoreError;
 use crate::store::{Claimed, Outbox};
 
+/// How many events one statement settles: it is short, and of no size that a plan made for few rows gets wrong.
+const SETTLED_AT_ONCE: usize = 1_000;
+
 /// Who asks for events, and on what terms.
 #[derive(Clone, Copy)]
 struct Claim<'a> {
@@ -79,7 +82,7 @@ impl SqlStore {
         held.end(found)
     }
 
-    /// Runs a statement over events leased to an owner and returns how many it found.
+    /// Runs a statement over events leased to an owner, some at a time, and returns how many it found.
     async fn settle(
         &self,
         sql: &SqlStr,
@@ -87,20 +90,20 @@ impl SqlStore {
         owner: Uuid,
         events: &[(Stream, u64)],
     ) -> Result<u64, StoreError> {
-        if events.is_empty() {
-            return Ok(0);
+        let mut found = 0_usize;
+        for events in events.chunks(SETTLED_AT_ONCE) {
+            let mut rows = Rows::new(self.dialect(), LEASED);
+            for (stream, seq) in events {
+                rows.push([stream.text().into(), (*seq).into()]);
+            }
+            let params: Vec<Param<'_>> = vec![
+                tenant.as_str().into(),
+                owner.as_bytes().as_slice().into(),
+                rows.into(),
+            ];
+            let settled = self.call(|| self.in_turn(tenant, sql, params.clone()));
+            found = found.saturating_add(settled.await?.iter().count());
         }
-        let mut rows = Rows::new(self.dialect(), LEASED);
-        for (stream, seq) in events {
-            rows.push([stream.text().into(), (*seq).into()]);
-        }
-        let params: Vec<Param<'_>> = vec![
-            tenant.as_str().into(),
-            owner.as_bytes().as_slice().into(),
-            rows.into(),
-        ];
-        let found = self.call(|| self.in_turn(tenant, sql, params.clone()));
-        let found = found.await?.iter().count();
         Ok(u64::try_from(found).unwrap_or(u64::MAX))
     }
 }

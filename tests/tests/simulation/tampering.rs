@@ -167,7 +167,7 @@ const LIES: &[Lie] = &[
     }),
     ("what was spent was counted twice", Check::Counter, |case| {
         let counters = case.books.counters.iter_mut();
-        let mut spent = counters.filter(|((_, name, _), _)| name.contains("/spend."));
+        let mut spent = counters.filter(|((_, name, _), _)| name.contains("/gross."));
         *spent.next().unwrap().1 *= 2;
     }),
     ("a rule pays another rate", Check::Grant, |case| {
@@ -177,7 +177,7 @@ const LIES: &[Lie] = &[
         rewrite_documents(case, r#""channel":["app"]"#, r#""channel":["web"]"#);
     }),
     ("a tier takes more", Check::Tier, |case| {
-        rewrite_documents(case, r#""threshold":"60""#, r#""threshold":"600""#);
+        rewrite_documents(case, r#""threshold":"60""#, r#""threshold":"199""#);
     }),
     ("rewards last longer", Check::Due, |case| {
         rewrite_documents(case, r#""expires":{"days":4"#, r#""expires":{"days":5"#);

@@ -38,7 +38,8 @@ pub(super) fn check(
     Ok(())
 }
 
-/// The events of a stream without repetitions. Nothing may come before what it follows, and a repetition is identical.
+/// The events of a stream without repetitions. Nothing may come before what it follows, and a repetition is identical. The
+/// time of a member never goes back; programs are published by the clock of whoever publishes them.
 fn in_order<'a>(
     stream: &Stream,
     deliveries: &[&'a EventRecord],
@@ -55,7 +56,8 @@ fn in_order<'a>(
             ),
             None if index == first.len() => {
                 let earlier = first.last().map(|last| last.recorded_at);
-                if earlier.is_some_and(|earlier| earlier > record.recorded_at) {
+                let keeps_time = matches!(stream, Stream::Member(_));
+                if keeps_time && earlier.is_some_and(|earlier| earlier > record.recorded_at) {
                     findings.add(
                         Check::Event,
                         format!("recorded before its time: {record:?}"),

@@ -8,19 +8,19 @@ use std::collections::BTreeMap;
 
 use rewards_core::cashback::Purchase;
 use rewards_core::event::Event;
-use rewards_core::ids::MemberId;
+use rewards_core::ids::{MemberId, PurchaseId};
 use rewards_core::operations::purchases::RecordedPurchase;
 use rewards_core::time::Timestamp;
 use serde_json::Value;
 
 use super::calendar::Local;
-use super::story::{Bought, Story, items, named, text};
+use super::story::{Bought, Step, Story, items, named, text};
 use super::{Check, Findings};
 use crate::simulation::Failed;
 use crate::simulation::books::{Books, CounterPlace};
 
-/// What the ladders and conditions of a document count for a purchase: the places of its counters, and what is added there.
-pub(super) fn measures(
+/// What the ladders of a document measure of a purchase: where they count it, and what is added there.
+fn measures(
     document: &Value,
     purchase: &Purchase,
     reply: &RecordedPurchase,
@@ -31,11 +31,6 @@ pub(super) fn measures(
         if let Some(place) = place(document, ladder, &purchase.member, at)? {
             measures.insert(place, measured(ladder, purchase, reply));
         }
-    }
-    let counts_purchases = |rule: &Value| rule.pointer("/when/purchase_number").is_some();
-    if items(document, "rules").iter().any(counts_purchases) {
-        let name = format!("{}/visits/lifetime", text(document, "id"));
-        measures.insert((format!("m:{}", purchase.member), name, 0), 1);
     }
     measures.retain(|_, added| *added != 0);
     Ok(measures)
@@ -181,14 +176,36 @@ fn climbs(
     findings: &mut Findings,
 ) -> Result<(), Failed> {
     let mut sums: BTreeMap<CounterPlace, i64> = BTreeMap::new();
-    for (bought, is_new) in story.purchases_of(member) {
+    // What of each purchase still counts.
+    let mut counted: BTreeMap<&PurchaseId, BTreeMap<CounterPlace, i64>> = BTreeMap::new();
+    for step in story.steps_of(books, member) {
+        let bought = match step {
+            Step::Recorded(bought) => bought,
+            Step::Returned(bought, _, amount) => {
+                let earned = format!("/earned.{}/", amount.asset());
+                let own = counted.entry(&bought.order.id).or_default();
+                for (place, left) in own
+                    .iter_mut()
+                    .filter(|(place, _)| place.1.contains(&earned))
+                {
+                    *left -= amount.minor();
+                    *sums.entry(place.clone()).or_default() -= amount.minor();
+                }
+                continue;
+            }
+            Step::Cancelled(bought) => {
+                for (place, left) in counted.remove(&bought.order.id).into_iter().flatten() {
+                    *sums.entry(place).or_default() -= left;
+                }
+                continue;
+            }
+        };
         let document = story.document(bought)?;
-        for (place, added) in measures(document, bought.order, &bought.reply)? {
-            *sums.entry(place).or_default() += if is_new { added } else { -added };
+        let added = measures(document, bought.order, &bought.reply)?;
+        for (place, more) in &added {
+            *sums.entry(place.clone()).or_default() += more;
         }
-        if !is_new {
-            continue;
-        }
+        counted.insert(&bought.order.id, added);
         for ladder in items(document, "ladders") {
             raises(document, ladder, bought, &sums, findings)?;
             if settled_before(books, member, document, ladder, bought.order.occurred_at) {
@@ -277,6 +294,7 @@ fn missed(
             } if program.as_str() == text(document, "id") && id.as_str() == text(ladder, "id") => {
                 held = rank(to.as_str()).unwrap_or(0);
             }
+            Event::TierChanged { .. } => {}
             // Commands behind the purchase may review again.
             _ if is_told => break,
             _ => {}

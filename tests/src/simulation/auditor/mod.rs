@@ -175,7 +175,7 @@ pub fn audit(
     let story = Story::of(books, &applied, deliveries)?;
     limits::check(books, &applied, deliveries, &mut findings)?;
     ladders::check(books, &story, &mut findings)?;
-    rewards::check(&story, &mut findings)?;
+    rewards::check(books, &story, &mut findings)?;
     due::check(books, &story, &mut findings)?;
     order::check(books, history, &applied, &story, &mut findings)?;
     Ok(findings.0)
@@ -222,7 +222,7 @@ fn replies<'a>(
     for order in told.orders() {
         if order.command.fingerprint()? == stored.fingerprint {
             let only_refused = told.acks.is_empty() && told.unknown.is_empty();
-            if only_refused {
+            if only_refused && !is_sent_elsewhere(books, history, id, stored)? {
                 findings.add(
                     Check::Reply,
                     format!("{id:?} was only refused and is stored"),
@@ -268,19 +268,22 @@ fn acknowledged(
     Ok(())
 }
 
-/// A purchase may have been recorded under a key of its own: its reply is kept with it all the same.
+/// A purchase may have been recorded under a key of its own: its reply is kept under its id, too.
 fn is_sent_elsewhere(
     books: &Books,
     history: &History,
     id: &CommandId,
     stored: &StoredReply,
 ) -> Result<bool, Failed> {
-    let mut others = history
-        .of(&books.tenant)
-        .filter(|(other, _)| other.operation == id.operation)
-        .flat_map(|(_, told)| told.orders());
-    others.try_fold(false, |found, order| {
-        Ok(found || order.command.fingerprint()? == stored.fingerprint)
+    let others = history.of(&books.tenant);
+    let mut others = others.filter(|(other, _)| other.operation == id.operation && *other != id);
+    others.try_fold(false, |found, (_, told)| {
+        let may_have_happened = !told.acks.is_empty() || !told.unknown.is_empty();
+        let mut orders = told.orders().filter(|_| may_have_happened);
+        let is_one = orders.try_fold(false, |is_one, order| {
+            Ok::<_, Failed>(is_one || order.command.fingerprint()? == stored.fingerprint)
+        })?;
+        Ok(found || is_one)
     })
 }
 

@@ -7,13 +7,15 @@
 use std::collections::BTreeMap;
 
 use rewards_core::event::Event;
-use rewards_core::ids::MemberId;
+use rewards_core::ids::{MemberId, PurchaseId, Slug};
+use rewards_core::money::Money;
 use serde_json::Value;
 
 use super::calendar::Local;
-use super::story::{Bought, Story, items, named, text};
+use super::story::{Bought, Step, Story, items, named, text};
 use super::{Check, Findings};
 use crate::simulation::Failed;
+use crate::simulation::books::Books;
 
 /// A fraction; the denominator is positive.
 #[derive(Debug, Clone, Copy)]
@@ -97,53 +99,80 @@ struct Wanted {
     is_shared: bool,
 }
 
+/// What is used of the limits of one member, and by which purchases.
+#[derive(Debug, Default)]
+struct Limits {
+    used: Used,
+    /// What each purchase was granted under each cap and did not give back.
+    held: BTreeMap<(PurchaseId, String), i128>,
+}
+
 /// Checks all grants of all purchases.
-pub(super) fn check(story: &Story<'_>, findings: &mut Findings) -> Result<(), Failed> {
+pub(super) fn check(
+    books: &Books,
+    story: &Story<'_>,
+    findings: &mut Findings,
+) -> Result<(), Failed> {
     for member in story.members.keys() {
-        check_member(story, member, findings)?;
+        check_member(books, story, member, findings)?;
     }
     Ok(())
 }
 
 fn check_member(
+    books: &Books,
     story: &Story<'_>,
     member: &MemberId,
     findings: &mut Findings,
 ) -> Result<(), Failed> {
-    let mut used = Used::new();
+    let mut limits = Limits::default();
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-    for (bought, is_new) in story.purchases_of(member) {
-        let document = story.document(bought)?;
-        let count = counts.entry(text(document, "id")).or_default();
-        if !is_new {
-            // Everything that a cancelled purchase used of limits is released, and it is as if it had never been counted.
-            *count = count.saturating_sub(1);
-            use_up(document, bought, &mut used, -1)?;
-            continue;
+    for step in story.steps_of(books, member) {
+        match step {
+            Step::Recorded(bought) => {
+                let document = story.document(bought)?;
+                // A number stays given, whatever becomes of the purchase.
+                let count = counts.entry(text(document, "id")).or_default();
+                check_grants(story, bought, &limits.used, *count, findings)?;
+                *count += 1;
+                limits.use_up(document, bought)?;
+            }
+            Step::Returned(bought, rule, amount) => {
+                limits.release(story.document(bought)?, bought, rule, amount)?;
+            }
+            // It releases what goes back, and that is told apart.
+            Step::Cancelled(_) => {}
         }
-        let mut tries = Vec::new();
-        for rank in ranks_held(story, member, bought) {
-            let tier = items(document, "ladders")
-                .first()
-                .and_then(|ladder| items(ladder, "tiers").get(rank));
-            let wanted = wanted(document, bought, &used, *count, Benefits::of(tier, rank)?)?;
-            tries.push(differences(&wanted, bought));
-        }
-        if !tries.iter().any(Vec::is_empty) {
-            let (id, nearest) = (
-                &bought.order.id,
-                tries.iter().min_by_key(|found| found.len()),
-            );
-            findings.add(Check::Grant, format!("{id}: {nearest:?}"));
-        }
-        *count += 1;
-        use_up(document, bought, &mut used, 1)?;
+    }
+    Ok(())
+}
+
+fn check_grants(
+    story: &Story<'_>,
+    bought: &Bought<'_>,
+    used: &Used,
+    count: u64,
+    findings: &mut Findings,
+) -> Result<(), Failed> {
+    let document = story.document(bought)?;
+    let mut tries = Vec::new();
+    for rank in ranks_held(story, bought) {
+        let tier = items(document, "ladders")
+            .first()
+            .and_then(|ladder| items(ladder, "tiers").get(rank));
+        let wanted = wanted(document, bought, used, count, Benefits::of(tier, rank)?)?;
+        tries.push(differences(&wanted, bought));
+    }
+    if !tries.iter().any(Vec::is_empty) {
+        let nearest = tries.iter().min_by_key(|found| found.len());
+        let id = &bought.order.id;
+        findings.add(Check::Grant, format!("{id}: {nearest:?}"));
     }
     Ok(())
 }
 
 /// The ranks on the first ladder that the member was told of up to a purchase, the lowest included.
-fn ranks_held(story: &Story<'_>, member: &MemberId, bought: &Bought<'_>) -> Vec<usize> {
+fn ranks_held(story: &Story<'_>, bought: &Bought<'_>) -> Vec<usize> {
     let Ok(document) = story.document(bought) else {
         return vec![0];
     };
@@ -154,7 +183,12 @@ fn ranks_held(story: &Story<'_>, member: &MemberId, bought: &Bought<'_>) -> Vec<
     let rank = |id: &str| tiers.iter().position(|tier| text(tier, "id") == id);
     let mut ranks = vec![0];
     let mut is_over = false;
-    for record in story.members.get(member).into_iter().flatten() {
+    for record in story
+        .members
+        .get(&bought.order.member)
+        .into_iter()
+        .flatten()
+    {
         match &record.event {
             Event::PurchaseRecorded { .. } if is_over => break,
             Event::PurchaseRecorded { purchase, .. } => is_over = *purchase == bought.order.id,
@@ -343,32 +377,60 @@ fn left(
     Ok(most)
 }
 
-/// Adds what a purchase really used of the member's own caps, or takes it away again.
-fn use_up(
-    document: &Value,
-    bought: &Bought<'_>,
-    used: &mut Used,
-    sign: i128,
-) -> Result<(), Failed> {
-    for cap in items(document, "caps")
-        .iter()
-        .filter(|cap| text(cap, "per") == "member")
-    {
-        let id = cap.get("id").cloned().unwrap_or_default();
-        let counts = |rule: &str| {
-            named(document, "rules", rule).is_some_and(|rule| items(rule, "caps").contains(&id))
-        };
-        let grants = bought.reply.decision.grants.iter();
-        let own = grants.filter(|grant| counts(grant.rule.as_str()));
-        let granted: i128 = own.map(|grant| i128::from(grant.granted.minor())).sum();
-        let delta = if cap.pointer("/limit/uses").is_some() {
-            i128::from(granted > 0)
-        } else {
-            granted
-        };
-        *used.entry(place(document, cap, bought)?).or_default() += sign * delta;
+impl Limits {
+    /// Adds what a purchase really used of the member's own caps.
+    fn use_up(&mut self, document: &Value, bought: &Bought<'_>) -> Result<(), Failed> {
+        for cap in own_caps(document) {
+            let grants = bought.reply.decision.grants.iter();
+            let own = grants.filter(|grant| is_under(document, grant.rule.as_str(), cap));
+            let granted: i128 = own.map(|grant| i128::from(grant.granted.minor())).sum();
+            if granted == 0 {
+                continue;
+            }
+            let counts_uses = cap.pointer("/limit/uses").is_some();
+            *self.used.entry(place(document, cap, bought)?).or_default() +=
+                if counts_uses { 1 } else { granted };
+            let held = (bought.order.id.clone(), text(cap, "id").to_owned());
+            self.held.insert(held, granted);
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Releases what went back to the account that had paid it. A use is released once nothing is left of what was granted.
+    fn release(
+        &mut self,
+        document: &Value,
+        bought: &Bought<'_>,
+        rule: &Slug,
+        amount: Money,
+    ) -> Result<(), Failed> {
+        let minor = i128::from(amount.minor());
+        for cap in own_caps(document).filter(|cap| is_under(document, rule.as_str(), cap)) {
+            let place_held = (bought.order.id.clone(), text(cap, "id").to_owned());
+            let held = self.held.entry(place_held).or_default();
+            *held -= minor;
+            let released = match cap.pointer("/limit/uses") {
+                Some(_) => i128::from(*held == 0),
+                None => minor,
+            };
+            *self.used.entry(place(document, cap, bought)?).or_default() -= released;
+        }
+        Ok(())
+    }
+}
+
+fn own_caps(document: &Value) -> impl Iterator<Item = &Value> {
+    let caps = items(document, "caps").iter();
+    caps.filter(|cap| text(cap, "per") == "member")
+}
+
+/// Whether a rule has a cap.
+fn is_under(document: &Value, rule: &str, cap: &Value) -> bool {
+    let rule = named(document, "rules", rule);
+    rule.is_some_and(|rule| {
+        cap.get("id")
+            .is_some_and(|id| items(rule, "caps").contains(id))
+    })
 }
 
 /// How the grants of a purchase differ from what they must be.

@@ -1,9 +1,11 @@
 //! What happened to each member, in the order in which it was recorded: the events, each once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use rewards_core::event::{Event, EventRecord, Stream};
-use rewards_core::ids::{MemberId, PurchaseId};
+use rewards_core::ids::{MemberId, PurchaseId, Slug};
+use rewards_core::ledger::{JournalEntry, Transfer, TransferKind};
+use rewards_core::money::{Asset, Money};
 use rewards_core::operations::purchases::RecordedPurchase;
 use serde_json::Value;
 
@@ -18,6 +20,15 @@ use crate::simulation::workload::Command;
 pub(super) struct Bought<'a> {
     pub order: &'a rewards_core::cashback::Purchase,
     pub reply: RecordedPurchase,
+}
+
+/// What happened to a purchase.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Step<'s, 'a> {
+    Recorded(&'s Bought<'a>),
+    /// Some of what a rule had granted went back to the account that had paid it.
+    Returned(&'s Bought<'a>, &'s Slug, Money),
+    Cancelled(&'s Bought<'a>),
 }
 
 /// Everything that a tenant's members did, and the documents that decided it.
@@ -81,17 +92,96 @@ impl<'a> Story<'a> {
         newest.map(|(_, document)| document)
     }
 
-    /// The purchases of a member in the order in which they were recorded and cancelled: `true` for recorded.
-    pub fn purchases_of(&self, member: &MemberId) -> Vec<(&Bought<'a>, bool)> {
-        let events = self.members.get(member).into_iter().flatten();
-        let steps = events.filter_map(|record| match &record.event {
-            Event::PurchaseRecorded { purchase, .. } => Some((purchase, true)),
-            Event::PurchaseCancelled { purchase, .. } => Some((purchase, false)),
-            _ => None,
-        });
+    /// What happened to the purchases of a member, in the order in which it did. Events say when something went back and how
+    /// much, and the journal says of which purchases.
+    pub fn steps_of<'s>(&'s self, books: &Books, member: &MemberId) -> Vec<Step<'s, 'a>> {
+        let mut returns = Returns::of(books, member);
+        let mut steps = Vec::new();
+        for record in self.members.get(member).into_iter().flatten() {
+            match &record.event {
+                Event::PurchaseRecorded { purchase, .. } => {
+                    steps.extend(self.purchases.get(purchase).map(Step::Recorded));
+                }
+                Event::RewardsVoided { amounts } => {
+                    let mut left: BTreeMap<Asset, i64> = BTreeMap::new();
+                    for amount in amounts {
+                        *left.entry(amount.asset()).or_default() += amount.minor();
+                    }
+                    while left.values().any(|minor| *minor > 0) {
+                        let Some((purchase, amount)) = returns.take(|_| true) else {
+                            break;
+                        };
+                        *left.entry(amount.asset()).or_default() -= amount.minor();
+                        steps.extend(self.returned(&mut returns, purchase, amount));
+                    }
+                }
+                Event::PurchaseCancelled { purchase, .. } => {
+                    while let Some((purchase, amount)) = returns.take(|of| of == purchase) {
+                        steps.extend(self.returned(&mut returns, purchase, amount));
+                    }
+                    steps.extend(self.purchases.get(purchase).map(Step::Cancelled));
+                }
+                _ => {}
+            }
+        }
         steps
-            .filter_map(|(purchase, is_new)| Some((self.purchases.get(purchase)?, is_new)))
-            .collect()
+    }
+
+    fn returned<'s>(
+        &'s self,
+        returns: &mut Returns<'_>,
+        purchase: &PurchaseId,
+        amount: Money,
+    ) -> Option<Step<'s, 'a>> {
+        let bought = self.purchases.get(purchase)?;
+        let left = returns.of_grants.get_mut(purchase)?;
+        let mut grants = bought.reply.decision.grants.iter().enumerate();
+        let (at, grant) = grants.find(|(at, grant)| {
+            grant.granted.asset() == amount.asset() && left.get(at) == Some(&amount.minor())
+        })?;
+        left.remove(&at);
+        Some(Step::Returned(bought, &grant.rule, amount))
+    }
+}
+
+/// What went back of a member's purchases, in the order in which it did.
+struct Returns<'b> {
+    entries: VecDeque<(&'b PurchaseId, Money)>,
+    /// What of each grant went back, by its place, unless it was found already; it does so at one stroke.
+    of_grants: BTreeMap<&'b PurchaseId, BTreeMap<usize, i64>>,
+}
+
+impl<'b> Returns<'b> {
+    fn of(books: &'b Books, member: &MemberId) -> Self {
+        let is_return = |kind| matches!(kind, TransferKind::Void | TransferKind::Clawback);
+        let own = books.journal.iter();
+        let own = own.filter(|entry| entry.member == *member && is_return(entry.transfer.kind));
+        let mut entries: Vec<&JournalEntry> = own.collect();
+        entries.sort_unstable_by_key(|entry| entry.seq);
+        let of_grants = books.purchases.iter().map(|(id, stored)| {
+            let allocations = stored.entity.allocations.iter().enumerate();
+            (
+                id,
+                allocations.map(|(at, own)| (at, own.returned)).collect(),
+            )
+        });
+        let amount = |transfer: &Transfer| Money::new(transfer.minor(), transfer.asset());
+        let entries = entries.into_iter().filter_map(|entry| {
+            let purchase = entry.transfer.purchase.as_ref()?;
+            Some((purchase, amount(&entry.transfer)))
+        });
+        Self {
+            entries: entries.collect(),
+            of_grants: of_grants.collect(),
+        }
+    }
+
+    /// The next one, if its purchase is the one that is meant.
+    fn take(&mut self, is_meant: impl Fn(&PurchaseId) -> bool) -> Option<(&'b PurchaseId, Money)> {
+        let (purchase, _) = self.entries.front()?;
+        is_meant(purchase)
+            .then(|| self.entries.pop_front())
+            .flatten()
     }
 }
 
