@@ -9,7 +9,7 @@ use rewards_core::secret::KeyPurpose;
 use rewards_core::time::Timestamp;
 use rewards_storage::address::{Address, OpenStore};
 use rewards_storage::engine::{
-    Engine, Events, KeyData, KeyRing, STORE_PATIENCE, SeededRandom, TenantEngine,
+    Engine, Events, KeyData, KeyRing, SeededRandom, TenantEngine, read_patience,
 };
 use rewards_storage::sql::SqlOptions;
 
@@ -45,14 +45,12 @@ pub struct OpenOptions {
 /// Opens the engine at an address: `memory:`, `sqlite:…` or `postgresql:…`.
 ///
 /// # Errors
-/// `invalid` for a tenant, an address or a key ring that is none; a fault of the store.
+/// `invalid` for a tenant, an address, a key ring or a patience that is none; a fault of the store.
 pub async fn open(url: &str, tenant: &str, options: OpenOptions) -> Result<Opened, Fault> {
     let key_ring = options.key_ring.map(ring).transpose()?;
     let tenant = TenantId::new(tenant)
         .map_err(|error| invalid(error.code(), "tenant", error.to_string()))?;
-    let patience = options
-        .timeout_ms
-        .map_or(STORE_PATIENCE, Duration::from_millis);
+    let patience = read_patience("timeout", options.timeout_ms)?;
     let limits = SqlOptions::default().for_patience(patience);
     let store = Address::parse(url)?.open(limits).await?;
     let mut builder = Engine::builder(store.backend()).patience(patience);

@@ -195,3 +195,33 @@ func heldFile() async throws {
         try await engine.shutDown()
     }
 }
+
+/// An app says how long it waits.
+func timeouts() async throws {
+    try await inFolder { folder in
+        let file = "\(folder)/books.db"
+        try await made(file).shutDown()
+        let engine = try await RewardsEngine.openFile(path: file, timeoutMilliseconds: 300)
+        let other = try Running("sqlite3", file)
+        other.write("begin immediate;")
+        other.write(".system echo held")
+        try expect(other.read(), "held\n")
+        let begun = Date()
+        try await refused("Unavailable", "store_unavailable") {
+            _ = try await RewardsEngine.openFile(path: file, timeoutMilliseconds: 300)
+        }
+        try await refused("Unavailable", "store_unavailable") {
+            _ = try await engine.recordPurchase(request: record(1), now: now)
+        }
+        // When nothing is said, opening alone takes longer.
+        try expect(Date().timeIntervalSince(begun) < 1.9, true)
+        _ = try other.text()
+        try await engine.shutDown()
+    }
+    for wrong: UInt64 in [0, 99, 3_600_001, .max] {
+        let error = try await refused("Invalid", "invalid", "value_invalid") {
+            _ = try await RewardsEngine.open(url: "memory:", timeoutMilliseconds: wrong)
+        }
+        try expect(error.problems.map(\.path), ["timeout_milliseconds"])
+    }
+}

@@ -37,6 +37,7 @@ let checks: [(String, () async throws -> Void)] = [
     ("events of a phone", eventsOfAPhone),
     ("two processes", twoProcesses),
     ("file held by another process", heldFile),
+    ("timeouts", timeouts),
     ("panics", panics),
     ("speed", speed),
     ("vectors", vectors),

@@ -11,7 +11,7 @@ use rewards_core::rejection::Fault;
 use rewards_core::time::Timestamp;
 use rewards_storage::address::{Address, OpenStore};
 use rewards_storage::engine::{
-    CommandOptions, Engine, Events, Receipt, SeededRandom, TenantEngine,
+    CommandOptions, Engine, Events, Receipt, SeededRandom, TenantEngine, read_patience,
 };
 use rewards_storage::sql::SqlOptions;
 
@@ -20,7 +20,7 @@ use crate::guard::{guarded, test_hook};
 use crate::key_ring::{RingKey, ring};
 
 /// A device has one member's books, not a bank's, and shows a few screens at once, not hundreds.
-const OPTIONS: SqlOptions = SqlOptions {
+const LIMITS: SqlOptions = SqlOptions {
     connections: 2,
     // Another process that holds the file, such as a widget or an extension, is waited for so long when the engine is
     // opened and by each call; by a command, several calls and all, as long as any engine waits: 8 seconds.
@@ -47,14 +47,15 @@ impl RewardsEngine {
     /// An app that sends no events to anybody should not keep them: they would wait in the file for ever.
     ///
     /// Another process may have the file open, too. When it cannot be opened, the error's code and detail say why and what
-    /// to look at: `store_refused`, `store_unavailable`, `store_corrupt` or `schema_too_new`.
+    /// to look at: `store_refused`, `store_unavailable`, `store_corrupt` or `schema_too_new`. The options are those of `open`.
     #[uniffi::constructor(default(
         tenant = "default",
         seed = None,
         clock = None,
         key_ring = None,
         now_ahead_seconds_max = None,
-        keep_events = true
+        keep_events = true,
+        timeout_milliseconds = None
     ))]
     pub async fn open_file(
         path: String,
@@ -64,6 +65,7 @@ impl RewardsEngine {
         key_ring: Option<Vec<RingKey>>,
         now_ahead_seconds_max: Option<u64>,
         keep_events: bool,
+        timeout_milliseconds: Option<u64>,
     ) -> Result<Self, RewardsError> {
         let options = Options {
             tenant,
@@ -72,6 +74,7 @@ impl RewardsEngine {
             key_ring,
             now_ahead_seconds_max,
             keep_events,
+            timeout_milliseconds,
         };
         guarded(open(|| Address::file(&path), options)).await
     }
@@ -83,13 +86,18 @@ impl RewardsEngine {
     /// none is refused as `url_invalid`, and bad keys with paths such as `key_ring[0].key`. A call with a `now` more than 5
     /// minutes, or `now_ahead_seconds_max` if given, ahead of the clock is refused as `now_ahead`. Events that are not kept are
     /// not written.
+    ///
+    /// A file that another process holds is waited for 2 seconds when it is opened and 8 by a command, or
+    /// `timeout_milliseconds`, 100 to 3,600,000, if given. A command that got no answer by then ends as `store_unavailable`;
+    /// whether it took effect is told by sending it again with its key.
     #[uniffi::constructor(default(
         tenant = "default",
         seed = None,
         clock = None,
         key_ring = None,
         now_ahead_seconds_max = None,
-        keep_events = true
+        keep_events = true,
+        timeout_milliseconds = None
     ))]
     pub async fn open(
         url: String,
@@ -99,6 +107,7 @@ impl RewardsEngine {
         key_ring: Option<Vec<RingKey>>,
         now_ahead_seconds_max: Option<u64>,
         keep_events: bool,
+        timeout_milliseconds: Option<u64>,
     ) -> Result<Self, RewardsError> {
         let address = || {
             test_hook(&url);
@@ -111,6 +120,7 @@ impl RewardsEngine {
             key_ring,
             now_ahead_seconds_max,
             keep_events,
+            timeout_milliseconds,
         };
         guarded(open(address, options)).await
     }
@@ -164,6 +174,7 @@ struct Options {
     key_ring: Option<Vec<RingKey>>,
     now_ahead_seconds_max: Option<u64>,
     keep_events: bool,
+    timeout_milliseconds: Option<u64>,
 }
 
 async fn open(
@@ -171,9 +182,17 @@ async fn open(
     options: Options,
 ) -> Result<RewardsEngine, Fault> {
     let key_ring = options.key_ring.map(ring).transpose()?;
-    let store = address()?.open(OPTIONS).await?;
+    let address = address()?;
+    let patience = read_patience("timeout_milliseconds", options.timeout_milliseconds)?;
+    let limits = match options.timeout_milliseconds {
+        Some(_) => LIMITS.for_patience(patience),
+        None => LIMITS,
+    };
+    let store = address.open(limits).await?;
     // One worker: a device has one member, whose commands follow one another anyway.
-    let mut builder = Engine::builder(store.backend()).workers(1);
+    let mut builder = Engine::builder(store.backend())
+        .patience(patience)
+        .workers(1);
     if let Some(seed) = options.seed {
         builder = builder.random(Arc::new(SeededRandom::new(seed)));
     }

@@ -48,8 +48,6 @@ _COUNT = TypeAdapter(int)
 _OPERATIONS = {operation.request: native(operation) for operation in OPERATIONS}
 
 _AT_EXIT_MILLISECONDS = 5_000
-_TIMEOUT_MIN, _TIMEOUT_MAX = 0.1, 3_600
-"""Seconds for which a call may wait for the store, at least and at most."""
 _open_engines: WeakSet[_Handle]
 _inboxes: MutableMapping[asyncio.AbstractEventLoop, _native.Inbox] = WeakKeyDictionary()
 
@@ -133,7 +131,8 @@ class Engine(_Handle, Methods):
 
         Another machine is reached encrypted unless the address says otherwise: `?sslmode=verify-full&sslrootcert=ca.pem`
         also finds out who answers. A call that got no answer from the store within `timeout` seconds, 8 when nothing is
-        said, ends as `store_unavailable`; whether its command took effect is then told by sending it again with its key.
+        said and 0.1 to 3,600 allowed, ends as `store_unavailable`; whether its command took effect is then told by sending
+        it again with its key.
         """
         options = _open_options(url, tenant, seed, key_ring, now_ahead_max, keep_events, timeout)
         try:
@@ -434,9 +433,9 @@ def _timeout_milliseconds(timeout: object) -> Optional[int]:
         return None
     if not isinstance(timeout, (int, float)) or isinstance(timeout, bool):
         raise _wrong_type("timeout", "a number of seconds", timeout)
-    if not _TIMEOUT_MIN <= timeout <= _TIMEOUT_MAX:
-        detail = f"expected {_TIMEOUT_MIN} to {_TIMEOUT_MAX} seconds, got `{timeout}`"
-        raise errors.invalid("value_invalid", "timeout", detail)
+    # How long it may be is for the engine to say; what is no number of milliseconds does not reach it.
+    if not 0 <= timeout < 2**32:
+        raise errors.invalid("value_invalid", "timeout", f"expected 0.1 to 3600 seconds, got `{timeout}`")
     return round(timeout * 1_000)
 
 

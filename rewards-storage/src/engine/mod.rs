@@ -71,7 +71,7 @@ pub use key_ring::{
 };
 pub use ordered::{OrderedReceipt, OrderedRun, RUN_AHEAD_MAX};
 pub use services::{CLAIMED_AT_ONCE_MAX, Health};
-pub use storage::{STORE_PATIENCE, STORE_TRIES_MAX};
+pub use storage::{STORE_PATIENCE, STORE_TRIES_MAX, read_patience};
 pub use sweep::Sweep;
 pub use verify::BookReport;
 

@@ -7,12 +7,14 @@
 //! A store that gave no answer is not asked for a moment. Otherwise those who queued behind the call that got none would
 //! each wait as long as it did, one after another.
 
+use std::ops::RangeInclusive;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use rewards_core::rejection::Problem;
 use rewards_core::snapshot::{ReadPlan, Snapshot};
 use tokio::time::{Instant, timeout};
 
@@ -29,10 +31,40 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 
 /// How long to wait for an answer by default, all tries together: an unknown outcome is told within 10 seconds.
 pub const STORE_PATIENCE: Duration = Duration::from_secs(8);
+/// The patience that users may choose, in milliseconds: a busy machine does not answer in less, and more is as good as none.
+const USERS_PATIENCE: RangeInclusive<u64> = 100..=3_600_000;
 /// For how long a store that gave no answer is not asked.
 const SILENCE: Duration = Duration::from_secs(1);
 /// How long to wait for an answer about the store's health: it is told within a second.
 const HEALTH_LIMIT: Duration = Duration::from_millis(900);
+
+/// The patience of an engine whose user said how many milliseconds to wait; [`STORE_PATIENCE`] where nothing was said.
+///
+/// Every binding reads it here, so that the same is allowed in every language.
+///
+/// ```
+/// use std::time::Duration;
+/// use rewards_storage::engine::{STORE_PATIENCE, read_patience};
+///
+/// assert_eq!(read_patience("timeout", None), Ok(STORE_PATIENCE));
+/// assert_eq!(read_patience("timeout", Some(100)), Ok(Duration::from_millis(100)));
+/// assert_eq!(read_patience("timeout", Some(99)).map_err(|problem| problem.path), Err("timeout".into()));
+/// assert!(read_patience("timeout", Some(3_600_001)).is_err());
+/// ```
+///
+/// # Errors
+/// `value_invalid` at `path` for less than 100 milliseconds and for more than an hour.
+pub fn read_patience(path: &str, milliseconds: Option<u64>) -> Result<Duration, Problem> {
+    match milliseconds {
+        None => Ok(STORE_PATIENCE),
+        Some(chosen) if USERS_PATIENCE.contains(&chosen) => Ok(Duration::from_millis(chosen)),
+        Some(chosen) => {
+            let (least, most) = (USERS_PATIENCE.start(), USERS_PATIENCE.end());
+            let detail = format!("expected {least} to {most} milliseconds, got {chosen}");
+            Err(Problem::new("value_invalid", path, detail))
+        }
+    }
+}
 
 /// A backend that is asked again when it is unavailable for a moment.
 #[derive(Debug)]

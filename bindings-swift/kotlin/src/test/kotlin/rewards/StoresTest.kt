@@ -4,6 +4,7 @@ import java.io.File
 import java.io.IOException
 import java.nio.file.Files
 import java.nio.file.Path
+import java.time.Duration
 import kotlinx.coroutines.runBlocking
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertInstanceOf
@@ -154,5 +155,27 @@ class StoresTest {
         }
         assertEquals(false, engine.recordPurchaseReceipt(record(1), now = NOW).replayed)
         engine.shutDown()
+    }
+
+    @Test
+    fun `an app says how long it waits`(@TempDir folder: Path) = runBlocking {
+        val file = "$folder/books.db"
+        made(file).shutDown()
+        val engine = RewardsEngine.openFile(file, timeoutMilliseconds = 300uL)
+        Running("sqlite3", file).use { other ->
+            other.write("begin immediate;")
+            other.write(".system echo held")
+            assertEquals("held", other.readLine())
+            val begun = System.nanoTime()
+            refused<RewardsException.Unavailable>("store_unavailable") { RewardsEngine.openFile(file, timeoutMilliseconds = 300uL) }
+            refused<RewardsException.Unavailable>("store_unavailable") { engine.recordPurchase(record(1), now = NOW) }
+            val waited = Duration.ofNanos(System.nanoTime() - begun)
+            assertTrue(waited < Duration.ofMillis(1_900), "waited for $waited, as long as when nothing is said")
+        }
+        engine.shutDown()
+        for (wrong in listOf(0uL, 99uL, 3_600_001uL, ULong.MAX_VALUE)) {
+            val error = refused<RewardsException.Invalid>("invalid", "value_invalid") { RewardsEngine.open("memory:", timeoutMilliseconds = wrong) }
+            assertEquals("timeout_milliseconds", error.problems.single().path)
+        }
     }
 }
