@@ -47,17 +47,18 @@ impl Fingerprints {
     }
 }
 
-/// Seals the secrets of a request and takes its fingerprints.
+/// Seals the secrets of a request and takes its fingerprints. When that is, is asked only where there are secrets.
 pub(super) fn seal<O: Operation>(
     request: &mut O,
     tenant: &TenantId,
     ring: &KeyRing,
-    at: KeyTime,
+    at: impl FnOnce() -> KeyTime,
 ) -> Result<Fingerprints, Fault> {
     if request.secrets().is_empty() {
         return Ok(Fingerprints(SmallVec::from([fingerprint(request)?])));
     }
     check(request)?;
+    let at = at();
     let mut purposes: Vec<KeyPurpose> = Vec::new();
     let mut sealed: Vec<Vec<KeyedDigest>> = Vec::new();
     for (purpose, secret) in request.secrets() {

@@ -45,8 +45,10 @@ impl TenantEngine {
         request: &mut O,
         now: Option<Timestamp>,
     ) -> Result<Fingerprints, Fault> {
-        let clock = self.inner.clock.now();
-        let at = KeyTime::new(now.unwrap_or(clock), clock);
+        let at = || {
+            let clock = self.inner.clock.now();
+            KeyTime::new(now.unwrap_or(clock), clock)
+        };
         sealing::seal(request, self.tenant(), &self.inner.key_ring, at)
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rewards_core::rejection::Fault;
 use rewards_core::time::Timestamp;
-use rewards_storage::engine::{CommandOptions, ManualClock, NOW_AHEAD_MAX, TenantEngine};
+use rewards_storage::engine::{Clock, CommandOptions, ManualClock, NOW_AHEAD_MAX, TenantEngine};
 
 use crate::support::{Earn, Look, Scripted, keyed, member, tenant};
 
@@ -103,4 +103,26 @@ async fn times_that_have_passed_are_always_taken() {
     };
     let earn = Earn::new(member("a"), 1);
     assert!(tenant.execute_with(earn, options).await.is_ok());
+}
+
+/// A clock that nobody may ask.
+#[derive(Debug)]
+struct Broken;
+
+impl Clock for Broken {
+    fn now(&self) -> Timestamp {
+        panic!("the clock was asked")
+    }
+}
+
+#[tokio::test]
+async fn the_clock_is_not_asked_where_any_time_may_be_given() {
+    let store = Scripted::new();
+    let builder = store.builder().clock(Arc::new(Broken));
+    let engine = builder.now_ahead_max(Duration::MAX).open().await.unwrap();
+    let now = Some(noon());
+    let options = CommandOptions { now, ..keyed(1) };
+    let earn = Earn::new(member("a"), 1);
+    let tenant = engine.tenant(tenant());
+    tenant.execute_with(earn, options).await.unwrap();
 }
