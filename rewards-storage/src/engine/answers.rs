@@ -9,19 +9,26 @@ use std::sync::{Mutex, PoisonError};
 use rewards_core::rejection::Fault;
 
 use super::pending::{Outcome, Pending};
-use super::queue::Line;
-use super::scheduler::Place;
 use super::telemetry::Telemetry;
 
-/// A command behind which nobody of its lines may go on.
+/// A command behind which nobody of its lines may go on. It is not answered yet.
 #[derive(Debug)]
 pub(super) struct Halt {
-    pub(super) place: Place<Line>,
+    pub(super) command: Pending,
+    /// What it is told.
+    fault: Fault,
     /// What those behind it are told.
-    pub(super) fault: Fault,
+    pub(super) behind: Fault,
 }
 
-/// Answers callers, and remembers who is halted by that.
+impl Halt {
+    /// Answers the command.
+    pub(super) fn answer(self, telemetry: &Telemetry) {
+        self.command.answer(Outcome::Failed(self.fault), telemetry);
+    }
+}
+
+/// Answers callers, and keeps those who halt others.
 #[derive(Debug)]
 pub(super) struct Answers<'t> {
     telemetry: &'t Telemetry,
@@ -36,18 +43,26 @@ impl<'t> Answers<'t> {
         }
     }
 
-    /// Answers a command.
-    pub(super) fn give(&self, pending: Pending, outcome: Outcome) {
-        if let Outcome::Failed(fault) = &outcome
-            && let Some(fault) = behind(fault)
-        {
-            let place = pending.place.clone();
-            self.halts().push(Halt { place, fault });
+    /// Answers a command; one that halts others when they are known.
+    pub(super) fn give(&self, mut pending: Pending, outcome: Outcome) {
+        let behind = match &outcome {
+            Outcome::Failed(fault) => behind(fault),
+            Outcome::Applied | Outcome::Replayed(_) => None,
+        };
+        match (outcome, behind) {
+            (Outcome::Failed(fault), Some(behind)) => {
+                pending.stop_run(&fault);
+                self.halts().push(Halt {
+                    command: pending,
+                    fault,
+                    behind,
+                });
+            }
+            (outcome, _) => pending.answer(outcome, self.telemetry),
         }
-        pending.answer(outcome, self.telemetry);
     }
 
-    /// Who is halted, and how those behind them are counted.
+    /// Who halts others, and how answers are counted.
     pub(super) fn into_halts(self) -> (&'t Telemetry, Vec<Halt>) {
         let halts = self.halts.into_inner();
         let halts = halts.unwrap_or_else(PoisonError::into_inner);

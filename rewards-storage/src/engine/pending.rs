@@ -340,6 +340,13 @@ impl Pending {
         Rejection::KeyReused { key }.into()
     }
 
+    /// Has its run take note of a fault before it is answered, so that nothing of the run goes on meanwhile.
+    pub(super) fn stop_run(&mut self, fault: &Fault) {
+        if let Some(run) = &mut self.run {
+            run.answered(&Outcome::Failed(fault.clone()));
+        }
+    }
+
     pub(super) fn answer(mut self, outcome: Outcome, telemetry: &Telemetry) {
         let (label, replayed) = match &outcome {
             Outcome::Applied => (OK, false),

@@ -218,7 +218,7 @@ impl Queue {
     }
 
     /// Frees the lines of a batch; returns those whom the halts hold back, with what they are to be told.
-    fn release(&self, batch: Released, halts: Vec<Halt>) -> Vec<(Pending, Fault)> {
+    fn release(&self, batch: Released, halts: &[Halt]) -> Vec<(Pending, Fault)> {
         let mut state = self.state();
         state.taken = state.taken.saturating_sub(batch.count);
         state.parked = state.parked.saturating_sub(usize::from(batch.is_parked));
@@ -228,9 +228,9 @@ impl Queue {
             .into_iter()
             .for_each(|command| scheduler.push(command));
         let mut held_back = Vec::new();
-        for Halt { place, fault } in halts {
-            let cut = scheduler.cut_behind(&place).into_iter();
-            held_back.extend(cut.map(|command| (command, fault.clone())));
+        for halt in halts {
+            let cut = scheduler.cut_behind(&halt.command.place).into_iter();
+            held_back.extend(cut.map(|command| (command, halt.behind.clone())));
         }
         scheduler.release(batch.lines, []);
         let is_drained = state.is_drained();
@@ -299,15 +299,11 @@ impl Lease {
     }
 
     /// Frees the lines and lets commands wait again that come back; returns those whom the halts hold back.
-    pub(super) fn release(
-        mut self,
-        again: Vec<Pending>,
-        halts: Vec<Halt>,
-    ) -> Vec<(Pending, Fault)> {
+    pub(super) fn release(mut self, again: Vec<Pending>, halts: &[Halt]) -> Vec<(Pending, Fault)> {
         self.end(again, halts)
     }
 
-    fn end(&mut self, again: Vec<Pending>, halts: Vec<Halt>) -> Vec<(Pending, Fault)> {
+    fn end(&mut self, again: Vec<Pending>, halts: &[Halt]) -> Vec<(Pending, Fault)> {
         let Some(queue) = self.queue.take() else {
             return Vec::new();
         };
@@ -323,7 +319,7 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.end(Vec::new(), Vec::new());
+        self.end(Vec::new(), &[]);
     }
 }
 

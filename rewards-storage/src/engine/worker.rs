@@ -205,10 +205,14 @@ impl Worker {
     }
 }
 
-/// Ends a lease: those who come back wait again, and those behind a command that may come back are answered.
+/// Ends a lease: those who come back wait again, and commands that may be sent again are answered with those behind them.
 fn end(lease: Lease, again: Vec<Pending>, answers: Answers<'_>) {
     let (telemetry, halts) = answers.into_halts();
-    for (pending, fault) in lease.release(again, halts) {
+    let held_back = lease.release(again, &halts);
+    for halt in halts {
+        halt.answer(telemetry);
+    }
+    for (pending, fault) in held_back {
         pending.answer(Outcome::Failed(fault), telemetry);
     }
 }

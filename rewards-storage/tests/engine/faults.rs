@@ -83,6 +83,20 @@ async fn a_permanent_error_is_reported_to_all() {
     assert_eq!(store.sizes(), [1, 2, 1, 1]);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_sent_on_hearing_of_a_failure_stands_behind_nobody() {
+    let store = Scripted::new();
+    let (_engine, tenant) = store.open().await;
+    // Whoever hears of it too early is rarely fast enough to be cut off.
+    for round in 0..2_000_u64 {
+        store.next_commits([Trouble::Fails(refused)]);
+        let failed = tenant.execute_with(earn("a"), keyed(round)).await;
+        assert_eq!(code(failed), "store_refused");
+        let again = tenant.execute_with(earn("a"), keyed(round)).await;
+        assert!(!again.unwrap().replayed, "round {round}");
+    }
+}
+
 #[tokio::test]
 async fn what_cannot_be_read_of_one_spares_its_neighbours() {
     let store = Scripted::new();
