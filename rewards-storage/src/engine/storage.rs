@@ -124,11 +124,16 @@ impl Storage {
         if self.is_silent() {
             return Err(no_answer(self.patience));
         }
-        let answer = timeout(self.patience, self.insist(work)).await;
-        answer.unwrap_or_else(|_| {
-            tracing::warn!("the store gives no answer");
-            *self.silent_since() = Some(Instant::now());
-            Err(no_answer(self.patience))
+        let mut last = None;
+        let answer = timeout(self.patience, self.insist(work, &mut last)).await;
+        answer.unwrap_or_else(|_| match last {
+            // It is there and says what is in the way: somebody else holds what is to be written.
+            Some(conflict @ StoreError::Conflict { .. }) => Err(conflict),
+            _ => {
+                tracing::warn!("the store gives no answer");
+                *self.silent_since() = Some(Instant::now());
+                Err(no_answer(self.patience))
+            }
         })
     }
 
@@ -143,9 +148,11 @@ impl Storage {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Asks again and again, and keeps what the store said last.
     async fn insist<'a, T>(
         &'a self,
         work: impl Fn(&'a dyn Backend) -> BoxFuture<'a, Result<T, StoreError>>,
+        last: &mut Option<StoreError>,
     ) -> Result<T, StoreError> {
         let mut pause = FIRST_PAUSE;
         for _ in 1..STORE_TRIES_MAX {
@@ -153,6 +160,7 @@ impl Storage {
                 Err(error) if error.is_transient() => {
                     tracing::warn!(%error, "the store is unavailable, trying again");
                     self.telemetry.retried("store");
+                    *last = Some(error);
                 }
                 outcome => return outcome,
             }

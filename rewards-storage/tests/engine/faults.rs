@@ -1,5 +1,7 @@
 //! Trouble below and inside: what is tried again, who is told, and who is spared.
 
+use std::time::Duration;
+
 use rewards_core::rejection::{Fault, FaultKind};
 use rewards_core::snapshot::MemberKey;
 use rewards_storage::batch::{Refusal, StaleRow};
@@ -7,8 +9,8 @@ use rewards_storage::engine::{Receipt, STORE_TRIES_MAX};
 use tokio::task::JoinHandle;
 
 use crate::support::{
-    Earn, Look, Mode, Scripted, Trouble, audited, code, corrupt, keyed, member, refused, start,
-    unavailable,
+    Earn, Look, Mode, Scripted, Trouble, audited, code, corrupt, held, keyed, member, refused,
+    start, tenant, unavailable,
 };
 
 fn earn(name: &str) -> Earn {
@@ -95,6 +97,18 @@ async fn what_is_sent_on_hearing_of_a_failure_stands_behind_nobody() {
         let again = tenant.execute_with(earn("a"), keyed(round)).await;
         assert!(!again.unwrap().replayed, "round {round}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_others_hold_says_so_and_is_not_taken_for_silent() {
+    let store = Scripted::new();
+    let patience = Duration::from_millis(100);
+    let engine = store.builder().patience(patience).open().await.unwrap();
+    let tenant = engine.tenant(tenant());
+    store.next_commits((0..STORE_TRIES_MAX).map(|_| Trouble::Fails(held)));
+    let fault = tenant.execute_with(earn("a"), keyed(1)).await.unwrap_err();
+    assert!(fault.detail.ends_with("another process"), "{fault}");
+    tenant.execute_with(earn("a"), keyed(1)).await.unwrap();
 }
 
 #[tokio::test]
@@ -215,7 +229,7 @@ async fn nobody_overtakes_a_command_whose_outcome_is_unknown() {
         let store = Scripted::new();
         store.shut_gate();
         let engine = store.builder().batch_max(2).open().await.unwrap();
-        let tenant = engine.tenant(crate::support::tenant());
+        let tenant = engine.tenant(tenant());
         let first = start(&tenant, earn("x"), keyed("x")).await;
         let mut tasks = Vec::new();
         for key in ["a1", "a2", "a3", "a4"] {
@@ -246,7 +260,7 @@ async fn nobody_overtakes_a_command_that_was_given_up_in_contention() {
     let store = Scripted::new();
     store.shut_gate();
     let engine = store.builder().attempts_max(1).batch_max(1).open();
-    let tenant = engine.await.unwrap().tenant(crate::support::tenant());
+    let tenant = engine.await.unwrap().tenant(tenant());
     let first = start(&tenant, earn("x"), keyed("x")).await;
     let mut tasks = Vec::new();
     for key in ["a1", "a2"] {

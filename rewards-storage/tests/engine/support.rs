@@ -63,6 +63,12 @@ pub fn refused() -> StoreError {
     }
 }
 
+pub fn held() -> StoreError {
+    StoreError::Conflict {
+        detail: "another process".to_owned(),
+    }
+}
+
 pub fn corrupt() -> StoreError {
     StoreError::Corrupt {
         detail: "row".to_owned(),
