@@ -274,6 +274,22 @@ fn every_code_is_shown_here_or_elsewhere() -> Outcome {
     check_codes("problem", &problem_codes()?, &problems, PROBLEMS_ELSEWHERE)
 }
 
+/// What an audit finds is shown by damaging a database: no case can do that.
+#[test]
+fn every_finding_of_an_audit_is_shown_by_a_damage() -> Outcome {
+    let root = source::workspace_root();
+    let mut known = BTreeSet::new();
+    let findings = fs::read_to_string(root.join("rewards-core/src/audit/problem.rs"))?;
+    find_codes(findings.parse()?, &mut known);
+    assert!(known.len() > 10, "{known:?}");
+    let damages = fs::read_to_string(root.join("rewards-storage/tests/sql_store/damage.rs"))?;
+    for code in known {
+        let is_shown = damages.contains(&format!("\"{code}\""));
+        assert!(is_shown, "no damage shows `{code}`");
+    }
+    Ok(())
+}
+
 /// Every known code is shown by a vector or excused, never both, and the excuse is true.
 fn check_codes(
     what: &str,
@@ -439,8 +455,10 @@ fn problem_codes() -> Result<BTreeSet<String>, Box<dyn Error>> {
     let mut codes = BTreeSet::new();
     for folder in ["rewards-core/src", "rewards-storage/src"] {
         for file in source::rust_sources(&source::workspace_root().join(folder))? {
-            // The codes of rejections are those of faults; those of scenario files are of no request.
-            let is_other = file.path.ends_with("rejection.rs") || file.path.starts_with("scenario");
+            // The codes of rejections are those of faults; those of scenario files and of audits are of no request.
+            let is_other = file.path.ends_with("rejection.rs")
+                || file.path.ends_with("audit/problem.rs")
+                || file.path.starts_with("scenario");
             if !file.is_test() && !is_other {
                 find_codes(source::without_tests(file.tokens), &mut codes);
             }

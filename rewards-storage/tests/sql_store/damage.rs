@@ -493,6 +493,7 @@ async fn heads_that_were_kept_show_that_history_was_written_anew() {
             .await;
         assert_eq!(forged.verify().await.unwrap().problems, [], "{name}");
         let found = forged.check_heads(&kept).await.unwrap();
+        assert!(codes(&found).contains("books_rewritten"), "{name}");
         let streams: Vec<String> = found
             .iter()
             .map(|problem| match problem {
