@@ -104,10 +104,7 @@ func badEngines() async throws {
 
 /// A time that lies ahead of the clock is refused, unless the engine allows it.
 func timesAhead() async throws {
-    struct Noon: HostClock {
-        func now() -> Timestamp { Date(timeIntervalSince1970: 1_777_636_800) }
-    }
-    let (near, far) = (Noon().now().addingTimeInterval(300), Noon().now().addingTimeInterval(301))
+    let (near, far) = (Noon.at.addingTimeInterval(300), Noon.at.addingTimeInterval(301))
     let request = RegisterMember(member: "alice")
     let engine = try await RewardsEngine.open(url: "memory:", clock: Noon())
     try await refused("Invalid", "invalid", "now_ahead") { _ = try await engine.registerMember(request: request, now: far) }

@@ -16,6 +16,7 @@ private func key(_ id: String, from years: Int = 0, bytes: Int = 32, until: Date
 func keysRotate() async throws {
     try await inFolder { folder in
         let (old, new) = (key("old"), key("new", from: 40))
+        @discardableResult
         func with<T>(_ ring: [RingKey], _ use: (RewardsEngine) async throws -> T) async throws -> T {
             let engine = try await RewardsEngine.openFile(path: "\(folder)/books.db", keyRing: ring)
             let outcome = try await use(engine)
