@@ -80,6 +80,7 @@ pub struct DuePage {
     pub next: Option<DuePlace>,
 }
 
+#[cfg(any(feature = "memory", feature = "sqlite", feature = "postgres"))]
 impl DuePage {
     /// A page of at most so many places, each with whether it is the first of its member. All places up to `end` are among
     /// them; all there are when there is no end.
