@@ -76,7 +76,7 @@ impl RewardsEngine {
             keep_events,
             timeout_milliseconds,
         };
-        guarded(open(|| Address::file(&path), options)).await
+        guarded(open(Box::new(move || Address::file(&path)), options)).await
     }
 
     /// Opens the engine at an address: `sqlite:///path/file.db`, or `memory:` for a store that is gone with the engine.
@@ -109,7 +109,7 @@ impl RewardsEngine {
         keep_events: bool,
         timeout_milliseconds: Option<u64>,
     ) -> Result<Self, RewardsError> {
-        let address = || {
+        let address = move || {
             test_hook(&url);
             Address::parse(&url)
         };
@@ -122,7 +122,7 @@ impl RewardsEngine {
             keep_events,
             timeout_milliseconds,
         };
-        guarded(open(address, options)).await
+        guarded(open(Box::new(address), options)).await
     }
 
     /// Takes nothing more, answers what was accepted, and closes the store. May be called more than once.
@@ -177,10 +177,10 @@ struct Options {
     timeout_milliseconds: Option<u64>,
 }
 
-async fn open(
-    address: impl FnOnce() -> Result<Address, Fault>,
-    options: Options,
-) -> Result<RewardsEngine, Fault> {
+/// Reads an address, and is called where a panic is caught. A type of its own would have everything compiled once for each.
+type ReadAddress = Box<dyn FnOnce() -> Result<Address, Fault> + Send>;
+
+async fn open(address: ReadAddress, options: Options) -> Result<RewardsEngine, Fault> {
     let key_ring = options.key_ring.map(ring).transpose()?;
     let address = address()?;
     let patience = read_patience("timeout_milliseconds", options.timeout_milliseconds)?;

@@ -1,12 +1,15 @@
 //! Queries: answered from one fresh view, beside the workers and beside each other.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use rewards_core::command::{Operation, ROUNDS_MAX, Undecided, prepare};
+use rewards_core::context::Context;
 use rewards_core::rejection::{Fault, Rejection};
-use rewards_core::snapshot::ReadPlan;
+use rewards_core::snapshot::{ReadPlan, Snapshot};
 use rewards_core::time::Timestamp;
 
+use super::catalogue::{Programs, Tenant};
 use super::faults::{guarded, internal};
 use super::pending::Reads;
 use super::telemetry::outcome;
@@ -38,53 +41,104 @@ async fn decide<O: Operation>(
     request: &O,
     now: Option<Timestamp>,
 ) -> Result<O::Reply, Fault> {
-    let now = engine.instant(now)?;
-    let shared = &engine.inner.shared;
-    let tenant = engine.inner.catalogue.tenant(engine.tenant());
-    let mut programs = tenant.programs(&shared.storage).await?;
-    // A query makes no ids, so it draws no random bits.
-    let mut context = engine.context(now, &programs, 0);
-    let mut needs = ReadPlan::default();
-    let (mut views, mut rounds) = (0_u32, 0_u32);
-    while views < VIEWS_MAX && rounds < ROUNDS_MAX {
+    let mut asking = Asking::begin(engine, now).await?;
+    while asking.goes_on() {
         let mut prepared = None;
-        let Reads { mut plan, refused } = Reads::of(&context, |context| {
+        let Reads { plan, refused } = Reads::of(&asking.context, |context| {
             let (plan, found) = prepare(request, context)?;
             prepared = Some(found);
             Ok(plan)
         });
-        plan.merge(needs.clone());
-        plan.revision_counts.push(engine.tenant().clone());
-        plan.normalise();
-        let snapshot = shared.storage.load(&plan).await?;
-        if programs.are_behind(engine.tenant(), &snapshot) {
-            shared.telemetry.retried("programs");
-            let reloaded = tenant.reload(&shared.storage, Some(&programs));
-            programs = reloaded.await?;
-            context.programs = programs.revisions.clone();
-            // What else was needed followed from the programs before.
-            needs = ReadPlan::default();
-            views = views.saturating_add(1);
+        let Some(snapshot) = asking.view(plan).await? else {
             continue;
-        }
+        };
         let prepared = match (refused, prepared) {
             (Some(fault), _) => return Err(fault),
             (None, Some(prepared)) => prepared,
             (None, None) => return Err(internal("a query was not prepared")),
         };
-        let decided = guarded(|| match request.decide(&prepared, &snapshot, &context) {
-            Ok(decision) => Ok(Ok(decision.reply)),
-            Err(Undecided::Rejected(rejection)) => Err(rejection.into()),
-            Err(Undecided::Needs(more)) => Ok(Err(more)),
-        });
+        let decided = guarded(
+            || match request.decide(&prepared, &snapshot, &asking.context) {
+                Ok(decision) => Ok(Ok(decision.reply)),
+                Err(Undecided::Rejected(rejection)) => Err(rejection.into()),
+                Err(Undecided::Needs(more)) => Ok(Err(more)),
+            },
+        );
         match decided? {
             Ok(reply) => return Ok(reply),
-            Err(more) => needs.merge(*more),
+            Err(more) => asking.needs_more(*more),
         }
-        rounds = rounds.saturating_add(1);
     }
-    Err(match rounds {
-        ROUNDS_MAX => internal("a query wants more rows again and again"),
-        _ => Rejection::Contention { attempts: views }.into(),
-    })
+    Err(asking.given_up())
+}
+
+/// A query while it is asked, with its types put away: made once and not for each operation, because a library on a phone has
+/// to be small.
+struct Asking<'e> {
+    engine: &'e TenantEngine,
+    tenant: Arc<Tenant>,
+    programs: Arc<Programs>,
+    context: Context,
+    /// What else it turned out to need.
+    needs: ReadPlan,
+    /// How often programs were published meanwhile, and how often it needed more.
+    views: u32,
+    rounds: u32,
+}
+
+impl<'e> Asking<'e> {
+    async fn begin(engine: &'e TenantEngine, now: Option<Timestamp>) -> Result<Self, Fault> {
+        let now = engine.instant(now)?;
+        let tenant = engine.inner.catalogue.tenant(engine.tenant());
+        let programs = tenant.programs(&engine.inner.shared.storage).await?;
+        Ok(Self {
+            // A query makes no ids, so it draws no random bits.
+            context: engine.context(now, &programs, 0),
+            engine,
+            tenant,
+            programs,
+            needs: ReadPlan::default(),
+            views: 0,
+            rounds: 0,
+        })
+    }
+
+    fn goes_on(&self) -> bool {
+        self.views < VIEWS_MAX && self.rounds < ROUNDS_MAX
+    }
+
+    /// Loads what the query reads; nothing when it must be prepared anew, with programs that were published meanwhile.
+    async fn view(&mut self, mut plan: ReadPlan) -> Result<Option<Snapshot>, Fault> {
+        let shared = &self.engine.inner.shared;
+        plan.merge(self.needs.clone());
+        plan.revision_counts.push(self.engine.tenant().clone());
+        plan.normalise();
+        let snapshot = shared.storage.load(&plan).await?;
+        if !self.programs.are_behind(self.engine.tenant(), &snapshot) {
+            return Ok(Some(snapshot));
+        }
+        shared.telemetry.retried("programs");
+        let reloaded = self.tenant.reload(&shared.storage, Some(&self.programs));
+        self.programs = reloaded.await?;
+        self.context.programs = self.programs.revisions.clone();
+        // What else was needed followed from the programs before.
+        self.needs = ReadPlan::default();
+        self.views = self.views.saturating_add(1);
+        Ok(None)
+    }
+
+    fn needs_more(&mut self, more: ReadPlan) {
+        self.needs.merge(more);
+        self.rounds = self.rounds.saturating_add(1);
+    }
+
+    fn given_up(&self) -> Fault {
+        match self.rounds {
+            ROUNDS_MAX => internal("a query wants more rows again and again"),
+            _ => Rejection::Contention {
+                attempts: self.views,
+            }
+            .into(),
+        }
+    }
 }

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use super::catalogue::Programs;
 use super::key_ring::KeyTime;
 use super::ordered::{RunState, RunToken};
-use super::pending::{Answer, Concerns, Identity, Pending, Typed};
+use super::pending::{Answer, Concerns, Identity, Pending, Typed, Work};
 use super::sealing::{self, Fingerprints};
 use super::{CommandOptions, Receipt, TenantEngine, faults};
 use crate::batch::CommandKey;
@@ -29,6 +29,17 @@ pub(super) enum Once {
     Key,
     /// The versions of the rows it changes: it may be decided any number of times. Its reply is not kept.
     Versions,
+}
+
+/// A command on its way into the queue, with its types put away.
+struct Submission {
+    work: Box<dyn Work>,
+    /// Whether preparing it takes long.
+    is_prepared_apart: bool,
+    identity: Identity,
+    /// The members and entities that it names.
+    concerns: Concerns,
+    now: Timestamp,
 }
 
 /// Waits for the answer to a command.
@@ -64,23 +75,51 @@ impl TenantEngine {
         let now = self.instant(options.now)?;
         let fingerprints = self.seal(&mut request, Some(now))?;
         let identity = self.identity(&request, options.key, once, fingerprints)?;
+        let named = request.members().into_iter();
+        let concerns = Concerns {
+            members: named.map(|member| self.member_key(member)).collect(),
+            owned_by: request.owned_by(self.tenant()),
+        };
+        let (caller, answer) = oneshot::channel();
+        let submission = Submission {
+            work: Typed::boxed(request, caller),
+            is_prepared_apart: O::IS_PREPARED_APART,
+            identity,
+            concerns,
+            now,
+        };
+        self.accept(submission, run).await?;
+        Ok(answer)
+    }
+
+    /// Waits for what a command needs before it is prepared, and for its place. Made once and not for each operation: a library
+    /// on a phone has to be small.
+    async fn accept(
+        &self,
+        submission: Submission,
+        run: Option<&Arc<RunState>>,
+    ) -> Result<(), Fault> {
+        let Submission {
+            work,
+            is_prepared_apart,
+            identity,
+            concerns,
+            now,
+        } = submission;
         let tenant = self.inner.catalogue.tenant(self.tenant());
         let programs = tenant.programs(&self.inner.shared.storage).await?;
-        let concerns = self.concerns(&request).await?;
+        let concerns = self.with_owners(concerns).await?;
         let place = self.inner.queue.reserve().await?;
         let context = self.context(now, &programs, self.inner.random.next());
-        let (caller, answer) = oneshot::channel();
         let token = run.map(RunToken::new);
-        let work = Typed::boxed(request, caller);
         let prepare = move || Pending::new(work, identity, tenant, context, concerns, token);
-        let pending = if O::IS_PREPARED_APART {
+        let pending = if is_prepared_apart {
             let prepared = tokio::task::spawn_blocking(prepare).await;
             prepared.map_err(|error| faults::internal(format!("preparing failed: {error}")))?
         } else {
             prepare()
         };
-        self.inner.queue.push(place, pending)?;
-        Ok(answer)
+        self.inner.queue.push(place, pending)
     }
 
     /// The key that makes a command happen once: the given one, or the one that the request implies.
@@ -120,12 +159,7 @@ impl TenantEngine {
 
     /// Whom a command is about: the members it names, and the owners of the entities it names. Owners are looked up here so
     /// that the command can wait for them; the decision sees for itself whether they still are.
-    async fn concerns<O: Operation>(&self, request: &O) -> Result<Concerns, Fault> {
-        let named = request.members().into_iter();
-        let mut concerns = Concerns {
-            members: named.map(|member| self.member_key(member)).collect(),
-            owned_by: request.owned_by(self.tenant()),
-        };
+    async fn with_owners(&self, mut concerns: Concerns) -> Result<Concerns, Fault> {
         if concerns.owned_by.is_empty() {
             return Ok(concerns);
         }
