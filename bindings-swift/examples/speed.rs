@@ -95,6 +95,7 @@ async fn speed(wallet: &Wallet) -> Result<(), Failure> {
         None,
         None,
         true,
+        None,
     )
     .await?;
     wallet.prepare(&engine).await?;
@@ -131,7 +132,7 @@ async fn start(what: &str, folder: &str, times: u32) -> Result<(), Failure> {
         let file = format!("{folder}/{name}-{round}.db");
         let started = Instant::now();
         let engine =
-            RewardsEngine::open_file(file, "default".parse()?, None, None, None, None, true)
+            RewardsEngine::open_file(file, "default".parse()?, None, None, None, None, true, None)
                 .await?;
         match what {
             "fresh" => {

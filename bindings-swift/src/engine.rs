@@ -57,6 +57,10 @@ impl RewardsEngine {
         keep_events = true,
         timeout_milliseconds = None
     ))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "options are arguments with names and defaults in Swift and Kotlin"
+    )]
     pub async fn open_file(
         path: String,
         tenant: TenantId,
@@ -99,6 +103,10 @@ impl RewardsEngine {
         keep_events = true,
         timeout_milliseconds = None
     ))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "options are arguments with names and defaults in Swift and Kotlin"
+    )]
     pub async fn open(
         url: String,
         tenant: TenantId,

@@ -116,6 +116,7 @@ mod tests {
             None,
             None,
             true,
+            None,
         )
         .await?;
         let (key, now) = (Some("1".parse()?), Some(at));
