@@ -16,7 +16,7 @@ use crate::asyncio::{Call, Done, Inbox};
 use crate::dispatch::{NativeOperation, Options, work};
 use crate::fault::{exception, guarded};
 use crate::host::host;
-use crate::open::{KeyValues, OpenOptions, Opened, open};
+use crate::open::{OpenValues, Opened, open};
 use crate::services;
 
 /// How long a blocking call works on before it looks for signals.
@@ -41,52 +41,30 @@ impl From<Opened> for NativeEngine {
 impl NativeEngine {
     /// Opens an engine.
     #[staticmethod]
-    #[pyo3(signature = (url, tenant, seed, key_ring, now_ahead_max, keep_events, timeout_ms, /))]
+    #[pyo3(signature = (url, tenant, options, /))]
     fn open(
         py: Python<'_>,
         url: String,
         tenant: String,
-        seed: Option<u64>,
-        key_ring: Option<Vec<KeyValues>>,
-        now_ahead_max: Option<(u64, u32)>,
-        keep_events: bool,
-        timeout_ms: Option<u64>,
+        options: OpenValues,
     ) -> PyResult<Py<PyAny>> {
         wait(py, async move {
-            let options = OpenOptions {
-                seed,
-                key_ring,
-                now_ahead_max,
-                keep_events,
-                timeout_ms,
-            };
-            Ok(Done::Opened(open(&url, &tenant, options).await?))
+            Ok(Done::Opened(open(&url, &tenant, options.into()).await?))
         })
     }
 
     /// Opens an engine; an asyncio future learns the outcome.
     #[staticmethod]
-    #[pyo3(signature = (inbox, future, url, tenant, seed, key_ring, now_ahead_max, keep_events, timeout_ms, /))]
+    #[pyo3(signature = (inbox, future, url, tenant, options, /))]
     fn start_open(
         inbox: &Inbox,
         future: Py<PyAny>,
         url: String,
         tenant: String,
-        seed: Option<u64>,
-        key_ring: Option<Vec<KeyValues>>,
-        now_ahead_max: Option<(u64, u32)>,
-        keep_events: bool,
-        timeout_ms: Option<u64>,
+        options: OpenValues,
     ) -> PyResult<Call> {
         start(inbox, future, async move {
-            let options = OpenOptions {
-                seed,
-                key_ring,
-                now_ahead_max,
-                keep_events,
-                timeout_ms,
-            };
-            Ok(Done::Opened(open(&url, &tenant, options).await?))
+            Ok(Done::Opened(open(&url, &tenant, options.into()).await?))
         })
     }
 

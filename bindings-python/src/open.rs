@@ -42,6 +42,27 @@ pub struct OpenOptions {
     pub timeout_ms: Option<u64>,
 }
 
+/// The options as Python gives them, in the order of [`OpenOptions`].
+pub type OpenValues = (
+    Option<u64>,
+    Option<Vec<KeyValues>>,
+    Option<(u64, u32)>,
+    bool,
+    Option<u64>,
+);
+
+impl From<OpenValues> for OpenOptions {
+    fn from((seed, key_ring, now_ahead_max, keep_events, timeout_ms): OpenValues) -> Self {
+        Self {
+            seed,
+            key_ring,
+            now_ahead_max,
+            keep_events,
+            timeout_ms,
+        }
+    }
+}
+
 /// Opens the engine at an address: `memory:`, `sqlite:…` or `postgresql:…`.
 ///
 /// # Errors

@@ -12,6 +12,9 @@ from .tables import ArrowTable
 _Key = tuple[str, str, bytes, str, str | None]
 """A key of a ring: purpose, id, bytes, and from when until when."""
 
+_OpenOptions = tuple[int | None, list[_Key] | None, tuple[int, int] | None, bool, int | None]
+"""Seed, key ring, how far `now` may lie ahead (seconds, microseconds), whether events are kept, timeout in milliseconds."""
+
 class NativeFault(Exception):
     args: tuple[str, int, bool]
 
@@ -50,11 +53,7 @@ class NativeEngine:
     def open(
         url: str,
         tenant: str,
-        seed: int | None,
-        key_ring: list[_Key] | None,
-        now_ahead_max: tuple[int, int] | None,
-        keep_events: bool,
-        timeout_ms: int | None,
+        options: _OpenOptions,
         /,
     ) -> NativeEngine: ...
     @staticmethod
@@ -63,11 +62,7 @@ class NativeEngine:
         future: asyncio.Future[NativeEngine],
         url: str,
         tenant: str,
-        seed: int | None,
-        key_ring: list[_Key] | None,
-        now_ahead_max: tuple[int, int] | None,
-        keep_events: bool,
-        timeout_ms: int | None,
+        options: _OpenOptions,
         /,
     ) -> Call: ...
     def execute(

@@ -136,7 +136,7 @@ class Engine(_Handle, Methods):
         """
         options = _open_options(url, tenant, seed, key_ring, now_ahead_max, keep_events, timeout)
         try:
-            native = NativeEngine.open(url, tenant, *options)
+            native = NativeEngine.open(url, tenant, options)
         except NativeFault as fault:
             raise errors.from_native(fault) from None
         return cls(native, url, tenant)
@@ -262,7 +262,7 @@ class _Opening:
         url, tenant, options = self._arguments
         loop = asyncio.get_running_loop()
         future: asyncio.Future[NativeEngine] = loop.create_future()
-        call = NativeEngine.start_open(_inbox_of(loop), future, url, tenant, *options)
+        call = NativeEngine.start_open(_inbox_of(loop), future, url, tenant, options)
         return AsyncEngine(await _outcome(future, call), url, tenant)
 
 
