@@ -331,8 +331,10 @@ impl Running {
     pub(super) fn new(queue: &Arc<Queue>) -> Self {
         let mut state = queue.state();
         state.workers = state.workers.saturating_add(1);
-        queue.running.send_replace(state.workers);
         drop(state);
+        queue
+            .running
+            .send_modify(|running| *running = running.saturating_add(1));
         Self(Arc::clone(queue))
     }
 }
@@ -353,6 +355,9 @@ impl Drop for Running {
             self.0.close();
         }
         drop(stranded);
-        self.0.running.send_replace(workers);
+        // One less than there were, and not how many this one saw: workers that end together pass each other here, and the last
+        // word has to be that nobody is left.
+        let running = &self.0.running;
+        running.send_modify(|running| *running = running.saturating_sub(1));
     }
 }

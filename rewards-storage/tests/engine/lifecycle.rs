@@ -157,3 +157,14 @@ fn an_engine_needs_a_runtime() {
     let outcome = store.builder().open().now_or_never();
     assert_eq!(code(outcome.unwrap()), "internal");
 }
+
+/// Workers that end at the same moment must not leave each other's count behind.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn closing_ends_however_the_workers_pass_each_other() {
+    for round in 0..20_000 {
+        let store = Scripted::new();
+        let engine = store.builder().workers(4).open().await.unwrap();
+        let closed = tokio::time::timeout(Duration::from_secs(20), engine.close()).await;
+        assert!(closed.is_ok(), "round {round} never ended");
+    }
+}
