@@ -2,7 +2,7 @@
 
 use rewards_core::operations::balances::GetStatement;
 use rewards_core::operations::rewards::GrantReward;
-use rewards_core::rejection::Rejection;
+use rewards_core::rejection::{Fault, Rejection};
 
 use crate::words::money;
 use crate::world::{World, member};
@@ -25,11 +25,9 @@ fn grant(asset: &str) -> GrantReward {
 
 /// Code, path and words of the only problem.
 fn only_problem(refused: Rejection) -> (String, String, String) {
-    let Rejection::Invalid(problems) = refused else {
-        panic!("{refused}");
-    };
-    assert_eq!(problems.len(), 1);
-    let problem = problems.into_iter().next().unwrap();
+    let fault = Fault::from(refused);
+    assert_eq!(fault.problems.len(), 1, "{fault}");
+    let problem = fault.problems.into_iter().next().unwrap();
     (problem.code.into_owned(), problem.path, problem.detail)
 }
 
