@@ -19,4 +19,5 @@ mod table_laws;
 mod tiers;
 mod time_text;
 mod unswept_laws;
+mod zone_database;
 mod zone_transitions;

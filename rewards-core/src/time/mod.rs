@@ -28,6 +28,7 @@ mod timestamp;
 mod weekday;
 mod window;
 pub mod zone;
+mod zone_table;
 
 pub use calendar::{AnniversaryWindow, Calendar};
 pub use date::{DateEnd, DateRange, LocalDate};

@@ -16,20 +16,17 @@
 //! 00:01 to 23:01, the repeated minutes show the clock of the day before but belong to the new
 //! day. Only in such minutes do [`LocalMoment::day`] and the date on the clock differ.
 //!
-//! Zone rules come from the IANA database compiled into the program; nothing is read from the
-//! system. Daylight saving time is known up to the year 2099, later instants use the zone's last
-//! known offset.
+//! Zone rules come from the IANA database compiled into the program (see `zone_table.rs`); nothing is read
+//! from the system. Daylight saving time is known up to the year 2099, later instants use the zone's last known offset.
 
 use std::fmt;
-
-use chrono::{DateTime, MappedLocalTime, NaiveDateTime, Offset, TimeZone};
-use chrono_tz::{TZ_VARIANTS, Tz};
 
 use super::date::LocalDate;
 use super::error::{TimeError, echo};
 use super::text::text_form;
 use super::timestamp::{MICROS_PER_DAY, MICROS_PER_SECOND, Timestamp};
 use super::weekday::Weekday;
+use super::zone_table::{self, ZoneNumber};
 
 /// Seconds in a day of 24 hours.
 pub(super) const SECONDS_PER_DAY: i64 = 86_400;
@@ -51,7 +48,7 @@ const LONGEST_STEP_OVER_MIDNIGHT: i64 = 4 * 3_600;
 /// # Ok::<(), rewards_core::time::TimeError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Zone(Tz);
+pub struct Zone(ZoneNumber);
 
 /// What the calendar and the clock of a zone show at an instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -74,14 +71,14 @@ impl LocalMoment {
 
 impl Zone {
     /// Coordinated Universal Time.
-    pub const UTC: Self = Self(Tz::UTC);
+    pub const UTC: Self = Self(zone_table::UTC);
 
     /// The zone with this IANA name, in the database's spelling.
     ///
     /// # Errors
     /// [`TimeError::ZoneUnknown`], with the nearest known name if one is near.
     pub fn parse(name: &str) -> Result<Self, TimeError> {
-        name.parse().map(Self).map_err(|_| {
+        zone_table::find(name).map(Self).ok_or_else(|| {
             let name = echo(name);
             let nearest = nearest_name(&name);
             TimeError::ZoneUnknown { name, nearest }
@@ -91,7 +88,7 @@ impl Zone {
     /// The IANA name of the zone.
     #[must_use]
     pub fn name(self) -> &'static str {
-        self.0.name()
+        zone_table::name(self.0)
     }
 
     /// The local day and the time on the clock at an instant.
@@ -166,46 +163,29 @@ impl Zone {
 
     /// The first instant, in microseconds, at which the clock shows `local` or later.
     fn first_showing(self, local: i64) -> i64 {
-        let local_seconds = local.div_euclid(MICROS_PER_SECOND);
-        let offset = match self.0.offset_from_local_datetime(&civil(local_seconds)) {
-            MappedLocalTime::Single(only) => only.fix().local_minus_utc(),
-            // The earlier of the two instants is the one with the larger offset.
-            MappedLocalTime::Ambiguous(a, b) => {
-                a.fix().local_minus_utc().max(b.fix().local_minus_utc())
-            }
-            MappedLocalTime::None => {
-                return self
-                    .end_of_gap(local_seconds)
-                    .saturating_mul(MICROS_PER_SECOND);
-            }
-        };
-        local.saturating_sub(i64::from(offset).saturating_mul(MICROS_PER_SECOND))
-    }
-
-    /// The second at which the clock jumps over `local_seconds`, found by bisection.
-    fn end_of_gap(self, local_seconds: i64) -> i64 {
-        // Offsets are less than a day, so the clock is behind at `before` and not at `after`.
-        let mut before = local_seconds.saturating_sub(SECONDS_PER_DAY);
-        let mut after = local_seconds.saturating_add(SECONDS_PER_DAY);
-        while after.saturating_sub(before) > 1 {
-            let middle = before.midpoint(after);
-            if middle.saturating_add(self.offset_at(middle)) >= local_seconds {
-                after = middle;
-            } else {
-                before = middle;
+        // Offsets are less than a day, so a day earlier the clock is behind, and a day later it is not.
+        let earliest = local
+            .div_euclid(MICROS_PER_SECOND)
+            .saturating_sub(SECONDS_PER_DAY);
+        let mut spans = zone_table::spans_from(self.0, earliest).peekable();
+        let mut first = local;
+        while let Some((start, offset)) = spans.next() {
+            let shown = local.saturating_sub(offset.saturating_mul(MICROS_PER_SECOND));
+            // A local time that the clock has jumped over means the instant after the jump.
+            first = shown.max(start.saturating_mul(MICROS_PER_SECOND));
+            let end = spans
+                .peek()
+                .map(|(end, _)| end.saturating_mul(MICROS_PER_SECOND));
+            if end.is_none_or(|end| first < end) {
+                break;
             }
         }
-        after
+        first
     }
 
     /// Local minus UTC time at a second since the epoch, in seconds.
     fn offset_at(self, seconds: i64) -> i64 {
-        i64::from(
-            self.0
-                .offset_from_utc_datetime(&civil(seconds))
-                .fix()
-                .local_minus_utc(),
-        )
+        zone_table::offset_at(self.0, seconds)
     }
 }
 
@@ -223,27 +203,18 @@ impl fmt::Debug for Zone {
 
 text_form!(Zone, "iana-time-zone", "the name of an IANA time zone");
 
-/// A count of seconds as date and time of day. All callers stay near the supported years, so the
-/// default is never taken.
-fn civil(seconds: i64) -> NaiveDateTime {
-    DateTime::from_timestamp(seconds, 0)
-        .unwrap_or_default()
-        .naive_utc()
-}
-
 /// The known name with the fewest edits to `name`, if those are few for its length. The part after
 /// the last slash is compared as well, so that `Lagos` finds `Africa/Lagos`.
 fn nearest_name(name: &str) -> Option<String> {
     let wanted = name.to_lowercase();
     let limit = wanted.chars().count() / 3;
-    TZ_VARIANTS
-        .iter()
-        .map(|zone| {
-            let known = zone.name().to_lowercase();
+    zone_table::names()
+        .map(|name| {
+            let known = name.to_lowercase();
             let place = known.rsplit('/').next().unwrap_or(&known);
             let edits = strsim::damerau_levenshtein(&wanted, &known)
                 .min(strsim::damerau_levenshtein(&wanted, place));
-            (edits, zone.name())
+            (edits, name)
         })
         .min()
         .filter(|(edits, _)| *edits <= limit)
