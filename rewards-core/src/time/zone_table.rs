@@ -1,9 +1,9 @@
 //! The IANA time zone database as one small table.
 //!
 //! `zones.bin` holds, for every zone, when its offset changed from the end of 1969 on: a number of four bytes and one of one
-//! byte a change, without a pointer in it. As the constants of `chrono-tz` the same takes a megabyte, a seventh of what a
-//! phone should carry, and half a minute to compile. The test `zone_database` makes the file from `chrono-tz` and compares
-//! every zone with it, so it is as new as that is.
+//! byte a change, without a pointer in it. As the constants of `chrono-tz` the same is several times as large, and a phone has
+//! to carry it. The test `zone_database` makes the file from `chrono-tz` and compares every zone with it, so it is as new as
+//! that is.
 //!
 //! All numbers have their low byte first. The file begins with four counts of four bytes: names, rules, offsets, changes. Then
 //! come:
