@@ -18,6 +18,7 @@ use crate::fault::exception;
 use crate::host::Host;
 use crate::models::Shape;
 use crate::open::Opened;
+use crate::visits::Visits;
 
 /// What a call of an event loop ends with.
 #[derive(Debug)]
@@ -88,9 +89,9 @@ impl Mailbox {
 }
 
 /// Has each loop empty its mailbox. What belongs to a loop that is gone or closed is dropped: nobody waits for it.
-pub fn wake(mailboxes: Vec<Arc<Mailbox>>) {
+pub fn wake(visits: &Visits, mailboxes: Vec<Arc<Mailbox>>) {
     // Nothing is woken any more once the interpreter is shutting down.
-    let _ = Python::try_attach(|py| {
+    let _ = visits.visit(|py| {
         for mailbox in mailboxes {
             if call_soon(py, &mailbox).is_err() {
                 drop(mailbox.take());

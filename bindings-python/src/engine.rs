@@ -168,7 +168,10 @@ fn wait(
     py: Python<'_>,
     work: impl Future<Output = Result<Done, Fault>> + Send,
 ) -> PyResult<Py<PyAny>> {
-    let runtime = host().map_err(|fault| exception(&fault))?.runtime();
+    let host = host().map_err(|fault| exception(&fault))?;
+    let runtime = host.runtime();
+    // A daemon thread that came back from here to an interpreter that is gone would take the process with it.
+    let _inside = host.visits().enter();
     let mut work = pin!(guarded(work));
     // What needs nothing from a store but its memory is done at once, without a thread that waits.
     let at_once = py.detach(|| {

@@ -1,17 +1,19 @@
 //! What a process has once: a tokio runtime, and a thread that wakes event loops.
 //!
 //! Both are made when the first engine is opened and live as long as the process. They hold no Python object while they
-//! are idle and never wait for the interpreter once it is shutting down. After a fork the child has none of the threads,
+//! are idle, and visit the interpreter no more once it is shutting down. After a fork the child has none of the threads,
 //! so it gets a host of its own; what the parent's host was doing is the parent's.
 
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
 
+use pyo3::Python;
 use rewards_core::rejection::Fault;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::asyncio::{Mailbox, wake};
+use crate::visits::Visits;
 
 /// Threads of the runtime: one decides while the other talks to the store.
 const WORKERS: usize = 2;
@@ -22,6 +24,7 @@ pub struct Host {
     process: u32,
     runtime: Runtime,
     wakes: Sender<Arc<Mailbox>>,
+    visits: Arc<Visits>,
 }
 
 static HOST: RwLock<Option<&'static Host>> = RwLock::new(None);
@@ -46,6 +49,14 @@ pub fn host() -> Result<&'static Host, Fault> {
     Ok(host)
 }
 
+/// Has nobody wake an event loop any more.
+pub fn end_visits(py: Python<'_>) {
+    let host = *HOST.read().unwrap_or_else(PoisonError::into_inner);
+    if let Some(host) = host {
+        host.visits.end(py);
+    }
+}
+
 fn refused(error: std::io::Error) -> Fault {
     Fault::new("internal", format!("no thread could be started: {error}"))
 }
@@ -58,23 +69,32 @@ impl Host {
             .enable_all()
             .build()?;
         let (wakes, calls) = mpsc::channel::<Arc<Mailbox>>();
+        let visits = Arc::new(Visits::new());
+        let own = Arc::clone(&visits);
         thread::Builder::new()
             .name("rewards-wake".to_owned())
             .spawn(move || {
                 while let Ok(first) = calls.recv() {
-                    wake(std::iter::once(first).chain(calls.try_iter()).collect());
+                    let mailboxes = std::iter::once(first).chain(calls.try_iter()).collect();
+                    wake(&own, mailboxes);
                 }
             })?;
         Ok(Self {
             process,
             runtime,
             wakes,
+            visits,
         })
     }
 
     /// The runtime.
     pub fn runtime(&self) -> &Runtime {
         &self.runtime
+    }
+
+    /// The visits of this process to the interpreter.
+    pub fn visits(&self) -> &Visits {
+        &self.visits
     }
 
     /// Has an event loop look into its mailbox soon. Never waits.

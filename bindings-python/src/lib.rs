@@ -9,6 +9,7 @@
 //! | `columnar` | whole tables of purchases, through the Arrow PyCapsule interface |
 //! | `open` | from an address to an engine |
 //! | `host` | what a process has once: the runtime and the thread that wakes event loops |
+//! | `visits` | how threads of ours come to the interpreter, and none any more at exit |
 //! | `fault` | faults as Python exceptions; panics as faults |
 //! | `logging` | what the engine traces, for Python's `logging` |
 //!
@@ -28,6 +29,7 @@ mod logging;
 mod models;
 mod open;
 mod services;
+mod visits;
 
 /// The native half of `rewards`. Use the module `rewards` instead: nothing here is meant to stay as it is.
 #[pyo3::pymodule]
@@ -51,6 +53,8 @@ mod _native {
     use crate::logging::{flush_logging, set_logging};
     #[pymodule_export]
     use crate::models::Shape;
+    #[pymodule_export]
+    use crate::visits::end_visits;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

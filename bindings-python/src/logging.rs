@@ -20,6 +20,8 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::visits::Visits;
+
 /// Records that wait for Python at most.
 const WAITING_MAX: usize = 8_192;
 /// Python's number for a warning.
@@ -34,6 +36,7 @@ static LEAST: AtomicU8 = AtomicU8::new(OFF);
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 static SINK: RwLock<Option<Py<PyAny>>> = RwLock::new(None);
 static QUEUE: OnceLock<SyncSender<Told>> = OnceLock::new();
+static VISITS: OnceLock<Visits> = OnceLock::new();
 
 enum Told {
     Line {
@@ -80,6 +83,13 @@ pub fn flush_logging(py: Python<'_>, milliseconds: u64) -> bool {
     })
 }
 
+/// Has nothing handed over any more.
+pub fn end_visits(py: Python<'_>) {
+    if let Some(visits) = VISITS.get() {
+        visits.end(py);
+    }
+}
+
 fn start() -> PyResult<()> {
     if QUEUE.get().is_some() {
         return Ok(());
@@ -99,8 +109,9 @@ fn start() -> PyResult<()> {
 
 /// Hands over what comes, as much at once as there is.
 fn tell(queue: &Receiver<Told>) {
+    let visits = VISITS.get_or_init(Visits::new);
     while let Ok(first) = queue.recv() {
-        let attached = Python::try_attach(|py| {
+        let attached = visits.visit(|py| {
             let sink = current_sink(py);
             let lost = DROPPED.swap(0, Ordering::Relaxed);
             if lost > 0 {

@@ -97,6 +97,7 @@ def _close_all() -> None:
         if not engine.is_closed:
             engine._close_at_exit()  # pyright: ignore[reportPrivateUsage]
     _native.flush_logging(1_000)
+    _native.end_visits()
 
 
 class Engine(_Handle, Methods):
