@@ -33,7 +33,7 @@ func refused(_ codes: String..., line: Int = #line, call: () async throws -> Voi
 func badValues() async throws {
     let offline = try OfflineProgram(program: club)
     let amounts = [
-        ("1.001", "EUR", "amount_scale"), ("1e30", "EUR", "amount_overflow"), ("1", "euro!", "asset_invalid"),
+        ("1.001", "EUR", "amount_scale"), ("100000000000000000000", "EUR", "amount_overflow"), ("1", "euro!", "asset_invalid"),
         ("1", "USD", "asset_mismatch"),
     ]
     for (amount, asset, code) in amounts {
@@ -52,6 +52,24 @@ func badValues() async throws {
     }
     try await refused("Invalid", "invalid", "field_unknown") {
         _ = try getBalanceFromJson(json: #"{"membre": "alice"}"#)
+    }
+}
+
+/// An amount is read whole or refused, whatever stands behind what can be read.
+func wholeAmounts() async throws {
+    try expect(money("80.50", "EUR"), Money(amount: Decimal(8050) / 100, asset: "EUR"))
+    for text in ["80,50", "1,000.00", "80.50abc", "80.50 ", "1e2", "", "٨٠"] {
+        let error = try await refused("Invalid", "invalid", "amount_invalid") { _ = try money(text, "EUR") }
+        try expect(error.problems.map(\.path), ["amount"])
+    }
+    let wanted = try money("1234.50", "EUR")
+    for (text, locale) in [("1.234,50", "de_DE"), ("1 234,50", "fr_FR"), ("1,234.50", "en_US")] {
+        try expect(money(text, "EUR", Locale(identifier: locale)), wanted)
+    }
+    for (text, locale) in [("80.50", "de_DE"), ("80,50", "en_US")] {
+        try await refused("Invalid", "invalid", "amount_invalid") {
+            _ = try money(text, "EUR", Locale(identifier: locale))
+        }
     }
 }
 

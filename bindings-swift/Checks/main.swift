@@ -22,6 +22,7 @@ let checks: [(String, () async throws -> Void)] = [
     ("host clock", hostClock),
     ("many at once", manyAtOnce),
     ("bad values", badValues),
+    ("whole amounts", wholeAmounts),
     ("paths", paths),
     ("bad document", badDocument),
     ("bad engines", badEngines),

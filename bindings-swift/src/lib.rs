@@ -7,6 +7,7 @@
 //! Whatever goes wrong comes back as a [`RewardsError`](rewards_core::ffi::RewardsError), a panic included.
 #![forbid(unsafe_code)]
 
+mod amounts;
 mod clock;
 mod engine;
 mod guard;
@@ -16,6 +17,7 @@ mod offline;
 mod operations;
 mod services;
 
+pub use amounts::{read_local_money, read_money};
 pub use clock::HostClock;
 pub use engine::RewardsEngine;
 pub use json::{canonical_json, error_to_json};

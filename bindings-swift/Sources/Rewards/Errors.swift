@@ -25,11 +25,14 @@ extension RewardsError {
     }
 }
 
-/// An amount from its text: `try money("12.30", "EUR")`. A float is no amount and is not taken.
+/// An amount from its text: `try money("12.30", "EUR")`. It is read whole or refused; a float is no amount and is not taken.
 public func money(_ amount: String, _ asset: Asset) throws -> Money {
-    guard let decimal = Foundation.Decimal(string: amount, locale: Locale(identifier: "en_US_POSIX")) else {
-        throw RewardsError.Invalid(
-            code: "invalid", detail: "expected an amount such as 12.30, got `\(amount)`", context: [:], problems: [])
-    }
-    return Money(amount: decimal, asset: asset)
+    try readMoney(amount: amount, asset: asset)
+}
+
+/// An amount as people of a locale write it: `try money("1.234,50", "EUR", Locale(identifier: "de_DE"))`.
+public func money(_ amount: String, _ asset: Asset, _ locale: Locale) throws -> Money {
+    try readLocalMoney(
+        amount: amount, asset: asset, decimalMark: locale.decimalSeparator ?? ".",
+        groupingMark: locale.groupingSeparator ?? "")
 }

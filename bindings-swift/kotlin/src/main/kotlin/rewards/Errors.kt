@@ -1,5 +1,10 @@
 package rewards
 
+import java.text.DecimalFormatSymbols
+import java.util.Locale
+import rewards.engine.readLocalMoney
+import rewards.engine.readMoney
+
 /** Stable code of the error, whichever its kind; programs look at it. */
 public val RewardsException.code: String
     get() = when (this) {
@@ -30,5 +35,13 @@ public val RewardsException.problems: List<Problem>
         is RewardsException.Internal -> problems
     }
 
-/** An amount from its text: `money("12.30", "EUR")`. */
-public fun money(amount: String, asset: Asset): Money = Money(amount.toBigDecimal(), asset)
+/** An amount from its text: `money("12.30", "EUR")`. It is read whole or refused. */
+@Throws(RewardsException::class)
+public fun money(amount: String, asset: Asset): Money = readMoney(amount, asset)
+
+/** An amount as people of a locale write it: `money("1.234,50", "EUR", Locale.GERMANY)`. */
+@Throws(RewardsException::class)
+public fun money(amount: String, asset: Asset, locale: Locale): Money {
+    val marks = DecimalFormatSymbols.getInstance(locale)
+    return readLocalMoney(amount, asset, marks.decimalSeparator.toString(), marks.groupingSeparator.toString())
+}

@@ -1,6 +1,7 @@
 package rewards.engine
 
 import java.time.Instant
+import java.util.Locale
 import kotlinx.coroutines.runBlocking
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Test
@@ -26,8 +27,8 @@ class BadInputTest {
     fun `values that break their own rules are refused with the codes of JSON`() {
         val offline = OfflineProgram(program)
         refused<RewardsException.Invalid>("invalid", "amount_scale") { offline.quote(purchase(total = money("1.001", "EUR"))) }
-        refused<RewardsException.Invalid>("invalid", "amount_overflow") { offline.quote(purchase(total = money("1e30", "EUR"))) }
-        refused<RewardsException.Invalid>("invalid", "amount_invalid") { offline.quote(purchase(total = money("1e999999999", "EUR"))) }
+        refused<RewardsException.Invalid>("invalid", "amount_overflow") { offline.quote(purchase(total = Money("1e30".toBigDecimal(), "EUR"))) }
+        refused<RewardsException.Invalid>("invalid", "amount_invalid") { offline.quote(purchase(total = Money("1e999999999".toBigDecimal(), "EUR"))) }
         refused<RewardsException.Invalid>("invalid", "asset_invalid") { offline.quote(purchase(total = money("1", "euro!"))) }
         refused<RewardsException.Invalid>("invalid", "id_invalid") { offline.quote(purchase(id = "")) }
         refused<RewardsException.Invalid>("invalid", "time_out_of_range") { offline.quote(purchase(occurredAt = Instant.MAX)) }
@@ -36,6 +37,20 @@ class BadInputTest {
         refused<RewardsException.Invalid>("invalid", "field_unknown") { getBalanceFromJson("""{"membre": "alice"}""") }
         refused<RewardsException.Invalid>("invalid", "syntax") { getBalanceFromJson("{") }
         refused<RewardsException.Rejected>("program_unknown") { offline.quote(purchase().copy(program = "other")) }
+    }
+
+    @Test
+    fun `an amount is read whole or refused`() {
+        assertEquals(Money("80.50".toBigDecimal(), "EUR"), money("80.50", "EUR"))
+        for (text in listOf("80,50", "1,000.00", "80.50abc", "80.50 ", "1e2", "", "٨٠")) {
+            val error = refused<RewardsException.Invalid>("invalid", "amount_invalid") { money(text, "EUR") }
+            assertEquals("amount", error.problems.single().path)
+        }
+        assertEquals(money("1234.50", "EUR"), money("1.234,50", "EUR", Locale.GERMANY))
+        assertEquals(money("1234.50", "EUR"), money("1 234,50", "EUR", Locale.FRANCE))
+        assertEquals(money("1234.50", "EUR"), money("1,234.50", "EUR", Locale.US))
+        refused<RewardsException.Invalid>("invalid", "amount_invalid") { money("80.50", "EUR", Locale.GERMANY) }
+        refused<RewardsException.Invalid>("invalid", "amount_invalid") { money("80,50", "EUR", Locale.US) }
     }
 
     @Test
