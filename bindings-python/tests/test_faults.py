@@ -83,7 +83,13 @@ def test_a_closed_engine_is_told(url: str) -> None:
     ):
         with pytest.raises(rewards.UnavailableError, match="closed") as caught:
             call()
-        assert fault(caught.value) == ("engine_closed", 503, True)
+        # Asking the same engine again is no use.
+        assert fault(caught.value) == ("engine_closed", 503, False)
+    try:
+        assert not engine.health().is_open
+    except rewards.UnavailableError as error:
+        # The file was closed with it.
+        assert fault(error) == ("engine_closed", 503, False)
 
     async def awaited() -> None:
         engine = await rewards.AsyncEngine.open(url)

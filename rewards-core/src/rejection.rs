@@ -345,9 +345,14 @@ impl Fault {
             .map_or(500, |(_, _, status)| status)
     }
 
-    /// Whether the same command with the same key may succeed later, unchanged.
+    /// Whether the same command with the same key may succeed later, unchanged, when the same engine is asked again.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        self.kind == FaultKind::Unavailable || self.code == "contention"
+        match &*self.code {
+            "contention" => true,
+            // It stays closed, however often it is asked.
+            "engine_closed" => false,
+            _ => self.kind == FaultKind::Unavailable,
+        }
     }
 }

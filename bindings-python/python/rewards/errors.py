@@ -35,7 +35,7 @@ class RewardsError(Exception):
     problems: list[Problem]
     """For invalid input: all problems found."""
     retryable: bool
-    """Whether the same command with the same key may succeed later, unchanged."""
+    """Whether the same command with the same key may succeed later, unchanged, when the same engine is asked again."""
     http_status: int
     """The HTTP status that a host should answer with."""
 

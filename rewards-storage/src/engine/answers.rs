@@ -78,6 +78,8 @@ impl<'t> Answers<'t> {
 /// What those behind a command are told when it failed so; `None` when they may go on.
 pub(super) fn behind(fault: &Fault) -> Option<Fault> {
     match fault.code.as_ref() {
+        // Nobody overtakes a command that was not tried, also when another engine will have to be asked.
+        "engine_closed" => Some(fault.clone()),
         _ if fault.is_retryable() => Some(fault.clone()),
         // It may have to do with this command alone, or with a disk that is full.
         "store_refused" => Some(Fault::new(

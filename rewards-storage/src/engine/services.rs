@@ -39,9 +39,15 @@ impl Engine {
     /// How the engine and its store are, within a second. Works on a closed engine, too.
     ///
     /// # Errors
-    /// A fault of the store when it cannot be reached, `store_unavailable` when it gives no answer.
+    /// A fault of the store when it cannot be reached, `store_unavailable` when it gives no answer; `engine_closed` when the
+    /// store was closed with the engine.
     pub async fn health(&self) -> Result<Health, Fault> {
-        let store = self.inner.shared.storage.health().await?;
+        let asked = self.inner.shared.storage.health().await;
+        // That a closed store gives no answer is no news, and asking again is no use.
+        let store = match self.inner.check_open() {
+            Ok(()) => asked?,
+            Err(closed) => asked.map_err(|_| closed)?,
+        };
         let now = self.inner.clock.now().micros();
         let lag = store
             .outbox_oldest
