@@ -147,7 +147,7 @@ async fn verify(opened: &Opened) -> Result<BookReport, Fault> {
 fn told(problems: &[AuditProblem]) -> Vec<String> {
     let said = problems
         .iter()
-        .map(|problem| format!("{}: {problem:?}", problem.code()));
+        .map(|problem| format!("{}: {problem}", problem.code()));
     said.collect()
 }
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -109,3 +113,17 @@ def test_services_are_awaited(url: str) -> None:
 def test_a_lease_beyond_all_time_is_refused(engine: rewards.Engine) -> None:
     with pytest.raises(rewards.InvalidError):
         engine.claim_events(uuid4(), lease_seconds=-1)
+
+
+def test_what_is_wrong_with_the_books_is_told_in_words(tmp_path: Path) -> None:
+    url = f"sqlite://{tmp_path}/books.db"
+    with rewards.open(url, now_ahead_max=timedelta.max) as engine:
+        set_up(engine)
+        engine.record_purchase(record(), now=NOW)
+    with contextlib.closing(sqlite3.connect(tmp_path / "books.db")) as damaging:
+        damaging.execute("UPDATE control_accounts SET amount = amount + 1 WHERE asset = 'EUR' AND amount > 0")
+        damaging.commit()
+    with rewards.open(url) as engine:
+        problems = engine.verify().problems
+    assert "control_sum_not_zero: control accounts of EUR: they sum to 1 minor units, which has to be zero" in problems
+    assert not any("{" in problem for problem in problems)

@@ -72,7 +72,7 @@ impl RewardsEngine {
                 problems: report
                     .problems
                     .iter()
-                    .map(|problem| format!("{}: {problem:?}", problem.code()))
+                    .map(|problem| format!("{}: {problem}", problem.code()))
                     .collect(),
                 unlisted: report.unlisted,
             })

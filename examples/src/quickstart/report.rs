@@ -310,7 +310,7 @@ impl Report<'_> {
             report.problems.len(),
         )?;
         for problem in &report.problems {
-            writeln!(out, "  {problem:?}")?;
+            writeln!(out, "  {problem}")?;
         }
         writeln!(
             out,

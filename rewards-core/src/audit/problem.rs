@@ -1,6 +1,7 @@
 //! What an audit can find.
 
 use smol_str::SmolStr;
+use thiserror::Error;
 
 use crate::event::Stream;
 use crate::ids::{MemberId, ProgramId, PurchaseId};
@@ -8,10 +9,11 @@ use crate::ledger::{Account, LotNumber, Purpose};
 use crate::money::Asset;
 
 /// Something in the books that cannot be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AuditProblem {
     /// A journal skips or repeats a number.
+    #[error("journal of `{member}`: entry {found} follows where entry {expected} has to")]
     Gap {
         /// Whose journal.
         member: MemberId,
@@ -21,6 +23,9 @@ pub enum AuditProblem {
         found: u64,
     },
     /// An entry's hash does not follow from its content and the entry before.
+    #[error(
+        "journal of `{member}`: the hash of entry {seq} does not follow from it and the entry before"
+    )]
     BrokenChain {
         /// Whose journal.
         member: MemberId,
@@ -28,6 +33,9 @@ pub enum AuditProblem {
         seq: u64,
     },
     /// The member row points at another end of the journal.
+    #[error(
+        "journal of `{member}`: the row of the member names {stored} as the last entry, found {found}"
+    )]
     HeadMismatch {
         /// Whose journal.
         member: MemberId,
@@ -37,6 +45,7 @@ pub enum AuditProblem {
         stored: u64,
     },
     /// A column of a member's row is not what the document beside it says.
+    #[error("row of `{member}`: the column `{what}` is not what its document says")]
     MemberMismatch {
         /// The member.
         member: MemberId,
@@ -44,6 +53,7 @@ pub enum AuditProblem {
         what: &'static str,
     },
     /// A balance in a member's row is not the sum of its entries.
+    #[error("{account}: stored as {stored} minor units, the entries sum to {folded}")]
     BalanceMismatch {
         /// The account.
         account: Account,
@@ -53,6 +63,7 @@ pub enum AuditProblem {
         stored: i128,
     },
     /// A balance in a member's row is not what is left in the open lots.
+    #[error("{account}: stored as {stored} minor units, {lots} are left in its lots")]
     LotSumMismatch {
         /// The account.
         account: Account,
@@ -62,6 +73,7 @@ pub enum AuditProblem {
         stored: i128,
     },
     /// A lot was made by no entry.
+    #[error("lot {lot} of `{member}`: no entry made it")]
     LotWithoutEntry {
         /// Whose lot.
         member: MemberId,
@@ -69,6 +81,7 @@ pub enum AuditProblem {
         lot: LotNumber,
     },
     /// A grant in the journal made no lot.
+    #[error("journal of `{member}`: the grant in entry {seq} made no lot")]
     EntryWithoutLot {
         /// Whose journal.
         member: MemberId,
@@ -76,6 +89,7 @@ pub enum AuditProblem {
         seq: u64,
     },
     /// A lot cannot be as it is, or is not what the entry made.
+    #[error("lot {lot} of `{member}`: its `{what}` cannot be, or is not what the entry made")]
     LotMismatch {
         /// Whose lot.
         member: MemberId,
@@ -85,6 +99,9 @@ pub enum AuditProblem {
         what: &'static str,
     },
     /// The journal has a grant of a purchase that does not name it, or that is not there.
+    #[error(
+        "journal of `{member}`: entry {seq} is a grant of purchase `{purchase}`, which does not name it or is not there"
+    )]
     GrantUnknown {
         /// Whose journal.
         member: MemberId,
@@ -94,6 +111,7 @@ pub enum AuditProblem {
         purchase: PurchaseId,
     },
     /// A purchase names a grant that the journal does not have.
+    #[error("purchase `{purchase}`: it names lot {lot}, which the journal does not have")]
     GrantMissing {
         /// The purchase.
         purchase: PurchaseId,
@@ -101,6 +119,9 @@ pub enum AuditProblem {
         lot: LotNumber,
     },
     /// The journal moves what a purchase granted, and there is no such purchase or it is not in a state that allows it.
+    #[error(
+        "journal of `{member}`: entry {seq} moves what purchase `{purchase}` granted, which its state does not allow"
+    )]
     ReversalUnknown {
         /// Whose journal.
         member: MemberId,
@@ -110,6 +131,9 @@ pub enum AuditProblem {
         purchase: PurchaseId,
     },
     /// A purchase is cancelled, or confirmed, and its lot is as if it were not.
+    #[error(
+        "purchase `{purchase}`: lot {lot} is as if the purchase were neither cancelled nor confirmed"
+    )]
     ReversalMissing {
         /// The purchase.
         purchase: PurchaseId,
@@ -117,6 +141,7 @@ pub enum AuditProblem {
         lot: LotNumber,
     },
     /// An entity cannot be read, or the columns that it is found by are not what its document says.
+    #[error("{kind} `{id}`: it cannot be read, or a column is not what its document says")]
     EntityMismatch {
         /// The kind.
         kind: SmolStr,
@@ -124,6 +149,9 @@ pub enum AuditProblem {
         id: SmolStr,
     },
     /// A counter is not what purchases counted.
+    #[error(
+        "counter `{name}` of `{subject}` in bucket {bucket}: stored as {stored}, purchases counted {counted}"
+    )]
     CounterMismatch {
         /// For whom, as stored.
         subject: SmolStr,
@@ -137,6 +165,9 @@ pub enum AuditProblem {
         stored: i128,
     },
     /// A stored control account is not the sum of its entries.
+    #[error(
+        "control account `{purpose}` of {asset}: stored as {stored} minor units, the entries sum to {folded}"
+    )]
     ControlMismatch {
         /// What it is for.
         purpose: Purpose,
@@ -148,6 +179,7 @@ pub enum AuditProblem {
         stored: i128,
     },
     /// The control accounts of one asset do not sum to zero.
+    #[error("control accounts of {asset}: they sum to {sum} minor units, which has to be zero")]
     NotZeroSum {
         /// The asset.
         asset: Asset,
@@ -155,6 +187,7 @@ pub enum AuditProblem {
         sum: i128,
     },
     /// An event that nobody was handed is missing, or comes out of order.
+    #[error("events of `{}`: number {expected} has to come next, {}", .stream.text(), came(*found))]
     EventGap {
         /// The stream.
         stream: Stream,
@@ -164,6 +197,7 @@ pub enum AuditProblem {
         found: Option<u64>,
     },
     /// An event waits that its stream cannot have: there is no such stream, or it ends before.
+    #[error("events of `{}`: there can be no number {seq}", .stream.text())]
     EventUnknown {
         /// The stream.
         stream: Stream,
@@ -171,6 +205,7 @@ pub enum AuditProblem {
         seq: u64,
     },
     /// A revision of a program cannot be what was published.
+    #[error("program `{program}`, revision {revision}: its `{what}` is not what was published")]
     ProgramMismatch {
         /// The program.
         program: ProgramId,
@@ -180,6 +215,7 @@ pub enum AuditProblem {
         what: &'static str,
     },
     /// What a kept [head](super::BookHead) stands for is not in the books any more.
+    #[error("`{}`: what was number {seq} is not in the books any more", .stream.text())]
     Rewritten {
         /// The stream.
         stream: Stream,
@@ -215,5 +251,13 @@ impl AuditProblem {
             Self::ProgramMismatch { .. } => "program_mismatch",
             Self::Rewritten { .. } => "books_rewritten",
         }
+    }
+}
+
+/// The number that came, in words.
+fn came(found: Option<u64>) -> String {
+    match found {
+        Some(found) => format!("{found} came"),
+        None => "none came".to_owned(),
     }
 }

@@ -26,7 +26,10 @@ async fn closing_answers_what_was_accepted_and_takes_nothing_more() {
     let late = tenant.execute_with(earn(), keyed("late")).await;
     let fault = late.unwrap_err();
     // Asking the same engine again is no use.
-    assert_eq!((&*fault.code, fault.is_retryable()), ("engine_closed", false));
+    assert_eq!(
+        (&*fault.code, fault.is_retryable()),
+        ("engine_closed", false)
+    );
     assert!(closers.iter().all(|closer| !closer.is_finished()));
     store.open_gate();
     for closer in closers {
