@@ -379,4 +379,4 @@ def test_an_interpreter_ends_in_good_order(end: str) -> None:
     times = 60 if end == "asyncio" else 20
     with ThreadPoolExecutor(2) as threads:
         done = list(threads.map(lambda _: script(text), range(times)))
-    assert {one.returncode for one in done} == {0}, [one.stderr for one in done if one.returncode][0]
+    assert [one.stderr for one in done if one.returncode] == []

@@ -125,5 +125,8 @@ def test_what_is_wrong_with_the_books_is_told_in_words(tmp_path: Path) -> None:
         damaging.commit()
     with rewards.open(url) as engine:
         problems = engine.verify().problems
-    assert "control_sum_not_zero: control accounts of EUR: they sum to 1 minor units, which has to be zero" in problems
+    assert (
+        "control_sum_not_zero: control accounts of EUR: they sum to 1 minor units, which has to be zero"
+        in problems
+    )
     assert not any("{" in problem for problem in problems)
