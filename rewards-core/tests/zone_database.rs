@@ -8,50 +8,29 @@
 )]
 
 use std::collections::BTreeMap;
+use std::iter;
 use std::path::Path;
 
-use chrono::{DateTime, Offset, TimeZone};
 use chrono_tz::{TZ_VARIANTS, Tz};
 use rewards_core::time::Zone;
+
+use crate::zone_transitions::{offset, transitions};
 
 /// 1969-12-25 and 2100-01-01: nothing is known to change after that.
 const FROM: i64 = -604_800;
 const UNTIL: i64 = 4_102_444_800;
-/// No zone changes twice within this.
-const STEP: i64 = 12 * 3_600;
 
 static STORED: &[u8] = include_bytes!("../src/time/zones.bin");
 
-type Changes = Vec<(i64, i32)>;
+type Changes = Vec<(i64, i64)>;
 
-fn offset(zone: Tz, second: i64) -> i32 {
-    let utc = DateTime::from_timestamp(second, 0).unwrap_or_default();
-    let offset = zone.offset_from_utc_datetime(&utc.naive_utc());
-    offset.fix().local_minus_utc()
-}
-
-/// When the offset of a zone changed, found from the offsets alone.
+/// From when on which offset held.
 fn changes(zone: Tz) -> Changes {
-    let mut found = vec![(FROM, offset(zone, FROM))];
-    let (mut low, mut before) = (FROM, offset(zone, FROM));
-    while low < UNTIL {
-        let high = low + STEP;
-        let after = offset(zone, high);
-        if after != before {
-            let (mut old, mut new) = (low, high);
-            while new - old > 1 {
-                let middle = i64::midpoint(old, new);
-                if offset(zone, middle) == before {
-                    old = middle;
-                } else {
-                    new = middle;
-                }
-            }
-            found.push((new, after));
-        }
-        (low, before) = (high, after);
-    }
-    found
+    let first = (FROM, offset(zone, FROM));
+    let later = transitions(zone, FROM, UNTIL).into_iter();
+    iter::once(first)
+        .chain(later.map(|change| (change.at, change.after)))
+        .collect()
 }
 
 /// The file, as `zone_table.rs` describes it.
@@ -70,7 +49,7 @@ fn file(zones: &[(&str, Changes)]) -> Vec<u8> {
         texts.extend_from_slice(name.as_bytes());
     }
     let all = rules.iter().flat_map(|rule| rule.iter());
-    let mut numbers: BTreeMap<i32, u8> = all.clone().map(|(_, offset)| (*offset, 0)).collect();
+    let mut numbers: BTreeMap<i64, u8> = all.clone().map(|(_, offset)| (*offset, 0)).collect();
     for (number, own) in numbers.values_mut().enumerate() {
         *own = u8::try_from(number).unwrap_or(u8::MAX);
     }
@@ -86,7 +65,8 @@ fn file(zones: &[(&str, Changes)]) -> Vec<u8> {
             .iter()
             .flat_map(|rule| u16::try_from(rule.len()).unwrap().to_le_bytes()),
     );
-    file.extend(numbers.keys().flat_map(|offset| offset.to_le_bytes()));
+    let offsets = numbers.keys().map(|offset| i32::try_from(*offset).unwrap());
+    file.extend(offsets.flat_map(i32::to_le_bytes));
     file.extend(
         all.clone()
             .flat_map(|(at, _)| u32::try_from(at - FROM).unwrap().to_le_bytes()),

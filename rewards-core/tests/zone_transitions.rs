@@ -25,15 +25,17 @@ const PERIODS: [Period; 5] = [
     Period::Year,
 ];
 
+/// A change of a zone's offset.
 #[derive(Debug, Clone, Copy)]
-struct Transition {
+pub struct Transition {
     /// The first second with the new offset.
-    at: i64,
+    pub at: i64,
     before: i64,
-    after: i64,
+    pub after: i64,
 }
 
-fn offset(zone: Tz, second: i64) -> i64 {
+/// Local minus UTC time at a second, in seconds.
+pub fn offset(zone: Tz, second: i64) -> i64 {
     let utc = DateTime::from_timestamp(second, 0).unwrap().naive_utc();
     i64::from(zone.offset_from_utc_datetime(&utc).fix().local_minus_utc())
 }
@@ -47,7 +49,8 @@ fn year_start(year: i32) -> i64 {
         .timestamp()
 }
 
-fn transitions(zone: Tz, from: i64, until: i64) -> Vec<Transition> {
+/// When the offset of a zone changed between two seconds, found from the offsets alone.
+pub fn transitions(zone: Tz, from: i64, until: i64) -> Vec<Transition> {
     let mut found = Vec::new();
     let mut low = from;
     let mut before = offset(zone, low);
