@@ -158,7 +158,9 @@ impl<'b> Returns<'b> {
         let own = own.filter(|entry| entry.member == *member && is_return(entry.transfer.kind));
         let mut entries: Vec<&JournalEntry> = own.collect();
         entries.sort_unstable_by_key(|entry| entry.seq);
-        let of_grants = books.purchases.iter().map(|(id, stored)| {
+        let own = books.purchases.iter();
+        let own = own.filter(|(_, stored)| stored.entity.purchase.member == *member);
+        let of_grants = own.map(|(id, stored)| {
             let allocations = stored.entity.allocations.iter().enumerate();
             (
                 id,
