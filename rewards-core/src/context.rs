@@ -11,26 +11,33 @@ use crate::time::Timestamp;
 
 /// The revisions of one program, by number.
 #[derive(Debug, Clone, Default)]
-pub struct Revisions(Vec<Arc<CompiledProgram>>);
+pub struct Revisions {
+    by_number: Vec<Arc<CompiledProgram>>,
+    voids: bool,
+}
 
 impl Revisions {
     /// The revisions, sorted by number.
     #[must_use]
     pub fn new(mut revisions: Vec<Arc<CompiledProgram>>) -> Self {
         revisions.sort_by_key(|revision| revision.number());
-        Self(revisions)
+        Self {
+            voids: revisions.iter().any(|revision| revision.voids()),
+            by_number: revisions,
+        }
     }
 
     /// The newest revision number; 0 when there is none.
     #[must_use]
     pub fn newest(&self) -> u32 {
-        self.0.last().map_or(0, |revision| revision.number())
+        let newest = self.by_number.last();
+        newest.map_or(0, |revision| revision.number())
     }
 
     /// The revision that decides what happens at an instant: of those active by then, the one published last.
     #[must_use]
     pub fn at(&self, instant: Timestamp) -> Option<&Arc<CompiledProgram>> {
-        self.0
+        self.by_number
             .iter()
             .rev()
             .find(|revision| revision.active_from() <= instant)
@@ -38,13 +45,21 @@ impl Revisions {
 
     /// All of them, by number.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<CompiledProgram>> {
-        self.0.iter()
+        self.by_number.iter()
+    }
+
+    /// Whether rewards of one of them are voided by time alone, as when no confirmation comes.
+    #[must_use]
+    pub fn voids(&self) -> bool {
+        self.voids
     }
 
     /// A revision by its number.
     #[must_use]
     pub fn numbered(&self, number: u32) -> Option<&Arc<CompiledProgram>> {
-        self.0.iter().find(|revision| revision.number() == number)
+        self.by_number
+            .iter()
+            .find(|revision| revision.number() == number)
     }
 }
 
@@ -66,6 +81,12 @@ impl Context {
     #[must_use]
     pub fn id_allocator(&self) -> IdAllocator {
         IdAllocator::new(self.ids)
+    }
+
+    /// Whether rewards of one of the tenant's programs are voided by time alone.
+    #[must_use]
+    pub fn voids(&self) -> bool {
+        self.programs.values().any(Revisions::voids)
     }
 
     /// Key of a member's row.

@@ -5,23 +5,39 @@
 
 use proptest::prelude::*;
 use proptest::sample::Index;
+use proptest::test_runner::TestCaseError;
+use rewards_core::operations::rewards::DUE_LOTS_MAX;
 use rewards_core::operations::tiers::{GetTiers, MemberTiers};
 
 use crate::words::money;
 use crate::world::{World, member};
 
-/// Value that waits, matures, is voided and expires, and tiers by the balance that multiply what is earned.
-fn document(downgrade: &str, grace: u32, life: &str) -> String {
+/// Value that waits, matures, is voided and expires, and tiers by a measure that multiply what is earned.
+fn document(measure: &str, downgrade: &str, grace: u32, life: &str) -> String {
+    limited("", "", measure, downgrade, grace, life)
+}
+
+/// The same with limits, and the rule under those that are named.
+fn limited(
+    limits: &str,
+    named: &str,
+    measure: &str,
+    downgrade: &str,
+    grace: u32,
+    life: &str,
+) -> String {
     format!(
         r#"
         units = [{{ asset = "points" }}]
         lifecycle = {{ {life} }}
+        {limits}
         [[rules]]
         id = "it"
         effect = {{ per_unit = {{ amount = "1", asset = "points", every = "1.00", remainder = "drop" }} }}
+        {named}
         [[ladders]]
         id = "status"
-        measure = {{ balance = "points" }}
+        measure = {measure}
         downgrade = "{downgrade}"
         grace_days = {grace}
         tiers = [
@@ -125,8 +141,50 @@ fn tier_of_next(world: &World) -> String {
     .to_owned()
 }
 
+/// Two worlds in which the same happens, but only one is swept.
+struct Worlds {
+    swept: World,
+    unswept: World,
+    bought: usize,
+}
+
+impl Worlds {
+    fn of(document: &str) -> Self {
+        Self {
+            swept: World::with(document),
+            unswept: World::with(document),
+            bought: 0,
+        }
+    }
+
+    fn take(&mut self, step: &Step, sweeps: bool) -> Result<(), TestCaseError> {
+        if sweeps {
+            self.swept.settle();
+        }
+        let one = take(&mut self.swept, self.bought, step);
+        let other = take(&mut self.unswept, self.bought, step);
+        prop_assert_eq!(one, other, "{:?}", step);
+        if matches!(step, Step::Buy(_) | Step::BuyLate(..)) {
+            self.bought += 1;
+        }
+        let shown = tiers(&mut self.unswept);
+        prop_assert_eq!(&tiers(&mut self.swept), &shown, "after {:?}", step);
+        prop_assert_eq!(self.swept.balance(), self.unswept.balance());
+        Ok(())
+    }
+
+    /// When both are swept, nothing is left that differs.
+    fn end(mut self) -> Result<(), TestCaseError> {
+        self.swept.settle();
+        self.unswept.settle();
+        prop_assert_eq!(tiers(&mut self.swept), tiers(&mut self.unswept));
+        prop_assert_eq!(&self.swept.counters, &self.unswept.counters);
+        Ok(())
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn sweeps_make_no_difference(
@@ -139,26 +197,69 @@ proptest! {
         ][..]),
         steps in proptest::collection::vec((step(), any::<bool>()), 1..30),
     ) {
-        let document = document(downgrade, grace, life);
-        let (mut swept, mut unswept) = (World::with(&document), World::with(&document));
-        let mut bought = 0;
+        let mut worlds = Worlds::of(&document("{ balance = \"points\" }", downgrade, grace, life));
         for (step, sweeps) in &steps {
-            if *sweeps {
-                swept.settle();
-            }
-            let (one, other) = (take(&mut swept, bought, step), take(&mut unswept, bought, step));
-            prop_assert_eq!(one, other, "{:?}", step);
-            if matches!(step, Step::Buy(_) | Step::BuyLate(..)) {
-                bought += 1;
-            }
-            let shown = tiers(&mut unswept);
-            prop_assert_eq!(&tiers(&mut swept), &shown, "after {:?}", step);
-            prop_assert_eq!(swept.balance(), unswept.balance());
-            prop_assert_eq!(tier_of_next(&unswept), shown.ladders[0].tier.to_string());
+            worlds.take(step, *sweeps)?;
+            let shown = tiers(&mut worlds.unswept);
+            prop_assert_eq!(tier_of_next(&worlds.unswept), shown.ladders[0].tier.to_string());
         }
-        swept.settle();
-        unswept.settle();
-        prop_assert_eq!(tiers(&mut swept), tiers(&mut unswept));
+        worlds.end()?;
+    }
+
+    /// What is voided holds no limit, and was not earned from its instant on. Reviews of windows that are due are made before
+    /// a purchase is counted, however late it is told of.
+    #[test]
+    fn sweeps_make_no_difference_to_limits_and_windows(
+        measure in proptest::sample::select(&[
+            r#"{ earned = "points" }"#,
+            "\"visits\"",
+            r#"{ spend = "gross" }"#,
+        ][..]),
+        window in proptest::sample::select(&[
+            r#""lifetime""#,
+            r#"{ calendar = "week" }"#,
+            r#"{ calendar = "month" }"#,
+            "{ calendar = { days = 6 } }",
+        ][..]),
+        downgrade in proptest::sample::select(&["never", "one_step", "to_eligible"][..]),
+        grace in 0..4_u32,
+        life in proptest::sample::select(&[
+            "pending = { confirmation = { void_after_days = 3 } }, expires = { days = 9 }",
+            "pending = { confirmation = { void_after_days = 1 } }",
+            "pending = { days = 2 }, expires = { days = 6 }",
+        ][..]),
+        (limits, limited_by) in proptest::sample::select(&[
+            ("", ""),
+            (
+                r#"caps = [{ id = "all", per = "member", limit = { amount = { amount = "300", asset = "points" } } }]"#,
+                "caps",
+            ),
+            (
+                r#"caps = [{ id = "all", per = "member", every = "week", limit = { uses = 2 } }]"#,
+                "caps",
+            ),
+            (
+                r#"caps = [{ id = "all", per = "member", every = { days = 5 }, limit = { amount = { amount = "150", asset = "points" } } }]"#,
+                "caps",
+            ),
+            (
+                r#"budgets = [{ id = "all", amount = "300", asset = "points", every = "month" }]"#,
+                "budgets",
+            ),
+        ][..]),
+        steps in proptest::collection::vec((step(), any::<bool>()), 1..30),
+    ) {
+        let measure = format!("{measure}\nwindow = {window}");
+        let named = match limited_by {
+            "" => String::new(),
+            _ => format!(r#"{limited_by} = ["all"]"#),
+        };
+        let mut worlds = Worlds::of(&limited(limits, &named, &measure, downgrade, grace, life));
+        for (step, sweeps) in &steps {
+            worlds.take(step, *sweeps)?;
+            prop_assert_eq!(worlds.swept.quoted("40"), worlds.unswept.quoted("40"), "{:?}", step);
+        }
+        worlds.end()?;
     }
 
     /// `since` and the history are stored facts: they are the same whenever they are asked for, and never of the future.
@@ -166,7 +267,12 @@ proptest! {
     fn what_is_shown_of_the_past_stays(
         steps in proptest::collection::vec(step(), 1..30),
     ) {
-        let mut world = World::with(&document("to_eligible", 1, "expires = { days = 5 }"));
+        let mut world = World::with(&document(
+            "{ balance = \"points\" }",
+            "to_eligible",
+            1,
+            "expires = { days = 5 }",
+        ));
         let mut bought = 0;
         for step in &steps {
             take(&mut world, bought, step);
@@ -185,5 +291,44 @@ proptest! {
                 prop_assert!(late.history.starts_with(&early.history), "{:?} {:?}", early, late);
             }
         }
+    }
+}
+
+/// What is due is settled so many lots at a time: wherever a call ends, nothing that happened at its last instant is left out.
+#[test]
+fn a_sweep_in_parts_decides_as_one_look_at_all() {
+    let most = usize::try_from(DUE_LOTS_MAX).unwrap();
+    // How many lots expire after 10, 20 and 30 days, and how many calls settle them.
+    let cases = [
+        ([most, 0, 0], 1),
+        ([most + 1, 0, 0], 2),
+        ([most - 1, 1, 0], 1),
+        ([most, 1, 0], 2),
+        ([most - 1, 2, 0], 2),
+        ([1, most, most], 3),
+    ];
+    for (lots, calls) in cases {
+        let mut world = World::with(&document(
+            "{ balance = \"points\" }",
+            "to_eligible",
+            0,
+            "expires = { days = 300 }",
+        ));
+        world.grants("1 id=p");
+        for (count, days) in lots.into_iter().zip([10, 20, 30]) {
+            let expires = later(&world, days * 24);
+            for _ in 0..count {
+                world.give(money("1", "points"), Some(&expires));
+            }
+        }
+        assert_eq!(tiers(&mut world).ladders[0].tier.to_string(), "three");
+        world.now = later(&world, 40 * 24).parse().unwrap();
+        let seen = tiers(&mut world);
+        assert_eq!(seen.ladders[0].tier.to_string(), "one");
+        for call in 1..=calls {
+            assert_eq!(world.settle().more, call < calls, "{lots:?}: call {call}");
+        }
+        assert_eq!(tiers(&mut world), seen, "{lots:?}");
+        assert!(world.settle().is_nothing(), "{lots:?}");
     }
 }

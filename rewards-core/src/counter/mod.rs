@@ -146,6 +146,14 @@ pub struct CounterRange {
     pub until: i64,
 }
 
+impl CounterRange {
+    /// Whether a counter's bucket is in it.
+    #[must_use]
+    pub fn contains(&self, key: &CounterKey) -> bool {
+        (self.from..=self.until).contains(&key.bucket) && key.name == self.name
+    }
+}
+
 /// What of a member's counters is kept in the member's row; what moved last is last.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -3,11 +3,11 @@
 use smallvec::SmallVec;
 use smol_str::SmolStr;
 
+use super::change_builder::ChangeBuilder;
 use super::history::Span;
 use crate::cashback::{Evaluation, Facts, Purchase};
 use crate::counter::Summed;
 use crate::ids::TenantId;
-use crate::member::MemberRow;
 use crate::program::{CapScope, Check, CompiledCap, CompiledProgram};
 use crate::snapshot::{CounterKey, CounterName, CounterRange, Snapshot};
 use crate::time::{Bucket, Period};
@@ -110,16 +110,25 @@ impl<'a> CounterLookups<'a> {
         ))
     }
 
-    /// What is used of a cap or budget in the fullest of the windows that the purchase lies in. `None` for caps per
-    /// purchase and for purchases without the key.
+    /// What is used of a cap or budget in the fullest of the windows that the purchase lies in, with what the command has
+    /// released so far. `None` for caps per purchase and for purchases without the key.
     #[must_use]
-    pub fn used(&self, number: u32, snapshot: &Snapshot, row: Option<&MemberRow>) -> Option<i64> {
+    pub fn used(
+        &self,
+        number: u32,
+        snapshot: &Snapshot,
+        builder: &ChangeBuilder<'_>,
+    ) -> Option<i64> {
         let Some(CounterLookup::Cap(_, range)) = self.cap(number) else {
             return None;
         };
+        let row = Some(&builder.row);
         Some(match self.program.cap(number)?.window {
+            // Rolling limits are a member's own, so their counters are in the row.
             Period::Days(days) => snapshot.peak(&range, self.bucket(Period::Day), days, row),
-            _ => snapshot.count(&range, row),
+            _ => snapshot
+                .count(&range, row)
+                .saturating_add(builder.added(&range)),
         })
     }
 

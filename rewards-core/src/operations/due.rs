@@ -1,10 +1,15 @@
-//! What is due for a member by an instant: read, carried out, and what it does to balances on the way.
+//! What is due for a member by an instant: which lots, and what it does to the measures of ladders on the way.
 //!
-//! Whoever measures a balance looks at it as it is when everything that is due has happened, whether a sweep has passed or
-//! not. What is due is decided by the command's own time, never by that of an earlier command.
+//! Whoever asks where a member stands looks at what is when everything that is due has happened, whether a sweep has passed or
+//! not: at balances, at what was earned, and at what is used of limits. What is due is decided by the command's own time,
+//! never by that of an earlier command.
 
-use crate::ledger::{Balances, Lot, Purpose, settle};
+use super::history::Span;
+use crate::context::Context;
+use crate::ids::ProgramId;
+use crate::ledger::{Balances, Lot, LotMove, Purpose};
 use crate::money::Asset;
+use crate::program::{CompiledLadder, CompiledProgram, Measure};
 use crate::rejection::Rejection;
 use crate::snapshot::{LotFilter, LotQuery, MemberKey, Snapshot};
 use crate::time::Timestamp;
@@ -45,40 +50,101 @@ pub(super) fn due_lots<'s>(
     }
 }
 
-/// How the available balances of a member change by what is due, in order of time.
+/// Whether what is due for lots moves somebody on a ladder of this measure: a balance changes when value matures or expires,
+/// and what is voided was not earned.
+pub(super) fn follows_lots(ladder: &CompiledLadder, context: &Context) -> bool {
+    match ladder.measure() {
+        Measure::Balance(_) => true,
+        Measure::Earned(_) => context.voids(),
+        Measure::Spend(_) | Measure::Visits => false,
+    }
+}
+
+/// Whether what is due for lots moves somebody on a ladder of the program.
+pub(super) fn has_ladder_by_lots(program: &CompiledProgram, context: &Context) -> bool {
+    let mut ladders = program.ladders().iter();
+    ladders.any(|ladder| follows_lots(ladder, context))
+}
+
+/// Whether what is due for lots moves somebody on a ladder of any program of today.
+pub(super) fn any_ladder_by_lots(context: &Context) -> bool {
+    let revisions = context.programs.values();
+    let mut current = revisions.filter_map(|revisions| revisions.at(context.now));
+    current.any(|program| has_ladder_by_lots(program, context))
+}
+
+/// How what ladders measure changes by what was due for lots.
 #[derive(Debug, Default)]
-pub(super) struct DueChanges(Vec<(Timestamp, Asset, i64)>);
+pub(super) struct DueChanges {
+    balances: Vec<(Timestamp, Asset, i64)>,
+    unearned: Vec<Unearned>,
+}
+
+/// Something that a program granted for a purchase, and that was voided.
+#[derive(Debug)]
+pub(super) struct Unearned {
+    /// When it was voided.
+    pub at: Timestamp,
+    /// The program of the purchase.
+    pub program: ProgramId,
+    /// The day on which it had been counted as earned.
+    pub day: i64,
+    /// The asset.
+    pub asset: Asset,
+    /// How much, in minor units.
+    pub minor: i64,
+}
 
 impl DueChanges {
-    /// What the lots do to balances up to an instant.
-    pub fn of(lots: &[&Lot], until: Timestamp) -> Self {
-        let mut changes = Vec::new();
-        for step in lots.iter().flat_map(|lot| settle(lot, until)) {
-            let available = Purpose::available(step.lot.asset);
-            let delta = match (step.from == available, step.to == available) {
-                (true, false) => step.amount.saturating_neg(),
-                (false, true) => step.amount,
-                _ => continue,
-            };
-            changes.push((step.effective_at, step.lot.asset, delta));
-        }
-        changes.sort_unstable();
-        Self(changes)
+    /// Adds what a change of a lot does to an available balance.
+    pub fn add(&mut self, step: &LotMove) {
+        let available = Purpose::available(step.lot.asset);
+        let delta = match (step.from == available, step.to == available) {
+            (true, false) => step.amount.saturating_neg(),
+            (false, true) => step.amount,
+            _ => return,
+        };
+        let change = (step.effective_at, step.lot.asset, delta);
+        self.balances.push(change);
     }
 
-    /// When the balance of an asset changes, in order, each instant once.
-    pub fn instants(&self, asset: Asset) -> Vec<Timestamp> {
-        let own = self.0.iter().filter(|(_, of, _)| *of == asset);
-        let mut instants: Vec<Timestamp> = own.map(|(at, ..)| *at).collect();
+    /// Adds what is not earned any more.
+    pub fn unearn(&mut self, unearned: Unearned) {
+        self.unearned.push(unearned);
+    }
+
+    /// When the measure of a ladder changes, in order, each instant once.
+    pub fn instants(&self, program: &ProgramId, measure: &Measure) -> Vec<Timestamp> {
+        let mut instants: Vec<Timestamp> = match measure {
+            Measure::Balance(asset) => {
+                let own = self.balances.iter().filter(|(_, of, _)| of == asset);
+                own.map(|(at, ..)| *at).collect()
+            }
+            Measure::Earned(asset) => {
+                let own = self.unearned.iter();
+                let own = own.filter(|one| one.asset == *asset && one.program == *program);
+                own.map(|one| one.at).collect()
+            }
+            Measure::Spend(_) | Measure::Visits => Vec::new(),
+        };
+        instants.sort_unstable();
         instants.dedup();
         instants
     }
 
-    /// The available balance of an asset at an instant, from the balances as they are stored.
-    pub fn balance(&self, stored: &Balances, asset: Asset, at: Timestamp) -> i64 {
-        let before = stored.get(&Purpose::available(asset), asset);
-        let own = self.0.iter().filter(|(_, of, _)| *of == asset);
-        let own = own.take_while(|(when, ..)| *when <= at);
+    /// The available balance of an asset at an instant, from the balances before all changes.
+    pub fn balance(&self, before: &Balances, asset: Asset, at: Timestamp) -> i64 {
+        let before = before.get(&Purpose::available(asset), asset);
+        let own = self.balances.iter();
+        let own = own.filter(|(when, of, _)| *of == asset && *when <= at);
         own.fold(before, |sum, (.., delta)| sum.saturating_add(*delta))
+    }
+
+    /// How much of what was earned in a program over some days was voided by an instant.
+    pub fn unearned(&self, program: &ProgramId, asset: Asset, span: Span, at: Timestamp) -> i64 {
+        let own = self.unearned.iter();
+        let own = own.filter(|one| one.asset == asset && one.program == *program && one.at <= at);
+        let own = own.filter(|one| span.contains(one.day));
+        own.fold(0, |sum, one| sum.saturating_add(one.minor))
     }
 }

@@ -37,6 +37,14 @@ impl Span {
         let (first, last) = calendar.days(period, from, until);
         Self::Days(first, last)
     }
+
+    /// Whether a local day is in it.
+    pub fn contains(self, day: i64) -> bool {
+        match self {
+            Self::Ever => true,
+            Self::Days(from, until) => (from..=until).contains(&day),
+        }
+    }
 }
 
 /// What of a member's history is read.

@@ -1,20 +1,22 @@
 //! Reviews of a member's tiers by commands, but for the program of a purchase that is recorded: what they must see, and the
 //! moves they make.
 //!
-//! Only programs are reviewed in which the member stands, which a purchase brings about. Value that is given or taken by
-//! hand, confirmed, or granted by another program moves balances, so only ladders by a balance are reviewed; the others of
-//! the same program keep their review for when it is due, as nothing that they measure has changed. A cancellation also
-//! takes back what was counted, so all are reviewed.
+//! Only programs are reviewed in which the member stands, which a purchase brings about. A review has two parts.
 //!
-//! A review has two parts. First what is due by time alone, each as of its own instant, by what the member had before the
-//! command: it comes out the same whenever it is made. Then one for the command itself, with what it has changed. A sweep
-//! makes the first part alone, so that nothing depends on when it runs.
+//! First what is due by time alone, each as of its own instant, by what the member had before the command and by what was
+//! due for lots: it comes out the same whenever it is made. Whoever carries out what is due makes it for every ladder that
+//! this moves. A sweep makes this part alone, so that nothing depends on when it runs.
+//!
+//! Then one for the command itself, with what it has changed. Value that is given or taken by hand, confirmed, or granted by
+//! another program moves balances, so only ladders by a balance are reviewed; the others of the same program keep their
+//! review for when it is due, as nothing that they measure has changed. A cancellation also takes back what was counted, so
+//! all are reviewed.
 
 use std::sync::Arc;
 
 use super::change_builder::ChangeBuilder;
-use super::due::{DueChanges, due_lots, due_query};
-use super::standing::{Ladders, MemberView, Moves, measures_balance, plan_ladders};
+use super::due::{DueChanges, any_ladder_by_lots, due_lots, due_query, follows_lots};
+use super::standing::{Ladders, MemberView, Moves, plan_ladders};
 use crate::command::Undecided;
 use crate::context::Context;
 use crate::event::Event;
@@ -47,17 +49,7 @@ impl Reviewed<'_> {
     ) -> impl Iterator<Item = (&ProgramId, &Arc<CompiledProgram>)> {
         let current = context.programs.iter();
         let current = current.filter_map(|(id, revisions)| Some((id, revisions.at(context.now)?)));
-        current.filter(move |(id, program)| {
-            match self {
-                // A program that has no ladder any more is looked at, too: what was due on them is dropped.
-                Self::All => true,
-                Self::Elsewhere(own) if own == *id => false,
-                Self::Balances | Self::ByBalance(_) | Self::Elsewhere(_) => {
-                    let mut ladders = program.ladders().iter();
-                    ladders.any(|ladder| self.includes(ladder))
-                }
-            }
-        })
+        current.filter(move |(id, _)| !matches!(self, Self::Elsewhere(own) if own == *id))
     }
 
     fn includes(self, ladder: &CompiledLadder) -> bool {
@@ -68,15 +60,9 @@ impl Reviewed<'_> {
         }
     }
 
-    /// Whether a ladder by a balance is reviewed, so that what is due for lots makes a difference.
-    pub fn measures_balance(self, context: &Context) -> bool {
-        self.programs(context)
-            .any(|(_, program)| measures_balance(program))
-    }
-
     /// Adds to a plan what the review must see of a command at an instant.
     pub fn plan(self, context: &Context, member: &MemberId, at: Timestamp, plan: &mut ReadPlan) {
-        if self.measures_balance(context) {
+        if any_ladder_by_lots(context) {
             plan.lots.push(due_query(&context.member_key(member), at));
         }
         if matches!(self, Self::All) {
@@ -96,28 +82,23 @@ impl Reviewed<'_> {
             plan_ladders(plan, program, context, member, at);
         }
     }
+}
 
-    /// The lots for which something is due that makes a difference to the review.
-    ///
-    /// # Errors
-    /// [`Rejection::TooMany`] when more are due than one command may touch.
-    pub fn due<'s>(
-        self,
-        snapshot: &'s Snapshot,
-        context: &Context,
-        member: &MemberId,
-        at: Timestamp,
-    ) -> Result<Vec<&'s Lot>, Rejection> {
-        // By the same condition as in the plan: rows that other commands asked for must not make a difference.
-        if !self.measures_balance(context) {
-            return Ok(Vec::new());
-        }
-        let mut due = due_lots(snapshot, &context.member_key(member), at)?;
-        if let Self::ByBalance(asset) = self {
-            due.retain(|lot| lot.asset == asset);
-        }
-        Ok(due)
+/// The lots of a member for which something is due that makes a difference to a review.
+///
+/// # Errors
+/// [`Rejection::TooMany`] when more are due than one command may touch.
+pub(super) fn due_for_review<'s>(
+    snapshot: &'s Snapshot,
+    context: &Context,
+    member: &MemberId,
+    at: Timestamp,
+) -> Result<Vec<&'s Lot>, Rejection> {
+    // By the same condition as in the plan: rows that other commands asked for must not make a difference.
+    if !any_ladder_by_lots(context) {
+        return Ok(Vec::new());
     }
+    due_lots(snapshot, &context.member_key(member), at)
 }
 
 /// A review by one command.
@@ -138,24 +119,17 @@ impl TierReview<'_> {
     ///
     /// # Errors
     /// [`Undecided::Needs`] pages of the member's history.
-    pub fn make(
-        &self,
-        builder: &mut ChangeBuilder<'_>,
-        due: &DueChanges,
-    ) -> Result<u32, Undecided> {
-        let made = self.make_due(builder, due, self.context.now)?;
+    pub fn make(&self, builder: &mut ChangeBuilder<'_>) -> Result<u32, Undecided> {
+        let made = self.make_due(builder, self.context.now)?;
         Ok(made.saturating_add(self.look(builder)?))
     }
 
-    /// Makes one review for the command, tells of the moves, and says how many there were.
-    ///
-    /// # Errors
-    /// [`Undecided::Needs`] pages of the member's history.
-    pub fn look(&self, builder: &mut ChangeBuilder<'_>) -> Result<u32, Undecided> {
+    fn look(&self, builder: &mut ChangeBuilder<'_>) -> Result<u32, Undecided> {
         let none = DueChanges::default();
         self.each(builder, |program, builder| {
             let view = self.view(&builder.row, &none);
-            let instant = |ladder: &CompiledLadder| self.instant(ladder, self.at);
+            let is_own = |ladder: &CompiledLadder| self.reviewed.includes(ladder);
+            let instant = |ladder: &CompiledLadder| is_own(ladder).then_some(self.at);
             let known = builder.row.profile.tiers.get(program.id());
             let reviewed = view.review(program, known, instant);
             view.history.check_seen()?;
@@ -163,23 +137,27 @@ impl TierReview<'_> {
         })
     }
 
-    /// Makes what is due by time alone, for ladders by a balance up to an instant of their own.
+    /// Makes what is due by time alone, for ladders that lots move up to an instant of their own.
     ///
     /// # Errors
     /// [`Undecided::Needs`] pages of the member's history.
     pub fn make_due(
         &self,
         builder: &mut ChangeBuilder<'_>,
-        due: &DueChanges,
-        balances_until: Timestamp,
+        lots_until: Timestamp,
     ) -> Result<u32, Undecided> {
         let key = self.context.member_key(self.member);
         let Some(before) = self.snapshot.members.get(&key) else {
             return Ok(0);
         };
         self.each(builder, |program, builder| {
-            let view = self.view(before, due);
-            let instant = |ladder: &CompiledLadder| self.instant(ladder, balances_until);
+            let view = self.view(before, builder.due_changes());
+            let instant = |ladder: &CompiledLadder| {
+                if follows_lots(ladder, self.context) {
+                    return Some(lots_until);
+                }
+                self.reviewed.includes(ladder).then_some(self.context.now)
+            };
             let known = builder.row.profile.tiers.get(program.id());
             let caught_up = view.catch_up_due(program, known, instant);
             view.history.check_seen()?;
@@ -189,12 +167,6 @@ impl TierReview<'_> {
 
     fn view<'v>(&'v self, row: &'v MemberRow, due: &'v DueChanges) -> MemberView<'v> {
         MemberView::new(self.snapshot, row, &self.context.tenant, self.member, due)
-    }
-
-    fn instant(&self, ladder: &CompiledLadder, balances_at: Timestamp) -> Option<Timestamp> {
-        let by_balance = matches!(ladder.measure(), Measure::Balance(_));
-        let at = if by_balance { balances_at } else { self.at };
-        self.reviewed.includes(ladder).then_some(at)
     }
 
     /// Reviews every program in which the member stands, and says how many moves there were.

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use smallvec::SmallVec;
 
+use super::change_builder::ChangeBuilder;
 use super::counter_lookups::{CounterLookup, CounterLookups};
 use super::due::DueChanges;
 use super::history::{HistoryView, Span, plan_pages};
 use crate::cashback::{Facts, Purchase, Standing, Values};
+use crate::command::Undecided;
 use crate::context::Context;
 use crate::ids::{MemberId, Slug, TenantId};
 use crate::member::{MemberRow, MemberStatus};
@@ -23,13 +25,11 @@ use crate::time::{Period, Timestamp};
 /// The most days of a year.
 const YEAR_DAYS: u16 = 366;
 
-/// The balances, counters and history of one member: as a snapshot holds them, with the member's row as it is at the moment.
+/// What ladders measure of one member: by a row of the member, and what was due for lots and is not in it.
 #[derive(Debug)]
 pub(super) struct MemberView<'a> {
-    pub snapshot: &'a Snapshot,
     pub row: &'a MemberRow,
-    pub tenant: &'a TenantId,
-    /// What is due for lots and not in the row yet.
+    /// What was due for lots and is not in the row.
     pub due: &'a DueChanges,
     pub history: HistoryView<'a>,
 }
@@ -64,12 +64,6 @@ pub(super) fn plan_ladders(
     }
 }
 
-/// Whether a ladder of the program is climbed by a balance.
-pub(super) fn measures_balance(program: &CompiledProgram) -> bool {
-    let mut ladders = program.ladders().iter();
-    ladders.any(|ladder| matches!(ladder.measure(), Measure::Balance(_)))
-}
-
 /// What a ladder asks of a member's history; `None` when it is climbed by a balance.
 fn activity(ladder: &CompiledLadder) -> Option<Activity> {
     match ladder.measure() {
@@ -81,7 +75,7 @@ fn activity(ladder: &CompiledLadder) -> Option<Activity> {
 }
 
 impl<'a> MemberView<'a> {
-    /// A member as a snapshot holds it, with the row as it is at the moment, and what is due for lots and not in it yet.
+    /// A member as a snapshot holds it, with a row of the member, and what was due for lots and is not in it.
     pub fn new(
         snapshot: &'a Snapshot,
         row: &'a MemberRow,
@@ -90,9 +84,7 @@ impl<'a> MemberView<'a> {
         due: &'a DueChanges,
     ) -> Self {
         Self {
-            snapshot,
             row,
-            tenant,
             due,
             history: HistoryView::new(snapshot, row, tenant, member),
         }
@@ -114,12 +106,20 @@ impl<'a> MemberView<'a> {
                     period,
                     from,
                     until,
+                    at,
                 },
                 _,
                 Some(activity),
             ) => {
                 let span = Span::of(program.calendar(), *period, *from, *until);
-                self.history.sum(program, activity, span)
+                let sum = self.history.sum(program, activity, span);
+                match activity {
+                    Activity::Earned(asset) => {
+                        let voided = self.due.unearned(program.id(), asset, span, *at);
+                        sum.saturating_sub(voided)
+                    }
+                    _ => sum,
+                }
             }
             (MeasureRange::Balance { .. } | MeasureRange::Buckets { .. }, ..) => 0,
         }
@@ -150,10 +150,7 @@ impl<'a> MemberView<'a> {
             };
             let status = begun.as_ref().map(|begun| &begun.status).or(status);
             let qualification = self.qualification(program, ladder);
-            let changes = match ladder.measure() {
-                Measure::Balance(asset) => self.due.instants(*asset),
-                Measure::Earned(_) | Measure::Spend(_) | Measure::Visits => Vec::new(),
-            };
+            let changes = self.due.instants(program.id(), ladder.measure());
             let sum = |range: &MeasureRange| self.measure(program, ladder, range);
             let due = qualification.catch_up_due(status, at, &changes, sum);
             let id = ladder.id();
@@ -254,15 +251,22 @@ pub(super) fn new_member(program: &CompiledProgram, purchase: &Purchase) -> Stan
     }
 }
 
-/// Where a member stands for a purchase: ranks at its instant, and the values that its rules look at.
+/// Where a member stands for a purchase: ranks at its instant, and the values that its rules look at, as they are after what
+/// was due.
+///
+/// # Errors
+/// [`Undecided::Needs`] pages of the member's history.
 pub(super) fn standing<'a>(
-    view: &MemberView<'_>,
+    builder: &'a ChangeBuilder<'_>,
+    snapshot: &Snapshot,
+    context: &Context,
     program: &CompiledProgram,
-    row: &'a MemberRow,
     ladders: &Ladders,
     facts: &Facts<'_>,
     lookups: &[CounterLookup],
-) -> Standing<'a> {
+) -> Result<Standing<'a>, Undecided> {
+    let row = &builder.row;
+    let history = HistoryView::new(snapshot, row, &context.tenant, builder.member());
     let at = facts.purchase.occurred_at;
     let ranks: SmallVec<[usize; 2]> = program
         .ladders()
@@ -280,30 +284,31 @@ pub(super) fn standing<'a>(
         carried: Values::default(),
         carried_parts: Values::default(),
     };
-    let counters = CounterLookups::new(view.tenant, program, facts.purchase);
+    let counters = CounterLookups::new(&context.tenant, program, facts.purchase);
     for lookup in lookups {
         match lookup {
             CounterLookup::Cap(number, _) => {
                 let used = counters
-                    .used(*number, view.snapshot, Some(view.row))
+                    .used(*number, snapshot, builder)
                     .unwrap_or_default();
                 standing.used.set(*number, used);
             }
             CounterLookup::Activity(number, span) => {
                 let place = usize::try_from(*number).ok();
                 let asked = place.and_then(|at| program.activity_counters().get(at));
-                let sum = asked.map(|asked| view.history.sum(program, asked.kind, *span));
+                let sum = asked.map(|asked| history.sum(program, asked.kind, *span));
                 standing
                     .activity_counters
                     .set(*number, sum.unwrap_or_default());
             }
             CounterLookup::Carry(number, range) => standing
                 .carried
-                .set(*number, view.snapshot.count(range, Some(view.row))),
+                .set(*number, snapshot.count(range, Some(row))),
             CounterLookup::CarryPart(number, range) => standing
                 .carried_parts
-                .set(*number, view.snapshot.count(range, Some(view.row))),
+                .set(*number, snapshot.count(range, Some(row))),
         }
     }
-    standing
+    history.check_seen()?;
+    Ok(standing)
 }

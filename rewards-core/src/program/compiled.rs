@@ -269,6 +269,13 @@ impl CompiledProgram {
         own.unwrap_or(&self.document.lifecycle)
     }
 
+    /// Whether a reward is voided by time alone, because no confirmation came.
+    #[must_use]
+    pub fn voids(&self) -> bool {
+        let mut rules = self.rules.iter();
+        rules.any(|rule| self.lifecycle(rule).voids())
+    }
+
     /// The symbols of a purchase's facts.
     #[inline]
     pub fn fact_symbols<'a>(&self, text_of: impl Fn(Fact) -> Option<&'a str>) -> FactSymbols {

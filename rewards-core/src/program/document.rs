@@ -218,6 +218,17 @@ pub struct Lifecycle {
     pub expires: Option<Expiry>,
 }
 
+impl Lifecycle {
+    /// Whether a reward is voided by time alone, because no confirmation came.
+    #[must_use]
+    pub fn voids(&self) -> bool {
+        match &self.pending {
+            Some(Pending::Confirmation { void_after_days }) => void_after_days.is_some(),
+            Some(Pending::Days(_) | Pending::Until(_)) | None => false,
+        }
+    }
+}
+
 /// Until when a reward is pending.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -31,6 +31,8 @@ pub enum MeasureRange {
         from: i64,
         /// The last bucket, inclusive.
         until: i64,
+        /// The instant that is decided for, inclusive: what was undone by then does not count.
+        at: Timestamp,
     },
 }
 
@@ -79,17 +81,20 @@ impl Qualification<'_> {
                     period: period.counter_period(),
                     from,
                     until,
+                    at,
                 }
             }
             TierWindow::Anniversary => MeasureRange::Buckets {
                 period: Period::Day,
                 from: self.day(self.window(at).start()),
                 until: self.day(at),
+                at,
             },
             TierWindow::Lifetime => MeasureRange::Buckets {
                 period: Period::Lifetime,
                 from: 0,
                 until: 0,
+                at,
             },
         }
     }
@@ -113,7 +118,7 @@ impl Qualification<'_> {
                 break;
             };
             if later <= at {
-                ranges.push(self.current(last));
+                ranges.push(self.current(last).decided_for(at));
             }
             later = self.window(last).start();
         }
@@ -228,18 +233,39 @@ impl MeasureRange {
                     period,
                     from,
                     until,
+                    at,
                 },
                 Self::Buckets {
                     from: other_from,
                     until: other_until,
+                    at: other_at,
                     ..
                 },
             ) => Self::Buckets {
                 period,
                 from: from.min(other_from),
                 until: until.max(other_until),
+                at: at.max(other_at),
             },
             _ => self,
+        }
+    }
+
+    /// The same for another instant.
+    fn decided_for(self, instant: Timestamp) -> Self {
+        match self {
+            Self::Balance { .. } => Self::Balance { at: instant },
+            Self::Buckets {
+                period,
+                from,
+                until,
+                ..
+            } => Self::Buckets {
+                period,
+                from,
+                until,
+                at: instant,
+            },
         }
     }
 }

@@ -4,7 +4,7 @@ use super::qualification::Pace;
 use super::standing::held_rank;
 use super::status::HISTORY_MAX;
 use super::{MeasureNow, MeasureRange, Qualification, TierMove, TierReason, TierStatus};
-use crate::program::{Downgrade, Measure};
+use crate::program::Downgrade;
 use crate::time::Timestamp;
 
 /// What a review decided.
@@ -79,7 +79,7 @@ impl Qualification<'_> {
     }
 
     /// Makes all decisions that are due at `at` by time alone, each as of its own instant: those of windows and graces, and
-    /// for a ladder by balance one at every instant of `changes`, at which value matured or expired. Nothing is decided
+    /// one at every instant of `changes`, at which value matured, expired or was voided. Nothing is decided
     /// for `at` itself, so it does not matter how often this is asked; a member without status stays without.
     ///
     /// `changes` are in order; `sum` gives the measure of a range.
@@ -97,8 +97,7 @@ impl Qualification<'_> {
                 moves,
             };
         };
-        let by_balance = matches!(self.ladder.measure(), Measure::Balance(_));
-        let mut changes = changes.iter().copied().filter(|_| by_balance).peekable();
+        let mut changes = changes.iter().copied().peekable();
         // Each decision moves the next one to a later instant, and changes are looked at once, so this ends.
         loop {
             let review_at = status.review_at.filter(|due| *due <= at);

@@ -78,6 +78,7 @@ impl Member {
                 period,
                 from,
                 until,
+                ..
             } => (from..=until).contains(&self.calendar.bucket(period, instant).0),
         };
         let counted = self.counted.iter().filter(|(instant, _)| inside(*instant));
@@ -133,11 +134,13 @@ fn covers(outer: &MeasureRange, inner: &MeasureRange) -> bool {
                 period: outer,
                 from,
                 until,
+                ..
             },
             MeasureRange::Buckets {
                 period,
                 from: first,
                 until: last,
+                ..
             },
         ) => outer == period && from <= first && last <= until,
         _ => false,

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
+use super::due::{DueChanges, Unearned};
 use crate::cashback::PurchaseEntity;
 use crate::command::Undecided;
 use crate::context::Context;
-use crate::counter::{CounterKey, CounterName, Subject};
+use crate::counter::{CounterKey, CounterName, CounterRange, Subject};
 use crate::decision::{Changes, CounterChange, LotWrite, MemberWrite};
 use crate::entity::{Entity, Expected, Stored};
 use crate::event::{Event, EventRecord, Stream};
@@ -42,6 +43,7 @@ pub(super) struct ChangeBuilder<'a> {
     /// Where in the changes a lot is that was there before, by its number.
     written_lots: FxHashMap<LotNumber, usize>,
     due: Due,
+    due_changes: DueChanges,
     /// The view in which the purchases are of which something goes back; a new member has none.
     snapshot: Option<&'a Snapshot>,
     purchases: BTreeMap<PurchaseId, OpenPurchase>,
@@ -93,6 +95,7 @@ impl<'a> ChangeBuilder<'a> {
             changes: Changes::default(),
             written_lots: FxHashMap::default(),
             due: Due::default(),
+            due_changes: DueChanges::default(),
             snapshot: None,
             purchases: BTreeMap::new(),
         }
@@ -207,11 +210,40 @@ impl<'a> ChangeBuilder<'a> {
     pub fn settle(&mut self, lot: &Lot, by: Timestamp) -> Result<Lot, Undecided> {
         let mut lot = lot.clone();
         for step in settle(&lot, by) {
-            self.due.add(&step);
+            self.note_due(&step)?;
             lot = step.lot.clone();
             self.move_lot(step)?;
         }
         Ok(lot)
+    }
+
+    fn note_due(&mut self, step: &LotMove) -> Result<(), Undecided> {
+        self.due.add(step);
+        self.due_changes.add(step);
+        if let Some(purchase) = step.lot.purchase.as_ref().filter(|_| step.is_return()) {
+            let purchase = self.purchase(purchase)?;
+            let unearned = Unearned {
+                at: step.effective_at,
+                program: purchase.purchase.program.clone(),
+                day: purchase.day,
+                asset: step.lot.asset,
+                minor: step.amount,
+            };
+            self.due_changes.unearn(unearned);
+        }
+        Ok(())
+    }
+
+    /// What was carried out because it was due, as ladders measure it: how the row was before says what was at any instant.
+    pub fn due_changes(&self) -> &DueChanges {
+        &self.due_changes
+    }
+
+    /// What the command has added so far to a counter that is not in the member's row.
+    pub fn added(&self, range: &CounterRange) -> i64 {
+        let changes = self.changes.counters.iter();
+        let own = changes.filter(|change| range.contains(&change.key));
+        own.fold(0, |sum, change| sum.saturating_add(change.delta))
     }
 
     /// Tells what was carried out because it was due, and returns it.

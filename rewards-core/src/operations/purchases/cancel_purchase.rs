@@ -18,8 +18,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::super::change_builder::{ChangeBuilder, Totals};
-use super::super::due::DueChanges;
-use super::super::review::{Reviewed, TierReview};
+use super::super::review::{Reviewed, TierReview, due_for_review};
 use super::{find_purchase, plan_purchase, purchase_lots, settle_others};
 use crate::cashback::{GRANTS_MAX, PurchaseState};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
@@ -97,7 +96,7 @@ impl Operation for CancelPurchase {
         if stored.entity.state() == PurchaseState::Cancelled {
             return Err(Rejection::PurchaseCancelled(self.purchase.clone()).into());
         }
-        let due = Reviewed::All.due(snapshot, context, &self.member, context.now)?;
+        let due = due_for_review(snapshot, context, &self.member, context.now)?;
         settle_others(&mut builder, &due, &self.purchase, context.now)?;
         let (mut taken_back, mut shortfall) = (Totals::default(), Totals::default());
         if builder.row.profile.status == MemberStatus::Closed {
@@ -142,7 +141,7 @@ impl Operation for CancelPurchase {
             member: &self.member,
             at: context.now,
         };
-        reply.tier_changes = review.make(&mut builder, &DueChanges::of(&due, context.now))?;
+        reply.tier_changes = review.make(&mut builder)?;
         builder.move_days(snapshot, context)?;
         Ok(Decision {
             reply,

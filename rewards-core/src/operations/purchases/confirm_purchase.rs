@@ -11,8 +11,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::super::change_builder::{ChangeBuilder, Totals};
-use super::super::due::DueChanges;
-use super::super::review::{Reviewed, TierReview};
+use super::super::review::{Reviewed, TierReview, due_for_review};
 use super::{find_purchase, plan_purchase, purchase_lots, settle_others};
 use crate::cashback::{PurchaseEntity, PurchaseState, WrongState};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
@@ -91,7 +90,7 @@ impl Operation for ConfirmPurchase {
         let purchase = stored.entity;
         let is_possible = purchase.clone().confirm();
         is_possible.map_err(|wrong| self.refused(wrong))?;
-        let due = Reviewed::Balances.due(snapshot, context, &self.member, context.now)?;
+        let due = due_for_review(snapshot, context, &self.member, context.now)?;
         settle_others(&mut builder, &due, &self.purchase, context.now)?;
         let mut released = Totals::default();
         let now = context.now;
@@ -123,7 +122,7 @@ impl Operation for ConfirmPurchase {
             member: &self.member,
             at: context.now,
         };
-        let tier_changes = review.make(&mut builder, &DueChanges::of(&due, context.now))?;
+        let tier_changes = review.make(&mut builder)?;
         builder.move_days(snapshot, context)?;
         Ok(Decision {
             reply: ConfirmedPurchase {

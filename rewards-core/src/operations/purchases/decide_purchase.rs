@@ -5,13 +5,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::super::change_builder::ChangeBuilder;
 use super::super::counter_lookups::{CounterLookup, CounterLookups};
-use super::super::due::{DueChanges, due_lots, due_query};
+use super::super::due::{any_ladder_by_lots, due_lots, due_query, has_ladder_by_lots};
 use super::super::history::plan_pages;
-use super::super::review::Reviewed;
-use super::super::standing::{
-    Ladders, MemberView, Moves, measures_balance, plan_ladders, standing,
-};
+use super::super::standing::{Ladders, MemberView, Moves, plan_ladders, standing};
 use super::{is_too_many, too_many_grants};
 use crate::cashback::{
     Evaluation, EvaluationError, Explanation, Facts, Grant, NoTrace, OFFERS_MAX, Purchase,
@@ -195,7 +193,7 @@ impl PreparedPurchase {
         let (program, member) = (&self.program, &purchase.member);
         let ranges = self.lookups.iter().filter_map(CounterLookup::range);
         let key = context.member_key(member);
-        let looks_at_due = self.looks_at_due(context, purchase);
+        let looks_at_due = self.looks_at_due(context);
         let due = looks_at_due.then(|| due_query(&key, context.now));
         let mut plan = ReadPlan {
             members: vec![key],
@@ -214,11 +212,10 @@ impl PreparedPurchase {
         plan
     }
 
-    /// Whether the purchase moves a balance that a ladder measures, of its program or of another: then what is due for lots
-    /// comes first.
-    fn looks_at_due(&self, context: &Context, purchase: &Purchase) -> bool {
-        measures_balance(&self.program)
-            || Reviewed::Elsewhere(&purchase.program).measures_balance(context)
+    /// Whether what is due for lots comes first: where it can move the member on a ladder, of this program or of another, and
+    /// where a void can release limits.
+    fn looks_at_due(&self, context: &Context) -> bool {
+        context.voids() || has_ladder_by_lots(&self.program, context) || any_ladder_by_lots(context)
     }
 
     /// The purchase as it is decided.
@@ -233,46 +230,51 @@ impl PreparedPurchase {
             purchase,
             facts: Facts::with_symbols(purchase, self.symbols),
             lookups: &self.lookups,
-            looks_at_due: self.looks_at_due(context, purchase),
+            looks_at_due: self.looks_at_due(context),
         }
     }
 }
 
 impl PurchaseContext<'_> {
-    /// Decides the purchase.
+    /// Carries out what is due for the member's lots, as far as it can make a difference, then decides the purchase. The
+    /// grants are not written; a query throws the changes away.
     ///
     /// # Errors
-    /// [`Rejection::MemberUnknown`]; [`Rejection::TooMany`] when more is due than one command may touch, or more offers of
+    /// [`Rejection::MemberClosed`]; [`Rejection::TooMany`] when more is due than one command may touch, or more offers of
     /// rules and lines come together than are looked at; [`Rejection::Overflow`] when an amount leaves its range, and
-    /// [`Rejection::TimeOutOfRange`] when a time of a reward does; [`Undecided::Needs`] pages of the member's history.
+    /// [`Rejection::TimeOutOfRange`] when a time of a reward does; [`Undecided::Needs`] pages of the member's history, and
+    /// purchases of what is voided.
     pub fn decide(
         &self,
+        builder: &mut ChangeBuilder<'_>,
         snapshot: &Snapshot,
         wants_explanation: bool,
     ) -> Result<PurchaseOutcome, Undecided> {
+        let context = self.context;
         let row = self.member(snapshot)?;
-        let due = DueChanges::of(&self.due_lots(snapshot)?, self.context.now);
-        let (tenant, member) = (&self.context.tenant, &self.purchase.member);
-        let view = MemberView::new(snapshot, row, tenant, member, &due);
+        builder.settle_all(self.due_lots(snapshot)?.into_iter(), context.now)?;
+        let (tenant, member) = (&context.tenant, &self.purchase.member);
+        let view = MemberView::new(snapshot, row, tenant, member, builder.due_changes());
         let known = row.profile.tiers.get(self.program.id());
-        // Windows are decided as far as the purchase, which is counted where it happened. A balance has no past to be counted
-        // in, so what is due for it has happened by now, as after a sweep.
+        // All reviews that are due are made before the purchase is counted, also those between a purchase that was told late
+        // and now: a sweep would have made them.
         let (ladders, moves) =
             view.catch_up_due(self.program, known, |ladder| match ladder.measure() {
-                Measure::Balance(_) => Some(self.context.now),
+                Measure::Balance(_) => Some(context.now),
                 Measure::Earned(_) | Measure::Spend(_) | Measure::Visits => {
-                    Some(self.purchase.occurred_at)
+                    Some(context.now.max(self.purchase.occurred_at))
                 }
             });
+        view.history.check_seen()?;
         let standing = standing(
-            &view,
+            builder,
+            snapshot,
+            context,
             self.program,
-            row,
             &ladders,
             &self.facts,
             self.lookups,
-        );
-        view.history.check_seen()?;
+        )?;
         Ok(PurchaseOutcome {
             ladders,
             moves,
@@ -284,7 +286,7 @@ impl PurchaseContext<'_> {
     ///
     /// # Errors
     /// [`Rejection::TooMany`] when more are due than one command may touch.
-    pub fn due_lots<'s>(&self, snapshot: &'s Snapshot) -> Result<Vec<&'s Lot>, Rejection> {
+    fn due_lots<'s>(&self, snapshot: &'s Snapshot) -> Result<Vec<&'s Lot>, Rejection> {
         if !self.looks_at_due {
             return Ok(Vec::new());
         }

@@ -1,7 +1,7 @@
 //! Quote a purchase: what it would be granted now. Nothing is stored.
 //!
 //! Whether a purchase with this id is recorded already makes no difference: the answer is what another one like it would be
-//! granted now, with what is used of limits by now. Why a recorded purchase was granted what it was, says
+//! granted now, with what is used of limits by now. What is due for the member is carried out in mind. Why a recorded purchase was granted what it was, says
 //! [`GetPurchase`](super::GetPurchase) with `explain`.
 //!
 //! Refusals, in order: unknown program; no revision active when the purchase happened; all problems of the purchase;
@@ -11,6 +11,7 @@
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
+use super::super::change_builder::ChangeBuilder;
 use super::super::standing::new_member;
 use super::{PreparedPurchase, PurchaseDecision};
 use crate::cashback::{Explanation, Purchase};
@@ -88,8 +89,10 @@ impl Operation for QuotePurchase {
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<Self::Reply>, Undecided> {
+        let ids = context.id_allocator();
         let purchase = prepared.purchase(context, &self.purchase);
-        let decided = purchase.decide(snapshot, self.explain)?;
+        let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.purchase.member)?;
+        let decided = purchase.decide(&mut builder, snapshot, self.explain)?;
         Ok(Decision::answer(QuotedPurchase {
             decision: decided.reply,
             explanation: decided.explanation,

@@ -1,6 +1,6 @@
 //! Record a purchase: grant what it earns, once and for all.
 //!
-//! In one step: the purchase, its grants in the ledger, their lots, everything that is counted, the member's tiers and the
+//! What is due for the member happens first, so that what was voided holds no limit any more. Then, in one step: the purchase, its grants in the ledger, their lots, everything that is counted, the member's tiers and the
 //! events. The purchase's id is its key: recorded again it is replayed, with another content it is refused.
 //!
 //! Refusals, in order: unknown program; no revision active when the purchase happened; all problems of the purchase;
@@ -139,10 +139,8 @@ impl Operation for RecordPurchase {
         if snapshot.entities.contains_key(&key) {
             return Err(Rejection::PurchaseExists(self.purchase.id.clone()).into());
         }
-        let decided = purchase.decide(snapshot, false)?;
+        let decided = purchase.decide(&mut builder, snapshot, false)?;
         self.check_pinned(&decided)?;
-        let due = purchase.due_lots(snapshot)?;
-        builder.settle_all(due.iter().copied(), context.now)?;
         let (revision, recorded_at) = (purchase.program.number(), builder.recorded_at);
         let mut entity = PurchaseEntity::new(self.purchase.clone(), revision, recorded_at);
         entity.allocations = grant(&mut builder, &purchase, &decided)?;
@@ -163,7 +161,7 @@ impl Operation for RecordPurchase {
             member: &self.purchase.member,
             at: self.purchase.occurred_at,
         };
-        elsewhere.make(&mut builder, &DueChanges::of(&due, context.now))?;
+        elsewhere.make(&mut builder)?;
         builder.move_days(snapshot, context)?;
         let reply = RecordedPurchase {
             purchase: self.purchase.id.clone(),

@@ -14,15 +14,16 @@ use smallvec::smallvec;
 
 use super::super::assets::check_known;
 use super::super::change_builder::ChangeBuilder;
-use super::super::due::DueChanges;
-use super::super::review::{Reviewed, TierReview};
+use super::super::review::{Reviewed, TierReview, due_for_review};
 use super::{OPEN_LOTS_MAX, REASON_BYTES_MAX, check_reason, open_lots, settle_open};
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
 use crate::event::Event;
 use crate::ids::MemberId;
-use crate::ledger::{Account, LedgerError, LotNumber, Purpose, Transfer, TransferKind, consume};
+use crate::ledger::{
+    Account, LedgerError, Lot, LotNumber, Purpose, Transfer, TransferKind, consume,
+};
 use crate::money::Money;
 use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{ReadPlan, Snapshot};
@@ -97,7 +98,9 @@ impl Operation for DeductBalance {
         let asset = self.take.asset();
         check_known(context, &builder.row, "take.asset", asset)?;
         let reviewed = Reviewed::ByBalance(asset);
-        let due = reviewed.due(snapshot, context, &self.member, context.now)?;
+        let due = due_for_review(snapshot, context, &self.member, context.now)?;
+        let is_other = |lot: &&Lot| lot.asset != asset;
+        builder.settle_all(due.into_iter().filter(is_other), context.now)?;
         let lots = settle_open(&mut builder, snapshot, &key, asset, context.now)?;
         let paid = consume(&lots, asset, self.take.minor())
             .map_err(|error| self.too_little(error, lots.len()))?;
@@ -122,7 +125,7 @@ impl Operation for DeductBalance {
             member: &self.member,
             at,
         };
-        review.make(&mut builder, &DueChanges::of(&due, context.now))?;
+        review.make(&mut builder)?;
         builder.move_days(snapshot, context)?;
         let reply = DeductedBalance {
             taken: self.take,

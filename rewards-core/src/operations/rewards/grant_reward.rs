@@ -12,8 +12,7 @@ use smallvec::smallvec;
 
 use super::super::assets::check_declared;
 use super::super::change_builder::ChangeBuilder;
-use super::super::due::DueChanges;
-use super::super::review::{Reviewed, TierReview};
+use super::super::review::{Reviewed, TierReview, due_for_review};
 use super::{REASON_BYTES_MAX, check_reason};
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
@@ -111,7 +110,7 @@ impl Operation for GrantReward {
         }
         check_declared(context, "amount.asset", self.amount.asset())?;
         let reviewed = Reviewed::ByBalance(self.amount.asset());
-        let due = reviewed.due(snapshot, context, &self.member, context.now)?;
+        let due = due_for_review(snapshot, context, &self.member, context.now)?;
         builder.settle_all(due.iter().copied(), context.now)?;
         let lot = Lot {
             number: 0,
@@ -139,7 +138,7 @@ impl Operation for GrantReward {
             member: &self.member,
             at: context.now,
         };
-        review.make(&mut builder, &DueChanges::of(&due, context.now))?;
+        review.make(&mut builder)?;
         builder.move_days(snapshot, context)?;
         let reply = ManualGrant {
             amount: self.amount,

@@ -6,7 +6,7 @@ mod settle_member;
 
 pub use deduct_balance::{DeductBalance, DeductedBalance};
 pub use grant_reward::{GrantReward, ManualGrant};
-pub use settle_member::{SettleMember, SettledMember};
+pub use settle_member::{DUE_LOTS_MAX, SettleMember, SettledMember};
 
 use super::change_builder::ChangeBuilder;
 use crate::command::Undecided;

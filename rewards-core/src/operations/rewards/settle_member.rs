@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::super::change_builder::ChangeBuilder;
-use super::super::due::DueChanges;
 use super::super::review::{Reviewed, TierReview};
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
@@ -82,7 +81,8 @@ impl Operation for SettleMember {
         let query = LotQuery {
             member: key.clone(),
             filter: LotFilter::Due { at: context.now },
-            limit: DUE_LOTS_MAX,
+            // One more says whether there are more, and from when on.
+            limit: DUE_LOTS_MAX.saturating_add(1),
         };
         let mut plan = ReadPlan {
             members: vec![key],
@@ -112,12 +112,7 @@ impl Operation for SettleMember {
             member: &self.member,
             at: context.now,
         };
-        let changes = DueChanges::of(&part.lots, part.by);
-        let mut tier_changes = review.make_due(&mut builder, &changes, part.complete_by)?;
-        // What was voided was not earned, so ladders have less to go by.
-        if !due.voided.is_empty() {
-            tier_changes = tier_changes.saturating_add(review.look(&mut builder)?);
-        }
+        let tier_changes = review.make_due(&mut builder, part.complete_by)?;
         builder.move_days(snapshot, context)?;
         let reply = SettledMember {
             matured: due.matured,
@@ -152,24 +147,20 @@ impl<'s> DuePart<'s> {
         let due = due.filter_map(|lot| Some((lot.due_at().filter(|at| *at <= now)?, lot)));
         let mut due: Vec<(Timestamp, &Lot)> = due.collect();
         due.sort_by_key(|(at, lot)| (*at, lot.number));
-        due.truncate(usize::try_from(DUE_LOTS_MAX).unwrap_or(usize::MAX));
+        let count = usize::try_from(DUE_LOTS_MAX).unwrap_or(usize::MAX);
+        let next = due.get(count).map(|(at, _)| *at);
+        due.truncate(count);
         let last = due.last().map_or(now, |(at, _)| *at);
-        let more = u32::try_from(due.len()).is_ok_and(|count| count >= DUE_LOTS_MAX);
-        let lots = due.into_iter().map(|(_, lot)| lot).collect();
-        if more {
-            let complete_by = last.checked_add_micros(-1).unwrap_or(last);
-            return Self {
-                lots,
-                by: last,
-                complete_by,
-                more,
-            };
-        }
+        let (by, complete_by) = match next {
+            None => (now, now),
+            Some(next) if next > last => (last, last),
+            Some(_) => (last, last.checked_add_micros(-1).unwrap_or(last)),
+        };
         Self {
-            lots,
-            by: now,
-            complete_by: now,
-            more,
+            lots: due.into_iter().map(|(_, lot)| lot).collect(),
+            by,
+            complete_by,
+            more: next.is_some(),
         }
     }
 }

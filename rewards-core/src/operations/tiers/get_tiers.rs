@@ -10,8 +10,9 @@
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
-use super::super::due::{DueChanges, due_lots, due_query};
-use super::super::standing::{MemberView, measures_balance, plan_ladders};
+use super::super::change_builder::ChangeBuilder;
+use super::super::due::{due_lots, due_query, has_ladder_by_lots};
+use super::super::standing::{MemberView, plan_ladders};
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
@@ -107,7 +108,7 @@ impl Operation for GetTiers {
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
         let program = context.program_at(&self.program, context.now)?;
         let member = context.member_key(&self.member);
-        let due = measures_balance(program).then(|| due_query(&member, context.now));
+        let due = has_ladder_by_lots(program, context).then(|| due_query(&member, context.now));
         let mut plan = ReadPlan {
             lots: due.into_iter().collect(),
             members: vec![member],
@@ -127,13 +128,14 @@ impl Operation for GetTiers {
         let key = context.member_key(&self.member);
         let row = snapshot.members.get(&key);
         let row = row.ok_or_else(|| Rejection::MemberUnknown(self.member.clone()))?;
-        let due = if measures_balance(program) {
-            due_lots(snapshot, &key, context.now)?
-        } else {
-            Vec::new()
-        };
-        let due = DueChanges::of(&due, context.now);
-        let view = MemberView::new(snapshot, row, &context.tenant, &self.member, &due);
+        let ids = context.id_allocator();
+        let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
+        if has_ladder_by_lots(program, context) {
+            let due = due_lots(snapshot, &key, context.now)?;
+            builder.settle_all(due.into_iter(), context.now)?;
+        }
+        let due = builder.due_changes();
+        let view = MemberView::new(snapshot, row, &context.tenant, &self.member, due);
         let known = row.profile.tiers.get(program.id());
         let (statuses, _) = view.catch_up_due(program, known, |_| Some(context.now));
         let ladders = program.ladders().iter().map(|ladder| {
