@@ -320,6 +320,10 @@ pub trait BookView: Debug + Send {
 
     /// Everything that a plan names, as [`Store::load`] gives it.
     async fn load(&mut self, plan: &ReadPlan) -> Result<Snapshot, StoreError>;
+
+    /// The rows that were left out of pages because they cannot be read: which, and why. A page of which no row can be read
+    /// fails instead, as nobody could say where it ends.
+    fn unreadable(&mut self) -> Vec<String>;
 }
 
 /// Where a page of replies begins: behind the texts of an origin and a key.

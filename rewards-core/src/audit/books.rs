@@ -82,11 +82,16 @@ impl BookAudit {
         }
     }
 
+    /// Takes a row that cannot be read.
+    pub fn unreadable(&mut self, detail: String) {
+        self.note(AuditProblem::RowUnreadable { detail });
+    }
+
     /// Checks that an entity is one of its kind and is found by what it says. Kinds that this version does not know are left
     /// to the version that does.
     pub fn entity(&mut self, kind: &str, id: &str, row: &EntityRow) {
         let known = ENTITIES.iter().find(|entry| entry.kind == kind);
-        if known.is_some_and(|entry| (entry.check)(row).is_err()) {
+        if known.is_some_and(|entry| (entry.check)(id, row).is_err()) {
             self.note(AuditProblem::EntityMismatch {
                 kind: SmolStr::new(kind),
                 id: SmolStr::new(id),

@@ -12,7 +12,7 @@ use crate::ledger::{
     Account, ChainHash, Holder, JournalEntry, JournalHead, Lot, LotNumber, LotState, Purpose,
     Transfer, TransferKind,
 };
-use crate::member::{MemberRow, MemberStatus};
+use crate::member::{HistoryPage, MemberRow, MemberStatus};
 use crate::money::Asset;
 use crate::time::Timestamp;
 
@@ -31,23 +31,31 @@ pub struct MemberAudit<'a> {
     /// What is left in open lots.
     held: BTreeMap<(Purpose, Asset), i128>,
     grants: BTreeMap<LotNumber, Grant>,
-    /// What purchases counted, and what is stored.
-    counters: BTreeMap<(SmolStr, i64), (i128, i128)>,
+    counters: Counted,
     /// What the member bought and earned, by program.
     histories: BTreeMap<ProgramId, History>,
 }
 
-/// What was bought and earned in a program, in all.
+/// What purchases counted of something, and what is stored.
+type Counted = BTreeMap<(SmolStr, i64), (i128, i128)>;
+
+/// What was bought and earned in a program.
 #[derive(Debug, Default)]
 struct History {
     number: i64,
-    sums: BTreeMap<Summed, i128>,
+    /// What purchases counted on each day, and what is stored.
+    days: BTreeMap<(Summed, i64), (i128, i128)>,
 }
 
 impl History {
-    fn add(&mut self, summed: Summed, minor: i64) {
-        let sum = self.sums.entry(summed).or_default();
-        *sum = sum.saturating_add(i128::from(minor));
+    fn count(&mut self, summed: Summed, day: i64, minor: i64) {
+        let sums = self.days.entry((summed, day)).or_default();
+        sums.0 = sums.0.saturating_add(i128::from(minor));
+    }
+
+    fn stored(&mut self, summed: Summed, day: i64, minor: i64) {
+        let sums = self.days.entry((summed, day)).or_default();
+        sums.1 = sums.1.saturating_add(i128::from(minor));
     }
 }
 
@@ -66,6 +74,8 @@ struct Claim {
     program: ProgramId,
     rule: Slug,
     state: PurchaseState,
+    /// The day on which it was counted as earned.
+    day: i64,
     /// What went back to the account that paid it, in minor units.
     returned: i64,
 }
@@ -183,6 +193,7 @@ impl<'a> MemberAudit<'a> {
                 program: purchase.purchase.program.clone(),
                 rule: allocation.rule.clone(),
                 state: purchase.state(),
+                day: purchase.day,
                 returned: allocation.returned,
             };
             let grant = self.grants.entry(allocation.lot).or_default();
@@ -211,8 +222,16 @@ impl<'a> MemberAudit<'a> {
         history.number = history.number.saturating_add(1);
         if purchase.state() != PurchaseState::Cancelled {
             for (summed, minor) in told.sums() {
-                history.add(summed, minor);
+                history.count(summed, purchase.day, minor);
             }
+        }
+    }
+
+    /// Takes a page of the member's history.
+    pub fn page(&mut self, page: &HistoryPage) {
+        let history = self.histories.entry(page.program.clone()).or_default();
+        for (day, summed, minor) in page.sums.iter() {
+            history.stored(summed, day, minor);
         }
     }
 
@@ -271,7 +290,7 @@ impl<'a> MemberAudit<'a> {
         {
             let earned = lot.amount.saturating_sub(claim.returned);
             let history = self.histories.entry(claim.program.clone()).or_default();
-            history.add(Summed::Earned(lot.asset), earned);
+            history.count(Summed::Earned(lot.asset), claim.day, earned);
         }
         if let Some(lot) = &grant.lot {
             self.life(lot, grant.claim.as_ref());
@@ -415,23 +434,31 @@ impl<'a> MemberAudit<'a> {
         }
     }
 
-    /// Takes the member's history as one more list of counters: purchases made, and sums of all time.
+    /// Takes the member's history as one more list of counters: purchases made, and sums of all time and of each day.
     fn compare_histories(&mut self) {
-        let mut places: BTreeMap<(SmolStr, i64), (i128, i128)> = BTreeMap::new();
-        for (program, history) in std::mem::take(&mut self.histories) {
+        let mut histories = std::mem::take(&mut self.histories);
+        let mut places = Counted::new();
+        for (program, stored) in self.row.iter().flat_map(|row| &row.history) {
             let number = places.entry((format_smolstr!("{program}/number"), 0));
-            number.or_default().0 = i128::from(history.number);
-            for (summed, sum) in history.sums {
-                let name = format_smolstr!("{program}/{summed}");
-                places.entry((name, 0)).or_default().0 = sum;
-            }
-        }
-        for (program, history) in self.row.iter().flat_map(|row| &row.history) {
-            let number = places.entry((format_smolstr!("{program}/number"), 0));
-            number.or_default().1 = i128::from(history.number());
-            for (summed, sum) in history.all_time() {
+            number.or_default().1 = i128::from(stored.number());
+            for (summed, sum) in stored.all_time() {
                 let name = format_smolstr!("{program}/{summed}");
                 places.entry((name, 0)).or_default().1 = i128::from(sum);
+            }
+            let history = histories.entry(program.clone()).or_default();
+            for (day, summed, minor) in stored.recent().iter() {
+                history.stored(summed, day, minor);
+            }
+        }
+        for (program, history) in histories {
+            let number = places.entry((format_smolstr!("{program}/number"), 0));
+            number.or_default().0 = i128::from(history.number);
+            for ((summed, day), sums) in history.days {
+                let name = format_smolstr!("{program}/{summed}");
+                let all = &mut places.entry((name, 0)).or_default().0;
+                *all = all.saturating_add(sums.0);
+                let name = format_smolstr!("{program}/{summed}/day");
+                places.insert((name, day), sums);
             }
         }
         self.compare_counted(places);
@@ -446,7 +473,7 @@ impl<'a> MemberAudit<'a> {
         self.compare_counted(counters);
     }
 
-    fn compare_counted(&mut self, counters: BTreeMap<(SmolStr, i64), (i128, i128)>) {
+    fn compare_counted(&mut self, counters: Counted) {
         let subject = Subject::Member(self.member.clone()).text();
         for ((name, bucket), (counted, stored)) in counters {
             if counted != stored {

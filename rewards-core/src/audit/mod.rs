@@ -1,8 +1,8 @@
 //! The auditor: holds everything that is stored for a tenant against everything else, and trusts no cache.
 //!
 //! It is told what a store holds, in pages of any size, and keeps of a page only what another one has to agree with: where a
-//! journal ends, sums, and the sides of grants of which not all were seen yet. What it needs is in proportion to the balances
-//! and counters of **one** member, to all revisions of programs, and to what is wrong.
+//! journal ends, sums, and the sides of grants of which not all were seen yet. What it needs is in proportion to the balances,
+//! counters and days of **one** member, to all revisions of programs, and to what is wrong.
 //!
 //! | part | what it must agree with |
 //! |---|---|
@@ -11,11 +11,13 @@
 //! | lots | the entry that made each: amount, asset, source, purchase, rule; and every grant has its lot |
 //! | [purchases](MemberAudit::purchase) | the grants in the journal, both ways; what was taken back, both ways |
 //! | counters | recounted from what purchases hold of limits and remainders: [those of a member](MemberAudit::counter), and [shared ones](SharedCounters) |
-//! | history | how many purchases a member made in a program, and what was bought and earned in all |
+//! | history | how many purchases a member made in a program, and what was bought and earned on each day and in all |
 //! | [control accounts](BookAudit::control) | the sums of all entries, and zero per asset |
 //! | [events](EventAudit) that wait | no gap behind the first one that nobody was handed, up to the number that the row names |
 //! | [programs](ProgramAudit) | revisions without gaps that compile, with the digest of the command that published them |
-//! | columns that lists and sweeps go by | what the documents beside them say |
+//! | ids, and columns that lists and sweeps go by | what the documents beside them say |
+//!
+//! A row that cannot be read is a problem of its own, and the audit goes on without it.
 //!
 //! # What a writer of the database can still hide
 //!
@@ -26,7 +28,6 @@
 //!   by [heads](BookHead) that were kept elsewhere, or signed, before.
 //! - **What nothing else says once more**: when a lot becomes available, is voided or expires; the facts of a purchase; the
 //!   status, segments, attributes and tiers of a member; aliases; the reasons that people gave.
-//! - **On which day something was bought**: sums by day, in the member's row and on pages, as long as those of all time fit.
 //! - **Counters together with the purchases** that counted them, for as long as both say the same.
 //! - **Stored replies**: one that is gone lets its command happen again, one that was changed is told again.
 //! - **Events** at the end of a stream of which none is left, which look as if they had been delivered, and what waiting ones say.

@@ -214,6 +214,12 @@ pub enum AuditProblem {
         /// What is wrong: `revision`, `unreadable`, `id`, `compile` or `digest`.
         what: &'static str,
     },
+    /// A row cannot be read at all; the rest was looked at without it.
+    #[error("{detail}")]
+    RowUnreadable {
+        /// Which row of which table, and why.
+        detail: String,
+    },
     /// What a kept [head](super::BookHead) stands for is not in the books any more.
     #[error("`{}`: what was number {seq} is not in the books any more", .stream.text())]
     Rewritten {
@@ -249,6 +255,7 @@ impl AuditProblem {
             Self::EventGap { .. } => "event_gap",
             Self::EventUnknown { .. } => "event_unknown",
             Self::ProgramMismatch { .. } => "program_mismatch",
+            Self::RowUnreadable { .. } => "row_unreadable",
             Self::Rewritten { .. } => "books_rewritten",
         }
     }

@@ -367,6 +367,10 @@ impl Entity for PurchaseEntity {
     fn index(&self) -> Index {
         Index::new(self.state.text(), self.recorded_at).owned_by(&self.purchase.member)
     }
+
+    fn is_named(&self, id: &str) -> bool {
+        self.purchase.id.as_str() == id
+    }
 }
 
 #[cfg(test)]

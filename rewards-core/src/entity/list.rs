@@ -25,8 +25,8 @@ pub struct EntityEntry {
     pub kind: &'static str,
     /// Number of the newest shape of its bodies.
     pub shape: u16,
-    /// Checks that the body of a row is one of the kind, and that its columns are what the body says.
-    pub check: fn(&EntityRow) -> Result<(), Rejection>,
+    /// Checks that the body of a row is one of the kind, and that its id and its columns are what the body says.
+    pub check: fn(&str, &EntityRow) -> Result<(), Rejection>,
 }
 
 macro_rules! entries {
@@ -44,9 +44,9 @@ macro_rules! entries {
 
 with_entities!(entries);
 
-fn check<E: Entity>(row: &EntityRow) -> Result<(), Rejection> {
+fn check<E: Entity>(id: &str, row: &EntityRow) -> Result<(), Rejection> {
     let stored = row.read::<E>()?;
-    if stored.entity.index() == row.index {
+    if stored.entity.index() == row.index && stored.entity.is_named(id) {
         Ok(())
     } else {
         Err(Rejection::Corrupt { what: E::KIND })

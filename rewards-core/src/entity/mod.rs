@@ -48,6 +48,10 @@ pub trait Entity:
     /// What it can be found by.
     fn index(&self) -> Index;
 
+    /// Whether an id is its own, as far as it can tell: an audit holds the two against each other, or an entity that was
+    /// renamed could be made again.
+    fn is_named(&self, id: &str) -> bool;
+
     /// Reads a body of an older shape; `None` when there was no such shape.
     ///
     /// # Errors

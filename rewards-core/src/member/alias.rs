@@ -75,6 +75,18 @@ impl Entity for Alias {
             ..Index::new(Self::LINKED, self.linked_at).owned_by(&self.member)
         }
     }
+
+    /// The name is in the id alone, so what can be told are its kind and its key.
+    fn is_named(&self, id: &str) -> bool {
+        let name = id.strip_prefix(self.kind.as_str());
+        name.is_some_and(|name| match &self.key {
+            None => name.starts_with('='),
+            Some(key) => {
+                let sealed = name.strip_suffix(key.as_str());
+                sealed.is_some_and(|sealed| sealed.starts_with(':') && sealed.ends_with(':'))
+            }
+        })
+    }
 }
 
 /// A key under which aliases are or were kept. As long as any are, a key ring without it could only give wrong answers.
@@ -100,5 +112,9 @@ impl Entity for AliasKey {
 
     fn index(&self) -> Index {
         Index::new("used", self.used_since)
+    }
+
+    fn is_named(&self, id: &str) -> bool {
+        self.key.as_str() == id
     }
 }

@@ -388,6 +388,10 @@ impl Entity for HistoryPage {
         let first = Timestamp::from_micros(micros).unwrap_or(Timestamp::MIN);
         Index::new("kept", first).owned_by(&self.member)
     }
+
+    fn is_named(&self, id: &str) -> bool {
+        self.id().text() == id
+    }
 }
 
 #[cfg(test)]

@@ -472,7 +472,8 @@ impl World {
             assert_eq!(write.expected.version(), found, "entity version");
             assert_eq!(write.row.version, found + 1, "entity version");
             let kind = ENTITIES.iter().find(|entry| entry.kind == write.key.kind);
-            (kind.expect("a kind of the list").check)(&write.row).expect("an entity reads back");
+            (kind.expect("a kind of the list").check)(&write.key.id, &write.row)
+                .expect("an entity reads back");
             self.entities.insert(write.key.clone(), write.row.clone());
         }
         for removal in &changes.removals {
@@ -574,6 +575,15 @@ impl World {
             let own = purchases.values();
             own.filter(|purchase| purchase.purchase.member == key.member)
                 .for_each(|purchase| audit.purchase(purchase));
+            let pages = self.entities.iter();
+            let pages =
+                pages.filter(|(key, _)| key.tenant == *tenant && key.kind == HistoryPage::KIND);
+            for (_, page) in pages {
+                let page = page.read::<HistoryPage>().unwrap().entity;
+                if page.member == key.member {
+                    audit.page(&page);
+                }
+            }
             let subject = Subject::Member(key.member.clone());
             for (counter, value) in self.counters_of(tenant) {
                 if counter.name.subject == subject {
@@ -581,6 +591,13 @@ impl World {
                 }
             }
             audit.finish();
+        }
+        for (key, row) in self
+            .entities
+            .iter()
+            .filter(|(key, _)| key.tenant == *tenant)
+        {
+            books.entity(key.kind, &key.id, row);
         }
         let shared = self.counters_of(tenant);
         let shared = shared.filter(|(key, _)| !matches!(key.name.subject, Subject::Member(_)));

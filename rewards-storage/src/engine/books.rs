@@ -1,6 +1,8 @@
 //! Reads the books for an audit: several lists side by side, each in pages, so that what belongs together comes together.
 
-use std::collections::{BTreeMap, VecDeque};
+mod pages;
+
+use std::collections::BTreeMap;
 
 use rewards_core::audit::{
     BookAudit, CounterPlace, EventAudit, MemberAudit, ProgramAudit, SharedCounters,
@@ -8,19 +10,21 @@ use rewards_core::audit::{
 use rewards_core::cashback::PurchaseEntity;
 use rewards_core::command::Operation as _;
 use rewards_core::counter::Subject;
-use rewards_core::entity::{ENTITIES, Entity as _, EntityKey, EntityRow};
+use rewards_core::entity::{ENTITIES, Entity as _, EntityKey};
 use rewards_core::event::Stream;
 use rewards_core::ids::{MemberId, PurchaseId, TenantId};
 use rewards_core::ledger::{JournalEntry, TransferKind};
+use rewards_core::member::HistoryPage;
 use rewards_core::operations::programs::PublishProgram;
-use rewards_core::snapshot::ReadPlan;
+use rewards_core::snapshot::{ReadPlan, Snapshot};
 use rewards_core::time::Timestamp;
 use smol_str::SmolStr;
 
+use self::pages::{OwnedPages, Pages};
 use super::builder::Events;
 use super::verify::BookReport;
 use crate::error::StoreError;
-use crate::store::{BookView, OwnedPlace, StoredLot, StoredMember};
+use crate::store::{BookView, StoredLot, StoredMember};
 
 /// Rows of one page.
 pub(super) const PAGE: u32 = 1_000;
@@ -28,54 +32,6 @@ pub(super) const PAGE: u32 = 1_000;
 const STREAMS_MAX: usize = 100_000;
 /// How many shared counters are recounted at a time; for more, the purchases are read again.
 const COUNTERS_MAX: usize = 100_000;
-
-/// A list that is read page by page.
-#[derive(Debug)]
-struct Pages<P, T> {
-    rows: VecDeque<T>,
-    after: Option<P>,
-    is_over: bool,
-}
-
-impl<P, T> Pages<P, T> {
-    fn behind(after: Option<P>) -> Self {
-        Self {
-            rows: VecDeque::new(),
-            after,
-            is_over: false,
-        }
-    }
-
-    /// Whether a page must be read before the next row is known.
-    fn is_hungry(&self) -> bool {
-        self.rows.is_empty() && !self.is_over
-    }
-
-    fn fill(&mut self, page: Vec<T>, place: impl Fn(&T) -> P) {
-        match page.last() {
-            Some(last) => self.after = Some(place(last)),
-            None => self.is_over = true,
-        }
-        self.rows = page.into();
-    }
-
-    fn pop_if(&mut self, is_wanted: impl Fn(&T) -> bool) -> Option<T> {
-        self.rows
-            .front()
-            .is_some_and(is_wanted)
-            .then(|| self.rows.pop_front())?
-    }
-}
-
-/// A purchase in the list of its owner.
-#[derive(Debug)]
-struct Owned {
-    owner: MemberId,
-    at: Timestamp,
-    id: SmolStr,
-    /// Absent when it cannot be read; that is found when all entities are looked at.
-    purchase: Option<PurchaseEntity>,
-}
 
 /// A tenant's books, as they are read.
 #[derive(Debug)]
@@ -90,7 +46,8 @@ pub(super) struct Books<'v> {
     /// The purchases that the entries at hand take something back from.
     named: BTreeMap<PurchaseId, PurchaseEntity>,
     lots: Pages<(MemberId, u64), StoredLot>,
-    purchases: Pages<OwnedPlace, Owned>,
+    purchases: OwnedPages<PurchaseEntity>,
+    history: OwnedPages<HistoryPage>,
     counters: Pages<CounterPlace, (CounterPlace, i64)>,
 }
 
@@ -108,6 +65,7 @@ impl<'v> Books<'v> {
             named: BTreeMap::new(),
             lots: Pages::behind(None),
             purchases: Pages::behind(None),
+            history: Pages::behind(None),
             counters: Pages::behind(Some(own_counters)),
         }
     }
@@ -121,6 +79,9 @@ impl<'v> Books<'v> {
         for (purpose, asset, balance) in self.view.control_accounts().await? {
             self.audit.control(&purpose, asset, balance);
             accounts = accounts.saturating_add(1);
+        }
+        for detail in self.view.unreadable() {
+            self.audit.unreadable(detail);
         }
         let audited = self.audit.finish();
         Ok(BookReport {
@@ -193,6 +154,7 @@ impl<'v> Books<'v> {
         self.feed_journal().await?;
         self.feed_lots().await?;
         self.feed_purchases().await?;
+        self.feed_history().await?;
         self.feed_counters().await?;
         let counter = self
             .counters
@@ -204,6 +166,7 @@ impl<'v> Books<'v> {
             self.journal.rows.front().map(|entry| &entry.member),
             self.lots.rows.front().map(|stored| &stored.member),
             self.purchases.rows.front().map(|owned| &owned.owner),
+            self.history.rows.front().map(|owned| &owned.owner),
             counter.as_ref(),
         ];
         Ok(heads.into_iter().flatten().min().cloned())
@@ -245,6 +208,14 @@ impl<'v> Books<'v> {
         self.tell_lots(member, u64::MAX, audit).await?;
         self.tell_purchases(member, Timestamp::MAX, audit).await?;
         loop {
+            self.feed_history().await?;
+            let page = self.history.pop_if(|owned| owned.owner == *member);
+            let Some(page) = page else { break };
+            if let Some(page) = &page.entity {
+                audit.page(page);
+            }
+        }
+        loop {
             self.feed_counters().await?;
             let is_own = |(place, _): &(CounterPlace, i64)| owner(place).as_ref() == Some(member);
             let Some(((_, name, bucket), value)) = self.counters.pop_if(is_own) else {
@@ -279,11 +250,13 @@ impl<'v> Books<'v> {
     ) -> Result<(), StoreError> {
         loop {
             self.feed_purchases().await?;
-            let is_next = |owned: &Owned| owned.owner == *member && owned.at <= until;
-            let Some(owned) = self.purchases.pop_if(is_next) else {
+            let next = self
+                .purchases
+                .pop_if(|owned| owned.owner == *member && owned.at <= until);
+            let Some(owned) = next else {
                 return Ok(());
             };
-            if let Some(purchase) = &owned.purchase {
+            if let Some(purchase) = &owned.entity {
                 audit.purchase(purchase);
             }
         }
@@ -313,13 +286,35 @@ impl<'v> Books<'v> {
         };
         plan.normalise();
         self.named.clear();
-        if !plan.entities.is_empty() {
-            let rows = self.view.load(&plan).await?.entities.into_values();
-            let found = rows.filter_map(|row| row.read::<PurchaseEntity>().ok());
-            let found = found.map(|stored| (stored.entity.purchase.id.clone(), stored.entity));
-            self.named.extend(found);
+        if plan.entities.is_empty() {
+            return Ok(());
+        }
+        match self.view.load(&plan).await {
+            Ok(found) => self.take_named(found),
+            // One row that cannot be read hides no other. It is put down where all entities are read.
+            Err(StoreError::Corrupt { .. }) => {
+                for key in plan.entities {
+                    let plan = ReadPlan {
+                        entities: vec![key],
+                        ..ReadPlan::default()
+                    };
+                    match self.view.load(&plan).await {
+                        Ok(found) => self.take_named(found),
+                        Err(StoreError::Corrupt { .. }) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+            }
+            Err(error) => return Err(error),
         }
         Ok(())
+    }
+
+    fn take_named(&mut self, found: Snapshot) {
+        let rows = found.entities.into_values();
+        let found = rows.filter_map(|row| row.read::<PurchaseEntity>().ok());
+        let found = found.map(|stored| (stored.entity.purchase.id.clone(), stored.entity));
+        self.named.extend(found);
     }
 
     async fn feed_lots(&mut self) -> Result<(), StoreError> {
@@ -335,10 +330,16 @@ impl<'v> Books<'v> {
         if self.purchases.is_hungry() {
             let after = self.purchases.after.clone();
             let page = self.view.owned(PurchaseEntity::KIND, after, PAGE).await?;
-            let page = page.into_iter().filter_map(owned).collect();
-            self.purchases.fill(page, |owned| {
-                (owned.owner.clone(), owned.at, owned.id.clone())
-            });
+            self.purchases.fill_owned(page);
+        }
+        Ok(())
+    }
+
+    async fn feed_history(&mut self) -> Result<(), StoreError> {
+        if self.history.is_hungry() {
+            let after = self.history.after.clone();
+            let page = self.view.owned(HistoryPage::KIND, after, PAGE).await?;
+            self.history.fill_owned(page);
         }
         Ok(())
     }
@@ -453,16 +454,4 @@ fn owner((subject, ..): &CounterPlace) -> Option<MemberId> {
         Subject::Member(member) => Some(member),
         _ => None,
     }
-}
-
-fn owned((id, row): (SmolStr, EntityRow)) -> Option<Owned> {
-    Some(Owned {
-        owner: row.index.owner.clone()?,
-        at: row.index.at,
-        purchase: row
-            .read::<PurchaseEntity>()
-            .ok()
-            .map(|stored| stored.entity),
-        id,
-    })
 }

@@ -46,7 +46,7 @@ impl TenantEngine {
     /// proportion to a page, not to the books.
     ///
     /// # Errors
-    /// A fault of the store, such as `store_corrupt` for a row that is no row of its table at all; `engine_closed`.
+    /// A fault of the store, such as `store_corrupt` for a whole page of rows that cannot be read; `engine_closed`.
     pub async fn verify(&self) -> Result<BookReport, Fault> {
         self.inner.check_open()?;
         for _ in 1..READINGS_MAX {
@@ -128,7 +128,11 @@ impl TenantEngine {
             let behind = ends.filter(|head| Some(&head.stream) > after.as_ref());
             heads.extend(behind.take(wanted.saturating_sub(heads.len())));
         }
-        Ok(heads)
+        // A head that is missing from what is kept could never be missed later.
+        match view.unreadable().into_iter().next() {
+            Some(detail) => Err(StoreError::Corrupt { detail }),
+            None => Ok(heads),
+        }
     }
 
     /// Reads the revisions of all programs, or those of one up to a number.

@@ -203,6 +203,10 @@ impl BookView for MemoryBooks {
     async fn load(&mut self, plan: &ReadPlan) -> Result<Snapshot, StoreError> {
         Ok(self.tables.snapshot(plan))
     }
+
+    fn unreadable(&mut self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 fn stored(write: &ProgramWrite) -> Result<StoredRevision, StoreError> {

@@ -1,5 +1,6 @@
 //! One view of a tenant's books: a transaction that reads, held from the first page to the last.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use async_trait::async_trait;
@@ -18,7 +19,7 @@ use super::decode::Decoded;
 use super::driver::{Fetched, Held};
 use super::fault::{At as _, Failure};
 use super::load::load_within;
-use super::query::{controls, start};
+use super::query::{control, controls, start};
 use super::rows::Param;
 use crate::error::StoreError;
 use crate::store::{
@@ -30,6 +31,8 @@ pub(super) struct SqlBooks<'s> {
     store: &'s SqlStore,
     tenant: TenantId,
     held: Held<'s>,
+    /// The rows that could not be read, in words; a row may be met twice.
+    unreadable: BTreeSet<String>,
 }
 
 impl fmt::Debug for SqlBooks<'_> {
@@ -52,6 +55,7 @@ impl<'s> SqlBooks<'s> {
             store,
             tenant: tenant.clone(),
             held,
+            unreadable: BTreeSet::new(),
         };
         books.held.begin_view().await?;
         Ok(books)
@@ -61,6 +65,33 @@ impl<'s> SqlBooks<'s> {
         let page = async { self.held.session()?.fetch(sql, params).await };
         let page = page.await;
         page.map_err(|error| self.store.fault(error.into()))
+    }
+
+    /// The rows of a page that can be read.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] for a full page of which none can: nobody could say where it ends.
+    fn readable<T>(
+        &mut self,
+        rows: impl Iterator<Item = Result<T, StoreError>>,
+        limit: u32,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut readable = Vec::new();
+        let mut left_out = 0_u32;
+        for row in rows {
+            match row {
+                Ok(row) => readable.push(row),
+                Err(StoreError::Corrupt { detail }) => {
+                    left_out = left_out.saturating_add(1);
+                    if left_out >= limit {
+                        return Err(StoreError::Corrupt { detail });
+                    }
+                    self.unreadable.insert(detail);
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(readable)
     }
 }
 
@@ -82,8 +113,7 @@ impl BookView for SqlBooks<'_> {
         ];
         let sql = &self.store.statements().book_members;
         let page = self.page(sql, params).await?;
-        let rows = page.iter().map(|row| Decoded(row).stored_member());
-        rows.collect()
+        self.readable(page.iter().map(|row| Decoded(row).stored_member()), limit)
     }
 
     async fn journal(
@@ -101,8 +131,7 @@ impl BookView for SqlBooks<'_> {
         ];
         let sql = &self.store.statements().journal;
         let page = self.page(sql, params).await?;
-        let rows = page.iter().map(|row| Decoded(row).journal_entry());
-        rows.collect()
+        self.readable(page.iter().map(|row| Decoded(row).journal_entry()), limit)
     }
 
     async fn lots(
@@ -120,8 +149,7 @@ impl BookView for SqlBooks<'_> {
         ];
         let sql = &self.store.statements().book_lots;
         let page = self.page(sql, params).await?;
-        let rows = page.iter().map(|row| Decoded(row).stored_lot());
-        rows.collect()
+        self.readable(page.iter().map(|row| Decoded(row).stored_lot()), limit)
     }
 
     async fn owned(
@@ -142,8 +170,7 @@ impl BookView for SqlBooks<'_> {
         ];
         let sql = &self.store.statements().book_owned;
         let page = self.page(sql, params).await?;
-        let rows = page.iter().map(|row| Decoded(row).named_entity());
-        rows.collect()
+        self.readable(page.iter().map(|row| Decoded(row).named_entity()), limit)
     }
 
     async fn entities(
@@ -161,8 +188,7 @@ impl BookView for SqlBooks<'_> {
         ];
         let sql = &self.store.statements().entities;
         let page = self.page(sql, params).await?;
-        let rows = page.iter().map(|row| Decoded(row).named_entity());
-        rows.collect()
+        self.readable(page.iter().map(|row| Decoded(row).named_entity()), limit)
     }
 
     async fn counters(
@@ -189,14 +215,15 @@ impl BookView for SqlBooks<'_> {
             let id = row.text(0).unwrap_or_default();
             row.stored_counter().at("counters", id)
         };
-        page.iter().map(row).collect()
+        self.readable(page.iter().map(row), limit)
     }
 
     async fn control_accounts(&mut self) -> Result<Vec<(Purpose, Asset, i128)>, StoreError> {
         let tenant = self.tenant.clone();
         let sql = &self.store.statements().control_accounts;
         let page = self.page(sql, vec![tenant.as_str().into()]).await?;
-        controls(&page)
+        let rows = page.iter().map(control).collect::<Vec<_>>();
+        Ok(controls(self.readable(rows.into_iter(), u32::MAX)?))
     }
 
     async fn events(
@@ -215,8 +242,7 @@ impl BookView for SqlBooks<'_> {
         ];
         let sql = &self.store.statements().book_events;
         let page = self.page(sql, params).await?;
-        let rows = page.iter().map(|row| Decoded(row).stored_event());
-        rows.collect()
+        self.readable(page.iter().map(|row| Decoded(row).stored_event()), limit)
     }
 
     async fn revisions(
@@ -242,7 +268,7 @@ impl BookView for SqlBooks<'_> {
             let id = row.text(0).unwrap_or_default();
             row.stored_revision().at("programs", id)
         };
-        page.iter().map(row).collect()
+        self.readable(page.iter().map(row), limit)
     }
 
     async fn replies(
@@ -267,7 +293,7 @@ impl BookView for SqlBooks<'_> {
             let key = row.text(1).unwrap_or_default();
             row.stored_reply().at("replies", key)
         };
-        page.iter().map(row).collect()
+        self.readable(page.iter().map(row), limit)
     }
 
     async fn load(&mut self, plan: &ReadPlan) -> Result<Snapshot, StoreError> {
@@ -277,5 +303,9 @@ impl BookView for SqlBooks<'_> {
             load_within(&mut session, means, plan).await
         };
         loaded.await.map_err(|failure| self.store.fault(failure))
+    }
+
+    fn unreadable(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.unreadable).into_iter().collect()
     }
 }

@@ -14,7 +14,7 @@ use sqlx::SqlStr;
 use super::SqlStore;
 use super::books::SqlBooks;
 use super::decode::Decoded;
-use super::driver::Fetched;
+use super::driver::{Fetched, Row};
 use super::fault::At as _;
 use super::rows::{Param, Rows};
 use super::statements::KNOWN;
@@ -40,11 +40,9 @@ pub(super) fn start(after: Option<&MemberId>) -> &str {
 }
 
 /// Control accounts, each summed over its parts, which follow one another.
-pub(super) fn controls(page: &Fetched) -> Result<Vec<(Purpose, Asset, i128)>, StoreError> {
+pub(super) fn controls(rows: Vec<(Purpose, Asset, i64)>) -> Vec<(Purpose, Asset, i128)> {
     let mut accounts: Vec<(Purpose, Asset, i128)> = Vec::new();
-    for row in page.iter().map(Decoded) {
-        let id = row.text(0).unwrap_or_default();
-        let (purpose, asset, amount) = row.control().at("control_accounts", id)?;
+    for (purpose, asset, amount) in rows {
         let amount = i128::from(amount);
         match accounts.last_mut() {
             Some((p, a, sum)) if *p == purpose && *a == asset => {
@@ -53,7 +51,14 @@ pub(super) fn controls(page: &Fetched) -> Result<Vec<(Purpose, Asset, i128)>, St
             _ => accounts.push((purpose, asset, amount)),
         }
     }
-    Ok(accounts)
+    accounts
+}
+
+/// A row of a tenant's control accounts.
+pub(super) fn control(row: Row<'_>) -> Result<(Purpose, Asset, i64), StoreError> {
+    let row = Decoded(row);
+    let id = row.text(0).unwrap_or_default();
+    row.control().at("control_accounts", id)
 }
 
 #[async_trait]
@@ -163,7 +168,8 @@ impl Query for SqlStore {
         let page = self
             .page(&self.statements().control_accounts, params)
             .await?;
-        controls(&page)
+        let rows: Result<Vec<_>, StoreError> = page.iter().map(control).collect();
+        Ok(controls(rows?))
     }
 
     async fn counters(

@@ -456,6 +456,10 @@ impl BookView for ScriptedBooks<'_> {
     async fn load(&mut self, plan: &ReadPlan) -> Result<Snapshot, StoreError> {
         self.inner.load(plan).await
     }
+
+    fn unreadable(&mut self) -> Vec<String> {
+        self.inner.unreadable()
+    }
 }
 
 /// What an audit finds but for the one counter that the operations of these tests move without a purchase.
