@@ -8,12 +8,12 @@ use std::fmt::Debug;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 
 use crate::context::Context;
 use crate::decision::Decision;
 use crate::entity::EntityKey;
+use crate::fingerprint::Fingerprint;
 use crate::ids::{IdempotencyKey, MemberId, TenantId};
 use crate::rejection::Rejection;
 use crate::secret::{KeyPurpose, Secret};
@@ -155,20 +155,10 @@ pub fn decide_with<O: Operation>(
 /// How often one decision may ask for more rows.
 pub const ROUNDS_MAX: u32 = 8;
 
-/// First byte of what a fingerprint digests; raised when the encoding of requests changes.
-const FINGERPRINT_ENCODING: u8 = 1;
-
-/// What tells two requests under one idempotency key apart: SHA-256 over the operation and the canonical request.
+/// What tells two requests under one idempotency key apart.
 ///
 /// # Errors
-/// [`Rejection::Internal`] when a request cannot be encoded at all.
-pub fn fingerprint<O: Operation>(request: &O) -> Result<[u8; 32], Rejection> {
-    let body = serde_json::to_vec(request)
-        .map_err(|_| Rejection::Internal("a request cannot be encoded"))?;
-    let mut digest = Sha256::new();
-    digest.update([FINGERPRINT_ENCODING]);
-    digest.update(O::NAME.as_bytes());
-    digest.update([0]);
-    digest.update(&body);
-    Ok(digest.finalize().into())
+/// As [`Fingerprint::of`].
+pub fn fingerprint<O: Operation>(request: &O) -> Result<Fingerprint, Rejection> {
+    Fingerprint::of(O::NAME, request)
 }

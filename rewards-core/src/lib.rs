@@ -51,6 +51,7 @@ pub mod entity;
 pub mod event;
 #[cfg(feature = "uniffi")]
 pub mod ffi;
+pub mod fingerprint;
 pub mod ids;
 pub mod ledger;
 pub mod member;

@@ -185,7 +185,11 @@ rejections! {
     KeyReused {
         /// The key.
         key: String,
-    } => "key_reused", Conflict, 409, "idempotency key `{key}` was used for another request";
+        /// Where it comes from: `given`, or `implied` by the request.
+        origin: &'static str,
+        /// In what the requests differ: the paths of fields of this one, with a comma between them.
+        differs: String,
+    } => "key_reused", Conflict, 409, "the {origin} idempotency key `{key}` was used for another request, which differs in: {differs}";
     /// A shared limit was used up by others while this was decided, too often to try again.
     Contention {
         /// How often it was tried.

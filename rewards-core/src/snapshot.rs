@@ -13,6 +13,7 @@ use smallvec::SmallVec;
 pub use crate::counter::{CounterKey, CounterName, CounterRange, Subject};
 use crate::decision::Changes;
 use crate::entity::{Cursor, Entity, EntityKey, EntityPage, EntityQuery, EntityRow, Stored};
+use crate::fingerprint::Fingerprint;
 use crate::ids::{IdempotencyKey, MemberId, ProgramId, PurchaseId, TenantId};
 use crate::ledger::{Account, JournalEntry, Lot, LotNumber, Purpose, TransferKind};
 use crate::member::MemberRow;
@@ -54,6 +55,15 @@ impl KeyOrigin {
         match self {
             Self::Given => "given",
             Self::Natural => "natural",
+        }
+    }
+
+    /// How a fault names it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Given => "given",
+            Self::Natural => "implied",
         }
     }
 }
@@ -216,7 +226,7 @@ impl ReadPlan {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredReply {
     /// What the command was: a digest of its request.
-    pub fingerprint: [u8; 32],
+    pub fingerprint: Fingerprint,
     /// The reply as canonical JSON.
     pub body: Arc<str>,
 }

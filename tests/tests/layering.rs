@@ -48,6 +48,7 @@ const PLUMBING: &[&str] = &[
     "decision",
     "entity",
     "event",
+    "fingerprint",
     "ids",
     "member",
     "rejection",
@@ -84,6 +85,7 @@ const CORE: &[Row] = &[
     // The list of kinds names the modules that have them.
     row("entity", &[BASE, COMMON, &["cashback", "member"]], &[]),
     row("event", &[BASE, SHARED, PLUMBING], &[]),
+    row("fingerprint", &[&["rejection"]], &[]),
     row("ids", &[BASE, SHARED, PLUMBING], &[]),
     row("ffi", &[BASE, COMMON, SHARED], &[]),
     row("parse", &[BASE, COMMON], &[]),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::heads::revision_hash;
 use super::{AuditProblem, BookAudit};
 use crate::command::fingerprint;
+use crate::fingerprint::Fingerprint;
 use crate::ids::{ProgramId, TenantId};
 use crate::ledger::JournalHead;
 use crate::operations::programs::{PublishProgram, PublishedProgram};
@@ -29,13 +30,13 @@ pub struct StoredRevision {
 /// Holds stored revisions against each other and against the commands that published them.
 #[derive(Debug, Default)]
 pub struct ProgramAudit {
-    published: BTreeMap<(ProgramId, u32), [u8; 32]>,
+    published: BTreeMap<(ProgramId, u32), Fingerprint>,
     heads: BTreeMap<ProgramId, JournalHead>,
 }
 
 impl ProgramAudit {
     /// Takes the stored reply of a command that published, with the fingerprint of its request. Comes before the revisions.
-    pub fn published(&mut self, fingerprint: [u8; 32], reply: &str) {
+    pub fn published(&mut self, fingerprint: Fingerprint, reply: &str) {
         // A reply that cannot be read names no revision, and says nothing of one.
         if let Ok(reply) = serde_json::from_str::<PublishedProgram>(reply) {
             let place = (reply.program, reply.revision);

@@ -169,13 +169,23 @@ impl World {
         };
         let digest = fingerprint(operation).unwrap();
         let stored = match (&key, &made) {
-            (Some(key), _) => self.replies.get(key).map(|s| (key.key.to_string(), s)),
-            (None, Some(made)) => self.receipts.get(made).map(|s| (made.id.to_string(), s)),
+            (Some(key), _) => {
+                let stored = self.replies.get(key);
+                stored.map(|stored| (key.key.to_string(), key.origin, stored))
+            }
+            (None, Some(made)) => {
+                let stored = self.receipts.get(made);
+                stored.map(|stored| (made.id.to_string(), KeyOrigin::Natural, stored))
+            }
             (None, None) => None,
         };
-        if let Some((key, stored)) = stored {
+        if let Some((key, origin, stored)) = stored {
             if stored.fingerprint != digest {
-                return Err(Rejection::KeyReused { key });
+                return Err(Rejection::KeyReused {
+                    key,
+                    origin: origin.word(),
+                    differs: digest.difference(operation, &stored.fingerprint)?,
+                });
             }
             return Ok(serde_json::from_str(&stored.body).unwrap());
         }

@@ -10,6 +10,7 @@ use rewards_core::counter::{MemberCounters, Summed};
 use rewards_core::decision::{Changes, CounterChange, LotWrite, MemberWrite, ProgramWrite};
 use rewards_core::entity::{EntityKey, EntityRow, EntityWrite, Expected, Index};
 use rewards_core::event::{Event, EventRecord, Stream};
+use rewards_core::fingerprint::Fingerprint;
 use rewards_core::ids::{IdempotencyKey, MemberId, ProgramId, PurchaseId, Slug, TenantId};
 use rewards_core::ledger::{
     Account, Balances, ChainHash, JournalEntry, JournalHead, Lot, LotState, Purpose, Transfer,
@@ -28,6 +29,9 @@ use smol_str::SmolStr;
 use uuid::Uuid;
 
 use crate::batch::{CommandKey, CommitBatch};
+
+/// Bytes of the fingerprints of drafts: a digest, and the marks of two fields.
+pub const FINGERPRINT_BYTES: usize = 40;
 
 /// The operation of a [`Draft`] that names none.
 pub const OPERATION: &str = "contract.write";
@@ -357,7 +361,7 @@ pub struct Draft {
     made: Option<(EntityKey, bool)>,
     is_keyless: bool,
     follows: bool,
-    fingerprint: [u8; 32],
+    fingerprint: [u8; FINGERPRINT_BYTES],
     body: String,
     changes: Changes,
 }
@@ -374,7 +378,7 @@ impl Draft {
             made: None,
             is_keyless: false,
             follows: false,
-            fingerprint: [1; 32],
+            fingerprint: [1; FINGERPRINT_BYTES],
             body: format!("{{\"of\":{key:?}}}"),
             changes: Changes::default(),
         }
@@ -422,10 +426,10 @@ impl Draft {
         self
     }
 
-    /// With a fingerprint of 32 such bytes.
+    /// With a fingerprint of such bytes.
     #[must_use]
     pub fn fingerprint(mut self, byte: u8) -> Self {
-        self.fingerprint = [byte; 32];
+        self.fingerprint = [byte; FINGERPRINT_BYTES];
         self
     }
 
@@ -575,7 +579,8 @@ impl Draft {
             receipt: self.made.as_ref().map(|(made, _)| made.clone()),
             follows: self.follows,
             reply: StoredReply {
-                fingerprint: self.fingerprint,
+                fingerprint: Fingerprint::from_bytes(&self.fingerprint)
+                    .expect("a digest and two marks"),
                 body: self.body.as_str().into(),
             },
             changes: Arc::new(self.changes.clone()),

@@ -1,7 +1,7 @@
 //! One key, one effect: what a repetition finds, and how far a key reaches.
 
 use super::Subject;
-use super::fixtures::{AWKWARD_IDS, Draft, at, counter, member_key};
+use super::fixtures::{AWKWARD_IDS, Draft, FINGERPRINT_BYTES, at, counter, member_key};
 use crate::batch::{CommandKey, Commit, CommitBatch, Refusal, StaleRow};
 use rewards_core::decision::Changes;
 use rewards_core::snapshot::StoredReply;
@@ -59,6 +59,9 @@ pub async fn key_with_other_fingerprint_is_reused(subject: &Subject) {
     }
     let stored = stored(subject, &draft.build()).await;
     assert_eq!(stored, Some(draft.build().reply), "the first stays");
+    // Fingerprints are equal when their digests are; the marks behind it are kept, too.
+    let kept = stored.map(|reply| reply.fingerprint.as_bytes().to_vec());
+    assert_eq!(kept, Some([1; FINGERPRINT_BYTES].to_vec()));
 }
 
 /// Of many racers with one key one is applied, and the others get its reply.

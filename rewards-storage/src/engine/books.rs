@@ -102,7 +102,7 @@ impl<'v> Books<'v> {
             let Some((last, _)) = page.last() else { break };
             after = Some(last.clone());
             for (_, reply) in &page {
-                programs.published(reply.fingerprint, &reply.body);
+                programs.published(reply.fingerprint.clone(), &reply.body);
             }
         }
         let mut after = None;

@@ -11,8 +11,9 @@ use rewards_core::command::{Operation, ROUNDS_MAX, Undecided, prepare};
 use rewards_core::context::Context;
 use rewards_core::decision::{Changes, Decision};
 use rewards_core::entity::EntityKey;
+use rewards_core::fingerprint::Fingerprint;
 use rewards_core::rejection::{Fault, Rejection};
-use rewards_core::snapshot::{MemberKey, ReadPlan, Snapshot, StoredReply};
+use rewards_core::snapshot::{KeyOrigin, MemberKey, ReadPlan, ReplyKey, Snapshot, StoredReply};
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
@@ -78,6 +79,8 @@ pub(super) trait Work: Send {
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<(Changes, Arc<str>), Undecided>;
+    /// In what the request, whose fingerprint is the first, differs from the one with the second.
+    fn difference(&self, own: &Fingerprint, stored: &Fingerprint) -> Result<String, Rejection>;
     fn answer(self: Box<Self>, outcome: Outcome);
 }
 
@@ -135,6 +138,10 @@ impl<O: Operation> Work for Typed<O> {
             .map_err(|_| Rejection::Internal("a reply cannot be encoded"))?;
         self.reply = Some(reply);
         Ok((changes, body.into()))
+    }
+
+    fn difference(&self, own: &Fingerprint, stored: &Fingerprint) -> Result<String, Rejection> {
+        own.difference(&self.request, stored)
     }
 
     fn answer(self: Box<Self>, outcome: Outcome) {
@@ -327,17 +334,27 @@ impl Pending {
         if self.identity.fingerprints.contains(&stored.fingerprint) {
             Outcome::Replayed(Arc::clone(&stored.body))
         } else {
-            Outcome::Failed(self.key_reused())
+            Outcome::Failed(self.key_reused(&stored.fingerprint))
         }
     }
 
-    pub(super) fn key_reused(&self) -> Fault {
-        let key = match &self.identity.key {
-            CommandKey::Reply(key) => key.key.to_string(),
-            CommandKey::Entity(key) => key.id.to_string(),
-            CommandKey::None => String::new(),
+    /// The fault of a key under which the request with a fingerprint was applied.
+    pub(super) fn key_reused(&self, stored: &Fingerprint) -> Fault {
+        let (key, origin) = match &self.identity.key {
+            CommandKey::Reply(ReplyKey { key, origin, .. }) => (key.to_string(), *origin),
+            CommandKey::Entity(key) => (key.id.to_string(), KeyOrigin::Natural),
+            CommandKey::None => (String::new(), KeyOrigin::Natural),
         };
-        Rejection::KeyReused { key }.into()
+        let own = self.identity.fingerprints.current();
+        let reused = self.work.difference(own, stored).map(|differs| {
+            let origin = origin.word();
+            Rejection::KeyReused {
+                key,
+                origin,
+                differs,
+            }
+        });
+        reused.unwrap_or_else(|rejection| rejection).into()
     }
 
     /// Has its run take note of a fault before it is answered, so that nothing of the run goes on meanwhile.

@@ -11,6 +11,7 @@ use std::mem;
 use std::sync::Arc;
 
 use rewards_core::decision::Changes;
+use rewards_core::fingerprint::Fingerprint;
 use rewards_core::rejection::{Fault, Rejection};
 use rewards_core::snapshot::{MemberKey, ReadPlan, Snapshot, StoredReply};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -148,7 +149,7 @@ impl Deciding<'_> {
             receipt: pending.identity.receipt.clone(),
             follows: pending.run.is_some(),
             reply: StoredReply {
-                fingerprint: pending.identity.fingerprints.current(),
+                fingerprint: pending.identity.fingerprints.current().clone(),
                 body,
             },
             changes: Arc::new(changes),
@@ -321,14 +322,15 @@ fn settle_one(
         Commit::Applied => Outcome::Applied,
         Commit::Replayed(stored) => pending.repeated(&stored),
         // Another process may have sealed the same request under another key just now: the look-up of the next round knows
-        // all of its fingerprints, which the store does not.
-        Commit::Refused(Refusal::KeyReused)
-            if pending.identity.fingerprints.is_several() && !pending.looked_again =>
-        {
+        // all of its fingerprints, which the store does not, and in what the requests differ.
+        Commit::Refused(Refusal::KeyReused) if !pending.looked_again => {
             pending.looked_again = true;
             return Some(pending);
         }
-        Commit::Refused(Refusal::KeyReused) => Outcome::Failed(pending.key_reused()),
+        // The reply has been looked for once more, and is gone: in what the requests differ cannot be told.
+        Commit::Refused(Refusal::KeyReused) => {
+            Outcome::Failed(pending.key_reused(&Fingerprint::from([0; 32])))
+        }
         // Nothing but its range bounds a control account, and trying again would not help.
         Commit::Refused(Refusal::Range { .. }) => Outcome::Failed(Rejection::Overflow.into()),
         Commit::Refused(_) if is_behind => return Some(pending),

@@ -10,11 +10,11 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use rewards_core::command::{Operation, fingerprint};
+use rewards_core::fingerprint::Fingerprint;
 use rewards_core::ids::TenantId;
 use rewards_core::rejection::{Fault, Problem, Rejection};
 use rewards_core::secret::{KeyPurpose, KeyedDigest, Secret, SecretError};
 use sha2::Sha256;
-use smallvec::SmallVec;
 use zeroize::Zeroize;
 
 use super::faults::internal;
@@ -26,24 +26,22 @@ const DOMAIN: &[u8] = b"rewards/secret/1";
 /// A text that no part of a request can hold, so that the place of a secret can be found.
 const MARK: &str = "\u{0}secret\u{0}";
 
-/// What a stored reply of this very request may be marked with; the first is what it would be marked with now.
+/// What a stored reply of this very request may be marked with, and what it would be marked with now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fingerprints(SmallVec<[[u8; 32]; 1]>);
+pub(super) struct Fingerprints {
+    current: Fingerprint,
+    others: Vec<Fingerprint>,
+}
 
 impl Fingerprints {
     /// The one that is stored.
-    pub(super) fn current(&self) -> [u8; 32] {
-        self.0.first().copied().unwrap_or_default()
+    pub(super) fn current(&self) -> &Fingerprint {
+        &self.current
     }
 
     /// Whether a stored reply is one of the request's own.
-    pub(super) fn contains(&self, stored: &[u8; 32]) -> bool {
-        self.0.contains(stored)
-    }
-
-    /// Whether there is more than one.
-    pub(super) fn is_several(&self) -> bool {
-        self.0.len() > 1
+    pub(super) fn contains(&self, stored: &Fingerprint) -> bool {
+        self.current == *stored || self.others.contains(stored)
     }
 }
 
@@ -55,7 +53,10 @@ pub(super) fn seal<O: Operation>(
     at: impl FnOnce() -> KeyTime,
 ) -> Result<Fingerprints, Fault> {
     if request.secrets().is_empty() {
-        return Ok(Fingerprints(SmallVec::from([fingerprint(request)?])));
+        return Ok(Fingerprints {
+            current: fingerprint(request)?,
+            others: Vec::new(),
+        });
     }
     check(request)?;
     let at = at();
@@ -77,7 +78,7 @@ pub(super) fn seal<O: Operation>(
             purposes.push(purpose);
         }
     }
-    let mut prints = SmallVec::new();
+    let mut prints = Vec::new();
     for choice in choices(&purposes, ring, at) {
         let mut only = request.clone();
         for ((purpose, secret), digests) in only.secrets().into_iter().zip(&sealed) {
@@ -89,7 +90,12 @@ pub(super) fn seal<O: Operation>(
         }
         prints.push(fingerprint(&only)?);
     }
-    Ok(Fingerprints(prints))
+    let mut prints = prints.into_iter();
+    let current = prints.next();
+    Ok(Fingerprints {
+        current: current.ok_or_else(|| internal("a request without a fingerprint"))?,
+        others: prints.collect(),
+    })
 }
 
 /// Every choice of one live key a purpose, the current ones first. Nearly every request has secrets of one purpose at most.

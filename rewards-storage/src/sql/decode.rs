@@ -8,6 +8,7 @@ use rewards_core::counter::MemberCounters;
 use rewards_core::decision::ProgramWrite;
 use rewards_core::entity::{EntityRow, Index};
 use rewards_core::event::{EventRecord, Stream};
+use rewards_core::fingerprint::Fingerprint;
 use rewards_core::ids::{MemberId, ProgramId, PurchaseId, Slug, TenantId};
 use rewards_core::ledger::{
     Account, Balances, ChainHash, Holder, JournalEntry, JournalHead, Lot, LotState, Origin,
@@ -117,8 +118,9 @@ impl<'r> Decoded<'r> {
 /// Rows whose values are side by side: numbers from one place on, texts from another.
 impl Decoded<'_> {
     pub fn reply(self, text: usize, bytes: usize) -> Read<StoredReply> {
+        let fingerprint = Fingerprint::from_bytes(self.bytes(bytes)?);
         Ok(StoredReply {
-            fingerprint: hash(self.bytes(bytes)?)?,
+            fingerprint: fingerprint.ok_or_else(|| Unreadable("no fingerprint".to_owned()))?,
             body: Arc::from(self.text(text)?),
         })
     }

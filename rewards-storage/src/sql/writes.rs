@@ -300,7 +300,7 @@ impl<'a> Writes<'a> {
                 key.operation.into(),
                 key.origin.text().into(),
                 key.key.as_str().into(),
-                reply.fingerprint.as_slice().into(),
+                reply.fingerprint.as_bytes().into(),
                 (&*reply.body).into(),
             ]);
         }
@@ -357,7 +357,7 @@ impl<'a> Writes<'a> {
             ];
             if chain.previous == 0 {
                 let receipt = self.receipts.get(key);
-                let fingerprint = receipt.map(|reply| reply.fingerprint.as_slice());
+                let fingerprint = receipt.map(|reply| reply.fingerprint.as_bytes());
                 let reply = receipt.map(|reply| &*reply.body);
                 inserted.push(cells.into_iter().chain([fingerprint.into(), reply.into()]));
             } else {

@@ -346,7 +346,7 @@ impl Draft {
             receipt: None,
             follows: false,
             reply: StoredReply {
-                fingerprint: [self.print; 32],
+                fingerprint: [self.print; 32].into(),
                 body: Arc::from(body),
             },
             changes: Arc::new(self.changes),

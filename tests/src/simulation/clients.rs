@@ -275,10 +275,11 @@ impl World {
     }
 }
 
-/// Whether asking again may end otherwise: it is the store that failed, for a moment or until somebody mends it.
+/// Whether asking again may end otherwise: it is the store that failed, for a moment or until somebody mends it, or an engine
+/// that was closed, and another one answers next.
 #[must_use]
 pub fn may_pass(fault: &Fault) -> bool {
-    fault.is_retryable() || fault.code.starts_with("store_")
+    fault.is_retryable() || fault.code == "engine_closed" || fault.code.starts_with("store_")
 }
 
 /// One to `most` milliseconds. Never none: a timer that is due at once fires when the runtime happens to look, and not

@@ -6,6 +6,7 @@
 
 use rewards_core::cashback::Purchase;
 use rewards_core::command::{NaturalKey, Operation, fingerprint};
+use rewards_core::fingerprint::Fingerprint;
 use rewards_core::ids::{IdempotencyKey, MemberId, ProgramId, PurchaseId, TenantId};
 use rewards_core::money::{Asset, Money};
 use rewards_core::operations::members::RegisterMember;
@@ -76,7 +77,7 @@ impl Command {
     ///
     /// # Errors
     /// When it cannot be encoded.
-    pub fn fingerprint(&self) -> Result<[u8; 32], Failed> {
+    pub fn fingerprint(&self) -> Result<Fingerprint, Failed> {
         Ok(each!(self, request => fingerprint(request))?)
     }
 

@@ -83,7 +83,7 @@ const LIES: &[Lie] = &[
         Check::Reply,
         |case| {
             let mut reply = case.books.replies.first_entry().unwrap();
-            reply.get_mut().fingerprint[0] ^= 1;
+            reply.get_mut().fingerprint = [1; 32].into();
         },
     ),
     ("a command happened twice", Check::Reply, |case| {
