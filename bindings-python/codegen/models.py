@@ -284,8 +284,10 @@ class Emitter:
             name = target(schema)
             module.uses.add(name)
             return (f'"{name}"' if name == quoted else name), False
-        nullable = isinstance(schema["type"], list)
-        kind: str = schema["type"][0] if nullable else schema["type"]
+        kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+        nullable = "null" in kinds
+        # Numbers that may be text or an integer have a format, and a type of their own.
+        kind: str = kinds[0]
         if kind == "array":
             item, _ = self.type_of(schema["items"], module, quoted)
             if not schema.get("uniqueItems"):

@@ -5,6 +5,7 @@
 //! | `engine` | the Python class of an open engine, called from threads and from event loops |
 //! | `asyncio` | how outcomes come back to an event loop, many with one wake-up |
 //! | `dispatch`, `services` | from a name and what is asked to the engine and back |
+//! | `documents` | program documents as text |
 //! | `models` | requests and replies as pydantic models |
 //! | `columnar` | whole tables of purchases, through the Arrow PyCapsule interface |
 //! | `open` | from an address to an engine |
@@ -20,6 +21,7 @@
 mod asyncio;
 mod columnar;
 mod dispatch;
+mod documents;
 mod engine;
 mod fault;
 #[cfg(feature = "test-hooks")]
@@ -42,6 +44,8 @@ mod _native {
     use crate::columnar::NativeProgram;
     #[pymodule_export]
     use crate::dispatch::{NativeOperation, check, operations};
+    #[pymodule_export]
+    use crate::documents::read_program;
     #[pymodule_export]
     use crate::engine::NativeEngine;
     #[pymodule_export]

@@ -14,6 +14,7 @@ import pytest
 import rewards.models as models
 import typed_usage
 from pydantic import TypeAdapter, ValidationError
+from rewards import InvalidError
 from rewards.models import Fault, Model, Money, Program, Purchase, RegisterMember
 from rewards.operations import OPERATIONS
 
@@ -192,10 +193,10 @@ def canonical(text: str) -> str:
     return json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def error_types(model: type[Model], text: str) -> set[str]:
-    with pytest.raises(ValidationError) as caught:
+def problem_codes(model: type[Model], text: str) -> set[str]:
+    with pytest.raises(InvalidError) as caught:
         model.from_json(text)
-    return {error["type"] for error in caught.value.errors()}
+    return {problem.code for problem in caught.value.problems}
 
 
 # The same JSON as the core's
@@ -217,6 +218,8 @@ def test_requests_and_replies_keep_their_bytes(name: str) -> None:
     request, reply = SAMPLES[name]
     assert operation.request.from_json(request).to_json() == request
     assert operation.reply.from_json(reply).to_json() == reply
+    for model, text in ((operation.request, request), (operation.reply, reply)):
+        assert model.from_json(text).model_dump_json() == text
     assert operation.reply.model_validate(operation.reply.from_json(reply).model_dump()).to_json() == reply
 
 
@@ -320,7 +323,7 @@ def test_amounts_keep_their_decimals(given: Any, text: str) -> None:
 def test_amounts_that_may_not_be_exact_are_refused(amount: Any) -> None:
     with pytest.raises(TypeError, match="expected an amount as `Decimal`"):
         Money.of(amount, "EUR")
-    with pytest.raises(ValidationError, match="expected an amount as `Decimal` or as text"):
+    with pytest.raises(InvalidError, match="expected an amount as `Decimal`, `int` or text"):
         Money(amount=amount, asset="EUR")
 
 
@@ -336,18 +339,24 @@ def test_decimals_that_are_no_amounts_are_refused(amount: Decimal) -> None:
         Money.of(amount, "EUR")
 
 
+def test_integers_are_exact_amounts() -> None:
+    assert (
+        Money(amount=12, asset="EUR") == Money.of(12, "EUR") == Money.from_json('{"amount":12,"asset":"EUR"}')
+    )  # type: ignore[arg-type]
+
+
 def test_naive_times_are_refused() -> None:
-    with pytest.raises(ValidationError, match="give it a zone, such as `tzinfo="):
+    with pytest.raises(InvalidError, match="give it a zone, such as `tzinfo="):
         RegisterMember(member="ada", registered_at=datetime(2026, 1, 1))
 
 
 @pytest.mark.parametrize(
     ("model", "text", "code"),
     [
-        (RegisterMember, '{"member":"ada","nick":"a"}', "extra_forbidden"),
-        (RegisterMember, '{"member":""}', "string_too_short"),
-        (RegisterMember, '{"member":"a\\u0007"}', "string_pattern_mismatch"),
-        (RegisterMember, '{"member":7}', "string_type"),
+        (RegisterMember, '{"member":"ada","nick":"a"}', "field_unknown"),
+        (RegisterMember, '{"member":""}', "value_invalid"),
+        (RegisterMember, '{"member":"a\\u0007"}', "value_invalid"),
+        (RegisterMember, '{"member":7}', "type_invalid"),
         (RegisterMember, '{"member":"a","registered_at":"2026-01-01T00:00:00"}', "time_naive"),
         (RegisterMember, '{"member":"a","registered_at":1767225600}', "time_invalid"),
         (RegisterMember, '{"member":"a","registered_at":"2026-01-01"}', "time_invalid"),
@@ -357,16 +366,16 @@ def test_naive_times_are_refused() -> None:
             "time_invalid",
         ),
         (Money, '{"amount":12.3,"asset":"EUR"}', "type_invalid"),
-        (Money, '{"amount":12,"asset":"EUR"}', "type_invalid"),
-        (Money, '{"amount":"12","asset":"eur/9"}', "string_pattern_mismatch"),
+        (Money, '{"amount":true,"asset":"EUR"}', "type_invalid"),
+        (Money, '{"amount":"12","asset":"eur/9"}', "value_invalid"),
         (models.DateRange, '{"from":"2026-01-01T00:00:00"}', "date_invalid"),
-        (models.DateRange, '{"from_":"2026-01-01"}', "extra_forbidden"),
-        (models.GetBalance, '{"member":"a","expiring_days":1.0}', "int_type"),
-        (models.GetBalance, '{"member":"a","expiring_days":"1"}', "int_type"),
-        (models.GetBalance, '{"member":"a","expiring_days":65536}', "less_than"),
+        (models.DateRange, '{"from_":"2026-01-01"}', "field_unknown"),
+        (models.GetBalance, '{"member":"a","expiring_days":1.0}', "type_invalid"),
+        (models.GetBalance, '{"member":"a","expiring_days":"1"}', "type_invalid"),
+        (models.GetBalance, '{"member":"a","expiring_days":65536}', "value_invalid"),
         (models.PercentReward, '{"rate":"0.05"}', "rate_invalid"),
         (models.PercentReward, '{"rate":5}', "rate_invalid"),
-        (models.PercentReward, '{"rate":"5%","of":"nett"}', "literal_error"),
+        (models.PercentReward, '{"rate":"5%","of":"nett"}', "variant_unknown"),
         (models.PercentReward, '{"rate":"5%","of":{"without":[],"with":[]}}', "variant_unknown"),
         (models.Multiplier, '{"factor":"-1"}', "factor_invalid"),
         (models.Multiplier, '{"factor":1.5}', "type_invalid"),
@@ -375,20 +384,20 @@ def test_naive_times_are_refused() -> None:
         (
             models.Cap,
             '{"id":"c","per":"member","every":{"days":0},"limit":{"uses":1}}',
-            "greater_than_equal",
+            "value_invalid",
         ),
     ],
 )
 def test_what_the_core_refuses_is_refused(model: type[Model], text: str, code: str) -> None:
-    assert error_types(model, text) == {code}
+    assert problem_codes(model, text) == {code}
 
 
 def test_an_error_names_the_choice_and_the_field() -> None:
-    with pytest.raises(ValidationError) as caught:
+    with pytest.raises(InvalidError) as caught:
         models.Rule.from_json('{"id":"r","effect":{"percent":{"rate":"5"}}}')
-    (error,) = caught.value.errors()
-    assert error["loc"] == ("effect", "PercentEffect", "percent", "rate")
-    with pytest.raises(ValidationError, match="expected exactly one of `percent`, `fixed`"):
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.path) == ("rate_invalid", "effect.percent.rate")
+    with pytest.raises(InvalidError, match="expected exactly one of `percent`, `fixed`"):
         models.Rule.from_json('{"id":"r","effect":{}}')
 
 
@@ -404,7 +413,7 @@ def test_a_value_shows_what_was_given() -> None:
 
 def test_dates_are_dates() -> None:
     assert models.DateRange(before=date(2026, 1, 1)).to_json() == '{"before":"2026-01-01"}'
-    with pytest.raises(ValidationError, match="expected a date"):
+    with pytest.raises(InvalidError, match="expected a date"):
         models.DateRange(before=datetime(2026, 1, 1, tzinfo=timezone.utc))
 
 

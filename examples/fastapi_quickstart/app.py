@@ -8,7 +8,6 @@ Requests, replies and faults are the engine's own models, so the OpenAPI pages u
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timezone
@@ -18,13 +17,12 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, Header, Query, Request
 from fastapi.responses import Response
 
-from rewards import AsyncEngine, RewardsError
+from rewards import AsyncEngine, RewardsError, read_program
 from rewards.models import (
     Balance,
     Fault,
     GetBalance,
     GetStatement,
-    Program,
     PublishProgram,
     Purchase,
     QuotedPurchase,
@@ -44,7 +42,7 @@ URL = os.environ.get("REWARDS_URL", "sqlite:///rewards.db")
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Opens the engine for as long as the service runs, and publishes the program once."""
-    program = Program.model_validate(tomllib.loads(PROGRAM.read_text()))
+    program = read_program(PROGRAM.read_text())
     async with AsyncEngine.open(URL) as engine:
         publish = PublishProgram(program=program, active_from=ACTIVE_FROM)
         await engine.publish_program(publish, key=f"{program.id}-1")

@@ -59,6 +59,16 @@ def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         assert server.wait(20) in (0, -signal.SIGTERM), "the service ends cleanly"
 
 
+def test_what_a_model_refuses_in_a_route_is_told_like_everything_else(service: str) -> None:
+    with httpx.Client(base_url=service) as client:
+        for path in ("/members/" + "a" * 200, "/members/a%00b"):
+            refused = client.put(path)
+            assert refused.status_code == 422, refused.text
+            fault = refused.json()
+            assert (fault["kind"], fault["code"]) == ("invalid", "invalid")
+            assert [problem["path"] for problem in fault["problems"]] == ["member"]
+
+
 def test_a_purchase_from_quote_to_statement(service: str) -> None:
     with httpx.Client(base_url=service) as client:
         assert client.put("/members/ada").status_code == 200

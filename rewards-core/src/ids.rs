@@ -27,9 +27,9 @@ pub const KEY_BYTES_MAX: usize = 255;
 /// Longest name of a part of a program document in bytes.
 pub const SLUG_BYTES_MAX: usize = 64;
 /// What an opaque id looks like, for JSON Schema. Characters of zero width and those that change the direction of writing are
-/// refused as well; not every regular expression can say so.
+/// refused as well; not every regular expression can say so. Classes by name are not known to Python.
 #[cfg(feature = "schema")]
-const ID_PATTERN: &str = r"^\P{Cc}+$";
+const ID_PATTERN: &str = r"^[^\u0000-\u001f\u007f-\u009f]+$";
 
 /// Why a text is not an id.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

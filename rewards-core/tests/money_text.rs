@@ -429,7 +429,7 @@ fn read<T: DeserializeOwned>(json: &str) -> Result<T, String> {
 }
 
 #[test]
-fn data_is_text_and_numbers_are_refused() {
+fn data_is_text_or_an_integer_and_floats_are_refused() {
     let money = Money::parse("12.30", Asset::parse("EUR").unwrap()).unwrap();
     let json = r#"{"amount":"12.30","asset":"EUR"}"#;
     assert_eq!(serde_json::to_string(&money).unwrap(), json);
@@ -443,13 +443,44 @@ fn data_is_text_and_numbers_are_refused() {
         money
     );
 
+    let whole = |text| Money::parse(text, Asset::parse("EUR").unwrap());
+    for (json, text) in [
+        (r#"{"amount":12,"asset":"EUR"}"#, "12.00"),
+        (r#"{"asset":"EUR","amount":-12}"#, "-12.00"),
+        (
+            r#"{"amount":92233720368547758,"asset":"EUR"}"#,
+            "92233720368547758.00",
+        ),
+    ] {
+        assert_eq!(read::<Money>(json), Ok(whole(text).unwrap()), "{json}");
+    }
+    assert_eq!(
+        toml::from_str::<Money>("amount = 12\nasset = 'EUR'").unwrap(),
+        whole("12").unwrap()
+    );
+    assert_eq!(
+        read::<DecimalText>("18446744073709551615")
+            .unwrap()
+            .to_string(),
+        u64::MAX.to_string()
+    );
+    assert_eq!(read::<Factor>("2"), Ok(Factor::parse("2").unwrap()));
+
     let refused: &[(&str, &str)] = &[
+        (
+            r#"{"amount":92233720368547759,"asset":"EUR"}"#,
+            "does not fit in 64-bit minor units",
+        ),
+        (
+            r#"{"amount":1e2,"asset":"EUR"}"#,
+            "expected an amount as decimal text, such as \"12.30\", or an integer",
+        ),
         (
             r#"{"amount":12.30,"asset":"EUR"}"#,
             "expected an amount as decimal text, such as \"12.30\"",
         ),
         (
-            r#"{"amount":12,"asset":"EUR"}"#,
+            r#"{"amount":true,"asset":"EUR"}"#,
             "expected an amount as decimal text",
         ),
         (
@@ -521,22 +552,24 @@ fn rounding_modes_are_named_in_data() {
 fn schemas_are_strings_with_a_format_and_a_pattern() {
     use schemars::{JsonSchema, schema_for};
 
-    fn check<T: JsonSchema>(format: &str) {
+    let text = serde_json::json!("string");
+    let number = serde_json::json!(["string", "integer"]);
+    fn check<T: JsonSchema>(kind: &serde_json::Value, format: &str) {
         let schema = serde_json::to_value(schema_for!(T)).unwrap();
-        assert_eq!(schema["type"], "string", "{schema}");
+        assert_eq!(schema["type"], *kind, "{schema}");
         assert_eq!(schema["format"], format, "{schema}");
         assert!(schema["pattern"].is_string(), "{schema}");
     }
-    check::<Currency>("currency");
-    check::<UnitCode>("unit");
-    check::<Asset>("asset");
-    check::<DecimalText>("decimal");
-    check::<Rate>("percent");
-    check::<Factor>("decimal");
+    check::<Currency>(&text, "currency");
+    check::<UnitCode>(&text, "unit");
+    check::<Asset>(&text, "asset");
+    check::<DecimalText>(&number, "decimal");
+    check::<Rate>(&text, "percent");
+    check::<Factor>(&number, "decimal");
 
     let money = serde_json::to_value(schema_for!(Money)).unwrap();
     assert_eq!(money["title"], "Money", "{money}");
-    assert_eq!(money["properties"]["amount"]["type"], "string", "{money}");
+    assert_eq!(money["properties"]["amount"]["type"], number, "{money}");
     assert_eq!(
         money["properties"]["amount"]["format"], "decimal",
         "{money}"

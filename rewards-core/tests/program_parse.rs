@@ -100,7 +100,7 @@ fn every_shape_problem_has_a_code_and_a_path() {
             "rules[0].effect.percent.rate",
         ),
         (
-            rule("effect.fixed.amount = 5"),
+            rule("effect.fixed.amount = 5.0"),
             "type_invalid",
             "rules[0].effect.fixed.amount",
         ),
@@ -291,8 +291,8 @@ fn problems_say_what_to_write_instead() {
             "such as \"5%\", got the number `0.05`: write it in quotes",
         ),
         (
-            rule("effect.fixed.amount = 5"),
-            "such as \"12.30\", got the number `5`: write it in quotes",
+            rule("effect.fixed.amount = 5.5"),
+            "such as \"12.30\", or an integer, got the number `5.5`: write it in quotes",
         ),
         (
             format!("{HEAD}[[stacking_groups]]\nid = 5"),

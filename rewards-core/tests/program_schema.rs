@@ -1,5 +1,8 @@
 //! The JSON Schema of a program names everything that a document may hold.
 
+use std::fs;
+use std::path::Path;
+
 use rewards_core::program::Program;
 use serde_json::Value;
 
@@ -148,6 +151,25 @@ fn the_schema_names_every_field() {
     );
     assert_eq!(schema["additionalProperties"], false);
     assert_eq!(schema["$defs"]["Rate"]["type"], "string");
+}
+
+/// The files that editors and the Python package use. `REWARDS_WRITE_SCHEMA=1` writes them anew.
+const FILES: [&str; 2] = [
+    "../docs/program.schema.json",
+    "../bindings-python/python/rewards/program.schema.json",
+];
+
+#[test]
+fn the_schema_files_are_those_of_this_version() {
+    let schema = serde_json::to_string_pretty(&Program::json_schema()).unwrap() + "\n";
+    for file in FILES {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        if std::env::var_os("REWARDS_WRITE_SCHEMA").is_some() {
+            fs::write(&file, &schema).unwrap();
+        }
+        let shipped = fs::read_to_string(&file).unwrap_or_default();
+        assert!(shipped == schema, "{} is old", file.display());
+    }
 }
 
 /// All names of properties and all values of choices.

@@ -8,6 +8,7 @@
 
 * `open` and `Engine` for threads, `AsyncEngine` for asyncio;
 * `rewards.models` for requests, replies and programs;
+* `read_program` and `validate_program` for documents in TOML and JSON;
 * `CompiledProgram` for whole tables of purchases, in and out through Arrow;
 * `KeyRing` for names told in confidence, such as phone numbers;
 * `RewardsError` and its subclasses for what goes wrong;
@@ -16,6 +17,7 @@
 """
 
 from . import models
+from .documents import program_schema, read_program, validate_program
 from .engine import AsyncEngine, Engine, open
 from .errors import (
     ConflictError,
@@ -59,5 +61,8 @@ __all__ = [
     "flush_logging",
     "models",
     "open",
+    "program_schema",
+    "read_program",
     "run_scenarios",
+    "validate_program",
 ]

@@ -4,8 +4,11 @@ What a caller can do depends on the class alone; programs that must tell reasons
 The text of `detail` is for people.
 """
 
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Iterable, Mapping
+from typing import ClassVar, Union, get_args
+
+from pydantic import ValidationError
+from pydantic_core.core_schema import ErrorType
 
 from . import _native
 from .models import CODES, Fault, FaultKind, Problem
@@ -103,6 +106,43 @@ def from_native(native: _native.NativeFault) -> RewardsError:
 
 def invalid(code: str, path: str, detail: str) -> InvalidError:
     """The exception for one wrong argument."""
-    problem = Problem(code=code, path=path, detail=detail)
-    fault = Fault(kind="invalid", code="invalid", detail=f"{path}: {detail}", problems=[problem])
+    return _invalid([Problem(code=code, path=path, detail=detail)])
+
+
+_PYDANTIC = frozenset(get_args(ErrorType))
+"""What pydantic itself finds; all else is found by our own models, under the engine's own codes."""
+_MODEL_CODES = {
+    "missing": "field_missing",
+    "extra_forbidden": "field_unknown",
+    "literal_error": "variant_unknown",
+    "json_invalid": "syntax",
+}
+"""What the problems of models are called everywhere else, by what pydantic calls them."""
+
+
+def invalid_model(error: ValidationError) -> InvalidError:
+    """The exception for a model that cannot be made, with all problems. Values are not repeated: some are told in confidence."""
+    told = error.errors(include_url=False, include_context=False, include_input=False)
+    return _invalid([Problem(code=_code(e["type"]), path=_path(e["loc"]), detail=e["msg"]) for e in told])
+
+
+def _code(kind: str) -> str:
+    if kind not in _PYDANTIC:
+        return kind
+    if kind.endswith(("_type", "_parsing")):
+        return "type_invalid"
+    return _MODEL_CODES.get(kind, "value_invalid")
+
+
+def _path(place: Iterable[Union[int, str]]) -> str:
+    steps = (step for step in place if isinstance(step, int) or not step.startswith("<"))
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+    return path[1:] if path.startswith(".") else path
+
+
+def _invalid(problems: list[Problem]) -> InvalidError:
+    first, more = problems[0], len(problems) - 1
+    rest = f" (and {more} more problems)" if more else ""
+    where = f"{first.path}: " if first.path else ""
+    fault = Fault(kind="invalid", code="invalid", detail=f"{where}{first.detail}{rest}", problems=problems)
     return InvalidError(fault, CODES[fault.code].http_status, retryable=False)

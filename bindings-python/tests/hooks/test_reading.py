@@ -8,7 +8,6 @@ from typing import Any, Callable
 
 import pytest
 import rewards
-from pydantic import ValidationError
 from rewards import _native
 from rewards.models import RegisterMember
 from rewards.scenarios.document import REQUESTS, File
@@ -39,7 +38,7 @@ def test_requests_that_take_effect_are_read_from_their_models(path: Path) -> Non
                 try:
                     request: Any = REQUESTS[step.operation].model_validate(step.request)
                     engine.execute(request, key=step.key, now=step.now)
-                except (ValidationError, rewards.RewardsError):
+                except rewards.RewardsError:
                     continue
                 assert json_reads() == before, step
                 replies += 1

@@ -108,7 +108,8 @@ pub(super) fn normalize(value: Decimal) -> Decimal {
 
 text_form! {
     DecimalText,
-    expecting: "a decimal number as text, such as \"12.30\"",
+    number,
+    expecting: "a decimal number as text, such as \"12.30\", or an integer",
     format: "decimal",
     pattern: crate::money::amount::AMOUNT_PATTERN,
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::amount::MinorText;
-use super::text::deserialize_text;
+use super::text::deserialize_number;
 use super::{Asset, MoneyError, parse_minor};
 use crate::coded::Coded;
 
@@ -164,7 +164,11 @@ struct MoneyData {
     #[serde(deserialize_with = "amount_text")]
     #[cfg_attr(
         feature = "schema",
-        schemars(extend("format" = "decimal", "pattern" = super::amount::AMOUNT_PATTERN))
+        schemars(extend(
+            "type" = ["string", "integer"],
+            "format" = "decimal",
+            "pattern" = super::amount::AMOUNT_PATTERN
+        ))
     )]
     amount: String,
     /// What it is an amount of.
@@ -189,8 +193,8 @@ impl From<Money> for MoneyData {
 }
 
 fn amount_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let expecting = "an amount as decimal text, such as \"12.30\"";
-    deserialize_text(deserializer, expecting, |text| Ok(text.to_owned()))
+    let expecting = "an amount as decimal text, such as \"12.30\", or an integer";
+    deserialize_number(deserializer, expecting, |text| Ok(text.to_owned()))
 }
 
 #[cfg(feature = "schema")]

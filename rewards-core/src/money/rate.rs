@@ -216,7 +216,8 @@ text_form! {
 
 text_form! {
     Factor,
-    expecting: "a multiplier as text, such as \"1.5\"",
+    number,
+    expecting: "a multiplier as text, such as \"1.5\", or an integer",
     format: "decimal",
     pattern: r"^[0-9]+(\.[0-9]+)?$",
 }

@@ -1,8 +1,8 @@
 //! Program documents as TOML and JSON text.
 //!
 //! Both formats become the same JSON value first, so they have the same fields and the same problems. TOML dates and
-//! times may be written without quotes; they are taken as the text they are written as. Numbers stay numbers, and an
-//! amount that is written as a number is refused.
+//! times may be written without quotes; they are taken as the text they are written as. Amounts and
+//! factors may be integers, which are exact; with a point they are text, as a number would be a float.
 //!
 //! Only the shape is checked here; [`CompiledProgram::compile`](super::CompiledProgram::compile) checks what the
 //! document means.

@@ -1,9 +1,10 @@
 """What all models have in common: frozen, without unknown fields, at home in the engine's JSON."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from operator import is_, not_
-from typing import Annotated, Any, Literal, Optional, TypeVar, Union, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional, TypeVar, Union, cast, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -12,6 +13,7 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     PlainSerializer,
+    ValidationError,
 )
 from pydantic_core import CoreSchema, core_schema
 from typing_extensions import Self
@@ -20,27 +22,67 @@ T = TypeVar("T")
 K = TypeVar("K")
 
 
-class Model(BaseModel):
-    """A value: it cannot be changed, and equals every value of its kind with the same fields."""
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tells what is wrong with a value as every fault of this package is told."""
+    try:
+        yield
+    except ValidationError as error:
+        # Faults are models, too.
+        from ..errors import invalid_model
+
+        raise invalid_model(error) from error
+
+
+if TYPE_CHECKING:
+    _Base = BaseModel
+else:
+
+    class _Called(type(BaseModel)):
+        """Values that are made by hand. Those inside others, and bodies of requests, are made without it."""
+
+        def __call__(cls, *args, **fields):
+            with _told():
+                return super().__call__(*args, **fields)
+
+    class _Base(BaseModel, metaclass=_Called):
+        pass
+
+
+class Model(_Base):
+    """A value: it cannot be changed, and equals every value of its kind with the same fields.
+
+    Whoever makes one of something else gets an `InvalidError` with all that is wrong.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
         frozen=True,
         populate_by_name=True,
+        serialize_by_alias=True,
         use_attribute_docstrings=True,
     )
 
     @classmethod
-    def from_json(cls, text: Union[str, bytes]) -> Self:
-        """Reads the engine's JSON.
+    def model_validate(cls, obj: Any, **options: Any) -> Self:
+        """Reads a value from a mapping of its fields. Raises `InvalidError`."""
+        with _told():
+            return super().model_validate(obj, **options)
 
-        Raises `pydantic.ValidationError`, with all that is wrong, if the text is no such value.
-        """
+    @classmethod
+    def model_validate_json(cls, json_data: Union[str, bytes, bytearray], **options: Any) -> Self:
+        """Reads a value from JSON. Raises `InvalidError`."""
+        with _told():
+            return super().model_validate_json(json_data, **options)
+
+    @classmethod
+    def from_json(cls, text: Union[str, bytes]) -> Self:
+        """Reads the engine's JSON. Raises `InvalidError`, with all that is wrong, if the text is no such value."""
         return cls.model_validate_json(text, by_alias=True, by_name=False)
 
     def to_json(self) -> str:
         """Writes the engine's JSON: one line, amounts and times as text, absent values left out."""
-        return self.model_dump_json(by_alias=True)
+        return self.model_dump_json()
 
     def __repr_args__(self) -> Iterable[tuple[Optional[str], Any]]:
         """Only what was given: most fields of most values are absent."""
@@ -99,8 +141,8 @@ class Tagged:
             else:
                 (name,) = member.__annotations__
                 names.append(name)
-                titles[name] = member.__name__
-                choices[member.__name__] = handler.generate_schema(member)
+                titles[name] = _step(member.__name__)
+                choices[titles[name]] = handler.generate_schema(member)
 
         def choose(value: Any) -> Optional[str]:
             return _NAME if isinstance(value, str) else titles.get(_only_key(value))
@@ -114,7 +156,12 @@ class Tagged:
         )
 
 
-_NAME = "name"
+def _step(choice: str) -> str:
+    """How a choice shows in the place of an error. Paths leave it out: it is no part of the JSON."""
+    return f"<{choice}>"
+
+
+_NAME = _step("name")
 
 
 def _only_key(value: Any) -> str:

@@ -43,8 +43,6 @@ def to_decimal(value: Union[Decimal, int, str]) -> Decimal:
     Raises `TypeError` for a float, which may not be exact, and `ValueError` for text that is not
     digits with an optional leading `-` and `.`.
     """
-    if isinstance(value, int) and not isinstance(value, bool):
-        return Decimal(value)
     try:
         return _decimal(value)
     except PydanticCustomError as error:
@@ -76,8 +74,10 @@ def timestamp_text(at: datetime) -> str:
 def _decimal(value: Any) -> Decimal:
     if isinstance(value, Decimal):
         number = value
+    elif isinstance(value, int) and not isinstance(value, bool):
+        number = Decimal(value)
     elif not isinstance(value, str):
-        expected = 'an amount as `Decimal` or as text such as "12.30", which are exact'
+        expected = 'an amount as `Decimal`, `int` or text such as "12.30", which are exact'
         raise _refusal("type_invalid", expected, value)
     elif len(value) > _AMOUNT_LENGTH_MAX or not _AMOUNT.fullmatch(value):
         expected = "digits with an optional leading `-` and `.`, such as `12.30`"

@@ -9,13 +9,22 @@ from pydantic import Field, StringConstraints
 from .base import Maybe, Model, Tagged
 from .scalars import Amount, LocalDate, UInt16, amount_text, to_decimal
 
-MemberId = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^\P{Cc}+$")]
+MemberId = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=128, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+$"),
+]
 """A member of a program, named by the host."""
 
-PurchaseId = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^\P{Cc}+$")]
+PurchaseId = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=128, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+$"),
+]
 """A purchase, named by the host; unique in its tenant."""
 
-ProgramId = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^\P{Cc}+$")]
+ProgramId = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=128, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+$"),
+]
 """A program, named by the host; its revisions are numbered by the engine."""
 
 Slug = Annotated[

@@ -7,8 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Union
 
-from pydantic import ValidationError
-
 from .. import _native, errors
 from ..engine import Engine
 from ..models import Model
@@ -107,7 +105,7 @@ def _read(step: Step) -> Model:
     text = json.dumps(step.request)
     try:
         return REQUESTS[step.operation].from_json(text)
-    except ValidationError:
+    except errors.InvalidError:
         try:
             _native.check(step.operation, text)
         except _native.NativeFault as fault:
