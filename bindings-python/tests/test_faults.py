@@ -28,6 +28,8 @@ def fault(error: rewards.RewardsError) -> tuple[str, int, bool]:
         ("books.db", "expected `memory:`"),
         ("mysql://host/books", "scheme `mysql`"),
         ("memory:books", "expected `memory:`"),
+        ("sqlite://books.db", "got two slashes"),
+        ("sqlite+odbc:///books.db", "scheme `sqlite\\+odbc`"),
     ],
 )
 def test_a_wrong_address_is_refused(url: str, words: str) -> None:
@@ -50,7 +52,7 @@ def test_a_password_is_never_repeated() -> None:
 
 def test_a_missing_folder_is_told(tmp_path: Path) -> None:
     with pytest.raises(rewards.InternalError, match="that the folder is there") as caught:
-        rewards.open(f"sqlite://{tmp_path}/missing/books.db")
+        rewards.open(f"sqlite:///{tmp_path}/missing/books.db")
     assert fault(caught.value) == ("store_refused", 500, False)
 
 
@@ -58,7 +60,7 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     path = tmp_path / "books.db"
     path.write_text("this is no database, and long enough to be seen as none\n" * 100)
     with pytest.raises(rewards.InternalError, match="not a database") as caught:
-        rewards.open(f"sqlite://{path}")
+        rewards.open(f"sqlite:///{path}")
     assert fault(caught.value) == ("store_corrupt", 500, False)
 
 
@@ -114,7 +116,7 @@ def test_a_file_that_may_only_be_read_is_told(file_url: str) -> None:
 def test_a_file_of_somebody_else_is_told(tmp_path: Path) -> None:
     """Permissions mean nothing to the superuser, so another user tries when the tests are run by him."""
     path = tmp_path / "books.db"
-    with rewards.open(f"sqlite://{path}") as engine:
+    with rewards.open(f"sqlite:///{path}") as engine:
         set_up(engine)
     path.chmod(0o444)
     for folder in (tmp_path, *tmp_path.parents[:2]):
@@ -126,7 +128,7 @@ def test_a_file_of_somebody_else_is_told(tmp_path: Path) -> None:
         "except rewards.InternalError as error: print(error.code, error.detail)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, f"sqlite://{path}"],
+        [sys.executable, "-c", code, f"sqlite:///{path}"],
         capture_output=True,
         text=True,
         timeout=60,
@@ -140,7 +142,7 @@ def test_a_file_of_somebody_else_is_told(tmp_path: Path) -> None:
 def test_a_newer_schema_is_told(file_url: str) -> None:
     with rewards.open(file_url) as engine:
         set_up(engine)
-    with sqlite3.connect(file_url.removeprefix("sqlite://")) as database:
+    with sqlite3.connect(file_url.removeprefix("sqlite:///")) as database:
         database.execute(
             "insert into _sqlx_migrations (version, description, success, checksum, execution_time)"
             " values (99, 'from the future', 1, x'00', 0)"
@@ -160,7 +162,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_is_told_and_survived(small_disk: Path) -> None:
-    url = f"sqlite://{small_disk}/books.db"
+    url = f"sqlite:///{small_disk}/books.db"
     ballast = small_disk / "ballast"
     with rewards.open(url) as engine:
         set_up(engine)

@@ -25,12 +25,13 @@ private func says(_ words: String, _ error: RewardsError, line: Int = #line) thr
 
 func wrongAddresses() async throws {
     for (url, words) in [
-        ("", "expected `memory:` or `sqlite:///path/to/file.db`, got text without a scheme"),
+        ("", "expected `memory:` or `sqlite:///file.db` (an absolute path after four slashes), got text without a scheme"),
         ("books.db", "got text without a scheme"),
-        ("mysql://me:secret@host/books", "expected `memory:` or `sqlite:///path/to/file.db`, got scheme `mysql`"),
+        ("mysql://me:secret@host/books", "expected `memory:` or `sqlite:///file.db` (an absolute path after four slashes), got scheme `mysql`"),
         ("postgresql://me:secret@host/books", "got scheme `postgresql`, which this build was made without"),
         ("memory:books", "got more after `memory:`"),
-        ("sqlite://", "expected the path of a file"),
+        ("sqlite://books.db", "`sqlite:////absolute/file.db` or `sqlite::memory:`, got two slashes"),
+        ("sqlite:///?mode=ro", "expected the path of a file with `mode`, got none"),
         ("sqlite:///books.db?moed=ro", "expected only the parameters `mode`"),
     ] {
         let error = try await refused("Invalid", "invalid", "url_invalid") { _ = try await RewardsEngine.open(url: url) }
@@ -67,7 +68,7 @@ func readOnlyFile() async throws {
         let error = try await refused("Internal", "store_refused") { _ = try await RewardsEngine.openFile(path: file) }
         try says("that this process may write to it", error)
         _ = try Running("mount", "-o", "remount,rw", folder).text()
-        let url = "sqlite://\(file.replacingOccurrences(of: " ", with: "%20"))?mode=ro"
+        let url = "sqlite:///\(file.replacingOccurrences(of: " ", with: "%20"))?mode=ro"
         let engine = try await RewardsEngine.open(url: url)
         let sent = try await refused("Internal", "store_refused") {
             _ = try await engine.recordPurchase(request: record(1), now: now)

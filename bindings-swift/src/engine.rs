@@ -83,7 +83,8 @@ impl RewardsEngine {
         guarded(open(Box::new(move || Address::file(&path)), options)).await
     }
 
-    /// Opens the engine at an address: `sqlite:///path/file.db`, or `memory:` for a store that is gone with the engine.
+    /// Opens the engine at an address: `sqlite:////path/file.db`, with four slashes before an absolute path, or `memory:` for a
+    /// store that is gone with the engine. For a path there is `open_file`.
     ///
     /// A seed makes the engine's ids repeatable, for tests. A clock takes the place of the device's. Names told in confidence
     /// are digested with the keys of the key ring, and refused with `key_ring_missing` where there is none. An address that is

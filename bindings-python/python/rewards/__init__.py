@@ -6,7 +6,7 @@
 ...     member.member
 'ada'
 
-* `open` and `Engine` for threads, `AsyncEngine` for asyncio;
+* `open`, `open_file` and `Engine` for threads, `AsyncEngine` for asyncio;
 * `rewards.models` for requests, replies and programs;
 * `CompiledProgram` for whole tables of purchases, in and out through Arrow;
 * `KeyRing` for names told in confidence, such as phone numbers;
@@ -16,7 +16,7 @@
 """
 
 from . import models
-from .engine import AsyncEngine, Engine, open
+from .engine import AsyncEngine, Engine, open, open_file
 from .errors import (
     ConflictError,
     InternalError,
@@ -59,5 +59,6 @@ __all__ = [
     "flush_logging",
     "models",
     "open",
+    "open_file",
     "run_scenarios",
 ]

@@ -43,6 +43,7 @@ use async_trait::async_trait;
 use rewards_core::snapshot::{ReadPlan, Snapshot};
 use tracing::Instrument as _;
 
+pub(crate) use self::open::Scheme;
 pub use self::open::SqlOptions;
 
 use self::commit::{Means, Races};

@@ -26,12 +26,13 @@ class StoresTest {
     @Test
     fun `a wrong address is refused`() {
         val addresses = mapOf(
-            "" to "expected `memory:` or `sqlite:///path/to/file.db`, got text without a scheme",
+            "" to "expected `memory:` or `sqlite:///file.db` (an absolute path after four slashes), got text without a scheme",
             "books.db" to "got text without a scheme",
-            "mysql://me:secret@host/books" to "expected `memory:` or `sqlite:///path/to/file.db`, got scheme `mysql`",
+            "mysql://me:secret@host/books" to "expected `memory:` or `sqlite:///file.db` (an absolute path after four slashes), got scheme `mysql`",
             "postgresql://me:secret@host/books" to "got scheme `postgresql`, which this build was made without",
             "memory:books" to "got more after `memory:`",
-            "sqlite://" to "expected the path of a file",
+            "sqlite://books.db" to "`sqlite:////absolute/file.db` or `sqlite::memory:`, got two slashes",
+            "sqlite:///?mode=ro" to "expected the path of a file with `mode`, got none",
             "sqlite:///books.db?moed=ro" to "expected only the parameters `mode`",
         )
         for ((url, words) in addresses) {
@@ -61,7 +62,7 @@ class StoresTest {
             run("mount", "-o", "remount,ro", folder)
             says("that this process may write to it", refused<RewardsException.Internal>("store_refused") { RewardsEngine.openFile(file) })
             run("mount", "-o", "remount,rw", folder)
-            val engine = RewardsEngine.open("sqlite://$file?mode=ro")
+            val engine = RewardsEngine.open("sqlite:///$file?mode=ro")
             val error = refused<RewardsException.Internal>("store_refused") { engine.recordPurchase(record(1), now = NOW) }
             says("readonly database; make the file writable and open it again", error)
             assertEquals(emptyList<AssetBalance>(), engine.getBalance(GetBalance("alice"), now = NOW).assets)
