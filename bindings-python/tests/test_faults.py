@@ -51,9 +51,9 @@ def test_a_password_is_never_repeated() -> None:
 
 
 def test_a_missing_folder_is_told(tmp_path: Path) -> None:
-    with pytest.raises(rewards.InternalError, match="that the folder is there") as caught:
+    with pytest.raises(rewards.InternalError, match="there is no folder") as caught:
         rewards.open(f"sqlite:///{tmp_path}/missing/books.db")
-    assert fault(caught.value) == ("store_refused", 500, False)
+    assert fault(caught.value) == ("folder_missing", 500, False)
 
 
 def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_file_that_may_only_be_read_is_told(file_url: str) -> None:
         rewards.open(f"{file_url}?mode=ro") as engine,
     ):
         engine.record_purchase(record(), now=NOW)
-    assert fault(caught.value) == ("store_refused", 500, False)
+    assert fault(caught.value) == ("store_read_only", 500, False)
 
 
 def test_a_file_of_somebody_else_is_told(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_a_file_of_somebody_else_is_told(tmp_path: Path) -> None:
         check=False,
     )
     tmp_path.chmod(0o755)
-    assert done.stdout.startswith("store_refused"), done.stdout + done.stderr
+    assert done.stdout.startswith("store_read_only"), done.stdout + done.stderr
     assert "may write" in done.stdout
 
 
@@ -175,14 +175,30 @@ def test_a_full_disk_is_told_and_survived(small_disk: Path) -> None:
             while done < 10_000:
                 engine.record_purchase(record(done + 1), now=NOW)
                 done += 1
-        assert isinstance(caught.value, (rewards.InternalError, rewards.UnavailableError))
-        assert caught.value.code in ("store_refused", "store_unavailable")
-        assert "full" in caught.value.detail or "I/O" in caught.value.detail
+        assert isinstance(caught.value, rewards.UnavailableError)
+        assert fault(caught.value) == ("disk_full", 507, True)
+        assert "make room" in caught.value.detail or "I/O" in caught.value.detail
+        with pytest.raises(rewards.UnavailableError) as caught:
+            engine.backup(small_disk / "copy.db")
+        assert caught.value.code == "disk_full"
+        assert not list(small_disk.glob("copy.db*"))
         ballast.unlink()
         # What was not done can be done now, and what was done is not done twice.
         for number in range(1, done + 2):
             assert engine.execute(record(number), now=NOW).replayed is (number <= done)
         assert engine.verify().is_valid
+
+
+def test_a_disk_that_takes_no_writes_is_told(small_disk: Path) -> None:
+    """Permissions mean nothing to the superuser, a disk that takes no writes does."""
+    file = small_disk / "books.db"
+    with rewards.open_file(file) as engine:
+        set_up(engine)
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    for path in (file, small_disk / "new.db"):
+        with pytest.raises(rewards.InternalError, match="may write to the file and to its folder") as caught:
+            rewards.open_file(path)
+        assert fault(caught.value) == ("store_read_only", 500, False)
 
 
 def test_every_kind_has_its_class(engine: rewards.Engine) -> None:

@@ -47,7 +47,8 @@ impl RewardsEngine {
     /// An app that sends no events to anybody should not keep them: they would wait in the file for ever.
     ///
     /// Another process may have the file open, too. When it cannot be opened, the error's code and detail say why and what
-    /// to look at: `store_refused`, `store_unavailable`, `store_corrupt` or `schema_too_new`. The options are those of `open`.
+    /// to look at: `folder_missing`, `store_read_only`, `disk_full`, `store_refused`, `store_unavailable`, `store_corrupt`,
+    /// `file_in_use_here` or `schema_too_new`. The options are those of `open`.
     #[uniffi::constructor(default(
         tenant = "default",
         seed = None,

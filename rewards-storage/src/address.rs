@@ -233,8 +233,19 @@ fn advised(error: StoreError, is_file: bool) -> Fault {
         StoreError::Refused { .. } => {
             "check the address, that its user may use the schema, and that the tables are there or may be made"
         }
-        // It says by itself what to do.
-        StoreError::SchemaTooNew { .. } => return error.into(),
+        StoreError::FolderMissing { .. } => {
+            "make it; a relative path begins at the working directory, an absolute one in an address has four slashes"
+        }
+        StoreError::ReadOnly { .. } if is_file => {
+            "see that this process may write to the file and to its folder"
+        }
+        StoreError::ReadOnly { .. } => "use the address of a server that takes writes",
+        StoreError::DiskFull { .. } => "make room on the disk and open it again",
+        // They say by themselves what to do, or are not about opening.
+        StoreError::SchemaTooNew { .. }
+        | StoreError::InUseHere { .. }
+        | StoreError::FileExists { .. }
+        | StoreError::BackupUnsupported { .. } => return error.into(),
     };
     let mut fault = Fault::from(error);
     fault.detail = format!("{}; {advice}", fault.detail);

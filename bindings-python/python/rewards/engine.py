@@ -48,6 +48,7 @@ _PROBLEMS = TypeAdapter(list[str])
 _SWEEP = TypeAdapter(Sweep)
 _CLAIMED = TypeAdapter(list[ClaimedEvent])
 _COUNT = TypeAdapter(int)
+_NOTHING = TypeAdapter(None)
 _OPERATIONS = {operation.request: native(operation) for operation in OPERATIONS}
 
 _AT_EXIT_MILLISECONDS = 5_000
@@ -225,6 +226,15 @@ class Engine(_Handle, Methods):
     def discard_events(self) -> int:
         """Remove all waiting events undelivered, but those that are leased; return how many were."""
         return self._serve("discard_events", _NO_ARGUMENTS, _COUNT)
+
+    def backup(self, path: Union[str, os.PathLike[str]]) -> None:
+        """Write a whole and consistent copy of the store, of all tenants, into a new file, while others work on.
+
+        The copy is one SQLite file: an engine opens it, and so does any other tool. **It is the way to look at the books from
+        the process that has an engine on them: nothing else in that process may open the engine's own file.** On PostgreSQL and
+        in memory it is refused as `backup_unsupported`, and where a file is as `file_exists`.
+        """
+        self._serve("backup", _backup_arguments(path), _NOTHING)
 
     def _serve(self, name: str, arguments: str, reply: TypeAdapter[_R]) -> _R:
         try:
@@ -414,6 +424,15 @@ class AsyncEngine(_Handle, AsyncMethods):
         """Remove all waiting events undelivered, but those that are leased; return how many were."""
         return await self._serve("discard_events", _NO_ARGUMENTS, _COUNT)
 
+    async def backup(self, path: Union[str, os.PathLike[str]]) -> None:
+        """Write a whole and consistent copy of the store, of all tenants, into a new file, while others work on.
+
+        The copy is one SQLite file: an engine opens it, and so does any other tool. **It is the way to look at the books from
+        the process that has an engine on them: nothing else in that process may open the engine's own file.** On PostgreSQL and
+        in memory it is refused as `backup_unsupported`, and where a file is as `file_exists`.
+        """
+        await self._serve("backup", _backup_arguments(path), _NOTHING)
+
     async def _serve(self, name: str, arguments: str, reply: TypeAdapter[_R]) -> _R:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[bytes] = loop.create_future()
@@ -592,6 +611,10 @@ class _HeldArguments(Model):
     events: list[tuple[Stream, int]]
 
 
+class _BackupArguments(Model):
+    path: str
+
+
 class _HeadsArguments(Model):
     after: Optional[Stream]
     limit: int
@@ -607,6 +630,10 @@ def _heads_arguments(after: Optional[Stream], limit: int) -> str:
 
 def _kept_arguments(heads: Iterable[BookHead]) -> str:
     return _KeptArguments(heads=list(heads)).to_json()
+
+
+def _backup_arguments(path: object) -> str:
+    return _BackupArguments(path=_file(path)[0]).to_json()
 
 
 def _claim_arguments(owner: UUID, lease_seconds: int, limit: int) -> str:

@@ -302,7 +302,7 @@ mod sqlite {
         let file = folder.path().join("books.db");
         let url = format!("sqlite://{}", file.display());
         let before = open(Address::parse(&url)).await.unwrap_err();
-        assert_eq!(before.code, "store_refused", "the folder is not there");
+        assert_eq!(before.code, "folder_missing");
         open(Address::file(&file)).await.unwrap();
         let (code, path, detail) = {
             let fault = open(Address::parse(&url)).await.unwrap_err();
@@ -330,13 +330,8 @@ mod sqlite {
         )
         .unwrap();
         std::fs::create_dir(at("folder.db")).unwrap();
-        let held = Address::file(&at("held.db")).unwrap();
-        held.open(SqlOptions::default())
-            .await
-            .unwrap()
-            .close()
-            .await
-            .unwrap();
+        let held = Address::file(at("held.db")).unwrap();
+        let held = held.open(SqlOptions::default()).await.unwrap();
         let url = format!("sqlite:///{}", at("held.db"));
         let other = sqlx::SqlitePool::connect(&url).await.unwrap();
         let lock = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
@@ -347,8 +342,8 @@ mod sqlite {
         for (url, code, words) in [
             (
                 format!("sqlite:///{}", at("no/such/folder.db")),
-                "store_refused",
-                "that the folder is there",
+                "folder_missing",
+                "make it; a relative path begins at the working directory",
             ),
             (
                 format!("sqlite:///{}", at("folder.db")),
@@ -380,6 +375,7 @@ mod sqlite {
             assert!(fault.detail.contains(words), "{url}: {fault}");
         }
         lock.rollback().await.unwrap();
+        held.close().await.unwrap();
     }
 }
 

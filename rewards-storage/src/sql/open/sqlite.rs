@@ -15,6 +15,8 @@ use crate::sql::dialect::Dialect;
 use crate::sql::driver::{Driver, SqliteDriver, Writer};
 use crate::sql::fault::{Suspicion, classify};
 use crate::sql::parameters::FileAddress;
+use crate::sql::place;
+use crate::sql::watch::{Opened, Opening};
 use crate::sql::{Inner, SqlStore};
 
 /// Pages in the write-ahead log after which a commit copies them into the database. Fewer, larger checkpoints: each costs
@@ -39,9 +41,29 @@ pub(super) async fn open(target: Target, options: &SqlOptions) -> Result<SqlStor
     target.check_place().map_err(refused)?;
     let is_in_memory = target.is_in_memory;
     let connect = tune(target.located()?, options);
+    let path = connect.get_filename().to_owned();
+    let opened = open_at(connect, is_in_memory, options).await;
+    match is_in_memory {
+        true => opened,
+        false => opened.map_err(|error| place::at_opening(error, &path)),
+    }
+}
+
+async fn open_at(
+    connect: SqliteConnectOptions,
+    is_in_memory: bool,
+    options: &SqlOptions,
+) -> Result<SqlStore, StoreError> {
     let begun = Instant::now();
+    let opening = match is_in_memory {
+        true => None,
+        false => Some(Opening::begin(connect.get_filename(), options.wait).await?),
+    };
     let mut writer = connected(&connect, begun, options.wait).await?;
+    let opened = opening.map(Opening::connected);
     migrate(&mut writer, begun, options.wait).await?;
+    // What was there before the file was, or came while it was opened, is seen here.
+    let watch = opened.map(Opened::watch).transpose()?;
     let suspicion = Arc::new(Suspicion::new());
     let readers = if is_in_memory {
         None
@@ -60,6 +82,7 @@ pub(super) async fn open(target: Target, options: &SqlOptions) -> Result<SqlStor
         writer: Mutex::new(Writer::Ready(writer)),
         readers,
         suspicion: Arc::clone(&suspicion),
+        watch,
     }));
     Ok(SqlStore::new(Inner::new(
         driver,
