@@ -21,7 +21,7 @@ const CLUB: &str = r#"
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let store = SqlStore::open("sqlite::memory:", SqlOptions::default()).await?; // or sqlite:///shop.db, postgres://…
+    let store = SqlStore::open("sqlite::memory:", SqlOptions::default()).await?; // or SqlStore::open_file("rewards.db", …), postgresql://…
     let shop = Engine::builder(std::sync::Arc::new(store))
         .open()
         .await?

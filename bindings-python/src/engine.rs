@@ -16,7 +16,7 @@ use crate::asyncio::{Call, Done, Inbox};
 use crate::dispatch::{NativeOperation, Options, work};
 use crate::fault::{exception, guarded};
 use crate::host::host;
-use crate::open::{OpenValues, Opened, open};
+use crate::open::{OpenValues, Opened, Place, open};
 use crate::services;
 
 /// How long a blocking call works on before it looks for signals.
@@ -41,30 +41,30 @@ impl From<Opened> for NativeEngine {
 impl NativeEngine {
     /// Opens an engine.
     #[staticmethod]
-    #[pyo3(signature = (url, tenant, options, /))]
+    #[pyo3(signature = (place, tenant, options, /))]
     fn open(
         py: Python<'_>,
-        url: String,
+        place: Place,
         tenant: String,
         options: OpenValues,
     ) -> PyResult<Py<PyAny>> {
         wait(py, async move {
-            Ok(Done::Opened(open(&url, &tenant, options.into()).await?))
+            Ok(Done::Opened(open(&place, &tenant, options.into()).await?))
         })
     }
 
     /// Opens an engine; an asyncio future learns the outcome.
     #[staticmethod]
-    #[pyo3(signature = (inbox, future, url, tenant, options, /))]
+    #[pyo3(signature = (inbox, future, place, tenant, options, /))]
     fn start_open(
         inbox: &Inbox,
         future: Py<PyAny>,
-        url: String,
+        place: Place,
         tenant: String,
         options: OpenValues,
     ) -> PyResult<Call> {
         start(inbox, future, async move {
-            Ok(Done::Opened(open(&url, &tenant, options.into()).await?))
+            Ok(Done::Opened(open(&place, &tenant, options.into()).await?))
         })
     }
 

@@ -63,17 +63,24 @@ impl From<OpenValues> for OpenOptions {
     }
 }
 
-/// Opens the engine at an address: `memory:`, `sqlite:…` or `postgresql:…`.
+/// An address, or the path of a file, as Python gives it; and which of them it is.
+pub type Place = (String, bool);
+
+/// Opens the engine at an address, `memory:`, `sqlite:…` or `postgresql:…`, or on the file at a path.
 ///
 /// # Errors
 /// `invalid` for a tenant, an address, a key ring or a patience that is none; a fault of the store.
-pub async fn open(url: &str, tenant: &str, options: OpenOptions) -> Result<Opened, Fault> {
+pub async fn open(place: &Place, tenant: &str, options: OpenOptions) -> Result<Opened, Fault> {
     let key_ring = options.key_ring.map(ring).transpose()?;
     let tenant = TenantId::new(tenant)
         .map_err(|error| invalid(error.code(), "tenant", error.to_string()))?;
     let patience = read_patience("timeout", options.timeout_ms)?;
     let limits = SqlOptions::default().for_patience(patience);
-    let store = Address::parse(url)?.open(limits).await?;
+    let address = match place {
+        (path, true) => Address::file(path)?,
+        (url, false) => Address::parse(url)?,
+    };
+    let store = address.open(limits).await?;
     let mut builder = Engine::builder(store.backend()).patience(patience);
     if let Some(seed) = options.seed {
         builder = builder.random(Arc::new(SeededRandom::new(seed)));

@@ -68,6 +68,12 @@ struct KeptHeads {
     heads: Vec<BookHead>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Backup {
+    path: String,
+}
+
 #[derive(Serialize)]
 struct Sweep {
     members: u64,
@@ -94,6 +100,10 @@ pub async fn serve(opened: &Opened, name: &str, arguments: &str) -> Result<Vec<u
         "check_heads" => {
             let kept: KeptHeads = read(arguments)?;
             write(&told(&opened.tenant.check_heads(&kept.heads).await?))
+        }
+        "backup" => {
+            let asked: Backup = read(arguments)?;
+            write(&opened.engine.backup(asked.path).await?)
         }
         "settle_due" => write(&settle_due(opened).await?),
         "claim_events" => write(&claim(opened, read(arguments)?).await?),

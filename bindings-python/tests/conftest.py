@@ -85,13 +85,13 @@ def later(**time: float) -> datetime:
 @pytest.fixture(params=["memory", "sqlite"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a fresh store: in memory, then in a file."""
-    return "memory:" if request.param == "memory" else f"sqlite://{tmp_path}/books.db"
+    return "memory:" if request.param == "memory" else f"sqlite:///{tmp_path}/books.db"
 
 
 @pytest.fixture
 def file_url(tmp_path: Path) -> str:
     """The address of a fresh file."""
-    return f"sqlite://{tmp_path}/books.db"
+    return f"sqlite:///{tmp_path}/books.db"
 
 
 @pytest.fixture

@@ -235,11 +235,11 @@ def test_the_interpreter_ends_in_order(tmp_path: Path) -> None:
         rewards.enable_logging("DEBUG")
         print("end", flush=True)
         """,
-        f"sqlite://{tmp_path}/books.db",
+        f"sqlite:///{tmp_path}/books.db",
     )
     assert (done.returncode, done.stdout) == (0, "end\n"), done.stderr
     assert "panicked" not in done.stderr
-    with rewards.open(f"sqlite://{tmp_path}/books.db") as engine:
+    with rewards.open(f"sqlite:///{tmp_path}/books.db") as engine:
         assert engine.verify().is_valid
 
 

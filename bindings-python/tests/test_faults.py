@@ -28,6 +28,8 @@ def fault(error: rewards.RewardsError) -> tuple[str, int, bool]:
         ("books.db", "expected `memory:`"),
         ("mysql://host/books", "scheme `mysql`"),
         ("memory:books", "expected `memory:`"),
+        ("sqlite://books.db", "got two slashes"),
+        ("sqlite+odbc:///books.db", "scheme `sqlite\\+odbc`"),
     ],
 )
 def test_a_wrong_address_is_refused(url: str, words: str) -> None:
@@ -49,16 +51,16 @@ def test_a_password_is_never_repeated() -> None:
 
 
 def test_a_missing_folder_is_told(tmp_path: Path) -> None:
-    with pytest.raises(rewards.InternalError, match="that the folder is there") as caught:
-        rewards.open(f"sqlite://{tmp_path}/missing/books.db")
-    assert fault(caught.value) == ("store_refused", 500, False)
+    with pytest.raises(rewards.InternalError, match="there is no folder") as caught:
+        rewards.open(f"sqlite:///{tmp_path}/missing/books.db")
+    assert fault(caught.value) == ("folder_missing", 500, False)
 
 
 def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     path = tmp_path / "books.db"
     path.write_text("this is no database, and long enough to be seen as none\n" * 100)
     with pytest.raises(rewards.InternalError, match="not a database") as caught:
-        rewards.open(f"sqlite://{path}")
+        rewards.open(f"sqlite:///{path}")
     assert fault(caught.value) == ("store_corrupt", 500, False)
 
 
@@ -108,13 +110,13 @@ def test_a_file_that_may_only_be_read_is_told(file_url: str) -> None:
         rewards.open(f"{file_url}?mode=ro") as engine,
     ):
         engine.record_purchase(record(), now=NOW)
-    assert fault(caught.value) == ("store_refused", 500, False)
+    assert fault(caught.value) == ("store_read_only", 500, False)
 
 
 def test_a_file_of_somebody_else_is_told(tmp_path: Path) -> None:
     """Permissions mean nothing to the superuser, so another user tries when the tests are run by him."""
     path = tmp_path / "books.db"
-    with rewards.open(f"sqlite://{path}") as engine:
+    with rewards.open(f"sqlite:///{path}") as engine:
         set_up(engine)
     path.chmod(0o444)
     for folder in (tmp_path, *tmp_path.parents[:2]):
@@ -126,21 +128,21 @@ def test_a_file_of_somebody_else_is_told(tmp_path: Path) -> None:
         "except rewards.InternalError as error: print(error.code, error.detail)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, f"sqlite://{path}"],
+        [sys.executable, "-c", code, f"sqlite:///{path}"],
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
     tmp_path.chmod(0o755)
-    assert done.stdout.startswith("store_refused"), done.stdout + done.stderr
+    assert done.stdout.startswith("store_read_only"), done.stdout + done.stderr
     assert "may write" in done.stdout
 
 
 def test_a_newer_schema_is_told(file_url: str) -> None:
     with rewards.open(file_url) as engine:
         set_up(engine)
-    with sqlite3.connect(file_url.removeprefix("sqlite://")) as database:
+    with sqlite3.connect(file_url.removeprefix("sqlite:///")) as database:
         database.execute(
             "insert into _sqlx_migrations (version, description, success, checksum, execution_time)"
             " values (99, 'from the future', 1, x'00', 0)"
@@ -160,7 +162,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_is_told_and_survived(small_disk: Path) -> None:
-    url = f"sqlite://{small_disk}/books.db"
+    url = f"sqlite:///{small_disk}/books.db"
     ballast = small_disk / "ballast"
     with rewards.open(url) as engine:
         set_up(engine)
@@ -173,14 +175,30 @@ def test_a_full_disk_is_told_and_survived(small_disk: Path) -> None:
             while done < 10_000:
                 engine.record_purchase(record(done + 1), now=NOW)
                 done += 1
-        assert isinstance(caught.value, (rewards.InternalError, rewards.UnavailableError))
-        assert caught.value.code in ("store_refused", "store_unavailable")
-        assert "full" in caught.value.detail or "I/O" in caught.value.detail
+        assert isinstance(caught.value, rewards.UnavailableError)
+        assert fault(caught.value) == ("disk_full", 507, True)
+        assert "make room" in caught.value.detail or "I/O" in caught.value.detail
+        with pytest.raises(rewards.UnavailableError) as caught:
+            engine.backup(small_disk / "copy.db")
+        assert caught.value.code == "disk_full"
+        assert not list(small_disk.glob("copy.db*"))
         ballast.unlink()
         # What was not done can be done now, and what was done is not done twice.
         for number in range(1, done + 2):
             assert engine.execute(record(number), now=NOW).replayed is (number <= done)
         assert engine.verify().is_valid
+
+
+def test_a_disk_that_takes_no_writes_is_told(small_disk: Path) -> None:
+    """Permissions mean nothing to the superuser, a disk that takes no writes does."""
+    file = small_disk / "books.db"
+    with rewards.open_file(file) as engine:
+        set_up(engine)
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    for path in (file, small_disk / "new.db"):
+        with pytest.raises(rewards.InternalError, match="may write to the file and to its folder") as caught:
+            rewards.open_file(path)
+        assert fault(caught.value) == ("store_read_only", 500, False)
 
 
 def test_every_kind_has_its_class(engine: rewards.Engine) -> None:

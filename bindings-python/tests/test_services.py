@@ -116,7 +116,7 @@ def test_a_lease_beyond_all_time_is_refused(engine: rewards.Engine) -> None:
 
 
 def test_what_is_wrong_with_the_books_is_told_in_words(tmp_path: Path) -> None:
-    url = f"sqlite://{tmp_path}/books.db"
+    url = f"sqlite:///{tmp_path}/books.db"
     with rewards.open(url, now_ahead_max=timedelta.max) as engine:
         set_up(engine)
         engine.record_purchase(record(), now=NOW)

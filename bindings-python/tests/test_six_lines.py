@@ -24,7 +24,7 @@ def test_six_lines(tmp_path: Path) -> None:
     program = Program.model_validate(tomllib.loads(WALLET.read_text()))
     total = Money.of("80.00", "EUR")
     # README
-    engine = rewards.open(f"sqlite:///{file}")
+    engine = rewards.open_file(file)
     engine.publish_program(PublishProgram(program=program), key="first edition")
     engine.register_member(RegisterMember(member="alice"))
     order = Purchase(id="order-1", member="alice", program="wallet", occurred_at=now(), total=total)

@@ -25,12 +25,13 @@ private func says(_ words: String, _ error: RewardsError, line: Int = #line) thr
 
 func wrongAddresses() async throws {
     for (url, words) in [
-        ("", "expected `memory:` or `sqlite:///path/to/file.db`, got text without a scheme"),
+        ("", "expected `memory:` or `sqlite:///file.db` (an absolute path after four slashes), got text without a scheme"),
         ("books.db", "got text without a scheme"),
-        ("mysql://me:secret@host/books", "expected `memory:` or `sqlite:///path/to/file.db`, got scheme `mysql`"),
+        ("mysql://me:secret@host/books", "expected `memory:` or `sqlite:///file.db` (an absolute path after four slashes), got scheme `mysql`"),
         ("postgresql://me:secret@host/books", "got scheme `postgresql`, which this build was made without"),
         ("memory:books", "got more after `memory:`"),
-        ("sqlite://", "expected the path of a file"),
+        ("sqlite://books.db", "`sqlite:////absolute/file.db` or `sqlite::memory:`, got two slashes"),
+        ("sqlite:///?mode=ro", "expected the path of a file with `mode`, got none"),
         ("sqlite:///books.db?moed=ro", "expected only the parameters `mode`"),
     ] {
         let error = try await refused("Invalid", "invalid", "url_invalid") { _ = try await RewardsEngine.open(url: url) }
@@ -45,10 +46,10 @@ func wrongAddresses() async throws {
 /// Files that cannot be opened say what to look at.
 func wrongFiles() async throws {
     try await inFolder { folder in
-        let missing = try await refused("Internal", "store_refused") {
+        let missing = try await refused("Internal", "folder_missing") {
             _ = try await RewardsEngine.openFile(path: "\(folder)/no/such/a.db")
         }
-        try says("that the folder is there", missing)
+        try says("there is no folder", missing)
         let text = String(repeating: "no database at all, but long enough to have a header\n", count: 20)
         try text.write(toFile: "\(folder)/text.db", atomically: true, encoding: .utf8)
         let error = try await refused("Internal", "store_corrupt") {
@@ -64,12 +65,12 @@ func readOnlyFile() async throws {
         try await made(file).shutDown()
         // Permissions mean nothing to the superuser, a disk that takes no writes does.
         _ = try Running("mount", "-o", "remount,ro", folder).text()
-        let error = try await refused("Internal", "store_refused") { _ = try await RewardsEngine.openFile(path: file) }
-        try says("that this process may write to it", error)
+        let error = try await refused("Internal", "store_read_only") { _ = try await RewardsEngine.openFile(path: file) }
+        try says("that this process may write to the file and to its folder", error)
         _ = try Running("mount", "-o", "remount,rw", folder).text()
-        let url = "sqlite://\(file.replacingOccurrences(of: " ", with: "%20"))?mode=ro"
+        let url = "sqlite:///\(file.replacingOccurrences(of: " ", with: "%20"))?mode=ro"
         let engine = try await RewardsEngine.open(url: url)
-        let sent = try await refused("Internal", "store_refused") {
+        let sent = try await refused("Internal", "store_read_only") {
             _ = try await engine.recordPurchase(request: record(1), now: now)
         }
         try says("readonly database; make the file writable and open it again", sent)
@@ -96,14 +97,8 @@ func fullDisk() async throws {
             }
             throw Unexpected(description: "the disk never was full")
         } catch let error as RewardsError {
-            switch error {
-            case .Internal:
-                try expect(error.code, "store_refused")
-                try says("disk is full; make room on the disk", error)
-            default:
-                try expect(error.code, "store_unavailable")
-                try says("I/O error; check the disk", error)
-            }
+            try expect(error.code, "disk_full")
+            guard case .Unavailable = error else { throw Unexpected(description: "\(error)") }
         }
         try FileManager.default.removeItem(atPath: ballast)
         // What was not done can be done now, and what was done is not done twice.
@@ -112,6 +107,27 @@ func fullDisk() async throws {
         }
         try expect(try await engine.verify().problems, [])
         try await engine.shutDown()
+    }
+}
+
+/// A copy to look at, while the engine works on.
+func backups() async throws {
+    try await inFolder { folder in
+        let engine = try await made("\(folder)/books.db")
+        _ = try await engine.recordPurchase(request: record(1), now: now)
+        try await engine.backup(path: "\(folder)/copy.db")
+        _ = try await engine.recordPurchase(request: record(2), now: now)
+        let taken = try await refused("Rejected", "file_exists") { try await engine.backup(path: "\(folder)/copy.db") }
+        try says("is there", taken)
+        try await engine.shutDown()
+        let copy = try await RewardsEngine.openFile(path: "\(folder)/copy.db")
+        try expect(try await copy.verify().problems, [])
+        try expect(try await copy.recordPurchaseReceipt(request: record(1), now: now).replayed, true)
+        try expect(try await copy.recordPurchaseReceipt(request: record(2), now: now).replayed, false)
+        try await copy.shutDown()
+        let memory = try await RewardsEngine.open(url: "memory:")
+        _ = try await refused("Rejected", "backup_unsupported") { try await memory.backup(path: "\(folder)/memory.db") }
+        try await memory.shutDown()
     }
 }
 

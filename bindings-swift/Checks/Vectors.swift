@@ -20,7 +20,7 @@ func vectors() async throws {
         let whole = text.trimmingCharacters(in: .whitespacesAndNewlines)
         for testCase in RawJSON(whole).members["cases"]!.items.map(\.members) {
             vectorCases += 1
-            for url in ["memory:", "sqlite://\(temporary)/\(vectorCases).db"] {
+            for url in ["memory:", "sqlite:///\(temporary)/\(vectorCases).db"] {
                 let ring = try testCase["key_ring"].map { try $0.items.map { try ringKey($0.members) } }
                 let engine = try await RewardsEngine.open(
                     url: url, tenant: "vectors", seed: 7, keyRing: ring, nowAheadSecondsMax: .max)

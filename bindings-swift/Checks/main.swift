@@ -35,6 +35,7 @@ let checks: [(String, () async throws -> Void)] = [
     ("file that may only be read", readOnlyFile),
     ("full disk", fullDisk),
     ("newer schema", newerSchema),
+    ("backups", backups),
     ("events of a phone", eventsOfAPhone),
     ("two processes", twoProcesses),
     ("file held by another process", heldFile),

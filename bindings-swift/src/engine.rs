@@ -47,7 +47,8 @@ impl RewardsEngine {
     /// An app that sends no events to anybody should not keep them: they would wait in the file for ever.
     ///
     /// Another process may have the file open, too. When it cannot be opened, the error's code and detail say why and what
-    /// to look at: `store_refused`, `store_unavailable`, `store_corrupt` or `schema_too_new`. The options are those of `open`.
+    /// to look at: `folder_missing`, `store_read_only`, `disk_full`, `store_refused`, `store_unavailable`, `store_corrupt`,
+    /// `file_in_use_here` or `schema_too_new`. The options are those of `open`.
     #[uniffi::constructor(default(
         tenant = "default",
         seed = None,
@@ -83,7 +84,8 @@ impl RewardsEngine {
         guarded(open(Box::new(move || Address::file(&path)), options)).await
     }
 
-    /// Opens the engine at an address: `sqlite:///path/file.db`, or `memory:` for a store that is gone with the engine.
+    /// Opens the engine at an address: `sqlite:////path/file.db`, with four slashes before an absolute path, or `memory:` for a
+    /// store that is gone with the engine. For a path there is `open_file`.
     ///
     /// A seed makes the engine's ids repeatable, for tests. A clock takes the place of the device's. Names told in confidence
     /// are digested with the keys of the key ring, and refused with `key_ring_missing` where there is none. An address that is

@@ -56,6 +56,15 @@ impl RewardsEngine {
         .await
     }
 
+    /// Writes a whole and consistent copy of the file into a new one at a path, while the engine works on.
+    ///
+    /// The copy is one SQLite file, which an engine opens and any other tool. It is the way to look at the books from the app: no
+    /// other SQLite library of the app, that of the system included, may open the engine's own file. A path where a file is is
+    /// refused as `file_exists`, and `memory:` as `backup_unsupported`.
+    pub async fn backup(&self, path: String) -> Result<(), RewardsError> {
+        guarded(self.engine().backup(path)).await
+    }
+
     /// Removes all waiting events undelivered, and tells how many: for an app that has kept them and sends none to anybody.
     pub async fn discard_events(&self) -> Result<u64, RewardsError> {
         guarded(self.tenant().discard_events()).await

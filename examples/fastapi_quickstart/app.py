@@ -1,7 +1,8 @@
 """A rewards service: quote, purchase, balance and statement over HTTP, with the engine inside.
 
-    REWARDS_URL=sqlite:///rewards.db uvicorn app:app
+    uvicorn app:app
 
+The books are in `rewards.db` beside this file, or where `REWARDS_URL` says.
 Requests, replies and faults are the engine's own models, so the OpenAPI pages under `/docs` tell all there is to know.
 """
 
@@ -36,14 +37,15 @@ from rewards.models import (
 
 PROGRAM = Path(__file__).with_name("program.toml")
 ACTIVE_FROM = datetime(2026, 1, 1, tzinfo=timezone.utc)
-URL = os.environ.get("REWARDS_URL", "sqlite:///rewards.db")
+FILE = Path(__file__).with_name("rewards.db")
+URL = os.environ.get("REWARDS_URL")
 
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Opens the engine for as long as the service runs, and publishes the program once."""
     program = read_program(PROGRAM.read_text())
-    async with AsyncEngine.open(URL) as engine:
+    async with AsyncEngine.open(URL) if URL else AsyncEngine.open_file(FILE) as engine:
         publish = PublishProgram(program=program, active_from=ACTIVE_FROM)
         await engine.publish_program(publish, key=f"{program.id}-1")
         app.state.engine = engine

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 
@@ -30,17 +32,17 @@ def purchase(number: int, member: str = "ada", **changes: object) -> dict[str, o
     } | changes
 
 
-@pytest.fixture(scope="module", params=["sqlite", "memory"])
-def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    file = tmp_path_factory.mktemp("service") / "rewards.db"
-    url = {"sqlite": f"sqlite:///{file}", "memory": "memory:"}[request.param]
+@contextmanager
+def running(app: Path, work: Path, **environment: str) -> Iterator[str]:
+    """The service in the folder `app`, started from the folder `work`: where it listens."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    options = ["--app-dir", str(app), "--port", str(port), "--log-level", "warning"]
     server = subprocess.Popen(
-        [sys.executable, "-m", "uvicorn", "app:app", "--port", str(port), "--log-level", "warning"],
-        cwd=HERE,
-        env=os.environ | {"REWARDS_URL": url},
+        [sys.executable, "-m", "uvicorn", "app:app", *options],
+        cwd=work,
+        env={name: value for name, value in os.environ.items() if name != "REWARDS_URL"} | environment,
     )
     base = f"http://127.0.0.1:{port}"
     try:
@@ -57,6 +59,29 @@ def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         server.terminate()
         # uvicorn shuts down, and then lets the signal have its way.
         assert server.wait(20) in (0, -signal.SIGTERM), "the service ends cleanly"
+
+
+@pytest.fixture(scope="module", params=["sqlite", "memory"])
+def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("service")
+    url = {"sqlite": "sqlite:///rewards.db", "memory": "memory:"}[request.param]
+    with running(HERE, folder, REWARDS_URL=url) as base:
+        yield base
+    assert (folder / "rewards.db").is_file() is (request.param == "sqlite")
+
+
+def test_the_books_are_beside_the_service(tmp_path: Path) -> None:
+    app, work = tmp_path / "app", tmp_path / "work"
+    for folder in (app, work):
+        folder.mkdir()
+    for file in (HERE / "app.py", HERE / "program.toml"):
+        shutil.copy(file, app)
+    with running(app, work) as base:
+        assert httpx.put(f"{base}/members/ada").status_code == 200
+    assert (app / "rewards.db").is_file()
+    assert list(work.iterdir()) == []
+    with running(app, tmp_path) as base:
+        assert httpx.get(f"{base}/members/ada/balance").status_code == 200
 
 
 def test_what_a_model_refuses_in_a_route_is_told_like_everything_else(service: str) -> None:

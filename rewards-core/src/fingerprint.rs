@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -24,7 +25,7 @@ pub const MARKS_MAX: usize = 48;
 /// Behind it is a mark for each field: sixteen bits of a hash of its path, and sixteen of its value. They are enough to name the
 /// fields in which another request differs, and too few to say what was in them. A list is one field.
 #[derive(Debug, Clone)]
-pub struct Fingerprint(SmallVec<[u8; 96]>);
+pub struct Fingerprint(Arc<[u8]>);
 
 impl Fingerprint {
     /// The fingerprint of a request for an operation.
@@ -38,7 +39,7 @@ impl Fingerprint {
         digest.update(operation.as_bytes());
         digest.update([0]);
         digest.update(&body);
-        let mut bytes = SmallVec::from_slice(&digest.finalize());
+        let mut bytes: SmallVec<[u8; 96]> = SmallVec::from_slice(&digest.finalize());
         let most = DIGEST_BYTES.saturating_add(MARKS_MAX.saturating_mul(MARK_BYTES));
         each_field(&body, |path, value| {
             if bytes.len() < most {
@@ -46,7 +47,7 @@ impl Fingerprint {
                 bytes.extend_from_slice(&short_hash(value));
             }
         });
-        Ok(Self(bytes))
+        Ok(Self(Arc::from(bytes.as_slice())))
     }
 
     /// As it is stored: the digest, and the marks behind it.
@@ -124,7 +125,7 @@ impl Hash for Fingerprint {
 /// A digest without marks.
 impl From<[u8; DIGEST_BYTES]> for Fingerprint {
     fn from(digest: [u8; DIGEST_BYTES]) -> Self {
-        Self(SmallVec::from_slice(&digest))
+        Self(Arc::from(digest.as_slice()))
     }
 }
 

@@ -261,7 +261,7 @@ pub enum FaultKind {
     Rejected,
     /// The key was used for something else, or others won the race.
     Conflict,
-    /// The store could not be reached; the same command may be sent again with the same key.
+    /// The store could not be reached or takes no writes now; the same command may be sent again with the same key.
     Unavailable,
     /// A defect of the engine or broken data.
     Internal,
@@ -291,6 +291,13 @@ pub struct Fault {
 const OTHERS: &[(&str, FaultKind, u16)] = &[
     ("store_unavailable", FaultKind::Unavailable, 503),
     ("store_refused", FaultKind::Internal, 500),
+    // It takes no writes now, and will when there is room.
+    ("disk_full", FaultKind::Unavailable, 507),
+    ("store_read_only", FaultKind::Internal, 500),
+    ("folder_missing", FaultKind::Internal, 500),
+    ("file_in_use_here", FaultKind::Internal, 500),
+    ("file_exists", FaultKind::Rejected, 409),
+    ("backup_unsupported", FaultKind::Rejected, 501),
     ("schema_too_new", FaultKind::Internal, 500),
     ("engine_closed", FaultKind::Unavailable, 503),
 ];

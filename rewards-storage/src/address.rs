@@ -7,7 +7,9 @@
 //! look at.
 
 use std::fmt;
-use std::fmt::Write as _;
+use std::path::Path;
+#[cfg(feature = "sqlite")]
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rewards_core::rejection::{Fault, Problem};
@@ -15,7 +17,7 @@ use rewards_core::rejection::{Fault, Problem};
 use crate::error::StoreError;
 #[cfg(feature = "memory")]
 use crate::memory::MemoryStore;
-use crate::sql::{SqlOptions, SqlStore};
+use crate::sql::{Scheme, SqlOptions, SqlStore};
 use crate::store::Backend;
 
 /// The addresses that this build can open.
@@ -23,7 +25,7 @@ const KNOWN: &[&str] = &[
     #[cfg(feature = "memory")]
     "`memory:`",
     #[cfg(feature = "sqlite")]
-    "`sqlite:///path/to/file.db`",
+    "`sqlite:///file.db` (an absolute path after four slashes)",
     #[cfg(feature = "postgres")]
     "`postgresql://user@host/database`",
 ];
@@ -31,10 +33,12 @@ const KNOWN: &[&str] = &[
 /// An address that this build can open.
 ///
 /// - `memory:` is a store that is gone when it is closed;
-/// - `sqlite:///path/to/file.db` is a file, which is made when it is missing; `sqlite://file.db` is relative to the
-///   working directory, and `?mode=ro` or `?mode=rw` makes no file;
+/// - **a path begins behind the third slash, as in SQLAlchemy**: `sqlite:///file.db` is a file in the working directory,
+///   `sqlite:////path/to/file.db` one at an absolute path. It is made when it is missing, but by `?mode=ro` or `?mode=rw`;
+/// - `sqlite::memory:` and `sqlite://` are SQLite in memory;
 /// - `postgresql://user:password@host:port/database`, also with `postgres:`, is a database on a server; connections to
-///   another machine are encrypted, and `?sslmode=verify-full&sslrootcert=/path/to/ca.pem` finds out who answers.
+///   another machine are encrypted, and `?sslmode=verify-full&sslrootcert=/path/to/ca.pem` finds out who answers;
+/// - the name of a driver of Python is read over: `sqlite+aiosqlite:`, `postgresql+asyncpg:`.
 #[derive(Clone)]
 pub struct Address {
     place: Place,
@@ -44,6 +48,8 @@ pub struct Address {
 enum Place {
     #[cfg(feature = "memory")]
     Memory,
+    #[cfg(feature = "sqlite")]
+    File(PathBuf),
     Database(String),
 }
 
@@ -53,6 +59,8 @@ impl fmt::Debug for Address {
         let scheme = match &self.place {
             #[cfg(feature = "memory")]
             Place::Memory => "memory",
+            #[cfg(feature = "sqlite")]
+            Place::File(_) => "sqlite",
             Place::Database(url) => url.split(':').next().unwrap_or_default(),
         };
         f.debug_tuple("Address").field(&scheme).finish()
@@ -68,16 +76,25 @@ impl Address {
         Self::read(url).map_err(|detail| invalid("url", detail))
     }
 
-    /// The address of a SQLite file at a path, whatever characters are in it.
+    /// The SQLite file at a path, whatever characters are in it. A relative path is relative to the working directory at the
+    /// moment in which it is opened.
     ///
     /// # Errors
-    /// `invalid` with the problem `url_invalid` at `path`, for a path that is empty or holds a NUL, and in a build without
-    /// SQLite.
-    pub fn file(path: &str) -> Result<Self, Fault> {
-        if path.is_empty() {
-            return Err(invalid("path", "expected the path of a file, got none"));
+    /// `invalid` with the problem `url_invalid` at `path`, for a path that is empty, holds a NUL or is not UTF-8, and in a build
+    /// without SQLite.
+    pub fn file(path: impl AsRef<Path>) -> Result<Self, Fault> {
+        #[cfg(feature = "sqlite")]
+        {
+            let path = path.as_ref();
+            SqlStore::check_file(path).map_err(|detail| invalid("path", detail))?;
+            let place = Place::File(path.to_owned());
+            Ok(Self { place })
         }
-        Self::read(&of_file(path)).map_err(|detail| invalid("path", detail))
+        #[cfg(not(feature = "sqlite"))]
+        {
+            let _ = path;
+            Err(invalid("path", "this build was made without SQLite"))
+        }
     }
 
     /// Opens the store, which is made or brought up to date where that is needed.
@@ -89,9 +106,16 @@ impl Address {
         match &self.place {
             #[cfg(feature = "memory")]
             Place::Memory => Ok(OpenStore::Memory(Arc::new(MemoryStore::new()))),
+            #[cfg(feature = "sqlite")]
+            Place::File(path) => {
+                let store = SqlStore::open_file(path, options).await;
+                Ok(OpenStore::Sql(store.map_err(|error| advised(error, true))?))
+            }
             Place::Database(url) => {
+                #[cfg(feature = "sqlite")]
+                SqlStore::check_place(url).map_err(|detail| invalid("url", detail))?;
                 let store = SqlStore::open(url, options).await;
-                let store = store.map_err(|error| advised(error, url.starts_with("sqlite:")))?;
+                let store = store.map_err(|error| advised(error, url.starts_with("sqlite")))?;
                 Ok(OpenStore::Sql(store))
             }
         }
@@ -103,26 +127,26 @@ impl Address {
         else {
             return Err(expected("text without a scheme"));
         };
-        let place = match (scheme, rest) {
+        let place = match (scheme, Scheme::of(url)) {
             #[cfg(feature = "memory")]
-            ("memory", "") => Place::Memory,
+            ("memory", _) if rest.is_empty() => Place::Memory,
             #[cfg(feature = "memory")]
             ("memory", _) => return Err(expected("more after `memory:`")),
             #[cfg(feature = "sqlite")]
-            ("sqlite", _) => database(url)?,
+            (_, Some((Scheme::Sqlite, _))) => database(url)?,
             #[cfg(feature = "postgres")]
-            ("postgres" | "postgresql", rest) if rest.starts_with("//") => database(url)?,
+            (_, Some((Scheme::Postgres, rest))) if rest.starts_with("//") => database(url)?,
             #[cfg(feature = "postgres")]
-            ("postgres" | "postgresql", _) => {
+            (_, Some((Scheme::Postgres, _))) => {
                 return Err(expected(&format!("`{scheme}:` without `//`")));
             }
             #[cfg(not(feature = "memory"))]
             ("memory", _) => return Err(left_out(scheme)),
             #[cfg(not(feature = "sqlite"))]
-            ("sqlite", _) => return Err(left_out(scheme)),
+            (_, Some((Scheme::Sqlite, _))) => return Err(left_out(scheme)),
             #[cfg(not(feature = "postgres"))]
-            ("postgres" | "postgresql", _) => return Err(left_out(scheme)),
-            _ => return Err(expected(&format!("scheme `{scheme}`"))),
+            (_, Some((Scheme::Postgres, _))) => return Err(left_out(scheme)),
+            (_, None) => return Err(expected(&format!("scheme `{scheme}`"))),
         };
         Ok(Self { place })
     }
@@ -181,31 +205,10 @@ fn left_out(scheme: &str) -> String {
 
 /// Whether text can be repeated as the scheme of an address: no part of a password or a path can.
 fn is_scheme(text: &str) -> bool {
-    text.len() <= 16 && text.starts_with(|c: char| c.is_ascii_alphabetic()) && {
-        let is_allowed = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    text.len() <= 32 && text.starts_with(|c: char| c.is_ascii_alphabetic()) && {
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || "+-._".contains(c);
         text.chars().all(is_allowed)
     }
-}
-
-/// What would mean something else in an address is escaped, and a name such as `:memory:` is made a path.
-fn of_file(path: &str) -> String {
-    let mut url = String::from(if path.starts_with('/') {
-        "sqlite://"
-    } else {
-        "sqlite://./"
-    });
-    let mut bytes = [0; 4];
-    for c in path.chars() {
-        if c.is_alphanumeric() || "/._- ".contains(c) {
-            url.push(c);
-        } else {
-            for byte in c.encode_utf8(&mut bytes).bytes() {
-                // Writing to a string cannot fail.
-                let _ = write!(url, "%{byte:02X}");
-            }
-        }
-    }
-    url
 }
 
 fn invalid(path: &str, detail: impl Into<String>) -> Fault {
@@ -230,8 +233,19 @@ fn advised(error: StoreError, is_file: bool) -> Fault {
         StoreError::Refused { .. } => {
             "check the address, that its user may use the schema, and that the tables are there or may be made"
         }
-        // It says by itself what to do.
-        StoreError::SchemaTooNew { .. } => return error.into(),
+        StoreError::FolderMissing { .. } => {
+            "make it; a relative path begins at the working directory, an absolute one in an address has four slashes"
+        }
+        StoreError::ReadOnly { .. } if is_file => {
+            "see that this process may write to the file and to its folder"
+        }
+        StoreError::ReadOnly { .. } => "use the address of a server that takes writes",
+        StoreError::DiskFull { .. } => "make room on the disk and open it again",
+        // They say by themselves what to do, or are not about opening.
+        StoreError::SchemaTooNew { .. }
+        | StoreError::InUseHere { .. }
+        | StoreError::FileExists { .. }
+        | StoreError::BackupUnsupported { .. } => return error.into(),
     };
     let mut fault = Fault::from(error);
     fault.detail = format!("{}; {advice}", fault.detail);

@@ -38,7 +38,46 @@ pub enum StoreError {
         /// Newest version this library knows.
         known: i64,
     },
-    /// The store refused for a reason that trying again does not change: read-only, disk full, wrong address.
+    /// There is no room on the disk. Nothing was written; the same store works again when there is.
+    #[error("disk full: {detail}")]
+    DiskFull {
+        /// What happened, for people.
+        detail: String,
+    },
+    /// The store may only be read: its file, its folder or its disk takes no writes, or the server does not.
+    #[error("store is read-only: {detail}")]
+    ReadOnly {
+        /// What happened, for people.
+        detail: String,
+    },
+    /// The folder that a file is to be in is not there.
+    #[error("folder missing: {detail}")]
+    FolderMissing {
+        /// Which one, for people.
+        detail: String,
+    },
+    /// This process has the file of the store open otherwise, and SQLite's locks do not keep the two apart.
+    ///
+    /// What a call did that ends so is **unknown**. The store does nothing more; opened again, once the file is its own, it tells
+    /// whoever sends the same batches.
+    #[error("file in use here: {detail}")]
+    InUseHere {
+        /// What to do, for people.
+        detail: String,
+    },
+    /// A file is there that was to be made.
+    #[error("file exists: {detail}")]
+    FileExists {
+        /// Which one, for people.
+        detail: String,
+    },
+    /// This kind of store makes no backups of itself.
+    #[error("no backup of this store: {detail}")]
+    BackupUnsupported {
+        /// What to use instead, for people.
+        detail: String,
+    },
+    /// The store refused for a reason that trying again does not change, such as a wrong address.
     #[error("store refused: {detail}")]
     Refused {
         /// What happened, for people.
@@ -60,6 +99,12 @@ impl StoreError {
             Self::Unavailable { detail }
             | Self::Conflict { detail }
             | Self::Corrupt { detail }
+            | Self::DiskFull { detail }
+            | Self::ReadOnly { detail }
+            | Self::FolderMissing { detail }
+            | Self::InUseHere { detail }
+            | Self::FileExists { detail }
+            | Self::BackupUnsupported { detail }
             | Self::Refused { detail } => Some(detail),
             Self::SchemaTooNew { .. } => None,
         }

@@ -138,6 +138,7 @@ macro_rules! forward_query {
                 limit: u32,
             ) -> ::std::vec::Vec<($crate::forward::SmolStr, $crate::forward::EntityRow)>;
             fn health() -> $crate::store::StoreHealth;
+            fn backup(path: &::std::path::Path) -> ();
         }
     };
 }

@@ -22,7 +22,8 @@
 //!
 //! # What this crate does not do
 //!
-//! It contains no rules, opens no port, and keeps no global state: two engines in one process know nothing of each other.
+//! It contains no rules, opens no port, and keeps no global state, but for which SQLite files it has open: locks on them belong to the
+//! process.
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "sql")]

@@ -35,6 +35,7 @@
 //! 11. *Books.* An opened [`BookView`] shows one state of the store until it is dropped, whatever is committed meanwhile.
 
 use std::fmt::Debug;
+use std::path::Path;
 
 use async_trait::async_trait;
 use rewards_core::audit::{CounterPlace, StoredRevision};
@@ -203,6 +204,19 @@ pub trait Query: Debug + Send + Sync + 'static {
     /// Whether the store answers, its schema version, and what waits in the outbox. Costs by the number of tenants for whom
     /// events wait, however many those are.
     async fn health(&self) -> Result<StoreHealth, StoreError>;
+
+    /// Writes a whole and consistent copy of everything, of all tenants, into a new file at a path, while others work on; how long
+    /// that takes depends on how much there is. Where it ends without success, there is no file.
+    ///
+    /// # Errors
+    /// [`StoreError::FileExists`], [`StoreError::FolderMissing`], [`StoreError::DiskFull`] and [`StoreError::ReadOnly`] about the
+    /// new file; [`StoreError::BackupUnsupported`] from a store that is no file, as this default answers.
+    async fn backup(&self, path: &Path) -> Result<(), StoreError> {
+        let _ = path;
+        Err(StoreError::BackupUnsupported {
+            detail: "it is not kept in a file".to_owned(),
+        })
+    }
 
     /// Opens one view of a tenant's books, which stays as it is however long it is read.
     ///

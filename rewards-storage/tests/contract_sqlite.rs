@@ -9,7 +9,7 @@ use rewards_storage::contract::fixtures::{Draft, tenant};
 use rewards_storage::sql::{SqlOptions, SqlStore};
 
 async fn open(directory: &Path) -> SqlStore {
-    let url = format!("sqlite://{}/rewards.db", directory.display());
+    let url = format!("sqlite:///{}/rewards.db", directory.display());
     SqlStore::open(&url, SqlOptions::default()).await.unwrap()
 }
 

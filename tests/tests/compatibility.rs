@@ -60,7 +60,7 @@ async fn sqlite_v1_opens_and_replays() -> Outcome {
     let copy = folder.path().join("books.sqlite");
     if writes_fixtures() {
         let made = folder.path().join("new.sqlite");
-        let tenant = open(&format!("sqlite://{}", made.display())).await?;
+        let tenant = open(&format!("sqlite:///{}", made.display())).await?;
         let replies = json!(tell(&tenant.0).await?);
         tenant.1.close().await?;
         std::fs::copy(&made, fixture("books.sqlite"))?;
@@ -70,7 +70,7 @@ async fn sqlite_v1_opens_and_replays() -> Outcome {
         )?;
     }
     std::fs::copy(fixture("books.sqlite"), &copy)?;
-    check(&format!("sqlite://{}", copy.display())).await
+    check(&format!("sqlite:///{}", copy.display())).await
 }
 
 #[tokio::test]

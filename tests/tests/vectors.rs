@@ -82,6 +82,42 @@ const FAULTS_ELSEWHERE: &[Elsewhere] = &[
         "\"store_refused\")",
     ),
     elsewhere(
+        "disk_full",
+        "the disk must be full",
+        "bindings-python/tests/test_faults.py",
+        "(\"disk_full\", 507, True)",
+    ),
+    elsewhere(
+        "store_read_only",
+        "the file must take no writes",
+        "bindings-python/tests/test_faults.py",
+        "(\"store_read_only\", 500, False)",
+    ),
+    elsewhere(
+        "folder_missing",
+        "the file must be in a folder that is not there",
+        "bindings-python/tests/test_faults.py",
+        "(\"folder_missing\", 500, False)",
+    ),
+    elsewhere(
+        "file_in_use_here",
+        "another SQLite library must have opened the file",
+        "bindings-python/tests/test_own_file.py",
+        "(\"file_in_use_here\", 500, False)",
+    ),
+    elsewhere(
+        "file_exists",
+        "a backup must go where a file is",
+        "bindings-python/tests/test_own_file.py",
+        "(\"file_exists\", 409, False)",
+    ),
+    elsewhere(
+        "backup_unsupported",
+        "the store must be no file",
+        "bindings-python/tests/test_own_file.py",
+        "(\"backup_unsupported\", 501, False)",
+    ),
+    elsewhere(
         "schema_too_new",
         "a later version must have made the database",
         "rewards-storage/tests/sql_store/lifecycle.rs",

@@ -6,7 +6,7 @@
 ...     member.member
 'ada'
 
-* `open` and `Engine` for threads, `AsyncEngine` for asyncio;
+* `open`, `open_file` and `Engine` for threads, `AsyncEngine` for asyncio;
 * `rewards.models` for requests, replies and programs;
 * `read_program` and `validate_program` for documents in TOML and JSON;
 * `CompiledProgram` for whole tables of purchases, in and out through Arrow;
@@ -18,7 +18,7 @@
 
 from . import models
 from .documents import program_schema, read_program, validate_program
-from .engine import AsyncEngine, Engine, open
+from .engine import AsyncEngine, Engine, open, open_file
 from .errors import (
     ConflictError,
     InternalError,
@@ -61,6 +61,7 @@ __all__ = [
     "flush_logging",
     "models",
     "open",
+    "open_file",
     "program_schema",
     "read_program",
     "run_scenarios",

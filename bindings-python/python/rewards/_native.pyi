@@ -12,6 +12,9 @@ from .tables import ArrowTable
 _Key = tuple[str, str, bytes, str, str | None]
 """A key of a ring: purpose, id, bytes, and from when until when."""
 
+_Place = tuple[str, bool]
+"""An address, or the path of a file; and which of them it is."""
+
 _OpenOptions = tuple[int | None, list[_Key] | None, tuple[int, int] | None, bool, int | None]
 """Seed, key ring, how far `now` may lie ahead (seconds, microseconds), whether events are kept, timeout in milliseconds."""
 
@@ -53,7 +56,7 @@ class NativeOperation:
 class NativeEngine:
     @staticmethod
     def open(
-        url: str,
+        place: _Place,
         tenant: str,
         options: _OpenOptions,
         /,
@@ -62,7 +65,7 @@ class NativeEngine:
     def start_open(
         inbox: Inbox,
         future: asyncio.Future[NativeEngine],
-        url: str,
+        place: _Place,
         tenant: str,
         options: _OpenOptions,
         /,

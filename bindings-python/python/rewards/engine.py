@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import os
 import sys
 import warnings
 from collections.abc import Generator, Iterable, MutableMapping
 from datetime import datetime, timedelta, timezone
 from types import TracebackType
-from typing import Any, Optional, TypeVar
+from typing import Any, Optional, TypeVar, Union
 from uuid import UUID
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -31,12 +32,14 @@ from .operations import OPERATIONS
 from .services import BookHead, BookReport, ClaimedEvent, Health, Sweep
 from .shapes import native
 
-__all__ = ["AsyncEngine", "Engine", "open"]
+__all__ = ["AsyncEngine", "Engine", "open", "open_file"]
 
 _R = TypeVar("_R")
 _Key = tuple[str, str, bytes, str, Optional[str]]
 """A key of a ring as it crosses: purpose, id, bytes, and from when until when."""
 _Outcome = tuple[Any, bool]
+_Place = tuple[str, bool]
+"""An address, or the path of a file; and which of them it is."""
 _NO_ARGUMENTS = "{}"
 _HEALTH = TypeAdapter(Health)
 _BOOKS = TypeAdapter(BookReport)
@@ -45,6 +48,7 @@ _PROBLEMS = TypeAdapter(list[str])
 _SWEEP = TypeAdapter(Sweep)
 _CLAIMED = TypeAdapter(list[ClaimedEvent])
 _COUNT = TypeAdapter(int)
+_NOTHING = TypeAdapter(None)
 _OPERATIONS = {operation.request: native(operation) for operation in OPERATIONS}
 
 _AT_EXIT_MILLISECONDS = 5_000
@@ -55,9 +59,9 @@ _inboxes: MutableMapping[asyncio.AbstractEventLoop, _native.Inbox] = WeakKeyDict
 class _Handle:
     """What both engines have in common: a native engine that is closed once."""
 
-    def __init__(self, native: NativeEngine, url: str, tenant: str) -> None:
+    def __init__(self, native: NativeEngine, place: _Place, tenant: str) -> None:
         self._native = native
-        self._scheme = url.partition(":")[0]
+        self._scheme = "sqlite" if place[1] else place[0].partition(":")[0]
         self._tenant = tenant
         self._is_closed = False
         _open_engines.add(self)
@@ -123,8 +127,10 @@ class Engine(_Handle, Methods):
     ) -> Engine:
         """Open the engine at an address.
 
-        `memory:` is gone when the engine is, `sqlite:///path/to/file.db` is made when it is missing,
-        `postgresql://user@host/database` must be there; tables are made or brought up to date. With a `seed`
+        Addresses are those of SQLAlchemy: `sqlite:///file.db` is a file in the working directory, and **an absolute path has
+        four slashes**, `sqlite:////path/to/file.db`; `open_file` takes a path. A file is made when it is missing. `memory:` is
+        gone when the engine is. `postgresql://user@host/database` must be there; tables are made or brought up to date. The
+        name of a driver, as in `postgresql+asyncpg://`, is read over. With a `seed`
         the ids that the engine gives are the same in every run, which is for tests. Names told in confidence are
         digested with the keys of the `key_ring`. A call with a `now` more than 5 minutes ahead of the clock is refused as
         `now_ahead`, unless `now_ahead_max` says otherwise; `timedelta.max` allows any. A host that delivers no events
@@ -135,12 +141,35 @@ class Engine(_Handle, Methods):
         said and 0.1 to 3,600 allowed, ends as `store_unavailable`; whether its command took effect is then told by sending
         it again with its key.
         """
-        options = _open_options(url, tenant, seed, key_ring, now_ahead_max, keep_events, timeout)
+        options = _open_options(tenant, seed, key_ring, now_ahead_max, keep_events, timeout)
+        return cls._open(_url(url), tenant, options)
+
+    @classmethod
+    def open_file(
+        cls,
+        path: Union[str, os.PathLike[str]],
+        *,
+        tenant: str = "default",
+        seed: Optional[int] = None,
+        key_ring: Optional[KeyRing] = None,
+        now_ahead_max: Optional[timedelta] = None,
+        keep_events: bool = True,
+        timeout: Optional[float] = None,
+    ) -> Engine:
+        """Open the engine on the SQLite file at a path, whatever characters are in it.
+
+        It is made when it is missing; its folder is not. The other arguments are those of `open`.
+        """
+        options = _open_options(tenant, seed, key_ring, now_ahead_max, keep_events, timeout)
+        return cls._open(_file(path), tenant, options)
+
+    @classmethod
+    def _open(cls, place: _Place, tenant: str, options: _OpenOptions) -> Engine:
         try:
-            native = NativeEngine.open(url, tenant, options)
+            native = NativeEngine.open(place, tenant, options)
         except NativeFault as fault:
             raise errors.from_native(fault) from None
-        return cls(native, url, tenant)
+        return cls(native, place, tenant)
 
     def close(self) -> None:
         """Answer what was accepted, refuse what comes after, and let go of the store."""
@@ -198,6 +227,15 @@ class Engine(_Handle, Methods):
         """Remove all waiting events undelivered, but those that are leased; return how many were."""
         return self._serve("discard_events", _NO_ARGUMENTS, _COUNT)
 
+    def backup(self, path: Union[str, os.PathLike[str]]) -> None:
+        """Write a whole and consistent copy of the store, of all tenants, into a new file, while others work on.
+
+        The copy is one SQLite file: an engine opens it, and so does any other tool. **It is the way to look at the books from
+        the process that has an engine on them: nothing else in that process may open the engine's own file.** On PostgreSQL and
+        in memory it is refused as `backup_unsupported`, and where a file is as `file_exists`.
+        """
+        self._serve("backup", _backup_arguments(path), _NOTHING)
+
     def _serve(self, name: str, arguments: str, reply: TypeAdapter[_R]) -> _R:
         try:
             return reply.validate_json(self._native.serve(name, arguments))
@@ -236,11 +274,33 @@ def open(
     )
 
 
+def open_file(
+    path: Union[str, os.PathLike[str]],
+    *,
+    tenant: str = "default",
+    seed: Optional[int] = None,
+    key_ring: Optional[KeyRing] = None,
+    now_ahead_max: Optional[timedelta] = None,
+    keep_events: bool = True,
+    timeout: Optional[float] = None,
+) -> Engine:
+    """Open an engine for threads on the SQLite file at a path. Same as `Engine.open_file`."""
+    return Engine.open_file(
+        path,
+        tenant=tenant,
+        seed=seed,
+        key_ring=key_ring,
+        now_ahead_max=now_ahead_max,
+        keep_events=keep_events,
+        timeout=timeout,
+    )
+
+
 class _Opening:
     """An engine that is being opened: await it, or use it with `async with`."""
 
-    def __init__(self, url: str, tenant: str, options: _OpenOptions) -> None:
-        self._arguments = (url, tenant, options)
+    def __init__(self, place: _Place, tenant: str, options: _OpenOptions) -> None:
+        self._arguments = (place, tenant, options)
         self._engine: Optional[AsyncEngine] = None
 
     def __await__(self) -> Generator[Any, None, AsyncEngine]:
@@ -260,11 +320,11 @@ class _Opening:
             await self._engine.close()
 
     async def _open(self) -> AsyncEngine:
-        url, tenant, options = self._arguments
+        place, tenant, options = self._arguments
         loop = asyncio.get_running_loop()
         future: asyncio.Future[NativeEngine] = loop.create_future()
-        call = NativeEngine.start_open(_inbox_of(loop), future, url, tenant, options)
-        return AsyncEngine(await _outcome(future, call), url, tenant)
+        call = NativeEngine.start_open(_inbox_of(loop), future, place, tenant, options)
+        return AsyncEngine(await _outcome(future, call), place, tenant)
 
 
 class AsyncEngine(_Handle, AsyncMethods):
@@ -289,8 +349,23 @@ class AsyncEngine(_Handle, AsyncMethods):
 
         Both `await AsyncEngine.open(url)` and `async with AsyncEngine.open(url) as engine` work.
         """
-        options = _open_options(url, tenant, seed, key_ring, now_ahead_max, keep_events, timeout)
-        return _Opening(url, tenant, options)
+        options = _open_options(tenant, seed, key_ring, now_ahead_max, keep_events, timeout)
+        return _Opening(_url(url), tenant, options)
+
+    @staticmethod
+    def open_file(
+        path: Union[str, os.PathLike[str]],
+        *,
+        tenant: str = "default",
+        seed: Optional[int] = None,
+        key_ring: Optional[KeyRing] = None,
+        now_ahead_max: Optional[timedelta] = None,
+        keep_events: bool = True,
+        timeout: Optional[float] = None,
+    ) -> _Opening:
+        """Open the engine on the SQLite file at a path, as `Engine.open_file` does; to be used like `open`."""
+        options = _open_options(tenant, seed, key_ring, now_ahead_max, keep_events, timeout)
+        return _Opening(_file(path), tenant, options)
 
     async def close(self) -> None:
         """Answer what was accepted, refuse what comes after, and let go of the store."""
@@ -349,6 +424,15 @@ class AsyncEngine(_Handle, AsyncMethods):
         """Remove all waiting events undelivered, but those that are leased; return how many were."""
         return await self._serve("discard_events", _NO_ARGUMENTS, _COUNT)
 
+    async def backup(self, path: Union[str, os.PathLike[str]]) -> None:
+        """Write a whole and consistent copy of the store, of all tenants, into a new file, while others work on.
+
+        The copy is one SQLite file: an engine opens it, and so does any other tool. **It is the way to look at the books from
+        the process that has an engine on them: nothing else in that process may open the engine's own file.** On PostgreSQL and
+        in memory it is refused as `backup_unsupported`, and where a file is as `file_exists`.
+        """
+        await self._serve("backup", _backup_arguments(path), _NOTHING)
+
     async def _serve(self, name: str, arguments: str, reply: TypeAdapter[_R]) -> _R:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[bytes] = loop.create_future()
@@ -385,10 +469,19 @@ async def _outcome(future: asyncio.Future[_R], call: _native.Call) -> _R:
         raise errors.from_native(fault) from None
 
 
-def _check_open_arguments(url: object, tenant: object, seed: object, keep_events: object) -> None:
-    for name, value in (("url", url), ("tenant", tenant)):
-        if not isinstance(value, str):
-            raise _wrong_type(name, "text", value)
+def _url(url: object) -> _Place:
+    return _text("url", url), False
+
+
+def _file(path: object) -> _Place:
+    if not isinstance(path, (str, os.PathLike)):
+        raise _wrong_type("path", "a path", path)
+    path = os.fspath(path)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    return _text("path", path), True
+
+
+def _check_open_arguments(tenant: object, seed: object, keep_events: object) -> None:
+    _text("tenant", tenant)
     if not isinstance(keep_events, bool):
         raise _wrong_type("keep_events", "true or false", keep_events)
     if seed is None:
@@ -405,7 +498,6 @@ _OpenOptions = tuple[Optional[int], Optional[list[_Key]], Optional[tuple[int, in
 
 
 def _open_options(
-    url: str,
     tenant: str,
     seed: Optional[int],
     key_ring: Optional[KeyRing],
@@ -413,7 +505,7 @@ def _open_options(
     keep_events: bool,
     timeout: Optional[float],
 ) -> _OpenOptions:
-    _check_open_arguments(url, tenant, seed, keep_events)
+    _check_open_arguments(tenant, seed, keep_events)
     ahead, milliseconds = _ahead_values(now_ahead_max), _timeout_milliseconds(timeout)
     return seed, _key_ring_values(key_ring), ahead, keep_events, milliseconds
 
@@ -519,6 +611,10 @@ class _HeldArguments(Model):
     events: list[tuple[Stream, int]]
 
 
+class _BackupArguments(Model):
+    path: str
+
+
 class _HeadsArguments(Model):
     after: Optional[Stream]
     limit: int
@@ -534,6 +630,10 @@ def _heads_arguments(after: Optional[Stream], limit: int) -> str:
 
 def _kept_arguments(heads: Iterable[BookHead]) -> str:
     return _KeptArguments(heads=list(heads)).to_json()
+
+
+def _backup_arguments(path: object) -> str:
+    return _BackupArguments(path=_file(path)[0]).to_json()
 
 
 def _claim_arguments(owner: UUID, lease_seconds: int, limit: int) -> str:

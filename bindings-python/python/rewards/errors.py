@@ -78,7 +78,7 @@ class ConflictError(RewardsError):
 
 
 class UnavailableError(RewardsError):
-    """The store could not be reached, or the engine is closed.
+    """The store could not be reached or has no room on its disk, or the engine is closed.
 
     The outcome of a command is unknown then: it may be sent again with the same key.
     """

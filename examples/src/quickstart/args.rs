@@ -10,7 +10,7 @@ use clap::Parser;
 #[derive(Debug, Clone, Default, Parser)]
 #[command(name = "quickstart", version)]
 pub struct Args {
-    /// Where to keep everything: `sqlite:///path/file.db`, or `postgres://…` with `--features postgres`.
+    /// Where to keep everything: `sqlite:///file.db` (an absolute path after four slashes), or `postgres://…` with `--features postgres`.
     /// A file in the output folder when absent.
     #[arg(long, value_name = "URL", conflicts_with = "memory")]
     pub database: Option<String>,

@@ -46,25 +46,22 @@ pub(super) async fn open(args: &Args) -> Result<Opened, QuickstartError> {
             sql: None,
         });
     }
-    let (url, place) = match &args.database {
+    let options = SqlOptions::default();
+    let (store, place) = match &args.database {
         // An address may hold a password, so it is not repeated.
-        Some(url) => (url.clone(), "the database of `--database`".to_owned()),
+        Some(url) => (
+            SqlStore::open(url, options).await?,
+            "the database of `--database`".to_owned(),
+        ),
         None => {
             let file = args.database_path();
             let place = format!("SQLite file {}, synced at every commit", shown(&file));
-            (sqlite_url(&file), place)
+            (SqlStore::open_file(&file, options).await?, place)
         }
     };
-    let store = SqlStore::open(&url, SqlOptions::default()).await?;
     Ok(Opened {
         backend: Arc::new(store.clone()),
         place,
         sql: Some(store),
     })
-}
-
-/// The address of a database file. The two characters that mean something in an address are escaped.
-fn sqlite_url(file: &Path) -> String {
-    let path = file.display().to_string();
-    format!("sqlite://{}", path.replace('%', "%25").replace('?', "%3F"))
 }

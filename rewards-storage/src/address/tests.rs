@@ -40,11 +40,24 @@ fn a_wrong_address_is_refused_before_anything_is_opened() {
     }
     if cfg!(feature = "sqlite") {
         cases.extend([
-            ("sqlite:", "path of a file after `sqlite://`, got none"),
-            ("sqlite://", "path of a file after `sqlite://`, got none"),
+            ("sqlite:", "`sqlite::memory:`, got no three slashes"),
+            ("sqlite:/data/books.db", "got no three slashes"),
+            ("sqlite:books.db", "got no three slashes"),
             (
-                "sqlite://?mode=ro",
-                "path of a file after `sqlite://`, got none",
+                "sqlite://books.db",
+                "expected `sqlite:///relative/file.db`, `sqlite:////absolute/file.db` or `sqlite::memory:`, got two slashes",
+            ),
+            ("sqlite://me:secret@host/books.db", "got two slashes"),
+            ("sqlite://./books.db?mode=ro", "got two slashes"),
+            ("sqlite://?mode=ro", "path of a file with `mode`, got none"),
+            (
+                "sqlite:///:memory:?mode=rw",
+                "path of a file with `mode`, got none",
+            ),
+            ("sqlite+:///a.db", "got scheme `sqlite+`"),
+            (
+                "sqlite+pysqlcipher:///a.db",
+                "got scheme `sqlite+pysqlcipher`",
             ),
             ("sqlite:///a%00b.db", "got one with a NUL"),
             ("sqlite:///a%FFb.db", "utf-8"),
@@ -70,10 +83,6 @@ fn a_wrong_address_is_refused_before_anything_is_opened() {
                 "sqlite:///a.db?m%6Fde=secret",
                 "for `mode`, got another value",
             ),
-            (
-                "sqlite:file:a.db%3Fmode=secret",
-                "path of a file, got `file:`",
-            ),
         ]);
     } else {
         cases.push((
@@ -84,6 +93,18 @@ fn a_wrong_address_is_refused_before_anything_is_opened() {
     if cfg!(feature = "postgres") {
         cases.extend([
             ("postgres:books", "got `postgres:` without `//`"),
+            (
+                "postgresql+asyncpg:books",
+                "got `postgresql+asyncpg:` without `//`",
+            ),
+            (
+                "postgresql+odbc://host/books",
+                "got scheme `postgresql+odbc`",
+            ),
+            (
+                "postgresql://host/books?ssl=secret",
+                "for `ssl`, got another",
+            ),
             ("postgresql:/books", "got `postgresql:` without `//`"),
             ("postgresql://me:secret/1@host/books", "invalid port number"),
             (
@@ -158,8 +179,10 @@ fn an_address_does_not_show_its_password() {
     for (url, is_known) in [
         ("memory:", memory),
         ("sqlite:///secret/books.db", sqlite),
-        ("sqlite:secret.db?mode=ro", sqlite),
+        ("sqlite+aiosqlite:////secret.db?mode=ro", sqlite),
         ("sqlite::memory:", sqlite),
+        ("sqlite://", sqlite),
+        ("postgresql+psycopg_async://me:secret@host/books", postgres),
         ("postgres://me:secret@host/books", postgres),
         (
             "postgresql://me:secret@host:5432/books?sslmode=disable",
@@ -182,28 +205,6 @@ mod sqlite {
     use super::*;
 
     #[test]
-    fn a_path_is_escaped_where_an_address_would_read_it_otherwise() {
-        for (path, want) in [
-            ("/data/rewards.db", "sqlite:///data/rewards.db"),
-            (
-                "/Application Support/a.db",
-                "sqlite:///Application Support/a.db",
-            ),
-            ("/50%/who?/#1.db", "sqlite:///50%25/who%3F/%231.db"),
-            (
-                "/mode=memory/é/ключ.db",
-                "sqlite:///mode%3Dmemory/é/ключ.db",
-            ),
-            ("books.db", "sqlite://./books.db"),
-            (":memory:", "sqlite://./%3Amemory%3A"),
-            ("file:books.db", "sqlite://./file%3Abooks.db"),
-        ] {
-            assert_eq!(of_file(path), want);
-            assert!(Address::file(path).is_ok(), "{path}");
-        }
-    }
-
-    #[test]
     fn a_path_that_is_none_is_refused() {
         for (path, words) in [("", "got none"), ("/a\0b", "NUL")] {
             let (code, place, detail) = refusal(Address::file(path));
@@ -212,30 +213,34 @@ mod sqlite {
         }
     }
 
+    /// Opens what an address names, and lets go of it.
+    async fn open(address: Result<Address, Fault>) -> Result<(), Fault> {
+        let store = address?.open(SqlOptions::default()).await?;
+        store.backend().health().await?;
+        store.close().await
+    }
+
     #[tokio::test]
     async fn a_file_is_made_where_its_path_says() {
         let folder = tempfile::tempdir().unwrap();
-        let anew = format!(
-            "sqlite://{}?mode=rwc",
-            folder.path().join("made.db").display()
-        );
-        let anew = Address::parse(&anew)
-            .unwrap()
-            .open(SqlOptions::default())
-            .await;
-        anew.unwrap().close().await.unwrap();
+        let anew = folder.path().join("made.db");
+        open(Address::parse(&format!(
+            "sqlite:///{}?mode=rwc",
+            anew.display()
+        )))
+        .await
+        .unwrap();
+        assert!(anew.is_file());
         for name in [
             "books.db",
             "50% who?#1 mode=ro é.db",
             ":memory:",
             "file:x?mode=memory",
+            "sqlite:a.db",
             "'\"\\",
         ] {
             let file = folder.path().join(name);
-            let address = Address::file(file.to_str().unwrap()).unwrap();
-            let store = address.open(SqlOptions::default()).await.unwrap();
-            assert!(store.backend().health().await.is_ok());
-            store.close().await.unwrap();
+            open(Address::file(&file)).await.unwrap();
             assert!(file.is_file(), "{name}");
             assert_eq!(
                 std::fs::read(&file).unwrap().get(..6),
@@ -245,34 +250,73 @@ mod sqlite {
         }
     }
 
-    /// The name of memory at the end of a path is the name of a file, and what is escaped means what it says.
+    /// A file is where SQLAlchemy looks for it; the name of memory at the end of a path is the name of a file, and what is
+    /// escaped means what it says.
     #[tokio::test]
-    async fn an_address_means_what_sqlite_takes_it_for() {
+    async fn an_address_means_what_it_means_to_sqlalchemy() {
         let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| format!("sqlite://{}", folder.path().join(name).display());
-        for (url, makes) in [
-            (at("x:memory:"), Some("x:memory:")),
-            (at("mode=memory"), Some("mode=memory")),
-            (at("a.db?m%6Fde=rwc"), Some("a.db")),
-            (at("none.db?mode=%6Demory"), None),
-            (at("none.db?mode=memory"), None),
-            ("sqlite::memory:".to_owned(), None),
-            ("sqlite://%3Amemory%3A".to_owned(), None),
-        ] {
-            let address = Address::parse(&url).unwrap();
-            let store = address.open(SqlOptions::default()).await.unwrap();
-            let health = store.backend().health().await;
-            assert!(health.is_ok(), "{url}: {health:?}");
-            store.close().await.unwrap();
-            match makes {
-                Some(name) => assert!(folder.path().join(name).is_file(), "{url}"),
-                None => assert!(!folder.path().join("none.db").exists(), "{url}"),
+        let absolute = folder.path().to_str().unwrap();
+        // The working directory belongs to all tests of this program, so that a path relative to it climbs out of it first.
+        let here = std::env::current_dir().unwrap();
+        let up: String = here.components().skip(1).map(|_| "../").collect();
+        let relative = format!("{up}{}", absolute.trim_start_matches('/'));
+        for (number, (scheme, place, query)) in [
+            ("sqlite", absolute, ""),
+            ("sqlite+pysqlite", absolute, "?mode=rwc"),
+            ("sqlite+aiosqlite", relative.as_str(), ""),
+            ("sqlite", relative.as_str(), "?m%6Fde=rwc"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            for name in ["books.db", "x:memory:", "mode=memory", "%66ile%3Ax%3F"] {
+                let url = format!("{scheme}:///{place}/{number}{name}{query}");
+                open(Address::parse(&url)).await.unwrap();
+                let name = name.replace("%66ile%3Ax%3F", "file:x?");
+                let file = folder.path().join(format!("{number}{name}"));
+                assert!(file.is_file(), "{url}");
             }
         }
-        let only_read = Address::parse(&at("missing.db?m%6Fde=ro")).unwrap();
-        let refused = only_read.open(SqlOptions::default()).await.unwrap_err();
+        for url in [
+            "sqlite::memory:".to_owned(),
+            "sqlite://".to_owned(),
+            "sqlite:///".to_owned(),
+            "sqlite:///:memory:".to_owned(),
+            "sqlite+aiosqlite://".to_owned(),
+            format!("sqlite:///{absolute}/none.db?mode=%6Demory"),
+            format!("sqlite:///{absolute}/none.db?mode=memory"),
+        ] {
+            open(Address::parse(&url)).await.unwrap();
+            assert!(!folder.path().join("none.db").exists(), "{url}");
+        }
+        let missing = format!("sqlite:///{absolute}/missing.db?m%6Fde=ro");
+        let refused = open(Address::parse(&missing)).await.unwrap_err();
         assert_eq!(refused.code, "store_refused");
         assert!(!folder.path().join("missing.db").exists());
+    }
+
+    /// Three slashes began an absolute path once. Where that one is there, no other file is made in its stead.
+    #[tokio::test]
+    async fn an_address_that_meant_another_file_makes_no_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("books.db");
+        let url = format!("sqlite://{}", file.display());
+        let before = open(Address::parse(&url)).await.unwrap_err();
+        assert_eq!(before.code, "folder_missing");
+        open(Address::file(&file)).await.unwrap();
+        let (code, path, detail) = {
+            let fault = open(Address::parse(&url)).await.unwrap_err();
+            let [problem] = fault.problems.as_slice() else {
+                panic!("{fault:?}")
+            };
+            let (code, path) = (problem.code.to_string(), problem.path.to_string());
+            (code, path, problem.detail.clone())
+        };
+        assert_eq!((code.as_str(), path.as_str()), ("url_invalid", "url"));
+        assert!(detail.contains("write four slashes"), "{detail}");
+        let direct = SqlStore::open(&url, SqlOptions::default()).await;
+        let direct = direct.unwrap_err().to_string();
+        assert!(direct.contains("write four slashes"), "{direct}");
     }
 
     /// What cannot be opened, with its code and the words that say what to do.
@@ -286,14 +330,9 @@ mod sqlite {
         )
         .unwrap();
         std::fs::create_dir(at("folder.db")).unwrap();
-        let held = Address::file(&at("held.db")).unwrap();
-        held.open(SqlOptions::default())
-            .await
-            .unwrap()
-            .close()
-            .await
-            .unwrap();
-        let url = format!("sqlite://{}", at("held.db"));
+        let held = Address::file(at("held.db")).unwrap();
+        let held = held.open(SqlOptions::default()).await.unwrap();
+        let url = format!("sqlite:///{}", at("held.db"));
         let other = sqlx::SqlitePool::connect(&url).await.unwrap();
         let lock = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
         let options = SqlOptions {
@@ -302,22 +341,22 @@ mod sqlite {
         };
         for (url, code, words) in [
             (
-                format!("sqlite://{}", at("no/such/folder.db")),
+                format!("sqlite:///{}", at("no/such/folder.db")),
+                "folder_missing",
+                "make it; a relative path begins at the working directory",
+            ),
+            (
+                format!("sqlite:///{}", at("folder.db")),
                 "store_refused",
                 "that the folder is there",
             ),
             (
-                format!("sqlite://{}", at("folder.db")),
-                "store_refused",
-                "that the folder is there",
-            ),
-            (
-                format!("sqlite://{}?mode=rw", at("missing.db")),
+                format!("sqlite:///{}?mode=rw", at("missing.db")),
                 "store_refused",
                 "check the address",
             ),
             (
-                format!("sqlite://{}", at("text.db")),
+                format!("sqlite:///{}", at("text.db")),
                 "store_corrupt",
                 "not a database; check that the address",
             ),
@@ -336,6 +375,7 @@ mod sqlite {
             assert!(fault.detail.contains(words), "{url}: {fault}");
         }
         lock.rollback().await.unwrap();
+        held.close().await.unwrap();
     }
 }
 

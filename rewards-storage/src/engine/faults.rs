@@ -18,6 +18,12 @@ impl From<StoreError> for Fault {
             StoreError::Unavailable { .. } | StoreError::Conflict { .. } => "store_unavailable",
             StoreError::Corrupt { .. } => "store_corrupt",
             StoreError::SchemaTooNew { .. } => "schema_too_new",
+            StoreError::DiskFull { .. } => "disk_full",
+            StoreError::ReadOnly { .. } => "store_read_only",
+            StoreError::FolderMissing { .. } => "folder_missing",
+            StoreError::InUseHere { .. } => "file_in_use_here",
+            StoreError::FileExists { .. } => "file_exists",
+            StoreError::BackupUnsupported { .. } => "backup_unsupported",
             StoreError::Refused { .. } => "store_refused",
         };
         Self::new(code, error.to_string())
@@ -109,6 +115,31 @@ mod tests {
                 FaultKind::Internal,
             ),
             (
+                StoreError::ReadOnly { detail: detail() },
+                "store_read_only",
+                FaultKind::Internal,
+            ),
+            (
+                StoreError::FolderMissing { detail: detail() },
+                "folder_missing",
+                FaultKind::Internal,
+            ),
+            (
+                StoreError::InUseHere { detail: detail() },
+                "file_in_use_here",
+                FaultKind::Internal,
+            ),
+            (
+                StoreError::FileExists { detail: detail() },
+                "file_exists",
+                FaultKind::Rejected,
+            ),
+            (
+                StoreError::BackupUnsupported { detail: detail() },
+                "backup_unsupported",
+                FaultKind::Rejected,
+            ),
+            (
                 StoreError::SchemaTooNew { found: 2, known: 1 },
                 "schema_too_new",
                 FaultKind::Internal,
@@ -119,6 +150,20 @@ mod tests {
             assert_eq!((fault.code.as_ref(), fault.kind), (code, kind));
             assert_eq!(fault.is_retryable(), transient);
         }
+    }
+
+    /// Trying again at once is no use, but later it is.
+    #[test]
+    fn a_full_disk_is_told_as_one_that_may_have_room_later() {
+        let detail = "x".to_owned();
+        let error = StoreError::DiskFull { detail };
+        assert!(!error.is_transient());
+        let fault = Fault::from(error);
+        assert_eq!(
+            (fault.code.as_ref(), fault.http_status()),
+            ("disk_full", 507)
+        );
+        assert!(fault.is_retryable());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What hosts do beside operations: deliver events and look at the health. They [audit](super::BookReport) the books, too.
 
+use std::path::Path;
+
 use rewards_core::event::Stream;
 use rewards_core::rejection::{Fault, Problem};
 use uuid::Uuid;
@@ -60,6 +62,23 @@ impl Engine {
             workers_wanted: self.inner.workers,
             is_open: self.inner.check_open().is_ok(),
         })
+    }
+}
+
+impl Engine {
+    /// Writes a whole and consistent copy of the store, with the books of all tenants, into a new file at a path. Commands and
+    /// queries go on meanwhile; what was answered before the call is in the copy.
+    ///
+    /// The copy is one SQLite file, as good as the store itself: an engine opens it, and so does any other tool that reads SQLite.
+    /// It is the way to look at the books from the process that has an engine on them, because **no other SQLite library of
+    /// that process may open the engine's own file**.
+    ///
+    /// # Errors
+    /// `file_exists`, `folder_missing`, `disk_full` and `store_read_only` about the new file; `backup_unsupported` on PostgreSQL,
+    /// which has `pg_dump`, and in memory; another fault of the store; `engine_closed`.
+    pub async fn backup(&self, path: impl AsRef<Path>) -> Result<(), Fault> {
+        self.inner.check_open()?;
+        Ok(self.inner.shared.storage.backup(path.as_ref()).await?)
     }
 }
 

@@ -9,6 +9,7 @@
 
 use std::ops::RangeInclusive;
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -96,6 +97,11 @@ impl Storage {
         let limit = HEALTH_LIMIT.min(self.patience);
         let health = timeout(limit, self.once(&Query::health)).await;
         health.unwrap_or_else(|_| Err(no_answer(limit)))
+    }
+
+    /// Has the store copy itself; asked once, for as long as it takes.
+    pub(super) async fn backup(&self, path: &Path) -> Result<(), StoreError> {
+        self.once(&|backend| backend.backup(path)).await
     }
 
     pub(super) async fn load(&self, plan: &ReadPlan) -> Result<Snapshot, StoreError> {

@@ -158,8 +158,7 @@ async fn on_sqlite(case: &Case) -> Result<Outcomes, ScenarioError> {
         fault: error.into(),
     };
     let folder = TempDir::new().map_err(|source| at(&std::env::temp_dir(), source))?;
-    let url = format!("sqlite://{}", folder.path().join("books.sqlite").display());
-    let store = SqlStore::open(&url, SqlOptions::default())
+    let store = SqlStore::open_file(folder.path().join("books.sqlite"), SqlOptions::default())
         .await
         .map_err(opening)?;
     let outcomes = take_steps(case, Arc::new(store.clone()), SQLITE).await;

@@ -29,6 +29,9 @@ use super::fault::Suspicion;
 #[cfg(feature = "postgres")]
 use super::rows::Array;
 use super::rows::Param;
+#[cfg(feature = "sqlite")]
+use super::watch::FileWatch;
+use crate::error::StoreError;
 
 /// How long to wait for what is under way on a server, and to take leave of it.
 #[cfg(feature = "postgres")]
@@ -57,6 +60,8 @@ pub(super) struct SqliteDriver {
     /// `None` in memory, where the writer's connection is all there is.
     pub readers: Option<SqlitePool>,
     pub suspicion: Arc<Suspicion>,
+    /// `None` in memory, which has no file.
+    pub watch: Option<FileWatch>,
 }
 
 /// The one connection that writes.
@@ -123,19 +128,44 @@ impl Driver {
         }
     }
 
+    /// Whether the file is the store's own in this process, as far as is known.
+    pub fn check(&self) -> Result<(), StoreError> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(driver) => driver.watch.as_ref().map_or(Ok(()), FileWatch::check),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Looks whether the file still is the store's own in this process.
+    pub fn look(&self) -> Result<(), StoreError> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(driver) => driver.watch.as_ref().map_or(Ok(()), FileWatch::look),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => Ok(()),
+        }
+    }
+
     /// Waits for what is under way and closes every connection.
     pub async fn close(&self) -> sqlx::Result<()> {
         match self {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(driver) => {
+                // From here on the locks go, and that is as it should be.
+                let watch = driver.watch.as_ref();
+                watch.inspect(|watch| watch.end());
                 if let Some(readers) = &driver.readers {
                     readers.close().await;
                 }
                 let mut writer = driver.writer.lock().await;
-                match std::mem::replace(&mut *writer, Writer::Closed) {
+                let closed = match std::mem::replace(&mut *writer, Writer::Closed) {
                     Writer::Ready(connection) => connection.close().await,
                     Writer::Closed => Ok(()),
-                }
+                };
+                watch.inspect(|watch| watch.let_go());
+                closed
             }
             #[cfg(feature = "postgres")]
             Self::Postgres(pool) => {

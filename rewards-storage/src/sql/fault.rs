@@ -179,6 +179,15 @@ pub(super) fn is_connection_lost(error: &sqlx::Error) -> bool {
     }
 }
 
+/// Whether SQLite could not read or write on the disk.
+pub(super) fn is_of_disk(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(error) = error else {
+        return false;
+    };
+    let code = error.code().unwrap_or_default();
+    code.len() != 5 && code.parse::<u32>().is_ok_and(|code| code & 0xFF == 10)
+}
+
 /// The driver's error in the words of the store.
 pub(super) fn classify(error: sqlx::Error) -> StoreError {
     let detail = error.to_string();
@@ -251,6 +260,9 @@ fn from_sqlstate(code: &str, detail: String) -> StoreError {
         | "25P04" | "40003" => StoreError::Unavailable { detail },
         // Damaged data or index.
         "XX001" | "XX002" => StoreError::Corrupt { detail },
+        "53100" => StoreError::DiskFull { detail },
+        // A standby, or a server or a user that was set so.
+        "25006" => StoreError::ReadOnly { detail },
         _ if code.starts_with("08") => StoreError::Unavailable { detail },
         _ => StoreError::Refused { detail },
     }
@@ -265,6 +277,8 @@ fn from_sqlite(code: &str, detail: String) -> StoreError {
         Ok(7 | 9 | 10 | 15) => StoreError::Unavailable { detail },
         // Damaged, not a database, or a value that the column cannot hold.
         Ok(11 | 26) => StoreError::Corrupt { detail },
+        Ok(8) => StoreError::ReadOnly { detail },
+        Ok(13) => StoreError::DiskFull { detail },
         _ => StoreError::Refused { detail },
     }
 }

@@ -10,6 +10,8 @@
 //! The store decides nothing. It checks what it is told to check, and says which check failed first.
 
 mod arms;
+#[cfg(feature = "sqlite")]
+mod backup;
 mod books;
 mod commit;
 mod decode;
@@ -25,6 +27,8 @@ mod outbox;
 mod pages;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod parameters;
+#[cfg(feature = "sqlite")]
+mod place;
 #[cfg(all(test, feature = "postgres"))]
 mod plans;
 mod query;
@@ -33,6 +37,8 @@ mod slots;
 mod statements;
 #[cfg(all(test, feature = "postgres"))]
 mod sweep_plans;
+#[cfg(feature = "sqlite")]
+mod watch;
 mod writes;
 
 use std::fmt;
@@ -43,6 +49,7 @@ use async_trait::async_trait;
 use rewards_core::snapshot::{ReadPlan, Snapshot};
 use tracing::Instrument as _;
 
+pub(crate) use self::open::Scheme;
 pub use self::open::SqlOptions;
 
 use self::commit::{Means, Races};
@@ -137,7 +144,10 @@ impl SqlStore {
     where
         W: Future<Output = Result<T, Failure>>,
     {
+        self.driver().check()?;
         let outcome = fault::within(self.inner.call_limit, work).await;
+        // Before anybody is told that it is done: a file that others of this process write as well may have lost it.
+        self.driver().look()?;
         outcome.map_err(|failure| self.fault(failure))
     }
 
@@ -150,7 +160,15 @@ impl SqlStore {
             }
             Failure::Driver(error) => {
                 self.inner.suspicion.note(&error);
-                advised(error)
+                let is_of_disk = fault::is_of_disk(&error);
+                let error = advised(error);
+                match self.driver() {
+                    #[cfg(feature = "sqlite")]
+                    Driver::Sqlite(driver) if is_of_disk => {
+                        place::at_work(error, driver.options.get_filename())
+                    }
+                    _ => error,
+                }
             }
             Failure::Store(error) => error,
         }

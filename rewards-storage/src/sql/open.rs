@@ -7,6 +7,8 @@ mod sqlite;
 #[cfg(feature = "postgres")]
 mod tls;
 
+#[cfg(feature = "sqlite")]
+use std::path::Path;
 use std::time::Duration;
 
 use sqlx::SqlStr;
@@ -79,8 +81,11 @@ const PREPARED: usize = 256;
 impl SqlStore {
     /// Opens the store at an address and brings its schema up to date.
     ///
-    /// Addresses are `sqlite:///path/file.db` (the file is created when it is missing), `sqlite::memory:` (gone when
-    /// the store is), and `postgres://…` or `postgresql://…`. Several processes may open one database at once.
+    /// Addresses are those that SQLAlchemy knows. **A path begins behind the third slash**: `sqlite:///file.db` is relative to the
+    /// working directory of this moment, `sqlite:////path/file.db` is absolute; the file is created when it is missing.
+    /// `sqlite::memory:` and `sqlite://` are gone when the store is. `postgresql://…` and `postgres://…` are a server. The name of
+    /// a driver of Python, as in `postgresql+asyncpg:` or `sqlite+aiosqlite:`, is read over. Several processes may open one
+    /// database at once. For a path there is [`open_file`](Self::open_file).
     ///
     /// On a server, the user of the address need own nothing: where somebody else has opened the store before, and so has made
     /// the tables, it is enough to be granted `USAGE` of the schema, `SELECT, INSERT, UPDATE, DELETE` on the tables, and
@@ -96,39 +101,100 @@ impl SqlStore {
     /// [`StoreError::SchemaTooNew`] when a newer version of this library made the database;
     /// [`StoreError::Unavailable`] when it cannot be reached within [`SqlOptions::wait`].
     pub async fn open(url: &str, options: SqlOptions) -> Result<Self, StoreError> {
-        let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
-        match scheme {
+        match Scheme::of(url) {
             #[cfg(feature = "sqlite")]
-            "sqlite" => sqlite::open(url, &options).await,
+            Some((Scheme::Sqlite, rest)) => {
+                let target = sqlite::read(rest).map_err(refused)?;
+                sqlite::open(target, &options).await
+            }
             #[cfg(not(feature = "sqlite"))]
-            "sqlite" => Err(refused(
+            Some((Scheme::Sqlite, _)) => Err(refused(
                 "this build has no SQLite: enable the feature `sqlite`",
             )),
             #[cfg(feature = "postgres")]
-            "postgres" | "postgresql" => postgres::open(url, &options).await,
+            Some((Scheme::Postgres, rest)) => postgres::open(rest, &options).await,
             #[cfg(not(feature = "postgres"))]
-            "postgres" | "postgresql" => Err(refused(
+            Some((Scheme::Postgres, _)) => Err(refused(
                 "this build has no PostgreSQL: enable the feature `postgres`",
             )),
             // An address can hold a password, so only its scheme is repeated.
-            _ => Err(refused(format!(
-                "expected an address that starts with `sqlite:` or `postgres:`, got `{scheme}`"
-            ))),
+            None => {
+                let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+                Err(refused(format!(
+                    "expected an address that starts with `sqlite:` or `postgresql:`, got `{scheme}`"
+                )))
+            }
         }
+    }
+
+    /// Opens the store in the SQLite file at a path, whatever characters are in it, and brings its schema up to date. The file
+    /// is created when it is missing; its folder is not. A relative path is relative to the working directory of this moment.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    #[cfg(feature = "sqlite")]
+    pub async fn open_file(
+        path: impl AsRef<Path> + Send,
+        options: SqlOptions,
+    ) -> Result<Self, StoreError> {
+        let target = sqlite::at(path.as_ref()).map_err(refused)?;
+        sqlite::open(target, &options).await
     }
 }
 
 impl SqlStore {
     /// Says what is wrong with an address of a database, before anything is opened.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn check_address(url: &str) -> Result<(), String> {
-        #[cfg(feature = "sqlite")]
-        if url.starts_with("sqlite:") {
-            return sqlite::read(url).map(drop);
+        match Scheme::of(url) {
+            #[cfg(feature = "sqlite")]
+            Some((Scheme::Sqlite, rest)) => sqlite::read(rest).map(drop),
+            #[cfg(feature = "postgres")]
+            Some((Scheme::Postgres, rest)) => postgres::read(rest).map(drop),
+            _ => Ok(()),
         }
-        #[cfg(feature = "postgres")]
-        return postgres::read(url).map(drop);
-        #[cfg(not(feature = "postgres"))]
-        Ok(())
+    }
+
+    /// Says what is wrong with an address of a file that meant another one in an earlier version.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn check_place(url: &str) -> Result<(), String> {
+        match Scheme::of(url) {
+            Some((Scheme::Sqlite, rest)) => sqlite::read(rest)?.check_place(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Says what is wrong with the path of a file, before anything is opened.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn check_file(path: &Path) -> Result<(), String> {
+        sqlite::at(path).map(drop)
+    }
+}
+
+/// Which database an address is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// A file, or memory.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
+impl Scheme {
+    /// What the scheme of an address names, and what follows it. SQLAlchemy's addresses may name a driver of Python, which
+    /// says nothing about the database.
+    pub(crate) fn of(url: &str) -> Option<(Self, &str)> {
+        let (scheme, rest) = url.split_once(':')?;
+        let found = match scheme.split_once('+').unwrap_or((scheme, "")) {
+            ("sqlite", "" | "pysqlite" | "aiosqlite") => Self::Sqlite,
+            (
+                "postgres" | "postgresql",
+                "" | "asyncpg" | "psycopg" | "psycopg_async" | "psycopg2" | "psycopg2cffi"
+                | "pg8000",
+            ) => Self::Postgres,
+            _ => return None,
+        };
+        (!scheme.ends_with('+')).then_some((found, rest))
     }
 }
 

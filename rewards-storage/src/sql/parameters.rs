@@ -73,23 +73,28 @@ mod sqlite {
         }),
     ];
 
-    /// What the address of a file says beside what the driver reads.
+    /// What the address of a file says, before anything in it is decoded.
     #[derive(Debug)]
-    pub struct FileAddress {
+    pub struct FileAddress<'u> {
+        /// The path as it is written; nothing for memory without a name.
+        pub path: Option<&'u str>,
+        /// The parameters as they are written.
+        pub parameters: &'u str,
         /// Whether it asks for memory instead of a file.
         pub is_in_memory: bool,
         /// Whether it says how the file is opened.
         pub has_mode: bool,
     }
 
-    impl FileAddress {
-        /// Reads an address that starts with `sqlite:`.
-        pub fn read(url: &str) -> Result<Self, String> {
-            let (place, text) = url.split_once('?').unwrap_or((url, ""));
-            // As the driver takes the scheme off.
-            let place = place
-                .trim_start_matches("sqlite://")
-                .trim_start_matches("sqlite:");
+    /// How addresses of files are written.
+    const FORMS: &str =
+        "`sqlite:///relative/file.db`, `sqlite:////absolute/file.db` or `sqlite::memory:`";
+
+    impl<'u> FileAddress<'u> {
+        /// Reads what follows the scheme `sqlite:`. As in SQLAlchemy, the path begins behind the third slash, so that one which
+        /// is absolute has a fourth, and no path is memory.
+        pub fn read(rest: &'u str) -> Result<Self, String> {
+            let (place, text) = rest.split_once('?').unwrap_or((rest, ""));
             let parameters = read(text, KNOWN, |_| false)?;
             let asks_for_memory = |(name, value): &(String, String)| {
                 matches!(
@@ -97,8 +102,25 @@ mod sqlite {
                     ("mode", "memory") | ("vfs", "memdb")
                 )
             };
+            let path = match place {
+                ":memory:" | "//" | "//:memory:" | "///" | "///:memory:" => None,
+                _ => match place.strip_prefix("///") {
+                    Some(path) => Some(path),
+                    None if place.starts_with("//") => {
+                        return Err(format!("expected {FORMS}, got two slashes"));
+                    }
+                    None => return Err(format!("expected {FORMS}, got no three slashes")),
+                },
+            };
+            let is_file_wanted =
+                |(name, value): &(String, String)| name == "mode" && value != "memory";
+            if path.is_none() && parameters.iter().any(is_file_wanted) {
+                return Err("expected the path of a file with `mode`, got none".to_owned());
+            }
             Ok(Self {
-                is_in_memory: place == ":memory:" || parameters.iter().any(asks_for_memory),
+                path,
+                parameters: text,
+                is_in_memory: path.is_none() || parameters.iter().any(asks_for_memory),
                 has_mode: parameters.iter().any(|(name, _)| name == "mode"),
             })
         }
@@ -107,8 +129,10 @@ mod sqlite {
 
 /// What the address of a server says about encryption, beside what the driver reads.
 #[cfg(feature = "postgres")]
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct ServerAddress {
+    /// The address as the driver reads it.
+    pub url: String,
     /// Whether it says how much encryption is asked for.
     pub has_ssl_mode: bool,
     /// The file with the certificates of those who may vouch for the server.
@@ -124,29 +148,43 @@ impl ServerAddress {
     /// Reads an address that starts with `postgres:` or `postgresql:`.
     pub fn read(url: &str) -> Result<Self, String> {
         // What is wrong with the other parts is said in fixed words by the parser itself.
-        let url = url::Url::parse(url).map_err(|error| error.to_string())?;
+        let mut url = url::Url::parse(url).map_err(|error| error.to_string())?;
         let is_option = |name: &str| name.starts_with("options[") && name.ends_with(']');
         let parameters = read(url.query().unwrap_or_default(), POSTGRES, is_option)?;
-        let mut address = Self::default();
+        let mut has_ssl_mode = false;
+        let (mut root_cert, mut cert, mut key) = (None, None, None);
+        let mut of_driver = form_urlencoded::Serializer::new(String::new());
         for (name, value) in parameters {
-            match name.as_str() {
-                "sslmode" | "ssl-mode" => address.has_ssl_mode = true,
-                "sslrootcert" | "ssl-root-cert" | "ssl-ca" => address.root_cert = Some(value),
-                "sslcert" | "ssl-cert" => address.cert = Some(value),
-                "sslkey" | "ssl-key" => address.key = Some(value),
+            // As the driver of Python that goes by this name has it.
+            let name = if name == "ssl" { "sslmode" } else { &name };
+            of_driver.append_pair(name, &value);
+            match name {
+                "sslmode" | "ssl-mode" => has_ssl_mode = true,
+                "sslrootcert" | "ssl-root-cert" | "ssl-ca" => root_cert = Some(value),
+                "sslcert" | "ssl-cert" => cert = Some(value),
+                "sslkey" | "ssl-key" => key = Some(value),
                 _ => {}
             }
         }
-        if address.cert.is_some() != address.key.is_some() {
+        if cert.is_some() != key.is_some() {
             return Err("expected `sslcert` and `sslkey` together, got one of them".to_owned());
         }
-        Ok(address)
+        let of_driver = of_driver.finish();
+        url.set_query(Some(of_driver.as_str()).filter(|query| !query.is_empty()));
+        Ok(Self {
+            url: url.into(),
+            has_ssl_mode,
+            root_cert,
+            cert,
+            key,
+        })
     }
 }
 
 #[cfg(feature = "postgres")]
 const POSTGRES: &[Parameter] = &[
     parameter("sslmode", SSL_MODES, is_ssl_mode),
+    parameter("ssl", SSL_MODES, is_ssl_mode),
     parameter("ssl-mode", SSL_MODES, is_ssl_mode),
     parameter("sslrootcert", TEXT, is_text),
     parameter("ssl-root-cert", TEXT, is_text),

@@ -1,5 +1,7 @@
 //! Pages and sweeps.
 
+use std::path::Path;
+
 use async_trait::async_trait;
 use rewards_core::counter::Subject;
 use rewards_core::decision::ProgramWrite;
@@ -12,9 +14,11 @@ use smol_str::SmolStr;
 use sqlx::SqlStr;
 
 use super::SqlStore;
+#[cfg(feature = "sqlite")]
+use super::backup;
 use super::books::SqlBooks;
 use super::decode::Decoded;
-use super::driver::{Fetched, Row};
+use super::driver::{Driver, Fetched, Row};
 use super::fault::At as _;
 use super::rows::{Param, Rows};
 use super::statements::KNOWN;
@@ -219,6 +223,24 @@ impl Query for SqlStore {
             outbox_waiting,
             outbox_oldest,
         })
+    }
+
+    async fn backup(&self, path: &Path) -> Result<(), StoreError> {
+        match self.driver() {
+            #[cfg(feature = "sqlite")]
+            Driver::Sqlite(driver) => {
+                self.driver().check()?;
+                backup::backup(driver, path).await?;
+                self.driver().look()
+            }
+            #[cfg(feature = "postgres")]
+            Driver::Postgres(_) => {
+                let _ = path;
+                Err(StoreError::BackupUnsupported {
+                    detail: "use `pg_dump`, which comes with PostgreSQL".to_owned(),
+                })
+            }
+        }
     }
 
     async fn books<'s>(&'s self, tenant: &TenantId) -> Result<Box<dyn BookView + 's>, StoreError> {

@@ -10,6 +10,8 @@ mod commits;
 mod damage;
 mod events;
 mod lifecycle;
+#[cfg(feature = "sqlite")]
+mod own_file;
 mod programs;
 mod reads;
 mod sweeps;

@@ -50,7 +50,7 @@ pub async fn addresses(test: &str) -> Vec<(&'static str, String, Option<tempfile
         let path = files.path().join(format!("{test}.db"));
         addresses.push((
             "sqlite",
-            format!("sqlite://{}", path.display()),
+            format!("sqlite:///{}", path.display()),
             Some(files),
         ));
     }

@@ -200,7 +200,7 @@ fn name(members: u32, figure: &str) -> String {
 }
 
 fn url(file: &Path) -> String {
-    format!("sqlite://{}", file.display())
+    format!("sqlite:///{}", file.display())
 }
 
 fn file_mb(file: &Path) -> Result<f64, Box<dyn Error>> {

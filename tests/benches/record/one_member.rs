@@ -18,7 +18,7 @@ pub async fn run(options: &Options, report: &mut Report) -> Result<(), Box<dyn E
         eprintln!("one member round {}", round + 1);
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("engine.db");
-        let host = Host::open(&format!("sqlite://{}", file.display())).await?;
+        let host = Host::open(&format!("sqlite:///{}", file.display())).await?;
         host.prepare(1, 1).await?;
         for after in AFTER {
             while host.next() < after {

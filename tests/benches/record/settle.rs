@@ -75,7 +75,7 @@ pub async fn run(options: &Options, report: &mut Report) -> Result<(), Box<dyn E
 }
 
 fn url(file: &Path) -> String {
-    format!("sqlite://{}", file.display())
+    format!("sqlite:///{}", file.display())
 }
 
 /// Members with so many purchases each, all pending.

@@ -21,7 +21,7 @@ const FIRST_MOMENT: i64 = 1_781_524_800_000_000;
 pub async fn run(options: &Options, report: &mut Report) -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let file = |name: &str| folder.path().join(name);
-    let url = |name: &str| format!("sqlite://{}", file(name).display());
+    let url = |name: &str| format!("sqlite:///{}", file(name).display());
     let host = Host::open(&url("engine.db")).await?;
     host.prepare(MEMBERS, PROGRAMS).await?;
     let sample = host.sample().await?;

@@ -119,7 +119,7 @@ async fn simulate(scenario: Scenario, place: Place) -> Result<Evidence, Failed> 
         Place::Sqlite => {
             let folder = tempfile::tempdir()?;
             let file = folder.path().join("rewards.db");
-            on_database(scenario, &format!("sqlite://{}", file.display())).await
+            on_database(scenario, &format!("sqlite:///{}", file.display())).await
         }
         Place::Postgres => on_database(scenario, &shared_cluster()?.database()?).await,
     }

@@ -184,8 +184,8 @@ pub fn address(bytes: &[u8]) {
         .and_then(|(user, _)| user.split_once(':'))
         .map(|(_, secret)| secret)
         .filter(|secret| secret.len() > 8);
-    for read in [Address::parse, Address::file] {
-        let told = match read(text) {
+    for read in [Address::parse(text), Address::file(text)] {
+        let told = match read {
             Ok(address) => format!("{address:?}"),
             Err(fault) => {
                 assert_eq!(fault.code, "invalid", "{fault:?}");

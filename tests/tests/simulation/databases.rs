@@ -29,7 +29,7 @@ async fn the_books_are_right_after_a_storm_on_sqlite() -> Outcome {
     for seed in seeds(SEEDS)? {
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("rewards.db");
-        let url = format!("sqlite://{}", file.display());
+        let url = format!("sqlite:///{}", file.display());
         let evidence = run(Scenario::breezy(seed), deployment(&url).await?).await?;
         told("sqlite", seed, &evidence);
     }

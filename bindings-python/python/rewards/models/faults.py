@@ -88,6 +88,12 @@ CODES: dict[str, Code] = {
     "internal": Code("internal", 500),
     "store_unavailable": Code("unavailable", 503),
     "store_refused": Code("internal", 500),
+    "disk_full": Code("unavailable", 507),
+    "store_read_only": Code("internal", 500),
+    "folder_missing": Code("internal", 500),
+    "file_in_use_here": Code("internal", 500),
+    "file_exists": Code("rejected", 409),
+    "backup_unsupported": Code("rejected", 501),
     "schema_too_new": Code("internal", 500),
     "engine_closed": Code("unavailable", 503),
 }

@@ -80,7 +80,7 @@ def _run_file(path: Path, bless: bool, report: ScenarioReport) -> None:
 def _run_case(case: Case) -> tuple[list[Outcome], list[Outcome]]:
     memory = _take_steps(case, "memory:")
     with tempfile.TemporaryDirectory() as folder:
-        sqlite = _take_steps(case, f"sqlite://{Path(folder) / 'books.sqlite'}")
+        sqlite = _take_steps(case, f"sqlite:///{Path(folder) / 'books.sqlite'}")
     return memory, sqlite
 
 

@@ -26,8 +26,8 @@ const KEEPALIVE_SECONDS: u32 = 5;
 const KEEPALIVES: u32 = 3;
 
 /// Opens the store on a server.
-pub(super) async fn open(url: &str, options: &SqlOptions) -> Result<SqlStore, StoreError> {
-    let (connect, address) = read(url).map_err(refused)?;
+pub(super) async fn open(rest: &str, options: &SqlOptions) -> Result<SqlStore, StoreError> {
+    let (connect, address) = read(rest).map_err(refused)?;
     tls::check_files(&address)?;
     let connect = tune(tls::secured(connect, &address), options);
     let suspicion = Arc::new(Suspicion::new());
@@ -133,11 +133,11 @@ fn code(error: &sqlx::Error) -> Option<Cow<'_, str>> {
     error.as_database_error()?.code()
 }
 
-/// What an address says.
-pub(super) fn read(url: &str) -> Result<(PgConnectOptions, ServerAddress), String> {
-    let address = ServerAddress::read(url)?;
+/// What an address says: what follows its scheme.
+pub(super) fn read(rest: &str) -> Result<(PgConnectOptions, ServerAddress), String> {
+    let address = ServerAddress::read(&format!("postgresql:{rest}"))?;
     // The address can be read and its parameters are right, so nothing else is left that can be wrong.
-    let connect = PgConnectOptions::from_str(url)
+    let connect = PgConnectOptions::from_str(&address.url)
         .map_err(|_| "expected names and a password in utf-8, got other bytes")?;
     // The driver looks a name up in brackets, and finds none.
     let host = connect

@@ -1,5 +1,6 @@
 //! Opening the store in a SQLite file, or in memory.
 
+use std::path::Path;
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,6 +15,8 @@ use crate::sql::dialect::Dialect;
 use crate::sql::driver::{Driver, SqliteDriver, Writer};
 use crate::sql::fault::{Suspicion, classify};
 use crate::sql::parameters::FileAddress;
+use crate::sql::place;
+use crate::sql::watch::{Opened, Opening};
 use crate::sql::{Inner, SqlStore};
 
 /// Pages in the write-ahead log after which a commit copies them into the database. Fewer, larger checkpoints: each costs
@@ -24,13 +27,43 @@ const CHECKPOINT_PAGES: &str = "8000";
 /// takes long keeps it from starting anew, and must not leave a file of gigabytes behind.
 const LOG_BYTES: &str = "67108864";
 
+/// What is opened.
+#[derive(Debug)]
+pub(super) struct Target {
+    connect: SqliteConnectOptions,
+    is_in_memory: bool,
+    /// Whether its path is relative to the working directory and says so by nothing but three slashes.
+    is_plainly_relative: bool,
+}
+
 /// Opens the store in a file, or in memory.
-pub(super) async fn open(url: &str, options: &SqlOptions) -> Result<SqlStore, StoreError> {
-    let (connect, is_in_memory) = read(url).map_err(refused)?;
-    let connect = tune(connect, options);
+pub(super) async fn open(target: Target, options: &SqlOptions) -> Result<SqlStore, StoreError> {
+    target.check_place().map_err(refused)?;
+    let is_in_memory = target.is_in_memory;
+    let connect = tune(target.located()?, options);
+    let path = connect.get_filename().to_owned();
+    let opened = open_at(connect, is_in_memory, options).await;
+    match is_in_memory {
+        true => opened,
+        false => opened.map_err(|error| place::at_opening(error, &path)),
+    }
+}
+
+async fn open_at(
+    connect: SqliteConnectOptions,
+    is_in_memory: bool,
+    options: &SqlOptions,
+) -> Result<SqlStore, StoreError> {
     let begun = Instant::now();
+    let opening = match is_in_memory {
+        true => None,
+        false => Some(Opening::begin(connect.get_filename(), options.wait).await?),
+    };
     let mut writer = connected(&connect, begun, options.wait).await?;
+    let opened = opening.map(Opening::connected);
     migrate(&mut writer, begun, options.wait).await?;
+    // What was there before the file was, or came while it was opened, is seen here.
+    let watch = opened.map(Opened::watch).transpose()?;
     let suspicion = Arc::new(Suspicion::new());
     let readers = if is_in_memory {
         None
@@ -49,6 +82,7 @@ pub(super) async fn open(url: &str, options: &SqlOptions) -> Result<SqlStore, St
         writer: Mutex::new(Writer::Ready(writer)),
         readers,
         suspicion: Arc::clone(&suspicion),
+        watch,
     }));
     Ok(SqlStore::new(Inner::new(
         driver,
@@ -58,31 +92,88 @@ pub(super) async fn open(url: &str, options: &SqlOptions) -> Result<SqlStore, St
     )))
 }
 
-/// What an address says, and whether it means memory.
-pub(super) fn read(url: &str) -> Result<(SqliteConnectOptions, bool), String> {
-    let address = FileAddress::read(url)?;
-    // The parameters are right, so nothing else is left that can be wrong.
-    let connect = SqliteConnectOptions::from_str(url)
-        .map_err(|_| "expected the path of a file in utf-8, got other bytes")?;
-    let name = connect.get_filename().as_os_str().as_encoded_bytes();
-    // SQLite takes this name for memory however it was written, and no other that ends with it.
-    let is_in_memory = address.is_in_memory || name == b":memory:";
-    // SQLite takes no name for a file of its own that is deleted when it is closed.
-    if name.is_empty() && !is_in_memory {
-        return Err("expected the path of a file after `sqlite://`, got none".to_owned());
-    }
-    if name.contains(&0) {
-        return Err("expected the path of a file, got one with a NUL".to_owned());
-    }
-    // SQLite would read an address of its own in it, with parameters that were not looked at.
-    if name.starts_with(b"file:") && !is_in_memory {
-        return Err("expected the path of a file, got `file:`; write `./file:`".to_owned());
-    }
-    // An address that names a mode means it.
-    if address.has_mode {
-        Ok((connect, is_in_memory))
+/// What an address says: what follows its scheme `sqlite:`.
+pub(super) fn read(rest: &str) -> Result<Target, String> {
+    let address = FileAddress::read(rest)?;
+    let path = address.path.unwrap_or(":memory:");
+    // The driver takes off the scheme as often as it is there.
+    let guard = if path.starts_with("sqlite:") {
+        "./"
     } else {
-        Ok((connect.create_if_missing(true), is_in_memory))
+        ""
+    };
+    let url = format!("sqlite://{guard}{path}?{}", address.parameters);
+    // The parameters are right, so nothing else is left that can be wrong.
+    let connect = SqliteConnectOptions::from_str(&url)
+        .map_err(|_| "expected the path of a file in utf-8, got other bytes")?;
+    // An address that names a mode means it.
+    let connect = if address.has_mode {
+        connect
+    } else {
+        connect.create_if_missing(true)
+    };
+    let target = Target {
+        is_in_memory: address.is_in_memory,
+        is_plainly_relative: !["/", "./", "../"]
+            .iter()
+            .any(|begin| path.starts_with(begin)),
+        connect,
+    };
+    target.checked()
+}
+
+/// The file at a path.
+pub(super) fn at(path: &Path) -> Result<Target, String> {
+    let target = Target {
+        connect: SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true),
+        is_in_memory: false,
+        is_plainly_relative: false,
+    };
+    target.checked()
+}
+
+impl Target {
+    fn checked(self) -> Result<Self, String> {
+        let name = self.connect.get_filename().as_os_str();
+        if name.is_empty() {
+            return Err("expected the path of a file, got none".to_owned());
+        }
+        if name.as_encoded_bytes().contains(&0) {
+            return Err("expected the path of a file, got one with a NUL".to_owned());
+        }
+        if name.to_str().is_none() {
+            return Err("expected the path of a file in utf-8, got other bytes".to_owned());
+        }
+        Ok(self)
+    }
+
+    /// Refuses an address that names no file, but did name one that is there before three slashes meant a relative path.
+    pub fn check_place(&self) -> Result<(), String> {
+        let path = self.connect.get_filename();
+        let earlier = Path::new("/").join(path);
+        let has_moved =
+            self.is_plainly_relative && !self.is_in_memory && !path.exists() && earlier.is_file();
+        if has_moved {
+            return Err(
+                "expected the path of a file: three slashes begin a relative path, where there is none, but there is one at \
+                 the absolute path; write four slashes for that one, or `sqlite:///./` to make one in the working directory"
+                    .to_owned(),
+            );
+        }
+        Ok(())
+    }
+
+    /// With a path that stays what it is when the working directory changes: connections are made later, too. It also keeps
+    /// SQLite from taking a name such as `:memory:` or `file:x` for anything but a name.
+    fn located(self) -> Result<SqliteConnectOptions, StoreError> {
+        if self.is_in_memory {
+            return Ok(self.connect);
+        }
+        let path = std::path::absolute(self.connect.get_filename())
+            .map_err(|error| refused(format!("no working directory: {error}")))?;
+        Ok(self.connect.filename(path))
     }
 }
 

@@ -26,12 +26,13 @@ class StoresTest {
     @Test
     fun `a wrong address is refused`() {
         val addresses = mapOf(
-            "" to "expected `memory:` or `sqlite:///path/to/file.db`, got text without a scheme",
+            "" to "expected `memory:` or `sqlite:///file.db` (an absolute path after four slashes), got text without a scheme",
             "books.db" to "got text without a scheme",
-            "mysql://me:secret@host/books" to "expected `memory:` or `sqlite:///path/to/file.db`, got scheme `mysql`",
+            "mysql://me:secret@host/books" to "expected `memory:` or `sqlite:///file.db` (an absolute path after four slashes), got scheme `mysql`",
             "postgresql://me:secret@host/books" to "got scheme `postgresql`, which this build was made without",
             "memory:books" to "got more after `memory:`",
-            "sqlite://" to "expected the path of a file",
+            "sqlite://books.db" to "`sqlite:////absolute/file.db` or `sqlite::memory:`, got two slashes",
+            "sqlite:///?mode=ro" to "expected the path of a file with `mode`, got none",
             "sqlite:///books.db?moed=ro" to "expected only the parameters `mode`",
         )
         for ((url, words) in addresses) {
@@ -46,7 +47,7 @@ class StoresTest {
 
     @Test
     fun `files that cannot be opened say what to look at`(@TempDir folder: Path) {
-        says("that the folder is there", refused<RewardsException.Internal>("store_refused") { RewardsEngine.openFile("$folder/no/such/a.db") })
+        says("there is no folder", refused<RewardsException.Internal>("folder_missing") { RewardsEngine.openFile("$folder/no/such/a.db") })
         val text = Files.writeString(folder.resolve("text.db"), "no database at all, but long enough to have a header\n".repeat(20))
         val error = refused<RewardsException.Internal>("store_corrupt") { RewardsEngine.openFile("$text") }
         says("not a database; check that the address is that of a store", error)
@@ -59,10 +60,10 @@ class StoresTest {
             made(file).shutDown()
             // Permissions mean nothing to the superuser, a disk that takes no writes does.
             run("mount", "-o", "remount,ro", folder)
-            says("that this process may write to it", refused<RewardsException.Internal>("store_refused") { RewardsEngine.openFile(file) })
+            says("may write to the file and to its folder", refused<RewardsException.Internal>("store_read_only") { RewardsEngine.openFile(file) })
             run("mount", "-o", "remount,rw", folder)
-            val engine = RewardsEngine.open("sqlite://$file?mode=ro")
-            val error = refused<RewardsException.Internal>("store_refused") { engine.recordPurchase(record(1), now = NOW) }
+            val engine = RewardsEngine.open("sqlite:///$file?mode=ro")
+            val error = refused<RewardsException.Internal>("store_read_only") { engine.recordPurchase(record(1), now = NOW) }
             says("readonly database; make the file writable and open it again", error)
             assertEquals(emptyList<AssetBalance>(), engine.getBalance(GetBalance("alice"), now = NOW).assets)
             engine.shutDown()
@@ -80,17 +81,8 @@ class StoresTest {
             val error = assertThrows<RewardsException> {
                 runBlocking { while (done < 10_000) { engine.recordPurchase(record(done + 1), now = NOW); done += 1 } }
             }
-            when (error) {
-                is RewardsException.Internal -> {
-                    assertEquals("store_refused", error.code)
-                    says("disk is full; make room on the disk", error)
-                }
-                else -> {
-                    assertInstanceOf(RewardsException.Unavailable::class.java, error)
-                    assertEquals("store_unavailable", error.code)
-                    says("I/O error; check the disk", error)
-                }
-            }
+            assertInstanceOf(RewardsException.Unavailable::class.java, error)
+            assertEquals("disk_full", error.code)
             ballast.delete()
             // What was not done can be done now, and what was done is not done twice.
             for (number in 1..done + 1) {
@@ -99,6 +91,38 @@ class StoresTest {
             assertEquals(emptyList<String>(), engine.verify().problems)
             engine.shutDown()
         }
+    }
+
+    @Test
+    fun `a copy can be looked at while the engine works on`(@TempDir folder: Path) = runBlocking {
+        val engine = made("$folder/books.db")
+        engine.recordPurchase(record(1), now = NOW)
+        engine.backup("$folder/copy.db")
+        engine.recordPurchase(record(2), now = NOW)
+        says("is there", refused<RewardsException.Rejected>("file_exists") { engine.backup("$folder/copy.db") })
+        engine.shutDown()
+        val copy = RewardsEngine.openFile("$folder/copy.db")
+        assertEquals(emptyList<String>(), copy.verify().problems)
+        assertTrue(copy.recordPurchaseReceipt(record(1), now = NOW).replayed)
+        assertTrue(!copy.recordPurchaseReceipt(record(2), now = NOW).replayed)
+        copy.shutDown()
+        val memory = RewardsEngine.open("memory:")
+        refused<RewardsException.Rejected>("backup_unsupported") { memory.backup("$folder/memory.db") }
+        memory.shutDown()
+    }
+
+    @Test
+    fun `a file that the app has open otherwise is refused`(@TempDir folder: Path) = runBlocking {
+        val file = "$folder/books.db"
+        val engine = made(file)
+        // Closing it takes the locks of the whole process away.
+        Files.readAllBytes(Path.of(file))
+        says("a file of its own", refused<RewardsException.Internal>("file_in_use_here") { engine.recordPurchase(record(1), now = NOW) })
+        engine.shutDown()
+        File(file).inputStream().use {
+            refused<RewardsException.Internal>("file_in_use_here") { RewardsEngine.openFile(file) }
+        }
+        RewardsEngine.openFile(file).shutDown()
     }
 
     @Test

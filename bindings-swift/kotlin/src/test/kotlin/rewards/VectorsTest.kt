@@ -29,7 +29,7 @@ class VectorsTest {
         for (file in files) {
             for (case in json.readTree(file)["cases"]) {
                 cases += 1
-                for (url in listOf("memory:", "sqlite://$folder/$cases.db")) {
+                for (url in listOf("memory:", "sqlite:///$folder/$cases.db")) {
                     val engine = RewardsEngine.open(
                         url,
                         tenant = "vectors",
