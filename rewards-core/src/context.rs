@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::ids::{IdAllocator, IdSeed, MemberId, ProgramId, TenantId};
-use crate::program::CompiledProgram;
+use crate::program::{CompiledProgram, Measure};
 use crate::rejection::Rejection;
 use crate::snapshot::MemberKey;
 use crate::time::Timestamp;
@@ -14,6 +14,8 @@ use crate::time::Timestamp;
 pub struct Revisions {
     by_number: Vec<Arc<CompiledProgram>>,
     voids: bool,
+    measures_balance: bool,
+    measures_earned: bool,
 }
 
 impl Revisions {
@@ -21,8 +23,14 @@ impl Revisions {
     #[must_use]
     pub fn new(mut revisions: Vec<Arc<CompiledProgram>>) -> Self {
         revisions.sort_by_key(|revision| revision.number());
+        let measures = |is_it: fn(&Measure) -> bool| {
+            let mut ladders = revisions.iter().flat_map(|revision| revision.ladders());
+            ladders.any(|ladder| is_it(ladder.measure()))
+        };
         Self {
             voids: revisions.iter().any(|revision| revision.voids()),
+            measures_balance: measures(|measure| matches!(measure, Measure::Balance(_))),
+            measures_earned: measures(|measure| matches!(measure, Measure::Earned(_))),
             by_number: revisions,
         }
     }
@@ -48,10 +56,39 @@ impl Revisions {
         self.by_number.iter()
     }
 
+    /// For how long each of them decides, in the order of time.
+    pub fn eras(&self) -> impl Iterator<Item = Era<'_>> {
+        let mut begins: Vec<Timestamp> = self.iter().map(|one| one.active_from()).collect();
+        begins.sort_unstable();
+        begins.dedup();
+        let ends: Vec<Option<Timestamp>> = begins.iter().copied().map(Some).skip(1).collect();
+        let eras = begins.into_iter().zip(ends.into_iter().chain([None]));
+        eras.filter_map(|(from, until)| {
+            let program = self.at(from)?;
+            Some(Era {
+                program,
+                from,
+                until,
+            })
+        })
+    }
+
     /// Whether rewards of one of them are voided by time alone, as when no confirmation comes.
     #[must_use]
     pub fn voids(&self) -> bool {
         self.voids
+    }
+
+    /// Whether one of them has a ladder that is climbed by a balance.
+    #[must_use]
+    pub fn measures_balance(&self) -> bool {
+        self.measures_balance
+    }
+
+    /// Whether one of them has a ladder that is climbed by what was earned.
+    #[must_use]
+    pub fn measures_earned(&self) -> bool {
+        self.measures_earned
     }
 
     /// A revision by its number.
@@ -61,6 +98,17 @@ impl Revisions {
             .iter()
             .find(|revision| revision.number() == number)
     }
+}
+
+/// A time for which one revision decides.
+#[derive(Debug, Clone, Copy)]
+pub struct Era<'r> {
+    /// The revision.
+    pub program: &'r Arc<CompiledProgram>,
+    /// Since when, inclusive.
+    pub from: Timestamp,
+    /// Until when, exclusive; `None` when no other revision follows.
+    pub until: Option<Timestamp>,
 }
 
 /// What a command is decided with, fixed once before its first attempt: a retry gets the same time and ids.

@@ -6,6 +6,8 @@
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::TestCaseError;
+use rewards_core::member::MemberStatus;
+use rewards_core::operations::members::UpdateMember;
 use rewards_core::operations::rewards::DUE_LOTS_MAX;
 use rewards_core::operations::tiers::{GetTiers, MemberTiers};
 
@@ -141,6 +143,40 @@ fn tier_of_next(world: &World) -> String {
     .to_owned()
 }
 
+/// A revision of a program: with a ladder of some kind and strictness, or without one.
+fn revision() -> impl Strategy<Value = String> {
+    let measures = [
+        r#"{ balance = "points" }"#,
+        "\"visits\"\nwindow = { calendar = \"week\" }",
+        "{ earned = \"points\" }\nwindow = { calendar = { days = 6 } }",
+        "{ spend = \"gross\" }\nwindow = \"lifetime\"",
+    ];
+    let lives = [
+        "expires = { days = 5 }",
+        "pending = { confirmation = { void_after_days = 3 } }",
+    ];
+    let downgrades = ["never", "one_step", "to_eligible"];
+    let parts = (
+        proptest::sample::select(measures.to_vec()),
+        proptest::sample::select(downgrades.to_vec()),
+        0..3_u32,
+        proptest::sample::select(lives.to_vec()),
+        proptest::sample::select(&["100", "2", "60"][..]),
+        0..5_u32,
+    );
+    parts.prop_map(|(measure, downgrade, grace, life, threshold, absent)| {
+        let text = document(measure, downgrade, grace, life);
+        let text = text.replace(
+            "threshold = \"100\"",
+            &format!("threshold = \"{threshold}\""),
+        );
+        match (absent, text.split_once("[[ladders]]")) {
+            (0, Some((without, _))) => without.to_owned(),
+            _ => text,
+        }
+    })
+}
+
 /// Two worlds in which the same happens, but only one is swept.
 struct Worlds {
     swept: World,
@@ -258,6 +294,49 @@ proptest! {
         for (step, sweeps) in &steps {
             worlds.take(step, *sweeps)?;
             prop_assert_eq!(worlds.swept.quoted("40"), worlds.unswept.quoted("40"), "{:?}", step);
+        }
+        worlds.end()?;
+    }
+
+    /// What is due is decided by the revision of its own instant, and what was decided is not decided again by a later one.
+    #[test]
+    fn revisions_decide_what_falls_due_while_they_last(
+        first in revision(),
+        steps in proptest::collection::vec(
+            (prop_oneof![6 => step().prop_map(Err), 1 => (revision(), 0..60_i64).prop_map(Ok)], any::<bool>()),
+            1..30,
+        ),
+        closes in any::<bool>(),
+    ) {
+        let mut worlds = Worlds::of(&first);
+        for (step, sweeps) in &steps {
+            match step {
+                Err(step) => worlds.take(step, *sweeps)?,
+                Ok((document, hours)) => {
+                    let before = tiers(&mut worlds.unswept);
+                    if *sweeps {
+                        worlds.swept.settle();
+                    }
+                    let begins = later(&worlds.swept, *hours);
+                    let one = worlds.swept.publish(document, &begins).map_err(|no| no.code());
+                    let other = worlds.unswept.publish(document, &begins).map_err(|no| no.code());
+                    prop_assert_eq!(one, other);
+                    worlds.take(&Step::Wait(1), false)?;
+                    let after = tiers(&mut worlds.unswept);
+                    for (before, after) in before.ladders.iter().zip(&after.ladders) {
+                        prop_assert!(after.history.starts_with(&before.history));
+                    }
+                }
+            }
+        }
+        if closes {
+            worlds.swept.settle();
+            for world in [&mut worlds.swept, &mut worlds.unswept] {
+                let mut leave = UpdateMember::new(member("ann"));
+                (leave.status, leave.forfeit) = (Some(MemberStatus::Closed), true);
+                world.run(&leave).unwrap();
+            }
+            prop_assert_eq!(tiers(&mut worlds.swept), tiers(&mut worlds.unswept));
         }
         worlds.end()?;
     }

@@ -5,11 +5,11 @@
 //! never by that of an earlier command.
 
 use super::history::Span;
-use crate::context::Context;
+use crate::context::{Context, Revisions};
 use crate::ids::ProgramId;
 use crate::ledger::{Balances, Lot, LotMove, Purpose};
 use crate::money::Asset;
-use crate::program::{CompiledLadder, CompiledProgram, Measure};
+use crate::program::{CompiledLadder, Measure};
 use crate::rejection::Rejection;
 use crate::snapshot::{LotFilter, LotQuery, MemberKey, Snapshot};
 use crate::time::Timestamp;
@@ -60,17 +60,15 @@ pub(super) fn follows_lots(ladder: &CompiledLadder, context: &Context) -> bool {
     }
 }
 
-/// Whether what is due for lots moves somebody on a ladder of the program.
-pub(super) fn has_ladder_by_lots(program: &CompiledProgram, context: &Context) -> bool {
-    let mut ladders = program.ladders().iter();
-    ladders.any(|ladder| follows_lots(ladder, context))
+/// Whether what is due for lots moves somebody on a ladder that a revision of the program has or had.
+pub(super) fn has_ladder_by_lots(revisions: &Revisions, context: &Context) -> bool {
+    revisions.measures_balance() || revisions.measures_earned() && context.voids()
 }
 
-/// Whether what is due for lots moves somebody on a ladder of any program of today.
+/// The same for any program of the tenant.
 pub(super) fn any_ladder_by_lots(context: &Context) -> bool {
-    let revisions = context.programs.values();
-    let mut current = revisions.filter_map(|revisions| revisions.at(context.now));
-    current.any(|program| has_ladder_by_lots(program, context))
+    let mut programs = context.programs.values();
+    programs.any(|revisions| has_ladder_by_lots(revisions, context))
 }
 
 /// How what ladders measure changes by what was due for lots.
@@ -111,6 +109,12 @@ impl DueChanges {
     /// Adds what is not earned any more.
     pub fn unearn(&mut self, unearned: Unearned) {
         self.unearned.push(unearned);
+    }
+
+    /// When anything changes first.
+    pub fn first(&self) -> Option<Timestamp> {
+        let balances = self.balances.iter().map(|(at, ..)| *at);
+        balances.chain(self.unearned.iter().map(|one| one.at)).min()
     }
 
     /// When the measure of a ladder changes, in order, each instant once.

@@ -1,11 +1,12 @@
 //! Reviews of a member's tiers by commands, but for the program of a purchase that is recorded: what they must see, and the
 //! moves they make.
 //!
-//! Only programs are reviewed in which the member stands, which a purchase brings about. A review has two parts.
+//! Only programs are reviewed in which the member stands, which a purchase brings about. A ladder that a revision leaves out is
+//! not reviewed, and stays as it was in case another one brings it back. A review has two parts.
 //!
-//! First what is due by time alone, each as of its own instant, by what the member had before the command and by what was
-//! due for lots: it comes out the same whenever it is made. Whoever carries out what is due makes it for every ladder that
-//! this moves. A sweep makes this part alone, so that nothing depends on when it runs.
+//! First what is due by time alone, each as of its own instant and by the revision of that instant, by what the member had
+//! before the command and by what was due for lots: it comes out the same whenever it is made. Whoever carries out what is due
+//! makes it, for every ladder. A sweep makes this part alone, so that nothing depends on when it runs.
 //!
 //! Then one for the command itself, with what it has changed. Value that is given or taken by hand, confirmed, or granted by
 //! another program moves balances, so only ladders by a balance are reviewed; the others of the same program keep their
@@ -152,14 +153,19 @@ impl TierReview<'_> {
         };
         self.each(builder, |program, builder| {
             let view = self.view(before, builder.due_changes());
+            let Some(revisions) = self.context.revisions(program.id()) else {
+                return Ok((Ladders::new(), Moves::new()));
+            };
             let instant = |ladder: &CompiledLadder| {
-                if follows_lots(ladder, self.context) {
-                    return Some(lots_until);
-                }
-                self.reviewed.includes(ladder).then_some(self.context.now)
+                let follows_lots = follows_lots(ladder, self.context);
+                Some(if follows_lots {
+                    lots_until
+                } else {
+                    self.context.now
+                })
             };
             let known = builder.row.profile.tiers.get(program.id());
-            let caught_up = view.catch_up_due(program, known, instant);
+            let caught_up = view.catch_up_due(revisions, known, self.context.now, instant);
             view.history.check_seen()?;
             Ok(caught_up)
         })
@@ -177,14 +183,16 @@ impl TierReview<'_> {
     ) -> Result<u32, Undecided> {
         let mut made = 0_u32;
         for (id, program) in self.reviewed.programs(self.context) {
-            if !builder.row.profile.tiers.contains_key(id) {
+            let row = &builder.row;
+            // Whoever bought stands on every ladder, also on one that a revision has brought since.
+            if !row.profile.tiers.contains_key(id) && !row.history.contains_key(id) {
                 continue;
             }
             let (ladders, moves) = review(program, builder)?;
-            let stored = builder.row.profile.tiers.entry(id.clone()).or_default();
-            if matches!(self.reviewed, Reviewed::All) {
-                stored.retain(|id, _| program.ladders().iter().any(|ladder| ladder.id() == id));
+            if ladders.is_empty() {
+                continue;
             }
+            let stored = builder.row.profile.tiers.entry(id.clone()).or_default();
             stored.extend(ladders);
             for (ladder, step) in moves {
                 made = made.saturating_add(1);

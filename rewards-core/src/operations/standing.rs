@@ -10,7 +10,7 @@ use super::due::DueChanges;
 use super::history::{HistoryView, Span, plan_pages};
 use crate::cashback::{Facts, Purchase, Standing, Values};
 use crate::command::Undecided;
-use crate::context::Context;
+use crate::context::{Context, Era, Revisions};
 use crate::ids::{MemberId, Slug, TenantId};
 use crate::member::{MemberRow, MemberStatus};
 use crate::program::{
@@ -125,53 +125,87 @@ impl<'a> MemberView<'a> {
         }
     }
 
-    /// Makes the reviews of a program's ladders that are due by time alone, each ladder up to an instant of its own; what has
-    /// none is left out, and so is what has no status yet.
+    /// Makes the reviews of a program's ladders that are due by time alone, each by the revision of its own instant, and each
+    /// ladder up to an instant of its own; one that has none stays as it is. What becomes due while a ladder is not there is
+    /// dropped.
     pub fn catch_up_due(
         &self,
-        program: &CompiledProgram,
+        revisions: &Revisions,
         known: Option<&Ladders>,
+        now: Timestamp,
         instant: impl Fn(&CompiledLadder) -> Option<Timestamp>,
     ) -> (Ladders, Moves) {
+        let mut ladders = known.cloned().unwrap_or_default();
         let mut moves = Moves::new();
-        let mut ladders = Ladders::new();
-        for ladder in program.ladders() {
-            let Some(at) = instant(ladder) else {
-                continue;
-            };
-            let status = known.and_then(|ladders| ladders.get(ladder.id()));
-            if self.has_left() {
-                ladders.extend(status.map(|status| (ladder.id().clone(), status.clone())));
-                continue;
+        let current = revisions.at(now).filter(|_| !self.has_left());
+        let Some(current) = current else {
+            return (ladders, moves);
+        };
+        // Nothing was due before this, so revisions that decided earlier have nothing to say.
+        let is_known = |ladder: &CompiledLadder| ladders.contains_key(ladder.id());
+        let reviews = ladders.values().filter_map(|status| status.review_at);
+        let first_due = reviews.chain(self.due.first()).min();
+        let skips = current.ladders().iter().all(is_known);
+        let is_over = |era: &Era<'_>| {
+            let until = era.until.filter(|_| skips);
+            until.is_some_and(|until| first_due.is_none_or(|first| until <= first))
+        };
+        for era in revisions.eras().filter(|era| !is_over(era)) {
+            let until = era
+                .until
+                .and_then(|until| until.checked_add_micros(-1).ok());
+            let last = until.map_or(now, |until| until.min(now));
+            if last < era.from {
+                break;
             }
-            let begun = match status {
-                None => self.begin(program, ladder, at),
-                Some(_) => None,
-            };
-            let status = begun.as_ref().map(|begun| &begun.status).or(status);
-            let qualification = self.qualification(program, ladder);
-            let changes = self.due.instants(program.id(), ladder.measure());
-            let sum = |range: &MeasureRange| self.measure(program, ladder, range);
-            let due = qualification.catch_up_due(status, at, &changes, sum);
-            let id = ladder.id();
-            let made = begun.iter().flat_map(|begun| begun.moves.iter().cloned());
-            let made: Vec<_> = made.chain(due.moves).collect();
-            moves.extend(made.into_iter().map(|step| (id.clone(), step)));
-            ladders.extend(due.status.map(|status| (id.clone(), status)));
+            drop_absent(&mut ladders, era.program, last);
+            for ladder in era.program.ladders() {
+                let at = instant(ladder).map(|at| until.map_or(at, |until| until.min(at)));
+                if let Some(at) = at.filter(|at| *at >= era.from) {
+                    self.catch_up_ladder(&era, ladder, at, (&mut ladders, &mut moves));
+                }
+            }
         }
         (ladders, moves)
+    }
+
+    fn catch_up_ladder(
+        &self,
+        era: &Era<'_>,
+        ladder: &CompiledLadder,
+        at: Timestamp,
+        (ladders, moves): (&mut Ladders, &mut Moves),
+    ) {
+        let program = era.program;
+        let status = ladders.get(ladder.id());
+        let begun = match status {
+            None => self.begin(era, ladder, at),
+            Some(_) => None,
+        };
+        let status = begun.as_ref().map(|begun| &begun.status).or(status);
+        let mut changes = self.due.instants(program.id(), ladder.measure());
+        changes.retain(|change| *change >= era.from);
+        let sum = |range: &MeasureRange| self.measure(program, ladder, range);
+        let qualification = self.qualification(program, ladder);
+        let due = qualification.catch_up_due(status, at, &changes, sum);
+        let id = ladder.id();
+        let made = begun.iter().flat_map(|begun| begun.moves.iter().cloned());
+        let made: Vec<_> = made.chain(due.moves).collect();
+        moves.extend(made.into_iter().map(|step| (id.clone(), step)));
+        ladders.extend(due.status.map(|status| (id.clone(), status)));
     }
 
     /// The status on a ladder that a revision has brought since the member last bought: what was bought before counts, as of
     /// the instant at which the revision began, whoever asks and whenever. What a balance was then is not known.
     fn begin(
         &self,
-        program: &CompiledProgram,
+        era: &Era<'_>,
         ladder: &CompiledLadder,
         at: Timestamp,
     ) -> Option<CaughtUp<TierStatus>> {
+        let program = era.program;
         let is_known = self.row.history.contains_key(program.id()) && activity(ladder).is_some();
-        let began = program.active_from().max(self.row.profile.registered_at);
+        let began = era.from.max(self.row.profile.registered_at);
         let sum = |range: &MeasureRange| self.measure(program, ladder, range);
         (is_known && began <= at).then(|| {
             let qualification = self.qualification(program, ladder);
@@ -219,6 +253,17 @@ impl<'a> MemberView<'a> {
             ladder,
             calendar: program.calendar(),
             registered_at: self.row.profile.registered_at,
+        }
+    }
+}
+
+/// Drops the reviews that were due up to an instant on ladders which the program did not have then.
+fn drop_absent(ladders: &mut Ladders, program: &CompiledProgram, until: Timestamp) {
+    for (id, status) in ladders {
+        let is_there = program.ladders().iter().any(|ladder| ladder.id() == id);
+        if !is_there && status.review_at.is_some_and(|due| due <= until) {
+            status.review_at = None;
+            status.below_since = None;
         }
     }
 }

@@ -275,9 +275,10 @@ fn a_move_by_hand_is_not_older_than_its_entry() {
     assert_eq!(last.recorded_at, at("2026-03-10"));
 }
 
-/// Value manually moves one balance: what other ladders measure is the same as before, and their review waits until it is due.
+/// Value manually moves one balance: what other ladders measure is the same as before, so they are not looked at for it. What
+/// was due on them by time is made all the same, as of its own instant.
 #[test]
-fn value_by_hand_reviews_the_ladders_by_that_balance_alone() {
+fn value_by_hand_reviews_the_ladders_by_that_balance_and_what_is_due() {
     let both = r#"measure = { balance = "points" }
         tiers = [{ id = "few", threshold = "0" }, { id = "many", threshold = "120" }]
         [[ladders]]
@@ -288,10 +289,15 @@ fn value_by_hand_reviews_the_ladders_by_that_balance_alone() {
     let mut world = World::with(&ladder(both));
     world.buy("100");
     assert_eq!(moves(&world).0, "few mid");
-    world.at("2026-03-20").give(money("50", "points"), None);
-    assert_eq!(moves(&world).0, "many mid");
-    assert_eq!(world.settle().tier_changes, 1);
-    assert_eq!(moves(&world).0, "many low");
+    let mut swept = world.clone();
+    assert_eq!(swept.at("2026-03-20").settle().tier_changes, 1);
+    assert_eq!(moves(&swept).0, "few low");
+    for world in [&mut swept, &mut world] {
+        world.at("2026-03-20").give(money("50", "points"), None);
+        assert_eq!(moves(world).0, "many low");
+        assert_eq!(world.settle().tier_changes, 0);
+    }
+    assert_eq!(moves(&swept), moves(&world));
 }
 
 /// A move at the end of a window belongs to the local day that begins then, and counts on all of it but its first instant.

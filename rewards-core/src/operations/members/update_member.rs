@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::super::change_builder::ChangeBuilder;
+use super::super::review::{Reviewed, TierReview};
 use super::check_facts;
 use super::forfeit::{forfeit, see_lots};
 use crate::command::{Kind, Members, Operation, Undecided};
@@ -135,6 +136,15 @@ impl Operation for UpdateMember {
         if self.status == Some(MemberStatus::Closed) {
             see_lots(snapshot, context, &self.member, &builder.row)?;
             forfeited = forfeit(&mut builder, snapshot, context, &self.member, self.forfeit)?;
+            // The tiers stay as they are from now on: what was due by now happens first.
+            let review = TierReview {
+                reviewed: Reviewed::All,
+                snapshot,
+                context,
+                member: &self.member,
+                at: context.now,
+            };
+            review.make_due(&mut builder, context.now)?;
         }
         let profile = &mut builder.row.profile;
         if let Some(segments) = &self.segments {

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::change_builder::ChangeBuilder;
 use super::super::counter_lookups::{CounterLookup, CounterLookups};
-use super::super::due::{any_ladder_by_lots, due_lots, due_query, has_ladder_by_lots};
+use super::super::due::{any_ladder_by_lots, due_lots, due_query};
 use super::super::history::plan_pages;
 use super::super::standing::{Ladders, MemberView, Moves, plan_ladders, standing};
 use super::{is_too_many, too_many_grants};
@@ -162,6 +162,12 @@ pub(super) struct PurchaseOutcome {
     pub cap_multiplier: Ratio,
 }
 
+/// Whether what is due for lots comes before a purchase: where it can move the member on a ladder, of this program or of
+/// another, and where a void can release limits.
+fn looks_at_due(context: &Context) -> bool {
+    context.voids() || any_ladder_by_lots(context)
+}
+
 impl PreparedPurchase {
     /// Finds the revision that decides the purchase, checks the purchase against it, and names the rows to look at.
     ///
@@ -193,8 +199,7 @@ impl PreparedPurchase {
         let (program, member) = (&self.program, &purchase.member);
         let ranges = self.lookups.iter().filter_map(CounterLookup::range);
         let key = context.member_key(member);
-        let looks_at_due = self.looks_at_due(context);
-        let due = looks_at_due.then(|| due_query(&key, context.now));
+        let due = looks_at_due(context).then(|| due_query(&key, context.now));
         let mut plan = ReadPlan {
             members: vec![key],
             programs: vec![ProgramKey {
@@ -212,12 +217,6 @@ impl PreparedPurchase {
         plan
     }
 
-    /// Whether what is due for lots comes first: where it can move the member on a ladder, of this program or of another, and
-    /// where a void can release limits.
-    fn looks_at_due(&self, context: &Context) -> bool {
-        context.voids() || has_ladder_by_lots(&self.program, context) || any_ladder_by_lots(context)
-    }
-
     /// The purchase as it is decided.
     pub(super) fn purchase<'a>(
         &'a self,
@@ -230,7 +229,7 @@ impl PreparedPurchase {
             purchase,
             facts: Facts::with_symbols(purchase, self.symbols),
             lookups: &self.lookups,
-            looks_at_due: self.looks_at_due(context),
+            looks_at_due: looks_at_due(context),
         }
     }
 }
@@ -258,12 +257,13 @@ impl PurchaseContext<'_> {
         let known = row.profile.tiers.get(self.program.id());
         // All reviews that are due are made before the purchase is counted, also those between a purchase that was told late
         // and now: a sweep would have made them.
+        let latest = context.now.max(self.purchase.occurred_at);
+        let revisions = context.revisions(self.program.id());
+        let revisions = revisions.ok_or(Rejection::Internal("a program without revisions"))?;
         let (ladders, moves) =
-            view.catch_up_due(self.program, known, |ladder| match ladder.measure() {
+            view.catch_up_due(revisions, known, latest, |ladder| match ladder.measure() {
                 Measure::Balance(_) => Some(context.now),
-                Measure::Earned(_) | Measure::Spend(_) | Measure::Visits => {
-                    Some(context.now.max(self.purchase.occurred_at))
-                }
+                Measure::Earned(_) | Measure::Spend(_) | Measure::Visits => Some(latest),
             });
         view.history.check_seen()?;
         let standing = standing(

@@ -304,23 +304,27 @@ fn keep_part(program: &CompiledProgram, rule: u32, part: i64, carried: &mut [Car
     }
 }
 
-/// Looks at the member's tiers again, with this purchase counted.
+/// Looks at the member's tiers again, with this purchase counted: by the revision of now, also when another one decided a
+/// purchase that was told late.
 fn review_tiers(
     builder: &ChangeBuilder<'_>,
     purchase: &PurchaseContext<'_>,
     decided: &PurchaseOutcome,
     snapshot: &Snapshot,
 ) -> Result<(Ladders, Moves), Undecided> {
-    let mut moves = decided.moves.clone();
-    if purchase.program.ladders().is_empty() {
-        return Ok((Ladders::new(), moves));
-    }
+    let (mut ladders, mut moves) = (decided.ladders.clone(), decided.moves.clone());
+    let at = purchase.purchase.occurred_at;
+    let revisions = purchase.context.revisions(purchase.program.id());
+    let current = revisions.and_then(|revisions| revisions.at(purchase.context.now.max(at)));
+    let Some(current) = current.filter(|current| !current.ladders().is_empty()) else {
+        return Ok((ladders, moves));
+    };
     let none = DueChanges::default();
     let (tenant, member) = (&purchase.context.tenant, &purchase.purchase.member);
     let view = MemberView::new(snapshot, &builder.row, tenant, member, &none);
-    let at = purchase.purchase.occurred_at;
-    let (ladders, more) = view.review(purchase.program, Some(&decided.ladders), |_| Some(at));
+    let (reviewed, more) = view.review(current, Some(&decided.ladders), |_| Some(at));
     view.history.check_seen()?;
+    ladders.extend(reviewed);
     moves.extend(more);
     Ok((ladders, moves))
 }

@@ -108,7 +108,9 @@ impl Operation for GetTiers {
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
         let program = context.program_at(&self.program, context.now)?;
         let member = context.member_key(&self.member);
-        let due = has_ladder_by_lots(program, context).then(|| due_query(&member, context.now));
+        let due = self
+            .looks_at_due(context)
+            .then(|| due_query(&member, context.now));
         let mut plan = ReadPlan {
             lots: due.into_iter().collect(),
             members: vec![member],
@@ -130,14 +132,17 @@ impl Operation for GetTiers {
         let row = row.ok_or_else(|| Rejection::MemberUnknown(self.member.clone()))?;
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
-        if has_ladder_by_lots(program, context) {
+        if self.looks_at_due(context) {
             let due = due_lots(snapshot, &key, context.now)?;
             builder.settle_all(due.into_iter(), context.now)?;
         }
         let due = builder.due_changes();
         let view = MemberView::new(snapshot, row, &context.tenant, &self.member, due);
         let known = row.profile.tiers.get(program.id());
-        let (statuses, _) = view.catch_up_due(program, known, |_| Some(context.now));
+        let revisions = context.revisions(&self.program);
+        let revisions = revisions.ok_or_else(|| Rejection::ProgramUnknown(self.program.clone()))?;
+        let now = context.now;
+        let (statuses, _) = view.catch_up_due(revisions, known, now, |_| Some(now));
         let ladders = program.ladders().iter().map(|ladder| {
             let status = statuses.get(ladder.id()).cloned();
             let status = status.map(|status| status.seen_at(context.now));
@@ -167,6 +172,13 @@ impl Operation for GetTiers {
         let ladders = ladders.collect();
         view.history.check_seen()?;
         Ok(Decision::answer(MemberTiers { ladders }))
+    }
+}
+
+impl GetTiers {
+    fn looks_at_due(&self, context: &Context) -> bool {
+        let revisions = context.revisions(&self.program);
+        revisions.is_some_and(|revisions| has_ladder_by_lots(revisions, context))
     }
 }
 
