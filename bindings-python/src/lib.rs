@@ -43,7 +43,7 @@ mod _native {
     #[pymodule_export]
     use crate::dispatch::{NativeOperation, check, operations};
     #[pymodule_export]
-    use crate::engine::NativeEngine;
+    use crate::engine::{NativeEngine, migrate};
     #[pymodule_export]
     use crate::fault::NativeFault;
     #[cfg(feature = "test-hooks")]

@@ -16,7 +16,7 @@
 """
 
 from . import models
-from .engine import AsyncEngine, Engine, open, open_file
+from .engine import AsyncEngine, Engine, migrate, open, open_file
 from .errors import (
     ConflictError,
     InternalError,
@@ -57,6 +57,7 @@ __all__ = [
     "disable_logging",
     "enable_logging",
     "flush_logging",
+    "migrate",
     "models",
     "open",
     "open_file",
