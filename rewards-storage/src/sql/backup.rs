@@ -37,7 +37,7 @@ pub(super) async fn backup(driver: &SqliteDriver, path: &Path) -> Result<(), Sto
         .execute(&mut connection)
         .await;
     let closed = connection.close().await;
-    copied.and_then(|_| closed).map_err(classify)?;
+    copied.and(closed).map_err(classify)?;
     let finished = tokio::task::spawn_blocking(move || growing.finish(&path)).await;
     finished.map_err(|error| StoreError::Refused {
         detail: error.to_string(),

@@ -20,7 +20,7 @@ pub(super) fn at_opening(error: StoreError, path: &Path) -> StoreError {
     }
     let takes_writes = |path: &Path| !path.exists() || may_write(path);
     // SQLite writes files beside its own as well.
-    if !path.is_dir() && !(takes_writes(folder) && takes_writes(path)) {
+    if !(path.is_dir() || takes_writes(folder) && takes_writes(path)) {
         return StoreError::ReadOnly { detail };
     }
     StoreError::Refused { detail }

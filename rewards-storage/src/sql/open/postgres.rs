@@ -77,6 +77,28 @@ fn prepared(rest: &str, options: &SqlOptions) -> Result<(PgConnectOptions, Wante
     Ok((tune(tls::secured(connect, &address), options), wanted))
 }
 
+/// Connects, and waits for a server that is just being started or has no room for one more.
+async fn connected(connect: &PgConnectOptions, wait: Duration) -> Result<PgConnection, StoreError> {
+    const PAUSE: Duration = Duration::from_millis(50);
+
+    let begun = Instant::now();
+    loop {
+        match connect.connect().await {
+            Err(error) if is_waited_for(&error) && begun.elapsed() + PAUSE < wait => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            connected => return connected.map_err(tls::explained),
+        }
+    }
+}
+
+fn is_waited_for(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
+        _ => matches!(code(error).as_deref(), Some("53300" | "57P03")),
+    }
+}
+
 /// Finds the schema, and brings it up to date where that is asked for. On a connection of its own: only then it is known how
 /// others connect.
 async fn ready(
@@ -85,7 +107,7 @@ async fn ready(
     purpose: Purpose,
     options: &SqlOptions,
 ) -> Result<Option<String>, StoreError> {
-    let mut connection = connect.connect().await.map_err(tls::explained)?;
+    let mut connection = connected(connect, options.wait).await?;
     let schema = schema::choose(&mut connection, wanted, purpose).await?;
     let migrates = options.migrate || purpose == Purpose::Migrate;
     migrate(&mut connection, schema.as_deref(), migrates, options.wait).await?;
