@@ -16,7 +16,7 @@ use crate::asyncio::{Call, Done, Inbox};
 use crate::dispatch::{NativeOperation, Options, work};
 use crate::fault::{exception, guarded};
 use crate::host::host;
-use crate::open::{OpenValues, Opened, Place, open};
+use crate::open::{self, OpenValues, Opened, Place};
 use crate::services;
 
 /// How long a blocking call works on before it looks for signals.
@@ -49,7 +49,9 @@ impl NativeEngine {
         options: OpenValues,
     ) -> PyResult<Py<PyAny>> {
         wait(py, async move {
-            Ok(Done::Opened(open(&place, &tenant, options.into()).await?))
+            Ok(Done::Opened(
+                open::open(&place, &tenant, options.into()).await?,
+            ))
         })
     }
 
@@ -64,7 +66,9 @@ impl NativeEngine {
         options: OpenValues,
     ) -> PyResult<Call> {
         start(inbox, future, async move {
-            Ok(Done::Opened(open(&place, &tenant, options.into()).await?))
+            Ok(Done::Opened(
+                open::open(&place, &tenant, options.into()).await?,
+            ))
         })
     }
 
@@ -150,6 +154,21 @@ impl NativeEngine {
         let shape = operation.reply.clone();
         Ok(async { Ok(Done::Reply(work.await?, shape)) })
     }
+}
+
+/// Makes the tables at an address, or brings them up to date.
+#[pyfunction]
+#[pyo3(signature = (url, schema, milliseconds, /))]
+pub fn migrate(
+    py: Python<'_>,
+    url: String,
+    schema: Option<String>,
+    milliseconds: Option<u64>,
+) -> PyResult<Py<PyAny>> {
+    wait(py, async move {
+        open::migrate(&url, schema, milliseconds).await?;
+        Ok(Done::Closed)
+    })
 }
 
 async fn serve(opened: Arc<Opened>, name: String, arguments: String) -> Result<Done, Fault> {

@@ -47,7 +47,7 @@ mod _native {
     #[pymodule_export]
     use crate::documents::read_program;
     #[pymodule_export]
-    use crate::engine::NativeEngine;
+    use crate::engine::{NativeEngine, migrate};
     #[pymodule_export]
     use crate::fault::NativeFault;
     #[cfg(feature = "test-hooks")]

@@ -40,6 +40,10 @@ pub struct OpenOptions {
     pub keep_events: bool,
     /// How many milliseconds a call waits for the answer of the store; as long as any engine does when absent.
     pub timeout_ms: Option<u64>,
+    /// The schema on a server.
+    pub schema: Option<String>,
+    /// Whether the tables are made and brought up to date.
+    pub migrate: bool,
 }
 
 /// The options as Python gives them, in the order of [`OpenOptions`].
@@ -49,16 +53,20 @@ pub type OpenValues = (
     Option<(u64, u32)>,
     bool,
     Option<u64>,
+    (Option<String>, bool),
 );
 
 impl From<OpenValues> for OpenOptions {
-    fn from((seed, key_ring, now_ahead_max, keep_events, timeout_ms): OpenValues) -> Self {
+    fn from(values: OpenValues) -> Self {
+        let (seed, key_ring, now_ahead_max, keep_events, timeout_ms, (schema, migrate)) = values;
         Self {
             seed,
             key_ring,
             now_ahead_max,
             keep_events,
             timeout_ms,
+            schema,
+            migrate,
         }
     }
 }
@@ -75,7 +83,11 @@ pub async fn open(place: &Place, tenant: &str, options: OpenOptions) -> Result<O
     let tenant = TenantId::new(tenant)
         .map_err(|error| invalid(error.code(), "tenant", error.to_string()))?;
     let patience = read_patience("timeout", options.timeout_ms)?;
-    let limits = SqlOptions::default().for_patience(patience);
+    let limits = SqlOptions {
+        schema: options.schema,
+        migrate: options.migrate,
+        ..SqlOptions::default().for_patience(patience)
+    };
     let address = match place {
         (path, true) => Address::file(path)?,
         (url, false) => Address::parse(url)?,
@@ -103,6 +115,23 @@ pub async fn open(place: &Place, tenant: &str, options: OpenOptions) -> Result<O
         store,
         process: std::process::id(),
     })
+}
+
+/// Makes the tables at an address, or brings them up to date.
+///
+/// # Errors
+/// `invalid` for an address, a schema or a patience that is none; a fault of the store.
+pub async fn migrate(
+    url: &str,
+    schema: Option<String>,
+    timeout_ms: Option<u64>,
+) -> Result<(), Fault> {
+    let patience = read_patience("timeout", timeout_ms)?;
+    let options = SqlOptions {
+        schema,
+        ..SqlOptions::default().for_patience(patience)
+    };
+    Address::parse(url)?.migrate(options).await
 }
 
 fn ring(keys: Vec<KeyValues>) -> Result<KeyRing, Fault> {

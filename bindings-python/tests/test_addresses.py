@@ -73,7 +73,9 @@ def test_a_path_is_a_path(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     asyncio.run(awaited())
 
 
-@pytest.mark.parametrize(("path", "words"), [("", "got none"), ("a\0b", "NUL"), (7, "a path"), (b"a.db", "a path")])
+@pytest.mark.parametrize(
+    ("path", "words"), [("", "got none"), ("a\0b", "NUL"), (7, "a path"), (b"a.db", "a path")]
+)
 def test_what_is_no_path_is_refused(path: str, words: str) -> None:
     with pytest.raises(rewards.InvalidError, match=words) as caught:
         rewards.open_file(path)

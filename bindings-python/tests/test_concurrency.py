@@ -317,7 +317,8 @@ def test_a_future_that_refuses_its_outcome_keeps_no_other_from_theirs() -> None:
         loop = asyncio.get_running_loop()
         told: list[BaseException] = []
         loop.set_exception_handler(lambda _, context: told.append(context["exception"]))
-        native = _native.NativeEngine.open("memory:", "default", (None, None, None, True, None))
+        options = (None, None, None, True, None, (None, True))
+        native = _native.NativeEngine.open(("memory:", False), "default", options)
         inbox = _native.Inbox(loop)
         real: asyncio.Future[bytes] = loop.create_future()
         refusing: Any = Refusing()

@@ -138,7 +138,9 @@ def test_other_engines_and_processes_are_no_trouble(tmp_path: Path) -> None:
         set_up(engine)
         for number in range(6):
             (engine, other)[number % 2].record_purchase(record(number), now=NOW)
-            done = subprocess.run([sys.executable, "-c", look, file], capture_output=True, text=True, check=True)
+            done = subprocess.run(
+                [sys.executable, "-c", look, file], capture_output=True, text=True, check=True
+            )
             assert done.stdout == "1\n"
     assert len(purchases(file)) == 6
 

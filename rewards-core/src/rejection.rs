@@ -299,6 +299,7 @@ const OTHERS: &[(&str, FaultKind, u16)] = &[
     ("file_exists", FaultKind::Rejected, 409),
     ("backup_unsupported", FaultKind::Rejected, 501),
     ("schema_too_new", FaultKind::Internal, 500),
+    ("schema_too_old", FaultKind::Internal, 500),
     ("engine_closed", FaultKind::Unavailable, 503),
 ];
 

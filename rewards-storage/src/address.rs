@@ -37,7 +37,7 @@ const KNOWN: &[&str] = &[
 ///   `sqlite:////path/to/file.db` one at an absolute path. It is made when it is missing, but by `?mode=ro` or `?mode=rw`;
 /// - `sqlite::memory:` and `sqlite://` are SQLite in memory;
 /// - `postgresql://user:password@host:port/database`, also with `postgres:`, is a database on a server; connections to
-///   another machine are encrypted, and `?sslmode=verify-full&sslrootcert=/path/to/ca.pem` finds out who answers;
+///   another machine are encrypted; the books are in the schema `rewards`, or in that of `?schema=`. `?sslmode=verify-full&sslrootcert=/path/to/ca.pem` finds out who answers;
 /// - the name of a driver of Python is read over: `sqlite+aiosqlite:`, `postgresql+asyncpg:`.
 #[derive(Clone)]
 pub struct Address {
@@ -101,7 +101,9 @@ impl Address {
     ///
     /// # Errors
     /// `store_refused` when it may not be opened or made; `store_unavailable` when it cannot be reached or another process
-    /// holds it; `store_corrupt` when it is none of ours; `schema_too_new` when a newer version of this library made it.
+    /// holds it; `store_corrupt` when it is none of ours; `schema_too_new` when a newer version of this library made it;
+    /// `schema_too_old` when an older one did and [`SqlOptions::migrate`] says that it stays so; `folder_missing`,
+    /// `store_read_only`, `disk_full` and `file_in_use_here` about a file.
     pub async fn open(&self, options: SqlOptions) -> Result<OpenStore, Fault> {
         match &self.place {
             #[cfg(feature = "memory")]
@@ -112,11 +114,34 @@ impl Address {
                 Ok(OpenStore::Sql(store.map_err(|error| advised(error, true))?))
             }
             Place::Database(url) => {
+                check_schema(&options)?;
                 #[cfg(feature = "sqlite")]
                 SqlStore::check_place(url).map_err(|detail| invalid("url", detail))?;
                 let store = SqlStore::open(url, options).await;
                 let store = store.map_err(|error| advised(error, url.starts_with("sqlite")))?;
                 Ok(OpenStore::Sql(store))
+            }
+        }
+    }
+
+    /// Makes the tables, or brings them up to date, and opens nothing. In memory there is nothing to do.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn migrate(&self, options: SqlOptions) -> Result<(), Fault> {
+        match &self.place {
+            #[cfg(feature = "postgres")]
+            Place::Database(url) if !url.starts_with("sqlite") => {
+                check_schema(&options)?;
+                let migrated = SqlStore::migrate(url, options).await;
+                migrated.map_err(|error| advised(error, false))
+            }
+            _ => {
+                let options = SqlOptions {
+                    migrate: true,
+                    ..options
+                };
+                self.open(options).await?.close().await
             }
         }
     }
@@ -211,6 +236,12 @@ fn is_scheme(text: &str) -> bool {
     }
 }
 
+/// Refuses what is no name of a schema.
+fn check_schema(options: &SqlOptions) -> Result<(), Fault> {
+    let checked = options.check_schema();
+    checked.map_err(|detail| Problem::new("value_invalid", "schema", detail).into())
+}
+
 fn invalid(path: &str, detail: impl Into<String>) -> Fault {
     Problem::new("url_invalid", path, detail).into()
 }
@@ -243,6 +274,7 @@ fn advised(error: StoreError, is_file: bool) -> Fault {
         StoreError::DiskFull { .. } => "make room on the disk and open it again",
         // They say by themselves what to do, or are not about opening.
         StoreError::SchemaTooNew { .. }
+        | StoreError::SchemaTooOld { .. }
         | StoreError::InUseHere { .. }
         | StoreError::FileExists { .. }
         | StoreError::BackupUnsupported { .. } => return error.into(),

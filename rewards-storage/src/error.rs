@@ -38,6 +38,16 @@ pub enum StoreError {
         /// Newest version this library knows.
         known: i64,
     },
+    /// The tables are of an older version of this library, or there are none, and they were not to be brought up to date.
+    #[error(
+        "schema version {found} is older than version {known}, which this version of the library needs: run `migrate`"
+    )]
+    SchemaTooOld {
+        /// Version found; 0 where there are no tables.
+        found: i64,
+        /// Version that is needed.
+        known: i64,
+    },
     /// There is no room on the disk. Nothing was written; the same store works again when there is.
     #[error("disk full: {detail}")]
     DiskFull {
@@ -106,7 +116,7 @@ impl StoreError {
             | Self::FileExists { detail }
             | Self::BackupUnsupported { detail }
             | Self::Refused { detail } => Some(detail),
-            Self::SchemaTooNew { .. } => None,
+            Self::SchemaTooNew { .. } | Self::SchemaTooOld { .. } => None,
         }
     }
 }

@@ -29,6 +29,8 @@ const OPTIONS: SqlOptions = SqlOptions {
     wait: Duration::from_secs(60),
     call_limit: Duration::from_secs(60),
     page_cache_kib: 1,
+    schema: None,
+    migrate: true,
 };
 
 /// What the client asks for, and what it gets: as long, so that messages keep their length.
@@ -78,7 +80,7 @@ fn cluster() -> Result<&'static Cluster, Failed> {
 
 /// The URL of a database for one of its users.
 fn url(database: &str, user: &str) -> Result<String, Failed> {
-    let url = cluster()?.url(database);
+    let url = format!("{}?schema=books", cluster()?.url(database));
     Ok(url.replacen("postgres@", &format!("{database}_{user}@"), 1))
 }
 

@@ -82,6 +82,12 @@ const FAULTS_ELSEWHERE: &[Elsewhere] = &[
         "\"store_refused\")",
     ),
     elsewhere(
+        "schema_too_old",
+        "the tables must be missing and not to be made",
+        "bindings-python/tests/test_schemas.py",
+        "(\"schema_too_old\", 500, False)",
+    ),
+    elsewhere(
         "disk_full",
         "the disk must be full",
         "bindings-python/tests/test_faults.py",

@@ -18,7 +18,7 @@
 
 from . import models
 from .documents import program_schema, read_program, validate_program
-from .engine import AsyncEngine, Engine, open, open_file
+from .engine import AsyncEngine, Engine, migrate, open, open_file
 from .errors import (
     ConflictError,
     InternalError,
@@ -59,6 +59,7 @@ __all__ = [
     "disable_logging",
     "enable_logging",
     "flush_logging",
+    "migrate",
     "models",
     "open",
     "open_file",

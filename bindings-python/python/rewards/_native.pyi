@@ -15,8 +15,11 @@ _Key = tuple[str, str, bytes, str, str | None]
 _Place = tuple[str, bool]
 """An address, or the path of a file; and which of them it is."""
 
-_OpenOptions = tuple[int | None, list[_Key] | None, tuple[int, int] | None, bool, int | None]
-"""Seed, key ring, how far `now` may lie ahead (seconds, microseconds), whether events are kept, timeout in milliseconds."""
+_OpenOptions = tuple[
+    int | None, list[_Key] | None, tuple[int, int] | None, bool, int | None, tuple[str | None, bool]
+]
+"""Seed, key ring, how far `now` may lie ahead (seconds, microseconds), whether events are kept, timeout in milliseconds, schema
+and whether the tables are made."""
 
 class NativeFault(Exception):
     args: tuple[str, int, bool]
@@ -96,6 +99,7 @@ class NativeProgram:
     def evaluate(self, purchases: object, /) -> ArrowTable: ...
 
 def check(operation: str, request: str, /) -> None: ...
+def migrate(url: str, schema: str | None, milliseconds: int | None, /) -> None: ...
 def operations() -> list[tuple[str, bool]]: ...
 def set_logging(level: int, sink: Callable[[int, str, str, str], None] | None, /) -> None: ...
 def flush_logging(milliseconds: int, /) -> bool: ...

@@ -32,7 +32,7 @@ from .operations import OPERATIONS
 from .services import BookHead, BookReport, ClaimedEvent, Health, Sweep
 from .shapes import native
 
-__all__ = ["AsyncEngine", "Engine", "open", "open_file"]
+__all__ = ["AsyncEngine", "Engine", "migrate", "open", "open_file"]
 
 _R = TypeVar("_R")
 _Key = tuple[str, str, bytes, str, Optional[str]]
@@ -124,6 +124,8 @@ class Engine(_Handle, Methods):
         now_ahead_max: Optional[timedelta] = None,
         keep_events: bool = True,
         timeout: Optional[float] = None,
+        schema: Optional[str] = None,
+        migrate: bool = True,
     ) -> Engine:
         """Open the engine at an address.
 
@@ -140,8 +142,11 @@ class Engine(_Handle, Methods):
         also finds out who answers. A call that got no answer from the store within `timeout` seconds, 8 when nothing is
         said and 0.1 to 3,600 allowed, ends as `store_unavailable`; whether its command took effect is then told by sending
         it again with its key.
+
+        On a server the tables are in a schema of their own, `rewards` or that of `schema` or of `?schema=`. Where `migrate` is
+        false, tables that are missing or of an earlier version are refused as `schema_too_old`; see `rewards.migrate`.
         """
-        options = _open_options(tenant, seed, key_ring, now_ahead_max, keep_events, timeout)
+        options = _open_options(tenant, seed, key_ring, now_ahead_max, keep_events, timeout, schema, migrate)
         return cls._open(_url(url), tenant, options)
 
     @classmethod
@@ -155,12 +160,13 @@ class Engine(_Handle, Methods):
         now_ahead_max: Optional[timedelta] = None,
         keep_events: bool = True,
         timeout: Optional[float] = None,
+        migrate: bool = True,
     ) -> Engine:
         """Open the engine on the SQLite file at a path, whatever characters are in it.
 
         It is made when it is missing; its folder is not. The other arguments are those of `open`.
         """
-        options = _open_options(tenant, seed, key_ring, now_ahead_max, keep_events, timeout)
+        options = _open_options(tenant, seed, key_ring, now_ahead_max, keep_events, timeout, None, migrate)
         return cls._open(_file(path), tenant, options)
 
     @classmethod
@@ -261,6 +267,8 @@ def open(
     now_ahead_max: Optional[timedelta] = None,
     keep_events: bool = True,
     timeout: Optional[float] = None,
+    schema: Optional[str] = None,
+    migrate: bool = True,
 ) -> Engine:
     """Open an engine for threads. Same as `Engine.open`."""
     return Engine.open(
@@ -271,6 +279,8 @@ def open(
         now_ahead_max=now_ahead_max,
         keep_events=keep_events,
         timeout=timeout,
+        schema=schema,
+        migrate=migrate,
     )
 
 
@@ -283,6 +293,7 @@ def open_file(
     now_ahead_max: Optional[timedelta] = None,
     keep_events: bool = True,
     timeout: Optional[float] = None,
+    migrate: bool = True,
 ) -> Engine:
     """Open an engine for threads on the SQLite file at a path. Same as `Engine.open_file`."""
     return Engine.open_file(
@@ -293,7 +304,19 @@ def open_file(
         now_ahead_max=now_ahead_max,
         keep_events=keep_events,
         timeout=timeout,
+        migrate=migrate,
     )
+
+
+def migrate(url: str, *, schema: Optional[str] = None, timeout: Optional[float] = None) -> None:
+    """Make the tables of the store at an address, or bring them up to date, and open nothing.
+
+    For whoever may do so, such as a step of a deployment; engines then open with `migrate=False`, by a role that owns nothing.
+    """
+    try:
+        _native.migrate(_text("url", url), _schema(schema), _timeout_milliseconds(timeout))
+    except NativeFault as fault:
+        raise errors.from_native(fault) from None
 
 
 class _Opening:
@@ -344,12 +367,14 @@ class AsyncEngine(_Handle, AsyncMethods):
         now_ahead_max: Optional[timedelta] = None,
         keep_events: bool = True,
         timeout: Optional[float] = None,
+        schema: Optional[str] = None,
+        migrate: bool = True,
     ) -> _Opening:
         """Open the engine at an address, as `Engine.open` does.
 
         Both `await AsyncEngine.open(url)` and `async with AsyncEngine.open(url) as engine` work.
         """
-        options = _open_options(tenant, seed, key_ring, now_ahead_max, keep_events, timeout)
+        options = _open_options(tenant, seed, key_ring, now_ahead_max, keep_events, timeout, schema, migrate)
         return _Opening(_url(url), tenant, options)
 
     @staticmethod
@@ -362,9 +387,10 @@ class AsyncEngine(_Handle, AsyncMethods):
         now_ahead_max: Optional[timedelta] = None,
         keep_events: bool = True,
         timeout: Optional[float] = None,
+        migrate: bool = True,
     ) -> _Opening:
         """Open the engine on the SQLite file at a path, as `Engine.open_file` does; to be used like `open`."""
-        options = _open_options(tenant, seed, key_ring, now_ahead_max, keep_events, timeout)
+        options = _open_options(tenant, seed, key_ring, now_ahead_max, keep_events, timeout, None, migrate)
         return _Opening(_file(path), tenant, options)
 
     async def close(self) -> None:
@@ -482,8 +508,7 @@ def _file(path: object) -> _Place:
 
 def _check_open_arguments(tenant: object, seed: object, keep_events: object) -> None:
     _text("tenant", tenant)
-    if not isinstance(keep_events, bool):
-        raise _wrong_type("keep_events", "true or false", keep_events)
+    _flag("keep_events", keep_events)
     if seed is None:
         return
     if not isinstance(seed, int) or isinstance(seed, bool):
@@ -492,9 +517,16 @@ def _check_open_arguments(tenant: object, seed: object, keep_events: object) -> 
         raise errors.invalid("value_invalid", "seed", f"expected 0 to 2^64 - 1, got `{seed}`")
 
 
-#: Seed, keys of the ring, how far a `now` may be ahead, whether events are kept, and how many milliseconds a call waits for
-#: the store, as the native side takes them.
-_OpenOptions = tuple[Optional[int], Optional[list[_Key]], Optional[tuple[int, int]], bool, Optional[int]]
+#: Seed, keys of the ring, how far a `now` may be ahead, whether events are kept, how many milliseconds a call waits for the
+#: store, and the schema with whether the tables are made, as the native side takes them.
+_OpenOptions = tuple[
+    Optional[int],
+    Optional[list[_Key]],
+    Optional[tuple[int, int]],
+    bool,
+    Optional[int],
+    tuple[Optional[str], bool],
+]
 
 
 def _open_options(
@@ -504,10 +536,23 @@ def _open_options(
     now_ahead_max: Optional[timedelta],
     keep_events: bool,
     timeout: Optional[float],
+    schema: Optional[str],
+    migrate: bool,
 ) -> _OpenOptions:
     _check_open_arguments(tenant, seed, keep_events)
     ahead, milliseconds = _ahead_values(now_ahead_max), _timeout_milliseconds(timeout)
-    return seed, _key_ring_values(key_ring), ahead, keep_events, milliseconds
+    tables = _schema(schema), _flag("migrate", migrate)
+    return seed, _key_ring_values(key_ring), ahead, keep_events, milliseconds, tables
+
+
+def _schema(schema: object) -> Optional[str]:
+    return None if schema is None else _text("schema", schema)
+
+
+def _flag(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise _wrong_type(name, "true or false", value)
+    return value
 
 
 def _ahead_values(ahead: object) -> Optional[tuple[int, int]]:

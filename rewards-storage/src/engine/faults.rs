@@ -18,6 +18,7 @@ impl From<StoreError> for Fault {
             StoreError::Unavailable { .. } | StoreError::Conflict { .. } => "store_unavailable",
             StoreError::Corrupt { .. } => "store_corrupt",
             StoreError::SchemaTooNew { .. } => "schema_too_new",
+            StoreError::SchemaTooOld { .. } => "schema_too_old",
             StoreError::DiskFull { .. } => "disk_full",
             StoreError::ReadOnly { .. } => "store_read_only",
             StoreError::FolderMissing { .. } => "folder_missing",
@@ -138,6 +139,11 @@ mod tests {
                 StoreError::BackupUnsupported { detail: detail() },
                 "backup_unsupported",
                 FaultKind::Rejected,
+            ),
+            (
+                StoreError::SchemaTooOld { found: 0, known: 1 },
+                "schema_too_old",
+                FaultKind::Internal,
             ),
             (
                 StoreError::SchemaTooNew { found: 2, known: 1 },

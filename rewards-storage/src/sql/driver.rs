@@ -54,14 +54,14 @@ pub(super) enum Driver {
 #[cfg(feature = "sqlite")]
 #[derive(Debug)]
 pub(super) struct SqliteDriver {
+    /// `None` in memory, which has no file. It ends before the connections do.
+    pub watch: Option<FileWatch>,
     pub options: SqliteConnectOptions,
     /// Fair: writers get it in the order in which they came.
     pub writer: Mutex<Writer>,
     /// `None` in memory, where the writer's connection is all there is.
     pub readers: Option<SqlitePool>,
     pub suspicion: Arc<Suspicion>,
-    /// `None` in memory, which has no file.
-    pub watch: Option<FileWatch>,
 }
 
 /// The one connection that writes.

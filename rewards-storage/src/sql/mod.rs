@@ -25,7 +25,6 @@ mod look;
 mod open;
 mod outbox;
 mod pages;
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod parameters;
 #[cfg(feature = "sqlite")]
 mod place;

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "postgres")]
+mod schema;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 #[cfg(feature = "postgres")]
@@ -16,6 +18,7 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 
 use super::SqlStore;
 use super::fault::classify;
+use super::parameters;
 use crate::error::StoreError;
 
 /// How a store is opened.
@@ -36,6 +39,15 @@ pub struct SqlOptions {
     /// what the commands of one commit touch is hardly worth it: pages that are not kept come from the operating
     /// system's own cache.
     pub page_cache_kib: u32,
+    /// The schema of a PostgreSQL database that holds the books; what the address says by `?schema=`, or `rewards`, when absent.
+    /// It is made when it is missing. Without meaning on SQLite.
+    ///
+    /// Where nothing is said and an earlier version has kept books where the search path of the user begins, such as in `public`,
+    /// they stay there and are used.
+    pub schema: Option<String>,
+    /// Whether opening makes the tables and brings them up to date. Otherwise that is for [`SqlStore::migrate`], by somebody who
+    /// may, and tables that are missing or of an earlier version are refused.
+    pub migrate: bool,
 }
 
 impl Default for SqlOptions {
@@ -45,6 +57,8 @@ impl Default for SqlOptions {
             wait: Duration::from_secs(10),
             call_limit: CALL_LIMIT,
             page_cache_kib: PAGE_CACHE_KIB,
+            schema: None,
+            migrate: true,
         }
     }
 }
@@ -58,6 +72,17 @@ impl SqlOptions {
             wait: patience,
             call_limit: patience / 2,
             ..self
+        }
+    }
+
+    /// Says what is wrong with the name of the schema.
+    pub(crate) fn check_schema(&self) -> Result<(), String> {
+        match &self.schema {
+            Some(name) if !parameters::is_schema_name(name) => Err(format!(
+                "expected {} for the name of a schema",
+                parameters::SCHEMA
+            )),
+            _ => Ok(()),
         }
     }
 
@@ -87,7 +112,8 @@ impl SqlStore {
     /// a driver of Python, as in `postgresql+asyncpg:` or `sqlite+aiosqlite:`, is read over. Several processes may open one
     /// database at once. For a path there is [`open_file`](Self::open_file).
     ///
-    /// On a server, the user of the address need own nothing: where somebody else has opened the store before, and so has made
+    /// On a server the tables are in a [schema](SqlOptions::schema) of their own, `rewards` unless another one is named, for
+    /// example by `?schema=shop_rewards`. The user of the address need own nothing: where somebody else has opened the store before, and so has made
     /// the tables, it is enough to be granted `USAGE` of the schema, `SELECT, INSERT, UPDATE, DELETE` on the tables, and
     /// `SELECT` on `_sqlx_migrations`.
     ///
@@ -99,6 +125,7 @@ impl SqlStore {
     /// # Errors
     /// [`StoreError::Refused`] for an address that names no database this build knows, and when access is denied;
     /// [`StoreError::SchemaTooNew`] when a newer version of this library made the database;
+    /// [`StoreError::SchemaTooOld`] when an older one did, or none, and [`SqlOptions::migrate`] says that it stays so;
     /// [`StoreError::Unavailable`] when it cannot be reached within [`SqlOptions::wait`].
     pub async fn open(url: &str, options: SqlOptions) -> Result<Self, StoreError> {
         match Scheme::of(url) {
@@ -123,6 +150,25 @@ impl SqlStore {
                 Err(refused(format!(
                     "expected an address that starts with `sqlite:` or `postgresql:`, got `{scheme}`"
                 )))
+            }
+        }
+    }
+
+    /// Makes the tables at an address, or brings them up to date, and opens nothing: for somebody who may do so, before others
+    /// [open](Self::open) the store who may not. Costs nothing where they are up to date.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn migrate(url: &str, options: SqlOptions) -> Result<(), StoreError> {
+        match Scheme::of(url) {
+            #[cfg(feature = "postgres")]
+            Some((Scheme::Postgres, rest)) => postgres::make(rest, &options).await,
+            _ => {
+                let options = SqlOptions {
+                    migrate: true,
+                    ..options
+                };
+                Self::open(url, options).await?.close().await
             }
         }
     }
@@ -212,9 +258,14 @@ fn migrator(migrations: &[(i64, &'static str, &'static str)]) -> Migrator {
     Migrator::with_migrations(migrations.iter().map(migration).collect())
 }
 
-fn explain(error: MigrateError, migrator: &Migrator) -> StoreError {
+/// The version that tables have when everything is up to date.
+fn newest(migrator: &Migrator) -> i64 {
     let known = migrator.iter().map(|migration| migration.version).max();
-    let known = known.unwrap_or_default();
+    known.unwrap_or_default()
+}
+
+fn explain(error: MigrateError, migrator: &Migrator) -> StoreError {
+    let known = newest(migrator);
     match error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => classify(error),
         MigrateError::VersionMissing(found) if found > known => {

@@ -133,6 +133,10 @@ mod sqlite {
 pub(super) struct ServerAddress {
     /// The address as the driver reads it.
     pub url: String,
+    /// The schema that it names.
+    pub schema: Option<String>,
+    /// Whether it sets a search path.
+    pub has_search_path: bool,
     /// Whether it says how much encryption is asked for.
     pub has_ssl_mode: bool,
     /// The file with the certificates of those who may vouch for the server.
@@ -151,12 +155,19 @@ impl ServerAddress {
         let mut url = url::Url::parse(url).map_err(|error| error.to_string())?;
         let is_option = |name: &str| name.starts_with("options[") && name.ends_with(']');
         let parameters = read(url.query().unwrap_or_default(), POSTGRES, is_option)?;
-        let mut has_ssl_mode = false;
+        let (mut has_ssl_mode, mut has_search_path) = (false, false);
+        let mut schema = None;
         let (mut root_cert, mut cert, mut key) = (None, None, None);
         let mut of_driver = form_urlencoded::Serializer::new(String::new());
         for (name, value) in parameters {
             // As the driver of Python that goes by this name has it.
             let name = if name == "ssl" { "sslmode" } else { &name };
+            if name == "schema" {
+                schema = Some(value);
+                continue;
+            }
+            has_search_path |= name.starts_with("options")
+                && (name.contains("search_path") || value.contains("search_path"));
             of_driver.append_pair(name, &value);
             match name {
                 "sslmode" | "ssl-mode" => has_ssl_mode = true,
@@ -173,6 +184,8 @@ impl ServerAddress {
         url.set_query(Some(of_driver.as_str()).filter(|query| !query.is_empty()));
         Ok(Self {
             url: url.into(),
+            schema,
+            has_search_path,
             has_ssl_mode,
             root_cert,
             cert,
@@ -208,10 +221,24 @@ const POSTGRES: &[Parameter] = &[
     parameter("password", TEXT, is_text),
     parameter("application_name", TEXT, is_text),
     parameter("options", TEXT, is_text),
+    parameter("schema", SCHEMA, is_schema_name),
 ];
 
 #[cfg(feature = "postgres")]
 const SSL_MODES: &str = "`disable`, `allow`, `prefer`, `require`, `verify-ca` or `verify-full`";
+
+/// What the name of a schema is.
+pub(super) const SCHEMA: &str = "up to 63 lower-case letters, digits and `_`";
+
+/// Whether a text can be the name of a schema. Names that would have to be quoted are none, so that everybody who reads one in
+/// an address and in `psql` reads the same.
+pub(super) fn is_schema_name(text: &str) -> bool {
+    let begins = |c: char| c.is_ascii_lowercase() || c == '_';
+    (1..=63).contains(&text.len())
+        && text.starts_with(begins)
+        && text.chars().all(|c| begins(c) || c.is_ascii_digit())
+        && !text.starts_with("pg_")
+}
 
 #[cfg(feature = "postgres")]
 const TEXT: &str = "text without a NUL";
@@ -232,4 +259,31 @@ fn is_ssl_mode(value: &str) -> bool {
 #[cfg(feature = "postgres")]
 fn is_text(value: &str) -> bool {
     !value.contains('\0')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schema_is_named_without_quotes() {
+        for name in ["rewards", "public", "_x1", "user", &"a".repeat(63)] {
+            assert!(is_schema_name(name), "{name}");
+        }
+        let long = "a".repeat(64);
+        for name in [
+            "",
+            "Rewards",
+            "1a",
+            "a-b",
+            "a b",
+            "pg_catalog",
+            "a\"b",
+            "a,b",
+            "ä",
+            &long,
+        ] {
+            assert!(!is_schema_name(name), "{name}");
+        }
+    }
 }

@@ -14,5 +14,6 @@ mod lifecycle;
 mod own_file;
 mod programs;
 mod reads;
+mod schemas;
 mod sweeps;
 pub mod world;

@@ -16,6 +16,8 @@ async fn a_file_that_the_process_has_open_otherwise_is_refused() {
     let path = folder.path().join("books.db");
     let store = SqlStore::open_file(&path, patient()).await.unwrap();
     store.close().await.unwrap();
+    let left = fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(left, 1, "a store that is closed leaves one file");
     let link = folder.path().join("link.db");
     std::os::unix::fs::symlink(&path, &link).unwrap();
     let other = File::open(&path).unwrap();

@@ -111,7 +111,9 @@ async fn postgres(options: &Options, report: &mut Report) -> Result<(), Box<dyn 
     let engine = engine::Host::open(&url).await?;
     engine.prepare(MEMBERS, PROGRAMS).await?;
     let sample = engine.sample().await?;
-    let pool = sqlx::PgPool::connect(&url).await?;
+    // Where the engine's tables are.
+    let beside: sqlx::postgres::PgConnectOptions = url.parse()?;
+    let pool = sqlx::PgPool::connect_with(beside.options([("search_path", "rewards")])).await?;
     let template = rows::Template::read(&pool, &sample).await?;
     warm_up(&pool).await?;
     let frozen_url = cluster.database()?;

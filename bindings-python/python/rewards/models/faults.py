@@ -11,8 +11,8 @@ FaultKind = Literal["invalid", "rejected", "conflict", "unavailable", "internal"
 - `invalid`: The input is wrong; the same input will always be.
 - `rejected`: The input is fine, the state forbids it.
 - `conflict`: The key was used for something else, or others won the race.
-- `unavailable`: The store could not be reached; the same command may be sent again with the same
-  key.
+- `unavailable`: The store could not be reached or takes no writes now; the same command may be sent
+  again with the same key.
 - `internal`: A defect of the engine or broken data.
 """
 
@@ -95,6 +95,7 @@ CODES: dict[str, Code] = {
     "file_exists": Code("rejected", 409),
     "backup_unsupported": Code("rejected", 501),
     "schema_too_new": Code("internal", 500),
+    "schema_too_old": Code("internal", 500),
     "engine_closed": Code("unavailable", 503),
 }
 """All codes of faults; the codes of single problems of an `invalid` fault are not among them."""

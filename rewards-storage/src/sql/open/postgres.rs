@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use sqlx::migrate::{AppliedMigration, Migrate as _, MigrateError, Migration, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions as _, PgConnection};
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 
-use super::{PREPARED, SqlOptions, explain, migrator, refused, tls};
+use super::schema::{self, Purpose, Wanted};
+use super::{PREPARED, SqlOptions, explain, migrator, newest, refused, tls};
 use crate::error::StoreError;
 use crate::sql::dialect::Dialect;
 use crate::sql::driver::Driver;
-use crate::sql::fault::{self, Suspicion, classify};
+use crate::sql::fault::{self, Suspicion};
 use crate::sql::parameters::ServerAddress;
 use crate::sql::{Inner, SqlStore};
 
@@ -27,18 +28,16 @@ const KEEPALIVES: u32 = 3;
 
 /// Opens the store on a server.
 pub(super) async fn open(rest: &str, options: &SqlOptions) -> Result<SqlStore, StoreError> {
-    let (connect, address) = read(rest).map_err(refused)?;
-    tls::check_files(&address)?;
-    let connect = tune(tls::secured(connect, &address), options);
+    let (connect, wanted) = prepared(rest, options)?;
     let suspicion = Arc::new(Suspicion::new());
     let opening = async {
+        let schema = ready(&connect, wanted, Purpose::Open, options).await?;
+        let connect = match schema {
+            Some(name) => connect.options([("search_path", name)]),
+            None => connect,
+        };
         let pool = pool(options, Arc::clone(&suspicion));
-        let pool = pool.connect_with(connect).await.map_err(tls::explained)?;
-        let mut connection = pool.acquire().await.map_err(classify)?;
-        migrate(&mut connection, options.wait).await?;
-        // Left to itself it would go back later, and be tried before for as long as it takes.
-        connection.return_to_pool().await;
-        Ok::<_, StoreError>(pool)
+        pool.connect_with(connect).await.map_err(tls::explained)
     };
     let late = |_| Err(fault::late(options.wait));
     let opened = tokio::time::timeout(options.wait, opening).await;
@@ -48,6 +47,73 @@ pub(super) async fn open(rest: &str, options: &SqlOptions) -> Result<SqlStore, S
         suspicion,
         options.call_limit,
     )))
+}
+
+/// Makes the tables, or brings them up to date.
+pub(super) async fn make(rest: &str, options: &SqlOptions) -> Result<(), StoreError> {
+    let (connect, wanted) = prepared(rest, options)?;
+    let making = ready(&connect, wanted, Purpose::Migrate, options);
+    let late = |_| Err(fault::late(options.wait));
+    let made = tokio::time::timeout(options.wait, making).await;
+    made.unwrap_or_else(late).map(drop)
+}
+
+/// How to connect, and what is said about the schema.
+fn prepared(rest: &str, options: &SqlOptions) -> Result<(PgConnectOptions, Wanted), StoreError> {
+    let (connect, address) = read(rest).map_err(refused)?;
+    options.check_schema().map_err(refused)?;
+    let wanted = match (&options.schema, &address.schema) {
+        (Some(chosen), Some(named)) if chosen != named => {
+            return Err(refused(
+                "expected one schema, got one in the options and another in the address",
+            ));
+        }
+        // That of the address was looked at with it.
+        (Some(name), _) | (None, Some(name)) => Wanted::Named(name.clone()),
+        (None, None) if address.has_search_path => Wanted::OfSearchPath,
+        (None, None) => Wanted::Default,
+    };
+    tls::check_files(&address)?;
+    Ok((tune(tls::secured(connect, &address), options), wanted))
+}
+
+/// Connects, and waits for a server that is just being started or has no room for one more.
+async fn connected(connect: &PgConnectOptions, wait: Duration) -> Result<PgConnection, StoreError> {
+    const PAUSE: Duration = Duration::from_millis(50);
+
+    let begun = Instant::now();
+    loop {
+        match connect.connect().await {
+            Err(error) if is_waited_for(&error) && begun.elapsed() + PAUSE < wait => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            connected => return connected.map_err(tls::explained),
+        }
+    }
+}
+
+fn is_waited_for(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
+        _ => matches!(code(error).as_deref(), Some("53300" | "57P03")),
+    }
+}
+
+/// Finds the schema, and brings it up to date where that is asked for. On a connection of its own: only then it is known how
+/// others connect.
+async fn ready(
+    connect: &PgConnectOptions,
+    wanted: Wanted,
+    purpose: Purpose,
+    options: &SqlOptions,
+) -> Result<Option<String>, StoreError> {
+    let mut connection = connected(connect, options.wait).await?;
+    let schema = schema::choose(&mut connection, wanted, purpose).await?;
+    let migrates = options.migrate || purpose == Purpose::Migrate;
+    migrate(&mut connection, schema.as_deref(), migrates, options.wait).await?;
+    // It has done its work, whether or not the server hears of its end.
+    let _ = connection.close().await;
+    Ok(schema)
 }
 
 fn pool(options: &SqlOptions, suspicion: Arc<Suspicion>) -> PgPoolOptions {
@@ -66,7 +132,12 @@ fn pool(options: &SqlOptions, suspicion: Arc<Suspicion>) -> PgPoolOptions {
 /// Brings the schema up to date. Several processes may do so at once and nothing is locked, because not every database that
 /// speaks PostgreSQL's protocol has advisory locks: each migration is a transaction, so of two that make the same tables one
 /// fails, leaves nothing, and looks again.
-async fn migrate(connection: &mut PgConnection, wait: Duration) -> Result<(), StoreError> {
+async fn migrate(
+    connection: &mut PgConnection,
+    schema: Option<&str>,
+    migrates: bool,
+    wait: Duration,
+) -> Result<(), StoreError> {
     let mut migrator = migrator(&[(
         1,
         "initial",
@@ -77,7 +148,8 @@ async fn migrate(connection: &mut PgConnection, wait: Duration) -> Result<(), St
     loop {
         let migrated = match is_current(connection, &migrator).await {
             Ok(true) => Ok(()),
-            Ok(false) => migrator.run_direct(None, &mut *connection, false).await,
+            Ok(false) if !migrates => return Err(too_old(connection, &migrator).await),
+            Ok(false) => make_tables(connection, schema, &migrator).await,
             Err(error) => Err(error),
         };
         match migrated {
@@ -87,6 +159,31 @@ async fn migrate(connection: &mut PgConnection, wait: Duration) -> Result<(), St
             }
             Err(error) => return Err(explain(error, &migrator)),
         }
+    }
+}
+
+async fn make_tables(
+    connection: &mut PgConnection,
+    schema: Option<&str>,
+    migrator: &Migrator,
+) -> Result<(), MigrateError> {
+    if let Some(name) = schema {
+        schema::make(connection, name).await?;
+    }
+    migrator.run_direct(None, connection, false).await
+}
+
+/// The error of tables that are to be brought up to date by somebody else.
+async fn too_old(connection: &mut PgConnection, migrator: &Migrator) -> StoreError {
+    let applied = connection.list_applied_migrations(MIGRATIONS).await;
+    let applied = applied.unwrap_or_default();
+    StoreError::SchemaTooOld {
+        found: applied
+            .iter()
+            .map(|applied| applied.version)
+            .max()
+            .unwrap_or_default(),
+        known: newest(migrator),
     }
 }
 
@@ -117,7 +214,7 @@ async fn is_current(
     Ok(migrator.iter().all(is_applied))
 }
 
-/// Whether somebody else has just made, or is making, what was to be made: a table, a type or a row that is there already, a
+/// Whether somebody else has just made, or is making, what was to be made: a schema, a table, a type or a row that is there already, a
 /// lock that is not to be had, or a transaction that was given up for another one.
 fn was_made_meanwhile(error: &MigrateError) -> bool {
     let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else {
@@ -125,7 +222,7 @@ fn was_made_meanwhile(error: &MigrateError) -> bool {
     };
     matches!(
         code(error).as_deref(),
-        Some("42P07" | "42710" | "23505" | "40001" | "40P01" | "55P03")
+        Some("42P06" | "42P07" | "42710" | "23505" | "40001" | "40P01" | "55P03")
     )
 }
 

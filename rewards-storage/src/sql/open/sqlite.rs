@@ -1,15 +1,17 @@
 //! Opening the store in a SQLite file, or in memory.
 
+use std::cmp::Ordering;
 use std::path::Path;
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use tokio::sync::Mutex;
 
-use super::{PREPARED, SqlOptions, explain, migrator, refused};
+use super::{PREPARED, SqlOptions, explain, migrator, newest, refused};
 use crate::error::StoreError;
 use crate::sql::dialect::Dialect;
 use crate::sql::driver::{Driver, SqliteDriver, Writer};
@@ -55,13 +57,20 @@ async fn open_at(
     options: &SqlOptions,
 ) -> Result<SqlStore, StoreError> {
     let begun = Instant::now();
+    if !options.migrate && !is_in_memory && !connect.get_filename().exists() {
+        return Err(too_old(0));
+    }
     let opening = match is_in_memory {
         true => None,
         false => Some(Opening::begin(connect.get_filename(), options.wait).await?),
     };
     let mut writer = connected(&connect, begun, options.wait).await?;
     let opened = opening.map(Opening::connected);
-    migrate(&mut writer, begun, options.wait).await?;
+    if options.migrate || is_in_memory {
+        migrate(&mut writer, begun, options.wait).await?;
+    } else {
+        check_version(&mut writer).await?;
+    }
     // What was there before the file was, or came while it was opened, is seen here.
     let watch = opened.map(Opened::watch).transpose()?;
     let suspicion = Arc::new(Suspicion::new());
@@ -210,16 +219,45 @@ async fn connected(
     }
 }
 
+fn migrations() -> Migrator {
+    migrator(&[(
+        1,
+        "initial",
+        include_str!("../../../migrations/sqlite/0001_initial.sql"),
+    )])
+}
+
+/// The error of tables that are to be brought up to date by somebody else.
+fn too_old(found: i64) -> StoreError {
+    let known = newest(&migrations());
+    StoreError::SchemaTooOld { found, known }
+}
+
+/// Whether the tables are those of this version, where nothing is to be brought up to date.
+async fn check_version(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    let is_there = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations')";
+    let is_there = sqlx::query_scalar(is_there)
+        .fetch_one(&mut *connection)
+        .await;
+    if !is_there.map_err(classify)? {
+        return Err(too_old(0));
+    }
+    let newest_there = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success";
+    let found = sqlx::query_scalar(newest_there).fetch_one(connection).await;
+    let (found, known): (i64, _) = (found.map_err(classify)?, newest(&migrations()));
+    match found.cmp(&known) {
+        Ordering::Less => Err(too_old(found)),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(StoreError::SchemaTooNew { found, known }),
+    }
+}
+
 async fn migrate(
     writer: &mut SqliteConnection,
     begun: Instant,
     wait: Duration,
 ) -> Result<(), StoreError> {
-    let migrator = migrator(&[(
-        1,
-        "initial",
-        include_str!("../../../migrations/sqlite/0001_initial.sql"),
-    )]);
+    let migrator = migrations();
     // The driver locks nothing while it migrates; this transaction lets one process do it and the others wait.
     let mut transaction = loop {
         match writer.begin_with("BEGIN IMMEDIATE").await.map_err(classify) {

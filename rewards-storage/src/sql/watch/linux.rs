@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -36,7 +35,7 @@ struct Share {
     /// How many of them have it open. None when the last one was dropped without being closed, whose connections are closed a
     /// moment later.
     stores: usize,
-    /// The shared memory, locked. INVARIANT: it is not closed before all connections are, or it would take their locks away.
+    /// The shared memory. INVARIANT: it is not closed before all connections are, or it would take their locks away.
     guard: Option<File>,
 }
 
@@ -82,27 +81,26 @@ fn has_lock((_, inode): FileId) -> bool {
     })
 }
 
-/// The shared memory, with a lock on it that other libraries in this process see, too.
-fn guard(shared: &Path) -> io::Result<File> {
-    let file = File::open(shared)?;
-    // Whatever becomes of it, the file stays open: closing it would take the locks of this library away.
-    let locked = lock_as_user(&file);
-    let _ = locked.inspect_err(|error| tracing::debug!(%error, "the file has no guard"));
-    Ok(file)
-}
-
-fn lock_as_user(file: &File) -> io::Result<()> {
-    let read = i16::try_from(libc::F_RDLCK).map_err(io::Error::other)?;
-    let from_start = i16::try_from(libc::SEEK_SET).map_err(io::Error::other)?;
+/// Takes or gives back the lock on the shared memory that other libraries in this process see, too. Without it a library of
+/// another kind is not kept off, and nothing else is worse.
+fn guard(shared: &File, is_locked: bool) {
+    let kind = if is_locked {
+        libc::F_RDLCK
+    } else {
+        libc::F_UNLCK
+    };
+    let (Ok(kind), Ok(from_start)) = (i16::try_from(kind), i16::try_from(libc::SEEK_SET)) else {
+        return;
+    };
     let lock = libc::flock {
-        l_type: read,
+        l_type: kind,
         l_whence: from_start,
         l_start: USERS,
         l_len: 1,
         l_pid: 0,
     };
-    fcntl(file, FcntlArg::F_OFD_SETLK(&lock))?;
-    Ok(())
+    let locked = fcntl(shared, FcntlArg::F_OFD_SETLK(&lock));
+    let _ = locked.inspect_err(|error| tracing::debug!(%error, "the file has no guard"));
 }
 
 fn refused(detail: &str) -> StoreError {
@@ -211,10 +209,10 @@ impl Opened {
             .inspect_err(|error| tracing::debug!(%error, "openings of the file are not told"))
             .ok();
         let mut ours = ours();
-        if let Some(share) = self.claim.id.and_then(|id| ours.get_mut(&id))
-            && share.guard.is_none()
-        {
-            share.guard = guard(&shared).ok();
+        if let Some(share) = self.claim.id.and_then(|id| ours.get_mut(&id)) {
+            // Once open, it stays so: closing it would take the locks of this library away.
+            share.guard = share.guard.take().or_else(|| File::open(&shared).ok());
+            share.guard.as_ref().inspect(|shared| guard(shared, true));
         }
         drop(ours);
         let watch = FileWatch {
@@ -243,6 +241,20 @@ struct Claim {
 }
 
 impl Claim {
+    /// Has SQLite find itself alone before the last store closes the file, so that it leaves one file behind.
+    fn end(&self) {
+        let ours = ours();
+        let share = self.id.and_then(|id| ours.get(&id));
+        let is_last =
+            self.is_held.load(Ordering::SeqCst) && share.is_some_and(|share| share.stores == 1);
+        if let Some(shared) = share
+            .and_then(|share| share.guard.as_ref())
+            .filter(|_| is_last)
+        {
+            guard(shared, false);
+        }
+    }
+
     /// Gives the share up; the file is forgotten with the last one when it is known to be closed.
     fn let_go(&self, is_closed: bool) {
         let Some(id) = self.id else { return };
@@ -261,6 +273,7 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
+        self.end();
         self.let_go(false);
     }
 }
@@ -331,6 +344,7 @@ impl FileWatch {
         let mut look = self.look.lock().unwrap_or_else(PoisonError::into_inner);
         look.is_over = true;
         look.events = None;
+        self.claim.end();
     }
 
     /// Notes that the store has closed the file.
