@@ -87,6 +87,19 @@ impl BookAudit {
         self.note(AuditProblem::RowUnreadable { detail });
     }
 
+    /// Compares how many revisions of all programs there are with what the tenant's row says.
+    pub fn revision_count(&mut self, counted: u64, stored: u64) {
+        if counted != stored {
+            self.note(AuditProblem::CounterMismatch {
+                subject: SmolStr::new(self.tenant().as_str()),
+                name: SmolStr::new_static("revisions"),
+                bucket: 0,
+                counted: i128::from(counted),
+                stored: i128::from(stored),
+            });
+        }
+    }
+
     /// Checks that an entity is one of its kind and is found by what it says. Kinds that this version does not know are left
     /// to the version that does.
     pub fn entity(&mut self, kind: &str, id: &str, row: &EntityRow) {

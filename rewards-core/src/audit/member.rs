@@ -7,6 +7,7 @@ use smol_str::{SmolStr, format_smolstr};
 use super::{AuditProblem, BookAudit};
 use crate::cashback::{PurchaseEntity, PurchaseState};
 use crate::counter::{Subject, Summed};
+use crate::entity::{Entity as _, EntityId as _};
 use crate::ids::{MemberId, ProgramId, PurchaseId, Slug};
 use crate::ledger::{
     Account, ChainHash, Holder, JournalEntry, JournalHead, Lot, LotNumber, LotState, Purpose,
@@ -227,10 +228,19 @@ impl<'a> MemberAudit<'a> {
         }
     }
 
-    /// Takes a page of the member's history.
+    /// Takes a page of the member's history. A day that is on a page of others is found by nobody who sums, so it is as good as
+    /// not there; and nobody looks at a page that the row does not name.
     pub fn page(&mut self, page: &HistoryPage) {
+        let row = self.row.and_then(|row| row.history.get(&page.program));
+        if !row.is_some_and(|row| row.names(page.page)) {
+            self.books.note(AuditProblem::EntityMismatch {
+                kind: SmolStr::new_static(HistoryPage::KIND),
+                id: SmolStr::new(page.id().text()),
+            });
+            return;
+        }
         let history = self.histories.entry(page.program.clone()).or_default();
-        for (day, summed, minor) in page.sums.iter() {
+        for (day, summed, minor) in page.sums.iter().filter(|(day, ..)| page.holds(*day)) {
             history.stored(summed, day, minor);
         }
     }

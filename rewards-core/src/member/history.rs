@@ -243,6 +243,12 @@ impl PurchaseHistory {
             .filter(move |page| pages.contains(page))
     }
 
+    /// Whether there is a page.
+    #[must_use]
+    pub fn names(&self, page: i64) -> bool {
+        self.pages.binary_search(&page).is_ok()
+    }
+
     /// The pages into which the oldest days must move now, and whether each is there already; none while all days fit.
     #[must_use]
     pub fn overflow(&self) -> BTreeMap<i64, bool> {
@@ -355,6 +361,12 @@ impl HistoryPage {
     #[must_use]
     pub fn id(&self) -> HistoryPageId {
         HistoryPageId::new(&self.member, &self.program, self.page)
+    }
+
+    /// Whether a day belongs on it.
+    #[must_use]
+    pub fn holds(&self, day: i64) -> bool {
+        page_of(day) == self.page
     }
 
     /// The names of all pages that can hold days between `from` and `until`, both inclusive.

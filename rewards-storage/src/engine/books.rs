@@ -105,19 +105,38 @@ impl<'v> Books<'v> {
                 programs.published(reply.fingerprint.clone(), &reply.body);
             }
         }
-        let mut after = None;
+        let (mut after, mut counted) = (None, 0_u64);
         loop {
             let page = self.view.revisions(after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = Some((last.program.clone(), last.revision));
             for stored in &page {
+                counted = counted.saturating_add(1);
                 programs.revision(&mut self.audit, stored);
             }
         }
+        self.count_revisions(counted).await?;
         let ends = programs.into_heads().into_iter();
         Ok(ends
             .map(|(program, head)| (Stream::Program(program), head.seq))
             .collect())
+    }
+
+    async fn count_revisions(&mut self, counted: u64) -> Result<(), StoreError> {
+        let plan = ReadPlan {
+            revision_counts: vec![self.tenant.clone()],
+            ..ReadPlan::default()
+        };
+        match self.view.load(&plan).await {
+            Ok(found) => {
+                let stored = found.revision_counts.get(&self.tenant);
+                self.audit
+                    .revision_count(counted, stored.copied().unwrap_or_default());
+            }
+            Err(StoreError::Corrupt { detail }) => self.audit.unreadable(detail),
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 
     /// Reads what belongs to members, and the events of all streams; returns how many members there are.

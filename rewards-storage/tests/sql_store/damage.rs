@@ -214,11 +214,26 @@ const DAMAGES: &[Damage] = &[
         "counter_mismatch",
     ),
     (
-        "a day appeared in a member's history",
+        "a page appeared in a member's history",
         r#"INSERT INTO entities (tenant, kind, id, version, owner, state, at, body)
            VALUES ('acme', 'history_page', '80/3/ann/club', 1, 'ann', 'kept', 1769472000000000,
                    '[1,{"member":"ann","program":"club","page":80,"sums":[["visits"],[[20481,1]]]}]')"#,
+        "entity_mismatch",
+    ),
+    (
+        "a purchase is under the empty id",
+        "UPDATE entities SET id = '' WHERE id = 'p4'",
+        "grant_unknown",
+    ),
+    (
+        "fewer revisions were published",
+        "UPDATE revision_counts SET revisions = revisions + 1",
         "counter_mismatch",
+    ),
+    (
+        "the number of revisions cannot be read",
+        "UPDATE revision_counts SET revisions = -5",
+        "row_unreadable",
     ),
     (
         "a page of a member's history is under another id",

@@ -53,7 +53,7 @@ pub(super) struct Owned<E> {
     pub owner: MemberId,
     pub at: Timestamp,
     pub id: SmolStr,
-    /// Absent when it cannot be read; that is found when all entities are looked at.
+    /// Absent when it cannot be read or is another one's by its id; what it counted is missing then.
     pub entity: Option<E>,
 }
 
@@ -73,7 +73,12 @@ fn owned<E: Entity>((id, row): (SmolStr, EntityRow)) -> Option<Owned<E>> {
     Some(Owned {
         owner: row.index.owner.clone()?,
         at: row.index.at,
-        entity: row.read::<E>().ok().map(|stored| stored.entity),
+        entity: named::<E>(&id, &row),
         id,
     })
+}
+
+fn named<E: Entity>(id: &str, row: &EntityRow) -> Option<E> {
+    let entity = row.read::<E>().ok()?.entity;
+    entity.is_named(id).then_some(entity)
 }
