@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from typing import Any, Callable
 
@@ -42,7 +42,7 @@ def test_models_refuse(make: Callable[[], Any], words: str) -> None:
 
 
 def test_a_float_for_money_is_refused_where_it_is_easiest_to_write() -> None:
-    with pytest.raises(TypeError, match="Decimal"):
+    with pytest.raises(rewards.InvalidError, match="Decimal"):
         Money.of(1.5, "EUR")  # type: ignore[arg-type]
 
 
@@ -169,3 +169,54 @@ def test_text_that_is_no_text_is_refused(engine: rewards.Engine) -> None:
     with pytest.raises(rewards.InvalidError) as caught:
         engine.record_purchase(record(), key="\ud800", now=NOW)
     assert problems(caught.value) == [("value_invalid", "key")]
+
+
+HALF = "\ud800"
+EDGE = datetime.max.replace(tzinfo=timezone(timedelta(hours=-12)))
+
+
+class _OddZone(tzinfo):
+    """What a host may hand in as a zone."""
+
+    def utcoffset(self, _: datetime | None) -> timedelta:
+        raise ValueError("no idea")
+
+    def dst(self, _: datetime | None) -> None:
+        return None
+
+    def tzname(self, _: datetime | None) -> None:
+        return None
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda engine: RegisterMember(member=HALF),
+        lambda engine: RegisterMember.from_json(f'{{"member":"{HALF}"}}'),
+        lambda engine: engine.register_member(RegisterMember(member="ada"), key=HALF),
+        lambda engine: engine.register_member(RegisterMember.model_construct(member=HALF)),
+        lambda engine: engine.register_member(RegisterMember(member="ada"), now=EDGE),
+        lambda engine: engine.register_member(
+            RegisterMember(member="ada"), now=datetime(2026, 1, 1, tzinfo=_OddZone())
+        ),
+        lambda engine: engine.register_member(
+            RegisterMember(member="ada"), now=datetime.min.replace(tzinfo=timezone.utc)
+        ),
+        lambda engine: rewards.open("memory:", tenant=HALF),
+        lambda engine: rewards.open(HALF),
+        lambda engine: rewards.read_program(HALF),
+        lambda engine: rewards.read_program({HALF: 1}),
+        lambda engine: rewards.run_scenarios("/there/is/none"),
+        lambda engine: rewards.enable_logging("LOUD"),
+        lambda engine: Money.of("x", "EUR"),
+        lambda engine: Money.of(1.5, "EUR"),
+        lambda engine: Money.of("1", "EURO!"),
+    ],
+)
+def test_whatever_a_host_hands_in_ends_in_the_typed_error(
+    engine: rewards.Engine, call: Callable[[rewards.Engine], Any]
+) -> None:
+    with pytest.raises(rewards.InvalidError) as caught:
+        call(engine)
+    assert caught.value.problems
+    assert "defect" not in caught.value.detail

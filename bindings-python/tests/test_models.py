@@ -321,7 +321,7 @@ def test_amounts_keep_their_decimals(given: Any, text: str) -> None:
 
 @pytest.mark.parametrize("amount", [1.5, True, None, float("nan")])
 def test_amounts_that_may_not_be_exact_are_refused(amount: Any) -> None:
-    with pytest.raises(TypeError, match="expected an amount as `Decimal`"):
+    with pytest.raises(InvalidError, match="expected an amount as `Decimal`"):
         Money.of(amount, "EUR")
     with pytest.raises(InvalidError, match="expected an amount as `Decimal`, `int` or text"):
         Money(amount=amount, asset="EUR")

@@ -28,6 +28,9 @@ def read_program(document: Document) -> Program:
     text = document if isinstance(document, str) else _text(document)
     try:
         return Program.from_json(_native.read_program(text))
+    except UnicodeEncodeError as error:
+        # Half of a pair of surrogates is no text anywhere but in Python.
+        raise errors.invalid("value_invalid", "program", f"expected text: {error}") from None
     except _native.NativeFault as fault:
         raise errors.from_native(fault) from None
 

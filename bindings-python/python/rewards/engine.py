@@ -635,8 +635,12 @@ def _time_text(path: str, time: object) -> Optional[str]:
         return None
     if not isinstance(time, datetime):
         raise _wrong_type(path, "a datetime", time)
-    # A naive datetime names no instant, which is for the engine to say.
-    aware = time if time.utcoffset() is None else time.astimezone(timezone.utc)
+    try:
+        # A naive datetime names no instant, which is for the engine to say.
+        aware = time if time.utcoffset() is None else time.astimezone(timezone.utc)
+    except (OverflowError, TypeError, ValueError) as error:
+        # Clocks and zones are the host's: what they answer may be no time at all.
+        raise errors.invalid("time_out_of_range", path, f"expected a time, got {time!r}: {error}") from None
     return aware.isoformat()
 
 

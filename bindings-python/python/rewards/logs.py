@@ -11,7 +11,7 @@ import json
 import logging
 from typing import Union
 
-from . import _native
+from . import _native, errors
 
 __all__ = ["disable_logging", "enable_logging", "flush_logging"]
 
@@ -26,7 +26,8 @@ def enable_logging(level: Union[int, str] = logging.INFO) -> None:
     """
     number = logging.getLevelName(level) if isinstance(level, str) else level
     if not isinstance(number, int) or not 0 <= number < 255:
-        raise ValueError(f"expected a level such as 'INFO' or logging.INFO, got `{level}`")
+        detail = f"expected a level such as 'INFO' or logging.INFO, got `{level}`"
+        raise errors.invalid("value_invalid", "level", detail)
     _native.set_logging(number, _tell)
 
 

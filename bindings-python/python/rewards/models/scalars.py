@@ -40,14 +40,16 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 def to_decimal(value: Union[Decimal, int, str]) -> Decimal:
     """The exact decimal that is meant.
 
-    Raises `TypeError` for a float, which may not be exact, and `ValueError` for text that is not
-    digits with an optional leading `-` and `.`.
+    Raises `InvalidError` for a float, which may not be exact, and for text that is not digits with an
+    optional leading `-` and `.`.
     """
     try:
         return _decimal(value)
     except PydanticCustomError as error:
-        kind = ValueError if isinstance(value, (str, Decimal)) else TypeError
-        raise kind(error.message()) from None
+        # Faults are models, too.
+        from ..errors import invalid
+
+        raise invalid(error.type, "amount", error.message()) from None
 
 
 def amount_text(amount: Decimal) -> str:

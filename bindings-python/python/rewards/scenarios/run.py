@@ -9,7 +9,7 @@ from typing import Any, Union
 
 from .. import _native, errors
 from ..engine import Engine
-from ..models import Model
+from ..models import CODES, Model
 from ..receipt import Receipt
 from .document import REQUESTS, Case, File, Outcome, Step, replied
 from .layout import canonical, in_lines, in_order
@@ -24,8 +24,13 @@ _MEMORY = "memory"
 _SQLITE = "sqlite"
 
 
-class ScenarioError(ValueError):
+class ScenarioError(errors.InvalidError):
     """A file is no scenario file, or there is none."""
+
+    def __init__(self, detail: str) -> None:
+        """With what is wrong, in words."""
+        fault = errors.invalid("scenario_invalid", "path", detail).fault
+        super().__init__(fault, CODES[fault.code].http_status, retryable=False)
 
 
 def run_scenarios(path: Union[str, Path], bless: bool = False) -> ScenarioReport:
