@@ -148,13 +148,13 @@ impl Address {
 
     /// The address, or what is wrong with it.
     fn read(url: &str) -> Result<Self, String> {
-        let Some((scheme, rest)) = url.split_once(':').filter(|(scheme, _)| is_scheme(scheme))
-        else {
+        let scheme = url.split(':').next().filter(|scheme| is_scheme(scheme));
+        let Some(scheme) = scheme.filter(|scheme| scheme.len() < url.len()) else {
             return Err(expected("text without a scheme"));
         };
         let place = match (scheme, Scheme::of(url)) {
             #[cfg(feature = "memory")]
-            ("memory", _) if rest.is_empty() => Place::Memory,
+            ("memory", _) if url == "memory:" => Place::Memory,
             #[cfg(feature = "memory")]
             ("memory", _) => return Err(expected("more after `memory:`")),
             #[cfg(feature = "sqlite")]

@@ -180,6 +180,7 @@ pub(super) fn is_connection_lost(error: &sqlx::Error) -> bool {
 }
 
 /// Whether SQLite could not read or write on the disk.
+#[cfg(feature = "sqlite")]
 pub(super) fn is_of_disk(error: &sqlx::Error) -> bool {
     let sqlx::Error::Database(error) = error else {
         return false;

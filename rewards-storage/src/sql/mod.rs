@@ -159,15 +159,13 @@ impl SqlStore {
             }
             Failure::Driver(error) => {
                 self.inner.suspicion.note(&error);
-                let is_of_disk = fault::is_of_disk(&error);
-                let error = advised(error);
-                match self.driver() {
-                    #[cfg(feature = "sqlite")]
-                    Driver::Sqlite(driver) if is_of_disk => {
-                        place::at_work(error, driver.options.get_filename())
-                    }
-                    _ => error,
+                #[cfg(feature = "sqlite")]
+                if let Driver::Sqlite(driver) = self.driver()
+                    && fault::is_of_disk(&error)
+                {
+                    return place::at_work(advised(error), driver.options.get_filename());
                 }
+                advised(error)
             }
             Failure::Store(error) => error,
         }

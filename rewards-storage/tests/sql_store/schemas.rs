@@ -2,13 +2,8 @@
 
 use rewards_storage::error::StoreError;
 use rewards_storage::sql::{SqlOptions, SqlStore};
-use rewards_storage::store::Query;
 
-use crate::world::{apply, draft, patient, tenant};
-
-async fn members(store: &SqlStore) -> usize {
-    store.members(&tenant(), None, 99).await.unwrap().len()
-}
+use crate::world::{apply, draft, patient};
 
 fn without_migration() -> SqlOptions {
     SqlOptions {
@@ -41,9 +36,15 @@ async fn a_file_is_made_by_who_may_make_it() {
 
 #[cfg(feature = "postgres")]
 mod postgres {
+    use rewards_storage::store::Query;
     use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
     use super::*;
+    use crate::world::tenant;
+
+    async fn members(store: &SqlStore) -> usize {
+        store.members(&tenant(), None, 99).await.unwrap().len()
+    }
 
     /// Runs statements, and returns the first value of the last one as text.
     async fn run(url: &str, statements: &[&str]) -> Option<String> {
