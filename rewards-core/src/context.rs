@@ -13,6 +13,7 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone, Default)]
 pub struct Revisions {
     by_number: Vec<Arc<CompiledProgram>>,
+    eras: Vec<Era>,
     voids: bool,
     measures_balance: bool,
     measures_earned: bool,
@@ -27,12 +28,15 @@ impl Revisions {
             let mut ladders = revisions.iter().flat_map(|revision| revision.ladders());
             ladders.any(|ladder| is_it(ladder.measure()))
         };
-        Self {
+        let mut revisions = Self {
+            eras: Vec::new(),
             voids: revisions.iter().any(|revision| revision.voids()),
             measures_balance: measures(|measure| matches!(measure, Measure::Balance(_))),
             measures_earned: measures(|measure| matches!(measure, Measure::Earned(_))),
             by_number: revisions,
-        }
+        };
+        revisions.eras = revisions.find_eras();
+        revisions
     }
 
     /// The newest revision number; 0 when there is none.
@@ -57,20 +61,25 @@ impl Revisions {
     }
 
     /// For how long each of them decides, in the order of time.
-    pub fn eras(&self) -> impl Iterator<Item = Era<'_>> {
+    #[must_use]
+    pub fn eras(&self) -> &[Era] {
+        &self.eras
+    }
+
+    fn find_eras(&self) -> Vec<Era> {
         let mut begins: Vec<Timestamp> = self.iter().map(|one| one.active_from()).collect();
         begins.sort_unstable();
         begins.dedup();
-        let ends: Vec<Option<Timestamp>> = begins.iter().copied().map(Some).skip(1).collect();
-        let eras = begins.into_iter().zip(ends.into_iter().chain([None]));
-        eras.filter_map(|(from, until)| {
-            let program = self.at(from)?;
+        let ends = begins.iter().copied().map(Some).skip(1).chain([None]);
+        let eras = begins.iter().zip(ends).filter_map(|(from, until)| {
+            let program = Arc::clone(self.at(*from)?);
             Some(Era {
                 program,
-                from,
+                from: *from,
                 until,
             })
-        })
+        });
+        eras.collect()
     }
 
     /// Whether rewards of one of them are voided by time alone, as when no confirmation comes.
@@ -101,10 +110,10 @@ impl Revisions {
 }
 
 /// A time for which one revision decides.
-#[derive(Debug, Clone, Copy)]
-pub struct Era<'r> {
+#[derive(Debug, Clone)]
+pub struct Era {
     /// The revision.
-    pub program: &'r Arc<CompiledProgram>,
+    pub program: Arc<CompiledProgram>,
     /// Since when, inclusive.
     pub from: Timestamp,
     /// Until when, exclusive; `None` when no other revision follows.

@@ -115,7 +115,23 @@ pub(super) struct TierReview<'a> {
     pub at: Timestamp,
 }
 
-impl TierReview<'_> {
+impl<'a> TierReview<'a> {
+    /// A review at the command's own time.
+    pub fn now(
+        reviewed: Reviewed<'a>,
+        snapshot: &'a Snapshot,
+        context: &'a Context,
+        member: &'a MemberId,
+    ) -> Self {
+        Self {
+            reviewed,
+            snapshot,
+            context,
+            member,
+            at: context.now,
+        }
+    }
+
     /// Makes what is due and then one review for the command, tells of the moves, and says how many there were.
     ///
     /// # Errors

@@ -146,11 +146,11 @@ impl<'a> MemberView<'a> {
         let reviews = ladders.values().filter_map(|status| status.review_at);
         let first_due = reviews.chain(self.due.first()).min();
         let skips = current.ladders().iter().all(is_known);
-        let is_over = |era: &Era<'_>| {
+        let is_over = |era: &Era| {
             let until = era.until.filter(|_| skips);
             until.is_some_and(|until| first_due.is_none_or(|first| until <= first))
         };
-        for era in revisions.eras().filter(|era| !is_over(era)) {
+        for era in revisions.eras().iter().filter(|era| !is_over(era)) {
             let until = era
                 .until
                 .and_then(|until| until.checked_add_micros(-1).ok());
@@ -158,11 +158,11 @@ impl<'a> MemberView<'a> {
             if last < era.from {
                 break;
             }
-            drop_absent(&mut ladders, era.program, last);
+            drop_absent(&mut ladders, &era.program, last);
             for ladder in era.program.ladders() {
                 let at = instant(ladder).map(|at| until.map_or(at, |until| until.min(at)));
                 if let Some(at) = at.filter(|at| *at >= era.from) {
-                    self.catch_up_ladder(&era, ladder, at, (&mut ladders, &mut moves));
+                    self.catch_up_ladder(era, ladder, at, (&mut ladders, &mut moves));
                 }
             }
         }
@@ -171,12 +171,12 @@ impl<'a> MemberView<'a> {
 
     fn catch_up_ladder(
         &self,
-        era: &Era<'_>,
+        era: &Era,
         ladder: &CompiledLadder,
         at: Timestamp,
         (ladders, moves): (&mut Ladders, &mut Moves),
     ) {
-        let program = era.program;
+        let program = &era.program;
         let status = ladders.get(ladder.id());
         let begun = match status {
             None => self.begin(era, ladder, at),
@@ -199,11 +199,11 @@ impl<'a> MemberView<'a> {
     /// the instant at which the revision began, whoever asks and whenever. What a balance was then is not known.
     fn begin(
         &self,
-        era: &Era<'_>,
+        era: &Era,
         ladder: &CompiledLadder,
         at: Timestamp,
     ) -> Option<CaughtUp<TierStatus>> {
-        let program = era.program;
+        let program = &era.program;
         let is_known = self.row.history.contains_key(program.id()) && activity(ladder).is_some();
         let began = era.from.max(self.row.profile.registered_at);
         let sum = |range: &MeasureRange| self.measure(program, ladder, range);

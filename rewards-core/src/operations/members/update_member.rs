@@ -137,13 +137,7 @@ impl Operation for UpdateMember {
             see_lots(snapshot, context, &self.member, &builder.row)?;
             forfeited = forfeit(&mut builder, snapshot, context, &self.member, self.forfeit)?;
             // The tiers stay as they are from now on: what was due by now happens first.
-            let review = TierReview {
-                reviewed: Reviewed::All,
-                snapshot,
-                context,
-                member: &self.member,
-                at: context.now,
-            };
+            let review = TierReview::now(Reviewed::All, snapshot, context, &self.member);
             review.make_due(&mut builder, context.now)?;
         }
         let profile = &mut builder.row.profile;

@@ -134,13 +134,7 @@ impl Operation for CancelPurchase {
             taken_back: reply.taken_back.clone(),
             shortfall: reply.shortfall.clone(),
         });
-        let review = TierReview {
-            reviewed: Reviewed::All,
-            snapshot,
-            context,
-            member: &self.member,
-            at: context.now,
-        };
+        let review = TierReview::now(Reviewed::All, snapshot, context, &self.member);
         reply.tier_changes = review.make(&mut builder)?;
         builder.move_days(snapshot, context)?;
         Ok(Decision {

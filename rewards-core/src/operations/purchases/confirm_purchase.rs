@@ -115,13 +115,7 @@ impl Operation for ConfirmPurchase {
             purchase: purchase.clone(),
             released: released.clone(),
         });
-        let review = TierReview {
-            reviewed: Reviewed::Balances,
-            snapshot,
-            context,
-            member: &self.member,
-            at: context.now,
-        };
+        let review = TierReview::now(Reviewed::Balances, snapshot, context, &self.member);
         let tier_changes = review.make(&mut builder)?;
         builder.move_days(snapshot, context)?;
         Ok(Decision {

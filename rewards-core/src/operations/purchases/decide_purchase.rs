@@ -99,7 +99,6 @@ pub(super) struct PurchaseContext<'a> {
     pub purchase: &'a Purchase,
     pub facts: Facts<'a>,
     lookups: &'a [CounterLookup],
-    looks_at_due: bool,
 }
 
 /// Evaluates a purchase, and says for every rule why it does or does not apply to a member with this status.
@@ -229,7 +228,6 @@ impl PreparedPurchase {
             purchase,
             facts: Facts::with_symbols(purchase, self.symbols),
             lookups: &self.lookups,
-            looks_at_due: looks_at_due(context),
         }
     }
 }
@@ -287,7 +285,7 @@ impl PurchaseContext<'_> {
     /// # Errors
     /// [`Rejection::TooMany`] when more are due than one command may touch.
     fn due_lots<'s>(&self, snapshot: &'s Snapshot) -> Result<Vec<&'s Lot>, Rejection> {
-        if !self.looks_at_due {
+        if !looks_at_due(self.context) {
             return Ok(Vec::new());
         }
         let member = self.context.member_key(&self.purchase.member);

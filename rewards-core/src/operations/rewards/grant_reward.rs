@@ -131,13 +131,7 @@ impl Operation for GrantReward {
         builder.emit(Event::RewardGranted {
             amount: self.amount,
         });
-        let review = TierReview {
-            reviewed,
-            snapshot,
-            context,
-            member: &self.member,
-            at: context.now,
-        };
+        let review = TierReview::now(reviewed, snapshot, context, &self.member);
         review.make(&mut builder)?;
         builder.move_days(snapshot, context)?;
         let reply = ManualGrant {

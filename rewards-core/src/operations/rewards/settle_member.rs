@@ -105,13 +105,7 @@ impl Operation for SettleMember {
         let part = DuePart::of(snapshot, &key, context.now);
         builder.settle_all(part.lots.iter().copied(), part.by)?;
         let due = builder.emit_due();
-        let review = TierReview {
-            reviewed: Reviewed::All,
-            snapshot,
-            context,
-            member: &self.member,
-            at: context.now,
-        };
+        let review = TierReview::now(Reviewed::All, snapshot, context, &self.member);
         let tier_changes = review.make_due(&mut builder, part.complete_by)?;
         builder.move_days(snapshot, context)?;
         let reply = SettledMember {
