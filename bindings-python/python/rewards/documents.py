@@ -13,6 +13,7 @@ from typing import Any, Union
 
 from . import _native, errors
 from .models import Program
+from .models.scalars import timestamp_text
 
 __all__ = ["program_schema", "read_program", "validate_program"]
 
@@ -64,7 +65,7 @@ def _text(document: Mapping[str, Any]) -> str:
 def _written(value: object) -> object:
     """What TOML has and JSON has not: dates and times are the text they are written as."""
     if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
+        return timestamp_text(value)
     if isinstance(value, (date, time)):
         return value.isoformat()
     if isinstance(value, Mapping):

@@ -1,7 +1,6 @@
 """What all models have in common: frozen, without unknown fields, at home in the engine's JSON."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from functools import partial
 from operator import is_, not_
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional, TypeVar, Union, cast, get_args, get_origin
@@ -22,16 +21,12 @@ T = TypeVar("T")
 K = TypeVar("K")
 
 
-@contextmanager
-def _told() -> Iterator[None]:
-    """Tells what is wrong with a value as every fault of this package is told."""
-    try:
-        yield
-    except ValidationError as error:
-        # Faults are models, too.
-        from ..errors import invalid_model
+def _told(error: ValidationError) -> Exception:
+    """What is wrong with a value, as every fault of this package is told."""
+    # Faults are models, too.
+    from ..errors import invalid_model
 
-        raise invalid_model(error) from error
+    return invalid_model(error)
 
 
 if TYPE_CHECKING:
@@ -42,8 +37,10 @@ else:
         """Values that are made by hand. Those inside others, and bodies of requests, are made without it."""
 
         def __call__(cls, *args, **fields):
-            with _told():
+            try:
                 return super().__call__(*args, **fields)
+            except ValidationError as error:
+                raise _told(error) from error
 
     class _Base(BaseModel, metaclass=_Called):
         pass
@@ -66,14 +63,18 @@ class Model(_Base):
     @classmethod
     def model_validate(cls, obj: Any, **options: Any) -> Self:
         """Reads a value from a mapping of its fields. Raises `InvalidError`."""
-        with _told():
+        try:
             return super().model_validate(obj, **options)
+        except ValidationError as error:
+            raise _told(error) from error
 
     @classmethod
     def model_validate_json(cls, json_data: Union[str, bytes, bytearray], **options: Any) -> Self:
         """Reads a value from JSON. Raises `InvalidError`."""
-        with _told():
+        try:
             return super().model_validate_json(json_data, **options)
+        except ValidationError as error:
+            raise _told(error) from error
 
     @classmethod
     def from_json(cls, text: Union[str, bytes]) -> Self:
