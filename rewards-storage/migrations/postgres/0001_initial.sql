@@ -1,5 +1,6 @@
 -- Times are microseconds since 1970 in UTC, amounts are minor units. Every key starts with the tenant.
 -- Texts compare bytewise: pages follow that order on every database, and it is the fastest.
+-- A body or reply that is a BYTEA is a packed document: see `packing.rs` and ADR 27.
 
 -- The replies of commands with a key of their own. Those of commands that make an entity are kept with it.
 CREATE TABLE replies (
@@ -8,7 +9,7 @@ CREATE TABLE replies (
     origin TEXT COLLATE "C" NOT NULL,
     key TEXT COLLATE "C" NOT NULL,
     fingerprint BYTEA NOT NULL,
-    body TEXT NOT NULL,
+    body BYTEA NOT NULL,
     PRIMARY KEY (tenant, operation, origin, key)
 );
 
@@ -25,7 +26,7 @@ CREATE TABLE members (
     recorded_at BIGINT NOT NULL,
     at BIGINT NOT NULL,
     due_at BIGINT,
-    body TEXT NOT NULL,
+    body BYTEA NOT NULL,
     PRIMARY KEY (tenant, member)
 ) WITH (fillfactor = 80);
 
@@ -47,9 +48,9 @@ CREATE TABLE entities (
     rank BIGINT,
     at BIGINT NOT NULL,
     due_at BIGINT,
-    body TEXT NOT NULL,
+    body BYTEA NOT NULL,
     fingerprint BYTEA,
-    reply TEXT,
+    reply BYTEA,
     PRIMARY KEY (tenant, kind, id)
 );
 
@@ -159,7 +160,7 @@ CREATE TABLE outbox (
     stream TEXT COLLATE "C" NOT NULL,
     seq BIGINT NOT NULL,
     id BYTEA NOT NULL,
-    body TEXT NOT NULL,
+    body BYTEA NOT NULL,
     owner BYTEA,
     leased_until BIGINT,
     attempts BIGINT NOT NULL,

@@ -1,5 +1,6 @@
 -- Times are microseconds since 1970 in UTC, amounts are minor units. Every key starts with the tenant.
 -- STRICT refuses what the column cannot hold exactly, so an overflow is an error and never a rounded number.
+-- A body or reply that is a BLOB is a packed document: see `packing.rs` and ADR 27.
 
 -- The replies of commands with a key of their own. Those of commands that make an entity are kept with it.
 CREATE TABLE replies (
@@ -8,7 +9,7 @@ CREATE TABLE replies (
     origin TEXT NOT NULL,
     key TEXT NOT NULL,
     fingerprint BLOB NOT NULL,
-    body TEXT NOT NULL,
+    body BLOB NOT NULL,
     PRIMARY KEY (tenant, operation, origin, key)
 ) STRICT, WITHOUT ROWID;
 
@@ -23,7 +24,7 @@ CREATE TABLE members (
     recorded_at INTEGER NOT NULL,
     at INTEGER NOT NULL,
     due_at INTEGER,
-    body TEXT NOT NULL,
+    body BLOB NOT NULL,
     PRIMARY KEY (tenant, member)
 ) STRICT, WITHOUT ROWID;
 
@@ -46,9 +47,9 @@ CREATE TABLE entities (
     rank INTEGER,
     at INTEGER NOT NULL,
     due_at INTEGER,
-    body TEXT NOT NULL,
+    body BLOB NOT NULL,
     fingerprint BLOB,
-    reply TEXT,
+    reply BLOB,
     PRIMARY KEY (tenant, kind, id)
 ) STRICT;
 
@@ -158,7 +159,7 @@ CREATE TABLE outbox (
     stream TEXT NOT NULL,
     seq INTEGER NOT NULL,
     id BLOB NOT NULL,
-    body TEXT NOT NULL,
+    body BLOB NOT NULL,
     owner BLOB,
     leased_until INTEGER,
     attempts INTEGER NOT NULL,

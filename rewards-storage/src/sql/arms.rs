@@ -1,7 +1,7 @@
 //! Look-ups of many kinds of keys by one statement: a `UNION ALL` with one arm for each kind that is asked for.
 //!
 //! One statement sees one state of the database. All arms of a [`Catalogue`] return rows of one shape: the place of the arm,
-//! the place of the key, then so many numbers, so many texts and one value of bytes.
+//! the place of the key, then so many numbers, so many texts and so many values of bytes.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,7 +20,7 @@ pub(super) struct Arm {
     pub keys: Columns,
     pub ints: &'static [&'static str],
     pub texts: &'static [&'static str],
-    pub bytes: Option<&'static str>,
+    pub bytes: &'static [&'static str],
     pub from: &'static str,
 }
 
@@ -34,8 +34,8 @@ impl Arm {
             ("key", Text),
         ],
         ints: &[],
-        texts: &["t.body"],
-        bytes: Some("t.fingerprint"),
+        texts: &[],
+        bytes: &["t.fingerprint", "t.body"],
         from: "{rows} {seek replies AS t ON t.tenant = r.tenant AND t.operation = r.operation AND t.origin = r.origin AND t.key = r.key}",
     };
 
@@ -43,8 +43,8 @@ impl Arm {
     pub const RECEIPT: Self = Self {
         keys: &[("tenant", Text), ("kind", Text), ("id", Text)],
         ints: &[],
-        texts: &["t.reply"],
-        bytes: Some("t.fingerprint"),
+        texts: &[],
+        bytes: &["t.fingerprint", "t.reply"],
         from: "{rows} {seek entities AS t ON t.tenant = r.tenant AND t.kind = r.kind AND t.id = r.id} WHERE t.reply IS NOT NULL",
     };
 
@@ -57,7 +57,7 @@ impl Arm {
                   ORDER BY p.revision DESC LIMIT 1)",
         ],
         texts: &[],
-        bytes: None,
+        bytes: &[],
         from: "{rows}",
     };
 }
@@ -69,6 +69,8 @@ pub(super) struct Catalogue<const ARMS: usize> {
     pub ints: usize,
     /// Texts an arm can return; they follow the numbers.
     pub texts: usize,
+    /// Values of bytes an arm can return; they follow the texts.
+    pub bytes: usize,
 }
 
 /// Where the values of an arm are in a row.
@@ -93,19 +95,17 @@ impl<const ARMS: usize> Catalogue<ARMS> {
                 continue;
             }
             let pad = |given: &[&str], kind, width: usize| {
-                (0..width)
-                    .map(|i| given.get(i).copied().unwrap_or(dialect.null(kind)))
-                    .collect::<Vec<_>>()
-                    .join(", ")
+                (0..width).fold(String::new(), |columns, i| {
+                    let column = given.get(i).copied().unwrap_or(dialect.null(kind));
+                    format!("{columns}, {column}")
+                })
             };
-            let (ints, texts) = (
-                pad(arm.ints, Int, self.ints),
-                pad(arm.texts, Text, self.texts),
-            );
-            let bytes = arm.bytes.unwrap_or(dialect.null(Bytes));
+            let ints = pad(arm.ints, Int, self.ints);
+            let texts = pad(arm.texts, Text, self.texts);
+            let bytes = pad(arm.bytes, Bytes, self.bytes);
             let from = dialect.fill(arm.from, arm.keys, first);
             selects.push(format!(
-                "SELECT CAST({number} AS BIGINT), r.n, {ints}, {texts}, {bytes} FROM {from}"
+                "SELECT CAST({number} AS BIGINT), r.n{ints}{texts}{bytes} FROM {from}"
             ));
             first = first.saturating_add(dialect.parameters(arm.keys));
         }

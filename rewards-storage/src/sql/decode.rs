@@ -1,5 +1,6 @@
 //! Rows as values. What cannot be read names its table and its key.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ use uuid::Uuid;
 
 use super::driver::Row;
 use super::fault::{At as _, Unreadable};
+use super::packing;
 use crate::error::StoreError;
 use crate::store::{DuePlace, MemberHead, ReplyPlace, StoredEvent, StoredLot, StoredMember};
 
@@ -106,6 +108,11 @@ impl<'r> Decoded<'r> {
             .ok_or_else(|| Unreadable(format!("no bytes in column {place}")))
     }
 
+    /// A document that is stored [packed](packing).
+    fn packed(self, place: usize) -> Read<Cow<'r, str>> {
+        packing::unpack(self.bytes(place)?)
+    }
+
     fn uuid(self, place: usize) -> Read<Uuid> {
         Ok(Uuid::from_slice(self.bytes(place)?)?)
     }
@@ -115,18 +122,18 @@ impl<'r> Decoded<'r> {
     }
 }
 
-/// Rows whose values are side by side: numbers from one place on, texts from another.
+/// Rows whose values are side by side: numbers from one place on, texts and bytes from others.
 impl Decoded<'_> {
-    pub fn reply(self, text: usize, bytes: usize) -> Read<StoredReply> {
-        let fingerprint = Fingerprint::from_bytes(self.bytes(bytes)?);
+    pub fn reply(self, fingerprint: usize, body: usize) -> Read<StoredReply> {
+        let fingerprint = Fingerprint::from_bytes(self.bytes(fingerprint)?);
         Ok(StoredReply {
             fingerprint: fingerprint.ok_or_else(|| Unreadable("no fingerprint".to_owned()))?,
-            body: Arc::from(self.text(text)?),
+            body: Arc::from(self.packed(body)?),
         })
     }
 
-    pub fn member(self, int: usize, text: usize, bytes: usize) -> Read<MemberRow> {
-        let body: MemberBody = serde_json::from_str(self.text(text)?)?;
+    pub fn member(self, int: usize, bytes: usize) -> Read<MemberRow> {
+        let body: MemberBody = serde_json::from_str(&self.packed(bytes + 1)?)?;
         let (balances, counters, history, profile) = body;
         Ok(MemberRow {
             version: self.u64(int)?,
@@ -144,7 +151,7 @@ impl Decoded<'_> {
         })
     }
 
-    pub fn entity(self, int: usize, text: usize) -> Read<EntityRow> {
+    pub fn entity(self, int: usize, text: usize, body: usize) -> Read<EntityRow> {
         Ok(EntityRow {
             version: self.u64(int)?,
             index: Index {
@@ -155,7 +162,7 @@ impl Decoded<'_> {
                 at: self.time(int + 2)?,
                 due_at: self.opt_time(int + 3)?,
             },
-            body: Arc::from(self.text(text + 3)?),
+            body: Arc::from(self.packed(body)?),
         })
     }
 
@@ -268,7 +275,7 @@ impl Decoded<'_> {
                 Some(behind) => behind,
                 None => self.time(0)?,
             },
-            event: serde_json::from_str(self.text(4)?)?,
+            event: serde_json::from_str(&self.packed(4)?)?,
         })
     }
 
@@ -294,7 +301,7 @@ impl Decoded<'_> {
 
     /// A row of a page of members.
     pub fn head(self) -> Read<MemberHead> {
-        let (balances, _, _, profile): MemberHeadBody = serde_json::from_str(self.text(4)?)?;
+        let (balances, _, _, profile): MemberHeadBody = serde_json::from_str(&self.packed(4)?)?;
         let standing = |(program, ladders): (ProgramId, BTreeMap<Slug, TierStatus>)| {
             ladders.into_iter().map(move |(ladder, status)| {
                 let texts = (program.as_str(), ladder.as_str(), status.tier.as_str());
@@ -316,14 +323,14 @@ impl Decoded<'_> {
     /// A row of a page of members with all that is known of them.
     pub fn named_member(self) -> Result<(MemberId, MemberRow), StoreError> {
         let id = self.text(0).unwrap_or_default();
-        let named = || Ok((MemberId::new(id)?, self.member(1, 6, 7)?));
+        let named = || Ok((MemberId::new(id)?, self.member(1, 6)?));
         named().map_err(|why: Unreadable| why.at("members", id))
     }
 
     /// A row of a page of entities.
     pub fn named_entity(self) -> Result<(SmolStr, EntityRow), StoreError> {
         let id = self.text(0).at("entities", "?")?;
-        let entity = self.entity(1, 5).at("entities", id)?;
+        let entity = self.entity(1, 5, 8).at("entities", id)?;
         Ok((SmolStr::new(id), entity))
     }
 

@@ -31,6 +31,8 @@ pub(super) enum Kind {
     Text,
     Int,
     Bytes,
+    /// A document, which is a text until it is stored: see [`packing`](super::packing).
+    Packed,
 }
 
 /// The columns of a set of rows.
@@ -128,7 +130,9 @@ impl Dialect {
                 sql.push_str("(SELECT ");
                 for (place, (name, kind)) in rows.iter().enumerate() {
                     let _ = match kind {
-                        Kind::Bytes => write!(sql, "unhex(value ->> {place}) AS {name}, "),
+                        Kind::Bytes | Kind::Packed => {
+                            write!(sql, "unhex(value ->> {place}) AS {name}, ")
+                        }
                         Kind::Text | Kind::Int => write!(sql, "value ->> {place} AS {name}, "),
                     };
                 }
@@ -143,7 +147,7 @@ impl Dialect {
                     let array = match kind {
                         Kind::Text => "text[]",
                         Kind::Int => "bigint[]",
-                        Kind::Bytes => "bytea[]",
+                        Kind::Bytes | Kind::Packed => "bytea[]",
                     };
                     let number = first.saturating_add(place);
                     let _ = write!(sql, "unnest(${number}::{array}) AS {name}, ");
@@ -216,9 +220,9 @@ impl Dialect {
             (_, Kind::Text) => "CAST(NULL AS TEXT)",
             (_, Kind::Int) => "CAST(NULL AS BIGINT)",
             #[cfg(feature = "sqlite")]
-            (Self::Sqlite, Kind::Bytes) => "CAST(NULL AS BLOB)",
+            (Self::Sqlite, Kind::Bytes | Kind::Packed) => "CAST(NULL AS BLOB)",
             #[cfg(feature = "postgres")]
-            (Self::Postgres, Kind::Bytes) => "CAST(NULL AS BYTEA)",
+            (Self::Postgres, Kind::Bytes | Kind::Packed) => "CAST(NULL AS BYTEA)",
         }
     }
 }

@@ -514,6 +514,7 @@ fn postgres_arguments(params: Vec<Param<'_>>) -> sqlx::Result<PgArguments> {
                     Array::Text(values) => arguments.add(values),
                     Array::Int(values) => arguments.add(values),
                     Array::Bytes(values) => arguments.add(values),
+                    Array::Packed(values) => arguments.add(values),
                 }),
         }
         .map_err(sqlx::Error::Encode)?;

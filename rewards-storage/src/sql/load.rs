@@ -53,6 +53,7 @@ const LOT_TEXTS: &[&str] = &["r.asset", "r.source", "r.state", "r.purchase", "r.
 pub(super) const LOAD: Catalogue<ARMS> = Catalogue {
     ints: 7,
     texts: 5,
+    bytes: 2,
     arms: [
         Arm::REPLY,
         Arm::RECEIPT,
@@ -65,15 +66,15 @@ pub(super) const LOAD: Catalogue<ARMS> = Catalogue {
                 "t.recorded_at",
                 "t.due_at",
             ],
-            texts: &["t.body"],
-            bytes: Some("t.journal_hash"),
+            texts: &[],
+            bytes: &["t.journal_hash", "t.body"],
             from: "{rows} {seek members AS t ON t.tenant = r.tenant AND t.member = r.member}",
         },
         Arm {
             keys: &[("tenant", Text), ("kind", Text), ("id", Text)],
             ints: &["t.version", "t.rank", "t.at", "t.due_at"],
-            texts: &["t.owner", "t.\"group\"", "t.state", "t.body"],
-            bytes: None,
+            texts: &["t.owner", "t.\"group\"", "t.state"],
+            bytes: &["t.body"],
             from: "{rows} {seek entities AS t ON t.tenant = r.tenant AND t.kind = r.kind AND t.id = r.id}",
         },
         Arm::NEWEST_REVISION,
@@ -87,7 +88,7 @@ pub(super) const LOAD: Catalogue<ARMS> = Catalogue {
             ],
             ints: &["t.bucket", "t.value"],
             texts: &[],
-            bytes: None,
+            bytes: &[],
             from: "{rows} {seek counters AS t ON t.tenant = r.tenant AND t.subject = r.subject AND t.name = r.name AND t.bucket BETWEEN r.low AND r.high}",
         },
         Arm {
@@ -99,7 +100,7 @@ pub(super) const LOAD: Catalogue<ARMS> = Catalogue {
             ],
             ints: LOT_INTS,
             texts: LOT_TEXTS,
-            bytes: None,
+            bytes: &[],
             from: "(SELECT r.n, r.most, t.*,
                            ROW_NUMBER() OVER (PARTITION BY r.n ORDER BY t.due_at, t.number) AS place
                     FROM {rows} {first lots AS t BY lots_open ON t.tenant = r.tenant AND t.member = r.member AND t.state IN ('pending', 'available') AND t.due_at <= r.due ORDER BY t.due_at, t.number})
@@ -114,7 +115,7 @@ pub(super) const LOAD: Catalogue<ARMS> = Catalogue {
             ],
             ints: LOT_INTS,
             texts: LOT_TEXTS,
-            bytes: None,
+            bytes: &[],
             from: "(SELECT r.n, r.most, t.*,
                            ROW_NUMBER() OVER (PARTITION BY r.n
                                               ORDER BY t.expires_at IS NULL, t.expires_at, t.number) AS place
@@ -130,7 +131,7 @@ pub(super) const LOAD: Catalogue<ARMS> = Catalogue {
             ],
             ints: LOT_INTS,
             texts: LOT_TEXTS,
-            bytes: None,
+            bytes: &[],
             from: "(SELECT r.n, r.most, t.*, ROW_NUMBER() OVER (PARTITION BY r.n ORDER BY t.number) AS place
                     FROM {rows} {seek lots AS t BY lots_purchase ON t.tenant = r.tenant AND t.member = r.member AND t.purchase = r.purchase})
                    AS r WHERE r.place <= r.most",
@@ -139,7 +140,7 @@ pub(super) const LOAD: Catalogue<ARMS> = Catalogue {
             keys: &[("tenant", Text)],
             ints: &["t.revisions"],
             texts: &[],
-            bytes: None,
+            bytes: &[],
             from: "{rows} {seek revision_counts AS t ON t.tenant = r.tenant}",
         },
     ],
@@ -301,26 +302,28 @@ fn take(
     match arm {
         arm::REPLIES => {
             if let Some(key) = plan.replies.get(key) {
-                let reply = row.reply(TEXT, BYTES).at("replies", &key.key)?;
+                let reply = row.reply(BYTES, BYTES + 1).at("replies", &key.key)?;
                 snapshot.replies.insert(key.clone(), reply);
             }
         }
         arm::RECEIPTS => {
             if let Some(key) = plan.receipts.get(key) {
-                let reply = row.reply(TEXT, BYTES).at("entities", &key.id)?;
+                let reply = row.reply(BYTES, BYTES + 1).at("entities", &key.id)?;
                 snapshot.receipts.insert(key.clone(), reply);
             }
         }
         arm::MEMBERS => {
             if let Some(key) = plan.members.get(key) {
-                let member = row.member(place::INT, TEXT, BYTES);
+                let member = row.member(place::INT, BYTES);
                 let member = member.at("members", &key.member)?;
                 snapshot.members.insert(key.clone(), member);
             }
         }
         arm::ENTITIES => {
             if let Some(key) = plan.entities.get(key) {
-                let entity = row.entity(place::INT, TEXT).at("entities", &key.id)?;
+                let entity = row
+                    .entity(place::INT, TEXT, BYTES)
+                    .at("entities", &key.id)?;
                 snapshot.entities.insert(key.clone(), entity);
             }
         }

@@ -22,8 +22,8 @@ use crate::batch::{AbandonedVersions, CommandKey, Commit, CommitBatch};
 use crate::error::StoreError;
 use crate::judge::{Found, Sums, judge};
 
-const TEXT: usize = place::INT + 1;
-const BYTES: usize = TEXT + 1;
+/// Where the bytes of an arm begin.
+const BYTES: usize = place::INT + 1;
 
 /// Places in [`LOOK`].
 mod arm {
@@ -40,7 +40,8 @@ pub(super) const ARMS: usize = 7;
 
 pub(super) const LOOK: Catalogue<ARMS> = Catalogue {
     ints: 1,
-    texts: 1,
+    texts: 0,
+    bytes: 2,
     arms: [
         Arm::REPLY,
         Arm::RECEIPT,
@@ -48,14 +49,14 @@ pub(super) const LOOK: Catalogue<ARMS> = Catalogue {
             keys: &[("tenant", Text), ("member", Text)],
             ints: &["t.version"],
             texts: &[],
-            bytes: None,
+            bytes: &[],
             from: "{rows} {seek members AS t ON t.tenant = r.tenant AND t.member = r.member}",
         },
         Arm {
             keys: &[("tenant", Text), ("kind", Text), ("id", Text)],
             ints: &["t.version"],
             texts: &[],
-            bytes: None,
+            bytes: &[],
             from: "{rows} {seek entities AS t ON t.tenant = r.tenant AND t.kind = r.kind AND t.id = r.id}",
         },
         Arm::NEWEST_REVISION,
@@ -68,7 +69,7 @@ pub(super) const LOOK: Catalogue<ARMS> = Catalogue {
             ],
             ints: &["t.value"],
             texts: &[],
-            bytes: None,
+            bytes: &[],
             from: "{rows} {seek counters AS t ON t.tenant = r.tenant AND t.subject = r.subject AND t.name = r.name AND t.bucket = r.bucket}",
         },
         Arm {
@@ -80,7 +81,7 @@ pub(super) const LOOK: Catalogue<ARMS> = Catalogue {
             ],
             ints: &["t.amount"],
             texts: &[],
-            bytes: None,
+            bytes: &[],
             from: "{rows} {seek control_accounts AS t ON t.tenant = r.tenant AND t.purpose = r.purpose AND t.asset = r.asset AND t.slot = r.slot}",
         },
     ],
@@ -215,10 +216,10 @@ impl<'b> View<'b> {
                 arm::REPLIES => set(
                     &mut replies,
                     key,
-                    row.reply(TEXT, BYTES).at("replies", key)?,
+                    row.reply(BYTES, BYTES + 1).at("replies", key)?,
                 ),
                 arm::RECEIPTS => {
-                    let receipt = row.reply(TEXT, BYTES).at("entities", key)?;
+                    let receipt = row.reply(BYTES, BYTES + 1).at("entities", key)?;
                     set(&mut receipts, key, receipt);
                 }
                 arm::MEMBERS => set(&mut members, key, row.u64(place::INT).at("members", key)?),

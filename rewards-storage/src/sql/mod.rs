@@ -24,6 +24,7 @@ mod load;
 mod look;
 mod open;
 mod outbox;
+mod packing;
 mod pages;
 mod parameters;
 #[cfg(feature = "sqlite")]

@@ -4,11 +4,10 @@ use std::borrow::Cow;
 
 use rewards_core::time::Timestamp;
 
-#[cfg(feature = "postgres")]
-use super::dialect::Kind;
-use super::dialect::{Columns, Dialect};
+use super::dialect::{Columns, Dialect, Kind};
+use super::packing;
 
-/// One value of a row.
+/// One value of a row. A document goes in as a text; that its column is [packed](Kind::Packed) says how it is stored.
 #[derive(Debug)]
 pub(super) enum Cell<'a> {
     Text(Cow<'a, str>),
@@ -73,6 +72,7 @@ pub(super) enum Array<'a> {
     Text(Vec<Option<Cow<'a, str>>>),
     Int(Vec<Option<i64>>),
     Bytes(Vec<Option<&'a [u8]>>),
+    Packed(Vec<Option<Vec<u8>>>),
 }
 
 #[derive(Debug, Clone)]
@@ -105,6 +105,7 @@ impl<'a> Rows<'a> {
                         Kind::Text => Array::Text(Vec::new()),
                         Kind::Int => Array::Int(Vec::new()),
                         Kind::Bytes => Array::Bytes(Vec::new()),
+                        Kind::Packed => Array::Packed(Vec::new()),
                     })
                     .collect(),
             ),
@@ -127,7 +128,10 @@ impl<'a> Rows<'a> {
         );
         match &mut self.data {
             #[cfg(feature = "sqlite")]
-            Data::Json(text, _) => json::push_row(text, self.len == 0, cells),
+            Data::Json(text, _) => {
+                let kinds = self.columns.iter().map(|(_, kind)| *kind);
+                json::push_row(text, self.len == 0, kinds.zip(cells));
+            }
             #[cfg(feature = "postgres")]
             Data::Arrays(arrays) => {
                 for (array, cell) in arrays.iter_mut().zip(cells) {
@@ -179,6 +183,7 @@ impl<'a> Array<'a> {
             (Self::Text(values), Cell::Text(text)) => values.push(Some(text)),
             (Self::Int(values), Cell::Int(value)) => values.push(Some(value)),
             (Self::Bytes(values), Cell::Bytes(bytes)) => values.push(Some(bytes)),
+            (Self::Packed(values), Cell::Text(text)) => values.push(Some(packing::pack(&text))),
             (Self::Text(values), other) => {
                 debug_assert!(matches!(other, Cell::Null), "a text column");
                 values.push(None);
@@ -191,6 +196,10 @@ impl<'a> Array<'a> {
                 debug_assert!(matches!(other, Cell::Null), "a bytes column");
                 values.push(None);
             }
+            (Self::Packed(values), other) => {
+                debug_assert!(matches!(other, Cell::Null), "a column of documents");
+                values.push(None);
+            }
         }
     }
 }
@@ -199,29 +208,26 @@ impl<'a> Array<'a> {
 mod json {
     use std::fmt::Write as _;
 
-    use super::Cell;
+    use super::{Cell, Kind, packing};
 
     /// Adds `[a,b,…]`. Bytes go in as hex, because JSON has no bytes.
     pub(super) fn push_row<'a>(
         text: &mut String,
         is_first: bool,
-        cells: impl Iterator<Item = Cell<'a>>,
+        cells: impl Iterator<Item = (Kind, Cell<'a>)>,
     ) {
         text.push_str(if is_first { "[" } else { ",[" });
-        for (place, cell) in cells.enumerate() {
+        for (place, (kind, cell)) in cells.enumerate() {
             if place > 0 {
                 text.push(',');
             }
             match cell {
+                Cell::Text(value) if kind == Kind::Packed => {
+                    push_bytes(text, &packing::pack(&value))
+                }
                 Cell::Text(value) => push_string(text, &value),
                 Cell::Int(value) => push_formatted(text, format_args!("{value}")),
-                Cell::Bytes(bytes) => {
-                    text.push('"');
-                    for byte in bytes {
-                        push_formatted(text, format_args!("{byte:02X}"));
-                    }
-                    text.push('"');
-                }
+                Cell::Bytes(bytes) => push_bytes(text, bytes),
                 Cell::Null => text.push_str("null"),
             }
         }
@@ -231,6 +237,16 @@ mod json {
     fn push_formatted(text: &mut String, value: std::fmt::Arguments<'_>) {
         // Writing into a text cannot fail.
         let _ = text.write_fmt(value);
+    }
+
+    fn push_bytes(text: &mut String, bytes: &[u8]) {
+        text.push('"');
+        for byte in bytes {
+            for digit in [byte >> 4, byte & 0xF] {
+                text.extend(char::from_digit(u32::from(digit), 16));
+            }
+        }
+        text.push('"');
     }
 
     fn push_string(text: &mut String, value: &str) {

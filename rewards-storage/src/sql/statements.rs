@@ -3,7 +3,7 @@
 use sqlx::SqlStr;
 
 pub(super) use super::arms::{Assembled, shared};
-use super::dialect::Kind::{Bytes, Int, Text};
+use super::dialect::Kind::{Bytes, Int, Packed, Text};
 use super::dialect::{Columns, Dialect, Template};
 
 /// How many kinds of writes a commit has.
@@ -20,7 +20,7 @@ const MEMBER: Columns = &[
     ("recorded_at", Int),
     ("at", Int),
     ("due_at", Int),
-    ("body", Text),
+    ("body", Packed),
     ("previous", Int),
 ];
 
@@ -36,10 +36,10 @@ const ENTITY: Columns = &[
     ("rank", Int),
     ("at", Int),
     ("due_at", Int),
-    ("body", Text),
+    ("body", Packed),
     ("previous", Int),
     ("fingerprint", Bytes),
-    ("reply", Text),
+    ("reply", Packed),
 ];
 
 /// How many columns of [`ENTITY`] a change names.
@@ -126,7 +126,7 @@ pub(super) const COMMIT: [Template; STEPS] = [
             ("origin", Text),
             ("key", Text),
             ("fingerprint", Bytes),
-            ("body", Text),
+            ("body", Packed),
         ],
         "INSERT INTO replies ({columns}) SELECT {values} FROM {rows}",
     ),
@@ -188,7 +188,7 @@ pub(super) const COMMIT: [Template; STEPS] = [
             ("stream", Text),
             ("seq", Int),
             ("id", Bytes),
-            ("body", Text),
+            ("body", Packed),
             // Not before that of the events of the stream that stand before it among the rows.
             ("queued_at", Int),
         ],
@@ -355,7 +355,7 @@ const MEMBERS: Template = Template::plain(
 
 /// A member's row as a page has it.
 const MEMBER_PAGE: Template = Template::plain(
-    "SELECT t.member, t.version, t.journal_seq, t.event_seq, t.recorded_at, t.due_at, t.body, t.journal_hash
+    "SELECT t.member, t.version, t.journal_seq, t.event_seq, t.recorded_at, t.due_at, t.journal_hash, t.body
      FROM members AS t WHERE t.tenant = $1 AND t.version > 0 AND (t.at, t.member) < ($2, $3)
      ORDER BY t.at DESC, t.member DESC LIMIT $4",
 );
@@ -385,7 +385,7 @@ const ENTITIES_DUE: &str =
 
 /// The pages of an audit: tenant, the place after which they begin, and how many.
 const BOOK_MEMBERS: Template = Template::plain(
-    "SELECT t.member, t.version, t.journal_seq, t.event_seq, t.recorded_at, t.due_at, t.body, t.journal_hash, t.at
+    "SELECT t.member, t.version, t.journal_seq, t.event_seq, t.recorded_at, t.due_at, t.journal_hash, t.body, t.at
      FROM members AS t WHERE t.tenant = $1 AND t.member > $2 ORDER BY t.member LIMIT $3",
 );
 
@@ -419,7 +419,7 @@ const BOOK_REVISIONS: Template = Template::plain(
 );
 
 const BOOK_REPLIES: Template = Template::plain(
-    "SELECT t.origin, t.key, t.body, t.fingerprint FROM replies AS t
+    "SELECT t.origin, t.key, t.fingerprint, t.body FROM replies AS t
      WHERE t.tenant = $1 AND t.operation = $2 AND (t.origin, t.key) > ($3, $4)
      ORDER BY t.origin, t.key LIMIT $5",
 );

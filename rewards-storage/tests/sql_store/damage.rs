@@ -15,8 +15,8 @@ use rewards_core::operations::rewards::{DeductBalance, GrantReward};
 use rewards_core::program::Program;
 use rewards_storage::engine::{CommandOptions, Engine, ManualClock, SeededRandom, TenantEngine};
 use rewards_storage::sql::{SqlOptions, SqlStore};
-use sqlx::{AssertSqlSafe, Connection as _};
 
+use crate::sql_store::surgeon::{Surgeon, TABLES};
 use crate::world::{addresses, at, member, tenant};
 
 /// A budget and a cap by device are shared, a cap by member is not; the points wait for a confirmation.
@@ -37,7 +37,7 @@ const PROGRAM: &str = r#"{
     "tiers": [{"id": "basic", "threshold": "0"}, {"id": "gold", "threshold": "10"}]}]
 }"#;
 
-/// What is done to the database, the statement, and the finding that must be among those that follow.
+/// What is done to the database, the statement as a [`Surgeon`] reads it, and the finding that must be among those that follow.
 type Damage = (&'static str, &'static str, &'static str);
 
 const DAMAGES: &[Damage] = &[
@@ -73,7 +73,7 @@ const DAMAGES: &[Damage] = &[
     ),
     (
         "a balance is ten times as high",
-        r#"UPDATE members SET body = replace(body, '"cashback/EUR":', '"cashback/EUR":9') WHERE member = 'ann'"#,
+        r#"UPDATE members SET body = «replace(plain(body), '"cashback/EUR":', '"cashback/EUR":9')» WHERE member = 'ann'"#,
         "balance_mismatch",
     ),
     (
@@ -165,17 +165,17 @@ const DAMAGES: &[Damage] = &[
     ),
     (
         "a purchase names another grant",
-        r#"UPDATE entities SET body = replace(body, '"lot":1', '"lot":77') WHERE id = 'p1'"#,
+        r#"UPDATE entities SET body = «replace(plain(body), '"lot":1', '"lot":77')» WHERE id = 'p1'"#,
         "grant_missing",
     ),
     (
         "a purchase names another rule",
-        r#"UPDATE entities SET body = replace(body, '"rule":"cash"', '"rule":"cosh"') WHERE id = 'p1'"#,
+        r#"UPDATE entities SET body = «replace(plain(body), '"rule":"cash"', '"rule":"cosh"')» WHERE id = 'p1'"#,
         "grant_missing",
     ),
     (
         "a cancelled purchase is recorded",
-        r#"UPDATE entities SET state = 'recorded', body = replace(body, '"cancelled"', '"recorded"') WHERE id = 'p3'"#,
+        r#"UPDATE entities SET state = 'recorded', body = «replace(plain(body), '"cancelled"', '"recorded"')» WHERE id = 'p3'"#,
         "reversal_unknown",
     ),
     (
@@ -185,12 +185,12 @@ const DAMAGES: &[Damage] = &[
     ),
     (
         "a recorded purchase is cancelled",
-        r#"UPDATE entities SET state = 'cancelled', body = replace(body, '"recorded"', '"cancelled"') WHERE id = 'p1'"#,
+        r#"UPDATE entities SET state = 'cancelled', body = «replace(plain(body), '"recorded"', '"cancelled"')» WHERE id = 'p1'"#,
         "reversal_missing",
     ),
     (
         "a recorded purchase is confirmed",
-        r#"UPDATE entities SET state = 'confirmed', body = replace(body, '"recorded"', '"confirmed"') WHERE id = 'p1'"#,
+        r#"UPDATE entities SET state = 'confirmed', body = «replace(plain(body), '"recorded"', '"confirmed"')» WHERE id = 'p1'"#,
         "reversal_missing",
     ),
     (
@@ -200,7 +200,7 @@ const DAMAGES: &[Damage] = &[
     ),
     (
         "a purchase cannot be read",
-        "UPDATE entities SET body = '[1,{}]' WHERE id = 'p1'",
+        "UPDATE entities SET body = «'[1,{}]'» WHERE id = 'p1'",
         "entity_mismatch",
     ),
     (
@@ -210,14 +210,14 @@ const DAMAGES: &[Damage] = &[
     ),
     (
         "a purchase was made on another day",
-        r#"UPDATE entities SET body = replace(body, '"day":', '"day":1') WHERE id = 'p1'"#,
+        r#"UPDATE entities SET body = «replace(plain(body), '"day":', '"day":1')» WHERE id = 'p1'"#,
         "counter_mismatch",
     ),
     (
         "a page appeared in a member's history",
         r#"INSERT INTO entities (tenant, kind, id, version, owner, state, at, body)
            VALUES ('acme', 'history_page', '80/3/ann/club', 1, 'ann', 'kept', 1769472000000000,
-                   '[1,{"member":"ann","program":"club","page":80,"sums":[["visits"],[[20481,1]]]}]')"#,
+                   «'[1,{"member":"ann","program":"club","page":80,"sums":[["visits"],[[20481,1]]]}]'»)"#,
         "entity_mismatch",
     ),
     (
@@ -239,12 +239,12 @@ const DAMAGES: &[Damage] = &[
         "a page of a member's history is under another id",
         r#"INSERT INTO entities (tenant, kind, id, version, owner, state, at, body)
            VALUES ('acme', 'history_page', '81/3/ann/club', 1, 'ann', 'kept', 1769472000000000,
-                   '[1,{"member":"ann","program":"club","page":80,"sums":[[],[]]}]')"#,
+                   «'[1,{"member":"ann","program":"club","page":80,"sums":[[],[]]}]'»)"#,
         "entity_mismatch",
     ),
     (
         "a member counted more",
-        r#"UPDATE members SET body = replace(body, '["club/cap/month', '["club/cap/weeks') WHERE member = 'ann'"#,
+        r#"UPDATE members SET body = «replace(plain(body), '["club/cap/month', '["club/cap/weeks')» WHERE member = 'ann'"#,
         "counter_mismatch",
     ),
     (
@@ -324,7 +324,7 @@ const DAMAGES: &[Damage] = &[
     ),
     (
         "a member's row cannot be read",
-        "UPDATE members SET body = '{}' WHERE member = 'ann'",
+        "UPDATE members SET body = «'{}'» WHERE member = 'ann'",
         "row_unreadable",
     ),
     (
@@ -344,7 +344,7 @@ const DAMAGES: &[Damage] = &[
     ),
     (
         "an event cannot be read",
-        "UPDATE outbox SET body = 'no event' WHERE stream = 'm:bob' AND seq = 2",
+        "UPDATE outbox SET body = «'no event'» WHERE stream = 'm:bob' AND seq = 2",
         "row_unreadable",
     ),
     (
@@ -435,68 +435,6 @@ async fn fill(engine: &TenantEngine) {
     send(engine, deduct, "deduct").await;
 }
 
-/// The tables of a database: what is damaged is put back from copies.
-const TABLES: &[&str] = &[
-    "members",
-    "entities",
-    "programs",
-    "journal",
-    "control_accounts",
-    "counters",
-    "lots",
-    "outbox",
-    "replies",
-    "revision_counts",
-];
-
-/// A connection of its own to the database of a test.
-enum Surgeon {
-    #[cfg(feature = "sqlite")]
-    Sqlite(sqlx::SqliteConnection),
-    #[cfg(feature = "postgres")]
-    Postgres(sqlx::PgConnection),
-}
-
-impl Surgeon {
-    async fn at(url: &str) -> Self {
-        match url {
-            #[cfg(feature = "sqlite")]
-            url if url.starts_with("sqlite") => {
-                Self::Sqlite(sqlx::SqliteConnection::connect(url).await.unwrap())
-            }
-            #[cfg(feature = "postgres")]
-            url => Self::Postgres(sqlx::PgConnection::connect(url).await.unwrap()),
-            #[cfg(not(feature = "postgres"))]
-            url => panic!("an address of another database: {url}"),
-        }
-    }
-
-    async fn execute(&mut self, sql: String) -> u64 {
-        let query = sqlx::raw_sql(AssertSqlSafe(sql));
-        match self {
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(connection) => query.execute(connection).await.unwrap().rows_affected(),
-            #[cfg(feature = "postgres")]
-            Self::Postgres(connection) => query.execute(connection).await.unwrap().rows_affected(),
-        }
-    }
-
-    async fn keep(&mut self) {
-        for table in TABLES {
-            let sql = format!("CREATE TABLE kept_{table} AS SELECT * FROM {table}");
-            self.execute(sql).await;
-        }
-    }
-
-    async fn restore(&mut self) {
-        for table in TABLES {
-            self.execute(format!("DELETE FROM {table}")).await;
-            let sql = format!("INSERT INTO {table} SELECT * FROM kept_{table}");
-            self.execute(sql).await;
-        }
-    }
-}
-
 fn codes(problems: &[AuditProblem]) -> BTreeSet<&'static str> {
     problems.iter().map(AuditProblem::code).collect()
 }
@@ -510,6 +448,7 @@ async fn every_kind_of_damage_is_found_and_named() {
         assert_eq!((name, report.problems), (name, vec![]));
         assert_eq!((report.members, report.entries), (2, 13), "{name}");
         let mut surgeon = Surgeon::at(&url).await;
+        surgeon.unpack().await;
         surgeon.keep().await;
         let mut seen = BTreeSet::new();
         for (what, sql, expected) in DAMAGES {
@@ -580,7 +519,7 @@ async fn heads_are_not_kept_of_books_that_cannot_be_read() {
         let engine = open(&url, 1).await;
         fill(&engine).await;
         let mut surgeon = Surgeon::at(&url).await;
-        let unread = "UPDATE members SET body = '{}' WHERE member = 'ann'";
+        let unread = "UPDATE members SET body = «'{}'» WHERE member = 'ann'";
         surgeon.execute(unread.to_owned()).await;
         let fault = engine.book_heads(None, 100).await.unwrap_err();
         assert_eq!(fault.code, "store_corrupt", "{name}");

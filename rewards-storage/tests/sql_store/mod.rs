@@ -15,5 +15,6 @@ mod own_file;
 mod programs;
 mod reads;
 mod schemas;
+mod surgeon;
 mod sweeps;
 pub mod world;

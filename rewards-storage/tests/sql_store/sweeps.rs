@@ -8,6 +8,7 @@ use rewards_core::operations::rewards::GrantReward;
 use rewards_core::time::Timestamp;
 use rewards_storage::engine::{CommandOptions, Engine, ManualClock, TenantEngine};
 
+use crate::sql_store::surgeon::Surgeon;
 use crate::world::{Backend, backends, eur, member, tenant};
 
 fn at(text: &str) -> Timestamp {
@@ -37,36 +38,17 @@ async fn expired(backend: &Backend, members: u32) -> TenantEngine {
     engine
 }
 
-async fn run(backend: &Backend, sql: &'static str) {
-    match backend.name {
-        #[cfg(feature = "sqlite")]
-        "sqlite" => {
-            let pool = sqlx::SqlitePool::connect(&backend.url).await.unwrap();
-            sqlx::query(sql).execute(&pool).await.unwrap();
-        }
-        #[cfg(feature = "postgres")]
-        "postgres" => {
-            let pool = sqlx::PgPool::connect(&backend.url).await.unwrap();
-            sqlx::query(sql).execute(&pool).await.unwrap();
-        }
-        other => panic!("{other}"),
-    }
-}
-
 #[tokio::test]
 async fn damaged_rows_stop_no_sweep() {
     for backend in backends("sweeps_over_damage").await {
         let engine = expired(&backend, 8).await;
-        run(
-            &backend,
-            "UPDATE members SET body = '{' WHERE member = 'm000'",
-        )
-        .await;
-        run(
-            &backend,
+        let mut surgeon = Surgeon::at(&backend.url).await;
+        for damage in [
+            "UPDATE members SET body = «'{'» WHERE member = 'm000'",
             "UPDATE lots SET source = '?' WHERE member = 'm003'",
-        )
-        .await;
+        ] {
+            surgeon.execute(damage).await;
+        }
         for (members, settled) in [(8, 6), (2, 0)] {
             let sweep = engine.settle_due().await.unwrap();
             assert_eq!(

@@ -27,10 +27,10 @@ struct Set {
     moments: Vec<i64>,
     hashes: Vec<Vec<u8>>,
     ids: Vec<Vec<u8>>,
-    replies: Vec<String>,
-    records: Vec<String>,
-    purchases: Vec<String>,
-    events: Vec<String>,
+    replies: Vec<Vec<u8>>,
+    records: Vec<Vec<u8>>,
+    purchases: Vec<Vec<u8>>,
+    events: Vec<Vec<u8>>,
     /// Which part of the control accounts is moved: each connection has one of its own.
     slot: i64,
 }
@@ -157,10 +157,10 @@ impl Set {
     async fn write(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         use sqlx::Connection;
         let mut work = connection.begin().await?;
-        sqlx::query("UPDATE members SET version = version + 1, journal_seq = journal_seq + 1, journal_hash = h, event_seq = event_seq + 1, recorded_at = m, body = b FROM unnest($2::text[], $3::bytea[], $4::bigint[], $5::text[]) AS r(w, h, m, b) WHERE tenant = $1 AND member = w")
+        sqlx::query("UPDATE members SET version = version + 1, journal_seq = journal_seq + 1, journal_hash = h, event_seq = event_seq + 1, recorded_at = m, body = b FROM unnest($2::text[], $3::bytea[], $4::bigint[], $5::bytea[]) AS r(w, h, m, b) WHERE tenant = $1 AND member = w")
             .bind(TENANT).bind(&self.members).bind(&self.hashes).bind(&self.moments).bind(&self.records)
             .execute(&mut *work).await?;
-        sqlx::query("INSERT INTO entities (tenant, kind, id, version, owner, state, at, body, fingerprint, reply) SELECT $1, 'purchase', k, 1, w, 'recorded', m, b, h, y FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[], $6::bytea[], $7::text[]) AS r(k, w, m, b, h, y)")
+        sqlx::query("INSERT INTO entities (tenant, kind, id, version, owner, state, at, body, fingerprint, reply) SELECT $1, 'purchase', k, 1, w, 'recorded', m, b, h, y FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bytea[], $6::bytea[], $7::bytea[]) AS r(k, w, m, b, h, y)")
             .bind(TENANT).bind(&self.keys).bind(&self.members).bind(&self.moments).bind(&self.purchases).bind(&self.hashes).bind(&self.replies)
             .execute(&mut *work).await?;
         sqlx::query("INSERT INTO journal (tenant, member, seq, id, from_holder, from_purpose, to_purpose, asset, amount, kind, effective_at, recorded_at, purchase, program, revision, rule, hash) SELECT $1, w, m, i, '', 'funding:f' || g, 'cashback', 'EUR', 123, 'grant', m, m, k, 'p' || g, 1, 'base', h FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bytea[], $6::text[], $7::bytea[]) AS r(k, w, m, h, g, i)")
@@ -169,7 +169,7 @@ impl Set {
         sqlx::query("INSERT INTO lots (tenant, member, number, asset, source, amount, remaining, state, earned_at, available_at, purchase, rule) SELECT $1, w, m, 'EUR', 'funding:f' || g, 123, 123, 'available', m, m, k, 'base' FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[]) AS r(k, w, m, g)")
             .bind(TENANT).bind(&self.keys).bind(&self.members).bind(&self.moments).bind(&self.programs)
             .execute(&mut *work).await?;
-        sqlx::query("INSERT INTO outbox (tenant, recorded_at, stream, seq, id, body, attempts) SELECT $1, m, 'm:' || w, m, i, b, 0 FROM unnest($2::text[], $3::bigint[], $4::bytea[], $5::text[]) AS r(w, m, i, b)")
+        sqlx::query("INSERT INTO outbox (tenant, recorded_at, stream, seq, id, body, attempts) SELECT $1, m, 'm:' || w, m, i, b, 0 FROM unnest($2::text[], $3::bigint[], $4::bytea[], $5::bytea[]) AS r(w, m, i, b)")
             .bind(TENANT).bind(&self.members).bind(&self.moments).bind(&self.ids).bind(&self.events)
             .execute(&mut *work).await?;
         sqlx::query("INSERT INTO counters (tenant, subject, name, bucket, value) SELECT $1, 'p:p' || g, 'budget/total', 0, COUNT(*) * 123 FROM unnest($2::text[]) AS r(g) GROUP BY g ORDER BY g ON CONFLICT (tenant, subject, name, bucket) DO UPDATE SET value = counters.value + excluded.value WHERE counters.value + excluded.value <= 100000000000")
@@ -183,7 +183,7 @@ impl Set {
 }
 
 /// Members of a tenant of its own, so that no side spoils the books of another.
-async fn members(pool: &PgPool, body: &str) -> Result<(), Box<dyn Error>> {
+async fn members(pool: &PgPool, body: &[u8]) -> Result<(), Box<dyn Error>> {
     sqlx::query(
         "INSERT INTO members (tenant, member, version, journal_seq, journal_hash, event_seq, recorded_at, at, body)
          SELECT $1, 'm' || n, 1, 0, decode(repeat('00', 32), 'hex'), 1, 1781524800000000, 1781524800000000, $2

@@ -14,19 +14,19 @@ pub fn mix(number: u64) -> u64 {
     (mixed ^ (mixed >> 31)) >> 20
 }
 
-/// Texts of the size that the engine writes.
+/// Documents as the engine stores them.
 #[derive(Debug, Clone)]
 pub struct Template {
-    pub reply: String,
-    pub member: String,
-    pub purchase: String,
-    pub event: String,
+    pub reply: Vec<u8>,
+    pub member: Vec<u8>,
+    pub purchase: Vec<u8>,
+    pub event: Vec<u8>,
 }
 
 impl Template {
     /// Reads the rows of one purchase and checks that they are the rows the other sides write.
     pub async fn read(pool: &PgPool, purchase: &str) -> Result<Self, Box<dyn Error>> {
-        let text = async |sql: &'static str| -> Result<String, sqlx::Error> {
+        let stored = async |sql: &'static str| -> Result<Vec<u8>, sqlx::Error> {
             sqlx::query(sql)
                 .bind(purchase)
                 .fetch_one(pool)
@@ -52,10 +52,10 @@ impl Template {
             .into());
         }
         Ok(Self {
-            reply: text("SELECT reply FROM entities WHERE id = $1").await?,
-            member: text("SELECT m.body FROM members m JOIN entities p ON m.tenant = p.tenant AND m.member = p.owner WHERE p.id = $1").await?,
-            purchase: text("SELECT body FROM entities WHERE id = $1").await?,
-            event: text("SELECT body FROM outbox WHERE body LIKE '%' || $1 || '%'").await?,
+            reply: stored("SELECT reply FROM entities WHERE id = $1").await?,
+            member: stored("SELECT m.body FROM members m JOIN entities p ON m.tenant = p.tenant AND m.member = p.owner WHERE p.id = $1").await?,
+            purchase: stored("SELECT body FROM entities WHERE id = $1").await?,
+            event: stored("SELECT o.body FROM outbox o JOIN entities p ON o.tenant = p.tenant AND o.stream = 'm:' || p.owner WHERE p.id = $1 ORDER BY o.seq DESC LIMIT 1").await?,
         })
     }
 }

@@ -179,9 +179,9 @@ const STATEMENTS: [&str; 5] = [
          CROSS JOIN lots AS l ON l.tenant = 'bare' AND l.member = r.value WHERE l.state = 'pending')",
     "INSERT INTO outbox (tenant, recorded_at, stream, seq, id, body, attempts)
      SELECT 'bare', 1782907200000000, 'm:' || value, 1000, zeroblob(16),
-            '{\"rewards_matured\":{\"amounts\":[{\"amount\":\"6.15\",\"asset\":\"EUR\"}]}}', 0 FROM json_each($1)",
+            CAST('{\"rewards_matured\":{\"amounts\":[{\"amount\":\"6.15\",\"asset\":\"EUR\"}]}}' AS BLOB), 0 FROM json_each($1)",
     "UPDATE members SET version = version + 1, journal_seq = journal_seq + 5, event_seq = event_seq + 1,
-         recorded_at = 1782907200000000, body = body || ' '
+         recorded_at = 1782907200000000, body = CAST(body || ' ' AS BLOB)
      WHERE (tenant, member) IN (SELECT 'bare', value FROM json_each($1))",
     "UPDATE control_accounts SET amount = amount + 123 * json_array_length($1)
      WHERE tenant = 'bare' AND purpose IN ('pending', 'cashback')",

@@ -78,26 +78,26 @@ pub async fn connect(file: &std::path::Path) -> Result<SqliteConnection, sqlx::E
     SqliteConnection::connect_with(&options).await
 }
 
-/// The texts of one purchase, as the engine wrote them.
+/// The documents of one purchase, as the engine stored them.
 pub async fn read_template(
     connection: &mut SqliteConnection,
     purchase: &str,
 ) -> Result<Template, Box<dyn Error>> {
-    let mut texts = Vec::new();
+    let mut documents = Vec::new();
     for sql in [
         "SELECT reply FROM entities WHERE id = $1",
         "SELECT m.body FROM members m JOIN entities p ON m.tenant = p.tenant AND m.member = p.owner WHERE p.id = $1",
         "SELECT body FROM entities WHERE id = $1",
-        "SELECT body FROM outbox WHERE body LIKE '%' || $1 || '%'",
+        "SELECT o.body FROM outbox o JOIN entities p ON o.tenant = p.tenant AND o.stream = 'm:' || p.owner WHERE p.id = $1 ORDER BY o.seq DESC LIMIT 1",
     ] {
         let row = sqlx::query(sql)
             .bind(purchase)
             .fetch_one(&mut *connection)
             .await?;
-        texts.push(row.try_get::<String, _>(0)?);
+        documents.push(row.try_get::<Vec<u8>, _>(0)?);
     }
-    let mut texts = texts.into_iter();
-    let mut next = || texts.next().unwrap_or_default();
+    let mut documents = documents.into_iter();
+    let mut next = || documents.next().unwrap_or_default();
     Ok(Template {
         reply: next(),
         member: next(),
@@ -176,10 +176,10 @@ impl Loop {
                 format!("m{member}"),
                 (member % u64::from(self.programs)).to_string(),
                 FIRST_MOMENT + i64::try_from(self.next).unwrap_or(0),
-                self.template.reply,
-                self.template.member,
-                self.template.purchase,
-                self.template.event,
+                hex::encode(&self.template.reply),
+                hex::encode(&self.template.member),
+                hex::encode(&self.template.purchase),
+                hex::encode(&self.template.event),
             ]));
         }
         rows
@@ -190,11 +190,12 @@ impl Loop {
 /// depends on the row, or SQLite would go through all members of the tenant instead of finding each by its key.
 const STATEMENTS: [&str; 7] = [
     "UPDATE members AS t SET version = t.version + 1, journal_seq = t.journal_seq + 1, event_seq = t.event_seq + 1,
-         recorded_at = r.value ->> 3, body = r.value ->> 5
+         recorded_at = r.value ->> 3, body = unhex(r.value ->> 5)
      FROM json_each($1) AS r
      WHERE t.tenant = CASE WHEN r.key IS NOT NULL THEN 'bare' END AND t.member = r.value ->> 1",
     "INSERT INTO entities (tenant, kind, id, version, owner, state, at, body, fingerprint, reply)
-     SELECT 'bare', 'purchase', value ->> 0, 1, value ->> 1, 'recorded', value ->> 3, value ->> 6, zeroblob(32), value ->> 4
+     SELECT 'bare', 'purchase', value ->> 0, 1, value ->> 1, 'recorded', value ->> 3, unhex(value ->> 6), zeroblob(32),
+            unhex(value ->> 4)
      FROM json_each($1)",
     "INSERT INTO journal (tenant, member, seq, id, from_holder, from_purpose, to_purpose, asset, amount, kind,
                           effective_at, recorded_at, purchase, program, revision, rule, hash)
@@ -206,7 +207,7 @@ const STATEMENTS: [&str; 7] = [
      SELECT 'bare', value ->> 1, value ->> 3, 'EUR', 'funding:f' || (value ->> 2), 123, 123, 'available', value ->> 3,
             value ->> 3, value ->> 0, 'base' FROM json_each($1)",
     "INSERT INTO outbox (tenant, recorded_at, stream, seq, id, body, attempts)
-     SELECT 'bare', value ->> 3, 'm:' || (value ->> 1), value ->> 3, zeroblob(16), value ->> 7, 0 FROM json_each($1)",
+     SELECT 'bare', value ->> 3, 'm:' || (value ->> 1), value ->> 3, zeroblob(16), unhex(value ->> 7), 0 FROM json_each($1)",
     "INSERT INTO counters (tenant, subject, name, bucket, value)
      SELECT 'bare', 'p:p' || (value ->> 2), 'budget/total', 0, SUM(123) FROM json_each($1) WHERE true GROUP BY value ->> 2
      ON CONFLICT (tenant, subject, name, bucket) DO UPDATE SET value = counters.value + excluded.value",

@@ -8,11 +8,18 @@ use std::path::Path;
 
 use sqlx::{PgPool, SqliteConnection};
 
-use super::rows::Template;
-
 /// The texts of one purchase.
-pub fn template() -> Template {
-    Template {
+#[derive(Debug, Clone)]
+pub struct Texts {
+    pub reply: String,
+    pub member: String,
+    pub purchase: String,
+    pub event: String,
+}
+
+/// Those that the first engine wrote.
+pub fn template() -> Texts {
+    Texts {
         reply: concat!(
             r#"{"purchase":"purchase-000000000000-0123456789abcdef","decision":{"program":"p0","version":1,"#,
             r#""digest":"f2164f12609fb552073d295eac29d8dbf7569daf53a8187b127e816848eaf710","#,

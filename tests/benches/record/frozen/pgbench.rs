@@ -6,8 +6,8 @@ use std::process::Command;
 
 use sqlx::{AssertSqlSafe, PgPool};
 
+use super::Texts;
 use crate::MEMBERS;
-use crate::rows::Template;
 
 /// A prepared `pgbench`.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ impl Pgbench {
     pub async fn prepare(
         pool: &PgPool,
         url: &str,
-        template: &Template,
+        template: &Texts,
     ) -> Result<Self, Box<dyn Error>> {
         let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
         let function = FUNCTION

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use sqlx::{Connection, SqliteConnection};
 
-use crate::rows::{Template, mix};
+use super::Texts;
+use crate::rows::mix;
 
 const FIRST_MOMENT: i64 = 1_781_524_800_000_000;
 
@@ -15,7 +16,7 @@ const FIRST_MOMENT: i64 = 1_781_524_800_000_000;
 #[derive(Debug)]
 pub struct RowByRow {
     connection: SqliteConnection,
-    template: Template,
+    template: Texts,
     members: u32,
     programs: u32,
     next: u64,
