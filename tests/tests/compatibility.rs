@@ -1,89 +1,85 @@
-//! Databases of earlier versions: each is opened as it was written, its books are valid, and every command it holds is
-//! replayed with the reply it got then.
+//! Books of earlier versions: each is opened as it was written, every command that it holds is replayed with the reply that it
+//! got then, every query is answered as it was, and the books are valid.
 //!
-//! `tests/fixtures/vN` holds what version N of the schema wrote. `REWARDS_WRITE_FIXTURES=1` writes the newest again,
-//! which is right only before a version is released.
+//! `tests/fixtures/vN` holds what version N of the schema wrote: a history in the format of scenarios, and the books that it made
+//! on both databases. **The schema is frozen**: a migration that was released, and books that were written, are never changed.
+//! A later migration adds a folder. `REWARDS_WRITE_FIXTURES=1` writes the books of a folder that has a history and none yet.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 use std::sync::Arc;
 
-use rewards_core::cashback::Purchase;
-use rewards_core::command::Operation;
-use rewards_core::money::{Asset, Money};
-use rewards_core::operations::balances::{Balance, GetBalance};
 use rewards_core::operations::members::RegisterMember;
-use rewards_core::operations::programs::PublishProgram;
-use rewards_core::operations::purchases::{CancelPurchase, ConfirmPurchase, RecordPurchase};
-use rewards_core::operations::rewards::{DeductBalance, GrantReward};
-use rewards_core::program::Program;
-use rewards_core::time::Timestamp;
-use rewards_storage::engine::{CommandOptions, Engine, ManualClock, SeededRandom, TenantEngine};
+use rewards_storage::engine::Engine;
+use rewards_storage::scenario::{self, Case, TENANT};
 use rewards_storage::sql::{SqlOptions, SqlStore};
 use rewards_tests::postgres::shared_cluster;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
-const PROGRAM: &str = r#"
-    id = "club"
-    currency = "EUR"
-    zone = "Europe/Berlin"
-    units = [{ asset = "points" }]
-    stacking_groups = [{ id = "base", stacking = "best" }, { id = "points" }]
-    caps = [{ id = "month", per = "member", every = "month", limit = { amount = { amount = "20.00" } } }]
-    budgets = [{ id = "total", amount = "1000.00" }]
-    lifecycle = { pending = { confirmation = { void_after_days = 30 } }, expires = { months = 12, round = "end_of_month" } }
+/// What is never changed, with its SHA-256.
+const FROZEN: [(&str, &str); 5] = [
+    (
+        "rewards-storage/migrations/sqlite/0001_initial.sql",
+        "58d10079a0ffcc7836a4ec967251c1e1b85d1d834a29f0b083baf92871df46c4",
+    ),
+    (
+        "rewards-storage/migrations/postgres/0001_initial.sql",
+        "b8a4bbccf5a87644701f9ed4eb287aea122886c68dbb45735070172b393542b6",
+    ),
+    (
+        "tests/fixtures/v1/books.sqlite",
+        "ab07f035d5e935569ea4d29e8e326dde61ae9835496ba58b8ff3aed08a0dbfe1",
+    ),
+    (
+        "tests/fixtures/v1/books.sql",
+        "cc642d14290dc89b5b90da16e850c513d5fca8c52a7505d9e01732e007991c66",
+    ),
+    (
+        "tests/fixtures/v1/history.json",
+        "a5274af47a1b5a7eaaf23eddf277f8c997eb2de606dea390bd0517e557c2d256",
+    ),
+];
 
-    [[rules]]
-    id = "everything"
-    effect = { percent = { rate = "5%" } }
-    caps = ["month"]
-    budgets = ["total"]
-
-    [[rules]]
-    id = "points"
-    stacking_group = "points"
-    effect = { per_unit = { amount = "1", asset = "points", every = "1.00", remainder = "carry" } }
-    lifecycle = {}
-
-    [[ladders]]
-    id = "status"
-    measure = { spend = "net" }
-    window = { calendar = "year" }
-    tiers = [{ id = "member", threshold = "0" }, { id = "gold", threshold = "100.00", benefits = { multiplier = "2" } }]
-"#;
+#[test]
+fn what_was_released_is_not_changed() -> Outcome {
+    for (path, digest) in FROZEN {
+        let file = std::fs::read(root().join(path))?;
+        let found = Sha256::digest(file)
+            .iter()
+            .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        assert_eq!(
+            found, digest,
+            "{path} is frozen: add a migration, and books of the next version"
+        );
+    }
+    Ok(())
+}
 
 #[tokio::test]
 async fn sqlite_v1_opens_and_replays() -> Outcome {
     let folder = tempfile::tempdir()?;
     let copy = folder.path().join("books.sqlite");
-    if writes_fixtures() {
+    if writes("books.sqlite") {
         let made = folder.path().join("new.sqlite");
-        let tenant = open(&format!("sqlite:///{}", made.display())).await?;
-        let replies = json!(tell(&tenant.0).await?);
-        tenant.1.close().await?;
+        play(&sqlite(&made)).await?;
         std::fs::copy(&made, fixture("books.sqlite"))?;
-        std::fs::write(
-            fixture("replies.json"),
-            serde_json::to_string_pretty(&replies)? + "\n",
-        )?;
     }
     std::fs::copy(fixture("books.sqlite"), &copy)?;
-    check(&format!("sqlite:///{}", copy.display())).await
+    check(&sqlite(&copy)).await
 }
 
 #[tokio::test]
 async fn postgres_v1_opens_and_replays() -> Outcome {
     let cluster = shared_cluster()?;
-    if writes_fixtures() {
+    if writes("books.sql") {
         let url = cluster.database()?;
-        let (tenant, store) = open(&url).await?;
-        tell(&tenant).await?;
-        store.close().await?;
-        let dump = std::process::Command::new("pg_dump")
-            .args(["--inserts", "--no-owner", "--no-privileges", &url])
-            .output()?;
+        play(&url).await?;
+        let options = ["--inserts", "--no-owner", "--no-privileges"];
+        let dump = run(Command::new("pg_dump").args(options).arg(&url))?;
         // Meta commands are for interactive use only.
         let text = String::from_utf8(dump.stdout)?;
         let sql: Vec<&str> = text
@@ -93,150 +89,82 @@ async fn postgres_v1_opens_and_replays() -> Outcome {
         std::fs::write(fixture("books.sql"), sql.join("\n") + "\n")?;
     }
     let url = cluster.database()?;
-    let loaded = std::process::Command::new("psql")
-        .args(["--quiet", "-v", "ON_ERROR_STOP=1", "-f"])
+    let options = ["--quiet", "-v", "ON_ERROR_STOP=1", "-f"];
+    run(Command::new("psql")
+        .args(options)
         .arg(fixture("books.sql"))
-        .arg(&url)
-        .output()?;
-    assert!(
-        loaded.status.success(),
-        "{}",
-        String::from_utf8_lossy(&loaded.stderr)
-    );
+        .arg(&url))?;
     check(&url).await
 }
 
-fn writes_fixtures() -> bool {
-    std::env::var_os("REWARDS_WRITE_FIXTURES").is_some()
+fn run(command: &mut Command) -> Outcome<Output> {
+    let output = command.output()?;
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    Ok(output)
+}
+
+/// Whether books are to be written: never over those that are there.
+fn writes(name: &str) -> bool {
+    std::env::var_os("REWARDS_WRITE_FIXTURES").is_some() && !fixture(name).exists()
+}
+
+fn root() -> &'static Path {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().unwrap_or(tests)
 }
 
 fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("fixtures/v1")
-        .join(name)
+    root().join("tests/fixtures/v1").join(name)
 }
 
-async fn open(url: &str) -> Outcome<(TenantEngine, SqlStore)> {
+fn sqlite(file: &Path) -> String {
+    format!("sqlite:///{}", file.display())
+}
+
+/// Plays the history on a store, and returns it with what its steps came to.
+async fn play(url: &str) -> Outcome<(Case, Vec<Value>)> {
+    let files = scenario::read(&fixture("history.json"))?;
+    let case = files.into_iter().flat_map(|(_, file)| file.cases).next();
+    let case = case.ok_or("a history without a case")?;
     let store = SqlStore::open(url, SqlOptions::default()).await?;
-    let engine = Engine::builder(Arc::new(store.clone()))
-        .clock(Arc::new(ManualClock::new(at(12))))
-        .random(Arc::new(SeededRandom::new(1)))
-        .open()
-        .await?;
-    Ok((engine.tenant("fixture".parse()?), store))
+    let outcomes = scenario::play(&case, Arc::new(store.clone())).await?;
+    store.close().await?;
+    Ok((case, outcomes))
 }
 
-/// A database of version 1 has valid books, replays its commands byte for byte, and takes new ones.
+/// The books are valid, answer all of their history as they did then, change by nothing of it, and go on.
 async fn check(url: &str) -> Outcome {
-    let (tenant, _store) = open(url).await?;
-    let report = tenant.verify().await?;
+    audit(url).await?;
+    let (case, outcomes) = play(url).await?;
+    for (number, (step, mut outcome)) in case.steps.into_iter().zip(outcomes).enumerate() {
+        let name = step.operation.as_str();
+        let is_query = ["get_", "list_", "resolve_"]
+            .iter()
+            .any(|verb| name.starts_with(verb));
+        let place = format!("step {number}, {name}");
+        let replayed = outcome
+            .as_object_mut()
+            .and_then(|outcome| outcome.remove("replayed"));
+        assert_eq!(replayed, (!is_query).then_some(json!(true)), "{place}");
+        assert_eq!(outcome, json!({ "reply": step.reply }), "{place}");
+    }
+    audit(url).await?;
+    let store = SqlStore::open(url, SqlOptions::default()).await?;
+    let engine = Engine::builder(Arc::new(store)).open().await?;
+    let tenant = engine.tenant(TENANT.parse()?);
+    tenant.execute(RegisterMember::new("zoe".parse()?)).await?;
+    assert!(tenant.discard_events().await? > 0);
+    engine.close().await;
+    audit(url).await
+}
+
+async fn audit(url: &str) -> Outcome {
+    let store = SqlStore::open(url, SqlOptions::default()).await?;
+    let engine = Engine::builder(Arc::new(store.clone())).open().await?;
+    let report = engine.tenant(TENANT.parse()?).verify().await?;
     assert!(report.is_valid(), "{:?}", report.problems);
-    let expected: Value = serde_json::from_str(&std::fs::read_to_string(fixture("replies.json"))?)?;
-    let before = balance(&tenant).await?;
-    assert_eq!(json!(tell(&tenant).await?), expected);
-    assert_eq!(
-        balance(&tenant).await?,
-        before,
-        "a replay has no second effect"
-    );
-    record(&tenant, "new", "ann", 9, "10.00").await?;
-    assert_ne!(balance(&tenant).await?, before);
-    assert!(tenant.verify().await?.is_valid());
-    Ok(())
-}
-
-async fn balance(tenant: &TenantEngine) -> Outcome<Balance> {
-    Ok(tenant.execute(GetBalance::new("ann".parse()?)).await?)
-}
-
-/// The commands of the fixture; returns their replies.
-async fn tell(tenant: &TenantEngine) -> Outcome<Vec<Value>> {
-    let program = Program::from_toml(PROGRAM).map_err(|problems| format!("{problems:?}"))?;
-    let active_from = Some(at(1));
-    let mut replies = vec![
-        send(
-            tenant,
-            PublishProgram {
-                program,
-                active_from,
-            },
-            "edition 1",
-        )
-        .await?,
-    ];
-    for member in ["ann", "bob", "änne \"3\""] {
-        let request = RegisterMember {
-            registered_at: Some(at(1)),
-            ..RegisterMember::new(member.parse()?)
-        };
-        replies.push(send(tenant, request, member).await?);
-    }
-    for (id, member, day, total) in [
-        ("p1", "ann", 2, "80.00"),
-        ("p2", "ann", 3, "40.50"),
-        ("p3", "bob", 3, "19.99"),
-        ("p4", "änne \"3\"", 4, "0.29"),
-        ("p5", "ann", 5, "500.00"),
-    ] {
-        replies.push(record(tenant, id, member, day, total).await?);
-    }
-    let confirm = |id: &str| -> Outcome<_> {
-        Ok(ConfirmPurchase {
-            member: "ann".parse()?,
-            purchase: id.parse()?,
-        })
-    };
-    replies.push(send(tenant, confirm("p1")?, "p1").await?);
-    replies.push(send(tenant, confirm("p2")?, "p2").await?);
-    let cancel = CancelPurchase {
-        member: "ann".parse()?,
-        purchase: "p2".parse()?,
-    };
-    replies.push(send(tenant, cancel, "p2").await?);
-    let amount = Money::parse("3.00", Asset::parse("EUR")?)?;
-    let (member, reason) = ("ann".parse()?, "goodwill".to_owned());
-    let grant = GrantReward {
-        member,
-        amount,
-        reason,
-        expires_at: None,
-    };
-    replies.push(send(tenant, grant, "manually 1").await?);
-    let take = Money::parse("1.25", Asset::parse("EUR")?)?;
-    let deduct = DeductBalance {
-        member: "ann".parse()?,
-        take,
-        reason: "typing error".to_owned(),
-    };
-    replies.push(send(tenant, deduct, "manually 2").await?);
-    Ok(replies)
-}
-
-async fn record(
-    tenant: &TenantEngine,
-    id: &str,
-    member: &str,
-    day: u32,
-    total: &str,
-) -> Outcome<Value> {
-    let total = Money::parse(total, Asset::parse("EUR")?)?;
-    let purchase = Purchase::new(
-        id.parse()?,
-        member.parse()?,
-        "club".parse()?,
-        at(day),
-        total,
-    );
-    send(tenant, RecordPurchase::new(purchase), id).await
-}
-
-async fn send<O: Operation>(tenant: &TenantEngine, request: O, key: &str) -> Outcome<Value> {
-    let options = CommandOptions::keyed(key.parse()?);
-    Ok(serde_json::to_value(
-        tenant.execute_with(request, options).await?.reply,
-    )?)
-}
-
-fn at(day: u32) -> Timestamp {
-    Timestamp::parse(&format!("2026-03-{day:02}T12:00:00Z")).unwrap_or(Timestamp::MIN)
+    assert!(report.entries > 0);
+    engine.close().await;
+    Ok(store.close().await?)
 }

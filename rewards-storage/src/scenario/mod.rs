@@ -54,9 +54,13 @@ mod run;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rewards_core::rejection::{Fault, Problem};
+use serde_json::Value;
 use thiserror::Error;
+
+use crate::store::Backend;
 
 pub use rewards_core::canonical::text as canonical;
 
@@ -132,6 +136,15 @@ pub async fn bless(path: &Path) -> Result<Report, ScenarioError> {
         run::bless_file(&path, &file, &mut report).await?;
     }
     Ok(report)
+}
+
+/// Plays the steps of a case on a store, whatever is in it, and returns what each came to: an object with `reply` and, where it is
+/// that of an earlier command, `replayed`; or with `fault`.
+///
+/// # Errors
+/// [`ScenarioError::Store`] when no engine can be opened on the store.
+pub async fn play(case: &Case, store: Arc<dyn Backend>) -> Result<Vec<Value>, ScenarioError> {
+    run::take_steps(case, store, "given").await
 }
 
 /// Reads a file, or all `.json` files of a folder in the order of their names, without running anything.

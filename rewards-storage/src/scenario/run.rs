@@ -166,7 +166,8 @@ async fn on_sqlite(case: &Case) -> Result<Outcomes, ScenarioError> {
     outcomes
 }
 
-async fn take_steps(
+/// Takes the steps of a case on a store, and returns what they came to.
+pub(super) async fn take_steps(
     case: &Case,
     backend: Arc<dyn Backend>,
     store: &'static str,
