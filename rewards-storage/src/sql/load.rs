@@ -321,9 +321,8 @@ fn take(
         }
         arm::ENTITIES => {
             if let Some(key) = plan.entities.get(key) {
-                let entity = row
-                    .entity(place::INT, TEXT, BYTES)
-                    .at("entities", &key.id)?;
+                let entity = row.entity(place::INT, TEXT, BYTES);
+                let entity = entity.at("entities", &key.id)?;
                 snapshot.entities.insert(key.clone(), entity);
             }
         }
