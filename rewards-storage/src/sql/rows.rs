@@ -241,11 +241,7 @@ mod json {
 
     fn push_bytes(text: &mut String, bytes: &[u8]) {
         text.push('"');
-        for byte in bytes {
-            for digit in [byte >> 4, byte & 0xF] {
-                text.extend(char::from_digit(u32::from(digit), 16));
-            }
-        }
+        text.push_str(&hex::encode(bytes));
         text.push('"');
     }
 
