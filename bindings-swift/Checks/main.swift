@@ -31,6 +31,8 @@ let checks: [(String, () async throws -> Void)] = [
     ("halves of pairs", halfPairs),
     ("host numbers", hostNumbers),
     ("throwing clocks", throwingClocks),
+    ("cancelled before", cancelledBefore),
+    ("cancelled meanwhile", cancelledMeanwhile),
     ("keys rotate", keysRotate),
     ("no key ring", noKeyRing),
     ("bad key rings", badKeyRings),

@@ -1,4 +1,5 @@
-//! Amends the sources that uniffi writes, where what it does with a host's values is not what this library promises:
+//! Amends the sources that uniffi writes, where what it does with a host's values or with cancellation is not what this
+//! library promises:
 //!
 //! ```sh
 //! amend_sources kotlin|swift FOLDER
@@ -118,10 +119,65 @@ const KOTLIN: &[Amendment] = &[
     internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
 ",
     },
+    Amendment {
+        reason: "a call in a cancelled coroutine does nothing",
+        file: "rewards_mobile.kt",
+        found: r"    try {
+        do {
+            val pollResult = suspendCancellableCoroutine<Byte> { continuation ->
+",
+        instead: r"    try {
+        currentCoroutineContext().ensureActive()
+        do {
+            val pollResult = suspendCancellableCoroutine<Byte> { continuation ->
+",
+    },
+    Amendment {
+        reason: "the names that this takes",
+        file: "rewards_mobile.kt",
+        found: "import kotlinx.coroutines.suspendCancellableCoroutine\n",
+        instead: r"import kotlinx.coroutines.currentCoroutineContext
+import kotlinx.coroutines.ensureActive
+import kotlinx.coroutines.suspendCancellableCoroutine
+",
+    },
 ];
 
-/// Nothing: what Swift cannot refuse, no amendment can.
-const SWIFT: &[Amendment] = &[];
+/// A call in a cancelled task does nothing; it was made as any other. What has begun runs to its end, as it did.
+const SWIFT: &[Amendment] = &[
+    Amendment {
+        reason: "some calls are made in a cancelled task",
+        file: "Rewards.swift",
+        found: r"fileprivate func uniffiRustCallAsync<F, T>(
+    rustFutureFunc: () -> UInt64,
+",
+        instead: r"fileprivate func uniffiRustCallAsync<F, T>(
+    evenWhenCancelled: Bool = false,
+    rustFutureFunc: () -> UInt64,
+",
+    },
+    Amendment {
+        reason: "the others are not",
+        file: "Rewards.swift",
+        found: "    let rustFuture = rustFutureFunc()\n",
+        instead: r"    if !evenWhenCancelled {
+        try Task.checkCancellation()
+    }
+    let rustFuture = rustFutureFunc()
+",
+    },
+    Amendment {
+        reason: "a cancelled task tidies up, and Swift has no way to have it done otherwise",
+        file: "Rewards.swift",
+        found: r"            rustFutureFunc: {
+                uniffi_rewards_mobile_fn_method_rewardsengine_shut_down(
+",
+        instead: r"            evenWhenCancelled: true,
+            rustFutureFunc: {
+                uniffi_rewards_mobile_fn_method_rewardsengine_shut_down(
+",
+    },
+];
 
 /// The source of a file as amended.
 fn amend(name: &str, source: &str, amendments: &[Amendment]) -> Result<String, String> {
