@@ -34,8 +34,11 @@ const LIMITS: SqlOptions = SqlOptions {
 
 /// An open engine: one tenant's books on one store.
 ///
-/// Its methods may be called from any thread, many at once. Cancelling a call leaves its command entirely done or not
-/// done at all; asking again with the same key tells which.
+/// Its methods may be called from any thread, many at once.
+///
+/// A call made in a task or coroutine that is cancelled already does nothing, and ends in the language's own error for that:
+/// `CancellationError`, `CancellationException`. One that has begun runs to its end in Swift, and tells its outcome. In Kotlin it
+/// ends at once; its command is done once or not at all, and sent again with its key it is done or replayed.
 #[derive(uniffi::Object)]
 pub struct RewardsEngine {
     engine: Engine,
@@ -139,6 +142,8 @@ impl RewardsEngine {
     }
 
     /// Takes nothing more, answers what was accepted, and closes the store. May be called more than once.
+    ///
+    /// A cancelled task may call it in Swift, for tidying up; a cancelled coroutine calls it within `NonCancellable`.
     pub async fn shut_down(&self) -> Result<(), RewardsError> {
         guarded(async {
             self.engine.close().await;

@@ -1,4 +1,6 @@
 //! What becomes of a panic: an internal error of the call it happened in, never the end of the app.
+//!
+//! A host's clock that fails ends its call in the same way, with the fault itself in place of a panic's words.
 
 use std::any::Any;
 use std::future::Future;
@@ -14,7 +16,7 @@ pub(crate) async fn guarded<T>(
 ) -> Result<T, RewardsError> {
     let outcome = AssertUnwindSafe(work).catch_unwind().await;
     outcome
-        .unwrap_or_else(|panic| Err(fault(&*panic)))
+        .unwrap_or_else(|panic| Err(fault(panic)))
         .map_err(RewardsError::from)
 }
 
@@ -22,11 +24,15 @@ pub(crate) async fn guarded<T>(
 pub(crate) fn guarded_now<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, RewardsError> {
     let outcome = catch_unwind(AssertUnwindSafe(work));
     outcome
-        .unwrap_or_else(|panic| Err(fault(&*panic)))
+        .unwrap_or_else(|panic| Err(fault(panic)))
         .map_err(RewardsError::from)
 }
 
-fn fault(panic: &(dyn Any + Send)) -> Fault {
+fn fault(panic: Box<dyn Any + Send>) -> Fault {
+    let panic = match panic.downcast::<Fault>() {
+        Ok(fault) => return *fault,
+        Err(panic) => panic,
+    };
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     let text = text.unwrap_or("no words");

@@ -18,7 +18,7 @@ mod operations;
 mod services;
 
 pub use amounts::{read_local_money, read_money};
-pub use clock::HostClock;
+pub use clock::{HostClock, HostTime};
 pub use engine::RewardsEngine;
 pub use json::{canonical_json, error_to_json};
 pub use key_ring::RingKey;

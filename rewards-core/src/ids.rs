@@ -26,8 +26,8 @@ pub const ID_BYTES_MAX: usize = 128;
 pub const KEY_BYTES_MAX: usize = 255;
 /// Longest name of a part of a program document in bytes.
 pub const SLUG_BYTES_MAX: usize = 64;
-/// What an opaque id looks like, for JSON Schema. Characters of zero width and those that change the direction of writing are
-/// refused as well; not every regular expression can say so. Classes by name are not known to Python.
+/// What an opaque id looks like, for JSON Schema. Characters of zero width, those that change the direction of writing and
+/// U+FFFD are refused as well; not every regular expression can say so. Classes by name are not known to Python.
 #[cfg(feature = "schema")]
 const ID_PATTERN: &str = r"^[^\u0000-\u001f\u007f-\u009f]+$";
 
@@ -53,6 +53,15 @@ pub enum IdError {
         /// Byte offset of the first offending character.
         at: usize,
     },
+    /// The text holds U+FFFD: two of which somebody's decoder could not read a part would be one. Swift puts it in the place of
+    /// each half of a surrogate pair.
+    #[error(
+        "an id must be readable, found U+FFFD at byte {at}, which stands for what could not be read"
+    )]
+    Unreadable {
+        /// Byte offset of the first.
+        at: usize,
+    },
     /// A slug holds something other than lower-case letters, digits, `-`, `_` and `.`.
     #[error(
         "`{text}` is not a name: expected lower-case letters, digits, `-`, `_` or `.`, starting with a letter or digit"
@@ -68,7 +77,10 @@ impl IdError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Empty | Self::TooLong { .. } | Self::NotPrintable { .. } => "id_invalid",
+            Self::Empty
+            | Self::TooLong { .. }
+            | Self::NotPrintable { .. }
+            | Self::Unreadable { .. } => "id_invalid",
             Self::NotSlug { .. } => "slug_invalid",
         }
     }
@@ -90,7 +102,9 @@ fn check_printable(text: &str, max: usize) -> Result<(), IdError> {
             found: text.len(),
         });
     }
-    match text.char_indices().find(|(_, c)| is_hidden(*c)) {
+    let is_refused = |c: char| c == char::REPLACEMENT_CHARACTER || is_hidden(c);
+    match text.char_indices().find(|(_, c)| is_refused(*c)) {
+        Some((at, char::REPLACEMENT_CHARACTER)) => Err(IdError::Unreadable { at }),
         Some((at, _)) => Err(IdError::NotPrintable { at }),
         None => Ok(()),
     }
@@ -167,7 +181,7 @@ macro_rules! text_id {
             /// Checks the text and takes it as it is.
             ///
             /// # Errors
-            /// [`IdError`] when the text is empty, too long or not printable.
+            /// [`IdError`] when the text is empty, too long, not printable or not readable.
             pub fn new(text: &str) -> Result<Self, IdError> {
                 $check(text, $max)?;
                 Ok(Self(SmolStr::new(text)))
@@ -381,6 +395,7 @@ mod tests {
             ("\u{202e}nna", Err(IdError::NotPrintable { at: 0 })),
             ("a\u{feff}b", Err(IdError::NotPrintable { at: 1 })),
             ("a\u{2028}b", Err(IdError::NotPrintable { at: 1 })),
+            ("a\u{fffd}b", Err(IdError::Unreadable { at: 1 })),
             (
                 long.as_str(),
                 Err(IdError::TooLong {

@@ -301,6 +301,9 @@ const OTHERS: &[(&str, FaultKind, u16)] = &[
     ("schema_too_new", FaultKind::Internal, 500),
     ("schema_too_old", FaultKind::Internal, 500),
     ("engine_closed", FaultKind::Unavailable, 503),
+    ("program_closed", FaultKind::Unavailable, 503),
+    // The host's clock, where it gave the engine one.
+    ("clock_failed", FaultKind::Unavailable, 503),
 ];
 
 /// Every code of a fault but the codes of single problems, with its kind and HTTP status.
@@ -363,7 +366,7 @@ impl Fault {
         match &*self.code {
             "contention" => true,
             // It stays closed, however often it is asked.
-            "engine_closed" => false,
+            "engine_closed" | "program_closed" => false,
             _ => self.kind == FaultKind::Unavailable,
         }
     }

@@ -76,6 +76,9 @@ pub enum SecretError {
     /// The text holds a control character.
     #[error("expected no control characters")]
     Control,
+    /// The text holds U+FFFD: two of which somebody's decoder could not read a part may look the same.
+    #[error("expected no U+FFFD, which stands for what could not be read")]
+    Unreadable,
     /// The text was sealed already.
     #[error("expected the text itself")]
     Sealed,
@@ -86,7 +89,11 @@ impl SecretError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Empty | Self::TooLong { .. } | Self::Control | Self::Sealed => "secret_invalid",
+            Self::Empty
+            | Self::TooLong { .. }
+            | Self::Control
+            | Self::Unreadable
+            | Self::Sealed => "secret_invalid",
         }
     }
 }
@@ -104,7 +111,7 @@ impl Secret {
     /// What is wrong with it, as a caller gives it.
     ///
     /// # Errors
-    /// [`SecretError`] when it is empty, too long, holds a control character or is sealed.
+    /// [`SecretError`] when it is empty, too long, holds a control character or U+FFFD, or is sealed.
     pub fn check(&self) -> Result<(), SecretError> {
         match self {
             Self::Clear(text) => check(text),
@@ -118,6 +125,8 @@ fn check(text: &str) -> Result<(), SecretError> {
         Err(SecretError::Empty)
     } else if text.len() > SECRET_BYTES_MAX {
         Err(SecretError::TooLong { found: text.len() })
+    } else if text.contains(char::REPLACEMENT_CHARACTER) {
+        Err(SecretError::Unreadable)
     } else if text.chars().any(char::is_control) {
         Err(SecretError::Control)
     } else {

@@ -136,6 +136,18 @@ const FAULTS_ELSEWHERE: &[Elsewhere] = &[
         "\"engine_closed\")",
     ),
     elsewhere(
+        "program_closed",
+        "an app must have let go of its program",
+        "bindings-swift/kotlin/src/test/kotlin/rewards/HostValuesTest.kt",
+        "Told(\"Unavailable\", \"program_closed\")",
+    ),
+    elsewhere(
+        "clock_failed",
+        "the host must have a clock that fails",
+        "bindings-swift/src/clock.rs",
+        "(FaultKind::Unavailable, \"clock_failed\")",
+    ),
+    elsewhere(
         "internal",
         "an operation must have a defect",
         "rewards-storage/tests/engine/faults.rs",

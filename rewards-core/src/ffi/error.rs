@@ -78,6 +78,13 @@ impl RewardsError {
     }
 }
 
+/// What an app's own code throws when the library calls it, and it is none of these errors. Whoever called says what it means.
+impl From<uniffi::UnexpectedUniFFICallbackError> for RewardsError {
+    fn from(thrown: uniffi::UnexpectedUniFFICallbackError) -> Self {
+        Fault::new("internal", thrown.reason).into()
+    }
+}
+
 /// Makes both directions from one list of the kinds, which are the same on both sides.
 macro_rules! kinds {
     ($($kind:ident)*) => {

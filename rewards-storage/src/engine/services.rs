@@ -75,10 +75,15 @@ impl Engine {
     ///
     /// # Errors
     /// `file_exists`, `folder_missing`, `disk_full` and `store_read_only` about the new file; `backup_unsupported` on PostgreSQL,
-    /// which has `pg_dump`, and in memory; another fault of the store; `engine_closed`.
+    /// which has `pg_dump`, and in memory; another fault of the store; `engine_closed`. `invalid` with the problem `url_invalid` at
+    /// `path`, for a path that is empty, holds a NUL or is not UTF-8.
     pub async fn backup(&self, path: impl AsRef<Path>) -> Result<(), Fault> {
         self.inner.check_open()?;
-        Ok(self.inner.shared.storage.backup(path.as_ref()).await?)
+        let path = path.as_ref();
+        // A copy is a file that a store can be opened on. Nothing else writes copies.
+        #[cfg(feature = "sqlite")]
+        crate::address::Address::file(path)?;
+        Ok(self.inner.shared.storage.backup(path).await?)
     }
 }
 

@@ -1,8 +1,10 @@
 //! The file of a store is its own within the process, and where it may be.
 
 use std::fs::{self, File};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rewards_storage::engine::Engine;
 use rewards_storage::error::StoreError;
 use rewards_storage::sql::{SqlOptions, SqlStore};
 use rewards_storage::store::{Query, Store};
@@ -129,6 +131,19 @@ async fn a_backup_is_whole_while_others_write() {
     let names = left.map(|file| file.unwrap().file_name().into_string().unwrap());
     let partial: Vec<_> = names.filter(|name| name.contains("partial")).collect();
     assert_eq!(partial, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_path_that_is_none_is_no_place_for_a_backup() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqlStore::open_file(folder.path().join("books.db"), patient());
+    let engine = Engine::builder(Arc::new(store.await.unwrap())).open().await;
+    let engine = engine.unwrap();
+    for path in ["", "a\0b.db"] {
+        let fault = engine.backup(path).await.unwrap_err();
+        let problem = &fault.problems[0];
+        assert_eq!((&*problem.code, &*problem.path), ("url_invalid", "path"));
+    }
 }
 
 #[tokio::test]

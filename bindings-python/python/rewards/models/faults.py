@@ -97,5 +97,7 @@ CODES: dict[str, Code] = {
     "schema_too_new": Code("internal", 500),
     "schema_too_old": Code("internal", 500),
     "engine_closed": Code("unavailable", 503),
+    "program_closed": Code("unavailable", 503),
+    "clock_failed": Code("unavailable", 503),
 }
 """All codes of faults; the codes of single problems of an `invalid` fault are not among them."""

@@ -2,6 +2,7 @@ package rewards
 
 import java.text.DecimalFormatSymbols
 import java.util.Locale
+import rewards.engine.OfflineProgram
 import rewards.engine.readLocalMoney
 import rewards.engine.readMoney
 
@@ -44,4 +45,19 @@ public fun money(amount: String, asset: Asset): Money = readMoney(amount, asset)
 public fun money(amount: String, asset: Asset, locale: Locale): Money {
     val marks = DecimalFormatSymbols.getInstance(locale)
     return readLocalMoney(amount, asset, marks.decimalSeparator.toString(), marks.groupingSeparator.toString())
+}
+
+/** A value that cannot cross, told before anything is called: the only error that has a cause. Amended sources throw it. */
+internal fun unlowered(code: String, detail: String, cause: Exception = IllegalArgumentException(detail)): RewardsException {
+    val error = RewardsException.Invalid("invalid", detail, mapOf(), listOf(Problem(code, "", detail)))
+    return error.apply { initCause(cause) }
+}
+
+/** Whether an error says that nothing was called. */
+internal fun isUnlowered(error: RewardsException): Boolean = error.cause != null
+
+/** A call of an object that the app has let go of. */
+internal fun closed(of: Any): RewardsException = when (of) {
+    is OfflineProgram -> RewardsException.Unavailable("program_closed", "the program was closed", mapOf(), listOf())
+    else -> RewardsException.Unavailable("engine_closed", "the engine was closed", mapOf(), listOf())
 }

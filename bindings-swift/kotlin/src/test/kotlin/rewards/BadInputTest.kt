@@ -116,12 +116,15 @@ class BadInputTest {
         val engine = RewardsEngine.open("memory:")
         refused<RewardsException.Internal>("internal") { engine.registerMember(RegisterMember("alice"), key = "test-hook:panic") }
         assertEquals("alice", engine.registerMember(RegisterMember("alice")).member)
+    }
+
+    @Test
+    fun `a clock that throws is not asked where any time may be given`() = runBlocking {
         val clock = object : HostClock {
             override fun now(): Timestamp = error("no time")
         }
-        // Any time may be given, so the clock is not asked about it.
         val broken = RewardsEngine.open("memory:", clock = clock, nowAheadSecondsMax = ULong.MAX_VALUE)
-        refused<RewardsException.Internal>("internal") { broken.registerMember(RegisterMember("alice")) }
+        refused<RewardsException.Unavailable>("clock_failed") { broken.registerMember(RegisterMember("alice")) }
         assertEquals("alice", broken.registerMember(RegisterMember("alice"), now = at).member)
     }
 }
