@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod clocks;
 mod commits;
 mod damage;
 mod events;

@@ -96,6 +96,8 @@ CODES: dict[str, Code] = {
     "backup_unsupported": Code("rejected", 501),
     "schema_too_new": Code("internal", 500),
     "schema_too_old": Code("internal", 500),
+    "clock_behind": Code("unavailable", 503),
+    "clock_ahead": Code("unavailable", 503),
     "engine_closed": Code("unavailable", 503),
 }
 """All codes of faults; the codes of single problems of an `invalid` fault are not among them."""
