@@ -27,6 +27,8 @@ const LIMITS: SqlOptions = SqlOptions {
     wait: Duration::from_secs(2),
     call_limit: Duration::from_secs(4),
     page_cache_kib: 1_024,
+    // A file of thousands of purchases has about that size itself.
+    log_kib: 1_024,
     // No server is reached from here.
     schema: None,
     migrate: true,

@@ -12,6 +12,8 @@ mod damage;
 mod events;
 mod lifecycle;
 #[cfg(feature = "sqlite")]
+mod log;
+#[cfg(feature = "sqlite")]
 mod own_file;
 mod programs;
 mod reads;
