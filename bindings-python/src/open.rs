@@ -27,6 +27,9 @@ pub struct Opened {
 /// A key of a ring as Python gives it: purpose, id, bytes, and from when until when.
 pub type KeyValues = (String, String, Vec<u8>, String, Option<String>);
 
+/// A duration as Python gives it: seconds and microseconds.
+pub type DurationValues = (u64, u32);
+
 /// What an engine may be opened with.
 #[derive(Debug)]
 pub struct OpenOptions {
@@ -34,8 +37,10 @@ pub struct OpenOptions {
     pub seed: Option<u64>,
     /// The keys of its ring.
     pub key_ring: Option<Vec<KeyValues>>,
-    /// How far a `now` may lie ahead of its clock, in seconds and microseconds.
-    pub now_ahead_max: Option<(u64, u32)>,
+    /// How far a `now` may lie ahead of its clock.
+    pub now_ahead_max: Option<DurationValues>,
+    /// How far its clock may lie ahead of the last time that is known.
+    pub clock_jump_max: Option<DurationValues>,
     /// Whether events wait to be delivered; otherwise they are not written.
     pub keep_events: bool,
     /// How many milliseconds a call waits for the answer of the store; as long as any engine does when absent.
@@ -50,7 +55,7 @@ pub struct OpenOptions {
 pub type OpenValues = (
     Option<u64>,
     Option<Vec<KeyValues>>,
-    Option<(u64, u32)>,
+    (Option<DurationValues>, Option<DurationValues>),
     bool,
     Option<u64>,
     (Option<String>, bool),
@@ -58,11 +63,13 @@ pub type OpenValues = (
 
 impl From<OpenValues> for OpenOptions {
     fn from(values: OpenValues) -> Self {
-        let (seed, key_ring, now_ahead_max, keep_events, timeout_ms, (schema, migrate)) = values;
+        let (seed, key_ring, clocks, keep_events, timeout_ms, (schema, migrate)) = values;
+        let (now_ahead_max, clock_jump_max) = clocks;
         Self {
             seed,
             key_ring,
             now_ahead_max,
+            clock_jump_max,
             keep_events,
             timeout_ms,
             schema,
@@ -100,10 +107,11 @@ pub async fn open(place: &Place, tenant: &str, options: OpenOptions) -> Result<O
     if let Some(key_ring) = key_ring {
         builder = builder.key_ring(key_ring);
     }
-    if let Some((seconds, micros)) = options.now_ahead_max {
-        let ahead =
-            Duration::from_secs(seconds).saturating_add(Duration::from_micros(micros.into()));
-        builder = builder.now_ahead_max(ahead);
+    if let Some(ahead) = options.now_ahead_max {
+        builder = builder.now_ahead_max(duration(ahead));
+    }
+    if let Some(jump) = options.clock_jump_max {
+        builder = builder.clock_jump_max(duration(jump));
     }
     if !options.keep_events {
         builder = builder.events(Events::Dropped);
@@ -132,6 +140,10 @@ pub async fn migrate(
         ..SqlOptions::default().for_patience(patience)
     };
     Address::parse(url)?.migrate(options).await
+}
+
+fn duration((seconds, micros): DurationValues) -> Duration {
+    Duration::from_secs(seconds).saturating_add(Duration::from_micros(micros.into()))
 }
 
 fn ring(keys: Vec<KeyValues>) -> Result<KeyRing, Fault> {

@@ -74,6 +74,12 @@ struct Backup {
     path: String,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AcceptTime {
+    at: Timestamp,
+}
+
 #[derive(Serialize)]
 struct Sweep {
     members: u64,
@@ -104,6 +110,11 @@ pub async fn serve(opened: &Opened, name: &str, arguments: &str) -> Result<Vec<u
         "backup" => {
             let asked: Backup = read(arguments)?;
             write(&opened.engine.backup(asked.path).await?)
+        }
+        "accept_time" => {
+            let told: AcceptTime = read(arguments)?;
+            opened.engine.accept_time(told.at);
+            write(&())
         }
         "settle_due" => write(&settle_due(opened).await?),
         "claim_events" => write(&claim(opened, read(arguments)?).await?),

@@ -117,6 +117,8 @@ def test_only_requests_are_executed(engine: rewards.Engine, request_: Any) -> No
         ({"seed": True}, [("type_invalid", "seed")]),
         ({"now_ahead_max": 300}, [("type_invalid", "now_ahead_max")]),
         ({"now_ahead_max": timedelta(microseconds=-1)}, [("value_invalid", "now_ahead_max")]),
+        ({"clock_jump_max": 300}, [("type_invalid", "clock_jump_max")]),
+        ({"clock_jump_max": timedelta(microseconds=-1)}, [("value_invalid", "clock_jump_max")]),
         ({"timeout": "1"}, [("type_invalid", "timeout")]),
         ({"timeout": True}, [("type_invalid", "timeout")]),
         ({"timeout": 0}, [("value_invalid", "timeout")]),

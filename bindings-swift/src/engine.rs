@@ -27,6 +27,8 @@ const LIMITS: SqlOptions = SqlOptions {
     wait: Duration::from_secs(2),
     call_limit: Duration::from_secs(4),
     page_cache_kib: 1_024,
+    // A file of thousands of purchases has about that size itself.
+    log_kib: 1_024,
     // No server is reached from here.
     schema: None,
     migrate: true,
@@ -61,6 +63,7 @@ impl RewardsEngine {
         clock = None,
         key_ring = None,
         now_ahead_seconds_max = None,
+        clock_jump_seconds_max = None,
         keep_events = true,
         timeout_milliseconds = None
     ))]
@@ -75,6 +78,7 @@ impl RewardsEngine {
         clock: Option<Arc<dyn HostClock>>,
         key_ring: Option<Vec<RingKey>>,
         now_ahead_seconds_max: Option<u64>,
+        clock_jump_seconds_max: Option<u64>,
         keep_events: bool,
         timeout_milliseconds: Option<u64>,
     ) -> Result<Self, RewardsError> {
@@ -84,6 +88,7 @@ impl RewardsEngine {
             clock,
             key_ring,
             now_ahead_seconds_max,
+            clock_jump_seconds_max,
             keep_events,
             timeout_milliseconds,
         };
@@ -99,6 +104,10 @@ impl RewardsEngine {
     /// minutes, or `now_ahead_seconds_max` if given, ahead of the clock is refused as `now_ahead`. Events that are not kept are
     /// not written.
     ///
+    /// A clock that is further behind what is recorded of a member decides nothing for that member, and ends commands as
+    /// `clock_behind`. One that is ahead of everything recorded by more than ten years, or `clock_jump_seconds_max` if given, matures,
+    /// expires and records nothing, and ends commands as `clock_ahead`, until it is right or the app calls `accept_time`.
+    ///
     /// A file that another process holds is waited for 2 seconds when it is opened and 8 by a command, or
     /// `timeout_milliseconds`, 100 to 3,600,000, if given. A command that got no answer by then ends as `store_unavailable`;
     /// whether it took effect is told by sending it again with its key.
@@ -108,6 +117,7 @@ impl RewardsEngine {
         clock = None,
         key_ring = None,
         now_ahead_seconds_max = None,
+        clock_jump_seconds_max = None,
         keep_events = true,
         timeout_milliseconds = None
     ))]
@@ -122,6 +132,7 @@ impl RewardsEngine {
         clock: Option<Arc<dyn HostClock>>,
         key_ring: Option<Vec<RingKey>>,
         now_ahead_seconds_max: Option<u64>,
+        clock_jump_seconds_max: Option<u64>,
         keep_events: bool,
         timeout_milliseconds: Option<u64>,
     ) -> Result<Self, RewardsError> {
@@ -135,6 +146,7 @@ impl RewardsEngine {
             clock,
             key_ring,
             now_ahead_seconds_max,
+            clock_jump_seconds_max,
             keep_events,
             timeout_milliseconds,
         };
@@ -191,6 +203,7 @@ struct Options {
     clock: Option<Arc<dyn HostClock>>,
     key_ring: Option<Vec<RingKey>>,
     now_ahead_seconds_max: Option<u64>,
+    clock_jump_seconds_max: Option<u64>,
     keep_events: bool,
     timeout_milliseconds: Option<u64>,
 }
@@ -222,6 +235,9 @@ async fn open(address: ReadAddress, options: Options) -> Result<RewardsEngine, F
     }
     if let Some(seconds) = options.now_ahead_seconds_max {
         builder = builder.now_ahead_max(Duration::from_secs(seconds));
+    }
+    if let Some(seconds) = options.clock_jump_seconds_max {
+        builder = builder.clock_jump_max(Duration::from_secs(seconds));
     }
     if !options.keep_events {
         builder = builder.events(Events::Dropped);

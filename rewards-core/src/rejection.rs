@@ -261,7 +261,8 @@ pub enum FaultKind {
     Rejected,
     /// The key was used for something else, or others won the race.
     Conflict,
-    /// The store could not be reached or takes no writes now; the same command may be sent again with the same key.
+    /// The store could not be reached or takes no writes now, or the clock cannot be right; the same command may be sent again
+    /// with the same key.
     Unavailable,
     /// A defect of the engine or broken data.
     Internal,
@@ -300,6 +301,9 @@ const OTHERS: &[(&str, FaultKind, u16)] = &[
     ("backup_unsupported", FaultKind::Rejected, 501),
     ("schema_too_new", FaultKind::Internal, 500),
     ("schema_too_old", FaultKind::Internal, 500),
+    // The same command succeeds when the clock is right.
+    ("clock_behind", FaultKind::Unavailable, 503),
+    ("clock_ahead", FaultKind::Unavailable, 503),
     ("engine_closed", FaultKind::Unavailable, 503),
     ("program_closed", FaultKind::Unavailable, 503),
     // The host's clock, where it gave the engine one.

@@ -29,6 +29,7 @@ const OPTIONS: SqlOptions = SqlOptions {
     wait: Duration::from_secs(60),
     call_limit: Duration::from_secs(60),
     page_cache_kib: 1,
+    log_kib: 1,
     schema: None,
     migrate: true,
 };

@@ -94,6 +94,18 @@ const FAULTS_ELSEWHERE: &[Elsewhere] = &[
         "(\"disk_full\", 507, True)",
     ),
     elsewhere(
+        "clock_behind",
+        "cases have times of their own, and the clock is held against nothing there",
+        "rewards-storage/tests/sql_store/clocks.rs",
+        "check(&settled.unwrap_err(), \"clock_behind\", by)",
+    ),
+    elsewhere(
+        "clock_ahead",
+        "cases have times of their own, and the clock is held against nothing there",
+        "rewards-storage/tests/sql_store/clocks.rs",
+        "check(&settled.unwrap_err(), \"clock_ahead\", by)",
+    ),
+    elsewhere(
         "store_read_only",
         "the file must take no writes",
         "bindings-python/tests/test_faults.py",

@@ -16,9 +16,14 @@ _Place = tuple[str, bool]
 """An address, or the path of a file; and which of them it is."""
 
 _OpenOptions = tuple[
-    int | None, list[_Key] | None, tuple[int, int] | None, bool, int | None, tuple[str | None, bool]
+    int | None,
+    list[_Key] | None,
+    tuple[tuple[int, int] | None, tuple[int, int] | None],
+    bool,
+    int | None,
+    tuple[str | None, bool],
 ]
-"""Seed, key ring, how far `now` may lie ahead (seconds, microseconds), whether events are kept, timeout in milliseconds, schema
+"""Seed, key ring, how far `now` and the clock may lie ahead (seconds, microseconds), whether events are kept, timeout in milliseconds, schema
 and whether the tables are made."""
 
 class NativeFault(Exception):

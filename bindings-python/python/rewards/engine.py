@@ -27,7 +27,7 @@ from . import _native, errors
 from ._native import NativeEngine, NativeFault, NativeOperation
 from .keys import KeyRing, RingKey
 from .methods import AsyncMethods, Methods
-from .models import EventRecord, Model, Stream
+from .models import EventRecord, Model, Stream, Timestamp
 from .operations import OPERATIONS
 from .services import BookHead, BookReport, ClaimedEvent, Health, Sweep
 from .shapes import native
@@ -37,6 +37,8 @@ __all__ = ["AsyncEngine", "Engine", "migrate", "open", "open_file"]
 _R = TypeVar("_R")
 _Key = tuple[str, str, bytes, str, Optional[str]]
 """A key of a ring as it crosses: purpose, id, bytes, and from when until when."""
+_Duration = tuple[int, int]
+"""A duration as it crosses: seconds and microseconds."""
 _Outcome = tuple[Any, bool]
 _Place = tuple[str, bool]
 """An address, or the path of a file; and which of them it is."""
@@ -122,6 +124,7 @@ class Engine(_Handle, Methods):
         seed: Optional[int] = None,
         key_ring: Optional[KeyRing] = None,
         now_ahead_max: Optional[timedelta] = None,
+        clock_jump_max: Optional[timedelta] = None,
         keep_events: bool = True,
         timeout: Optional[float] = None,
         schema: Optional[str] = None,
@@ -135,7 +138,9 @@ class Engine(_Handle, Methods):
         name of a driver, as in `postgresql+asyncpg://`, is read over. With a `seed`
         the ids that the engine gives are the same in every run, which is for tests. Names told in confidence are
         digested with the keys of the `key_ring`. A call with a `now` more than 5 minutes ahead of the clock is refused as
-        `now_ahead`, unless `now_ahead_max` says otherwise; `timedelta.max` allows any. A host that delivers no events
+        `now_ahead`, unless `now_ahead_max` says otherwise; `timedelta.max` allows any. A clock that is further behind what is
+        recorded of a member decides nothing for that member (`clock_behind`), and one that is ahead of everything recorded by
+        more than `clock_jump_max`, ten years when nothing is said, decides nothing at all (`clock_ahead`). A host that delivers no events
         should not keep them: they wait in the store for ever.
 
         Another machine is reached encrypted unless the address says otherwise: `?sslmode=verify-full&sslrootcert=ca.pem`
@@ -146,7 +151,9 @@ class Engine(_Handle, Methods):
         On a server the tables are in a schema of their own, `rewards` or that of `schema` or of `?schema=`. Where `migrate` is
         false, tables that are missing or of an earlier version are refused as `schema_too_old`; see `rewards.migrate`.
         """
-        options = _open_options(tenant, seed, key_ring, now_ahead_max, keep_events, timeout, schema, migrate)
+        options = _open_options(
+            tenant, seed, key_ring, (now_ahead_max, clock_jump_max), keep_events, timeout, schema, migrate
+        )
         return cls._open(_url(url), tenant, options)
 
     @classmethod
@@ -158,6 +165,7 @@ class Engine(_Handle, Methods):
         seed: Optional[int] = None,
         key_ring: Optional[KeyRing] = None,
         now_ahead_max: Optional[timedelta] = None,
+        clock_jump_max: Optional[timedelta] = None,
         keep_events: bool = True,
         timeout: Optional[float] = None,
         migrate: bool = True,
@@ -166,7 +174,9 @@ class Engine(_Handle, Methods):
 
         It is made when it is missing; its folder is not. The other arguments are those of `open`.
         """
-        options = _open_options(tenant, seed, key_ring, now_ahead_max, keep_events, timeout, None, migrate)
+        options = _open_options(
+            tenant, seed, key_ring, (now_ahead_max, clock_jump_max), keep_events, timeout, None, migrate
+        )
         return cls._open(_file(path), tenant, options)
 
     @classmethod
@@ -211,6 +221,13 @@ class Engine(_Handle, Methods):
     def check_heads(self, heads: Iterable[BookHead]) -> list[str]:
         """Look for what kept heads stand for; every one that is not in the books any more is a problem."""
         return self._serve("check_heads", _kept_arguments(heads), _PROBLEMS)
+
+    def accept_time(self, at: datetime) -> None:
+        """Say that it is so late, by a clock that you trust: what ended as `clock_ahead` can then be sent again.
+
+        It lasts until the engine is closed, and in the store as soon as a command is recorded.
+        """
+        self._serve("accept_time", _time_arguments(at), _NOTHING)
 
     def settle_due(self) -> Sweep:
         """Carry out everything that is due by now, for all members. Balances are right without it."""
@@ -265,6 +282,7 @@ def open(
     seed: Optional[int] = None,
     key_ring: Optional[KeyRing] = None,
     now_ahead_max: Optional[timedelta] = None,
+    clock_jump_max: Optional[timedelta] = None,
     keep_events: bool = True,
     timeout: Optional[float] = None,
     schema: Optional[str] = None,
@@ -277,6 +295,7 @@ def open(
         seed=seed,
         key_ring=key_ring,
         now_ahead_max=now_ahead_max,
+        clock_jump_max=clock_jump_max,
         keep_events=keep_events,
         timeout=timeout,
         schema=schema,
@@ -291,6 +310,7 @@ def open_file(
     seed: Optional[int] = None,
     key_ring: Optional[KeyRing] = None,
     now_ahead_max: Optional[timedelta] = None,
+    clock_jump_max: Optional[timedelta] = None,
     keep_events: bool = True,
     timeout: Optional[float] = None,
     migrate: bool = True,
@@ -302,6 +322,7 @@ def open_file(
         seed=seed,
         key_ring=key_ring,
         now_ahead_max=now_ahead_max,
+        clock_jump_max=clock_jump_max,
         keep_events=keep_events,
         timeout=timeout,
         migrate=migrate,
@@ -365,6 +386,7 @@ class AsyncEngine(_Handle, AsyncMethods):
         seed: Optional[int] = None,
         key_ring: Optional[KeyRing] = None,
         now_ahead_max: Optional[timedelta] = None,
+        clock_jump_max: Optional[timedelta] = None,
         keep_events: bool = True,
         timeout: Optional[float] = None,
         schema: Optional[str] = None,
@@ -374,7 +396,9 @@ class AsyncEngine(_Handle, AsyncMethods):
 
         Both `await AsyncEngine.open(url)` and `async with AsyncEngine.open(url) as engine` work.
         """
-        options = _open_options(tenant, seed, key_ring, now_ahead_max, keep_events, timeout, schema, migrate)
+        options = _open_options(
+            tenant, seed, key_ring, (now_ahead_max, clock_jump_max), keep_events, timeout, schema, migrate
+        )
         return _Opening(_url(url), tenant, options)
 
     @staticmethod
@@ -385,12 +409,15 @@ class AsyncEngine(_Handle, AsyncMethods):
         seed: Optional[int] = None,
         key_ring: Optional[KeyRing] = None,
         now_ahead_max: Optional[timedelta] = None,
+        clock_jump_max: Optional[timedelta] = None,
         keep_events: bool = True,
         timeout: Optional[float] = None,
         migrate: bool = True,
     ) -> _Opening:
         """Open the engine on the SQLite file at a path, as `Engine.open_file` does; to be used like `open`."""
-        options = _open_options(tenant, seed, key_ring, now_ahead_max, keep_events, timeout, None, migrate)
+        options = _open_options(
+            tenant, seed, key_ring, (now_ahead_max, clock_jump_max), keep_events, timeout, None, migrate
+        )
         return _Opening(_file(path), tenant, options)
 
     async def close(self) -> None:
@@ -426,6 +453,13 @@ class AsyncEngine(_Handle, AsyncMethods):
     async def check_heads(self, heads: Iterable[BookHead]) -> list[str]:
         """Look for what kept heads stand for; every one that is not in the books any more is a problem."""
         return await self._serve("check_heads", _kept_arguments(heads), _PROBLEMS)
+
+    async def accept_time(self, at: datetime) -> None:
+        """Say that it is so late, by a clock that you trust: what ended as `clock_ahead` can then be sent again.
+
+        It lasts until the engine is closed, and in the store as soon as a command is recorded.
+        """
+        await self._serve("accept_time", _time_arguments(at), _NOTHING)
 
     async def settle_due(self) -> Sweep:
         """Carry out everything that is due by now, for all members. Balances are right without it."""
@@ -522,7 +556,7 @@ def _check_open_arguments(tenant: object, seed: object, keep_events: object) -> 
 _OpenOptions = tuple[
     Optional[int],
     Optional[list[_Key]],
-    Optional[tuple[int, int]],
+    tuple[Optional[_Duration], Optional[_Duration]],
     bool,
     Optional[int],
     tuple[Optional[str], bool],
@@ -533,14 +567,15 @@ def _open_options(
     tenant: str,
     seed: Optional[int],
     key_ring: Optional[KeyRing],
-    now_ahead_max: Optional[timedelta],
+    clocks: tuple[Optional[timedelta], Optional[timedelta]],
     keep_events: bool,
     timeout: Optional[float],
     schema: Optional[str],
     migrate: bool,
 ) -> _OpenOptions:
     _check_open_arguments(tenant, seed, keep_events)
-    ahead, milliseconds = _ahead_values(now_ahead_max), _timeout_milliseconds(timeout)
+    ahead = _duration_values("now_ahead_max", clocks[0]), _duration_values("clock_jump_max", clocks[1])
+    milliseconds = _timeout_milliseconds(timeout)
     tables = _schema(schema), _flag("migrate", migrate)
     return seed, _key_ring_values(key_ring), ahead, keep_events, milliseconds, tables
 
@@ -555,15 +590,15 @@ def _flag(name: str, value: object) -> bool:
     return value
 
 
-def _ahead_values(ahead: object) -> Optional[tuple[int, int]]:
-    """How far a `now` may lie ahead, in seconds and microseconds."""
-    if ahead is None:
+def _duration_values(name: str, duration: object) -> Optional[_Duration]:
+    """How far a clock or a `now` may lie ahead, in seconds and microseconds; `timedelta.max` is any distance."""
+    if duration is None:
         return None
-    if not isinstance(ahead, timedelta):
-        raise _wrong_type("now_ahead_max", "a timedelta", ahead)
-    if ahead < timedelta(0):
-        raise errors.invalid("value_invalid", "now_ahead_max", f"expected zero or more, got `{ahead}`")
-    return ahead.days * 86_400 + ahead.seconds, ahead.microseconds
+    if not isinstance(duration, timedelta):
+        raise _wrong_type(name, "a timedelta", duration)
+    if duration < timedelta(0):
+        raise errors.invalid("value_invalid", name, f"expected zero or more, got `{duration}`")
+    return duration.days * 86_400 + duration.seconds, duration.microseconds
 
 
 def _timeout_milliseconds(timeout: object) -> Optional[int]:
@@ -660,6 +695,10 @@ class _HeldArguments(Model):
     events: list[tuple[Stream, int]]
 
 
+class _TimeArguments(Model):
+    at: Timestamp
+
+
 class _BackupArguments(Model):
     path: str
 
@@ -679,6 +718,10 @@ def _heads_arguments(after: Optional[Stream], limit: int) -> str:
 
 def _kept_arguments(heads: Iterable[BookHead]) -> str:
     return _KeptArguments(heads=list(heads)).to_json()
+
+
+def _time_arguments(at: datetime) -> str:
+    return _TimeArguments(at=at).to_json()
 
 
 def _backup_arguments(path: object) -> str:

@@ -78,9 +78,10 @@ class ConflictError(RewardsError):
 
 
 class UnavailableError(RewardsError):
-    """The store could not be reached or has no room on its disk, or the engine is closed.
+    """The store could not be reached or has no room on its disk, the clock cannot be right, or the engine is closed.
 
-    The outcome of a command is unknown then: it may be sent again with the same key.
+    The outcome of a command may be unknown then: it may be sent again with the same key. By a clock that cannot be right
+    (`clock_behind`, `clock_ahead`) nothing was done.
     """
 
     kind = "unavailable"

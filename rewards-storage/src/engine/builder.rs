@@ -10,6 +10,7 @@ use super::catalogue::{Catalogue, TENANTS_MAX};
 use super::clock::{Clock, RandomSource, SystemClock, SystemRandom};
 use super::faults::internal;
 use super::key_ring::KeyRing;
+use super::moment::ClockLimits;
 use super::queue::Queue;
 use super::storage::{STORE_PATIENCE, Storage};
 use super::telemetry::Telemetry;
@@ -27,6 +28,9 @@ pub const QUEUE_MAX: usize = 4_096;
 pub const ATTEMPTS_MAX: u32 = 16;
 /// How far the `now` of a command may lie ahead of the engine's clock: five minutes, for clocks that run ahead.
 pub const NOW_AHEAD_MAX: Duration = Duration::from_secs(5 * 60);
+/// How far the engine's clock may lie ahead of the last time that is known from the store: ten years. No phone lies so long in a
+/// drawer, and a clock that lost its battery, or counts weeks anew, is further off.
+pub const CLOCK_JUMP_MAX: Duration = Duration::from_secs(3_653 * 24 * 60 * 60);
 
 /// What becomes of the events of commands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -52,6 +56,7 @@ pub struct EngineBuilder {
     queue_max: usize,
     attempts_max: u32,
     now_ahead_max: Duration,
+    clock_jump_max: Duration,
     tenants_max: usize,
     events: Events,
     patience: Duration,
@@ -69,6 +74,7 @@ impl EngineBuilder {
             queue_max: QUEUE_MAX,
             attempts_max: ATTEMPTS_MAX,
             now_ahead_max: NOW_AHEAD_MAX,
+            clock_jump_max: CLOCK_JUMP_MAX,
             tenants_max: TENANTS_MAX,
             events: Events::default(),
             patience: STORE_PATIENCE,
@@ -120,8 +126,24 @@ impl EngineBuilder {
     /// How far the [`now`](super::CommandOptions::now) that a caller gives may lie ahead of the engine's clock;
     /// [`NOW_AHEAD_MAX`] by default. What lies further ahead is refused as `now_ahead`, because what it makes mature, expire
     /// or move cannot be undone. Tests and backtests that play the future allow it with [`Duration::MAX`].
+    ///
+    /// So far clocks may differ: one that is further behind what the store has recorded of a member decides nothing for that
+    /// member, and the command ends as `clock_behind`. With [`Duration::MAX`] the clock is held against nothing.
     pub fn now_ahead_max(mut self, ahead: Duration) -> Self {
         self.now_ahead_max = ahead;
+        self
+    }
+
+    /// How far the engine's clock may lie ahead of the last time that is known from the store of a tenant;
+    /// [`CLOCK_JUMP_MAX`] by default, none with [`Duration::MAX`]. By a clock that is further ahead nothing matures, expires, is
+    /// voided, reviewed or recorded: commands end as `clock_ahead` until the clock is right, or until the host
+    /// [accepts the time](Engine::accept_time). Queries are answered as of the last time that is known.
+    ///
+    /// For a wallet whose users set the clock, choose what the longest honest pause may be, and accept the time that a server
+    /// told. A [`now`](super::CommandOptions::now) is the caller's word, unless it is within
+    /// [`now_ahead_max`](Self::now_ahead_max) of the clock: then it is taken for the clock's.
+    pub fn clock_jump_max(mut self, jump: Duration) -> Self {
+        self.clock_jump_max = jump;
         self
     }
 
@@ -163,6 +185,7 @@ impl EngineBuilder {
             telemetry,
             attempts_max: self.attempts_max,
             events: self.events,
+            limits: ClockLimits::new(self.now_ahead_max, self.clock_jump_max),
         });
         shared.storage.ask(Query::health).await?;
         let queue = Arc::new(Queue::new(self.queue_max, self.batch_max));
@@ -175,7 +198,6 @@ impl EngineBuilder {
             shared,
             catalogue: Catalogue::new(self.tenants_max),
             clock: self.clock,
-            now_ahead_max: self.now_ahead_max,
             random: self.random,
             key_ring: self.key_ring,
             queue,

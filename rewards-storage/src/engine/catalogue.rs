@@ -21,6 +21,7 @@ use rustc_hash::FxHashMap;
 use tokio::sync::Mutex;
 
 use super::faults::internal;
+use super::moment::KnownTime;
 use super::storage::Storage;
 
 /// How many tenants an engine keeps the compiled programs of; those of others are loaded again when they are needed.
@@ -74,6 +75,7 @@ impl Catalogue {
                 id: id.clone(),
                 current: RwLock::default(),
                 loading: Mutex::default(),
+                known_time: KnownTime::default(),
             }),
             last: AtomicU64::new(turn),
         });
@@ -119,6 +121,8 @@ pub(super) struct Tenant {
     current: RwLock<Option<Arc<Programs>>>,
     /// Held while programs are loaded and compiled, so that many who need them do it once.
     loading: Mutex<()>,
+    /// The latest time at which anything of the tenant is known to have been recorded.
+    pub(super) known_time: KnownTime,
 }
 
 impl Tenant {

@@ -60,6 +60,60 @@ pub(super) fn now_ahead(now: Timestamp, clock: Timestamp, ahead: Duration) -> Fa
     Problem::new("now_ahead", "now", detail).into()
 }
 
+/// The engine's clock is behind what the store has recorded.
+pub(super) fn clock_behind(clock: Timestamp, recorded: Timestamp) -> Fault {
+    let seconds = seconds_between(clock, recorded);
+    let detail = format!(
+        "the engine's clock says {clock}, which is {seconds} seconds before what was recorded at {recorded}: \
+         nothing was done; set the clock right and send the command again"
+    );
+    of_clock(
+        "clock_behind",
+        detail,
+        [
+            ("clock", clock.to_string()),
+            ("recorded_at", recorded.to_string()),
+            ("seconds", seconds.to_string()),
+        ],
+    )
+}
+
+/// The engine's clock is further ahead of what is known than the host allows.
+pub(super) fn clock_ahead(now: Timestamp, known: Timestamp, jump: Duration) -> Fault {
+    let seconds = seconds_between(known, now);
+    let allowed = jump.as_secs();
+    let detail = format!(
+        "the engine's clock says {now}, which is {seconds} seconds after the last time that is known, {known}, and \
+         `clock_jump_max` allows {allowed}: nothing was done; set the clock right, or have the engine accept the time"
+    );
+    of_clock(
+        "clock_ahead",
+        detail,
+        [
+            ("clock", now.to_string()),
+            ("known", known.to_string()),
+            ("seconds", seconds.to_string()),
+        ],
+    )
+}
+
+fn of_clock(code: &'static str, detail: String, context: [(&str, String); 3]) -> Fault {
+    let mut fault = Fault::new(code, detail);
+    let context = context.map(|(name, value)| (name.to_owned(), value));
+    fault.context = context.into();
+    fault
+}
+
+fn seconds_between(from: Timestamp, to: Timestamp) -> i64 {
+    to.micros().saturating_sub(from.micros()) / 1_000_000
+}
+
+/// Whether something was refused for nothing but a time in it that is still to come, by the time at which it was decided.
+pub(super) fn is_of_time_to_come(fault: &Fault) -> bool {
+    let mut problems = fault.problems.iter();
+    !fault.problems.is_empty() && problems.all(|problem| problem.code == "time_in_future")
+}
+
 /// Something that cannot happen has happened.
 pub(super) fn internal(detail: impl Into<String>) -> Fault {
     Fault::new("internal", detail)

@@ -31,6 +31,7 @@ mod clock;
 mod faults;
 mod key_data;
 mod key_ring;
+mod moment;
 mod ordered;
 mod pending;
 mod query;
@@ -49,7 +50,6 @@ mod worker;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream;
@@ -61,7 +61,8 @@ use tracing::Instrument;
 use tracing::field::Empty;
 
 pub use builder::{
-    ATTEMPTS_MAX, BATCH_MAX, EngineBuilder, Events, NOW_AHEAD_MAX, QUEUE_MAX, WORKERS,
+    ATTEMPTS_MAX, BATCH_MAX, CLOCK_JUMP_MAX, EngineBuilder, Events, NOW_AHEAD_MAX, QUEUE_MAX,
+    WORKERS,
 };
 pub use catalogue::TENANTS_MAX;
 pub use clock::{Clock, ManualClock, RandomSource, SeededRandom, SystemClock, SystemRandom};
@@ -77,8 +78,9 @@ pub use verify::BookReport;
 
 use crate::store::Backend;
 use catalogue::Catalogue;
+use moment::When;
 use queue::Queue;
-use submit::{Once, receive};
+use submit::{Once, Told, receive};
 use worker::Shared;
 
 /// How many queries of one call are asked at the same time.
@@ -94,7 +96,6 @@ struct Inner {
     shared: Arc<Shared>,
     catalogue: Catalogue,
     clock: Arc<dyn Clock>,
-    now_ahead_max: Duration,
     random: Arc<dyn RandomSource>,
     key_ring: KeyRing,
     queue: Arc<Queue>,
@@ -117,7 +118,8 @@ pub struct CommandOptions {
     /// The idempotency key; the key that the request implies when absent. Queries need none.
     pub key: Option<IdempotencyKey>,
     /// When the command is decided; the clock's time when absent. At most five minutes ahead of it, unless the engine was
-    /// [told otherwise](EngineBuilder::now_ahead_max).
+    /// [told otherwise](EngineBuilder::now_ahead_max). One that is no further from the clock is taken for the clock's, and
+    /// [held against the store](EngineBuilder::clock_jump_max) as that is.
     pub now: Option<Timestamp>,
 }
 
@@ -156,6 +158,14 @@ impl Engine {
         }
     }
 
+    /// Says that it is so late, by a clock that the host trusts: what a server told, or whoever set the clock has confirmed.
+    ///
+    /// From here on the engine's clock may lie ahead of that by what [is allowed](EngineBuilder::clock_jump_max), so what ended
+    /// as `clock_ahead` can be sent again. It lasts until the engine is closed, and in the store as soon as a command is recorded.
+    pub fn accept_time(&self, at: Timestamp) {
+        self.inner.shared.limits.accept(at);
+    }
+
     /// Takes nothing more, answers what was accepted, and returns when the workers have ended.
     ///
     /// May be called more than once and from several tasks; all of them wait.
@@ -191,8 +201,8 @@ impl TenantEngine {
     ///
     /// # Errors
     /// The rejection of the operation; `invalid` with the problem `key_required` for a command without any key;
-    /// `key_reused`; `key_ring_missing` for a secret without a key to seal it; `contention`; `store_unavailable` when the store
-    /// could not be reached, after which the outcome is unknown and the command may be sent again with the same key;
+    /// `key_reused`; `key_ring_missing` for a secret without a key to seal it; `clock_behind` and `clock_ahead` for a clock that
+    /// cannot be right; `contention`; `store_unavailable` when the store could not be reached, after which the outcome is unknown and the command may be sent again with the same key;
     /// `engine_closed`; `internal` for a defect.
     pub async fn execute_with<O: Operation>(
         &self,
@@ -203,7 +213,11 @@ impl TenantEngine {
         let work = async {
             match O::KIND {
                 Kind::Command => {
-                    receive(self.submit(request, options, Once::Key, None).await?).await
+                    receive(
+                        self.submit(request, options.into(), Once::Key, None)
+                            .await?,
+                    )
+                    .await
                 }
                 Kind::Query => query::ask(self, request, options.now).await,
             }
@@ -237,7 +251,7 @@ impl TenantEngine {
             let answer = match &held_back {
                 // Whom the one before it is about may be unknown, so nobody may overtake it.
                 Some(fault) => Err(Fault::clone(fault)),
-                None => self.submit(request, options, Once::Key, None).await,
+                None => self.submit(request, options.into(), Once::Key, None).await,
             };
             if held_back.is_none()
                 && let Err(fault) = &answer
@@ -255,6 +269,15 @@ impl TenantEngine {
             outcomes.push(observed(outcome, &span));
         }
         outcomes
+    }
+}
+
+impl From<CommandOptions> for Told {
+    fn from(options: CommandOptions) -> Self {
+        Self {
+            key: options.key,
+            when: When::Given(options.now),
+        }
     }
 }
 

@@ -25,7 +25,7 @@ use tracing::Instrument;
 
 use super::answers::behind;
 use super::pending::Outcome;
-use super::submit::{AnswerReceiver, Once, receive};
+use super::submit::{AnswerReceiver, Once, Told, receive};
 use super::{CommandOptions, Receipt, Sweep, TenantEngine, command_span, faults, observed, query};
 
 /// How many commands of one run wait for their answers at most; handing in more waits. Enough for several batches, and
@@ -161,7 +161,7 @@ impl OrderedRun {
         options: CommandOptions,
     ) -> OrderedReceipt<O::Reply> {
         let span = command_span::<O>();
-        let answer = self.hand_in(request, options, Once::Key);
+        let answer = self.hand_in(request, options.into(), Once::Key);
         let answer = answer.instrument(span.clone()).await;
         OrderedReceipt { answer, span }
     }
@@ -191,12 +191,12 @@ impl OrderedRun {
     pub(super) async fn hand_in<O: Operation>(
         &mut self,
         request: O,
-        options: CommandOptions,
+        told: Told,
         once: Once,
     ) -> Handed<O::Reply> {
         if O::KIND == Kind::Query {
             let answer = match self.barrier().await {
-                Ok(()) => query::ask(&self.engine, request, options.now).await,
+                Ok(()) => query::ask(&self.engine, request, told.when.given()).await,
                 Err(fault) => Err(fault),
             };
             return Handed::Known(answer);
@@ -206,7 +206,7 @@ impl OrderedRun {
             return Handed::Known(Err(fault));
         }
         let run = Some(&self.run);
-        match self.engine.submit(request, options, once, run).await {
+        match self.engine.submit(request, told, once, run).await {
             Ok(answer) => Handed::Waiting(answer),
             Err(fault) => {
                 if let Some(fault) = behind(&fault) {

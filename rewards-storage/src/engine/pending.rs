@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 use super::Receipt;
 use super::catalogue::{Programs, Tenant};
 use super::faults::{guarded, internal};
+use super::moment::Moment;
 use super::ordered::RunToken;
 use super::queue::Line;
 use super::scheduler::Place;
@@ -195,6 +196,14 @@ pub(super) struct Identity {
     pub(super) fingerprints: Fingerprints,
 }
 
+/// When a command is decided, and with what.
+#[derive(Debug)]
+pub(super) struct Timed {
+    pub(super) context: Context,
+    /// Of which the context has the time.
+    pub(super) moment: Moment,
+}
+
 /// Whom a command is about.
 #[derive(Debug, Default)]
 pub(super) struct Concerns {
@@ -211,6 +220,8 @@ pub(super) struct Pending {
     owned_by: Vec<EntityKey>,
     pub(super) tenant: Arc<Tenant>,
     context: Context,
+    /// When it is decided, and by whose word.
+    pub(super) moment: Moment,
     /// What it reads, as it was prepared with the programs of its context.
     reads: Reads,
     /// What it turned out to need beside that, and how often it did.
@@ -247,7 +258,7 @@ impl Pending {
         mut work: Box<dyn Work>,
         identity: Identity,
         tenant: Arc<Tenant>,
-        context: Context,
+        Timed { context, moment }: Timed,
         concerns: Concerns,
         run: Option<RunToken>,
     ) -> Self {
@@ -261,6 +272,7 @@ impl Pending {
             owned_by: concerns.owned_by,
             tenant,
             context,
+            moment,
             reads,
             needs: None,
             rounds: 0,
@@ -286,10 +298,23 @@ impl Pending {
         }
         let mut plan = self.reads.plan.clone();
         plan.entities.extend_from_slice(&self.owned_by);
+        if self.reads.refused.is_some() {
+            // By their rows it is found out whether it is the clock that is wrong.
+            plan.members.extend(self.members().cloned());
+        }
         if let Some(needs) = &self.needs {
             plan.merge(needs.clone());
         }
         plan
+    }
+
+    /// The members it waits for.
+    pub(super) fn members(&self) -> impl Iterator<Item = &MemberKey> {
+        let lines = self.place.lines().iter();
+        lines.filter_map(|line| match line {
+            Line::Member(member) => Some(member),
+            Line::Run(_) => None,
+        })
     }
 
     /// The refusal it was prepared with, if any.

@@ -5,12 +5,14 @@ use std::time::Instant;
 
 use rewards_core::command::{Operation, ROUNDS_MAX, Undecided, prepare};
 use rewards_core::context::Context;
+use rewards_core::ids::TenantId;
 use rewards_core::rejection::{Fault, Rejection};
-use rewards_core::snapshot::{ReadPlan, Snapshot};
+use rewards_core::snapshot::{MemberKey, ReadPlan, Snapshot};
 use rewards_core::time::Timestamp;
 
 use super::catalogue::{Programs, Tenant};
-use super::faults::{guarded, internal};
+use super::faults::{guarded, internal, is_of_time_to_come};
+use super::moment::{self, Moment};
 use super::pending::Reads;
 use super::telemetry::outcome;
 use super::worker::VIEWS_MAX;
@@ -41,7 +43,8 @@ async fn decide<O: Operation>(
     request: &O,
     now: Option<Timestamp>,
 ) -> Result<O::Reply, Fault> {
-    let mut asking = Asking::begin(engine, now).await?;
+    let members = engine.members(request);
+    let mut asking = Asking::begin(engine, now, &members).await?;
     while asking.goes_on() {
         let mut prepared = None;
         let Reads { plan, refused } = Reads::of(&asking.context, |context| {
@@ -53,7 +56,7 @@ async fn decide<O: Operation>(
             continue;
         };
         let prepared = match (refused, prepared) {
-            (Some(fault), _) => return Err(fault),
+            (Some(fault), _) => return Err(asking.refused(fault, &members).await?),
             (None, Some(prepared)) => prepared,
             (None, None) => return Err(internal("a query was not prepared")),
         };
@@ -79,6 +82,7 @@ struct Asking<'e> {
     tenant: Arc<Tenant>,
     programs: Arc<Programs>,
     context: Context,
+    moment: Moment,
     /// What else it turned out to need.
     needs: ReadPlan,
     /// How often programs were published meanwhile, and how often it needed more.
@@ -87,13 +91,20 @@ struct Asking<'e> {
 }
 
 impl<'e> Asking<'e> {
-    async fn begin(engine: &'e TenantEngine, now: Option<Timestamp>) -> Result<Self, Fault> {
-        let now = engine.instant(now)?;
+    async fn begin(
+        engine: &'e TenantEngine,
+        now: Option<Timestamp>,
+        members: &[MemberKey],
+    ) -> Result<Self, Fault> {
+        let moment = engine.moment(now, members).await?;
         let tenant = engine.inner.catalogue.tenant(engine.tenant());
         let programs = tenant.programs(&engine.inner.shared.storage).await?;
+        let limits = &engine.inner.shared.limits;
+        let now = limits.trusted(moment, tenant.known_time.latest());
         Ok(Self {
             // A query makes no ids, so it draws no random bits.
             context: engine.context(now, &programs, 0),
+            moment,
             engine,
             tenant,
             programs,
@@ -113,7 +124,17 @@ impl<'e> Asking<'e> {
         plan.merge(self.needs.clone());
         plan.revision_counts.push(self.engine.tenant().clone());
         plan.normalise();
-        let snapshot = shared.storage.load(&plan).await?;
+        let known_time = &self.tenant.known_time;
+        let asks = shared.limits.asks(self.moment, known_time);
+        let asked = asks.then_some((self.engine.tenant(), known_time));
+        let note = |_: &TenantId, at| known_time.note(at);
+        let snapshot = moment::view(&shared.storage, &plan, asked.as_slice(), note).await?;
+        let now = shared.limits.trusted(self.moment, known_time.latest());
+        if now != self.context.now {
+            // It was prepared for another time.
+            self.context.now = now;
+            return self.anew();
+        }
         if !self.programs.are_behind(self.engine.tenant(), &snapshot) {
             return Ok(Some(snapshot));
         }
@@ -121,10 +142,26 @@ impl<'e> Asking<'e> {
         let reloaded = self.tenant.reload(&shared.storage, Some(&self.programs));
         self.programs = reloaded.await?;
         self.context.programs = self.programs.revisions.clone();
-        // What else was needed followed from the programs before.
+        self.anew()
+    }
+
+    /// What else was needed followed from what is no longer so.
+    fn anew(&mut self) -> Result<Option<Snapshot>, Fault> {
         self.needs = ReadPlan::default();
         self.views = self.views.saturating_add(1);
         Ok(None)
+    }
+
+    /// What a refused query is told: where a time in it seems to come, it may be the clock that is wrong.
+    async fn refused(&self, fault: Fault, members: &[MemberKey]) -> Result<Fault, Fault> {
+        let Some(clock) = self.moment.clock.filter(|_| is_of_time_to_come(&fault)) else {
+            return Ok(fault);
+        };
+        let known = self.engine.known_time(members).await?;
+        let limits = &self.engine.inner.shared.limits;
+        let behind = known.and_then(|known| limits.behind(clock, known));
+        let mistimed = behind.or_else(|| limits.ahead(self.moment, known));
+        Ok(mistimed.unwrap_or(fault))
     }
 
     fn needs_more(&mut self, more: ReadPlan) {

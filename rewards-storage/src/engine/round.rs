@@ -18,6 +18,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::answers::Answers;
 use super::builder::Events;
+use super::faults::is_of_time_to_come;
 use super::pending::{Outcome, Pending, Step};
 use super::queue::Line;
 use super::worker::Shared;
@@ -108,6 +109,9 @@ impl Deciding<'_> {
         if self.is_held(&pending) {
             return self.defer(pending);
         }
+        if let Some(fault) = self.mistimed(&pending) {
+            return self.unwritten(pending, Outcome::Failed(fault));
+        }
         if let Some(fault) = pending.refused() {
             let fault = fault.clone();
             return self.answer(pending, Outcome::Failed(fault));
@@ -123,6 +127,25 @@ impl Deciding<'_> {
         }
     }
 
+    /// The fault of a command whose clock cannot be right. What is wrong with it whatever the clock says is told first.
+    fn mistimed(&self, pending: &Pending) -> Option<Fault> {
+        let clock = pending.moment.clock?;
+        let limits = &self.shared.limits;
+        let known = pending.tenant.known_time.latest();
+        let to_come = pending.refused().map(is_of_time_to_come);
+        let told = match to_come {
+            Some(false) => return None,
+            Some(true) => known,
+            None => None,
+        };
+        let rows = pending
+            .members()
+            .filter_map(|member| self.snapshot.members.get(member));
+        let recorded = rows.map(|row| row.recorded_at).chain(told).max();
+        let behind = recorded.and_then(|recorded| limits.behind(clock, recorded));
+        behind.or_else(|| limits.ahead(pending.moment, known))
+    }
+
     fn decided(&mut self, pending: Pending, mut changes: Changes, body: Arc<str>, is_last: bool) {
         if self.shared.events == Events::Dropped {
             changes.events.clear();
@@ -130,6 +153,9 @@ impl Deciding<'_> {
         let key = &pending.identity.key;
         if *key == CommandKey::None && changes.is_empty() {
             return self.unwritten(pending, Outcome::Applied);
+        }
+        for write in &changes.members {
+            pending.tenant.known_time.note(write.row.recorded_at);
         }
         if !is_last {
             self.apply(&changes);
@@ -385,9 +411,6 @@ fn partial_members<'p>(
     pending: &'p Pending,
     partial: &FxHashSet<MemberKey>,
 ) -> impl Iterator<Item = &'p MemberKey> {
-    let lines = pending.place.lines().iter();
-    lines.filter_map(|line| match line {
-        Line::Member(member) if partial.contains(member) => Some(member),
-        Line::Member(_) | Line::Run(_) => None,
-    })
+    let members = pending.members();
+    members.filter(|member| partial.contains(member))
 }

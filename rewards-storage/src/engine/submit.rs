@@ -5,18 +5,20 @@ use std::sync::Arc;
 
 use rewards_core::command::{NaturalKey, Operation};
 use rewards_core::context::Context;
-use rewards_core::ids::{IdSeed, IdempotencyKey, MemberId};
+use rewards_core::ids::{IdSeed, IdempotencyKey, MemberId, TenantId};
 use rewards_core::rejection::Fault;
 use rewards_core::snapshot::{KeyOrigin, MemberKey, ReadPlan, ReplyKey};
 use rewards_core::time::Timestamp;
+use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 use super::catalogue::Programs;
 use super::key_ring::KeyTime;
+use super::moment::{self, Moment, When};
 use super::ordered::{RunState, RunToken};
-use super::pending::{Answer, Concerns, Identity, Pending, Typed, Work};
+use super::pending::{Answer, Concerns, Identity, Pending, Timed, Typed, Work};
 use super::sealing::{self, Fingerprints};
-use super::{CommandOptions, Receipt, TenantEngine, faults};
+use super::{Receipt, TenantEngine, faults};
 use crate::batch::CommandKey;
 
 /// Where a caller waits for the answer to one command.
@@ -39,7 +41,14 @@ struct Submission {
     identity: Identity,
     /// The members and entities that it names.
     concerns: Concerns,
-    now: Timestamp,
+    moment: Moment,
+}
+
+/// What a command is told beside its request.
+#[derive(Debug, Clone)]
+pub(super) struct Told {
+    pub(super) key: Option<IdempotencyKey>,
+    pub(super) when: When,
 }
 
 /// Waits for the answer to a command.
@@ -67,17 +76,20 @@ impl TenantEngine {
     pub(super) async fn submit<O: Operation>(
         &self,
         mut request: O,
-        options: CommandOptions,
+        told: Told,
         once: Once,
         run: Option<&Arc<RunState>>,
     ) -> Result<AnswerReceiver<O::Reply>, Fault> {
         self.inner.check_open()?;
-        let now = self.instant(options.now)?;
-        let fingerprints = self.seal(&mut request, Some(now))?;
-        let identity = self.identity(&request, options.key, once, fingerprints)?;
-        let named = request.members().into_iter();
+        let members = self.members(&request);
+        let moment = match told.when {
+            When::Given(now) => self.moment(now, &members).await?,
+            When::Found(moment) => moment,
+        };
+        let fingerprints = self.seal(&mut request, Some(moment.now))?;
+        let identity = self.identity(&request, told.key, once, fingerprints)?;
         let concerns = Concerns {
-            members: named.map(|member| self.member_key(member)).collect(),
+            members,
             owned_by: request.owned_by(self.tenant()),
         };
         let (caller, answer) = oneshot::channel();
@@ -86,7 +98,7 @@ impl TenantEngine {
             is_prepared_apart: O::IS_PREPARED_APART,
             identity,
             concerns,
-            now,
+            moment,
         };
         self.accept(submission, run).await?;
         Ok(answer)
@@ -104,15 +116,16 @@ impl TenantEngine {
             is_prepared_apart,
             identity,
             concerns,
-            now,
+            moment,
         } = submission;
         let tenant = self.inner.catalogue.tenant(self.tenant());
         let programs = tenant.programs(&self.inner.shared.storage).await?;
         let concerns = self.with_owners(concerns).await?;
         let place = self.inner.queue.reserve().await?;
-        let context = self.context(now, &programs, self.inner.random.next());
+        let context = self.context(moment.now, &programs, self.inner.random.next());
         let token = run.map(RunToken::new);
-        let prepare = move || Pending::new(work, identity, tenant, context, concerns, token);
+        let timed = Timed { context, moment };
+        let prepare = move || Pending::new(work, identity, tenant, timed, concerns, token);
         let pending = if is_prepared_apart {
             let prepared = tokio::task::spawn_blocking(prepare).await;
             prepared.map_err(|error| faults::internal(format!("preparing failed: {error}")))?
@@ -186,25 +199,46 @@ impl TenantEngine {
         }
     }
 
-    /// When something is decided: at the given instant, or now.
+    /// The members that a request names.
+    pub(super) fn members<O: Operation>(&self, request: &O) -> SmallVec<[MemberKey; 2]> {
+        let named = request.members().into_iter();
+        named.map(|member| self.member_key(member)).collect()
+    }
+
+    /// When something about these members is decided: at the given instant, or now.
     ///
     /// # Errors
-    /// `now_ahead` for an instant that lies further ahead than the engine allows.
-    pub(super) fn instant(&self, given: Option<Timestamp>) -> Result<Timestamp, Fault> {
-        let Some(now) = given else {
-            return Ok(self.inner.clock.now());
-        };
-        let ahead = self.inner.now_ahead_max;
-        let Ok(micros) = i64::try_from(ahead.as_micros()) else {
-            // Longer than there is time: the clock does not matter.
-            return Ok(now);
-        };
-        let clock = self.inner.clock.now();
-        let latest = clock.checked_add_micros(micros).unwrap_or(Timestamp::MAX);
-        if now > latest {
-            return Err(faults::now_ahead(now, clock, ahead));
+    /// `now_ahead` for an instant that lies further ahead than the engine allows; `clock_behind` when it is the clock that is
+    /// wrong, as the store knows.
+    pub(super) async fn moment(
+        &self,
+        given: Option<Timestamp>,
+        members: &[MemberKey],
+    ) -> Result<Moment, Fault> {
+        let limits = &self.inner.shared.limits;
+        match (limits.moment(given, || self.inner.clock.now()), given) {
+            (Ok(moment), _) => Ok(moment),
+            (Err(clock), given) => {
+                let known = self.known_time(members).await?;
+                Err(limits.now_ahead(given.unwrap_or(clock), clock, known))
+            }
         }
-        Ok(now)
+    }
+
+    /// The latest time that the store knows, looked up.
+    pub(super) async fn known_time(
+        &self,
+        members: &[MemberKey],
+    ) -> Result<Option<Timestamp>, Fault> {
+        let tenant = self.inner.catalogue.tenant(self.tenant());
+        let plan = ReadPlan {
+            members: members.to_vec(),
+            ..ReadPlan::default()
+        };
+        let note = |_: &TenantId, at| tenant.known_time.note(at);
+        let asked = [(self.tenant(), &tenant.known_time)];
+        moment::view(&self.inner.shared.storage, &plan, &asked, note).await?;
+        Ok(tenant.known_time.latest())
     }
 
     /// What a decision is made in, with the random bits that its ids are made of.

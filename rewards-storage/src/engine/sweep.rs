@@ -11,9 +11,10 @@ use rewards_core::operations::rewards::{SettleMember, SettledMember};
 use rewards_core::rejection::{Fault, FaultKind};
 use rewards_core::time::Timestamp;
 
+use super::TenantEngine;
+use super::moment::{Moment, When};
 use super::ordered::{Handed, OrderedRun};
-use super::submit::{Once, receive};
-use super::{CommandOptions, TenantEngine};
+use super::submit::{Once, Told, receive};
 use crate::store::DuePage;
 
 /// Members of one page of a sweep; they share group commits. Enough to keep all workers at work for several commits.
@@ -40,7 +41,8 @@ impl TenantEngine {
     /// holds up nobody.
     ///
     /// # Errors
-    /// A fault of the store when nobody can be settled; `engine_closed`. What was settled before it stays settled.
+    /// A fault of the store when nobody can be settled, and `clock_ahead` or `clock_behind` when the clock cannot be right;
+    /// `engine_closed`. What was settled before it stays settled.
     pub async fn settle_due(&self) -> Result<Sweep, Fault> {
         self.sweep(None, None).await
     }
@@ -52,19 +54,19 @@ impl TenantEngine {
         mut run: Option<&mut OrderedRun>,
     ) -> Result<Sweep, Fault> {
         self.inner.check_open()?;
-        let now = self.instant(now)?;
+        let moment = self.moment(now, &[]).await?;
         let mut sweep = Sweep::default();
         let mut after = None;
         loop {
             self.inner.check_open()?;
             let storage = &self.inner.shared.storage;
             let DuePage { members, next } = storage
-                .ask(|store| store.due_members(self.tenant(), now, after.clone(), PAGE))
+                .ask(|store| store.due_members(self.tenant(), moment.now, after.clone(), PAGE))
                 .await?;
             let count = u64::try_from(members.len()).unwrap_or(u64::MAX);
             sweep.members = sweep.members.saturating_add(count);
             let members = members.into_iter().map(|(_, member)| member).collect();
-            self.settle(members, now, run.as_deref_mut(), &mut sweep)
+            self.settle(members, moment, run.as_deref_mut(), &mut sweep)
                 .await?;
             if next.is_none() {
                 return Ok(sweep);
@@ -77,7 +79,7 @@ impl TenantEngine {
     async fn settle(
         &self,
         mut members: Vec<MemberId>,
-        now: Timestamp,
+        moment: Moment,
         mut run: Option<&mut OrderedRun>,
         sweep: &mut Sweep,
     ) -> Result<(), Fault> {
@@ -85,7 +87,7 @@ impl TenantEngine {
         while !members.is_empty() {
             let mut answers = Vec::with_capacity(members.len());
             for member in members {
-                let answer = self.settle_member(member.clone(), now, run.as_deref_mut());
+                let answer = self.settle_member(member.clone(), moment, run.as_deref_mut());
                 answers.push((member, answer.await));
             }
             // All of them are waited for before the first fault is told, so that nothing goes on behind the caller's back.
@@ -108,17 +110,17 @@ impl TenantEngine {
     async fn settle_member(
         &self,
         member: MemberId,
-        now: Timestamp,
+        moment: Moment,
         run: Option<&mut OrderedRun>,
     ) -> Handed<SettledMember> {
-        let options = CommandOptions {
+        let told = Told {
             key: None,
-            now: Some(now),
+            when: When::Found(moment),
         };
         let request = SettleMember { member };
         match run {
-            Some(run) => run.hand_in(request, options, Once::Versions).await,
-            None => match self.submit(request, options, Once::Versions, None).await {
+            Some(run) => run.hand_in(request, told, Once::Versions).await,
+            None => match self.submit(request, told, Once::Versions, None).await {
                 Ok(answer) => Handed::Waiting(answer),
                 Err(fault) => Handed::Known(Err(fault)),
             },

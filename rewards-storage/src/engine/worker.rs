@@ -20,6 +20,7 @@ use tracing::Instrument;
 use super::answers::Answers;
 use super::builder::Events;
 use super::catalogue::{Programs, Tenant};
+use super::moment::{self, ClockLimits, KnownTime};
 use super::pending::{Outcome, Pending};
 use super::queue::{Lease, Queue, Running};
 use super::round::{Published, Round, Settled, View};
@@ -38,6 +39,7 @@ pub(super) struct Shared {
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) attempts_max: u32,
     pub(super) events: Events,
+    pub(super) limits: ClockLimits,
 }
 
 /// The programs a batch is decided with, by tenant.
@@ -121,7 +123,14 @@ impl Worker {
             return Err(batch);
         }
         let (plan, common) = plan(&mut batch, &programs);
-        let snapshot = match self.shared.storage.load(&plan).await {
+        let asked = self.asked(&batch, &programs);
+        let note = |tenant: &TenantId, at| {
+            if let Some((tenant, _)) = programs.get(tenant) {
+                tenant.known_time.note(at);
+            }
+        };
+        let loaded = moment::view(&self.shared.storage, &plan, &asked, note).await;
+        let snapshot = match loaded {
             Ok(snapshot) => snapshot,
             Err(error) => return Err(failed_together(batch, error, answers)),
         };
@@ -133,6 +142,22 @@ impl Worker {
             return Err(batch);
         }
         Ok(View::new(batch, common, &plan, snapshot))
+    }
+
+    /// The tenants of whom the last known time is to be looked up before a clock is trusted.
+    fn asked<'p>(
+        &self,
+        batch: &[Pending],
+        programs: &'p BatchPrograms,
+    ) -> Vec<(&'p TenantId, &'p KnownTime)> {
+        let limits = &self.shared.limits;
+        let asks = |(id, (tenant, _)): (&'p TenantId, &'p (Arc<Tenant>, _))| {
+            let known = &tenant.known_time;
+            let mut own = batch.iter().filter(|one| one.tenant.id() == id);
+            own.any(|one| limits.asks(one.moment, known))
+                .then_some((id, known))
+        };
+        programs.iter().filter_map(asks).collect()
     }
 
     /// The programs of every tenant in the batch. The commands of tenants whose programs are not loaded wait until they are.

@@ -26,6 +26,8 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::fault::Failure;
 #[cfg(feature = "sqlite")]
 use super::fault::Suspicion;
+#[cfg(feature = "sqlite")]
+use super::log::LogKeeper;
 #[cfg(feature = "postgres")]
 use super::rows::Array;
 use super::rows::Param;
@@ -55,10 +57,11 @@ pub(super) enum Driver {
 #[derive(Debug)]
 pub(super) struct SqliteDriver {
     /// `None` in memory, which has no file. It ends before the connections do.
-    pub watch: Option<FileWatch>,
+    pub watch: Option<Arc<FileWatch>>,
     pub options: SqliteConnectOptions,
     /// Fair: writers get it in the order in which they came.
-    pub writer: Mutex<Writer>,
+    pub writer: Arc<Mutex<Writer>>,
+    pub log: LogKeeper,
     /// `None` in memory, where the writer's connection is all there is.
     pub readers: Option<SqlitePool>,
     pub suspicion: Arc<Suspicion>,
@@ -100,6 +103,9 @@ impl SqliteDriver {
             }
             self.suspicion.lower();
         }
+        if self.readers.is_some() {
+            self.log.used(&self.writer, self.watch.as_ref());
+        }
         Ok(writer)
     }
 }
@@ -132,7 +138,7 @@ impl Driver {
     pub fn check(&self) -> Result<(), StoreError> {
         match self {
             #[cfg(feature = "sqlite")]
-            Self::Sqlite(driver) => driver.watch.as_ref().map_or(Ok(()), FileWatch::check),
+            Self::Sqlite(driver) => driver.watch.as_ref().map_or(Ok(()), |watch| watch.check()),
             #[cfg(feature = "postgres")]
             Self::Postgres(_) => Ok(()),
         }
@@ -142,7 +148,7 @@ impl Driver {
     pub fn look(&self) -> Result<(), StoreError> {
         match self {
             #[cfg(feature = "sqlite")]
-            Self::Sqlite(driver) => driver.watch.as_ref().map_or(Ok(()), FileWatch::look),
+            Self::Sqlite(driver) => driver.watch.as_ref().map_or(Ok(()), |watch| watch.look()),
             #[cfg(feature = "postgres")]
             Self::Postgres(_) => Ok(()),
         }
@@ -153,15 +159,22 @@ impl Driver {
         match self {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(driver) => {
-                // From here on the locks go, and that is as it should be.
                 let watch = driver.watch.as_ref();
+                let is_own = watch.is_some_and(|watch| watch.look().is_ok());
+                // From here on the locks go, and that is as it should be.
                 watch.inspect(|watch| watch.end());
                 if let Some(readers) = &driver.readers {
                     readers.close().await;
                 }
                 let mut writer = driver.writer.lock().await;
                 let closed = match std::mem::replace(&mut *writer, Writer::Closed) {
-                    Writer::Ready(connection) => connection.close().await,
+                    Writer::Ready(mut connection) => {
+                        // The last one to close the file does it, but another process may have it open.
+                        if is_own {
+                            driver.log.empty(&mut connection).await;
+                        }
+                        connection.close().await
+                    }
                     Writer::Closed => Ok(()),
                 };
                 watch.inspect(|watch| watch.let_go());

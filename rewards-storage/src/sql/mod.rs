@@ -21,6 +21,8 @@ mod fallback;
 mod fault;
 mod group;
 mod load;
+#[cfg(feature = "sqlite")]
+mod log;
 mod look;
 mod open;
 mod outbox;

@@ -6,10 +6,13 @@
     reason = "a test fails by panicking"
 )]
 
+mod clocks;
 mod commits;
 mod damage;
 mod events;
 mod lifecycle;
+#[cfg(feature = "sqlite")]
+mod log;
 #[cfg(feature = "sqlite")]
 mod own_file;
 mod programs;

@@ -96,6 +96,8 @@ CODES: dict[str, Code] = {
     "backup_unsupported": Code("rejected", 501),
     "schema_too_new": Code("internal", 500),
     "schema_too_old": Code("internal", 500),
+    "clock_behind": Code("unavailable", 503),
+    "clock_ahead": Code("unavailable", 503),
     "engine_closed": Code("unavailable", 503),
     "program_closed": Code("unavailable", 503),
     "clock_failed": Code("unavailable", 503),

@@ -16,18 +16,14 @@ use crate::error::StoreError;
 use crate::sql::dialect::Dialect;
 use crate::sql::driver::{Driver, SqliteDriver, Writer};
 use crate::sql::fault::{Suspicion, classify};
+use crate::sql::log::LogKeeper;
 use crate::sql::parameters::FileAddress;
 use crate::sql::place;
 use crate::sql::watch::{Opened, Opening};
 use crate::sql::{Inner, SqlStore};
 
-/// Pages in the write-ahead log after which a commit copies them into the database. Fewer, larger checkpoints: each costs
-/// a sync of the database itself. But a checkpoint holds up the commits that wait for it, so larger is not better either.
-const CHECKPOINT_PAGES: &str = "8000";
-
-/// Bytes that the file of the write-ahead log keeps when it starts anew: twice what checkpoints leave it at. A reader that
-/// takes long keeps it from starting anew, and must not leave a file of gigabytes behind.
-const LOG_BYTES: &str = "67108864";
+/// The size of a page of a file that SQLite makes, in KiB.
+const PAGE_KIB: u32 = 4;
 
 /// What is opened.
 #[derive(Debug)]
@@ -72,7 +68,7 @@ async fn open_at(
         check_version(&mut writer).await?;
     }
     // What was there before the file was, or came while it was opened, is seen here.
-    let watch = opened.map(Opened::watch).transpose()?;
+    let watch = opened.map(Opened::watch).transpose()?.map(Arc::new);
     let suspicion = Arc::new(Suspicion::new());
     let readers = if is_in_memory {
         None
@@ -87,8 +83,9 @@ async fn open_at(
         Some(pool)
     };
     let driver = Driver::Sqlite(Box::new(SqliteDriver {
+        log: LogKeeper::new(busy_timeout(options)),
         options: connect,
-        writer: Mutex::new(Writer::Ready(writer)),
+        writer: Arc::new(Mutex::new(Writer::Ready(writer))),
         readers,
         suspicion: Arc::clone(&suspicion),
         watch,
@@ -192,16 +189,31 @@ fn tune(connect: SqliteConnectOptions, options: &SqlOptions) -> SqliteConnectOpt
         // A commit that was reported survives a loss of power.
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        .busy_timeout(options.refusal_limit().min(options.wait))
+        .busy_timeout(busy_timeout(options))
         // A negative size is in KiB. The file is not mapped as well: that saves nothing measurable, counts as memory of the
         // process, and turns an error of the disk into a signal that ends it.
         .pragma("cache_size", format!("-{}", options.page_cache_kib.max(1)))
         .pragma("temp_store", "memory")
-        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
-        .pragma("journal_size_limit", LOG_BYTES)
+        // A commit that finds so many pages in the log copies them into the database. Fewer, larger checkpoints: each costs a
+        // sync of the database itself. But a checkpoint holds up the commits that wait for it, so larger is not better either.
+        .pragma(
+            "wal_autocheckpoint",
+            (options.log_kib / PAGE_KIB).max(1).to_string(),
+        )
+        // What its file keeps when it starts anew: a reader that takes long keeps it from that, and must not leave a file of
+        // gigabytes behind.
+        .pragma(
+            "journal_size_limit",
+            (u64::from(options.log_kib) * 2 * 1_024).to_string(),
+        )
         .statement_cache_capacity(PREPARED)
         .row_buffer_size(512)
         .disable_statement_logging()
+}
+
+/// How long SQLite waits for another process.
+fn busy_timeout(options: &SqlOptions) -> Duration {
+    options.refusal_limit().min(options.wait)
 }
 
 /// Connects and waits while another process is just making the file: turning on write-ahead logging takes a lock that
