@@ -94,6 +94,7 @@ async fn speed(wallet: &Wallet) -> Result<(), Failure> {
         None,
         None,
         None,
+        None,
         true,
         None,
     )
@@ -131,9 +132,18 @@ async fn start(what: &str, folder: &str, times: u32) -> Result<(), Failure> {
     for round in 0..times {
         let file = format!("{folder}/{name}-{round}.db");
         let started = Instant::now();
-        let engine =
-            RewardsEngine::open_file(file, "default".parse()?, None, None, None, None, true, None)
-                .await?;
+        let engine = RewardsEngine::open_file(
+            file,
+            "default".parse()?,
+            None,
+            None,
+            None,
+            None,
+            None,
+            true,
+            None,
+        )
+        .await?;
         match what {
             "fresh" => {
                 wallet.prepare(&engine).await?;

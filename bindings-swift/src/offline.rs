@@ -115,6 +115,7 @@ mod tests {
             None,
             None,
             None,
+            None,
             true,
             None,
         )
