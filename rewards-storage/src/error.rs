@@ -75,6 +75,12 @@ pub enum StoreError {
         /// What to do, for people.
         detail: String,
     },
+    /// What was given as the path of a file is none.
+    #[error("no path: {detail}")]
+    PathInvalid {
+        /// What was expected, for people.
+        detail: String,
+    },
     /// A file is there that was to be made.
     #[error("file exists: {detail}")]
     FileExists {
@@ -113,6 +119,7 @@ impl StoreError {
             | Self::ReadOnly { detail }
             | Self::FolderMissing { detail }
             | Self::InUseHere { detail }
+            | Self::PathInvalid { detail }
             | Self::FileExists { detail }
             | Self::BackupUnsupported { detail }
             | Self::Refused { detail } => Some(detail),

@@ -210,7 +210,8 @@ pub trait Query: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError::FileExists`], [`StoreError::FolderMissing`], [`StoreError::DiskFull`] and [`StoreError::ReadOnly`] about the
-    /// new file; [`StoreError::BackupUnsupported`] from a store that is no file, as this default answers.
+    /// new file; [`StoreError::PathInvalid`] for one that is empty, holds a NUL or is not UTF-8;
+    /// [`StoreError::BackupUnsupported`] from a store that is no file, as this default answers.
     async fn backup(&self, path: &Path) -> Result<(), StoreError> {
         let _ = path;
         Err(StoreError::BackupUnsupported {

@@ -23,7 +23,8 @@ use rewards_tests::simulation::auditor::audit;
 use rewards_tests::simulation::books::Books;
 use rewards_tests::simulation::workload::{Command, HOUR, Order};
 use rewards_tests::simulation::{
-    Answer, Failed, Line, Random, Site, World, documents, drain, process_script, seeds,
+    Answer, CLOCKS_DIFFER_MAX, Failed, Line, Random, Site, World, documents, drain, process_script,
+    seeds,
 };
 use tokio::sync::watch;
 
@@ -152,6 +153,7 @@ async fn open(url: &str, now: Timestamp) -> Result<(Arc<dyn Backend>, Site), Fai
     let clock = Arc::new(ManualClock::new(now));
     let builder = Engine::builder(Arc::clone(&backend));
     let builder = builder.clock(Arc::clone(&clock) as Arc<dyn Clock>);
+    let builder = builder.now_ahead_max(CLOCKS_DIFFER_MAX);
     let engine = builder.open().await?;
     let site = Site {
         engine,

@@ -23,6 +23,9 @@ impl From<StoreError> for Fault {
             StoreError::ReadOnly { .. } => "store_read_only",
             StoreError::FolderMissing { .. } => "folder_missing",
             StoreError::InUseHere { .. } => "file_in_use_here",
+            StoreError::PathInvalid { detail } => {
+                return Problem::new("url_invalid", "path", detail.as_str()).into();
+            }
             StoreError::FileExists { .. } => "file_exists",
             StoreError::BackupUnsupported { .. } => "backup_unsupported",
             StoreError::Refused { .. } => "store_refused",
@@ -183,6 +186,11 @@ mod tests {
                 StoreError::InUseHere { detail: detail() },
                 "file_in_use_here",
                 FaultKind::Internal,
+            ),
+            (
+                StoreError::PathInvalid { detail: detail() },
+                "invalid",
+                FaultKind::Invalid,
             ),
             (
                 StoreError::FileExists { detail: detail() },

@@ -230,6 +230,7 @@ impl Query for SqlStore {
             #[cfg(feature = "sqlite")]
             Driver::Sqlite(driver) => {
                 self.driver().check()?;
+                Self::check_file(path).map_err(|detail| StoreError::PathInvalid { detail })?;
                 backup::backup(driver, path).await?;
                 self.driver().look()
             }

@@ -16,7 +16,7 @@ use rewards_storage::engine::{Clock, Engine, ManualClock};
 use rewards_storage::error::StoreError;
 use rewards_storage::sql::{SqlOptions, SqlStore};
 use rewards_tests::simulation::workload::{Order, Script};
-use rewards_tests::simulation::{Answer, Failed, Line, Random, process_script};
+use rewards_tests::simulation::{Answer, CLOCKS_DIFFER_MAX, Failed, Line, Random, process_script};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -47,6 +47,7 @@ async fn main() -> Result<(), Failed> {
     let worker = Arc::new(Worker {
         engine: builder
             .clock(Arc::clone(&clock) as Arc<dyn Clock>)
+            .now_ahead_max(CLOCKS_DIFFER_MAX)
             .open()
             .await?,
         clock,

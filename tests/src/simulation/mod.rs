@@ -26,7 +26,7 @@ use rewards_core::ids::TenantId;
 use rewards_core::time::Timestamp;
 
 pub use clients::{Site, World, drain};
-pub use processes::{Answer, Line, process_script};
+pub use processes::{Answer, CLOCKS_DIFFER_MAX, Line, process_script};
 pub use programs::documents;
 pub use random::Random;
 pub use runner::{Deployment, Evidence, run};

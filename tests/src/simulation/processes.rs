@@ -1,5 +1,7 @@
 //! What the test that kills processes and its worker processes agree on.
 
+use std::time::Duration;
+
 use rewards_core::ids::TenantId;
 use rewards_core::rejection::Fault;
 use rewards_core::time::Timestamp;
@@ -7,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Failed;
 use super::workload::{HOUR, Script};
+
+/// How far the clocks of the processes may differ: each goes as fast as its own clients are answered.
+pub const CLOCKS_DIFFER_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// One line that a worker writes: how an order of one of its clients ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
