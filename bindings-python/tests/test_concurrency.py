@@ -317,7 +317,7 @@ def test_a_future_that_refuses_its_outcome_keeps_no_other_from_theirs() -> None:
         loop = asyncio.get_running_loop()
         told: list[BaseException] = []
         loop.set_exception_handler(lambda _, context: told.append(context["exception"]))
-        options = (None, None, None, True, None, (None, True))
+        options = (None, None, (None, None), True, None, (None, True))
         native = _native.NativeEngine.open(("memory:", False), "default", options)
         inbox = _native.Inbox(loop)
         real: asyncio.Future[bytes] = loop.create_future()

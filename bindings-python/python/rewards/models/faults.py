@@ -11,8 +11,8 @@ FaultKind = Literal["invalid", "rejected", "conflict", "unavailable", "internal"
 - `invalid`: The input is wrong; the same input will always be.
 - `rejected`: The input is fine, the state forbids it.
 - `conflict`: The key was used for something else, or others won the race.
-- `unavailable`: The store could not be reached or takes no writes now; the same command may be sent
-  again with the same key.
+- `unavailable`: The store could not be reached or takes no writes now, or the clock cannot be
+  right; the same command may be sent again with the same key.
 - `internal`: A defect of the engine or broken data.
 """
 
