@@ -11,7 +11,15 @@ from typing import Any, Callable
 import pytest
 import rewards
 from conftest import NOW, club, purchase, record
-from rewards.models import GetBalance, GrantReward, Money, PublishProgram, RecordPurchase, RegisterMember
+from rewards.models import (
+    GetBalance,
+    GrantReward,
+    Money,
+    PublishProgram,
+    Purchase,
+    RecordPurchase,
+    RegisterMember,
+)
 
 NAIVE = datetime(2026, 1, 1)
 
@@ -190,6 +198,12 @@ class _OddZone(tzinfo):
         return None
 
 
+def _purchase(**given: Any) -> Purchase:
+    at = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    fields = {"id": "p", "member": "ada", "program": "club", "occurred_at": at, "total": Money.of("1", "EUR")}
+    return Purchase(**{**fields, **given})
+
+
 @pytest.mark.parametrize(
     "call",
     [
@@ -211,6 +225,20 @@ class _OddZone(tzinfo):
         lambda engine: rewards.run_scenarios("/there/is/none"),
         lambda engine: rewards.enable_logging("LOUD"),
         lambda engine: Money.of("x", "EUR"),
+        lambda engine: Money.of(HALF, "EUR"),
+        lambda engine: Money.of(10**5000, "EUR"),
+        lambda engine: Money(amount=HALF, asset="EUR"),
+        lambda engine: _purchase(occurred_at=HALF),
+        lambda engine: _purchase(occurred_at=EDGE),
+        lambda engine: _purchase(occurred_at="9999-12-31T23:59:59-05:00"),
+        lambda engine: _purchase(occurred_at="0001-01-01T00:00:00+05:00"),
+        lambda engine: _purchase(occurred_at=datetime(2026, 1, 1, tzinfo=_OddZone())),
+        lambda engine: _purchase(attributes={f"a{HALF}": "b"}),
+        lambda engine: RegisterMember(member="ada", attributes={f"a{HALF}": "b"}),
+        lambda engine: engine.register_member(RegisterMember(member="ada", attributes={"a": HALF})),
+        lambda engine: engine.register_member(RegisterMember(member="ada", segments={HALF})),
+        lambda engine: engine.accept_time(EDGE),
+        lambda engine: engine.accept_time(HALF),
         lambda engine: Money.of(1.5, "EUR"),
         lambda engine: Money.of("1", "EURO!"),
     ],

@@ -14,7 +14,7 @@ from pydantic import (
     PlainSerializer,
     ValidationError,
 )
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from typing_extensions import Self
 
 T = TypeVar("T")
@@ -104,6 +104,13 @@ SetOf = Annotated[SortedSet[T], Field(exclude_if=not_)]
 
 
 def _in_key_order(entries: dict[Any, Any]) -> dict[Any, Any]:
+    for key in entries:
+        try:
+            str(key).encode()
+        except UnicodeEncodeError:
+            # Written out, two different halves would be one key.
+            code, detail = "value_invalid", "expected texts as keys, got half of a surrogate pair"
+            raise PydanticCustomError(code, detail) from None
     return dict(sorted(entries.items()))
 
 

@@ -116,7 +116,7 @@ def _rate(value: Any) -> str:
 def _time(value: Any) -> Any:
     expected = 'an aware datetime, or text such as "2026-11-21T09:30:00Z"'
     if isinstance(value, datetime):
-        if value.utcoffset() is None:
+        if _has_no_offset(value):
             hint = f"{expected}: give it a zone, such as `tzinfo=timezone.utc`"
             raise _refusal("time_naive", hint, value.isoformat())
         return value
@@ -128,8 +128,19 @@ def _time(value: Any) -> Any:
     return value
 
 
+def _has_no_offset(value: datetime) -> bool:
+    try:
+        return value.utcoffset() is None
+    except (TypeError, ValueError):
+        raise _refusal("time_invalid", "an aware datetime in a zone that tells its offset", value) from None
+
+
 def _utc(value: datetime) -> datetime:
-    return value.astimezone(timezone.utc)
+    try:
+        return value.astimezone(timezone.utc)
+    except (OverflowError, TypeError, ValueError):
+        # At the edge of what a datetime holds, or in a zone of the host's that tells nothing.
+        raise _refusal("time_out_of_range", "an instant from 1970 to 2200", value) from None
 
 
 def _date(value: Any) -> Any:
@@ -139,8 +150,18 @@ def _date(value: Any) -> Any:
     return value
 
 
+def _shown(value: Any) -> str:
+    """A value for people: whatever it is, it is a text that can be written."""
+    try:
+        text = value if isinstance(value, str) else repr(value)
+    except Exception:
+        # A number of very many digits, or a value of the host's.
+        text = type(value).__name__
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def _refusal(code: LiteralString, expected: str, value: Any) -> PydanticCustomError:
-    text = value if isinstance(value, str) else repr(value)
+    text = _shown(value)
     got = text if len(text) <= _AMOUNT_LENGTH_MAX else f"{text[:_AMOUNT_LENGTH_MAX]}…"
     return PydanticCustomError(
         code, "expected {expected}; got `{got}`", {"expected": expected, "got": got}
