@@ -7,6 +7,7 @@ import re
 from datetime import datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from typing import Any, Callable
+from uuid import uuid4
 
 import pytest
 import rewards
@@ -240,6 +241,17 @@ def _purchase(**given: Any) -> Purchase:
         lambda engine: engine.accept_time(EDGE),
         lambda engine: engine.accept_time(HALF),
         lambda engine: Money.of(1.5, "EUR"),
+        lambda engine: rewards.open("memory:", seed=10**5000),
+        lambda engine: rewards.open("memory:", timeout=10**5000),
+        lambda engine: rewards.enable_logging(10**5000),
+        lambda engine: rewards.enable_logging(HALF),
+        lambda engine: rewards.flush_logging("x"),
+        lambda engine: engine.acknowledge_events(uuid4(), None),
+        lambda engine: engine.release_events(uuid4(), ["x"]),
+        lambda engine: engine.check_heads(None),
+        lambda engine: rewards.CompiledProgram("x"),
+        lambda engine: rewards.KeyRing(None),
+        lambda engine: rewards.run_scenarios(5),
         lambda engine: Money.of("1", "EURO!"),
     ],
 )
@@ -250,3 +262,5 @@ def test_whatever_a_host_hands_in_ends_in_the_typed_error(
         call(engine)
     assert caught.value.problems
     assert "defect" not in caught.value.detail
+    # It can be written, whatever it quotes.
+    assert str(caught.value).encode()

@@ -28,6 +28,7 @@ from ._native import NativeEngine, NativeFault, NativeOperation
 from .keys import KeyRing, RingKey
 from .methods import AsyncMethods, Methods
 from .models import EventRecord, Model, Stream, Timestamp
+from .models.scalars import shown
 from .operations import OPERATIONS
 from .services import BookHead, BookReport, ClaimedEvent, Health, Sweep
 from .shapes import native
@@ -535,7 +536,7 @@ def _url(url: object) -> _Place:
 
 def _file(path: object) -> _Place:
     if not isinstance(path, (str, os.PathLike)):
-        raise _wrong_type("path", "a path", path)
+        raise errors.wrong_type("path", "a path", path)
     path = os.fspath(path)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     return _text("path", path), True
 
@@ -546,9 +547,9 @@ def _check_open_arguments(tenant: object, seed: object, keep_events: object) -> 
     if seed is None:
         return
     if not isinstance(seed, int) or isinstance(seed, bool):
-        raise _wrong_type("seed", "a whole number", seed)
+        raise errors.wrong_type("seed", "a whole number", seed)
     if not 0 <= seed < 2**64:
-        raise errors.invalid("value_invalid", "seed", f"expected 0 to 2^64 - 1, got `{seed}`")
+        raise errors.invalid("value_invalid", "seed", f"expected 0 to 2^64 - 1, got `{shown(seed)}`")
 
 
 #: Seed, keys of the ring, how far a `now` may be ahead, whether events are kept, how many milliseconds a call waits for the
@@ -586,7 +587,7 @@ def _schema(schema: object) -> Optional[str]:
 
 def _flag(name: str, value: object) -> bool:
     if not isinstance(value, bool):
-        raise _wrong_type(name, "true or false", value)
+        raise errors.wrong_type(name, "true or false", value)
     return value
 
 
@@ -595,7 +596,7 @@ def _duration_values(name: str, duration: object) -> Optional[_Duration]:
     if duration is None:
         return None
     if not isinstance(duration, timedelta):
-        raise _wrong_type(name, "a timedelta", duration)
+        raise errors.wrong_type(name, "a timedelta", duration)
     if duration < timedelta(0):
         raise errors.invalid("value_invalid", name, f"expected zero or more, got `{duration}`")
     return duration.days * 86_400 + duration.seconds, duration.microseconds
@@ -605,10 +606,12 @@ def _timeout_milliseconds(timeout: object) -> Optional[int]:
     if timeout is None:
         return None
     if not isinstance(timeout, (int, float)) or isinstance(timeout, bool):
-        raise _wrong_type("timeout", "a number of seconds", timeout)
+        raise errors.wrong_type("timeout", "a number of seconds", timeout)
     # How long it may be is for the engine to say; what is no number of milliseconds does not reach it.
     if not 0 <= timeout < 2**32:
-        raise errors.invalid("value_invalid", "timeout", f"expected 0.1 to 3600 seconds, got `{timeout}`")
+        raise errors.invalid(
+            "value_invalid", "timeout", f"expected 0.1 to 3600 seconds, got `{shown(timeout)}`"
+        )
     return round(timeout * 1_000)
 
 
@@ -617,22 +620,22 @@ def _key_ring_values(ring: object) -> Optional[list[_Key]]:
     if ring is None:
         return None
     if not isinstance(ring, KeyRing):
-        raise _wrong_type("key_ring", "a `KeyRing`", ring)
+        raise errors.wrong_type("key_ring", "a `KeyRing`", ring)
     return [_key_values(f"key_ring[{number}]", key) for number, key in enumerate(ring)]
 
 
 def _key_values(path: str, key: object) -> _Key:
     if not isinstance(key, RingKey):
-        raise _wrong_type(path, "a `RingKey`", key)
+        raise errors.wrong_type(path, "a `RingKey`", key)
     secret: object = key.key
     if not isinstance(secret, bytes):
-        raise _wrong_type(f"{path}.key", "bytes", secret)
+        raise errors.wrong_type(f"{path}.key", "bytes", secret)
     times = (
         _time_text(f"{path}.valid_from", key.valid_from),
         _time_text(f"{path}.valid_until", key.valid_until),
     )
     if times[0] is None:
-        raise _wrong_type(f"{path}.valid_from", "a datetime", None)
+        raise errors.wrong_type(f"{path}.valid_from", "a datetime", None)
     purpose, id_ = _text(f"{path}.purpose", key.purpose), _text(f"{path}.id", key.id)
     return purpose, id_, secret, times[0], times[1]
 
@@ -640,7 +643,7 @@ def _key_values(path: str, key: object) -> _Key:
 def _operation_of(request: Model) -> NativeOperation:
     operation = _OPERATIONS.get(type(request))
     if operation is None:
-        raise _wrong_type("request", "a request of `rewards.models`", request)
+        raise errors.wrong_type("request", "a request of `rewards.models`", request)
     return operation
 
 
@@ -654,7 +657,7 @@ def _key_text(key: object) -> Optional[str]:
 
 def _text(path: str, text: object) -> str:
     if not isinstance(text, str):
-        raise _wrong_type(path, "text", text)
+        raise errors.wrong_type(path, "text", text)
     # Half of a pair of surrogates is no text anywhere but in Python.
     if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
         raise errors.invalid("value_invalid", path, f"expected text, got {text!a}")
@@ -669,7 +672,7 @@ def _time_text(path: str, time: object) -> Optional[str]:
     if time is None:
         return None
     if not isinstance(time, datetime):
-        raise _wrong_type(path, "a datetime", time)
+        raise errors.wrong_type(path, "a datetime", time)
     try:
         # A naive datetime names no instant, which is for the engine to say.
         aware = time if time.utcoffset() is None else time.astimezone(timezone.utc)
@@ -677,11 +680,6 @@ def _time_text(path: str, time: object) -> Optional[str]:
         # Clocks and zones are the host's: what they answer may be no time at all.
         raise errors.invalid("time_out_of_range", path, f"expected a time, got {time!r}: {error}") from None
     return aware.isoformat()
-
-
-def _wrong_type(path: str, expected: str, found: object) -> errors.InvalidError:
-    kind = type(found).__name__
-    return errors.invalid("type_invalid", path, f"expected {expected}, got a value of type `{kind}`")
 
 
 class _ClaimArguments(Model):
@@ -716,8 +714,18 @@ def _heads_arguments(after: Optional[Stream], limit: int) -> str:
     return _HeadsArguments(after=after, limit=limit).to_json()
 
 
+def _list_of(kind: type[_R], path: str, values: object) -> list[_R]:
+    if not isinstance(values, Iterable):
+        raise errors.wrong_type(path, f"values of `{kind.__name__}`", values)
+    found = list(values)
+    for place, value in enumerate(found):
+        if not isinstance(value, kind):
+            raise errors.wrong_type(f"{path}[{place}]", f"a `{kind.__name__}`", value)
+    return found
+
+
 def _kept_arguments(heads: Iterable[BookHead]) -> str:
-    return _KeptArguments(heads=list(heads)).to_json()
+    return _KeptArguments(heads=_list_of(BookHead, "heads", heads)).to_json()
 
 
 def _time_arguments(at: datetime) -> str:
@@ -733,5 +741,5 @@ def _claim_arguments(owner: UUID, lease_seconds: int, limit: int) -> str:
 
 
 def _held_arguments(owner: UUID, events: Iterable[EventRecord]) -> str:
-    places = [(event.stream, event.seq) for event in events]
+    places = [(event.stream, event.seq) for event in _list_of(EventRecord, "events", events)]
     return _HeldArguments(owner=owner, events=places).to_json()

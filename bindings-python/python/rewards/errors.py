@@ -110,6 +110,12 @@ def invalid(code: str, path: str, detail: str) -> InvalidError:
     return _invalid([Problem(code=code, path=path, detail=detail)])
 
 
+def wrong_type(path: str, expected: str, found: object) -> InvalidError:
+    """The exception for an argument of another type."""
+    kind = type(found).__name__
+    return invalid("type_invalid", path, f"expected {expected}, got a value of type `{kind}`")
+
+
 _PYDANTIC = frozenset(get_args(ErrorType))
 """What pydantic itself finds; all else is found by our own models, under the engine's own codes."""
 _MODEL_CODES = {

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Optional
 
+from . import errors
+
 __all__ = ["KeyPurpose", "KeyRing", "RingKey"]
 
 KeyPurpose = Literal["alias"]
@@ -40,6 +42,8 @@ class KeyRing:
     __slots__ = ("_keys",)
 
     def __init__(self, keys: Iterable[RingKey]) -> None:
+        if not isinstance(keys, Iterable):
+            raise errors.wrong_type("keys", "values of `RingKey`", keys)
         self._keys = tuple(keys)
 
     def __iter__(self) -> Iterator[RingKey]:

@@ -12,6 +12,7 @@ import logging
 from typing import Union
 
 from . import _native, errors
+from .models.scalars import shown
 
 __all__ = ["disable_logging", "enable_logging", "flush_logging"]
 
@@ -26,7 +27,7 @@ def enable_logging(level: Union[int, str] = logging.INFO) -> None:
     """
     number = logging.getLevelName(level) if isinstance(level, str) else level
     if not isinstance(number, int) or not 0 <= number < 255:
-        detail = f"expected a level such as 'INFO' or logging.INFO, got `{level}`"
+        detail = f"expected a level such as 'INFO' or logging.INFO, got `{shown(level)}`"
         raise errors.invalid("value_invalid", "level", detail)
     _native.set_logging(number, _tell)
 
@@ -38,6 +39,10 @@ def disable_logging() -> None:
 
 def flush_logging(seconds: float = 1.0) -> bool:
     """Wait until everything told so far has reached the logger; say whether it has."""
+    if not isinstance(seconds, (int, float)) or not 0 <= seconds < 2**32:
+        raise errors.invalid(
+            "value_invalid", "seconds", f"expected a number of seconds, got `{shown(seconds)}`"
+        )
     return _native.flush_logging(int(seconds * 1000))
 
 

@@ -30,6 +30,8 @@ class CompiledProgram:
 
         Raises :class:`InvalidError` with all problems of the document.
         """
+        if not isinstance(program, Program):
+            raise errors.wrong_type("program", "a `Program`", program)
         self._id = program.id
         try:
             self._native = NativeProgram(program.to_json())

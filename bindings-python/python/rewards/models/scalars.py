@@ -150,7 +150,7 @@ def _date(value: Any) -> Any:
     return value
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """A value for people: whatever it is, it is a text that can be written."""
     try:
         text = value if isinstance(value, str) else repr(value)
@@ -161,7 +161,7 @@ def _shown(value: Any) -> str:
 
 
 def _refusal(code: LiteralString, expected: str, value: Any) -> PydanticCustomError:
-    text = _shown(value)
+    text = shown(value)
     got = text if len(text) <= _AMOUNT_LENGTH_MAX else f"{text[:_AMOUNT_LENGTH_MAX]}…"
     return PydanticCustomError(
         code, "expected {expected}; got `{got}`", {"expected": expected, "got": got}

@@ -39,6 +39,8 @@ def run_scenarios(path: Union[str, Path], bless: bool = False) -> ScenarioReport
     With `bless`, what was found is written into the files as what is expected, except where the two stores
     disagree. Raises `ScenarioError` for a file that is none.
     """
+    if not isinstance(path, (str, Path)):
+        raise errors.wrong_type("path", "a path", path)
     report = ScenarioReport()
     for file in _files(Path(path)):
         _run_file(file, bless, report)
