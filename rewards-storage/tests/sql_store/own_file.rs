@@ -133,6 +133,20 @@ async fn a_backup_is_whole_while_others_write() {
     assert_eq!(partial, [""; 0]);
 }
 
+/// SQLite closes a file a little after it could not be opened. Whoever tries again is told what is wrong with the file.
+#[tokio::test]
+async fn a_file_that_cannot_be_opened_is_not_taken_for_one_in_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("books.db");
+    fs::write(&file, "x".repeat(5_000)).unwrap();
+    for _ in 0..30 {
+        let error = SqlStore::open_file(&file, patient()).await.unwrap_err();
+        assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+    }
+    fs::remove_file(&file).unwrap();
+    SqlStore::open_file(&file, patient()).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_path_that_is_none_is_no_place_for_a_backup() {
     let folder = tempfile::tempdir().unwrap();

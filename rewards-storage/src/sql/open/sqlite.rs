@@ -60,7 +60,13 @@ async fn open_at(
         true => None,
         false => Some(Opening::begin(connect.get_filename(), options.wait).await?),
     };
-    let mut writer = connected(&connect, begun, options.wait).await?;
+    let mut writer = match connected(&connect, begun, options.wait).await {
+        Ok(writer) => writer,
+        Err(error) => {
+            opening.into_iter().for_each(Opening::failed);
+            return Err(error);
+        }
+    };
     let opened = opening.map(Opening::connected);
     if options.migrate || is_in_memory {
         migrate(&mut writer, begun, options.wait).await?;

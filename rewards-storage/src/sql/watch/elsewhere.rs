@@ -28,6 +28,9 @@ impl Opening {
         Ok(Self)
     }
 
+    /// Nobody could connect to it.
+    pub fn failed(self) {}
+
     pub fn connected(self) -> Opened {
         Opened
     }

@@ -171,6 +171,14 @@ impl Opening {
         }
     }
 
+    /// Notes that nobody could connect to the file. SQLite may still be closing it, and whoever tries again must not take that for
+    /// somebody else.
+    pub fn failed(self) {
+        if let Some(id) = id_of(&self.path) {
+            ours().entry(id).or_default();
+        }
+    }
+
     /// Notes that the file is there and open.
     pub fn connected(self) -> Opened {
         let id = id_of(&self.path);
