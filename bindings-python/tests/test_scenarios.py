@@ -47,6 +47,22 @@ def test_a_difference_is_told_at_its_place(tmp_path: Path) -> None:
     )
 
 
+class _Place:
+    """A path as other libraries have it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+
+def test_whatever_names_a_path_names_a_file(tmp_path: Path) -> None:
+    file = write(tmp_path, register(reply={"member": "ada", "registered_at": "2026-01-01T00:00:00Z"}))
+    for place in (file, str(file), _Place(file)):
+        assert rewards.run_scenarios(place).cases == 1  # type: ignore[arg-type]
+
+
 def test_blessing_writes_what_was_found(tmp_path: Path) -> None:
     file = write(tmp_path, register(), register(), register("ada", key="other"), register(7))
     assert not rewards.run_scenarios(file).is_success

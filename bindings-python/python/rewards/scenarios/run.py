@@ -1,6 +1,7 @@
 """Running cases through the typed requests and replies, on both stores."""
 
 import json
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -39,7 +40,7 @@ def run_scenarios(path: Union[str, Path], bless: bool = False) -> ScenarioReport
     With `bless`, what was found is written into the files as what is expected, except where the two stores
     disagree. Raises `ScenarioError` for a file that is none.
     """
-    if not isinstance(path, (str, Path)):
+    if not isinstance(path, (str, os.PathLike)):
         raise errors.wrong_type("path", "a path", path)
     report = ScenarioReport()
     for file in _files(Path(path)):
