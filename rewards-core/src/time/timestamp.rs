@@ -68,6 +68,12 @@ impl Timestamp {
         self.0
     }
 
+    /// How long it is since another instant, in microseconds; less than zero for one that comes later.
+    #[must_use]
+    pub const fn micros_since(self, other: Self) -> i64 {
+        self.micros().saturating_sub(other.micros())
+    }
+
     /// Reads an RFC 3339 timestamp with an offset.
     ///
     /// # Errors

@@ -12,6 +12,8 @@ use rewards_core::time::Timestamp;
 
 use crate::error::StoreError;
 
+const MICROS_A_SECOND: i64 = 1_000_000;
+
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         let code = match &error {
@@ -65,7 +67,7 @@ pub(super) fn now_ahead(now: Timestamp, clock: Timestamp, ahead: Duration) -> Fa
 
 /// The engine's clock is behind what the store has recorded.
 pub(super) fn clock_behind(clock: Timestamp, recorded: Timestamp) -> Fault {
-    let seconds = seconds_between(clock, recorded);
+    let seconds = recorded.micros_since(clock) / MICROS_A_SECOND;
     let detail = format!(
         "the engine's clock says {clock}, which is {seconds} seconds before what was recorded at {recorded}: \
          nothing was done; set the clock right and send the command again"
@@ -83,7 +85,7 @@ pub(super) fn clock_behind(clock: Timestamp, recorded: Timestamp) -> Fault {
 
 /// The engine's clock is further ahead of what is known than the host allows.
 pub(super) fn clock_ahead(now: Timestamp, known: Timestamp, jump: Duration) -> Fault {
-    let seconds = seconds_between(known, now);
+    let seconds = now.micros_since(known) / MICROS_A_SECOND;
     let allowed = jump.as_secs();
     let detail = format!(
         "the engine's clock says {now}, which is {seconds} seconds after the last time that is known, {known}, and \
@@ -105,10 +107,6 @@ fn of_clock(code: &'static str, detail: String, context: [(&str, String); 3]) ->
     let context = context.map(|(name, value)| (name.to_owned(), value));
     fault.context = context.into();
     fault
-}
-
-fn seconds_between(from: Timestamp, to: Timestamp) -> i64 {
-    to.micros().saturating_sub(from.micros()) / 1_000_000
 }
 
 /// Whether something was refused for nothing but a time in it that is still to come, by the time at which it was decided.

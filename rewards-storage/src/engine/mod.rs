@@ -202,8 +202,8 @@ impl TenantEngine {
     /// # Errors
     /// The rejection of the operation; `invalid` with the problem `key_required` for a command without any key;
     /// `key_reused`; `key_ring_missing` for a secret without a key to seal it; `clock_behind` and `clock_ahead` for a clock that
-    /// cannot be right; `contention`; `store_unavailable` when the store could not be reached, after which the outcome is unknown and the command may be sent again with the same key;
-    /// `engine_closed`; `internal` for a defect.
+    /// cannot be right; `contention`; `store_unavailable` when the store could not be reached, after which the outcome is unknown
+    /// and the command may be sent again with the same key; `engine_closed`; `internal` for a defect.
     pub async fn execute_with<O: Operation>(
         &self,
         request: O,

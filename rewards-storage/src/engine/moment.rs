@@ -137,7 +137,7 @@ impl ClockLimits {
             return Ok(Moment { now, clock: None });
         };
         let clock = clock();
-        let distance = micros_between(clock, now);
+        let distance = now.micros_since(clock);
         if distance > ahead {
             return Err(clock);
         }
@@ -159,17 +159,27 @@ impl ClockLimits {
         behind.unwrap_or_else(|| faults::now_ahead(now, clock, self.ahead))
     }
 
-    /// The fault of a clock that is behind what was recorded.
-    pub(super) fn behind(&self, clock: Timestamp, recorded: Timestamp) -> Option<Fault> {
-        let allowed = micros(self.ahead)?;
-        let is_behind = micros_between(clock, recorded) > allowed;
-        is_behind.then(|| faults::clock_behind(clock, recorded))
+    /// The fault of a clock by which nothing can be decided at a moment: behind what was recorded of whom it is about, or too far
+    /// ahead of what is known.
+    pub(super) fn mistimed(
+        &self,
+        moment: Moment,
+        recorded: Option<Timestamp>,
+        known: Option<Timestamp>,
+    ) -> Option<Fault> {
+        let clock = moment.clock?;
+        let behind = recorded.and_then(|recorded| self.behind(clock, recorded));
+        behind.or_else(|| {
+            let known = self.overtaken(moment, known)?;
+            Some(faults::clock_ahead(moment.now, known, self.jump))
+        })
     }
 
-    /// The fault of a clock that is further ahead of what is known than is allowed.
-    pub(super) fn ahead(&self, moment: Moment, known: Option<Timestamp>) -> Option<Fault> {
-        let known = self.overtaken(moment, known)?;
-        Some(faults::clock_ahead(moment.now, known, self.jump))
+    /// The fault of a clock that is behind what was recorded.
+    fn behind(&self, clock: Timestamp, recorded: Timestamp) -> Option<Fault> {
+        let allowed = micros(self.ahead)?;
+        let is_behind = recorded.micros_since(clock) > allowed;
+        is_behind.then(|| faults::clock_behind(clock, recorded))
     }
 
     /// When a query is decided: where the clock is too far ahead, at the last time that is known.
@@ -192,7 +202,7 @@ impl ClockLimits {
         let jump = micros(self.jump)?;
         // Where nothing is recorded, nothing can be lost, whatever the host has accepted.
         let known = known?.max(self.accepted.latest().unwrap_or(Timestamp::MIN));
-        (micros_between(known, moment.now) > jump).then_some(known)
+        (moment.now.micros_since(known) > jump).then_some(known)
     }
 
     /// An engine to which any time may be told plays the past and the future: its clock is a part of the play.
@@ -261,9 +271,4 @@ fn with_newest(plan: &ReadPlan, asked: &[(&TenantId, &KnownTime)]) -> ReadPlan {
 /// A duration in microseconds; none for one that is longer than there is time.
 fn micros(duration: Duration) -> Option<i64> {
     i64::try_from(duration.as_micros()).ok()
-}
-
-/// How long it is from one time to another, in microseconds.
-fn micros_between(from: Timestamp, to: Timestamp) -> i64 {
-    to.micros().saturating_sub(from.micros())
 }

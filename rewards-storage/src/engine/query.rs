@@ -154,13 +154,12 @@ impl<'e> Asking<'e> {
 
     /// What a refused query is told: where a time in it seems to come, it may be the clock that is wrong.
     async fn refused(&self, fault: Fault, members: &[MemberKey]) -> Result<Fault, Fault> {
-        let Some(clock) = self.moment.clock.filter(|_| is_of_time_to_come(&fault)) else {
+        if self.moment.clock.is_none() || !is_of_time_to_come(&fault) {
             return Ok(fault);
-        };
+        }
         let known = self.engine.known_time(members).await?;
         let limits = &self.engine.inner.shared.limits;
-        let behind = known.and_then(|known| limits.behind(clock, known));
-        let mistimed = behind.or_else(|| limits.ahead(self.moment, known));
+        let mistimed = limits.mistimed(self.moment, known, known);
         Ok(mistimed.unwrap_or(fault))
     }
 

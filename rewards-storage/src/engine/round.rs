@@ -129,8 +129,8 @@ impl Deciding<'_> {
 
     /// The fault of a command whose clock cannot be right. What is wrong with it whatever the clock says is told first.
     fn mistimed(&self, pending: &Pending) -> Option<Fault> {
-        let clock = pending.moment.clock?;
-        let limits = &self.shared.limits;
+        // The caller's word is held against nothing.
+        pending.moment.clock?;
         let known = pending.tenant.known_time.latest();
         let to_come = pending.refused().map(is_of_time_to_come);
         let told = match to_come {
@@ -142,8 +142,7 @@ impl Deciding<'_> {
             .members()
             .filter_map(|member| self.snapshot.members.get(member));
         let recorded = rows.map(|row| row.recorded_at).chain(told).max();
-        let behind = recorded.and_then(|recorded| limits.behind(clock, recorded));
-        behind.or_else(|| limits.ahead(pending.moment, known))
+        self.shared.limits.mistimed(pending.moment, recorded, known)
     }
 
     fn decided(&mut self, pending: Pending, mut changes: Changes, body: Arc<str>, is_last: bool) {
