@@ -4,6 +4,7 @@ mod support;
 // By these names the tests know what they share.
 use support::{words, world};
 
+mod all_at_once;
 mod behaviour;
 mod calendar_laws;
 mod calendar_windows;
@@ -11,6 +12,7 @@ mod carry_laws;
 mod laws;
 mod money_laws;
 mod money_text;
+mod program_guide;
 mod program_laws;
 mod program_parse;
 #[cfg(feature = "schema")]

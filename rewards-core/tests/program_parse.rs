@@ -343,6 +343,7 @@ fn all_problems_are_reported_at_once_at_their_own_places() {
         &document.replace("2026-13-01", "'2026-13-01'"),
         &[
             ("field_missing", "caps[0].per"),
+            ("field_missing", "caps[0].limit"),
             ("field_unknown", "nme"),
             ("field_unknown", "rules[0].efect"),
             ("slug_invalid", "rules[0].id"),

@@ -22,7 +22,7 @@ fn file(text: &str) -> (TempDir, PathBuf) {
 fn files_are_read_strictly() {
     for (text, code, path) in [
         ("{", "syntax", ""),
-        ("{}", "field_missing", "about"),
+        (r#"{ "about": "x" }"#, "field_missing", "cases"),
         (r#"{ "about": "x", "cases": [] }"#, "cases_empty", "cases"),
         (
             r#"{ "about": "x", "cases": [{ "name": "A b", "steps": [] }] }"#,

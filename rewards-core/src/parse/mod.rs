@@ -1,8 +1,8 @@
 //! Reading requests and documents, and saying **all** that is wrong with their shape.
 //!
 //! Every problem has a stable code, the path of the value it is about, and words that say what was expected. A refused
-//! value is taken out and the rest is read again, so one round shows every misspelt field, missing field and wrong
-//! value, up to [`PROBLEMS_MAX`].
+//! value is taken out, a missing one stood in for, and the rest is read again, so one round shows every misspelt field,
+//! missing field and wrong value, up to [`PROBLEMS_MAX`].
 //!
 //! | Code | Meaning |
 //! |---|---|
@@ -24,6 +24,7 @@ mod json;
 mod objects;
 mod path;
 mod reread;
+mod stand_in;
 mod suggest;
 mod toml;
 
@@ -63,7 +64,12 @@ pub fn parse_request<T: DeserializeOwned>(json: &str) -> Result<T, Vec<Problem>>
     reread::collect(value, problems)
 }
 
-/// Reads a large document from JSON text, as [`parse_request`] does, and much faster when nothing is wrong with it.
+/// What is wrong with the meaning of a document, and does not follow from the values at the paths, which are not as they
+/// were given.
+type Check<T> = fn(&T, amended: &[String]) -> Vec<Problem>;
+
+/// Reads a large document from JSON text, as [`parse_request`] does, and much faster when nothing is wrong with it. If its
+/// shape is wrong, `check` says what else is.
 ///
 /// The document is read straight into its type, and only what is refused then is read with care. Reading straight
 /// overlooks the fields given twice in a map, so the type must not hold any map, nor skip a field it does not know. It
@@ -72,12 +78,42 @@ pub fn parse_request<T: DeserializeOwned>(json: &str) -> Result<T, Vec<Problem>>
 pub(crate) fn parse_document<T: DeserializeOwned>(
     json: &str,
     is_shallow: impl FnOnce(&T) -> bool,
+    check: Check<T>,
 ) -> Result<T, Vec<Problem>> {
     check_size(json)?;
     match read_straight(json) {
         Ok(document) if is_shallow(&document) => Ok(document),
-        _ => parse_request(json),
+        _ => {
+            let (value, problems) = json::read(json)?;
+            collect_checked(value, problems, check)
+        }
     }
+}
+
+/// Reads a document from a value, as [`parse_value`] does. If its shape is wrong, `check` says what else is.
+pub(crate) fn parse_document_value<T: DeserializeOwned>(
+    value: Value,
+    check: Check<T>,
+) -> Result<T, Vec<Problem>> {
+    collect_checked(within_nesting(value)?, Vec::new(), check)
+}
+
+fn collect_checked<T: DeserializeOwned>(
+    value: Value,
+    problems: Vec<Problem>,
+    check: Check<T>,
+) -> Result<T, Vec<Problem>> {
+    let reread::Reread {
+        read,
+        mut problems,
+        amended,
+    } = reread::reread(value, problems);
+    match read {
+        Some(read) if problems.is_empty() => return Ok(read),
+        Some(rest) => problems.extend(check(&rest, &amended)),
+        None => {}
+    }
+    Err(told(problems))
 }
 
 /// Reads JSON text straight into its type: the quick way for a request that is most likely right.
@@ -99,11 +135,15 @@ fn read_straight<T: DeserializeOwned>(json: &str) -> Result<T, serde_json::Error
 /// # Errors
 /// All problems of its shape, as listed at the [module](self).
 pub fn parse_value<T: DeserializeOwned>(value: Value) -> Result<T, Vec<Problem>> {
+    reread::collect(within_nesting(value)?, Vec::new())
+}
+
+fn within_nesting(value: Value) -> Result<Value, Vec<Problem>> {
     if json::is_deeper_than(&value, NESTING_MAX) {
         json::dismantle(value);
         return Err(vec![too_deep("")]);
     }
-    reread::collect(value, Vec::new())
+    Ok(value)
 }
 
 /// Whether there is room for one more problem than is told: it shows that there are more.

@@ -42,11 +42,7 @@ pub(super) fn remove(root: &mut Value, steps: &[Step]) -> bool {
     let Some((last, parents)) = steps.split_last() else {
         return false;
     };
-    let parent = parents.iter().try_fold(root, |value, step| match step {
-        Step::Field(name) => value.get_mut(name),
-        Step::Item(index) => value.get_mut(index),
-    });
-    match (parent, last) {
+    match (inside(root, parents), last) {
         (Some(Value::Object(fields)), Step::Field(name)) => fields.remove(name).is_some(),
         (Some(Value::Array(items)), Step::Item(index)) if *index < items.len() => {
             items.remove(*index);
@@ -54,6 +50,25 @@ pub(super) fn remove(root: &mut Value, steps: &[Step]) -> bool {
         }
         _ => false,
     }
+}
+
+/// Puts a value where the steps end, in the object that holds it; false if there is no such object.
+pub(super) fn put(root: &mut Value, steps: &[Step], new: Value) -> bool {
+    let Some((Step::Field(name), parents)) = steps.split_last() else {
+        return false;
+    };
+    let Some(Value::Object(fields)) = inside(root, parents) else {
+        return false;
+    };
+    fields.insert(name.clone(), new);
+    true
+}
+
+fn inside<'a>(root: &'a mut Value, steps: &[Step]) -> Option<&'a mut Value> {
+    steps.iter().try_fold(root, |value, step| match step {
+        Step::Field(name) => value.get_mut(name),
+        Step::Item(index) => value.get_mut(index),
+    })
 }
 
 pub(super) fn push_field(path: &mut String, name: &str) {

@@ -1,8 +1,8 @@
 //! Reads a value again and again without what was refused, until nothing new is refused.
 //!
-//! A refused value is taken out of its list or object. If what holds it cannot do without it, that goes next, and so
-//! on outward; such consequences are not reported. What is left over is then read as if the refused value had never
-//! been there, and the next problem shows.
+//! A refused value is taken out of its list or object. Where a required field is missing, then or from the start, a value
+//! [stands in](super::stand_in) for it, so that all missing fields show in one round. If none can, what holds it is taken
+//! out, and so on outward. What follows from a value that was taken out or stands in is not reported.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -10,45 +10,82 @@ use serde_json::Value;
 use super::explain::Refusal;
 use super::objects::Objects;
 use super::path::{self, Step};
+use super::stand_in::Trials;
 use super::{has_room, json, told};
 use crate::rejection::Problem;
 
 /// How many values all readings together may visit, so that a large and hostile document is not read for minutes.
 const VISITS_MAX: usize = 10_000_000;
-/// Most readings, consequences included.
-const READINGS_MAX: usize = 400;
+/// Most readings, consequences and stand-ins included.
+const READINGS_MAX: usize = 2_000;
+
+/// What came of reading a value.
+pub(super) struct Reread<T> {
+    /// What is left of the value when all that is refused is taken out; `None` when reading ended before.
+    pub read: Option<T>,
+    /// All that is wrong.
+    pub problems: Vec<Problem>,
+    /// The paths of values that were taken out or stand in for another.
+    pub amended: Vec<String>,
+}
 
 /// Reads a value; `problems` are those found before, which make the reading fail in any case.
 pub(super) fn collect<T: DeserializeOwned>(
-    mut value: Value,
+    value: Value,
     problems: Vec<Problem>,
 ) -> Result<T, Vec<Problem>> {
-    let mut readings = None;
-    let mut taken = Taken::default();
+    let reread = reread(value, problems);
+    match reread.read {
+        Some(read) if reread.problems.is_empty() => Ok(read),
+        _ => Err(told(reread.problems)),
+    }
+}
+
+/// Reads a value as far as it can be read, and collects all that is wrong.
+pub(super) fn reread<T: DeserializeOwned>(mut value: Value, problems: Vec<Problem>) -> Reread<T> {
+    let mut left = None;
+    let mut amendments = Amendments::default();
+    let mut trials = Trials::default();
     let mut problems = problems;
-    loop {
+    let read = loop {
         let error = match serde_path_to_error::deserialize::<_, T>(Objects(&value)) {
-            Ok(read) if problems.is_empty() => return Ok(read),
-            Ok(_) => return Err(told(problems)),
-            Err(_) if !has_room(&problems) => return Err(told(problems)),
+            Ok(read) => break Some(read),
+            Err(_) if !has_room(&problems) => break None,
             Err(error) => error,
         };
         let message = error.inner().to_string();
         let refusal = Refusal::read(&message);
         let here = path::steps(error.path()).unwrap_or_default();
-        let there = taken.original(&here);
-        if !taken.explains(&there, &refusal) {
+        let there = amendments.original(&here);
+        let is_tried = trials.refuse(&mut value, &here, &refusal);
+        if !is_tried && !amendments.explain(&there, &refusal) {
             problems.push(refusal.problem(&there));
         }
-        let left = readings.get_or_insert_with(|| readings_for(&value));
+        let left = left.get_or_insert_with(|| readings_for(&value));
         *left = left.saturating_sub(1);
         if *left == 0 {
-            return Err(told(problems));
+            break None;
         }
-        let Some(length) = take(&mut value, &here) else {
-            return Err(told(problems));
-        };
-        taken.add(there, length, &refusal);
+        if is_tried {
+            continue;
+        }
+        if let Refusal::MissingField { name } = refusal
+            && !amendments.stand_in_for(&there, name)
+            && trials.begin(&mut value, &here, name)
+        {
+            amendments.add_stand_in(there, name);
+        } else if let Some(length) = take(&mut value, &here) {
+            trials.accept_all();
+            amendments.add_taken(there, length, &refusal);
+        } else {
+            break None;
+        }
+    };
+    let told = problems.iter().map(|problem| problem.path.clone());
+    Reread {
+        read,
+        amended: told.chain(amendments.paths()).collect(),
+        problems,
     }
 }
 
@@ -68,16 +105,22 @@ fn readings_for(value: &Value) -> usize {
         .clamp(1, READINGS_MAX)
 }
 
-/// The values taken out so far, by their steps in the document as it was given.
+/// The values taken out or stood in for so far, by their steps in the document as it was given.
 #[derive(Debug, Default)]
-struct Taken {
+struct Amendments {
     refused: Vec<Vec<Step>>,
     /// Fields that were meant by misspelt ones.
     meant: Vec<Vec<Step>>,
+    stand_ins: Vec<Vec<Step>>,
 }
 
-impl Taken {
-    fn add(&mut self, mut steps: Vec<Step>, length: usize, refusal: &Refusal<'_>) {
+impl Amendments {
+    fn add_stand_in(&mut self, mut holder: Vec<Step>, name: &str) {
+        holder.push(Step::Field(name.to_owned()));
+        self.stand_ins.push(holder);
+    }
+
+    fn add_taken(&mut self, mut steps: Vec<Step>, length: usize, refusal: &Refusal<'_>) {
         steps.truncate(length);
         if !matches!(refusal, Refusal::UnknownField { .. }) {
             self.refused.push(steps);
@@ -119,8 +162,34 @@ impl Taken {
         })
     }
 
-    /// Whether a refusal only follows from a value that was taken out.
-    fn explains(&self, there: &[Step], refusal: &Refusal<'_>) -> bool {
+    fn paths(&self) -> impl Iterator<Item = String> {
+        let all = self.refused.iter().chain(&self.meant);
+        all.chain(&self.stand_ins).map(|steps| path::render(steps))
+    }
+
+    /// Whether stand-ins for a field were tried already.
+    fn stand_in_for(&self, holder: &[Step], name: &str) -> bool {
+        self.stand_ins.iter().any(|steps| match steps.split_last() {
+            Some((Step::Field(field), parents)) => field == name && parents == holder,
+            _ => false,
+        })
+    }
+
+    /// Whether a refusal only follows from a value that was taken out or stands in.
+    fn explain(&self, there: &[Step], refusal: &Refusal<'_>) -> bool {
+        let is_inside = |stand_in: &Vec<Step>| there.starts_with(stand_in);
+        let is_around = |stand_in: &Vec<Step>| stand_in.starts_with(there);
+        let follows_from_stand_in = match refusal {
+            Refusal::MissingField { name } => self.stand_in_for(there, name),
+            Refusal::UnknownField { .. } => false,
+            _ => self.stand_ins.iter().any(is_around),
+        };
+        follows_from_stand_in
+            || self.stand_ins.iter().any(is_inside)
+            || self.follows_from_taken(there, refusal)
+    }
+
+    fn follows_from_taken(&self, there: &[Step], refusal: &Refusal<'_>) -> bool {
         self.refused.iter().chain(&self.meant).any(|steps| {
             let Some((Step::Field(gone), parents)) = steps.split_last() else {
                 return false;

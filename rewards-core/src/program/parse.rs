@@ -4,20 +4,21 @@
 //! times may be written without quotes; they are taken as the text they are written as. Amounts and
 //! factors may be integers, which are exact; with a point they are text, as a number would be a float.
 //!
-//! Only the shape is checked here; [`CompiledProgram::compile`](super::CompiledProgram::compile) checks what the
-//! document means.
+//! A document of the right shape is read, whatever it means: [`CompiledProgram::compile`](super::CompiledProgram::compile)
+//! checks that. If the shape is wrong, what the rest means is checked here as well, so that one round shows all.
 
 use serde_json::Value;
 
+use super::validate::check_rest;
 use super::{CONDITION_DEPTH_MAX, Program};
-use crate::parse::{parse_document, parse_value, read_toml};
+use crate::parse::{parse_document, parse_document_value, read_toml};
 use crate::rejection::Problem;
 
 impl Program {
     /// Reads a TOML document.
     ///
     /// # Errors
-    /// All problems of its shape, with the codes of [`crate::parse`].
+    /// All problems, with the codes of [`crate::parse`], when its shape is wrong: of its shape, and of what the rest means.
     ///
     /// ```
     /// use rewards_core::program::Program;
@@ -38,15 +39,15 @@ impl Program {
     /// assert_eq!(problems[0].detail, "unknown field `zome`, did you mean `zone`");
     /// ```
     pub fn from_toml(text: &str) -> Result<Self, Vec<Problem>> {
-        parse_value(read_toml(text)?)
+        Self::from_value(read_toml(text)?)
     }
 
     /// Reads a JSON document.
     ///
     /// # Errors
-    /// All problems of its shape, with the codes of [`crate::parse`].
+    /// All problems, with the codes of [`crate::parse`], when its shape is wrong: of its shape, and of what the rest means.
     pub fn from_json(text: &str) -> Result<Self, Vec<Problem>> {
-        parse_document(text, Self::is_shallow)
+        parse_document(text, Self::is_shallow, check_rest)
     }
 
     /// Whether the document's text is surely nested less than texts may be: only conditions hold their like, two levels
@@ -59,7 +60,7 @@ impl Program {
     /// Reads a document that is JSON when it begins with `{`, and TOML otherwise.
     ///
     /// # Errors
-    /// All problems of its shape, with the codes of [`crate::parse`].
+    /// All problems, with the codes of [`crate::parse`], when its shape is wrong: of its shape, and of what the rest means.
     pub fn from_text(text: &str) -> Result<Self, Vec<Problem>> {
         if text.trim_start().starts_with('{') {
             Self::from_json(text)
@@ -71,9 +72,9 @@ impl Program {
     /// Reads a document from a JSON value.
     ///
     /// # Errors
-    /// All problems of its shape, with the codes of [`crate::parse`].
+    /// All problems, with the codes of [`crate::parse`], when its shape is wrong: of its shape, and of what the rest means.
     pub fn from_value(value: Value) -> Result<Self, Vec<Problem>> {
-        parse_value(value)
+        parse_document_value(value, check_rest)
     }
 
     /// The canonical TOML text: fields in the order of their declaration, absent ones left out.

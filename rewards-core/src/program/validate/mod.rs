@@ -29,10 +29,12 @@ mod conditions;
 mod ladders;
 mod limits;
 mod narrow;
+mod rest;
 mod rules;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use rest::check_rest;
 use rustc_hash::FxHashMap;
 
 use super::{Program, Stacking};
