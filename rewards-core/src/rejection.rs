@@ -297,6 +297,7 @@ const OTHERS: &[(&str, FaultKind, u16)] = &[
     ("store_read_only", FaultKind::Internal, 500),
     ("folder_missing", FaultKind::Internal, 500),
     ("file_in_use_here", FaultKind::Internal, 500),
+    ("file_gone", FaultKind::Internal, 500),
     ("file_exists", FaultKind::Rejected, 409),
     ("backup_unsupported", FaultKind::Rejected, 501),
     ("schema_too_new", FaultKind::Internal, 500),

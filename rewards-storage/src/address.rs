@@ -276,6 +276,7 @@ fn advised(error: StoreError, is_file: bool) -> Fault {
         StoreError::SchemaTooNew { .. }
         | StoreError::SchemaTooOld { .. }
         | StoreError::InUseHere { .. }
+        | StoreError::FileGone { .. }
         | StoreError::PathInvalid { .. }
         | StoreError::FileExists { .. }
         | StoreError::BackupUnsupported { .. } => return error.into(),

@@ -75,6 +75,14 @@ pub enum StoreError {
         /// What to do, for people.
         detail: String,
     },
+    /// The file of the store is not where it was opened: it was removed, moved or replaced.
+    ///
+    /// What a call did that ends so is in the file that was opened, wherever that is now. The store does nothing more.
+    #[error("file gone: {detail}")]
+    FileGone {
+        /// What to do, for people.
+        detail: String,
+    },
     /// What was given as the path of a file is none.
     #[error("no path: {detail}")]
     PathInvalid {
@@ -119,6 +127,7 @@ impl StoreError {
             | Self::ReadOnly { detail }
             | Self::FolderMissing { detail }
             | Self::InUseHere { detail }
+            | Self::FileGone { detail }
             | Self::PathInvalid { detail }
             | Self::FileExists { detail }
             | Self::BackupUnsupported { detail }

@@ -124,6 +124,12 @@ const FAULTS_ELSEWHERE: &[Elsewhere] = &[
         "(\"file_in_use_here\", 500, False)",
     ),
     elsewhere(
+        "file_gone",
+        "somebody must have moved the file",
+        "rewards-storage/tests/sql_store/gone_file.rs",
+        "StoreError::FileGone",
+    ),
+    elsewhere(
         "file_exists",
         "a backup must go where a file is",
         "bindings-python/tests/test_own_file.py",

@@ -347,8 +347,8 @@ mod sqlite {
             ),
             (
                 format!("sqlite:///{}", at("folder.db")),
-                "store_refused",
-                "that the folder is there",
+                "invalid",
+                "got that of a folder",
             ),
             (
                 format!("sqlite:///{}?mode=rw", at("missing.db")),

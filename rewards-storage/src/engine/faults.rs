@@ -25,6 +25,7 @@ impl From<StoreError> for Fault {
             StoreError::ReadOnly { .. } => "store_read_only",
             StoreError::FolderMissing { .. } => "folder_missing",
             StoreError::InUseHere { .. } => "file_in_use_here",
+            StoreError::FileGone { .. } => "file_gone",
             StoreError::PathInvalid { detail } => {
                 return Problem::new("url_invalid", "path", detail.as_str()).into();
             }
@@ -183,6 +184,11 @@ mod tests {
             (
                 StoreError::InUseHere { detail: detail() },
                 "file_in_use_here",
+                FaultKind::Internal,
+            ),
+            (
+                StoreError::FileGone { detail: detail() },
+                "file_gone",
                 FaultKind::Internal,
             ),
             (

@@ -12,6 +12,9 @@
 //! is somebody else's, and the lock on the file must still be there. It is not taken again by itself, so that a visit shows
 //! however short it was. A store whose file is not its own any more does nothing further.
 //!
+//! A file that is removed, moved or replaced is noticed by the same look: SQLite would go on with the file that it opened, and what
+//! is recorded would be in a file that nobody opens again.
+//!
 //! What else the other library would do cannot be prevented, but for one thing: it sees no lock on the shared memory and would
 //! begin by cutting it off, which ends the process when the engine next looks there. A lock of the newer kind, which belongs to
 //! the open file and not to the process, tells it that it is not alone.

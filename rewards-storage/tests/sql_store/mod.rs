@@ -10,6 +10,8 @@ mod clocks;
 mod commits;
 mod damage;
 mod events;
+#[cfg(all(feature = "sqlite", target_os = "linux"))]
+mod gone_file;
 mod lifecycle;
 #[cfg(feature = "sqlite")]
 mod log;

@@ -92,6 +92,7 @@ CODES: dict[str, Code] = {
     "store_read_only": Code("internal", 500),
     "folder_missing": Code("internal", 500),
     "file_in_use_here": Code("internal", 500),
+    "file_gone": Code("internal", 500),
     "file_exists": Code("rejected", 409),
     "backup_unsupported": Code("rejected", 501),
     "schema_too_new": Code("internal", 500),

@@ -37,6 +37,7 @@ pub(super) struct Target {
 /// Opens the store in a file, or in memory.
 pub(super) async fn open(target: Target, options: &SqlOptions) -> Result<SqlStore, StoreError> {
     target.check_place().map_err(refused)?;
+    target.check_is_file()?;
     let is_in_memory = target.is_in_memory;
     let connect = tune(target.located()?, options);
     let path = connect.get_filename().to_owned();
@@ -173,6 +174,17 @@ impl Target {
                  the absolute path; write four slashes for that one, or `sqlite:///./` to make one in the working directory"
                     .to_owned(),
             );
+        }
+        Ok(())
+    }
+
+    /// Refuses the path of a folder.
+    fn check_is_file(&self) -> Result<(), StoreError> {
+        if !self.is_in_memory && self.connect.get_filename().is_dir() {
+            let detail = "expected the path of a file, got that of a folder: name the file in it";
+            return Err(StoreError::PathInvalid {
+                detail: detail.to_owned(),
+            });
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -111,6 +111,32 @@ fn refused(detail: &str) -> StoreError {
         "SQLite's locks do not keep the two apart, and what was acknowledged could be lost";
     StoreError::InUseHere {
         detail: format!("{detail}; {WHY}: give the engine a file of its own"),
+    }
+}
+
+/// Why a file is not the store's own any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Loss {
+    /// This process has opened it otherwise.
+    Shared,
+    /// It is not where it was opened.
+    Gone,
+}
+
+impl Loss {
+    fn error(self) -> StoreError {
+        match self {
+            Self::Shared => refused(
+                "this process has opened the file otherwise: close it there, open the engine again, and send what got no \
+                 answer again with its keys",
+            ),
+            Self::Gone => StoreError::FileGone {
+                detail: "the file was removed, moved or replaced while it was open, and what is recorded would go with it: close \
+                         the engine, put the file back with its `-wal`, open the engine again, and send what got no answer \
+                         again with its keys"
+                    .to_owned(),
+            },
+        }
     }
 }
 
@@ -229,8 +255,9 @@ impl Opened {
         let watch = FileWatch {
             has_lock: self.claim.id.is_some_and(has_lock),
             claim: self.claim,
+            path,
             shared,
-            is_lost: AtomicBool::new(false),
+            loss: OnceLock::new(),
             look: Mutex::new(Look {
                 events,
                 last: Instant::now(),
@@ -293,11 +320,12 @@ impl Drop for Claim {
 #[derive(Debug)]
 pub struct FileWatch {
     claim: Claim,
+    path: PathBuf,
     /// The memory that all users of the file share, as a file.
     shared: PathBuf,
     /// Whether the lock on the file could be seen when it was opened; only then it can be missed.
     has_lock: bool,
-    is_lost: AtomicBool,
+    loss: OnceLock<Loss>,
     look: Mutex<Look>,
 }
 
@@ -312,13 +340,7 @@ struct Look {
 impl FileWatch {
     /// Whether the file was the store's own as far as was looked.
     pub fn check(&self) -> Result<(), StoreError> {
-        if self.is_lost.load(Ordering::SeqCst) {
-            return Err(refused(
-                "this process has opened the file otherwise: close it there, open the engine again, and send what got no \
-                 answer again with its keys",
-            ));
-        }
-        Ok(())
+        self.loss.get().map_or(Ok(()), |loss| Err(loss.error()))
     }
 
     /// Looks whether the file still is the store's own, if there is any reason to.
@@ -330,18 +352,28 @@ impl FileWatch {
             return self.check();
         }
         look.last = Instant::now();
-        if self.seems_lost_throughout() && !self.is_lost.swap(true, Ordering::SeqCst) {
+        if let Some(loss) = self.found()
+            && self.loss.set(loss).is_ok()
+        {
             tracing::error!(
-                "this process has opened the file of the store otherwise; the store does nothing more"
+                ?loss,
+                "the file is not the store's own any more; the store does nothing more"
             );
         }
         drop(look);
         self.check()
     }
 
+    fn found(&self) -> Option<Loss> {
+        if self.claim.id.is_some() && id_of(&self.path) != self.claim.id {
+            return Some(Loss::Gone);
+        }
+        self.seems_shared_throughout().then_some(Loss::Shared)
+    }
+
     /// Whether several looks in a row find the file somebody else's. The lists that the kernel gives are not of one moment:
     /// where others come and go, an entry can be missing from one of them. What is really lost does not come back.
-    fn seems_lost_throughout(&self) -> bool {
+    fn seems_shared_throughout(&self) -> bool {
         (0..LOOKS).all(|number| {
             if number > 0 {
                 std::thread::sleep(BETWEEN_LOOKS);
@@ -383,14 +415,16 @@ impl Look {
     }
 }
 
-/// What the kernel tells of files: that somebody has opened or closed one of them.
+/// What the kernel tells of files: that somebody has opened or closed one of them, has removed it or given it another name.
 #[derive(Debug)]
 struct Events(Inotify);
 
 impl Events {
     fn of(files: &[&Path]) -> nix::Result<Self> {
         let events = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
-        let told = AddWatchFlags::IN_OPEN | AddWatchFlags::IN_CLOSE;
+        // A name less changes the attributes.
+        let names = AddWatchFlags::IN_ATTRIB | AddWatchFlags::IN_MOVE_SELF;
+        let told = AddWatchFlags::IN_OPEN | AddWatchFlags::IN_CLOSE | names;
         for file in files {
             match events.add_watch(*file, told) {
                 // A file that may only be read can do without.
