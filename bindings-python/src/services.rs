@@ -113,8 +113,7 @@ pub async fn serve(opened: &Opened, name: &str, arguments: &str) -> Result<Vec<u
         }
         "accept_time" => {
             let told: AcceptTime = read(arguments)?;
-            opened.engine.accept_time(told.at);
-            write(&())
+            write(&opened.engine.accept_time(told.at)?)
         }
         "settle_due" => write(&settle_due(opened).await?),
         "claim_events" => write(&claim(opened, read(arguments)?).await?),

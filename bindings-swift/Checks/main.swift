@@ -27,6 +27,8 @@ let checks: [(String, () async throws -> Void)] = [
     ("bad document", badDocument),
     ("bad engines", badEngines),
     ("times ahead", timesAhead),
+    ("clocks ahead", clocksAhead),
+    ("clocks behind", clocksBehind),
     ("host values", hostValues),
     ("halves of pairs", halfPairs),
     ("host numbers", hostNumbers),

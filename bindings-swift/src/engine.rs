@@ -96,20 +96,20 @@ impl RewardsEngine {
     }
 
     /// Opens the engine at an address: `sqlite:////path/file.db`, with four slashes before an absolute path, or `memory:` for a
-    /// store that is gone with the engine. For a path there is `open_file`.
+    /// store that is gone with the engine. For a path there is `openFile`.
     ///
     /// A seed makes the engine's ids repeatable, for tests. A clock takes the place of the device's. Names told in confidence
     /// are digested with the keys of the key ring, and refused with `key_ring_missing` where there is none. An address that is
     /// none is refused as `url_invalid`, and bad keys with paths such as `key_ring[0].key`. A call with a `now` more than 5
-    /// minutes, or `now_ahead_seconds_max` if given, ahead of the clock is refused as `now_ahead`. Events that are not kept are
+    /// minutes, or `nowAheadSecondsMax` if given, ahead of the clock is refused as `now_ahead`. Events that are not kept are
     /// not written.
     ///
     /// A clock that is further behind what is recorded of a member decides nothing for that member, and ends commands as
-    /// `clock_behind`. One that is ahead of everything recorded by more than ten years, or `clock_jump_seconds_max` if given, matures,
-    /// expires and records nothing, and ends commands as `clock_ahead`, until it is right or the app calls `accept_time`.
+    /// `clock_behind`. One that is ahead of everything recorded by more than ten years, or `clockJumpSecondsMax` if given, matures,
+    /// expires and records nothing, and ends commands as `clock_ahead`, until it is right or the app calls `acceptTime`.
     ///
     /// A file that another process holds is waited for 2 seconds when it is opened and 8 by a command, or
-    /// `timeout_milliseconds`, 100 to 3,600,000, if given. A command that got no answer by then ends as `store_unavailable`;
+    /// `timeoutMilliseconds`, 100 to 3,600,000, if given. A command that got no answer by then ends as `store_unavailable`;
     /// whether it took effect is told by sending it again with its key.
     #[uniffi::constructor(default(
         tenant = "default",

@@ -59,11 +59,7 @@ impl RewardsEngine {
     /// Says that it is so late, by a clock that the app trusts, such as that of its server: what ended as `clock_ahead` can then
     /// be sent again. It lasts until the engine is shut down, and in the file as soon as a command is recorded.
     pub async fn accept_time(&self, at: Timestamp) -> Result<(), RewardsError> {
-        guarded(async {
-            self.engine().accept_time(at);
-            Ok(())
-        })
-        .await
+        guarded(async { self.engine().accept_time(at) }).await
     }
 
     /// Writes a whole and consistent copy of the file into a new one at a path, while the engine works on.

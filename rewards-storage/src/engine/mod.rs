@@ -162,8 +162,17 @@ impl Engine {
     ///
     /// From here on the engine's clock may lie ahead of that by what [is allowed](EngineBuilder::clock_jump_max), so what ended
     /// as `clock_ahead` can be sent again. It lasts until the engine is closed, and in the store as soon as a command is recorded.
-    pub fn accept_time(&self, at: Timestamp) {
+    /// Told to an engine without any record, it is what the first ones are held against. An earlier time than one accepted before
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// `engine_closed`.
+    pub fn accept_time(&self, at: Timestamp) -> Result<(), Fault> {
+        if self.inner.queue.is_closed() {
+            return Err(faults::closed());
+        }
         self.inner.shared.limits.accept(at);
+        Ok(())
     }
 
     /// Takes nothing more, answers what was accepted, and returns when the workers have ended.

@@ -200,8 +200,8 @@ impl ClockLimits {
     fn overtaken(&self, moment: Moment, known: Option<Timestamp>) -> Option<Timestamp> {
         moment.clock.filter(|_| self.guards())?;
         let jump = micros(self.jump)?;
-        // Where nothing is recorded, nothing can be lost, whatever the host has accepted.
-        let known = known?.max(self.accepted.latest().unwrap_or(Timestamp::MIN));
+        // Where nothing is recorded or accepted, any time may be the first.
+        let known = known.max(self.accepted.latest())?;
         (moment.now.micros_since(known) > jump).then_some(known)
     }
 

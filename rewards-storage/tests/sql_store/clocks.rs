@@ -188,13 +188,31 @@ async fn a_clock_that_jumps_ahead_does_nothing_until_the_host_accepts_it() {
         host.shop.execute_with(settle(), trusted).await.unwrap();
         assert_eq!(balance(&host).await.1, 500, "{name}");
         // So does what the host accepts, and all that was due is then carried out.
-        host.engine.accept_time(found);
+        host.engine.accept_time(found).unwrap();
         let sweep = host.shop.settle_due().await.unwrap();
         assert_eq!(sweep.failed, []);
         assert_eq!(balance(&host).await, (found, 0, 0), "{name}");
         let later_on = later(found, jump);
         host.clock.set(later_on);
         host.shop.execute(order(2, later_on)).await.unwrap();
+    }
+}
+
+/// Nothing is recorded yet, but the host knows the time.
+#[tokio::test]
+async fn the_first_records_are_held_against_what_the_host_accepts() {
+    for (name, store) in stores("clock_first").await {
+        let found = later(noon(), 2 * DAY);
+        let host = host(&store, found, Some(DAY)).await;
+        host.engine.accept_time(noon()).unwrap();
+        let joined = RegisterMember::new(member("bob"));
+        let refused = host.shop.execute(joined.clone()).await;
+        check(&refused.unwrap_err(), "clock_ahead", 2 * DAY);
+        host.clock.set(later(noon(), DAY));
+        host.shop.execute(joined).await.unwrap();
+        host.engine.close().await;
+        let closed = host.engine.accept_time(found).unwrap_err();
+        assert_eq!(closed.code, "engine_closed", "{name}");
     }
 }
 

@@ -26,6 +26,16 @@ public val RewardsException.detail: String
         is RewardsException.Internal -> detail
     }
 
+/** The values involved, by name. */
+public val RewardsException.context: Map<String, String>
+    get() = when (this) {
+        is RewardsException.Invalid -> context
+        is RewardsException.Rejected -> context
+        is RewardsException.Conflict -> context
+        is RewardsException.Unavailable -> context
+        is RewardsException.Internal -> context
+    }
+
 /** For invalid input: all problems found. */
 public val RewardsException.problems: List<Problem>
     get() = when (this) {
