@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Header, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 
-from rewards import AsyncEngine, RewardsError, read_program
+from rewards import AsyncEngine, InvalidError, RewardsError, read_program
 from rewards.models import (
     Balance,
     Fault,
@@ -74,6 +75,12 @@ async def refuse(_: Request, error: RewardsError) -> Response:
     """A fault is answered as it is, with the status that the engine gives it."""
     headers = {"Retry-After": "1"} if error.retryable else None
     return Response(error.fault.to_json(), error.http_status, headers, media_type="application/json")
+
+
+@app.exception_handler(RequestValidationError)
+async def refuse_request(request: Request, error: RequestValidationError) -> Response:
+    """What FastAPI finds is told like everything else. Its own answer repeats what was sent, and fails where that cannot be written."""
+    return await refuse(request, InvalidError.from_errors(error.errors()))
 
 
 @app.put("/members/{member}")

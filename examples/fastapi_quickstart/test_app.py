@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -129,20 +130,37 @@ def test_a_refusal_has_its_code_and_status(
         assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
+HALF = "\\ud800"
+"""Half of a surrogate pair, as JSON: Python reads it, and nothing can write it."""
+
+
 @pytest.mark.parametrize(
-    "change",
+    ("body", "code", "path"),
     [
-        {"total": {"amount": 49.9, "asset": "EUR"}},
-        {"occurred_at": "2026-06-15T12:00:00"},
-        {"catgory": "music"},
+        (json.dumps(purchase(3, total={"amount": 49.9, "asset": "EUR"})), "type_invalid", "body.total.amount"),
+        (json.dumps(purchase(3, occurred_at="2026-06-15T12:00:00")), "time_naive", "body.occurred_at"),
+        (json.dumps(purchase(3, catgory="music")), "field_unknown", "body.catgory"),
+        (json.dumps(purchase(3)).replace("ada", HALF), "value_invalid", "body.member"),
+        (json.dumps(purchase(3)).replace("occurred_at", HALF), "value_invalid", "body"),
+        (json.dumps(purchase(3))[:-1], "syntax", "body"),
+        ("[]", "type_invalid", "body"),
+        ("", "field_missing", "body"),
     ],
-    ids=["float", "naive", "unknown"],
+    ids=["float", "naive", "unknown", "half", "half a key", "syntax", "list", "nothing"],
 )
-def test_what_is_no_purchase_is_refused_with_its_place(service: str, change: dict[str, object]) -> None:
-    answer = httpx.post(f"{service}/purchases", json=purchase(3) | change)
+def test_what_is_no_purchase_is_refused_with_its_place(service: str, body: str, code: str, path: str) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = httpx.post(f"{service}/purchases", content=body, headers=headers)
     assert answer.status_code == 422
-    (wrong, *_) = answer.json()["detail"]
-    assert next(iter(change)) in wrong["loc"]
+    fault = answer.json()
+    assert (fault["kind"], fault["code"]) == ("invalid", "invalid")
+    assert (code, path) in [(problem["code"], problem["path"]) for problem in fault["problems"]]
+
+
+def test_a_wrong_parameter_is_refused_with_its_place(service: str) -> None:
+    answer = httpx.get(f"{service}/members/ada/statement", params={"limit": 0, "before": "x"})
+    assert answer.status_code == 422
+    assert [problem["path"] for problem in answer.json()["problems"]] == ["query.before", "query.limit"]
 
 
 def test_many_clients_at_once_lose_nothing(service: str) -> None:

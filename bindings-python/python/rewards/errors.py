@@ -5,13 +5,14 @@ The text of `detail` is for people.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import ClassVar, Union, get_args
+from typing import Any, ClassVar, Union, get_args
 
 from pydantic import ValidationError
 from pydantic_core.core_schema import ErrorType
 
 from . import _native
 from .models import CODES, Fault, FaultKind, Problem
+from .models.scalars import shown
 
 __all__ = [
     "ConflictError",
@@ -63,6 +64,14 @@ class InvalidError(RewardsError, ValueError):
     """The input is wrong; the same input will always be."""
 
     kind = "invalid"
+
+    @classmethod
+    def from_errors(cls, errors: Iterable[Mapping[str, Any]]) -> "InvalidError":
+        """The exception for what pydantic found, as it lists it: `error.errors()` of its `ValidationError`, and of the
+        `RequestValidationError` with which FastAPI refuses a request. Values are not repeated: some are told in confidence,
+        and some, such as half of a surrogate pair, cannot be written at all.
+        """
+        return _invalid([_problem(error) for error in errors])
 
 
 class RejectedError(RewardsError):
@@ -128,9 +137,16 @@ _MODEL_CODES = {
 
 
 def invalid_model(error: ValidationError) -> InvalidError:
-    """The exception for a model that cannot be made, with all problems. Values are not repeated: some are told in confidence."""
-    told = error.errors(include_url=False, include_context=False, include_input=False)
-    return _invalid([Problem(code=_code(e["type"]), path=_path(e["loc"]), detail=e["msg"]) for e in told])
+    """The exception for a model that cannot be made, with all problems."""
+    return InvalidError.from_errors(error.errors(include_url=False, include_context=False, include_input=False))
+
+
+def _problem(error: Mapping[str, Any]) -> Problem:
+    kind, place = error["type"], error["loc"]
+    if kind == "json_invalid":
+        # A number is how many characters were read, and no item of a list.
+        place = [step for step in place if not isinstance(step, int)]
+    return Problem(code=_code(kind), path=shown(_path(place)), detail=shown(error["msg"]))
 
 
 def _code(kind: str) -> str:

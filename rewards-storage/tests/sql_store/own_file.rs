@@ -214,10 +214,7 @@ async fn what_is_wrong_with_the_place_of_a_file_has_a_code_of_its_own() {
     let error = SqlStore::open_file(at("folder.db"), patient())
         .await
         .unwrap_err();
-    assert!(
-        matches!(error, StoreError::PathInvalid { .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, StoreError::PathInvalid { .. }), "{error:?}");
 
     let store = SqlStore::open_file(at("books.db"), patient())
         .await
