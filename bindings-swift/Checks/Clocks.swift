@@ -1,12 +1,12 @@
 import Foundation
 import Rewards
 
-private let now = Date(timeIntervalSince1970: 1_777_636_800)
+private let start = Date(timeIntervalSince1970: 1_777_636_800)
 
 /// A clock that the user of the phone can set.
 private final class SetClock: HostClock, @unchecked Sendable {
     private let lock = NSLock()
-    private var told = now
+    private var told = start
 
     func now() -> Date { lock.withLock { told } }
     func set(_ at: Date) { lock.withLock { told = at } }
@@ -22,11 +22,11 @@ func clocksAhead() async throws {
         let before = try await open()
         _ = try await before.registerMember(request: RegisterMember(member: "alice"))
         let welcome = GrantReward(
-            member: "alice", amount: try money("5.00", "EUR"), reason: "welcome", expiresAt: now.addingTimeInterval(3_600))
+            member: "alice", amount: try money("5.00", "EUR"), reason: "welcome", expiresAt: start.addingTimeInterval(3_600))
         _ = try await before.grantReward(request: welcome, key: "welcome")
         try await before.shutDown()
 
-        let ahead = now.addingTimeInterval(172_800)
+        let ahead = start.addingTimeInterval(172_800)
         clock.set(ahead)
         let engine = try await open()
         let error = try await refused("Unavailable", "clock_ahead") {
@@ -37,7 +37,7 @@ func clocksAhead() async throws {
             _ = try await engine.settleMember(request: SettleMember(member: "alice"), key: "s")
         }
         let believed = try await engine.getBalance(request: GetBalance(member: "alice"))
-        try expect(believed.at, now)
+        try expect(believed.at, start)
         try expect(believed.assets.map(\.available), [try money("5.00", "EUR")])
 
         try await engine.acceptTime(at: ahead)
@@ -53,13 +53,13 @@ func clocksAhead() async throws {
 /// A clock that is behind what was recorded is told, and not the request blamed.
 func clocksBehind() async throws {
     try await inFolder { folder in
-        let (clock, later) = (SetClock(), now.addingTimeInterval(3_600))
+        let (clock, later) = (SetClock(), start.addingTimeInterval(3_600))
         clock.set(later)
         let early = try await RewardsEngine.openFile(path: "\(folder)/books.db", clock: clock)
         _ = try await early.registerMember(request: RegisterMember(member: "alice"))
         try await early.shutDown()
 
-        clock.set(now)
+        clock.set(start)
         let late = try await RewardsEngine.openFile(path: "\(folder)/books.db", clock: clock)
         let error = try await refused("Unavailable", "clock_behind") {
             _ = try await late.settleMember(request: SettleMember(member: "alice"), key: "s")

@@ -137,7 +137,11 @@ HALF = "\\ud800"
 @pytest.mark.parametrize(
     ("body", "code", "path"),
     [
-        (json.dumps(purchase(3, total={"amount": 49.9, "asset": "EUR"})), "type_invalid", "body.total.amount"),
+        (
+            json.dumps(purchase(3, total={"amount": 49.9, "asset": "EUR"})),
+            "type_invalid",
+            "body.total.amount",
+        ),
         (json.dumps(purchase(3, occurred_at="2026-06-15T12:00:00")), "time_naive", "body.occurred_at"),
         (json.dumps(purchase(3, catgory="music")), "field_unknown", "body.catgory"),
         (json.dumps(purchase(3)).replace("ada", HALF), "value_invalid", "body.member"),

@@ -138,7 +138,9 @@ _MODEL_CODES = {
 
 def invalid_model(error: ValidationError) -> InvalidError:
     """The exception for a model that cannot be made, with all problems."""
-    return InvalidError.from_errors(error.errors(include_url=False, include_context=False, include_input=False))
+    return InvalidError.from_errors(
+        error.errors(include_url=False, include_context=False, include_input=False)
+    )
 
 
 def _problem(error: Mapping[str, Any]) -> Problem:
