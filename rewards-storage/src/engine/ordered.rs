@@ -174,8 +174,14 @@ impl OrderedRun {
     /// the fault that stopped it.
     pub async fn settle_due(&mut self, now: Option<Timestamp>) -> Result<Sweep, Fault> {
         self.barrier().await?;
-        let engine = self.engine.clone();
-        engine.sweep(now, Some(self)).await
+        // What is due for one member changes nothing of what is due for another, so there is no order to keep.
+        let swept = self.engine.sweep(now).await;
+        let faults = swept.iter().flat_map(|sweep| &sweep.failed);
+        let faults = faults.map(|(_, fault)| fault).chain(swept.as_ref().err());
+        if let Some(fault) = faults.into_iter().find_map(behind) {
+            self.run.stop(fault);
+        }
+        swept
     }
 
     /// Waits until everything handed in so far is answered.

@@ -6,19 +6,25 @@
 //! A member who cannot be settled stops nobody: the report names whom, with the fault, and the sweep goes on behind. The
 //! member stays due, so the next sweep tries again.
 
+use std::collections::VecDeque;
+
 use rewards_core::ids::MemberId;
 use rewards_core::operations::rewards::{SettleMember, SettledMember};
 use rewards_core::rejection::{Fault, FaultKind};
 use rewards_core::time::Timestamp;
+use rustc_hash::FxHashSet;
 
 use super::TenantEngine;
 use super::moment::{Moment, When};
-use super::ordered::{Handed, OrderedRun};
-use super::submit::{Once, Told, receive};
+use super::submit::{AnswerReceiver, Once, Told, receive};
 use crate::store::DuePage;
 
-/// Members of one page of a sweep; they share group commits. Enough to keep all workers at work for several commits.
-const PAGE: u32 = 1_024;
+/// Members of one page of a sweep.
+const PAGE: u32 = 256;
+/// The next page is read and handed in while fewer members than this are being settled: the workers always have a few commits' worth
+/// of them, and others find room in the queue.
+const AHEAD: usize = 768;
+
 /// What a sweep carried out. When the acknowledgement of a commit was lost, what it did is done and not in here.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sweep {
@@ -44,119 +50,127 @@ impl TenantEngine {
     /// A fault of the store when nobody can be settled, and `clock_ahead` or `clock_behind` when the clock cannot be right;
     /// `engine_closed`. What was settled before it stays settled.
     pub async fn settle_due(&self) -> Result<Sweep, Fault> {
-        self.sweep(None, None).await
+        self.sweep(None).await
     }
 
-    /// Sweeps at an instant, or now; in a run when there is one.
-    pub(super) async fn sweep(
-        &self,
-        now: Option<Timestamp>,
-        mut run: Option<&mut OrderedRun>,
-    ) -> Result<Sweep, Fault> {
+    /// Sweeps at an instant, or now.
+    pub(super) async fn sweep(&self, now: Option<Timestamp>) -> Result<Sweep, Fault> {
         self.inner.check_open()?;
         let moment = self.moment(now, &[]).await?;
         let mut sweep = Sweep::default();
-        let mut after = None;
-        loop {
-            self.inner.check_open()?;
-            let storage = &self.inner.shared.storage;
-            let DuePage { members, next } = storage
-                .ask(|store| store.due_members(self.tenant(), moment.now, after.clone(), PAGE))
-                .await?;
-            let count = u64::try_from(members.len()).unwrap_or(u64::MAX);
-            sweep.members = sweep.members.saturating_add(count);
-            let members = members.into_iter().map(|(_, member)| member).collect();
-            self.settle(members, moment, run.as_deref_mut(), &mut sweep)
-                .await?;
-            if next.is_none() {
-                return Ok(sweep);
-            }
-            after = next;
+        let mut handed = HandedIn::default();
+        let swept = self.sweep_pages(moment, &mut sweep, &mut handed).await;
+        // All of them are waited for before a fault is told, so that nothing goes on behind the caller's back.
+        while let Some((member, outcome)) = handed.next().await {
+            sweep.note(member, outcome);
         }
+        swept?;
+        sweep.unless_nobody()
     }
 
-    /// Settles the members of a page together, and those again for whom more is due.
-    async fn settle(
+    async fn sweep_pages(
         &self,
-        mut members: Vec<MemberId>,
         moment: Moment,
-        mut run: Option<&mut OrderedRun>,
         sweep: &mut Sweep,
+        handed: &mut HandedIn,
     ) -> Result<(), Fault> {
-        // Each round settles something of every member who is left, so this ends.
-        while !members.is_empty() {
-            let mut answers = Vec::with_capacity(members.len());
-            for member in members {
-                let answer = self.settle_member(member.clone(), moment, run.as_deref_mut());
-                answers.push((member, answer.await));
+        let (mut after, mut is_last) = (None, false);
+        let mut unreachable = 0;
+        loop {
+            while !is_last && handed.waiting.len() < AHEAD {
+                self.inner.check_open()?;
+                let storage = &self.inner.shared.storage;
+                let DuePage { members, next } = storage
+                    .ask(|store| store.due_members(self.tenant(), moment.now, after.clone(), PAGE))
+                    .await?;
+                for (_, member) in members {
+                    // Of whom more is due than one call settles may be found again, further behind.
+                    if !handed.members.contains(&member) {
+                        sweep.members = sweep.members.saturating_add(1);
+                        self.hand_in(member, moment, handed).await;
+                    }
+                }
+                is_last = next.is_none();
+                after = next;
             }
-            // All of them are waited for before the first fault is told, so that nothing goes on behind the caller's back.
-            let mut outcomes = Vec::with_capacity(answers.len());
-            for (member, answer) in answers {
-                let outcome = match answer {
-                    Handed::Waiting(answer) => receive(answer).await,
-                    Handed::Known(outcome) => outcome,
-                };
-                outcomes.push((member, outcome.map(|receipt| receipt.reply)));
+            let Some((member, outcome)) = handed.next().await else {
+                return Ok(());
+            };
+            unreachable = match &outcome {
+                Err(fault) if fault.kind == FaultKind::Unavailable => unreachable + 1,
+                _ => 0,
+            };
+            if let Err(fault) = &outcome
+                && unreachable >= AHEAD
+            {
+                return Err(fault.clone());
             }
-            members = sweep.note(outcomes)?;
-            if let Some(run) = run.as_deref_mut() {
-                run.barrier().await?;
+            // Each call settles something of a member who comes again, so this ends.
+            if sweep.note(member.clone(), outcome) {
+                self.hand_in(member, moment, handed).await;
             }
         }
-        Ok(())
     }
 
-    async fn settle_member(
-        &self,
-        member: MemberId,
-        moment: Moment,
-        run: Option<&mut OrderedRun>,
-    ) -> Handed<SettledMember> {
+    async fn hand_in(&self, member: MemberId, moment: Moment, handed: &mut HandedIn) {
         let told = Told {
             key: None,
             when: When::Found(moment),
         };
-        let request = SettleMember { member };
-        match run {
-            Some(run) => run.hand_in(request, told, Once::Versions).await,
-            None => match self.submit(request, told, Once::Versions, None).await {
-                Ok(answer) => Handed::Waiting(answer),
-                Err(fault) => Handed::Known(Err(fault)),
-            },
-        }
+        let request = SettleMember {
+            member: member.clone(),
+        };
+        let answer = self.submit(request, told, Once::Versions, None).await;
+        handed.members.insert(member.clone());
+        handed.waiting.push_back((member, answer));
+    }
+}
+
+/// Commands of a sweep that are not answered yet, in the order in which they were handed in.
+#[derive(Default)]
+struct HandedIn {
+    waiting: VecDeque<(MemberId, Result<AnswerReceiver<SettledMember>, Fault>)>,
+    members: FxHashSet<MemberId>,
+}
+
+impl HandedIn {
+    async fn next(&mut self) -> Option<(MemberId, Result<SettledMember, Fault>)> {
+        let (member, answer) = self.waiting.pop_front()?;
+        let outcome = match answer {
+            Ok(answer) => receive(answer).await.map(|receipt| receipt.reply),
+            Err(fault) => Err(fault),
+        };
+        self.members.remove(&member);
+        Some((member, outcome))
     }
 }
 
 impl Sweep {
-    /// Takes in how the members of a round fared; those for whom more is due. The fault of all when nobody could be reached.
-    fn note(
-        &mut self,
-        outcomes: Vec<(MemberId, Result<SettledMember, Fault>)>,
-    ) -> Result<Vec<MemberId>, Fault> {
-        let is_away = |outcome: &Result<SettledMember, Fault>| {
-            let fault = outcome.as_ref().err();
-            fault.is_some_and(|fault| fault.kind == FaultKind::Unavailable)
-        };
-        if outcomes.iter().all(|(_, outcome)| is_away(outcome))
-            && let Some((_, Err(fault))) = outcomes.first()
-        {
-            return Err(fault.clone());
-        }
-        let mut again = Vec::new();
-        for (member, outcome) in outcomes {
-            match outcome {
-                Ok(settled) => {
-                    let changes = u64::from(settled.tier_changes);
-                    self.tier_changes = self.tier_changes.saturating_add(changes);
-                    if settled.more && !settled.is_nothing() {
-                        again.push(member.clone());
-                    }
-                    self.settled.push((member, settled));
-                }
-                Err(fault) => self.failed.push((member, fault)),
+    /// Takes in how a member fared; whether more is due.
+    fn note(&mut self, member: MemberId, outcome: Result<SettledMember, Fault>) -> bool {
+        match outcome {
+            Ok(settled) => {
+                let changes = u64::from(settled.tier_changes);
+                self.tier_changes = self.tier_changes.saturating_add(changes);
+                let more = settled.more && !settled.is_nothing();
+                self.settled.push((member, settled));
+                more
+            }
+            Err(fault) => {
+                self.failed.push((member, fault));
+                false
             }
         }
-        Ok(again)
+    }
+
+    /// The fault of all when nobody could be reached.
+    fn unless_nobody(self) -> Result<Self, Fault> {
+        let is_away = |(_, fault): &(_, Fault)| fault.kind == FaultKind::Unavailable;
+        match self.failed.first() {
+            Some((_, fault)) if self.settled.is_empty() && self.failed.iter().all(is_away) => {
+                Err(fault.clone())
+            }
+            _ => Ok(self),
+        }
     }
 }

@@ -97,6 +97,7 @@ impl<const ARMS: usize> Catalogue<ARMS> {
             let pad = |given: &[&str], kind, width: usize| {
                 (0..width).fold(String::new(), |columns, i| {
                     let column = given.get(i).copied().unwrap_or(dialect.null(kind));
+                    let column = dialect.fill(column, arm.keys, first);
                     format!("{columns}, {column}")
                 })
             };

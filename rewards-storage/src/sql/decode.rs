@@ -21,6 +21,7 @@ use rewards_core::money::Asset;
 use rewards_core::snapshot::{ProgramKey, StoredReply};
 use rewards_core::tiers::TierStatus;
 use rewards_core::time::Timestamp;
+use serde::Deserialize;
 use serde::de::IgnoredAny;
 use smol_str::SmolStr;
 use uuid::Uuid;
@@ -56,6 +57,58 @@ type MemberBody = (
 
 /// The same for who looks at balances and tiers alone.
 type MemberHeadBody = (Balances, IgnoredAny, IgnoredAny, MemberProfile);
+
+/// A lot as its columns are listed, in the order of a list of lots.
+#[derive(Deserialize)]
+struct LotColumns<'t>(
+    u64,
+    i64,
+    i64,
+    i64,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+    #[serde(borrow)] Cow<'t, str>,
+    #[serde(borrow)] Cow<'t, str>,
+    #[serde(borrow)] Cow<'t, str>,
+    #[serde(borrow)] Option<Cow<'t, str>>,
+    #[serde(borrow)] Option<Cow<'t, str>>,
+);
+
+impl LotColumns<'_> {
+    fn lot(self) -> Read<Lot> {
+        let Self(
+            number,
+            amount,
+            remaining,
+            earned_at,
+            available_at,
+            void_at,
+            expires_at,
+            asset,
+            source,
+            state,
+            bought,
+            rule,
+        ) = self;
+        let time = |micros: Option<i64>| micros.map(Timestamp::from_micros).transpose();
+        Ok(Lot {
+            number,
+            asset: Asset::parse(&asset)?,
+            source: purpose(&source)?,
+            amount,
+            remaining,
+            state: LotState::parse(&state)
+                .ok_or_else(|| Unreadable(format!("`{state}` is not a state")))?,
+            earned_at: Timestamp::from_micros(earned_at)?,
+            available_at: time(available_at)?,
+            void_at: time(void_at)?,
+            expires_at: time(expires_at)?,
+            purchase: bought.as_deref().map(PurchaseId::new).transpose()?,
+            rule: rule.as_deref().map(Slug::new).transpose()?,
+        })
+    }
+}
 
 fn hash(bytes: &[u8]) -> Read<[u8; 32]> {
     Ok(bytes.try_into()?)
@@ -174,23 +227,29 @@ impl Decoded<'_> {
         Ok((self.int(int)?, self.int(int + 1)?))
     }
 
-    pub fn lot(self, int: usize, text: usize) -> Read<Lot> {
-        let state = self.text(text + 2)?;
-        Ok(Lot {
-            number: self.u64(int)?,
-            asset: self.asset(text)?,
-            source: purpose(self.text(text + 1)?)?,
-            amount: self.int(int + 1)?,
-            remaining: self.int(int + 2)?,
-            state: LotState::parse(state)
-                .ok_or_else(|| Unreadable(format!("`{state}` is not a state")))?,
-            earned_at: self.time(int + 3)?,
-            available_at: self.opt_time(int + 4)?,
-            void_at: self.opt_time(int + 5)?,
-            expires_at: self.opt_time(int + 6)?,
-            purchase: self.0.text(text + 3)?.map(PurchaseId::new).transpose()?,
-            rule: self.0.text(text + 4)?.map(Slug::new).transpose()?,
-        })
+    /// All lots that one text lists; none where there is none.
+    pub fn lots(self, place: usize) -> Read<Vec<Lot>> {
+        let text = self.0.text(place)?.unwrap_or("[]");
+        let lots: Vec<LotColumns<'_>> = serde_json::from_str(text)?;
+        lots.into_iter().map(LotColumns::lot).collect()
+    }
+
+    fn lot(self, int: usize, text: usize) -> Read<Lot> {
+        let columns = LotColumns(
+            self.u64(int)?,
+            self.int(int + 1)?,
+            self.int(int + 2)?,
+            self.int(int + 3)?,
+            self.0.int(int + 4)?,
+            self.0.int(int + 5)?,
+            self.0.int(int + 6)?,
+            self.text(text)?.into(),
+            self.text(text + 1)?.into(),
+            self.text(text + 2)?.into(),
+            self.0.text(text + 3)?.map(Cow::from),
+            self.0.text(text + 4)?.map(Cow::from),
+        );
+        columns.lot()
     }
 
     /// Purpose and asset at a place and the next one.

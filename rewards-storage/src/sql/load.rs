@@ -21,9 +21,9 @@ use crate::error::StoreError;
 pub(super) const ARMS: usize = 10;
 
 /// Where the texts of an arm begin.
-const TEXT: usize = place::INT + 7;
+const TEXT: usize = place::INT + 5;
 /// Where the bytes of an arm are.
-const BYTES: usize = TEXT + 5;
+const BYTES: usize = TEXT + 3;
 
 /// Places in [`LOAD`].
 pub(super) mod arm {
@@ -39,20 +39,9 @@ pub(super) mod arm {
     pub(in crate::sql) const REVISION_COUNTS: usize = 9;
 }
 
-const LOT_INTS: &[&str] = &[
-    "r.number",
-    "r.amount",
-    "r.remaining",
-    "r.earned_at",
-    "r.available_at",
-    "r.void_at",
-    "r.expires_at",
-];
-const LOT_TEXTS: &[&str] = &["r.asset", "r.source", "r.state", "r.purchase", "r.rule"];
-
 pub(super) const LOAD: Catalogue<ARMS> = Catalogue {
-    ints: 7,
-    texts: 5,
+    ints: 5,
+    texts: 3,
     bytes: 2,
     arms: [
         Arm::REPLY,
@@ -98,13 +87,12 @@ pub(super) const LOAD: Catalogue<ARMS> = Catalogue {
                 ("due", Int),
                 ("most", Int),
             ],
-            ints: LOT_INTS,
-            texts: LOT_TEXTS,
+            ints: &[],
+            texts: &[
+                "{lots lots_open WHERE t.tenant = r.tenant AND t.member = r.member AND t.state IN ('pending', 'available') AND t.due_at <= r.due ORDER BY t.due_at, t.number}",
+            ],
             bytes: &[],
-            from: "(SELECT r.n, r.most, t.*,
-                           ROW_NUMBER() OVER (PARTITION BY r.n ORDER BY t.due_at, t.number) AS place
-                    FROM {rows} {first lots AS t BY lots_open ON t.tenant = r.tenant AND t.member = r.member AND t.state IN ('pending', 'available') AND t.due_at <= r.due ORDER BY t.due_at, t.number})
-                   AS r WHERE r.place <= r.most",
+            from: "{rows}",
         },
         Arm {
             keys: &[
@@ -113,14 +101,12 @@ pub(super) const LOAD: Catalogue<ARMS> = Catalogue {
                 ("asset", Text),
                 ("most", Int),
             ],
-            ints: LOT_INTS,
-            texts: LOT_TEXTS,
+            ints: &[],
+            texts: &[
+                "{lots lots_open WHERE t.tenant = r.tenant AND t.member = r.member AND t.state IN ('pending', 'available') AND t.asset = r.asset ORDER BY t.expires_at IS NULL, t.expires_at, t.number}",
+            ],
             bytes: &[],
-            from: "(SELECT r.n, r.most, t.*,
-                           ROW_NUMBER() OVER (PARTITION BY r.n
-                                              ORDER BY t.expires_at IS NULL, t.expires_at, t.number) AS place
-                    FROM {rows} {seek lots AS t BY lots_open ON t.tenant = r.tenant AND t.member = r.member AND t.state IN ('pending', 'available') AND t.asset = r.asset})
-                   AS r WHERE r.place <= r.most",
+            from: "{rows}",
         },
         Arm {
             keys: &[
@@ -129,12 +115,12 @@ pub(super) const LOAD: Catalogue<ARMS> = Catalogue {
                 ("purchase", Text),
                 ("most", Int),
             ],
-            ints: LOT_INTS,
-            texts: LOT_TEXTS,
+            ints: &[],
+            texts: &[
+                "{lots lots_purchase WHERE t.tenant = r.tenant AND t.member = r.member AND t.purchase = r.purchase ORDER BY t.number}",
+            ],
             bytes: &[],
-            from: "(SELECT r.n, r.most, t.*, ROW_NUMBER() OVER (PARTITION BY r.n ORDER BY t.number) AS place
-                    FROM {rows} {seek lots AS t BY lots_purchase ON t.tenant = r.tenant AND t.member = r.member AND t.purchase = r.purchase})
-                   AS r WHERE r.place <= r.most",
+            from: "{rows}",
         },
         Arm {
             keys: &[("tenant", Text)],
@@ -350,10 +336,12 @@ fn take(
             let queries = lots.get(arm.saturating_sub(arm::LOTS_DUE));
             let query = queries.and_then(|places| plan.lots.get(*places.get(key)?));
             if let Some(query) = query {
-                let lot = row.lot(place::INT, TEXT).at("lots", &query.member.member)?;
-                snapshot
-                    .lots
-                    .insert((query.member.clone(), lot.number), lot);
+                let lots = row.lots(TEXT).at("lots", &query.member.member)?;
+                // SQLite reads for each query the most that one of them asks for.
+                let most = usize::try_from(query.limit).unwrap_or(usize::MAX);
+                let lots = lots.into_iter().take(most);
+                let lots = lots.map(|lot| ((query.member.clone(), lot.number), lot));
+                snapshot.lots.extend(lots);
             }
         }
         _ => {}
@@ -418,23 +406,17 @@ mod tests {
         let steps = sqlx::query(plan).fetch_all(&mut connection).await.unwrap();
         let details = steps.iter().map(|step| step.get::<String, _>("detail"));
         let details: Vec<String> = details.collect();
-        let within = steps.iter().find(|step| {
-            let detail: String = step.get("detail");
-            detail.starts_with("CORRELATED LIST SUBQUERY")
-        });
-        let within: i64 = within.unwrap().get("id");
-        let own = steps
-            .iter()
-            .filter(|step| step.get::<i64, _>("parent") == within);
-        let own: Vec<String> = own.map(|step| step.get("detail")).collect();
-        let [_, by] = own.as_slice() else {
-            panic!("{details:?}")
-        };
         let index = "INDEX lots_open (tenant=? AND member=? AND due_at<?)";
-        assert!(by.contains(index), "{details:?}");
-        let rows = "PRIMARY KEY (tenant=? AND member=? AND number=?)";
+        let of_lots: Vec<&String> = details
+            .iter()
+            .filter(|step| step.contains("lots"))
+            .collect();
         assert!(
-            details.iter().any(|step| step.contains(rows)),
+            matches!(of_lots.as_slice(), [one] if one.contains(index)),
+            "{details:?}"
+        );
+        assert!(
+            !details.iter().any(|step| step.contains("TEMP B-TREE")),
             "{details:?}"
         );
     }

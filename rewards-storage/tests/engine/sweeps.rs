@@ -1,12 +1,14 @@
 //! Sweeps have no keys and leave no replies: what they do is done once because the rows say what is still due.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rewards_core::ledger::Lot;
+use rewards_core::operations::rewards::DUE_LOTS_MAX;
 use rewards_core::time::Timestamp;
 use rewards_storage::batch::CommandKey;
 use rewards_storage::contract::fixtures::{Draft, lot};
-use rewards_storage::engine::{Engine, ManualClock, STORE_TRIES_MAX, TenantEngine};
+use rewards_storage::engine::{CommandOptions, Engine, ManualClock, STORE_TRIES_MAX, TenantEngine};
 use rewards_storage::store::Store;
 
 use crate::support::{Earn, Scripted, Trouble, audited, code, keyed, member, tenant, unavailable};
@@ -133,4 +135,42 @@ async fn a_sweep_of_a_store_that_is_away_ends() {
     assert_eq!(code(tenant.settle_due().await), "store_unavailable");
     let sweep = tenant.settle_due().await.unwrap();
     assert_eq!((sweep.members, sweep.settled.len()), (3, 3));
+}
+
+#[tokio::test]
+async fn members_of_many_pages_are_settled_once() {
+    let store = Scripted::new();
+    let (_engine, tenant) = tomorrow(&store, 1_500).await;
+    let sweep = tenant.settle_due().await.unwrap();
+    let settled: BTreeSet<_> = sweep.settled.iter().map(|(member, _)| member).collect();
+    assert_eq!(
+        (sweep.members, sweep.settled.len(), settled.len()),
+        (1_500, 1_500, 1_500)
+    );
+    assert_eq!(tenant.settle_due().await.unwrap().members, 0);
+}
+
+/// What is due for a member who needs a second call lies behind what is due for others, who are being settled meanwhile.
+#[tokio::test]
+async fn a_member_who_comes_again_is_counted_once() {
+    let store = Scripted::new();
+    let (_engine, tenant) = tomorrow(&store, 1_100).await;
+    let grants = (1..=DUE_LOTS_MAX + 50).map(|number| {
+        let is_early = number <= DUE_LOTS_MAX;
+        let due = if is_early { "09" } else { "11" };
+        let earn = Earn::new(member("rich"), 1).until(at(&format!("2026-05-02T{due}:00:00Z")));
+        let key = CommandOptions {
+            now: Some(at("2026-05-01T10:00:00Z")),
+            ..keyed(format!("rich {number}"))
+        };
+        (earn, key)
+    });
+    for granted in tenant.execute_many(grants.collect()).await {
+        granted.unwrap();
+    }
+    let sweep = tenant.settle_due().await.unwrap();
+    let rich = member("rich");
+    let calls = sweep.settled.iter().filter(|(member, _)| *member == rich);
+    assert_eq!((sweep.members, calls.count()), (1_101, 2));
+    assert_eq!(tenant.settle_due().await.unwrap().members, 0);
 }
