@@ -210,6 +210,9 @@ mod json {
 
     use super::{Cell, Kind, packing};
 
+    /// How many bytes are written as digits at once.
+    const HEX_AT_ONCE: usize = 256;
+
     /// Adds `[a,b,…]`. Bytes go in as hex, because JSON has no bytes.
     pub(super) fn push_row<'a>(
         text: &mut String,
@@ -240,8 +243,16 @@ mod json {
     }
 
     fn push_bytes(text: &mut String, bytes: &[u8]) {
+        // Digit by digit, as a text is made of them otherwise, takes several times as long.
+        let mut digits = [0; 2 * HEX_AT_ONCE];
         text.push('"');
-        text.push_str(&hex::encode(bytes));
+        for bytes in bytes.chunks(HEX_AT_ONCE) {
+            let digits = digits.split_at_mut(2 * bytes.len()).0;
+            // There is room for each of them, and all digits are text.
+            if hex::encode_to_slice(bytes, digits).is_ok() {
+                text.push_str(str::from_utf8(digits).unwrap_or_default());
+            }
+        }
         text.push('"');
     }
 
@@ -266,6 +277,29 @@ mod json {
         }
         text.push_str(rest);
         text.push('"');
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn bytes_are_written_as_their_digits() {
+            let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(3 * HEX_AT_ONCE).collect();
+            for count in [
+                0,
+                1,
+                HEX_AT_ONCE - 1,
+                HEX_AT_ONCE,
+                HEX_AT_ONCE + 1,
+                bytes.len(),
+            ] {
+                let bytes = &bytes[..count];
+                let mut text = String::from("x");
+                push_bytes(&mut text, bytes);
+                assert_eq!(text, format!("x\"{}\"", hex::encode(bytes)));
+            }
+        }
     }
 }
 
