@@ -256,3 +256,54 @@ fn items_of_a_list_that_moved_are_not_judged() {
     ];
     assert_eq!(found(&problems), want);
 }
+
+/// A name that is wrong is wrong, whatever else is wrong beside it.
+#[test]
+fn names_are_judged_beside_what_has_the_wrong_shape() {
+    let document = r#"
+        id = "p"
+        currency = "EUR"
+        zone = "UTC"
+        rules = [
+            { id = "a", caps = ["nope"], effect = { percent = { rate = "2" } } },
+            { id = "a", effect = { fixed = { asset = "ponits" } } },
+        ]
+    "#;
+    let problems = Program::from_toml(document).unwrap_err();
+    assert_eq!(
+        found(&problems),
+        [
+            ("rate_invalid", "rules[0].effect.percent.rate"),
+            ("field_missing", "rules[1].effect.fixed.amount"),
+            ("id_duplicate", "rules[1].id"),
+            ("reference_unknown", "rules[0].caps[0]"),
+            ("asset_unknown", "rules[1].effect.fixed.asset"),
+        ]
+    );
+}
+
+/// An asset that is misspelt is told once, and not compared with those that are spelt right.
+#[test]
+fn a_misspelt_asset_is_told_where_it_stands_alone() {
+    let document = r#"
+        id = "p"
+        currency = "EUR"
+        zone = "UTC"
+        units = [{ asset = "points" }]
+        stacking_groups = [{ id = "base", stacking = "best" }]
+        rules = [
+            { id = "a", effect = { fixed = { amount = 1, asset = "point" } } },
+            { id = "b", caps = ["few"], budgets = ["all"], effect = { fixed = { amount = 1, asset = "points" } } },
+        ]
+        caps = [{ id = "few", per = "member", limit = { amount = { amount = 5, asset = "point" } } }]
+        budgets = [{ id = "all", amount = 5, asset = "point" }]
+    "#;
+    let program = Program::from_toml(document).unwrap();
+    let problems = CompiledProgram::compile(program, 1, Timestamp::MIN).unwrap_err();
+    let want = [
+        "caps[0].limit.amount.asset",
+        "budgets[0].asset",
+        "rules[0].effect.fixed.asset",
+    ];
+    assert_eq!(found(&problems), want.map(|path| ("asset_unknown", path)));
+}

@@ -50,6 +50,7 @@ impl Drop for SqlBooks<'_> {
 impl<'s> SqlBooks<'s> {
     /// Takes a connection and begins the view.
     pub async fn open(store: &'s SqlStore, tenant: &TenantId) -> Result<Self, Failure> {
+        store.driver().look()?;
         let held = store.driver().reader().await?;
         let mut books = Self {
             store,

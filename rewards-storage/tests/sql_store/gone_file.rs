@@ -24,6 +24,10 @@ fn replace(path: &Path) {
     fs::rename(&copy, path).unwrap();
 }
 
+fn remove_log(path: &Path) {
+    fs::remove_file(path.with_extension("db-wal")).unwrap();
+}
+
 fn rename_folder(path: &Path) {
     let folder = path.parent().unwrap();
     fs::rename(folder, folder.with_extension("old")).unwrap();
@@ -41,6 +45,7 @@ async fn a_store_whose_file_is_gone_does_nothing_more() {
         ("removed", remove as fn(&Path)),
         ("renamed", rename),
         ("replaced", replace),
+        ("log removed", remove_log),
         ("folder renamed", rename_folder),
     ] {
         let folder = tempfile::tempdir().unwrap();
@@ -58,11 +63,12 @@ async fn a_store_whose_file_is_gone_does_nothing_more() {
             );
             assert!(!error.is_transient(), "{what}");
             assert!(
-                error.to_string().contains("put the file back"),
+                error.to_string().contains("put both back"),
                 "{what}: {error}"
             );
         }
         store.health().await.unwrap_err();
+        store.books(&tenant()).await.unwrap_err();
         store.close().await.unwrap();
     }
 }
@@ -78,7 +84,14 @@ async fn a_file_that_is_put_back_is_whole() {
     fs::rename(&path, &away).unwrap();
     let batch = draft("2").member("bob", 0).done();
     store.commit(&[batch]).await.unwrap_err();
-    store.close().await.unwrap();
+    // Who opens it before it is put back must not throw its log away.
+    for is_open in [true, false] {
+        let error = SqlStore::open_file(&path, patient()).await.unwrap_err();
+        assert!(matches!(error, StoreError::FileGone { .. }), "{error:?}");
+        if is_open {
+            store.close().await.unwrap();
+        }
+    }
     fs::rename(&away, &path).unwrap();
     let store = SqlStore::open_file(&path, patient()).await.unwrap();
     let members = store.members(&tenant(), None, 9).await.unwrap();

@@ -173,14 +173,20 @@ impl<'a> Checker<'a> {
         None
     }
 
+    /// Whether an asset is the program's currency or one of its units.
+    fn is_declared(&self, asset: Asset) -> bool {
+        let mut units = self.program.units.iter();
+        asset == Asset::Currency(self.program.currency) || units.any(|unit| unit.asset == asset)
+    }
+
     /// The asset that is meant; the program's currency when absent.
     fn asset(&mut self, at: &At<'_>, asset: Option<Asset>) -> Asset {
         let currency = Asset::Currency(self.program.currency);
         let Some(asset) = asset else {
             return currency;
         };
-        let units = self.program.units.iter().map(|unit| unit.asset);
-        if asset != currency && !units.clone().any(|unit| unit == asset) {
+        if !self.is_declared(asset) {
+            let units = self.program.units.iter().map(|unit| unit.asset);
             let known: Vec<String> = units.map(|unit| unit.to_string()).collect();
             let meant = nearest(&asset.to_string(), known.iter().map(String::as_str));
             let words = format!(

@@ -1,8 +1,8 @@
 //! What is wrong with the meaning of a document whose shape is wrong, too.
 //!
 //! Values of a wrong shape were taken out and others stand in for required ones, so some problems of what is left may only
-//! follow from that. Those are left out: what stands in the same item as an amended value, and what rests on amended
-//! values in other places. They show in the next round, should they be real.
+//! follow from that. Those are left out: what stands in the same item as an amended value, unless it is about a name alone, and
+//! what rests on amended values in other places. They show in the next round, should they be real.
 
 use super::validate;
 use crate::program::Program;
@@ -20,13 +20,33 @@ fn may_follow(problem: &Problem, amended: &str) -> bool {
     let is_whole_item = amended.len() == item(amended).len();
     // Where a whole item of a list is gone, those behind it have moved.
     let has_moved = is_whole_item && section == self::section(&problem.path);
-    if has_moved || item(amended) == item(&problem.path) {
+    let is_beside = item(amended) == item(&problem.path);
+    if has_moved
+        || is_beside && (!is_about_a_name(&problem.code) || overlap(&problem.path, amended))
+    {
         return true;
     }
     if problem.code == "reference_unknown" && !is_whole_item && !may_hold_a_name(amended) {
         return false;
     }
     rests_on(&problem.code).contains(&section)
+}
+
+/// Whether a problem with this code is about the name where it stands, whatever is beside it.
+fn is_about_a_name(code: &str) -> bool {
+    matches!(
+        code,
+        "reference_unknown" | "reference_duplicate" | "asset_unknown" | "id_duplicate"
+    )
+}
+
+/// Whether one of two paths is that of a value inside the other's, or both are the same.
+fn overlap(one: &str, other: &str) -> bool {
+    let is_inside = |inner: &str, outer: &str| {
+        let rest = inner.strip_prefix(outer);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    };
+    is_inside(one, other) || is_inside(other, one)
 }
 
 /// Whether the value at a path is a name that others refer to, or may hold one.

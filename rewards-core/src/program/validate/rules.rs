@@ -123,6 +123,10 @@ fn check_stacking_group_asset(
     asset: Asset,
     stacking_groups: &mut StackingGroupAssets,
 ) {
+    // What a misspelt asset can be compared with is not known.
+    if !checker.is_declared(asset) {
+        return;
+    }
     let Some(stacking) = checker
         .program
         .stacking_groups
@@ -247,7 +251,7 @@ fn check_limits(checker: &mut Checker<'_>, at: &At<'_>, rule: &Rule, asset: Asse
 }
 
 fn check_limit_asset(checker: &mut Checker<'_>, at: &At<'_>, limited: Asset, paid: Asset) {
-    if limited != paid {
+    if limited != paid && checker.is_declared(limited) && checker.is_declared(paid) {
         let words = format!("it limits `{limited}`, but the rule pays `{paid}`");
         checker.report("asset_mismatch", at, words);
     }

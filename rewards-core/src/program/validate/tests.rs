@@ -745,7 +745,6 @@ fn all_problems_are_reported_at_once() {
                 "rules[1].effect.multiplier",
             ),
             ("reference_unknown", "rules[1].budgets[0]"),
-            ("asset_mismatch", "rules[1].budgets[1]"),
         ],
     );
 }

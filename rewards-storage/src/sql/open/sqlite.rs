@@ -38,6 +38,7 @@ pub(super) struct Target {
 pub(super) async fn open(target: Target, options: &SqlOptions) -> Result<SqlStore, StoreError> {
     target.check_place().map_err(refused)?;
     target.check_is_file()?;
+    target.check_log()?;
     let is_in_memory = target.is_in_memory;
     let connect = tune(target.located()?, options);
     let path = connect.get_filename().to_owned();
@@ -187,6 +188,22 @@ impl Target {
             });
         }
         Ok(())
+    }
+
+    /// Refuses a file that is not there while its log is: the log would be thrown away, with all that only it holds.
+    fn check_log(&self) -> Result<(), StoreError> {
+        let path = self.connect.get_filename();
+        let size = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        if self.is_in_memory || size(path) > 0 || size(Path::new(&log)) == 0 {
+            return Ok(());
+        }
+        Err(StoreError::FileGone {
+            detail: "the file is not there, but its `-wal` is, with what was recorded last: put the file back beside it, or remove \
+                     the `-wal` if nobody wants that any more"
+                .to_owned(),
+        })
     }
 
     /// With a path that stays what it is when the working directory changes: connections are made later, too. It also keeps

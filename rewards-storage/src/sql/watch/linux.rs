@@ -131,8 +131,8 @@ impl Loss {
                  answer again with its keys",
             ),
             Self::Gone => StoreError::FileGone {
-                detail: "the file was removed, moved or replaced while it was open, and what is recorded would go with it: close \
-                         the engine, put the file back with its `-wal`, open the engine again, and send what got no answer \
+                detail: "the file or its `-wal` was removed, moved or replaced while it was open, and what is recorded would go with \
+                         it: close the engine, put both back before anybody opens the file again, and send what got no answer \
                          again with its keys"
                     .to_owned(),
             },
@@ -239,10 +239,13 @@ impl Opened {
     pub fn watch(self) -> Result<FileWatch, StoreError> {
         // It lies beside the file itself, and not beside a link to it.
         let path = fs::canonicalize(&self.path).unwrap_or(self.path);
-        let mut shared = path.clone().into_os_string();
-        shared.push("-shm");
-        let shared = PathBuf::from(shared);
-        let events = Events::of(&[&path, &shared])
+        let beside = |ending| {
+            let mut path = path.clone().into_os_string();
+            path.push(ending);
+            PathBuf::from(path)
+        };
+        let (shared, log) = (beside("-shm"), beside("-wal"));
+        let events = Events::of(&[&path, &shared, &log])
             .inspect_err(|error| tracing::debug!(%error, "openings of the file are not told"))
             .ok();
         let mut ours = ours();
@@ -255,6 +258,7 @@ impl Opened {
         let watch = FileWatch {
             has_lock: self.claim.id.is_some_and(has_lock),
             claim: self.claim,
+            log: id_of(&log).map(|id| (log, id)),
             path,
             shared,
             loss: OnceLock::new(),
@@ -321,6 +325,8 @@ impl Drop for Claim {
 pub struct FileWatch {
     claim: Claim,
     path: PathBuf,
+    /// Where what was recorded last is, and which file that was.
+    log: Option<(PathBuf, FileId)>,
     /// The memory that all users of the file share, as a file.
     shared: PathBuf,
     /// Whether the lock on the file could be seen when it was opened; only then it can be missed.
@@ -365,7 +371,9 @@ impl FileWatch {
     }
 
     fn found(&self) -> Option<Loss> {
-        if self.claim.id.is_some() && id_of(&self.path) != self.claim.id {
+        let is_there = self.claim.id.is_none() || id_of(&self.path) == self.claim.id;
+        let mut log = self.log.iter();
+        if !is_there || log.any(|(path, id)| id_of(path) != Some(*id)) {
             return Some(Loss::Gone);
         }
         self.seems_shared_throughout().then_some(Loss::Shared)
