@@ -12,8 +12,8 @@
 //! is somebody else's, and the lock on the file must still be there. It is not taken again by itself, so that a visit shows
 //! however short it was. A store whose file is not its own any more does nothing further.
 //!
-//! A file that is removed, moved or replaced is noticed by the same look: SQLite would go on with the file that it opened, and what
-//! is recorded would be in a file that nobody opens again.
+//! Each call that ends also sees whether the file and its log are where they were opened. When they are removed, moved or replaced,
+//! SQLite goes on with the files that it has open, and what is recorded would be in files that nobody opens again.
 //!
 //! What else the other library would do cannot be prevented, but for one thing: it sees no lock on the shared memory and would
 //! begin by cutting it off, which ends the process when the engine next looks there. A lock of the newer kind, which belongs to

@@ -24,6 +24,12 @@ fn replace(path: &Path) {
     fs::rename(&copy, path).unwrap();
 }
 
+fn replace_folder(path: &Path) {
+    rename_folder(path);
+    fs::create_dir(path.parent().unwrap()).unwrap();
+    fs::write(path, b"").unwrap();
+}
+
 fn remove_log(path: &Path) {
     fs::remove_file(path.with_extension("db-wal")).unwrap();
 }
@@ -31,12 +37,6 @@ fn remove_log(path: &Path) {
 fn rename_folder(path: &Path) {
     let folder = path.parent().unwrap();
     fs::rename(folder, folder.with_extension("old")).unwrap();
-    // The kernel tells of the file and not of its folder, so something has to come of the file.
-    fs::set_permissions(
-        folder.with_extension("old").join("books.db"),
-        fs::Permissions::from_mode(0o600),
-    )
-    .unwrap();
 }
 
 #[tokio::test]
@@ -47,6 +47,7 @@ async fn a_store_whose_file_is_gone_does_nothing_more() {
         ("replaced", replace),
         ("log removed", remove_log),
         ("folder renamed", rename_folder),
+        ("folder replaced", replace_folder),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("books").join("books.db");
@@ -110,4 +111,21 @@ async fn a_file_that_is_touched_is_still_there() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     fs::remove_file(&link).unwrap();
     apply(&store, draft("1").member("ann", 0)).await;
+}
+
+#[tokio::test]
+async fn a_link_that_names_another_file_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, link) = (
+        folder.path().join("books.db"),
+        folder.path().join("link.db"),
+    );
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let store = SqlStore::open_file(&link, patient()).await.unwrap();
+    apply(&store, draft("1").member("ann", 0)).await;
+    fs::remove_file(&link).unwrap();
+    std::os::unix::fs::symlink(folder.path().join("other.db"), &link).unwrap();
+    let batch = draft("2").member("bob", 0).done();
+    let error = store.commit(&[batch]).await.unwrap_err();
+    assert!(matches!(error, StoreError::FileGone { .. }), "{error:?}");
 }

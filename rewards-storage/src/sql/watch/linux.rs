@@ -237,15 +237,18 @@ pub struct Opened {
 impl Opened {
     /// Begins to watch the file, and looks at once.
     pub fn watch(self) -> Result<FileWatch, StoreError> {
-        // It lies beside the file itself, and not beside a link to it.
-        let path = fs::canonicalize(&self.path).unwrap_or(self.path);
+        // They lie beside the file itself, and not beside a link to it.
+        let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
         let beside = |ending| {
             let mut path = path.clone().into_os_string();
             path.push(ending);
             PathBuf::from(path)
         };
         let (shared, log) = (beside("-shm"), beside("-wal"));
-        let events = Events::of(&[&path, &shared, &log])
+        let log_id = id_of(&log);
+        let places = [(self.path, self.claim.id), (log, log_id)].into_iter();
+        let places = places.filter_map(|(path, id)| Some((path, id?))).collect();
+        let events = Events::of(&[&path, &shared])
             .inspect_err(|error| tracing::debug!(%error, "openings of the file are not told"))
             .ok();
         let mut ours = ours();
@@ -257,9 +260,8 @@ impl Opened {
         drop(ours);
         let watch = FileWatch {
             has_lock: self.claim.id.is_some_and(has_lock),
+            places,
             claim: self.claim,
-            log: id_of(&log).map(|id| (log, id)),
-            path,
             shared,
             loss: OnceLock::new(),
             look: Mutex::new(Look {
@@ -324,9 +326,8 @@ impl Drop for Claim {
 #[derive(Debug)]
 pub struct FileWatch {
     claim: Claim,
-    path: PathBuf,
-    /// Where what was recorded last is, and which file that was.
-    log: Option<(PathBuf, FileId)>,
+    /// Where the file was opened, and where its log is, with which files those were.
+    places: Vec<(PathBuf, FileId)>,
     /// The memory that all users of the file share, as a file.
     shared: PathBuf,
     /// Whether the lock on the file could be seen when it was opened; only then it can be missed.
@@ -353,12 +354,11 @@ impl FileWatch {
     pub fn look(&self) -> Result<(), StoreError> {
         // One after another, so that nobody goes by what somebody else was told and has not looked into yet.
         let mut look = self.look.lock().unwrap_or_else(PoisonError::into_inner);
-        if look.is_over || !look.is_due() {
+        if look.is_over {
             drop(look);
             return self.check();
         }
-        look.last = Instant::now();
-        if let Some(loss) = self.found()
+        if let Some(loss) = self.found(&mut look)
             && self.loss.set(loss).is_ok()
         {
             tracing::error!(
@@ -370,13 +370,22 @@ impl FileWatch {
         self.check()
     }
 
-    fn found(&self) -> Option<Loss> {
-        let is_there = self.claim.id.is_none() || id_of(&self.path) == self.claim.id;
-        let mut log = self.log.iter();
-        if !is_there || log.any(|(path, id)| id_of(path) != Some(*id)) {
+    fn found(&self, look: &mut Look) -> Option<Loss> {
+        if self.is_gone() {
             return Some(Loss::Gone);
         }
+        if !look.is_due() {
+            return None;
+        }
+        look.last = Instant::now();
         self.seems_shared_throughout().then_some(Loss::Shared)
+    }
+
+    /// Whether another file is where the file or its log was opened, or none. That is asked each time, which costs two
+    /// microseconds: when a folder moves, nothing is told of the files in it.
+    fn is_gone(&self) -> bool {
+        let is_another = |(path, id): &(PathBuf, FileId)| id_of(path) != Some(*id);
+        self.places.iter().any(is_another)
     }
 
     /// Whether several looks in a row find the file somebody else's. The lists that the kernel gives are not of one moment:
@@ -423,16 +432,14 @@ impl Look {
     }
 }
 
-/// What the kernel tells of files: that somebody has opened or closed one of them, has removed it or given it another name.
+/// What the kernel tells of files: that somebody has opened or closed one of them.
 #[derive(Debug)]
 struct Events(Inotify);
 
 impl Events {
     fn of(files: &[&Path]) -> nix::Result<Self> {
         let events = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
-        // A name less changes the attributes.
-        let names = AddWatchFlags::IN_ATTRIB | AddWatchFlags::IN_MOVE_SELF;
-        let told = AddWatchFlags::IN_OPEN | AddWatchFlags::IN_CLOSE | names;
+        let told = AddWatchFlags::IN_OPEN | AddWatchFlags::IN_CLOSE;
         for file in files {
             match events.add_watch(*file, told) {
                 // A file that may only be read can do without.
