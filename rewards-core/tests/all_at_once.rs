@@ -307,3 +307,47 @@ fn a_misspelt_asset_is_told_where_it_stands_alone() {
     ];
     assert_eq!(found(&problems), want.map(|path| ("asset_unknown", path)));
 }
+
+/// No stand-in has the name of anything that is there.
+#[test]
+fn a_missing_id_is_no_duplicate() {
+    let document = r#"{"id": "p", "currency": "EUR", "zone": "UTC", "caps": [
+        {"per": "member", "limit": {"uses": 1}}, {"id": "1", "per": "member", "limit": {"uses": 1}},
+        {"id": "a1", "per": "member", "limit": {"uses": 1}}]}"#;
+    let problems = Program::from_json(document).unwrap_err();
+    assert_eq!(found(&problems), [("field_missing", "caps[0].id")]);
+}
+
+/// What others refer to may be in a section whose name is wrong.
+#[test]
+fn what_a_misspelt_section_holds_is_not_unknown() {
+    let document = r#"{"id": "p", "currency": "EUR", "zone": "UTC", "limits": [{"id": "few"}],
+        "rules": [{"id": "a", "caps": ["few"], "effect": {"fixed": {"amount": 0}}}]}"#;
+    let problems = Program::from_json(document).unwrap_err();
+    let want = [
+        ("field_unknown", "limits"),
+        ("amount_not_positive", "rules[0].effect.fixed.amount"),
+    ];
+    assert_eq!(found(&problems), want);
+}
+
+/// A large document is read as often as there is time for, and a list that is cut says so.
+#[test]
+fn a_list_that_is_cut_says_so() {
+    let rules = |count: usize, missing: usize| {
+        let rule = |number: usize| {
+            let effect = json!({"percent": {"rate": "1%"}});
+            let mut rule = json!({"id": format!("r{number}"), "effect": effect});
+            if number < missing {
+                rule.as_object_mut().unwrap().remove("effect").unwrap();
+            }
+            rule
+        };
+        let rules: Vec<Value> = (0..count).map(rule).collect();
+        json!({"id": "p", "currency": "EUR", "zone": "UTC", "rules": rules})
+    };
+    let problems = Program::from_value(rules(2_000, 20)).unwrap_err();
+    assert_eq!(problems.len(), 20, "{:?}", problems.last());
+    let problems = Program::from_value(rules(50_000, 90)).unwrap_err();
+    assert_eq!(problems.last().unwrap().code, "problems_omitted");
+}

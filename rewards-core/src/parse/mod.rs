@@ -155,10 +155,15 @@ pub(crate) fn has_room(problems: &[Problem]) -> bool {
 pub(crate) fn told(mut problems: Vec<Problem>) -> Vec<Problem> {
     if !has_room(&problems) {
         problems.truncate(PROBLEMS_MAX.saturating_sub(1));
-        let words = "more is wrong than is listed here";
-        problems.push(Problem::new("problems_omitted", "", words));
+        problems.push(omitted());
     }
     problems
+}
+
+/// Says that more may be wrong than is told.
+fn omitted() -> Problem {
+    let words = "more is wrong than is listed here";
+    Problem::new("problems_omitted", "", words)
 }
 
 /// Refuses a text that is too large to be read.

@@ -64,7 +64,8 @@ pub(super) fn put(root: &mut Value, steps: &[Step], new: Value) -> bool {
     true
 }
 
-fn inside<'a>(root: &'a mut Value, steps: &[Step]) -> Option<&'a mut Value> {
+/// The value at the end of the steps.
+pub(super) fn inside<'a>(root: &'a mut Value, steps: &[Step]) -> Option<&'a mut Value> {
     steps.iter().try_fold(root, |value, step| match step {
         Step::Field(name) => value.get_mut(name),
         Step::Item(index) => value.get_mut(index),

@@ -11,11 +11,11 @@ use super::explain::Refusal;
 use super::objects::Objects;
 use super::path::{self, Step};
 use super::stand_in::Trials;
-use super::{has_room, json, told};
+use super::{has_room, json, omitted, told};
 use crate::rejection::Problem;
 
 /// How many values all readings together may visit, so that a large and hostile document is not read for minutes.
-const VISITS_MAX: usize = 10_000_000;
+const VISITS_MAX: usize = 5_000_000;
 /// Most readings, consequences and stand-ins included.
 const READINGS_MAX: usize = 2_000;
 
@@ -64,6 +64,7 @@ pub(super) fn reread<T: DeserializeOwned>(mut value: Value, problems: Vec<Proble
         let left = left.get_or_insert_with(|| readings_for(&value));
         *left = left.saturating_sub(1);
         if *left == 0 {
+            problems.push(omitted());
             break None;
         }
         if is_tried {

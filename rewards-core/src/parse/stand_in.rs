@@ -3,11 +3,15 @@
 //! What a field wants is known to its type alone, so values of each kind are tried until one is not refused. What was read
 //! with a stand-in is looked at for more problems and then dropped; it never becomes a request or a document.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::explain::Refusal;
 use super::path::{self, Step};
 
+/// Stand-ins are named by numbers from here on, which nobody's ids are.
+const NAMES_FROM: usize = 718_281_828;
 /// How many names of a choice are tried.
 const NAMES_MAX: usize = 2;
 
@@ -16,6 +20,8 @@ const NAMES_MAX: usize = 2;
 pub(super) struct Trials {
     open: Vec<Trial>,
     begun: usize,
+    /// Objects that were accepted, by the name of their field: they are tried first where the same field is missing again.
+    accepted: BTreeMap<String, Value>,
 }
 
 #[derive(Debug)]
@@ -31,9 +37,12 @@ impl Trials {
         let mut place = holder.to_vec();
         place.push(Step::Field(name.to_owned()));
         // What is not around this field was accepted.
-        self.open.retain(|trial| holder.starts_with(&trial.place));
+        while let Some(trial) = self.open.pop_if(|trial| !holder.starts_with(&trial.place)) {
+            self.accept(root, &trial);
+        }
         self.begun = self.begun.saturating_add(1);
-        let left = kinds(self.begun);
+        let mut left = kinds(self.begun);
+        left.extend(self.accepted.get(name).cloned());
         self.open.push(Trial { place, left });
         self.try_next(root)
     }
@@ -69,6 +78,15 @@ impl Trials {
         self.try_next(root)
     }
 
+    /// Only objects: names have to differ, and are accepted at once.
+    fn accept(&mut self, root: &mut Value, trial: &Trial) {
+        if let Some(Step::Field(name)) = trial.place.last()
+            && let Some(value @ Value::Object(_)) = path::inside(root, &trial.place)
+        {
+            self.accepted.insert(name.clone(), value.clone());
+        }
+    }
+
     /// Ends all trials: items of lists have moved.
     pub(super) fn accept_all(&mut self) {
         self.open.clear();
@@ -101,7 +119,7 @@ fn kinds(number: usize) -> Vec<Value> {
         json!("UTC"),
         json!("EUR"),
         json!(format!("a{number}")),
-        json!(number.to_string()),
+        json!(NAMES_FROM.saturating_add(number).to_string()),
     ]
 }
 

@@ -190,7 +190,10 @@ impl ClockLimits {
     /// Whether the newest rows are to be looked up before something is decided at a moment.
     pub(super) fn asks(&self, moment: Moment, known: &KnownTime) -> bool {
         match known.latest() {
-            None if known.is_looked_up.load(Ordering::Relaxed) => false,
+            // Somebody else may have recorded since.
+            None if known.is_looked_up.load(Ordering::Relaxed) => {
+                self.overtaken(moment, None).is_some()
+            }
             None => moment.clock.is_some() && self.guards(),
             latest => self.overtaken(moment, latest).is_some(),
         }

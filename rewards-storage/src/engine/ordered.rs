@@ -66,15 +66,36 @@ impl RunState {
 /// A command's part in its run, from acceptance to answer.
 pub(super) struct RunToken {
     run: Arc<RunState>,
+    /// As how many commands it counts.
+    weight: usize,
     is_answered: bool,
 }
 
 impl RunToken {
     pub(super) fn new(run: &Arc<RunState>) -> Self {
-        run.open.send_modify(|open| *open = open.saturating_add(1));
+        Self::of_weight(run, 1)
+    }
+
+    /// Nothing is handed in while a sweep is under way.
+    fn of_sweep(run: &Arc<RunState>) -> Self {
+        Self::of_weight(run, RUN_AHEAD_MAX)
+    }
+
+    fn of_weight(run: &Arc<RunState>, weight: usize) -> Self {
+        run.open
+            .send_modify(|open| *open = open.saturating_add(weight));
         Self {
             run: Arc::clone(run),
+            weight,
             is_answered: false,
+        }
+    }
+
+    /// Takes note of how a sweep ended.
+    fn swept(&mut self, stopping: Option<Fault>) {
+        self.is_answered = true;
+        if let Some(fault) = stopping {
+            self.run.stop(fault);
         }
     }
 
@@ -105,7 +126,7 @@ impl Drop for RunToken {
         }
         self.run
             .open
-            .send_modify(|open| *open = open.saturating_sub(1));
+            .send_modify(|open| *open = open.saturating_sub(self.weight));
     }
 }
 
@@ -174,14 +195,19 @@ impl OrderedRun {
     /// the fault that stopped it.
     pub async fn settle_due(&mut self, now: Option<Timestamp>) -> Result<Sweep, Fault> {
         self.barrier().await?;
-        // What is due for one member changes nothing of what is due for another, so there is no order to keep.
-        let swept = self.engine.sweep(now).await;
-        let faults = swept.iter().flat_map(|sweep| &sweep.failed);
-        let faults = faults.map(|(_, fault)| fault).chain(swept.as_ref().err());
-        if let Some(fault) = faults.into_iter().find_map(behind) {
-            self.run.stop(fault);
-        }
-        swept
+        // Whoever no longer waits for it must not overtake it, so it goes on by itself.
+        let mut token = RunToken::of_sweep(&self.run);
+        let engine = self.engine.clone();
+        let sweep = async move {
+            // What is due for one member changes nothing of what is due for another, so there is no order to keep.
+            let (sweep, swept) = engine.sweep(now).await;
+            let faults = sweep.failed.iter().map(|(_, fault)| fault);
+            let stopping = faults.chain(swept.as_ref().err()).find_map(behind);
+            token.swept(stopping);
+            swept.map(|()| sweep)
+        };
+        let sweep = tokio::spawn(sweep.in_current_span());
+        sweep.await.unwrap_or_else(|_| Err(faults::lost()))
     }
 
     /// Waits until everything handed in so far is answered.

@@ -50,22 +50,29 @@ impl TenantEngine {
     /// A fault of the store when nobody can be settled, and `clock_ahead` or `clock_behind` when the clock cannot be right;
     /// `engine_closed`. What was settled before it stays settled.
     pub async fn settle_due(&self) -> Result<Sweep, Fault> {
-        self.sweep(None).await
+        let (sweep, swept) = self.sweep(None).await;
+        swept.map(|()| sweep)
     }
 
-    /// Sweeps at an instant, or now.
-    pub(super) async fn sweep(&self, now: Option<Timestamp>) -> Result<Sweep, Fault> {
-        self.inner.check_open()?;
-        let moment = self.moment(now, &[]).await?;
+    /// Sweeps at an instant, or now; what was carried out, and whether that is all.
+    pub(super) async fn sweep(&self, now: Option<Timestamp>) -> (Sweep, Result<(), Fault>) {
         let mut sweep = Sweep::default();
+        let moment = match self.inner.check_open() {
+            Ok(()) => self.moment(now, &[]).await,
+            Err(fault) => Err(fault),
+        };
+        let moment = match moment {
+            Ok(moment) => moment,
+            Err(fault) => return (sweep, Err(fault)),
+        };
         let mut handed = HandedIn::default();
         let swept = self.sweep_pages(moment, &mut sweep, &mut handed).await;
         // All of them are waited for before a fault is told, so that nothing goes on behind the caller's back.
         while let Some((member, outcome)) = handed.next().await {
             sweep.note(member, outcome);
         }
-        swept?;
-        sweep.unless_nobody()
+        let swept = swept.and_then(|()| sweep.nobody().map_or(Ok(()), Err));
+        (sweep, swept)
     }
 
     async fn sweep_pages(
@@ -164,13 +171,10 @@ impl Sweep {
     }
 
     /// The fault of all when nobody could be reached.
-    fn unless_nobody(self) -> Result<Self, Fault> {
+    fn nobody(&self) -> Option<Fault> {
         let is_away = |(_, fault): &(_, Fault)| fault.kind == FaultKind::Unavailable;
-        match self.failed.first() {
-            Some((_, fault)) if self.settled.is_empty() && self.failed.iter().all(is_away) => {
-                Err(fault.clone())
-            }
-            _ => Ok(self),
-        }
+        let (_, first) = self.failed.first()?;
+        let is_nobody = self.settled.is_empty() && self.failed.iter().all(is_away);
+        is_nobody.then(|| first.clone())
     }
 }

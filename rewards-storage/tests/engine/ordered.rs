@@ -9,9 +9,10 @@ use rewards_core::snapshot::MemberKey;
 use rewards_core::time::Timestamp;
 use rewards_storage::batch::{CommandKey, Refusal, StaleRow};
 use rewards_storage::engine::{
-    BATCH_MAX, CommandOptions, EngineBuilder, ManualClock, RUN_AHEAD_MAX, STORE_TRIES_MAX,
-    SeededRandom,
+    BATCH_MAX, CommandOptions, Engine, EngineBuilder, ManualClock, RUN_AHEAD_MAX, STORE_TRIES_MAX,
+    SeededRandom, TenantEngine,
 };
+use rewards_storage::error::StoreError;
 
 use super::things::{Chain, Pair, Tick};
 use crate::support::{
@@ -357,4 +358,69 @@ async fn a_run_of_a_closed_engine_is_told() {
     assert_eq!(code(late.receipt().await), "engine_closed");
     assert_eq!(code(run.barrier().await), "engine_closed");
     assert_eq!(code(run.settle_due(None).await), "engine_closed");
+}
+
+/// Members of whom something is due, and a run.
+async fn due_in_a_run(store: &Arc<Scripted>) -> (Engine, TenantEngine) {
+    let builder = store.builder().workers(1).now_ahead_max(Duration::MAX);
+    let engine = builder.open().await.unwrap();
+    let tenant = engine.tenant(tenant());
+    for name in 0..300 {
+        let earn = Earn::new(member(name), 5).until(at("2026-05-02T10:00:00Z"));
+        let early = CommandOptions {
+            now: Some(at("2026-05-01T10:00:00Z")),
+            ..keyed(name)
+        };
+        tenant.execute_with(earn, early).await.unwrap();
+    }
+    store.committed.lock().unwrap().clear();
+    (engine, tenant)
+}
+
+/// Whatever else went wrong with the sweep.
+#[tokio::test]
+async fn a_sweep_whose_outcome_is_unknown_stops_its_run() {
+    let store = Scripted::new();
+    let (_engine, tenant) = due_in_a_run(&store).await;
+    let corrupt = Trouble::Fails(|| StoreError::Corrupt {
+        detail: String::new(),
+    });
+    store.dues.lock().unwrap().extend([Trouble::Fine, corrupt]);
+    store.next_commits((0..STORE_TRIES_MAX * 8).map(|_| Trouble::Fails(unavailable)));
+    let mut run = tenant.ordered_run();
+    let swept = run.settle_due(Some(at("2026-05-03T10:00:00Z"))).await;
+    assert_eq!(code(swept), "store_corrupt");
+    assert_eq!(code(run.barrier().await), "store_unavailable");
+    let pushed = run.push(earn("a"), keyed("after")).await;
+    assert_eq!(code(pushed.receipt().await), "store_unavailable");
+}
+
+/// Whoever gives up waiting for a sweep does not overtake it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sweep_that_nobody_waits_for_stays_a_barrier() {
+    let store = Scripted::new();
+    let (_engine, tenant) = due_in_a_run(&store).await;
+    let mut run = tenant.ordered_run();
+    let before = store.sizes().len();
+    store.shut_gate();
+    tokio::select! {
+        swept = run.settle_due(Some(at("2026-05-03T10:00:00Z"))) => panic!("{swept:?}"),
+        () = store.reached(before + 1) => {}
+    }
+    let waited = tokio::time::timeout(Duration::from_millis(50), run.barrier()).await;
+    assert!(waited.is_err(), "{waited:?}");
+    let push = async {
+        let pushed = run.push(earn("a"), keyed("after")).await;
+        pushed.receipt().await
+    };
+    let open = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        store.open_gate();
+    };
+    let (pushed, ()) = tokio::join!(push, open);
+    pushed.unwrap();
+    let committed = store.committed.lock().unwrap().concat();
+    let (last, sweep) = committed.split_last().unwrap();
+    assert_ne!(last, &CommandKey::None);
+    assert_eq!(sweep, vec![CommandKey::None; 300]);
 }

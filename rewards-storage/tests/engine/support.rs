@@ -101,6 +101,8 @@ pub struct Scripted {
     pub hidden: Mutex<Option<MemberId>>,
     /// A member whose rows cannot be read.
     pub unreadable: Mutex<Option<MemberId>>,
+    /// What becomes of the pages of sweeps.
+    pub dues: Mutex<VecDeque<Trouble>>,
 }
 
 impl Scripted {
@@ -120,6 +122,7 @@ impl Scripted {
             skew: AtomicI64::new(0),
             hidden: Mutex::default(),
             unreadable: Mutex::default(),
+            dues: Mutex::default(),
         })
     }
 
@@ -253,6 +256,9 @@ impl Query for Scripted {
         after: Option<DuePlace>,
         limit: u32,
     ) -> Result<DuePage, StoreError> {
+        if let Some(Trouble::Fails(error)) = self.dues.lock().unwrap().pop_front() {
+            return Err(error());
+        }
         self.inner.due_members(tenant, now, after, limit).await
     }
 

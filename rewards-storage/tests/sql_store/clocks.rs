@@ -216,6 +216,24 @@ async fn the_first_records_are_held_against_what_the_host_accepts() {
     }
 }
 
+/// An engine that has found nothing and accepted a time looks again before it takes its clock for wrong.
+#[tokio::test]
+async fn what_others_record_after_a_time_was_accepted_counts() {
+    for (name, store) in stores("clock_others").await {
+        let one = host(&store, noon(), Some(DAY)).await;
+        one.engine.accept_time(noon()).unwrap();
+        let nobody = one.shop.execute_with(settle(), keyed("s", None)).await;
+        assert_eq!(nobody.unwrap_err().code, "member_unknown", "{name}");
+        let soon = later(noon(), 2 * DAY);
+        let two = host(&store, soon, Some(DAY)).await;
+        let joined = RegisterMember::new(member("bob"));
+        two.shop.execute(joined).await.unwrap();
+        one.clock.set(soon);
+        let joined = RegisterMember::new(member("eve"));
+        one.shop.execute(joined).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_jump_that_is_allowed_is_none() {
     for (name, store) in stores("clock_jump_allowed").await {

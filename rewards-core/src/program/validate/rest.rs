@@ -5,8 +5,26 @@
 //! what rests on amended values in other places. They show in the next round, should they be real.
 
 use super::validate;
+use crate::parse::nearest;
 use crate::program::Program;
 use crate::rejection::Problem;
+
+/// The fields of a document.
+const SECTIONS: [&str; 13] = [
+    "id",
+    "name",
+    "currency",
+    "zone",
+    "week_start",
+    "rounding",
+    "units",
+    "stacking_groups",
+    "rules",
+    "caps",
+    "budgets",
+    "ladders",
+    "lifecycle",
+];
 
 /// The problems of what is left of a document, except those that may follow from the amended values.
 pub(crate) fn check_rest(program: &Program, amended: &[String]) -> Vec<Problem> {
@@ -24,6 +42,10 @@ fn may_follow(problem: &Problem, amended: &str) -> bool {
     if has_moved
         || is_beside && (!is_about_a_name(&problem.code) || overlap(&problem.path, amended))
     {
+        return true;
+    }
+    // What is meant may be in a section whose name is like none.
+    if is_about_a_name(&problem.code) && nearest(section, SECTIONS).is_none() {
         return true;
     }
     if problem.code == "reference_unknown" && !is_whole_item && !may_hold_a_name(amended) {

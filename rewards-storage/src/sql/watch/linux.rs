@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -384,8 +385,15 @@ impl FileWatch {
     /// Whether another file is where the file or its log was opened, or none. That is asked each time, which costs two
     /// microseconds: when a folder moves, nothing is told of the files in it.
     fn is_gone(&self) -> bool {
-        let is_another = |(path, id): &(PathBuf, FileId)| id_of(path) != Some(*id);
-        self.places.iter().any(is_another)
+        self.places
+            .iter()
+            .any(|(path, id)| match fs::metadata(path) {
+                Ok(found) => (found.dev(), found.ino()) != *id,
+                // What may not be looked at may be there.
+                Err(error) => {
+                    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+                }
+            })
     }
 
     /// Whether several looks in a row find the file somebody else's. The lists that the kernel gives are not of one moment:
