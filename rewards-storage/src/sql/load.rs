@@ -4,7 +4,7 @@
 //! the plan names. One statement sees one state of the database, so no transaction is needed around it. What has a
 //! [statement of its own](super::pages) is answered within one transaction together with it.
 
-use rewards_core::snapshot::{LotFilter, MemberKey, ReadPlan, Snapshot};
+use rewards_core::snapshot::{LotFilter, LotQuery, MemberKey, ReadPlan, Snapshot};
 
 use super::arms::{self, Arm, Catalogue, place};
 use super::commit::Means;
@@ -334,18 +334,26 @@ fn take(
         }
         arm::LOTS_DUE | arm::LOTS_OPEN | arm::LOTS_OF_PURCHASE => {
             let queries = lots.get(arm.saturating_sub(arm::LOTS_DUE));
-            let query = queries.and_then(|places| plan.lots.get(*places.get(key)?));
-            if let Some(query) = query {
-                let lots = row.lots(TEXT).at("lots", &query.member.member)?;
-                // SQLite reads for each query the most that one of them asks for.
-                let most = usize::try_from(query.limit).unwrap_or(usize::MAX);
-                let lots = lots.into_iter().take(most);
-                let lots = lots.map(|lot| ((query.member.clone(), lot.number), lot));
-                snapshot.lots.extend(lots);
+            if let Some(query) = queries.and_then(|places| plan.lots.get(*places.get(key)?)) {
+                take_lots(row, query, snapshot)?;
             }
         }
         _ => {}
     }
+    Ok(())
+}
+
+fn take_lots(
+    row: Decoded<'_>,
+    query: &LotQuery,
+    snapshot: &mut Snapshot,
+) -> Result<(), StoreError> {
+    let lots = row.lots(TEXT).at("lots", &query.member.member)?;
+    // SQLite reads for each query the most that one of them asks for.
+    let most = usize::try_from(query.limit).unwrap_or(usize::MAX);
+    let lots = lots.into_iter().take(most);
+    let lots = lots.map(|lot| ((query.member.clone(), lot.number), lot));
+    snapshot.lots.extend(lots);
     Ok(())
 }
 
