@@ -372,21 +372,26 @@ impl FileWatch {
     }
 
     fn found(&self, look: &mut Look) -> Option<Loss> {
-        if self.is_gone() {
-            return Some(Loss::Gone);
+        // Another library takes the log away when it closes the file, so that is looked for first.
+        if look.is_due() {
+            look.last = Instant::now();
+            if self.seems_shared_throughout() {
+                return Some(if self.is_gone(1) {
+                    Loss::Gone
+                } else {
+                    Loss::Shared
+                });
+            }
         }
-        if !look.is_due() {
-            return None;
-        }
-        look.last = Instant::now();
-        self.seems_shared_throughout().then_some(Loss::Shared)
+        self.is_gone(2).then_some(Loss::Gone)
     }
 
-    /// Whether another file is where the file or its log was opened, or none. That is asked each time, which costs two
+    /// Whether another file is where the first of the places, the file and its log, were opened, or none. That is asked each time, which costs two
     /// microseconds: when a folder moves, nothing is told of the files in it.
-    fn is_gone(&self) -> bool {
+    fn is_gone(&self, places: usize) -> bool {
         self.places
             .iter()
+            .take(places)
             .any(|(path, id)| match fs::metadata(path) {
                 Ok(found) => (found.dev(), found.ino()) != *id,
                 // What may not be looked at may be there.
