@@ -2,7 +2,7 @@
 
 mod support;
 // By these names the tests know what they share.
-use support::{words, world};
+use support::{problems, words, world};
 
 mod all_at_once;
 mod behaviour;

@@ -7,23 +7,14 @@ use rewards_core::program::{CompiledProgram, Program};
 use rewards_core::rejection::Problem;
 use rewards_core::time::Timestamp;
 
+use crate::problems::{found, refused};
+
 const HEAD: &str = "id = 'p'\ncurrency = 'EUR'\nzone = 'UTC'\n";
 const EFFECT: &str = "effect.percent.rate = '5%'\n";
 
 /// A document with one rule, which has these lines more.
 fn rule(lines: &str) -> String {
     format!("{HEAD}[[rules]]\nid = 'r'\n{lines}")
-}
-
-fn found(problems: &[Problem]) -> Vec<(&str, &str)> {
-    problems.iter().map(|p| (&*p.code, &*p.path)).collect()
-}
-
-#[track_caller]
-fn refused(document: &str, want: &[(&str, &str)]) -> Vec<Problem> {
-    let problems = Program::from_toml(document).err().unwrap_or_default();
-    assert_eq!(found(&problems), want, "{document}\n{problems:#?}");
-    problems
 }
 
 #[test]

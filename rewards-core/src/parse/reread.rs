@@ -20,29 +20,37 @@ const VISITS_MAX: usize = 5_000_000;
 const READINGS_MAX: usize = 2_000;
 
 /// What came of reading a value.
-pub(super) struct Reread<T> {
+struct Reread<T> {
     /// What is left of the value when all that is refused is taken out; `None` when reading ended before.
-    pub read: Option<T>,
+    read: Option<T>,
     /// All that is wrong.
-    pub problems: Vec<Problem>,
+    problems: Vec<Problem>,
     /// The paths of values that were taken out or stand in for another.
-    pub amended: Vec<String>,
+    amended: Vec<String>,
 }
 
-/// Reads a value; `problems` are those found before, which make the reading fail in any case.
+/// Reads a value; `problems` are those found before, which make the reading fail in any case. When it fails, `check` says what
+/// else is wrong with what is left, beside the paths of what was amended.
 pub(super) fn collect<T: DeserializeOwned>(
     value: Value,
     problems: Vec<Problem>,
+    check: impl FnOnce(&T, &[String]) -> Vec<Problem>,
 ) -> Result<T, Vec<Problem>> {
-    let reread = reread(value, problems);
-    match reread.read {
-        Some(read) if reread.problems.is_empty() => Ok(read),
-        _ => Err(told(reread.problems)),
+    let Reread {
+        read,
+        mut problems,
+        amended,
+    } = reread(value, problems);
+    match read {
+        Some(read) if problems.is_empty() => return Ok(read),
+        Some(rest) => problems.extend(check(&rest, &amended)),
+        None => {}
     }
+    Err(told(problems))
 }
 
 /// Reads a value as far as it can be read, and collects all that is wrong.
-pub(super) fn reread<T: DeserializeOwned>(mut value: Value, problems: Vec<Problem>) -> Reread<T> {
+fn reread<T: DeserializeOwned>(mut value: Value, problems: Vec<Problem>) -> Reread<T> {
     let mut left = None;
     let mut amendments = Amendments::default();
     let mut trials = Trials::default();
@@ -58,7 +66,7 @@ pub(super) fn reread<T: DeserializeOwned>(mut value: Value, problems: Vec<Proble
         let here = path::steps(error.path()).unwrap_or_default();
         let there = amendments.original(&here);
         let is_tried = trials.refuse(&mut value, &here, &refusal);
-        if !is_tried && !amendments.explain(&there, &refusal) {
+        if !is_tried && !amendments.explains(&there, &refusal) {
             problems.push(refusal.problem(&there));
         }
         let left = left.get_or_insert_with(|| readings_for(&value));
@@ -177,7 +185,7 @@ impl Amendments {
     }
 
     /// Whether a refusal only follows from a value that was taken out or stands in.
-    fn explain(&self, there: &[Step], refusal: &Refusal<'_>) -> bool {
+    fn explains(&self, there: &[Step], refusal: &Refusal<'_>) -> bool {
         let is_inside = |stand_in: &Vec<Step>| there.starts_with(stand_in);
         let is_around = |stand_in: &Vec<Step>| stand_in.starts_with(there);
         let follows_from_stand_in = match refusal {

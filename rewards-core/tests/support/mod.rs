@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, in the functions that tests share as well"
 )]
 
+pub mod problems;
 pub mod programs;
 pub mod words;
 pub mod world;

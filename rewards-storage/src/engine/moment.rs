@@ -189,14 +189,12 @@ impl ClockLimits {
 
     /// Whether the newest rows are to be looked up before something is decided at a moment.
     pub(super) fn asks(&self, moment: Moment, known: &KnownTime) -> bool {
-        match known.latest() {
-            // Somebody else may have recorded since.
-            None if known.is_looked_up.load(Ordering::Relaxed) => {
-                self.overtaken(moment, None).is_some()
-            }
-            None => moment.clock.is_some() && self.guards(),
-            latest => self.overtaken(moment, latest).is_some(),
+        let latest = known.latest();
+        if latest.is_none() && !known.is_looked_up.load(Ordering::Relaxed) {
+            return moment.clock.is_some() && self.guards();
         }
+        // Somebody else may have recorded since.
+        self.overtaken(moment, latest).is_some()
     }
 
     /// What is known, where a moment lies too far ahead of it.

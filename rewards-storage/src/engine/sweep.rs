@@ -57,16 +57,8 @@ impl TenantEngine {
     /// Sweeps at an instant, or now; what was carried out, and whether that is all.
     pub(super) async fn sweep(&self, now: Option<Timestamp>) -> (Sweep, Result<(), Fault>) {
         let mut sweep = Sweep::default();
-        let moment = match self.inner.check_open() {
-            Ok(()) => self.moment(now, &[]).await,
-            Err(fault) => Err(fault),
-        };
-        let moment = match moment {
-            Ok(moment) => moment,
-            Err(fault) => return (sweep, Err(fault)),
-        };
         let mut handed = HandedIn::default();
-        let swept = self.sweep_pages(moment, &mut sweep, &mut handed).await;
+        let swept = self.sweep_pages(now, &mut sweep, &mut handed).await;
         // All of them are waited for before a fault is told, so that nothing goes on behind the caller's back.
         while let Some((member, outcome)) = handed.next().await {
             sweep.note(member, outcome);
@@ -77,10 +69,12 @@ impl TenantEngine {
 
     async fn sweep_pages(
         &self,
-        moment: Moment,
+        now: Option<Timestamp>,
         sweep: &mut Sweep,
         handed: &mut HandedIn,
     ) -> Result<(), Fault> {
+        self.inner.check_open()?;
+        let moment = self.moment(now, &[]).await?;
         let (mut after, mut is_last) = (None, false);
         let mut unreachable = 0;
         loop {

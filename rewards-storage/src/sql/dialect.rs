@@ -7,10 +7,10 @@
 //!   from 1. PostgreSQL gets one array a column, SQLite one JSON text.
 //! - `{columns}` are the names of those columns, `{values}` the same as columns of `r`.
 //! - `{seek T AS t ON …}` looks up rows of a table for each row before it, always by its key and in that order. Left
-//!   to itself, a planner that has seen an empty table reads it from end to end, and keeps doing so as it grows. `T AS t BY
-//!   index` names the index for SQLite, which prefers the key of a table to a shorter index; PostgreSQL knows better.
+//!   to itself, a planner that has seen an empty table reads it from end to end, and keeps doing so as it grows.
 //! - `{lots index WHERE … ORDER BY …}` are the first lots `t` for each row `r`, `most` of them, as one JSON text: a list of lists of
-//!   [`LOT_COLUMNS`]. No more than those are read; on SQLite the most that one of the rows asks for.
+//!   [`LOT_COLUMNS`]. No more than those are read; on SQLite the most that one of the rows asks for. The index is named for
+//!   SQLite, which prefers the key of a table to a shorter index; PostgreSQL knows better.
 
 use std::fmt::Write as _;
 
@@ -163,21 +163,13 @@ impl Dialect {
 
     fn push_seek(self, sql: &mut String, lookup: &str) {
         let (table, condition) = lookup.split_once(" ON ").unwrap_or((lookup, "true"));
-        let (table, index) = match table.split_once(" BY ") {
-            Some((table, index)) => (table, Some(index)),
-            None => (table, None),
-        };
-        let _ = match (self, index) {
+        let _ = match self {
             // CROSS JOIN fixes the order of a join.
             #[cfg(feature = "sqlite")]
-            (Self::Sqlite, None) => write!(sql, "CROSS JOIN {table} ON {condition}"),
-            #[cfg(feature = "sqlite")]
-            (Self::Sqlite, Some(index)) => {
-                write!(sql, "CROSS JOIN {table} INDEXED BY {index} ON {condition}")
-            }
+            Self::Sqlite => write!(sql, "CROSS JOIN {table} ON {condition}"),
             // OFFSET 0 keeps the lookup apart, so that it runs once for each row before it.
             #[cfg(feature = "postgres")]
-            (Self::Postgres, _) => {
+            Self::Postgres => {
                 let alias = table.rsplit(' ').next().unwrap_or(table);
                 write!(
                     sql,

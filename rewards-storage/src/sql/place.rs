@@ -2,9 +2,16 @@
 //!
 //! The file itself is never opened to find out: closing it would take the locks of everybody in the process with it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::StoreError;
+
+/// The path of a file that SQLite keeps beside its own: `-wal`, `-shm`.
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(ending);
+    beside.into()
+}
 
 /// An error while a file was opened, with what is wrong with its place if that is known.
 pub(super) fn at_opening(error: StoreError, path: &Path) -> StoreError {

@@ -109,3 +109,25 @@ fn item(path: &str) -> &str {
         _ => section,
     }
 }
+
+#[cfg(all(test, feature = "schema"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_fields_of_a_document_are_known() {
+        let schema = Program::json_schema();
+        let fields = schema
+            .get("properties")
+            .and_then(serde_json::Value::as_object);
+        let mut fields: Vec<&str> = fields
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| &**name)
+            .collect();
+        let mut known = SECTIONS;
+        fields.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(fields, known);
+    }
+}

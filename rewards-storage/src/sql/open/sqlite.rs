@@ -194,9 +194,8 @@ impl Target {
     fn check_log(&self) -> Result<(), StoreError> {
         let path = self.connect.get_filename();
         let size = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
-        let mut log = path.as_os_str().to_owned();
-        log.push("-wal");
-        if self.is_in_memory || size(path) > 0 || size(Path::new(&log)) == 0 {
+        let log = place::beside(path, "-wal");
+        if self.is_in_memory || size(path) > 0 || size(&log) == 0 {
             return Ok(());
         }
         Err(StoreError::FileGone {

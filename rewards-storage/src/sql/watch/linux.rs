@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -15,6 +15,7 @@ use nix::libc;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 
 use crate::error::StoreError;
+use crate::sql::place;
 
 /// How long to wait for the last connections of a store that was dropped and not closed.
 const LINGER: Duration = Duration::from_secs(2);
@@ -53,9 +54,35 @@ fn ours() -> MutexGuard<'static, BTreeMap<FileId, Share>> {
     OURS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn look_up(path: &Path) -> io::Result<FileId> {
+    let found = fs::metadata(path)?;
+    Ok((found.dev(), found.ino()))
+}
+
 fn id_of(path: &Path) -> Option<FileId> {
-    let found = fs::metadata(path).ok()?;
-    Some((found.dev(), found.ino()))
+    look_up(path).ok()
+}
+
+/// Where a file is, and which one it is.
+#[derive(Debug)]
+struct Place {
+    path: PathBuf,
+    id: FileId,
+}
+
+impl Place {
+    fn of(path: PathBuf) -> Option<Self> {
+        let id = id_of(&path)?;
+        Some(Self { path, id })
+    }
+
+    /// Whether another file is there now, or none. What may not be looked at may be there.
+    fn is_left(&self) -> bool {
+        match look_up(&self.path) {
+            Ok(found) => found != self.id,
+            Err(error) => matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+        }
+    }
 }
 
 /// How many descriptors this process has for a file; none where that cannot be found out.
@@ -240,15 +267,7 @@ impl Opened {
     pub fn watch(self) -> Result<FileWatch, StoreError> {
         // They lie beside the file itself, and not beside a link to it.
         let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
-        let beside = |ending| {
-            let mut path = path.clone().into_os_string();
-            path.push(ending);
-            PathBuf::from(path)
-        };
-        let (shared, log) = (beside("-shm"), beside("-wal"));
-        let log_id = id_of(&log);
-        let places = [(self.path, self.claim.id), (log, log_id)].into_iter();
-        let places = places.filter_map(|(path, id)| Some((path, id?))).collect();
+        let shared = place::beside(&path, "-shm");
         let events = Events::of(&[&path, &shared])
             .inspect_err(|error| tracing::debug!(%error, "openings of the file are not told"))
             .ok();
@@ -261,7 +280,11 @@ impl Opened {
         drop(ours);
         let watch = FileWatch {
             has_lock: self.claim.id.is_some_and(has_lock),
-            places,
+            file: self.claim.id.map(|id| Place {
+                path: self.path,
+                id,
+            }),
+            log: Place::of(place::beside(&path, "-wal")),
             claim: self.claim,
             shared,
             loss: OnceLock::new(),
@@ -327,8 +350,9 @@ impl Drop for Claim {
 #[derive(Debug)]
 pub struct FileWatch {
     claim: Claim,
-    /// Where the file was opened, and where its log is, with which files those were.
-    places: Vec<(PathBuf, FileId)>,
+    /// Where it was opened, which may be by a link.
+    file: Option<Place>,
+    log: Option<Place>,
     /// The memory that all users of the file share, as a file.
     shared: PathBuf,
     /// Whether the lock on the file could be seen when it was opened; only then it can be missed.
@@ -372,33 +396,19 @@ impl FileWatch {
     }
 
     fn found(&self, look: &mut Look) -> Option<Loss> {
-        // Another library takes the log away when it closes the file, so that is looked for first.
+        // Where they are is asked each time, which costs two microseconds: when a folder moves, nothing is told of the files in it.
+        let is_left = |place: &Option<Place>| place.as_ref().is_some_and(Place::is_left);
+        if is_left(&self.file) {
+            return Some(Loss::Gone);
+        }
+        // Another library takes the log away when it closes the file, so that is looked for before the log.
         if look.is_due() {
             look.last = Instant::now();
             if self.seems_shared_throughout() {
-                return Some(if self.is_gone(1) {
-                    Loss::Gone
-                } else {
-                    Loss::Shared
-                });
+                return Some(Loss::Shared);
             }
         }
-        self.is_gone(2).then_some(Loss::Gone)
-    }
-
-    /// Whether another file is where the first of the places, the file and its log, were opened, or none. That is asked each time, which costs two
-    /// microseconds: when a folder moves, nothing is told of the files in it.
-    fn is_gone(&self, places: usize) -> bool {
-        self.places
-            .iter()
-            .take(places)
-            .any(|(path, id)| match fs::metadata(path) {
-                Ok(found) => (found.dev(), found.ino()) != *id,
-                // What may not be looked at may be there.
-                Err(error) => {
-                    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
-                }
-            })
+        is_left(&self.log).then_some(Loss::Gone)
     }
 
     /// Whether several looks in a row find the file somebody else's. The lists that the kernel gives are not of one moment:
