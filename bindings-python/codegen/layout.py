@@ -7,6 +7,7 @@ MODULES: dict[str, tuple[str, list[str]]] = {
         [
             "MemberId",
             "PurchaseId",
+            "RefundId",
             "ProgramId",
             "Slug",
             "Currency",
@@ -61,7 +62,7 @@ MODULES: dict[str, tuple[str, list[str]]] = {
         ],
     ),
     "purchases": (
-        "Purchases: quote, record, confirm, cancel and list them.",
+        "Purchases: quote, record, confirm, refund, cancel and list them.",
         [
             "QuotePurchase",
             "QuotedPurchase",
@@ -69,10 +70,14 @@ MODULES: dict[str, tuple[str, list[str]]] = {
             "RecordedPurchase",
             "ConfirmPurchase",
             "ConfirmedPurchase",
+            "RefundPurchase",
+            "RefundedPurchase",
             "CancelPurchase",
             "CancelledPurchase",
             "ListPurchases",
             "PurchaseList",
+            "ListRefunds",
+            "RefundList",
             "GetPurchase",
             "PurchaseDetails",
         ],

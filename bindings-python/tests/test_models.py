@@ -116,6 +116,18 @@ SAMPLES = {
         '{"member":"ada","purchase":"p1"}',
         f'{{"purchase":"p1","released":[{MONEY}]}}',
     ),
+    "refund_purchase": (
+        '{"refund":"r1","member":"ada","purchase":"p1","what":{"lines":[{"line":0,"pieces":1}]},"kind":"chargeback",'
+        '"reason":"damaged"}',
+        f'{{"refund":"r1","purchase":"p1","state":"recorded","amount":{MONEY},"left":{MONEY},"taken_back":[{MONEY}],'
+        f'"shortfall":[{MONEY}],"owed":[{MONEY}],"tier_changes":1}}',
+    ),
+    "list_refunds": (
+        '{"purchase":"p1","after":"place","limit":2}',
+        '{"refunds":[{"refund":"r1","member":"ada","purchase":"p1","number":1,"kind":"refund","reason":"damaged",'
+        f'"amount":{MONEY},"lines":[{{"line":0,"pieces":1}}],"taken_back":[{MONEY}],"shortfall":[],'
+        '"recorded_at":"2026-03-01T12:00:00Z"}],"next":"place"}',
+    ),
     "cancel_purchase": (
         '{"member":"ada","purchase":"p1"}',
         f'{{"purchase":"p1","taken_back":[{MONEY}],"shortfall":[]}}',

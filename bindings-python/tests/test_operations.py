@@ -21,6 +21,14 @@ STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
     ("record_purchase", record(1), None, {"purchase": "order-1", "recorded_at": NOW}),
     ("record_purchase", record(2), None, {"purchase": "order-2"}),
     ("confirm_purchase", models.ConfirmPurchase(member="ada", purchase="order-1"), None, {}),
+    (
+        "refund_purchase",
+        models.RefundPurchase(refund="refund-1", member="ada", purchase="order-1", what=models.AmountRefundedPart(
+            amount=Money.of("1.00", "EUR"))),
+        None,
+        {"refund": "refund-1", "state": "confirmed"},
+    ),
+    ("list_refunds", models.ListRefunds(purchase="order-1"), None, {"next": None}),
     ("cancel_purchase", models.CancelPurchase(member="ada", purchase="order-2"), None, {}),
     (
         "grant_reward",

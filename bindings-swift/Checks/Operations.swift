@@ -69,6 +69,11 @@ let operations: [String: Operation] = [
         let receipt = try await engine.confirmPurchaseReceipt(request: request, key: key, now: now)
         return (try confirmedPurchaseToJson(reply: receipt.reply), receipt.replayed)
     },
+    "refund_purchase": { engine, json, key, now in
+        let request = try refundPurchaseFromJson(json: json)
+        let receipt = try await engine.refundPurchaseReceipt(request: request, key: key, now: now)
+        return (try refundedPurchaseToJson(reply: receipt.reply), receipt.replayed)
+    },
     "cancel_purchase": { engine, json, key, now in
         let request = try cancelPurchaseFromJson(json: json)
         let receipt = try await engine.cancelPurchaseReceipt(request: request, key: key, now: now)
@@ -78,6 +83,11 @@ let operations: [String: Operation] = [
         let request = try listPurchasesFromJson(json: json)
         let reply = try await engine.listPurchases(request: request, now: now)
         return (try purchaseListToJson(reply: reply), false)
+    },
+    "list_refunds": { engine, json, _, now in
+        let request = try listRefundsFromJson(json: json)
+        let reply = try await engine.listRefunds(request: request, now: now)
+        return (try refundListToJson(reply: reply), false)
     },
     "get_purchase": { engine, json, _, now in
         let request = try getPurchaseFromJson(json: json)

@@ -15,8 +15,8 @@ use rewards_core::operations::programs::{
 };
 use rewards_core::operations::purchases::{
     CancelPurchase, CancelledPurchase, ConfirmPurchase, ConfirmedPurchase, GetPurchase,
-    ListPurchases, PurchaseDetails, PurchaseList, QuotePurchase, QuotedPurchase, RecordPurchase,
-    RecordedPurchase,
+    ListPurchases, ListRefunds, PurchaseDetails, PurchaseList, QuotePurchase, QuotedPurchase,
+    RecordPurchase, RecordedPurchase, RefundList, RefundPurchase, RefundedPurchase,
 };
 use rewards_core::operations::rewards::{
     DeductBalance, DeductedBalance, GrantReward, ManualGrant, SettleMember, SettledMember,
@@ -147,6 +147,9 @@ commands! {
     /// Confirms a purchase: its pending rewards become available now.
     confirm_purchase, confirm_purchase_receipt -> ConfirmPurchaseReceipt: ConfirmPurchase => ConfirmedPurchase,
         confirm_purchase_from_json, confirmed_purchase_to_json;
+    /// Refunds a purchase, or a part of it: what was granted for what comes back is taken back.
+    refund_purchase, refund_purchase_receipt -> RefundPurchaseReceipt: RefundPurchase => RefundedPurchase,
+        refund_purchase_from_json, refunded_purchase_to_json;
     /// Cancels a purchase: what it earned is taken back.
     cancel_purchase, cancel_purchase_receipt -> CancelPurchaseReceipt: CancelPurchase => CancelledPurchase,
         cancel_purchase_from_json, cancelled_purchase_to_json;
@@ -174,6 +177,8 @@ queries! {
     resolve_alias: ResolveAlias => ResolvedAlias, resolve_alias_from_json, resolved_alias_to_json;
     /// Asks for a page of purchases, newest first.
     list_purchases: ListPurchases => PurchaseList, list_purchases_from_json, purchase_list_to_json;
+    /// Asks for a page of refunds, newest first, or of one purchase in their order.
+    list_refunds: ListRefunds => RefundList, list_refunds_from_json, refund_list_to_json;
     /// Asks for a recorded purchase: what it was granted and why.
     get_purchase: GetPurchase => PurchaseDetails, get_purchase_from_json, purchase_details_to_json;
     /// Asks for a member's balances.

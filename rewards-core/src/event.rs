@@ -5,9 +5,10 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::ids::{MemberId, ProgramId, PurchaseId, Slug};
+use crate::ids::{MemberId, ProgramId, PurchaseId, RefundId, Slug};
 use crate::member::MemberStatus;
 use crate::money::Money;
+use crate::refunds::RefundKind;
 use crate::time::Timestamp;
 
 /// What an event belongs to; the events of one stream are numbered without gaps and delivered in order.
@@ -124,6 +125,31 @@ pub enum Event {
         taken_back: Vec<Money>,
         /// What had been spent or had expired and was not taken back, one amount per asset.
         shortfall: Vec<Money>,
+    },
+    /// A purchase was refunded, in part or as a whole, and rewards were taken back.
+    PurchaseRefunded {
+        /// The purchase.
+        purchase: PurchaseId,
+        /// The refund.
+        refund: RefundId,
+        /// Why it came back.
+        kind: RefundKind,
+        /// What came back of what was paid.
+        amount: Money,
+        /// What was taken back, one amount per asset.
+        taken_back: Vec<Money>,
+        /// What was to be taken back and was not there any more, one amount per asset.
+        shortfall: Vec<Money>,
+    },
+    /// A member owes rewards that were to be taken back and had been spent.
+    DebtIncurred {
+        /// What is owed more than before, one amount per asset.
+        amounts: Vec<Money>,
+    },
+    /// What became available paid something of what a member owed.
+    DebtRepaid {
+        /// How much.
+        amount: Money,
     },
     /// Pending rewards became available because their time had come.
     RewardsMatured {

@@ -265,6 +265,10 @@ text_id!(
     PurchaseId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
 );
 text_id!(
+    /// A refund of a purchase, named by the host; unique in its tenant.
+    RefundId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
+);
+text_id!(
     /// A program, named by the host; its revisions are numbered by the engine.
     ProgramId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
 );

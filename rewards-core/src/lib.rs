@@ -59,6 +59,7 @@ pub mod money;
 pub mod operations;
 pub mod parse;
 pub mod program;
+pub mod refunds;
 pub mod registry;
 pub mod rejection;
 pub mod secret;

@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::ids::{KeyId, MemberId, ProgramId, PurchaseId, Slug};
+use crate::ids::{KeyId, MemberId, ProgramId, PurchaseId, RefundId, Slug};
 use crate::ledger::LedgerError;
 use crate::secret::KeyPurpose;
 use crate::time::Timestamp;
@@ -149,6 +149,31 @@ rejections! {
     PurchaseExists(purchase: PurchaseId) => "purchase_exists", Rejected, 409, "purchase `{purchase}` is recorded already";
     /// The purchase was cancelled.
     PurchaseCancelled(purchase: PurchaseId) => "purchase_cancelled", Rejected, 409, "purchase `{purchase}` is cancelled";
+    /// A refund with this id is recorded already.
+    RefundExists(refund: RefundId) => "refund_exists", Rejected, 409, "refund `{refund}` is recorded already";
+    /// All of the purchase was refunded.
+    PurchaseRefunded(purchase: PurchaseId) => "purchase_refunded", Rejected, 409, "purchase `{purchase}` is refunded";
+    /// More of an amount is to be refunded than is left.
+    RefundExceeds {
+        /// What was asked for, as amount and asset.
+        asked: String,
+        /// What is left, as amount and asset.
+        left: String,
+    } => "refund_exceeds", Rejected, 422, "{asked} cannot be refunded: {left} is left";
+    /// The purchase has no such line.
+    LineUnknown {
+        /// The line, counted from 0.
+        line: u32,
+    } => "line_unknown", Rejected, 404, "the purchase has no line {line}";
+    /// More pieces of a line are to be refunded than are left.
+    PiecesExceed {
+        /// The line, counted from 0.
+        line: u32,
+        /// How many were asked for.
+        asked: u32,
+        /// How many are left.
+        left: u32,
+    } => "pieces_exceed", Rejected, 422, "{asked} pieces of line {line} cannot be refunded: {left} are left";
     /// The purchase was confirmed before.
     PurchaseConfirmed(purchase: PurchaseId) => "purchase_confirmed", Rejected, 409, "purchase `{purchase}` is confirmed already";
     /// The decision would differ from the quote that the purchase pins.

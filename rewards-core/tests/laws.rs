@@ -17,8 +17,10 @@ use rewards_core::ledger::{Transfer, TransferKind};
 use rewards_core::money::{Money, Rate, Rounding};
 use rewards_core::operations::purchases::{
     CancelPurchase, ConfirmPurchase, GetPurchase, PurchaseDecision, QuotePurchase, RecordPurchase,
+    RefundPurchase, RefundedPart,
 };
 use rewards_core::operations::rewards::{DeductBalance, GrantReward, SettleMember};
+use rewards_core::refunds::RefundedPieces;
 use rewards_core::rejection::Rejection;
 use rewards_core::time::{Calendar, Period, Timestamp, WeekStart, Zone};
 
@@ -114,25 +116,27 @@ fn rules(numbers: &[usize]) -> String {
     numbers.iter().map(rule).collect()
 }
 
-fn document(numbers: &[usize]) -> String {
+pub fn document(numbers: &[usize]) -> String {
     format!("{HEAD}{}{LADDERS}", rules(numbers))
 }
 
 #[derive(Debug, Clone)]
-struct Basket {
-    member: &'static str,
-    total: i64,
-    discount: u8,
-    days_late: i64,
-    category: Option<&'static str>,
-    channel: Option<&'static str>,
-    device: Option<&'static str>,
-    lines: Vec<&'static str>,
+pub struct Basket {
+    pub member: &'static str,
+    pub total: i64,
+    pub discount: u8,
+    pub days_late: i64,
+    pub category: Option<&'static str>,
+    pub channel: Option<&'static str>,
+    pub device: Option<&'static str>,
+    /// Articles, each with a number of pieces.
+    pub lines: Vec<(&'static str, u32)>,
 }
 
 #[derive(Debug, Clone)]
-enum Step {
+pub enum Step {
     Buy(Basket),
+    Refund(Index, Part),
     Cancel(Index),
     Confirm(Index),
     Settle(&'static str),
@@ -141,7 +145,16 @@ enum Step {
     Wait(i64),
 }
 
-fn basket() -> impl Strategy<Value = Basket> {
+/// What of a purchase is refunded, if there is so much.
+#[derive(Debug, Clone)]
+pub enum Part {
+    All,
+    /// So many thousandths of what was paid.
+    Share(i64),
+    Pieces(Index, u32),
+}
+
+pub fn basket() -> impl Strategy<Value = Basket> {
     let maybe =
         |words: &'static [&'static str]| proptest::option::of(proptest::sample::select(words));
     (
@@ -152,7 +165,10 @@ fn basket() -> impl Strategy<Value = Basket> {
         maybe(&["food", "drink", "toys"]),
         maybe(&["app", "web"]),
         maybe(&["d1", "d2"]),
-        proptest::collection::vec(proptest::sample::select(&["a", "b", "c"][..]), 0..4),
+        proptest::collection::vec(
+            (proptest::sample::select(&["a", "b", "c"][..]), 1..5_u32),
+            0..4,
+        ),
     )
         .prop_map(
             |(member, total, discount, days_late, category, channel, device, lines)| Basket {
@@ -172,6 +188,7 @@ fn step() -> impl Strategy<Value = Step> {
     let who = || proptest::sample::select(&["ann", "bob"][..]);
     prop_oneof![
         8 => basket().prop_map(Step::Buy),
+        2 => (any::<Index>(), part()).prop_map(|(index, part)| Step::Refund(index, part)),
         2 => any::<Index>().prop_map(Step::Cancel),
         1 => any::<Index>().prop_map(Step::Confirm),
         1 => who().prop_map(Step::Settle),
@@ -181,22 +198,30 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+pub fn part() -> impl Strategy<Value = Part> {
+    prop_oneof![
+        1 => Just(Part::All),
+        4 => (1..1_000_i64).prop_map(Part::Share),
+        4 => (any::<Index>(), 1..5_u32).prop_map(|(line, pieces)| Part::Pieces(line, pieces)),
+    ]
+}
+
+pub fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step(), 1..25)
 }
 
-fn some_rules() -> impl Strategy<Value = Vec<usize>> {
+pub fn some_rules() -> impl Strategy<Value = Vec<usize>> {
     subsequence((0..RULES.len()).collect::<Vec<_>>(), 1..RULES.len())
 }
 
 /// A world, and what was recorded in it.
-struct Run {
-    world: World,
-    recorded: Vec<(Purchase, PurchaseDecision)>,
+pub struct Run {
+    pub world: World,
+    pub recorded: Vec<(Purchase, PurchaseDecision)>,
 }
 
 impl Run {
-    fn new(document: &str) -> Self {
+    pub fn new(document: &str) -> Self {
         let mut world = World::with(document);
         world.register("bob");
         Self {
@@ -225,18 +250,18 @@ impl Run {
         purchase.lines = basket
             .lines
             .iter()
-            .map(|sku| rewards_core::cashback::Line {
+            .map(|(sku, pieces)| rewards_core::cashback::Line {
                 amount: euro(share),
                 sku: Some((*sku).to_owned()),
                 category: None,
-                quantity: 1,
+                quantity: *pieces,
                 attributes: BTreeMap::new(),
             })
             .collect();
         purchase
     }
 
-    fn buy(&mut self, basket: &Basket, pinned: Option<String>) -> PurchaseDecision {
+    pub fn buy(&mut self, basket: &Basket, pinned: Option<String>) -> PurchaseDecision {
         let purchase = self.purchase(basket);
         let record = RecordPurchase {
             purchase: purchase.clone(),
@@ -247,23 +272,67 @@ impl Run {
         decision
     }
 
-    fn cancel(&mut self, at: usize) {
+    pub fn cancel(&mut self, at: usize) {
         let (purchase, _) = &self.recorded[at];
         let cancel = CancelPurchase {
             member: purchase.member.clone(),
             purchase: purchase.id.clone(),
         };
-        self.world.run(&cancel).unwrap();
+        let refused = self.world.run(&cancel).err();
+        assert!(matches!(
+            refused,
+            None | Some(Rejection::PurchaseRefunded(_))
+        ));
     }
 
-    fn step(&mut self, step: &Step) {
+    /// Refunds a part of a purchase, if there is so much, and says whether it did.
+    pub fn refund(&mut self, at: usize, part: &Part) -> bool {
+        let (purchase, _) = &self.recorded[at];
+        let paid = purchase.total.minor() - purchase.discounts.map_or(0, Money::minor);
+        let what = match part {
+            Part::All => RefundedPart::All,
+            Part::Share(share) => {
+                let minor = (paid * share / 1_000).max(1);
+                RefundedPart::Amount(Money::new(minor, purchase.total.asset()))
+            }
+            Part::Pieces(line, pieces) => RefundedPart::Lines(vec![RefundedPieces {
+                line: u32::try_from(line.index(purchase.lines.len().max(1))).unwrap(),
+                pieces: *pieces,
+            }]),
+        };
+        let refund = RefundPurchase {
+            refund: format!("r{}", self.world.commands).parse().unwrap(),
+            member: purchase.member.clone(),
+            purchase: purchase.id.clone(),
+            what,
+            kind: None,
+            reason: None,
+        };
+        let refused = self.world.run(&refund).err();
+        assert!(matches!(
+            refused,
+            None | Some(
+                Rejection::PurchaseRefunded(_)
+                    | Rejection::PurchaseCancelled(_)
+                    | Rejection::RefundExceeds { .. }
+                    | Rejection::PiecesExceed { .. }
+                    | Rejection::LineUnknown { .. },
+            )
+        ));
+        refused.is_none()
+    }
+
+    pub fn step(&mut self, step: &Step) {
         let reason = || "why".to_owned();
         let euro = |minor| Money::new(minor, rewards_core::money::Asset::parse("EUR").unwrap());
         match step {
             Step::Buy(basket) => {
                 self.buy(basket, None);
             }
-            Step::Cancel(_) | Step::Confirm(_) if self.recorded.is_empty() => {}
+            Step::Cancel(_) | Step::Confirm(_) | Step::Refund(..) if self.recorded.is_empty() => {}
+            Step::Refund(index, part) => {
+                self.refund(index.index(self.recorded.len()), part);
+            }
             Step::Cancel(index) => self.cancel(index.index(self.recorded.len())),
             Step::Confirm(index) => {
                 let (purchase, _) = &self.recorded[index.index(self.recorded.len())];
@@ -274,7 +343,7 @@ impl Run {
                 let refused = self.world.run(&confirm).err();
                 assert!(matches!(
                     refused,
-                    None | Some(Rejection::PurchaseCancelled(_))
+                    None | Some(Rejection::PurchaseCancelled(_) | Rejection::PurchaseRefunded(_))
                 ));
             }
             Step::Settle(who) => {
@@ -309,7 +378,7 @@ impl Run {
         }
     }
 
-    fn steps(&mut self, steps: &[Step]) {
+    pub fn steps(&mut self, steps: &[Step]) {
         steps.iter().for_each(|step| self.step(step));
     }
 

@@ -17,6 +17,7 @@ mod program_laws;
 mod program_parse;
 #[cfg(feature = "schema")]
 mod program_schema;
+mod refund_laws;
 mod table_laws;
 mod tiers;
 mod time_text;

@@ -73,6 +73,7 @@ const CORE: &[Row] = &[
     row("payments", &[BASE, COMMON, SHARED], &[]),
     row("qr", &[BASE, COMMON, SHARED], &[]),
     row("referrals", &[BASE, COMMON, SHARED], &[]),
+    row("refunds", &[BASE, COMMON, SHARED], &[]),
     row("reports", &[BASE, COMMON, SHARED], &[]),
     row("risk", &[BASE, COMMON, SHARED], &[]),
     row("tiers", &[BASE, COMMON, SHARED], &[]),
@@ -83,8 +84,12 @@ const CORE: &[Row] = &[
     row("counter", &[BASE, COMMON], &[]),
     row("decision", &[BASE, SHARED, PLUMBING], &[]),
     // The list of kinds names the modules that have them.
-    row("entity", &[BASE, COMMON, &["cashback", "member"]], &[]),
-    row("event", &[BASE, SHARED, PLUMBING], &[]),
+    row(
+        "entity",
+        &[BASE, COMMON, &["cashback", "member", "refunds"]],
+        &[],
+    ),
+    row("event", &[BASE, SHARED, PLUMBING, &["refunds"]], &[]),
     row("fingerprint", &[&["rejection"]], &[]),
     row("ids", &[BASE, SHARED, PLUMBING], &[]),
     row("ffi", &[BASE, COMMON, SHARED], &[]),

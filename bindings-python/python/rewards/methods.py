@@ -26,6 +26,7 @@ from .models import (
     ListMembers,
     ListPrograms,
     ListPurchases,
+    ListRefunds,
     ManualGrant,
     MemberList,
     MemberTiers,
@@ -40,6 +41,9 @@ from .models import (
     QuotePurchase,
     RecordedPurchase,
     RecordPurchase,
+    RefundedPurchase,
+    RefundList,
+    RefundPurchase,
     RegisteredMember,
     RegisterMember,
     ResolveAlias,
@@ -130,6 +134,11 @@ class Methods(ABC):
 
     @overload
     def execute(
+        self, request: RefundPurchase, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[RefundedPurchase]: ...
+
+    @overload
+    def execute(
         self, request: CancelPurchase, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[CancelledPurchase]: ...
 
@@ -137,6 +146,11 @@ class Methods(ABC):
     def execute(
         self, request: ListPurchases, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[PurchaseList]: ...
+
+    @overload
+    def execute(
+        self, request: ListRefunds, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[RefundList]: ...
 
     @overload
     def execute(
@@ -318,6 +332,17 @@ class Methods(ABC):
         outcome: tuple[ConfirmedPurchase, bool] = self._execute(request, key, now)
         return outcome[0]
 
+    def refund_purchase(
+        self, request: RefundPurchase, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> RefundedPurchase:
+        """Refunds a purchase, or a part of it.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[RefundedPurchase, bool] = self._execute(request, key, now)
+        return outcome[0]
+
     def cancel_purchase(
         self, request: CancelPurchase, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> CancelledPurchase:
@@ -337,6 +362,16 @@ class Methods(ABC):
         Decided at `now`, the current time when absent.
         """
         outcome: tuple[PurchaseList, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def list_refunds(
+        self, request: ListRefunds, *, now: Optional[datetime] = None
+    ) -> RefundList:
+        """Asks for a page of refunds.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[RefundList, bool] = self._execute(request, None, now)
         return outcome[0]
 
     def get_purchase(
@@ -488,6 +523,11 @@ class AsyncMethods(ABC):
 
     @overload
     async def execute(
+        self, request: RefundPurchase, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[RefundedPurchase]: ...
+
+    @overload
+    async def execute(
         self, request: CancelPurchase, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[CancelledPurchase]: ...
 
@@ -495,6 +535,11 @@ class AsyncMethods(ABC):
     async def execute(
         self, request: ListPurchases, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[PurchaseList]: ...
+
+    @overload
+    async def execute(
+        self, request: ListRefunds, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[RefundList]: ...
 
     @overload
     async def execute(
@@ -676,6 +721,17 @@ class AsyncMethods(ABC):
         outcome: tuple[ConfirmedPurchase, bool] = await self._execute(request, key, now)
         return outcome[0]
 
+    async def refund_purchase(
+        self, request: RefundPurchase, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> RefundedPurchase:
+        """Refunds a purchase, or a part of it.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[RefundedPurchase, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
     async def cancel_purchase(
         self, request: CancelPurchase, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> CancelledPurchase:
@@ -695,6 +751,16 @@ class AsyncMethods(ABC):
         Decided at `now`, the current time when absent.
         """
         outcome: tuple[PurchaseList, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def list_refunds(
+        self, request: ListRefunds, *, now: Optional[datetime] = None
+    ) -> RefundList:
+        """Asks for a page of refunds.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[RefundList, bool] = await self._execute(request, None, now)
         return outcome[0]
 
     async def get_purchase(

@@ -25,6 +25,7 @@ from .models import (
     ListMembers,
     ListPrograms,
     ListPurchases,
+    ListRefunds,
     ManualGrant,
     MemberList,
     MemberTiers,
@@ -39,6 +40,9 @@ from .models import (
     QuotePurchase,
     RecordedPurchase,
     RecordPurchase,
+    RefundedPurchase,
+    RefundList,
+    RefundPurchase,
     RegisteredMember,
     RegisterMember,
     ResolveAlias,
@@ -112,11 +116,17 @@ RECORD_PURCHASE = Operation("record_purchase", "command", RecordPurchase, Record
 CONFIRM_PURCHASE = Operation("confirm_purchase", "command", ConfirmPurchase, ConfirmedPurchase)
 """Confirms a purchase, for instance when its return period is over."""
 
+REFUND_PURCHASE = Operation("refund_purchase", "command", RefundPurchase, RefundedPurchase)
+"""Refunds a purchase, or a part of it."""
+
 CANCEL_PURCHASE = Operation("cancel_purchase", "command", CancelPurchase, CancelledPurchase)
 """Cancels a purchase as a whole."""
 
 LIST_PURCHASES = Operation("list_purchases", "query", ListPurchases, PurchaseList)
 """Asks for a page of purchases."""
+
+LIST_REFUNDS = Operation("list_refunds", "query", ListRefunds, RefundList)
+"""Asks for a page of refunds."""
 
 GET_PURCHASE = Operation("get_purchase", "query", GetPurchase, PurchaseDetails)
 """Asks for a recorded purchase."""
@@ -153,8 +163,10 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     QUOTE_PURCHASE,
     RECORD_PURCHASE,
     CONFIRM_PURCHASE,
+    REFUND_PURCHASE,
     CANCEL_PURCHASE,
     LIST_PURCHASES,
+    LIST_REFUNDS,
     GET_PURCHASE,
     GRANT_REWARD,
     DEDUCT_BALANCE,

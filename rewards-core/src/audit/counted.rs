@@ -44,12 +44,18 @@ impl BookAudit {
         &self,
         program: &CompiledProgram,
         purchase: &PurchaseEntity,
-        Carried(rule, change, _, part): &Carried,
+        Carried(rule, change, _, part, change_undone, part_undone): &Carried,
     ) -> impl Iterator<Item = (CounterKey, i64)> {
         let own = rule_of(program, rule);
         let counters = [
-            (own.and_then(|rule| rule.carry.as_ref()), *change),
-            (own.and_then(|rule| rule.carry_part.as_ref()), *part),
+            (
+                own.and_then(|rule| rule.carry.as_ref()),
+                change.saturating_sub(*change_undone),
+            ),
+            (
+                own.and_then(|rule| rule.carry_part.as_ref()),
+                part.saturating_sub(*part_undone),
+            ),
         ];
         let member = &purchase.purchase.member;
         let named = counters.map(|(counter, amount)| {

@@ -79,6 +79,10 @@ struct Claim {
     day: i64,
     /// What went back to the account that paid it, in minor units.
     returned: i64,
+    /// What does not count as earned, in minor units.
+    unearned: i64,
+    /// Whether something of the purchase was refunded.
+    is_refunded: bool,
 }
 
 impl<'a> MemberAudit<'a> {
@@ -129,7 +133,9 @@ impl<'a> MemberAudit<'a> {
             (kind, Some(named)) => {
                 let own = purchase.filter(|found| found.purchase.member == self.member);
                 let is_allowed = own.is_some_and(|found| {
-                    kind != TransferKind::Clawback || found.state() == PurchaseState::Cancelled
+                    kind != TransferKind::Clawback
+                        || found.state() == PurchaseState::Cancelled
+                        || found.refunded.is_some()
                 });
                 if !is_allowed {
                     self.books.note(AuditProblem::ReversalUnknown {
@@ -196,6 +202,8 @@ impl<'a> MemberAudit<'a> {
                 state: purchase.state(),
                 day: purchase.day,
                 returned: allocation.returned,
+                unearned: allocation.unearned(),
+                is_refunded: purchase.refunded.is_some(),
             };
             let grant = self.grants.entry(allocation.lot).or_default();
             if let Some(earlier) = grant.claim.replace(claim) {
@@ -221,10 +229,8 @@ impl<'a> MemberAudit<'a> {
         let told = &purchase.purchase;
         let history = self.histories.entry(told.program.clone()).or_default();
         history.number = history.number.saturating_add(1);
-        if purchase.state() != PurchaseState::Cancelled {
-            for (summed, minor) in told.sums() {
-                history.count(summed, purchase.day, minor);
-            }
+        for (summed, minor) in purchase.sums() {
+            history.count(summed, purchase.day, minor);
         }
     }
 
@@ -298,7 +304,7 @@ impl<'a> MemberAudit<'a> {
         if let (Some(lot), Some(claim)) = (&grant.lot, &grant.claim)
             && claim.state != PurchaseState::Cancelled
         {
-            let earned = lot.amount.saturating_sub(claim.returned);
+            let earned = lot.amount.saturating_sub(claim.unearned);
             let history = self.histories.entry(claim.program.clone()).or_default();
             history.count(Summed::Earned(lot.asset), claim.day, earned);
         }
@@ -313,7 +319,8 @@ impl<'a> MemberAudit<'a> {
         let is_left = match state {
             Some(PurchaseState::Cancelled) => lot.state.is_open(),
             Some(PurchaseState::Confirmed) => lot.state == LotState::Pending,
-            Some(PurchaseState::Recorded) | None => false,
+            // What a refund leaves with the member is the program's choice.
+            Some(PurchaseState::Recorded | PurchaseState::Refunded) | None => false,
         };
         if is_left && let Some(claim) = claim {
             self.books.note(AuditProblem::ReversalMissing {
@@ -323,10 +330,16 @@ impl<'a> MemberAudit<'a> {
         }
         let has_left = |row: &MemberRow| row.profile.status == MemberStatus::Closed;
         let may_be_voided = lot.void_at.is_some()
+            || claim.is_some_and(|claim| claim.is_refunded)
             || state == Some(PurchaseState::Cancelled)
             || self.row.is_some_and(has_left);
         if lot.state == LotState::Voided && !may_be_voided {
             self.mismatch(lot.number, "state");
+        }
+        let returned = claim.map_or(0, |claim| claim.returned);
+        let is_pending = lot.state == LotState::Pending;
+        if is_pending && lot.remaining != lot.amount.saturating_sub(returned) {
+            self.mismatch(lot.number, "remaining");
         }
     }
 
@@ -502,8 +515,7 @@ impl<'a> MemberAudit<'a> {
 /// Whether what is left of a lot can be left of one in its state.
 fn is_possible(lot: &Lot) -> bool {
     match lot.state {
-        LotState::Pending => lot.remaining == lot.amount,
-        LotState::Available => (1..=lot.amount).contains(&lot.remaining),
+        LotState::Pending | LotState::Available => (1..=lot.amount).contains(&lot.remaining),
         LotState::Spent | LotState::Expired | LotState::Voided => lot.remaining == 0,
     }
 }

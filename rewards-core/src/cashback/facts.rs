@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use smallvec::SmallVec;
 
 use super::Purchase;
-use crate::money::{Money, allocate};
+use crate::money::Money;
 use crate::program::{BasisMask, Boost, CompiledProgram, FactSymbols, Part};
 use crate::time::LocalMoment;
 
@@ -198,23 +198,11 @@ impl<'a> Facts<'a> {
         if !basis.takes_off(Part::Discounts) || self.purchase.discounts.is_none() {
             return gross;
         }
-        let shares = self.line_discounts.get_or_init(|| self.split_discounts());
+        let shares = self
+            .line_discounts
+            .get_or_init(|| self.purchase.discount_shares());
         gross
             .saturating_sub(shares.get(line).copied().unwrap_or(0))
             .max(0)
-    }
-
-    fn split_discounts(&self) -> Vec<i64> {
-        let total = self
-            .purchase
-            .discounts
-            .map_or(0, |discounts| discounts.minor());
-        let weights: Vec<u64> = self
-            .purchase
-            .lines
-            .iter()
-            .map(|line| line.amount.minor().unsigned_abs())
-            .collect();
-        allocate(total, &weights).unwrap_or_default()
     }
 }

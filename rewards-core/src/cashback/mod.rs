@@ -24,21 +24,22 @@ mod matching;
 mod plan;
 mod purchase;
 mod purchase_entity;
+mod refunded;
 mod reward;
 mod schedule;
 mod seen;
 mod trace;
+mod undone;
 
 pub use evaluate::{Evaluation, EvaluationError, GRANTS_MAX, Grant, OFFERS_MAX, evaluate};
 pub use facts::{Amounts, Facts, Standing, Values};
 pub use limits::cap_limit;
 pub(crate) use plan::{Found, Plan, Plans, follow_mixed, follow_plain};
 pub use purchase::{AHEAD_MICROS_MAX, FACT_BYTES_MAX, FACTS_MAX, LINES_MAX, Line, Purchase};
-pub use purchase_entity::{
-    Allocation, Carried, GivenBack, PurchaseEntity, PurchaseState, Undone, UndoneRemainder,
-    UsedLimit, WrongState,
-};
+pub use purchase_entity::{Allocation, PurchaseEntity, PurchaseState, UsedLimit, WrongState};
+pub use refunded::{NotRefundable, Paid, Refunded};
 pub use reward::CARRIED_PARTS;
 pub use schedule::Schedule;
 pub use seen::SeenStanding;
 pub use trace::{Explanation, NoTrace, Outcome, Step, Steps, Trace, Verdict, explain};
+pub use undone::{Carried, GivenBack, Released, Undone, UndoneRemainder};

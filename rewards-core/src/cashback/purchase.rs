@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::counter::Summed;
 use crate::ids::{MemberId, ProgramId, PurchaseId};
-use crate::money::{Asset, Money};
+use crate::money::{Asset, Money, allocate};
 use crate::program::Fact;
 use crate::rejection::{Problem, Rejection};
 use crate::texts::{check_texts, is_unstorable};
@@ -207,6 +207,18 @@ impl Purchase {
             sums.extend(part.map(|part| (summed, part.minor())));
         }
         sums
+    }
+
+    /// What of the discounts is for each line: split by what the lines cost, largest remainder first, so that the shares sum to
+    /// the discounts exactly. Empty when nothing can be split.
+    #[must_use]
+    pub fn discount_shares(&self) -> Vec<i64> {
+        let total = self.discounts.map_or(0, |discounts| discounts.minor());
+        let lines = self.lines.iter();
+        let weights: Vec<u64> = lines
+            .map(|line| line.amount.minor().unsigned_abs())
+            .collect();
+        allocate(total, &weights).unwrap_or_default()
     }
 
     /// The text of a fact.

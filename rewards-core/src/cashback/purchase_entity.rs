@@ -3,32 +3,34 @@
 //! What was decided is frozen: later changes undo exactly this and never recompute it. What the caller was told is kept with
 //! the entity as the reply of the command that made it.
 //!
-//! | from | [`confirm`](PurchaseEntity::confirm) | [`cancel`](PurchaseEntity::cancel) |
-//! |---|---|---|
-//! | recorded | confirmed | cancelled |
-//! | confirmed | refused | cancelled |
-//! | cancelled | refused | refused |
+//! | from | [`confirm`](PurchaseEntity::confirm) | [`refund`](PurchaseEntity::refund) of a part | of all that is left | [`cancel`](PurchaseEntity::cancel) |
+//! |---|---|---|---|---|
+//! | recorded | confirmed | recorded | refunded | cancelled |
+//! | confirmed | refused | confirmed | refunded | cancelled |
+//! | refunded | refused | refused | refused | refused |
+//! | cancelled | refused | refused | refused | refused |
 //!
 //! # What is released, and when
 //!
 //! - **Limits** (caps and budgets) hold as long as the value is with the member, spent or expired. They are released by what
 //!   [goes back](PurchaseEntity::give_back) to the account that paid it, however that comes about: cancelled, voided or
 //!   forfeited. A use is released once nothing that was granted under it is left.
-//! - **Measures** (spend, visits, earned) are what the member did: undone with the purchase, spent or not. A reward that goes
-//!   back earlier, because it was never confirmed, was not earned.
-//! - **Remainders** lose what the purchase added, and get back the units that it turned into rewards as far as these came
-//!   back: who keeps a point has used up the unit it was for.
+//! - **Measures** (spend, visits, earned) are what the member did: undone with the purchase, spent or not, and in proportion
+//!   with a part of it; a purchase stays a visit until all of it has come back. A reward that goes back earlier, because it was
+//!   never confirmed, was not earned.
+//! - **Remainders** lose what the purchase added, in proportion, and get back the units that it turned into rewards as far as
+//!   these came back: who keeps a point has used up the unit it was for.
 //! - **Numbers** are not here: the second purchase stays the second, whatever becomes of the first.
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::{Purchase, SeenStanding};
+use super::{Carried, GivenBack, Paid, Purchase, Refunded, Released, SeenStanding, Undone};
 use crate::counter::Summed;
 use crate::entity::{Entity, Index};
 use crate::ids::{PurchaseId, Slug};
 use crate::ledger::LotNumber;
-use crate::money::{Money, Rounding};
+use crate::money::Money;
 use crate::program::CompiledProgram;
 use crate::time::Timestamp;
 
@@ -42,6 +44,8 @@ pub enum PurchaseState {
     Recorded,
     /// Confirmed: its rewards are available.
     Confirmed,
+    /// All of it was refunded. Final.
+    Refunded,
     /// Cancelled: its rewards were taken back. Final.
     Cancelled,
 }
@@ -53,6 +57,7 @@ impl PurchaseState {
         match self {
             Self::Recorded => "recorded",
             Self::Confirmed => "confirmed",
+            Self::Refunded => "refunded",
             Self::Cancelled => "cancelled",
         }
     }
@@ -77,13 +82,16 @@ pub struct PurchaseEntity {
     /// What it used of caps and budgets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<UsedLimit>,
-    /// How it changed the remainders that rules carry; of a cancelled one, what is left of that.
+    /// How it changed the remainders that rules carry, less what of that was undone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub carried: Vec<Carried>,
     /// What the decision saw of the member. Absent when something that it was explained by was erased, and in what was recorded
     /// before this was kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<SeenStanding>,
+    /// How much of it was refunded; absent when nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refunded: Option<Refunded>,
 }
 
 /// What one rule granted, and for which lines.
@@ -104,6 +112,30 @@ pub struct Allocation {
     /// Whether that is all of it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_returned: bool,
+    /// What of it was undone by refunds and the cancellation, whether it came back or had been spent, in minor units.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub undone: i64,
+}
+
+impl Allocation {
+    /// What was granted and is not undone yet.
+    #[must_use]
+    pub fn new(rule: Slug, lot: LotNumber, lines: Vec<(u32, i64)>) -> Self {
+        Self {
+            rule,
+            lot,
+            lines,
+            returned: 0,
+            is_returned: false,
+            undone: 0,
+        }
+    }
+
+    /// What of it does not count as earned any more, in minor units: what was undone, and what came back otherwise.
+    #[must_use]
+    pub fn unearned(&self) -> i64 {
+        self.returned.max(self.undone)
+    }
 }
 
 fn is_zero(minor: &i64) -> bool {
@@ -123,83 +155,6 @@ pub struct UsedLimit(
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub Option<SmolStr>,
 );
-
-/// How what a rule carries for the member was changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Carried(
-    /// The rule.
-    pub Slug,
-    /// What was added to the remainder, less what was turned into units, in minor units of the purchase.
-    pub i64,
-    /// What was turned into units.
-    pub i64,
-    /// What was added to the part of a minor unit that tiers leave, in [parts](super::CARRIED_PARTS) of one.
-    pub i64,
-);
-
-impl Carried {
-    /// What is undone with the purchase, and what is left of it, when of `all` that was granted for the units `kept` did not
-    /// come back. Units whose rewards were kept stay used, with what they left of a minor unit. A part of a unit is kept,
-    /// which the program gains.
-    fn undone(self, (all, kept): (i64, i64)) -> (UndoneRemainder, Option<Self>) {
-        let came_back = |amount: i64| {
-            if kept <= 0 {
-                return amount;
-            }
-            let returned = i128::from(all.saturating_sub(kept));
-            let share = returned.saturating_mul(i128::from(amount));
-            Rounding::Down
-                .divide(share, i128::from(all))
-                .unwrap_or_default()
-        };
-        let Self(rule, change, used, part) = self;
-        let kept_units = used.saturating_sub(came_back(used));
-        let kept_part = part.saturating_sub(came_back(part));
-        let left = Self(
-            rule.clone(),
-            kept_units.saturating_neg(),
-            kept_units,
-            kept_part,
-        );
-        let undone = UndoneRemainder {
-            rule,
-            change: change.saturating_add(kept_units),
-            part: came_back(part),
-        };
-        (undone, (kept_units != 0 || kept_part != 0).then_some(left))
-    }
-}
-
-/// A part of a grant that goes back to the account that paid it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GivenBack {
-    /// The lot of the grant.
-    pub lot: LotNumber,
-    /// How much goes back, in minor units.
-    pub amount: i64,
-    /// Whether that is all that was granted.
-    pub is_all: bool,
-}
-
-/// What is undone with a purchase.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Undone {
-    /// What it added to the sums of its day.
-    pub sums: Vec<(Summed, i64)>,
-    /// What it added to what rules carry.
-    pub remainders: Vec<UndoneRemainder>,
-}
-
-/// What is undone of what a rule carries for the member.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UndoneRemainder {
-    /// The rule.
-    pub rule: Slug,
-    /// Of the remainder, in minor units of the purchase.
-    pub change: i64,
-    /// Of the part of a minor unit, in [parts](super::CARRIED_PARTS) of one.
-    pub part: i64,
-}
 
 /// A step that the purchase cannot take from where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -222,6 +177,7 @@ impl PurchaseEntity {
             limits: Vec::new(),
             carried: Vec::new(),
             seen: None,
+            refunded: None,
         }
     }
 
@@ -245,21 +201,23 @@ impl PurchaseEntity {
         }
     }
 
-    /// A part of what was granted goes back to the account that paid it. Gives what that releases of limits; besides, it was
-    /// not earned on the [day](Self::day) of the purchase. `program` is the revision that decided.
-    pub fn give_back(&mut self, part: &GivenBack, program: &CompiledProgram) -> Vec<UsedLimit> {
+    /// A part of what was granted goes back to the account that paid it. Gives what that releases; what was earned is less on
+    /// the [day](Self::day) of the purchase. `program` is the revision that decided.
+    pub fn give_back(&mut self, part: &GivenBack, program: &CompiledProgram) -> Released {
         let Some(grant) = self.allocations.iter_mut().find(|own| own.lot == part.lot) else {
-            return Vec::new();
+            return Released::default();
         };
+        let before = grant.unearned();
         grant.returned = grant.returned.saturating_add(part.amount);
-        grant.is_returned = part.is_all;
+        grant.is_returned = grant.returned >= part.granted;
+        let unearned = grant.unearned().saturating_sub(before);
         let rule = grant.rule.clone();
         let is_under = |rule: &Slug, number: u32| {
             let rule = program.rules().iter().find(|known| known.id == *rule);
             rule.is_some_and(|rule| rule.caps.contains(&number))
         };
         let own = self.limits.iter().filter(|used| is_under(&rule, used.0));
-        own.filter_map(|used| {
+        let limits = own.filter_map(|used| {
             let UsedLimit(number, bucket, uses, value) = used.clone();
             if !program.cap(number)?.counts_uses {
                 return Some(UsedLimit(number, bucket, part.amount, value));
@@ -267,8 +225,11 @@ impl PurchaseEntity {
             let mut under = self.allocations.iter();
             let is_left = under.any(|one| !one.is_returned && is_under(&one.rule, number));
             (!is_left).then_some(UsedLimit(number, bucket, uses, value))
-        })
-        .collect()
+        });
+        Released {
+            limits: limits.collect(),
+            unearned,
+        }
     }
 
     /// What it holds of limits: what it used, less what was [given back](Self::give_back). `program` is the revision that
@@ -298,49 +259,108 @@ impl PurchaseEntity {
         held.filter(|held| held.2 != 0).collect()
     }
 
-    /// It is undone, after what could be taken back [went back](Self::give_back); `granted` says what was granted as a lot.
-    /// Gives what is released by that.
+    /// What was refunded of it so far.
+    #[must_use]
+    pub fn refunded(&self) -> Refunded {
+        self.refunded.clone().unwrap_or_default()
+    }
+
+    /// Checks that something of it can still be undone.
     ///
     /// # Errors
-    /// [`WrongState`] when it is cancelled already.
-    pub fn cancel(
-        mut self,
-        granted: impl Fn(LotNumber) -> Option<Money>,
-    ) -> Result<(Self, Undone), WrongState> {
+    /// [`WrongState`] when all of it was refunded, or it is cancelled.
+    pub fn check_open(&self) -> Result<(), WrongState> {
         match self.state {
-            PurchaseState::Recorded | PurchaseState::Confirmed => {
-                self.state = PurchaseState::Cancelled;
-                let mut undone = Undone {
-                    sums: self.purchase.sums().into_iter().collect(),
-                    remainders: Vec::new(),
-                };
-                for grant in &self.allocations {
-                    if let Some(all) = granted(grant.lot) {
-                        let kept = all.minor().saturating_sub(grant.returned);
-                        undone.sums.push((Summed::Earned(all.asset()), kept));
-                    }
-                }
-                for carried in std::mem::take(&mut self.carried) {
-                    let share = self.granted_and_kept(&carried.0, &granted);
-                    let (change, left) = carried.undone(share);
-                    undone.remainders.push(change);
-                    self.carried.extend(left);
-                }
-                Ok((self, undone))
-            }
+            PurchaseState::Recorded | PurchaseState::Confirmed => Ok(()),
             state => Err(WrongState(state)),
         }
+    }
+
+    /// A part of it is undone, or all that is left, after what could be taken back [went back](Self::give_back). `refunded` is
+    /// how much of it is refunded now; `granted` says what was granted as a lot, and what of that is undone now. Gives what is
+    /// released by that.
+    ///
+    /// # Errors
+    /// [`WrongState`] when all of it was refunded before, or it is cancelled.
+    pub fn refund(
+        mut self,
+        refunded: Refunded,
+        granted: impl Fn(LotNumber) -> Option<(Money, i64)>,
+    ) -> Result<(Self, Undone), WrongState> {
+        self.check_open()?;
+        let paid = Paid::of(&self.purchase);
+        let before = self.refunded();
+        let sums = refunded.sums(&paid, &self.purchase).into_iter();
+        let sums = sums.zip(before.sums(&paid, &self.purchase));
+        let sums = sums.map(|((summed, now), (_, before))| (summed, now.saturating_sub(before)));
+        let mut undone = Undone {
+            sums: sums.filter(|(_, minor)| *minor != 0).collect(),
+            remainders: Vec::new(),
+        };
+        for grant in &mut self.allocations {
+            if let Some((all, undone_now)) = granted(grant.lot) {
+                let before = grant.unearned();
+                grant.undone = grant.undone.max(undone_now);
+                let unearned = grant.unearned().saturating_sub(before);
+                undone.sums.push((Summed::Earned(all.asset()), unearned));
+            }
+        }
+        let mut carried = std::mem::take(&mut self.carried);
+        for carried in &mut carried {
+            let share = self.granted_and_kept(&carried.0, &granted);
+            let change = carried.undo(|added| refunded.added(&paid, added), share);
+            undone.remainders.push(change);
+        }
+        self.carried = carried;
+        if refunded.is_whole {
+            self.state = PurchaseState::Refunded;
+        }
+        self.refunded = Some(refunded);
+        Ok((self, undone))
+    }
+
+    /// All that is left of it is undone because it never came about, after what could be taken back
+    /// [went back](Self::give_back); `granted` says what was granted as a lot. Gives what is released by that.
+    ///
+    /// # Errors
+    /// [`WrongState`] when all of it was refunded, or it is cancelled already.
+    pub fn cancel(
+        self,
+        granted: impl Fn(LotNumber) -> Option<Money>,
+    ) -> Result<(Self, Undone), WrongState> {
+        let before = self.refunded.clone();
+        let mut refunded = self.refunded();
+        refunded.add_rest(&Paid::of(&self.purchase));
+        let all = |lot| granted(lot).map(|amount| (amount, amount.minor()));
+        let (mut cancelled, undone) = self.refund(refunded, all)?;
+        cancelled.state = PurchaseState::Cancelled;
+        cancelled.refunded = before;
+        Ok((cancelled, undone))
+    }
+
+    /// What it still adds to the sums of its day, besides what it earned.
+    #[must_use]
+    pub fn sums(&self) -> Vec<(Summed, i64)> {
+        if self.state == PurchaseState::Cancelled {
+            return Vec::new();
+        }
+        let undone = self
+            .refunded()
+            .sums(&Paid::of(&self.purchase), &self.purchase);
+        let sums = self.purchase.sums().into_iter().zip(undone);
+        let left = sums.map(|((summed, all), (_, undone))| (summed, all.saturating_sub(undone)));
+        left.collect()
     }
 
     /// What was granted by a rule, and what of it did not come back, in minor units.
     fn granted_and_kept(
         &self,
         rule: &Slug,
-        granted: impl Fn(LotNumber) -> Option<Money>,
+        granted: impl Fn(LotNumber) -> Option<(Money, i64)>,
     ) -> (i64, i64) {
         let own = self.allocations.iter().filter(|grant| grant.rule == *rule);
         own.fold((0, 0), |(all, kept): (i64, i64), grant| {
-            let amount = granted(grant.lot).map_or(0, Money::minor);
+            let amount = granted(grant.lot).map_or(0, |(all, _)| all.minor());
             let left = amount.saturating_sub(grant.returned).max(0);
             (all.saturating_add(amount), kept.saturating_add(left))
         })
@@ -361,7 +381,8 @@ impl PurchaseEntity {
 
 impl Entity for PurchaseEntity {
     const KIND: &'static str = "purchase";
-    const SHAPE: u16 = 1;
+    /// Shape 2 knows refunds.
+    const SHAPE: u16 = 2;
     type Id = PurchaseId;
 
     fn index(&self) -> Index {
@@ -370,6 +391,11 @@ impl Entity for PurchaseEntity {
 
     fn is_named(&self, id: &str) -> bool {
         self.purchase.id.as_str() == id
+    }
+
+    fn from_older(shape: u16, body: &str) -> Option<Result<Self, serde_json::Error>> {
+        // Nothing of shape 1 means anything else in shape 2.
+        (shape == 1).then(|| serde_json::from_str(body).map(|(_, entity): (u16, Self)| entity))
     }
 }
 
@@ -381,7 +407,7 @@ mod tests {
     #[test]
     fn every_step_from_every_state() {
         let at = Timestamp::MIN;
-        let total = Money::new(1, Asset::parse("EUR").unwrap());
+        let total = Money::new(2, Asset::parse("EUR").unwrap());
         let id = |text| text;
         let purchase = Purchase::new(
             id("p").parse().unwrap(),
@@ -392,16 +418,63 @@ mod tests {
         );
         let recorded = PurchaseEntity::new(purchase, 1, at);
         let confirmed = recorded.clone().confirm().unwrap();
+        let refund = |from: PurchaseEntity, minor| {
+            let mut refunded = from.refunded();
+            let paid = Paid::of(&from.purchase);
+            refunded.add_amount(&paid, minor).unwrap();
+            from.refund(refunded, |_| None).map(|(to, _)| to)
+        };
         let (cancelled, _) = recorded.clone().cancel(|_| None).unwrap();
-        use PurchaseState::{Cancelled, Confirmed, Recorded};
-        for (from, confirm, cancel) in [
-            (recorded, Ok(Confirmed), Ok(Cancelled)),
-            (confirmed, Err(Confirmed), Ok(Cancelled)),
-            (cancelled, Err(Cancelled), Err(Cancelled)),
+        let refunded = refund(confirmed.clone(), 2).unwrap();
+        use PurchaseState::{Cancelled, Confirmed, Recorded, Refunded};
+        for (from, confirm, part, rest, cancel) in [
+            (
+                recorded,
+                Ok(Confirmed),
+                Ok(Recorded),
+                Ok(Refunded),
+                Ok(Cancelled),
+            ),
+            (
+                confirmed,
+                Err(Confirmed),
+                Ok(Confirmed),
+                Ok(Refunded),
+                Ok(Cancelled),
+            ),
+            (
+                refunded,
+                Err(Refunded),
+                Err(Refunded),
+                Err(Refunded),
+                Err(Refunded),
+            ),
+            (
+                cancelled,
+                Err(Cancelled),
+                Err(Cancelled),
+                Err(Cancelled),
+                Err(Cancelled),
+            ),
         ] {
-            assert!(matches!(from.state(), Recorded | Confirmed | Cancelled));
+            assert!(matches!(
+                from.state(),
+                Recorded | Confirmed | Refunded | Cancelled
+            ));
             let found = from.clone().confirm().map(|to| to.state());
             assert_eq!(found, confirm.map_err(WrongState), "{:?}", from.state());
+            let is_open = from.check_open().is_ok();
+            for (minor, expected) in [(1, part), (2, rest)] {
+                let found = if is_open {
+                    refund(from.clone(), minor)
+                } else {
+                    from.clone()
+                        .refund(from.refunded(), |_| None)
+                        .map(|(to, _)| to)
+                };
+                let found = found.map(|to| to.state());
+                assert_eq!(found, expected.map_err(WrongState), "{:?}", from.state());
+            }
             let found = from.clone().cancel(|_| None).map(|(to, _)| to.state());
             assert_eq!(found, cancel.map_err(WrongState), "{:?}", from.state());
         }

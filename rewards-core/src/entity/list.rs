@@ -14,6 +14,7 @@ macro_rules! with_entities {
             $crate::member::Alias,
             $crate::member::AliasKey,
             $crate::member::HistoryPage,
+            $crate::refunds::RefundEntity,
         }
     };
 }

@@ -16,7 +16,9 @@ use uuid::Uuid;
 
 pub use error::RewardsError;
 
-use crate::ids::{IdempotencyKey, KeyId, MemberId, ProgramId, PurchaseId, Slug, TenantId};
+use crate::ids::{
+    IdempotencyKey, KeyId, MemberId, ProgramId, PurchaseId, RefundId, Slug, TenantId,
+};
 use crate::ledger::{ChainHash, LotNumber, Purpose};
 use crate::money::{Asset, Money};
 use crate::program::Program;
@@ -59,6 +61,7 @@ cross_as_text! {
     TenantId: TenantId::new,
     MemberId: MemberId::new,
     PurchaseId: PurchaseId::new,
+    RefundId: RefundId::new,
     ProgramId: ProgramId::new,
     IdempotencyKey: IdempotencyKey::new,
     KeyId: KeyId::new,

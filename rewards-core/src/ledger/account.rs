@@ -40,6 +40,12 @@ pub enum Purpose {
     Fees,
     /// The other side of grants and corrections made manually.
     Adjustments,
+    /// What a member owes: rewards that were to be taken back and had been spent. The more, the more is owed.
+    Debt,
+    /// The other side of what members owe.
+    Receivable,
+    /// Where value goes that paid what was owed.
+    Recovered,
 }
 
 impl Purpose {
@@ -75,6 +81,9 @@ impl Purpose {
             "expired" => Self::Expired,
             "fees" => Self::Fees,
             "adjustments" => Self::Adjustments,
+            "debt" => Self::Debt,
+            "receivable" => Self::Receivable,
+            "recovered" => Self::Recovered,
             _ => return None,
         })
     }
@@ -92,6 +101,9 @@ impl fmt::Display for Purpose {
             Self::Expired => "expired",
             Self::Fees => "fees",
             Self::Adjustments => "adjustments",
+            Self::Debt => "debt",
+            Self::Receivable => "receivable",
+            Self::Recovered => "recovered",
         })
     }
 }
@@ -121,7 +133,7 @@ impl schemars::JsonSchema for Purpose {
             "description": "What an account is for. The accounts that pay grants are named: `funding:rewards`.",
             "type": "string",
             "format": "account-purpose",
-            "pattern": "^(main|cashback|points|pending|reserved|expired|fees|adjustments|funding:[a-z0-9][a-z0-9_.-]*)$",
+            "pattern": "^(main|cashback|points|pending|reserved|expired|fees|adjustments|debt|receivable|recovered|funding:[a-z0-9][a-z0-9_.-]*)$",
         })
     }
 }

@@ -130,7 +130,39 @@ pub fn settle(lot: &Lot, now: Timestamp) -> Vec<LotMove> {
     moves
 }
 
-fn next_due(lot: &Lot, now: Timestamp) -> Option<LotMove> {
+/// What is due for a lot whose member owes something of its asset: what matures pays first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// The lot as it is then.
+    pub lot: Lot,
+    /// What moves, in order; what paid is not among them.
+    pub moves: Vec<LotMove>,
+    /// What the lot paid of what is owed, in minor units.
+    pub paid: i64,
+}
+
+/// Everything due at `now` for one lot of a member who owes so much of its asset, in minor units.
+#[must_use]
+pub fn settle_owing(lot: &Lot, now: Timestamp, owed: i64) -> Settled {
+    let mut settled = Settled {
+        lot: lot.clone(),
+        moves: Vec::new(),
+        paid: 0,
+    };
+    while let Some(step) = next_due(&settled.lot, now) {
+        settled.lot = step.lot.clone();
+        if step.kind == TransferKind::Mature {
+            settled.paid = owed.min(step.lot.remaining).max(0);
+            settled.lot = settled.lot.paid(settled.paid);
+        }
+        settled.moves.push(step);
+    }
+    settled
+}
+
+/// The first thing that is due at `now` for one lot, if any is.
+#[must_use]
+pub fn next_due(lot: &Lot, now: Timestamp) -> Option<LotMove> {
     let due = lot.due_at().filter(|due| *due <= now)?;
     match lot.state {
         // A lot due to mature and to be voided at the same instant matures: the member gains.
@@ -181,6 +213,43 @@ impl Lot {
             TransferKind::Clawback,
             at,
         )
+    }
+
+    /// The lot after a part of it paid for something.
+    #[must_use]
+    pub fn paid(&self, amount: i64) -> Self {
+        let remaining = self.remaining.saturating_sub(amount).max(0);
+        let state = if remaining == 0 {
+            LotState::Spent
+        } else {
+            self.state
+        };
+        Self {
+            remaining,
+            state,
+            ..self.clone()
+        }
+    }
+
+    /// Gives a part of an open lot back to the account that paid it: voids it while it is pending, takes it back when it is
+    /// available. `None` when nothing is left of it, or nothing is to be taken.
+    #[must_use]
+    pub fn take_back(&self, amount: i64, at: Timestamp) -> Option<LotMove> {
+        let amount = amount.min(self.remaining);
+        if amount <= 0 {
+            return None;
+        }
+        let mut step = match self.state {
+            LotState::Pending => self.void(at),
+            LotState::Available => self.claw_back(at),
+            LotState::Spent | LotState::Expired | LotState::Voided => return None,
+        };
+        step.amount = amount;
+        step.lot.remaining = self.remaining.saturating_sub(amount);
+        if step.lot.remaining > 0 {
+            step.lot.state = self.state;
+        }
+        Some(step)
     }
 
     fn expire(&self, at: Timestamp) -> LotMove {
@@ -256,18 +325,8 @@ pub fn consume<'a>(
         }
         let part = lot.remaining.min(missing);
         missing = missing.saturating_sub(part);
-        let remaining = lot.remaining.saturating_sub(part);
-        let state = if remaining == 0 {
-            LotState::Spent
-        } else {
-            LotState::Available
-        };
         paid.push(Consumption {
-            lot: Lot {
-                remaining,
-                state,
-                ..lot.clone()
-            },
+            lot: lot.paid(part),
             amount: part,
         });
     }

@@ -45,7 +45,10 @@ use stable_texts;
 pub use account::{Account, Holder, Purpose};
 pub use balances::Balances;
 pub use journal::{ChainHash, JournalEntry, JournalHead};
-pub use lot::{Consumption, Lot, LotMove, LotNumber, LotState, consume, settle};
+pub use lot::{
+    Consumption, Lot, LotMove, LotNumber, LotState, Settled, consume, next_due, settle,
+    settle_owing,
+};
 pub use transfer::{Origin, Transfer, TransferKind};
 
 use thiserror::Error;

@@ -17,11 +17,11 @@ pub enum TransferKind {
     Grant,
     /// A pending reward became available.
     Mature,
-    /// A pending reward was voided before it became available.
+    /// A pending reward was voided before it became available, or a part of it.
     Void,
     /// An available reward reached its expiry.
     Expire,
-    /// A reward was taken back because its purchase was cancelled.
+    /// A reward was taken back because its purchase was refunded or cancelled.
     Clawback,
     /// A member who left lost what was left.
     Forfeit,
@@ -29,6 +29,12 @@ pub enum TransferKind {
     ManualGrant,
     /// A correction in the tenant's favour, made manually.
     Deduct,
+    /// A member owes what could not be taken back.
+    Owe,
+    /// Value paid what was owed.
+    Repay,
+    /// What a member who left owed was given up.
+    WriteOff,
 }
 
 stable_texts!(TransferKind {
@@ -40,6 +46,9 @@ stable_texts!(TransferKind {
     Forfeit => "forfeit",
     ManualGrant => "manual_grant",
     Deduct => "deduct",
+    Owe => "owe",
+    Repay => "repay",
+    WriteOff => "write_off",
 });
 
 /// The rule that caused a grant: program, revision and rule.

@@ -106,6 +106,13 @@ impl DueChanges {
         self.balances.push(change);
     }
 
+    /// Adds what of an available balance paid what was owed.
+    pub fn pay(&mut self, at: Timestamp, asset: Asset, minor: i64) {
+        if minor > 0 {
+            self.balances.push((at, asset, minor.saturating_neg()));
+        }
+    }
+
     /// Adds what is not earned any more.
     pub fn unearn(&mut self, unearned: Unearned) {
         self.unearned.push(unearned);

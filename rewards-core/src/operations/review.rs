@@ -35,6 +35,9 @@ use crate::time::Timestamp;
 pub(super) enum Reviewed<'a> {
     /// All.
     All,
+    /// All, because something was undone. Nobody climbs by that: whoever stands too low by what was told late climbs with the
+    /// next review, or a purchase that comes back in parts would leave more than one that comes back at once.
+    Undone,
     /// Those that are climbed by a balance.
     Balances,
     /// Those that are climbed by the balance of this asset.
@@ -55,10 +58,33 @@ impl Reviewed<'_> {
 
     fn includes(self, ladder: &CompiledLadder) -> bool {
         match (self, ladder.measure()) {
-            (Self::All, _) | (Self::Balances | Self::Elsewhere(_), Measure::Balance(_)) => true,
+            (Self::All | Self::Undone, _)
+            | (Self::Balances | Self::Elsewhere(_), Measure::Balance(_)) => true,
             (Self::ByBalance(asset), Measure::Balance(measured)) => asset == *measured,
             (Self::Balances | Self::Elsewhere(_) | Self::ByBalance(_), _) => false,
         }
+    }
+
+    /// Leaves out the ladders that a review may not climb.
+    fn admit(
+        self,
+        program: &CompiledProgram,
+        (mut ladders, mut moves): (Ladders, Moves),
+    ) -> (Ladders, Moves) {
+        if !matches!(self, Self::Undone) {
+            return (ladders, moves);
+        }
+        let mut climbed = Vec::new();
+        for (id, step) in &moves {
+            let ladder = program.ladders().iter().find(|ladder| ladder.id() == id);
+            let rank = |tier| ladder.and_then(|ladder| ladder.rank_of(tier));
+            if rank(&step.to) > rank(&step.from) {
+                climbed.push(id.clone());
+            }
+        }
+        ladders.retain(|id, _| !climbed.contains(id));
+        moves.retain(|(id, _)| !climbed.contains(id));
+        (ladders, moves)
     }
 
     /// Adds to a plan what the review must see of a command at an instant.
@@ -66,7 +92,7 @@ impl Reviewed<'_> {
         if any_ladder_by_lots(context) {
             plan.lots.push(due_query(&context.member_key(member), at));
         }
-        if matches!(self, Self::All) {
+        if matches!(self, Self::All | Self::Undone) {
             self.plan_counters(context, member, at, plan);
         }
     }
@@ -150,7 +176,7 @@ impl<'a> TierReview<'a> {
             let known = builder.row.profile.tiers.get(program.id());
             let reviewed = view.review(program, known, instant);
             view.history.check_seen()?;
-            Ok(reviewed)
+            Ok(self.reviewed.admit(program, reviewed))
         })
     }
 

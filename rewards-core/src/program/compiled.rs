@@ -15,7 +15,7 @@ use super::index::{Candidates, FactSymbols, Residual, RuleIndex};
 use super::member_facts::MemberFacts;
 use super::validate::validate;
 use super::{
-    Budget, Cap, CapPer, Lifecycle, Limit, Program, Rule, RunningBase, Scope, Stacking,
+    Budget, Cap, CapPer, Lifecycle, Limit, Program, Refunds, Rule, RunningBase, Scope, Stacking,
     StackingGroup,
 };
 use crate::counter::{CounterKind, CounterName};
@@ -238,6 +238,12 @@ impl CompiledProgram {
     #[must_use]
     pub fn activity_counters(&self) -> &[ActivityCounter] {
         &self.activity_counters
+    }
+
+    /// What refunds of purchases take back.
+    #[must_use]
+    pub fn refunds(&self) -> Refunds {
+        self.document.refunds.unwrap_or_default()
     }
 
     /// The ladders, in document order.

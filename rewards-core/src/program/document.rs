@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Budget, Cap, Condition, Effect, Ladder};
+use super::{Budget, Cap, Condition, Effect, Ladder, Refunds};
 use crate::ids::{ProgramId, Slug};
 use crate::money::{Asset, Currency, Rounding};
 use crate::time::{CalendarRounding, DateRange, Timestamp, WeekStart, Zone};
@@ -50,6 +50,9 @@ pub struct Program {
     /// The life of rewards, unless their rule says otherwise.
     #[serde(default)]
     pub lifecycle: Lifecycle,
+    /// What refunds take back: the proportional part, as far as it is there, when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refunds: Option<Refunds>,
 }
 
 /// A reward unit of the program.

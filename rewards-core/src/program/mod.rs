@@ -20,6 +20,7 @@ mod ladder;
 mod limit;
 mod member_facts;
 mod parse;
+mod refunds;
 mod succession;
 mod validate;
 
@@ -46,6 +47,7 @@ pub use index::{Candidates, FactSymbols, Residual};
 pub use ladder::{Benefits, Downgrade, Ladder, Measure, Tier, TierWindow};
 pub use limit::{Budget, Cap, CapPer, Limit};
 pub use member_facts::MemberFacts;
+pub use refunds::{RefundPolicy, RefundedRewards, Refunds, Shortfall};
 pub use succession::{Predecessor, Since, succession};
 pub use validate::{
     CAPS_MAX, CONDITION_DEPTH_MAX, GRACE_DAYS_MAX, PARTS_MAX, RULES_MAX, TAGS_MAX, TEXT_BYTES_MAX,

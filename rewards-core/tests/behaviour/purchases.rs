@@ -555,7 +555,7 @@ fn a_purchase_of_a_newer_shape_is_told_and_not_lost() {
     world.buy("9 id=p1");
     let row = world.entities.values_mut().next().unwrap();
     let kept = row.body.clone();
-    let newer = kept.replacen("[1,", "[2,", 1);
+    let newer = kept.replacen("[2,", "[3,", 1);
     assert_ne!(*newer, *kept);
     for (body, code) in [
         (newer.as_str(), "shape_too_new"),

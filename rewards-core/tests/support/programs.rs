@@ -54,10 +54,11 @@ pub fn any_frame() -> impl Strategy<Value = Program> {
             numbered(any_budget(assets.clone()), 4, |budget, id| budget.id = id),
             numbered(any_ladder(assets, currency), 3, |ladder, id| ladder.id = id),
             any_lifecycle(),
+            option::of(any_refunds()),
         );
         (head, parts).prop_map(move |(head, parts)| {
             let (zone, week_start, rounding, name) = head;
-            let (stacking_groups, caps, budgets, ladders, lifecycle) = parts;
+            let (stacking_groups, caps, budgets, ladders, lifecycle, refunds) = parts;
             Program {
                 id: ProgramId::new("program").unwrap(),
                 name,
@@ -72,8 +73,27 @@ pub fn any_frame() -> impl Strategy<Value = Program> {
                 budgets,
                 ladders,
                 lifecycle,
+                refunds,
             }
         })
+    })
+}
+
+fn any_refunds() -> impl Strategy<Value = Refunds> {
+    let policy = || {
+        let rewards = [
+            RefundedRewards::Proportional,
+            RefundedRewards::Recheck,
+            RefundedRewards::Keep,
+        ];
+        let shortfall = [Shortfall::StopAtZero, Shortfall::Debt];
+        let both = (select(rewards.to_vec()), select(shortfall.to_vec()));
+        both.prop_map(|(rewards, shortfall)| RefundPolicy { rewards, shortfall })
+    };
+    (policy(), option::of(policy())).prop_map(|(policy, chargebacks)| Refunds {
+        rewards: policy.rewards,
+        shortfall: policy.shortfall,
+        chargebacks,
     })
 }
 

@@ -33,6 +33,11 @@ class AssetBalance(Model):
     pending: Money
     """What is granted but not available yet."""
 
+    owed: Maybe[Money] = None
+    """What the member owes of rewards that were to be taken back and had been spent: what becomes
+    available pays it first. Absent when nothing is owed.
+    """
+
     expiring: Maybe[Money] = None
     """How much of the available expires soon; absent for balances in the past."""
 
@@ -59,23 +64,29 @@ TransferKind = Literal[
     "forfeit",
     "manual_grant",
     "deduct",
+    "owe",
+    "repay",
+    "write_off",
 ]
 """Why value moved. The stable text of a kind is its snake-case name.
 
 - `grant`: A rule granted a reward.
 - `mature`: A pending reward became available.
-- `void`: A pending reward was voided before it became available.
+- `void`: A pending reward was voided before it became available, or a part of it.
 - `expire`: An available reward reached its expiry.
-- `clawback`: A reward was taken back because its purchase was cancelled.
+- `clawback`: A reward was taken back because its purchase was refunded or cancelled.
 - `forfeit`: A member who left lost what was left.
 - `manual_grant`: A grant made manually.
 - `deduct`: A correction in the tenant's favour, made manually.
+- `owe`: A member owes what could not be taken back.
+- `repay`: Value paid what was owed.
+- `write_off`: What a member who left owed was given up.
 """
 
 Purpose = Annotated[
     str,
     StringConstraints(
-        pattern=r"^(main|cashback|points|pending|reserved|expired|fees|adjustments|funding:[a-z0-9][a-z0-9_.-]*)$"
+        pattern=r"^(main|cashback|points|pending|reserved|expired|fees|adjustments|debt|receivable|recovered|funding:[a-z0-9][a-z0-9_.-]*)$"
     ),
 ]
 """What an account is for. The accounts that pay grants are named: `funding:rewards`."""

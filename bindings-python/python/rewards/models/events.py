@@ -8,8 +8,9 @@ from pydantic import Field, StrictBool
 
 from .base import Model, Tagged
 from .members import MemberStatus
+from .purchases import RefundKind
 from .scalars import Timestamp, UInt32, UInt64
-from .values import MemberId, Money, ProgramId, PurchaseId, Slug
+from .values import MemberId, Money, ProgramId, PurchaseId, RefundId, Slug
 
 
 class MemberStream(Model):
@@ -178,6 +179,60 @@ class PurchaseCancelledEvent(Model):
     purchase_cancelled: PurchaseCancelled
 
 
+class PurchaseRefunded(Model):
+    """A purchase was refunded, in part or as a whole, and rewards were taken back."""
+
+    purchase: PurchaseId
+    """The purchase."""
+
+    refund: RefundId
+    """The refund."""
+
+    kind: RefundKind
+    """Why it came back."""
+
+    amount: Money
+    """What came back of what was paid."""
+
+    taken_back: list[Money]
+    """What was taken back, one amount per asset."""
+
+    shortfall: list[Money]
+    """What was to be taken back and was not there any more, one amount per asset."""
+
+
+class PurchaseRefundedEvent(Model):
+    """A purchase was refunded, in part or as a whole, and rewards were taken back."""
+
+    purchase_refunded: PurchaseRefunded
+
+
+class DebtIncurred(Model):
+    """A member owes rewards that were to be taken back and had been spent."""
+
+    amounts: list[Money]
+    """What is owed more than before, one amount per asset."""
+
+
+class DebtIncurredEvent(Model):
+    """A member owes rewards that were to be taken back and had been spent."""
+
+    debt_incurred: DebtIncurred
+
+
+class DebtRepaid(Model):
+    """What became available paid something of what a member owed."""
+
+    amount: Money
+    """How much."""
+
+
+class DebtRepaidEvent(Model):
+    """What became available paid something of what a member owed."""
+
+    debt_repaid: DebtRepaid
+
+
 class RewardsMatured(Model):
     """Pending rewards became available because their time had come."""
 
@@ -277,6 +332,9 @@ Event = Annotated[
         PurchaseRecordedEvent,
         PurchaseConfirmedEvent,
         PurchaseCancelledEvent,
+        PurchaseRefundedEvent,
+        DebtIncurredEvent,
+        DebtRepaidEvent,
         RewardsMaturedEvent,
         RewardsExpiredEvent,
         RewardsVoidedEvent,

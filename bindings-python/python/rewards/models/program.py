@@ -398,6 +398,51 @@ class Ladder(Model):
     """Says that what was spent before may be unknown; see `Since`."""
 
 
+RefundedRewards = Literal["proportional", "recheck", "keep"]
+"""How much of a purchase's rewards a refund takes back.
+
+- `proportional`: What was granted for what comes back: by line where it was granted for lines, in
+  proportion to the amount otherwise.
+- `recheck`: The same, and whatever the rest of the purchase would not have been granted: its
+  conditions, thresholds and bands are looked at again, by the revision that decided and by what it
+  saw of the member. Never less than the proportional part.
+- `keep`: Nothing: the member keeps the rewards.
+"""
+
+Shortfall = Literal["stop_at_zero", "debt"]
+"""What becomes of a reward that is to be taken back and was spent or has expired.
+
+- `stop_at_zero`: It is left at that: only what the purchase's own rewards still hold is taken back.
+- `debt`: The member owes it. What becomes available to the member later pays it first.
+"""
+
+
+class RefundPolicy(Model):
+    """What is taken back, and what becomes of what was spent."""
+
+    rewards: RefundedRewards = "proportional"
+    """How much of the rewards is taken back."""
+
+    shortfall: Shortfall = "stop_at_zero"
+    """What becomes of a reward that is to be taken back and was spent."""
+
+
+class Refunds(Model):
+    """What refunds of purchases take back.
+
+    The revision that decided a purchase decides its refunds, too.
+    """
+
+    rewards: RefundedRewards = "proportional"
+    """How much of the rewards is taken back."""
+
+    shortfall: Shortfall = "stop_at_zero"
+    """What becomes of a reward that is to be taken back and was spent."""
+
+    chargebacks: Maybe[RefundPolicy] = None
+    """The same for chargebacks; as for refunds when absent."""
+
+
 class Program(Model):
     """A reward program: currency, zone, rounding, rules, limits, ladders and the life of its
     rewards.
@@ -447,6 +492,9 @@ class Program(Model):
 
     lifecycle: Lifecycle = Lifecycle()
     """The life of rewards, unless their rule says otherwise."""
+
+    refunds: Maybe[Refunds] = None
+    """What refunds take back: the proportional part, as far as it is there, when absent."""
 
 
 class PublishProgram(Model):

@@ -21,6 +21,12 @@ PurchaseId = Annotated[
 ]
 """A purchase, named by the host; unique in its tenant."""
 
+RefundId = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=128, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+$"),
+]
+"""A refund of a purchase, named by the host; unique in its tenant."""
+
 ProgramId = Annotated[
     str,
     StringConstraints(min_length=1, max_length=128, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+$"),

@@ -11,7 +11,7 @@ use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
 use crate::ids::MemberId;
-use crate::ledger::{LotState, Purpose, settle};
+use crate::ledger::{Lot, LotState, Purpose, settle_owing};
 use crate::member::MemberRow;
 use crate::money::{Asset, Money};
 use crate::rejection::{Problem, Rejection};
@@ -63,6 +63,11 @@ pub struct AssetBalance {
     pub available: Money,
     /// What is granted but not available yet.
     pub pending: Money,
+    /// What the member owes of rewards that were to be taken back and had been spent: what becomes available pays it first.
+    /// Absent when nothing is owed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub owed: Option<Money>,
     /// How much of the available expires soon; absent for balances in the past.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
@@ -77,6 +82,7 @@ pub struct AssetBalance {
 struct Sums {
     available: i64,
     pending: i64,
+    owed: i64,
     expiring: i64,
     expires_first_at: Option<Timestamp>,
 }
@@ -111,12 +117,7 @@ impl GetBalance {
         let horizon = self.horizon(context);
         for lot in snapshot.lots_of(&context.member_key(&self.member)) {
             let sum = sums.entry(lot.asset).or_default();
-            let mut last = lot.clone();
-            for step in settle(lot, context.now) {
-                add(sum, &step.from, step.amount.saturating_neg());
-                add(sum, &step.to, step.amount);
-                last = step.lot;
-            }
+            let last = add_due(sum, lot, context.now);
             if last.state == LotState::Available
                 && let Some(at) = last.expires_at.filter(|at| *at <= horizon)
             {
@@ -131,12 +132,11 @@ impl GetBalance {
 /// Balances by effective time, with what was due by then and is not settled yet carried out in mind.
 fn past(snapshot: &Snapshot, key: MemberKey, at: Timestamp) -> BTreeMap<Asset, Sums> {
     let mut sums: BTreeMap<Asset, Sums> = BTreeMap::new();
-    for step in snapshot.lots_of(&key).flat_map(|lot| settle(lot, at)) {
-        let sum = sums.entry(step.lot.asset).or_default();
-        add(sum, &step.from, step.amount.saturating_neg());
-        add(sum, &step.to, step.amount);
-    }
-    let found = snapshot.balances_at.get(&BalancesAt { member: key, at });
+    let lots = snapshot.lots_of(&key);
+    let found = snapshot.balances_at.get(&BalancesAt {
+        member: key.clone(),
+        at,
+    });
     for (account, minor) in found.into_iter().flatten() {
         add(
             sums.entry(account.asset).or_default(),
@@ -144,11 +144,27 @@ fn past(snapshot: &Snapshot, key: MemberKey, at: Timestamp) -> BTreeMap<Asset, S
             *minor,
         );
     }
+    for lot in lots.filter(|lot| lot.due_at().is_some_and(|due| due <= at)) {
+        add_due(sums.entry(lot.asset).or_default(), lot, at);
+    }
     sums
+}
+
+/// Adds what is due for a lot by an instant, and gives the lot as it is then.
+fn add_due(sum: &mut Sums, lot: &Lot, by: Timestamp) -> Lot {
+    let settled = settle_owing(lot, by, sum.owed);
+    for step in settled.moves {
+        add(sum, &step.from, step.amount.saturating_neg());
+        add(sum, &step.to, step.amount);
+    }
+    sum.available = sum.available.saturating_sub(settled.paid);
+    sum.owed = sum.owed.saturating_sub(settled.paid);
+    settled.lot
 }
 
 fn add(sums: &mut Sums, purpose: &Purpose, minor: i64) {
     match purpose {
+        Purpose::Debt => sums.owed = sums.owed.saturating_add(minor),
         Purpose::Pending => sums.pending = sums.pending.saturating_add(minor),
         Purpose::Cashback | Purpose::Points | Purpose::Main => {
             sums.available = sums.available.saturating_add(minor);
@@ -216,6 +232,7 @@ impl Operation for GetBalance {
         let assets = sums.into_iter().map(|(asset, sums)| AssetBalance {
             available: Money::new(sums.available, asset),
             pending: Money::new(sums.pending, asset),
+            owed: (sums.owed != 0).then(|| Money::new(sums.owed, asset)),
             expiring: self.at.is_none().then(|| Money::new(sums.expiring, asset)),
             expires_first_at: sums.expires_first_at,
         });

@@ -1,5 +1,6 @@
 //! Collects the changes of one command on one member: entries, lots, counters, events and the member's own row.
 
+mod debts;
 mod purchases;
 
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ use crate::event::{Event, EventRecord, Stream};
 use crate::ids::{IdAllocator, MemberId, PurchaseId};
 use crate::ledger::{
     Account, Holder, LedgerError, Lot, LotMove, LotNumber, Origin, Purpose, Transfer, TransferKind,
-    settle,
+    next_due, settle,
 };
 use crate::member::{MemberRow, MemberStatus};
 use crate::money::{Asset, Money};
@@ -132,7 +133,8 @@ impl<'a> ChangeBuilder<'a> {
         Ok(seq)
     }
 
-    /// Grants a new lot: value moves from its source to the member, and the lot is numbered by that entry.
+    /// Grants a new lot: value moves from its source to the member, and the lot is numbered by that entry. What is available at
+    /// once pays what the member owes.
     pub fn grant(
         &mut self,
         kind: TransferKind,
@@ -151,7 +153,8 @@ impl<'a> ChangeBuilder<'a> {
         transfer.origin = origin;
         transfer.reason = reason.map(ToOwned::to_owned);
         let number = self.post(transfer)?;
-        let lot = Lot { number, ..lot };
+        let at = lot.earned_at;
+        let lot = self.pay_debt(Lot { number, ..lot }, at)?;
         self.changes.lots.push(LotWrite {
             member: self.key.clone(),
             is_new: true,
@@ -161,11 +164,11 @@ impl<'a> ChangeBuilder<'a> {
     }
 
     /// Carries out a change of a lot: the value moves, and the lot takes its next state. What goes back to the account that
-    /// paid it releases the limits it held.
+    /// paid it releases the limits it held; what becomes available pays what the member owes. Gives the lot as it is then.
     ///
     /// # Errors
     /// [`Undecided::Needs`] the purchase of what goes back; see [`see_purchases`](Self::see_purchases).
-    pub fn move_lot(&mut self, step: LotMove) -> Result<(), Undecided> {
+    pub fn move_lot(&mut self, step: LotMove) -> Result<Lot, Undecided> {
         let (asset, is_return) = (step.lot.asset, step.is_return());
         let holder = match step.to {
             Purpose::Funding(_) | Purpose::Expired | Purpose::Fees | Purpose::Adjustments => {
@@ -185,8 +188,12 @@ impl<'a> ChangeBuilder<'a> {
         if is_return {
             self.give_back(&step.lot, step.amount)?;
         }
-        self.write_lot(step.lot);
-        Ok(())
+        let lot = match step.kind {
+            TransferKind::Mature => self.pay_debt(step.lot, step.effective_at)?,
+            _ => step.lot,
+        };
+        self.write_lot(lot.clone());
+        Ok(lot)
     }
 
     /// Carries out what is due for lots by an instant, and returns the lots as they are then.
@@ -209,10 +216,12 @@ impl<'a> ChangeBuilder<'a> {
     /// As [`move_lot`](Self::move_lot).
     pub fn settle(&mut self, lot: &Lot, by: Timestamp) -> Result<Lot, Undecided> {
         let mut lot = lot.clone();
-        for step in settle(&lot, by) {
+        while let Some(step) = next_due(&lot, by) {
             self.note_due(&step)?;
-            lot = step.lot.clone();
-            self.move_lot(step)?;
+            let (at, before) = (step.effective_at, step.lot.remaining);
+            lot = self.move_lot(step)?;
+            let paid = before.saturating_sub(lot.remaining);
+            self.due_changes.pay(at, lot.asset, paid);
         }
         Ok(lot)
     }
@@ -279,6 +288,12 @@ impl<'a> ChangeBuilder<'a> {
             }
         }
         amounts
+    }
+
+    /// A lot as this command has left it, if it has changed it.
+    fn written(&self, lot: &Lot) -> Option<Lot> {
+        let place = *self.written_lots.get(&lot.number)?;
+        self.changes.lots.get(place).map(|write| write.lot.clone())
     }
 
     /// Writes a lot that has changed.
@@ -419,6 +434,11 @@ impl Totals {
     pub fn add(&mut self, asset: Asset, minor: i64) {
         let total = self.0.entry(asset).or_default();
         *total = total.saturating_add(minor);
+    }
+
+    /// All sums, in minor units.
+    pub fn iter(&self) -> impl Iterator<Item = (Asset, i64)> + '_ {
+        self.0.iter().map(|(asset, minor)| (*asset, *minor))
     }
 
     /// The sums as amounts.

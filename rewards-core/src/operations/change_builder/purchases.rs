@@ -23,7 +23,7 @@ impl ChangeBuilder<'_> {
         let part = GivenBack {
             lot: lot.number,
             amount,
-            is_all: amount == lot.amount,
+            granted: lot.amount,
         };
         let context = self.context;
         let open = self.open_purchase(purchase)?;
@@ -31,7 +31,7 @@ impl ChangeBuilder<'_> {
         let program = revision(context, entity)?;
         let (day, released) = (entity.day, entity.give_back(&part, program));
         open.is_changed = true;
-        for UsedLimit(number, bucket, amount, value) in released {
+        for UsedLimit(number, bucket, amount, value) in released.limits {
             let counter = program.cap(number).and_then(|cap| {
                 let value = value.as_deref();
                 cap.counter_of(&context.tenant, &self.key.member, program.id(), value)
@@ -39,7 +39,11 @@ impl ChangeBuilder<'_> {
             let counter = counter.ok_or(Rejection::Internal("a limit without a counter"))?;
             self.count(counter.at(bucket), amount.saturating_neg(), None);
         }
-        self.undo(program.id(), day, [(Summed::Earned(lot.asset), amount)]);
+        self.undo(
+            program.id(),
+            day,
+            [(Summed::Earned(lot.asset), released.unearned)],
+        );
         Ok(())
     }
 

@@ -1,11 +1,11 @@
-//! What a member who leaves still has, given back to the accounts that paid it.
+//! What a member who leaves still has, given back to the accounts that paid it. What the member owes is written off.
 
 use super::super::change_builder::{ChangeBuilder, Totals};
 use crate::command::Undecided;
 use crate::context::Context;
 use crate::event::Event;
 use crate::ids::MemberId;
-use crate::ledger::{LotState, TransferKind};
+use crate::ledger::{LotState, Purpose, TransferKind};
 use crate::member::MemberRow;
 use crate::money::{Asset, Money};
 use crate::rejection::Rejection;
@@ -34,7 +34,8 @@ pub(super) fn see_lots(
         let (count, sum) = open.fold((0_u32, 0_i64), |(count, sum), lot| {
             (count.saturating_add(1), sum.saturating_add(lot.remaining))
         });
-        let balances = row.balances.iter().filter(|(_, a, _)| *a == asset);
+        let balances = row.balances.iter();
+        let balances = balances.filter(|(purpose, a, _)| *a == asset && is_held(purpose));
         let balance = balances.fold(0_i64, |all, (_, _, minor)| all.saturating_add(minor));
         if sum == balance {
             continue;
@@ -64,9 +65,15 @@ fn too_many() -> Rejection {
     }
 }
 
+/// Whether a balance is the member's own: what is owed is not.
+fn is_held(purpose: &Purpose) -> bool {
+    *purpose != Purpose::Debt
+}
+
 /// The assets of which a row shows anything, each once.
 fn held(row: &MemberRow) -> Vec<Asset> {
-    let balances = row.balances.iter().filter(|(_, _, minor)| *minor != 0);
+    let balances = row.balances.iter();
+    let balances = balances.filter(|(purpose, _, minor)| *minor != 0 && is_held(purpose));
     let mut assets: Vec<Asset> = balances.map(|(_, asset, _)| asset).collect();
     assets.sort_unstable();
     assets.dedup();
@@ -108,6 +115,7 @@ pub(super) fn forfeit(
     if !held(&builder.row).is_empty() {
         return Err(Rejection::Internal("a member has more than the lots hold").into());
     }
+    builder.write_off()?;
     let forfeited = forfeited.into_amounts();
     builder.emit_due();
     if !forfeited.is_empty() {

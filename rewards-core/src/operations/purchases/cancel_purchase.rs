@@ -1,7 +1,8 @@
 //! Cancel a purchase: what it earned is taken back, and limits are released by what came back.
 //!
-//! The recorded lots are taken back, never what today's rules would grant. Pending lots are voided; of available lots
-//! what is left is taken. What was spent or has expired stays where it is and is reported as the shortfall: a balance
+//! It is the refund of all that is left, by the proportional policy that stops at zero whatever the program says: for a purchase
+//! that never came about. The recorded lots are taken back, never what today's rules would grant. Pending lots are voided; of
+//! available lots what is left is taken. What was spent or has expired stays where it is and is reported as the shortfall: a balance
 //! never falls below its floor, and caps and budgets stay used by it. What was voided before is neither. What the member
 //! did is undone: the purchase is no visit any more, nothing was spent or earned by it. All tier ladders are reviewed at
 //! once, after everything that is due has happened.
@@ -9,7 +10,7 @@
 //! The purchase of a member who has left is cancelled as well, because others wait for what it used of shared limits. Nothing
 //! is there to be taken back; what was forfeited is no shortfall, as it went back to whoever paid it.
 //!
-//! Refusals, in order: unknown member; unknown purchase (or another member's); cancelled before; more lots due than one
+//! Refusals, in order: unknown member; unknown purchase (or another member's); cancelled or refunded as a whole before; more lots due than one
 //! command may touch.
 
 use std::collections::BTreeMap;
@@ -17,21 +18,20 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
-use super::super::change_builder::{ChangeBuilder, Totals};
+use super::super::change_builder::ChangeBuilder;
 use super::super::review::{Reviewed, TierReview, due_for_review};
+use super::refund_purchase::refused;
+use super::take_back::take_back;
 use super::{find_purchase, plan_purchase, purchase_lots, settle_others};
-use crate::cashback::{GRANTS_MAX, PurchaseState};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
 use crate::event::Event;
 use crate::ids::{IdempotencyKey, MemberId, PurchaseId, TenantId};
-use crate::ledger::{Lot, LotNumber, LotState, Purpose, TransferKind};
-use crate::member::MemberStatus;
-use crate::money::{Asset, Money};
+use crate::ledger::LotNumber;
+use crate::money::Money;
 use crate::rejection::Rejection;
-use crate::snapshot::{ReadPlan, Snapshot, StatementQuery};
-use crate::time::Timestamp;
+use crate::snapshot::{ReadPlan, Snapshot};
 
 /// Cancels a purchase as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,7 +80,7 @@ impl Operation for CancelPurchase {
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
         let mut plan = plan_purchase(context, &self.member, &self.purchase);
-        Reviewed::All.plan(context, &self.member, context.now, &mut plan);
+        Reviewed::Undone.plan(context, &self.member, context.now, &mut plan);
         Ok((plan, ()))
     }
 
@@ -93,39 +93,28 @@ impl Operation for CancelPurchase {
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
         let stored = find_purchase(snapshot, context, &self.member, &self.purchase)?;
-        if stored.entity.state() == PurchaseState::Cancelled {
-            return Err(Rejection::PurchaseCancelled(self.purchase.clone()).into());
-        }
+        let open = stored.entity.check_open();
+        open.map_err(|wrong| refused(&self.purchase, wrong))?;
         let due = due_for_review(snapshot, context, &self.member, context.now)?;
         settle_others(&mut builder, &due, &self.purchase, context.now)?;
-        let (mut taken_back, mut shortfall) = (Totals::default(), Totals::default());
-        if builder.row.profile.status == MemberStatus::Closed {
-            for (asset, minor) in self.forfeited(snapshot, context)? {
-                shortfall.add(asset, minor.saturating_neg());
-            }
-        }
         let lots = purchase_lots(snapshot, context, &stored.entity)?;
-        for lot in &lots {
-            let (taken, state) = take_back(&mut builder, lot, context.now)?;
-            taken_back.add(lot.asset, taken);
-            if state != LotState::Voided {
-                shortfall.add(lot.asset, lot.amount.saturating_sub(taken));
-            }
-        }
         let granted: BTreeMap<LotNumber, Money> = lots
             .iter()
             .map(|lot| (lot.number, Money::new(lot.amount, lot.asset)))
             .collect();
+        let undone = granted.iter().map(|(lot, all)| (*lot, (*all, all.minor())));
+        let undone = undone.collect();
+        let back = take_back(&mut builder, &self.purchase, &lots, &undone, context.now)?;
         let purchase = builder.purchase(&self.purchase)?.clone();
         let (purchase, undone) = purchase
             .cancel(|lot| granted.get(&lot).copied())
-            .map_err(|_| Rejection::PurchaseCancelled(self.purchase.clone()))?;
+            .map_err(|wrong| refused(&self.purchase, wrong))?;
         builder.undo_purchase(&purchase, undone)?;
         builder.write_purchase(purchase)?;
         let mut reply = CancelledPurchase {
             purchase: self.purchase.clone(),
-            taken_back: taken_back.into_amounts(),
-            shortfall: shortfall.into_amounts(),
+            taken_back: back.taken.into_amounts(),
+            shortfall: back.shortfall.into_amounts(),
             tier_changes: 0,
         };
         builder.emit_due();
@@ -134,7 +123,7 @@ impl Operation for CancelPurchase {
             taken_back: reply.taken_back.clone(),
             shortfall: reply.shortfall.clone(),
         });
-        let review = TierReview::now(Reviewed::All, snapshot, context, &self.member);
+        let review = TierReview::now(Reviewed::Undone, snapshot, context, &self.member);
         reply.tier_changes = review.make(&mut builder)?;
         builder.move_days(snapshot, context)?;
         Ok(Decision {
@@ -142,57 +131,4 @@ impl Operation for CancelPurchase {
             changes: builder.finish()?,
         })
     }
-}
-
-impl CancelPurchase {
-    /// What of the purchase's available rewards the member forfeited by leaving, by asset. A pending one was voided.
-    ///
-    /// # Errors
-    /// [`Undecided::Needs`] when the view does not have it yet.
-    fn forfeited(
-        &self,
-        snapshot: &Snapshot,
-        context: &Context,
-    ) -> Result<Vec<(Asset, i64)>, Undecided> {
-        let query = StatementQuery {
-            member: context.member_key(&self.member),
-            before: None,
-            kind: Some(TransferKind::Forfeit),
-            purpose: None,
-            asset: None,
-            purchase: Some(self.purchase.clone()),
-            from: None,
-            until: None,
-            limit: GRANTS_MAX,
-        };
-        let Some(entries) = snapshot.statements.get(&query) else {
-            return Err(Undecided::Needs(Box::new(ReadPlan {
-                statements: vec![query],
-                ..ReadPlan::default()
-            })));
-        };
-        let transfers = entries.iter().map(|entry| &entry.transfer);
-        let available = transfers.filter(|transfer| transfer.from().purpose != Purpose::Pending);
-        Ok(available
-            .map(|transfer| (transfer.asset(), transfer.minor()))
-            .collect())
-    }
-}
-
-/// Takes back what is left of a lot, after what was due before. Says how much it was, and what became of the lot; one
-/// that was voided before had never been the member's.
-fn take_back(
-    builder: &mut ChangeBuilder<'_>,
-    lot: &Lot,
-    now: Timestamp,
-) -> Result<(i64, LotState), Undecided> {
-    let lot = builder.settle(lot, now)?;
-    let step = match lot.state {
-        LotState::Pending => lot.void(now),
-        LotState::Available if lot.remaining > 0 => lot.claw_back(now),
-        state => return Ok((0, state)),
-    };
-    let taken = (step.amount, step.lot.state);
-    builder.move_lot(step)?;
-    Ok(taken)
 }

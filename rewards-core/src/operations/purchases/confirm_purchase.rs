@@ -133,6 +133,7 @@ impl ConfirmPurchase {
     fn refused(&self, WrongState(state): WrongState) -> Rejection {
         match state {
             PurchaseState::Confirmed => Rejection::PurchaseConfirmed(self.purchase.clone()),
+            PurchaseState::Refunded => Rejection::PurchaseRefunded(self.purchase.clone()),
             PurchaseState::Cancelled => Rejection::PurchaseCancelled(self.purchase.clone()),
             PurchaseState::Recorded => Rejection::Internal("a recorded purchase can be confirmed"),
         }

@@ -128,11 +128,27 @@ pub(super) fn explain_recorded(
     status: MemberStatus,
 ) -> Result<Vec<Explanation>, Rejection> {
     let facts = Facts::new(program, purchase);
-    let ranks = seen.ranks().chain(std::iter::repeat(0));
-    let boost = benefits(program.ladders().iter().zip(ranks));
-    let standing = seen.standing(boost);
+    let standing = seen_standing(program, seen);
     let (_, explained) = evaluate_explained(program, &facts, &standing, status)?;
     Ok(explained)
+}
+
+/// What a purchase would be granted by the revision that decided it and what was seen then, one amount per asset.
+pub(super) fn reevaluate(
+    program: &CompiledProgram,
+    purchase: &Purchase,
+    seen: &SeenStanding,
+) -> Result<Vec<Money>, Rejection> {
+    let facts = Facts::new(program, purchase);
+    let standing = seen_standing(program, seen);
+    let evaluation = evaluate(program, &facts, &standing, &mut NoTrace).map_err(not_evaluated)?;
+    Ok(evaluation.totals(program))
+}
+
+/// Where a member stood when a purchase was recorded.
+fn seen_standing<'s>(program: &CompiledProgram, seen: &'s SeenStanding) -> Standing<'s> {
+    let ranks = seen.ranks().chain(std::iter::repeat(0));
+    seen.standing(benefits(program.ladders().iter().zip(ranks)))
 }
 
 /// Why a purchase that cannot be evaluated is refused.

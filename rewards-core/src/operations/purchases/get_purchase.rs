@@ -58,6 +58,10 @@ pub struct PurchaseDetails {
     pub purchase: Purchase,
     /// Where it is in its life.
     pub state: PurchaseState,
+    /// What of what was paid was refunded; absent when nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub refunded: Option<Money>,
     /// When it was recorded.
     pub recorded_at: Timestamp,
     /// What it was granted when it was recorded, by which rules and what clipped them.
@@ -144,6 +148,7 @@ impl Operation for GetPurchase {
         let allocations = stored.entity.allocations.iter().zip(granted);
         Ok(Decision::answer(PurchaseDetails {
             state: stored.entity.state(),
+            refunded: refunded(&stored.entity),
             recorded_at: stored.entity.recorded_at,
             allocations: allocations
                 .map(|(kept, granted)| allocated(kept, granted))
@@ -188,6 +193,12 @@ fn explanation(
     let status = decision.withheld.unwrap_or_default();
     let explained = explain_recorded(program, &stored.purchase, seen, status)?;
     Ok(Some(explained))
+}
+
+/// What of what was paid was refunded, if anything was.
+fn refunded(purchase: &PurchaseEntity) -> Option<Money> {
+    let refunded = purchase.refunded.as_ref()?;
+    Some(Money::new(refunded.amount, purchase.purchase.total.asset()))
 }
 
 fn allocated(kept: &Allocation, granted: Money) -> AllocatedReward {

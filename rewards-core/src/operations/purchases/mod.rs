@@ -1,21 +1,26 @@
-//! Purchases: quote, record, confirm, cancel, list.
+//! Purchases: quote, record, confirm, refund, cancel, list.
 
 mod cancel_purchase;
 mod confirm_purchase;
 mod decide_purchase;
 mod get_purchase;
 mod list_purchases;
+mod list_refunds;
 mod quote_purchase;
 mod record_purchase;
+mod refund_purchase;
 mod stateless_quote;
+mod take_back;
 
 pub use cancel_purchase::{CancelPurchase, CancelledPurchase};
 pub use confirm_purchase::{ConfirmPurchase, ConfirmedPurchase};
 pub use decide_purchase::{GrantedReward, PreparedPurchase, PurchaseDecision};
 pub use get_purchase::{AllocatedReward, GetPurchase, LineReward, PurchaseDetails};
 pub use list_purchases::{ListPurchases, ListedPurchase, PreparedPurchases, PurchaseList};
+pub use list_refunds::{ListRefunds, ListedRefund, PreparedRefunds, RefundList};
 pub use quote_purchase::{QuotePurchase, QuotedPurchase};
 pub use record_purchase::{RecordPurchase, RecordedPurchase, TierChange};
+pub use refund_purchase::{RefundPurchase, RefundedPart, RefundedPurchase};
 pub use stateless_quote::{StatelessQuote, StatelessRow, StatelessRows};
 
 use super::change_builder::ChangeBuilder;
@@ -25,6 +30,7 @@ use crate::context::Context;
 use crate::entity::{EntityKey, Stored};
 use crate::ids::{MemberId, PurchaseId};
 use crate::ledger::Lot;
+use crate::program::CompiledProgram;
 use crate::rejection::Rejection;
 use crate::snapshot::{LotFilter, LotQuery, ReadPlan, Snapshot};
 use crate::time::Timestamp;
@@ -93,6 +99,19 @@ fn purchase_lots<'s>(
         })
     });
     lots.collect()
+}
+
+/// The revision that decided a purchase.
+///
+/// # Errors
+/// [`Rejection::Internal`]: whatever was recorded is of a revision that is kept.
+fn revision_of<'c>(
+    context: &'c Context,
+    purchase: &PurchaseEntity,
+) -> Result<&'c CompiledProgram, Rejection> {
+    let revisions = context.revisions(&purchase.purchase.program);
+    let found = revisions.and_then(|revisions| revisions.numbered(purchase.revision));
+    Ok(found.ok_or(Rejection::Internal("a purchase of an unknown revision"))?)
 }
 
 /// Whether a purchase with so many grants is refused.

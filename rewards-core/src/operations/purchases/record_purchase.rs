@@ -188,13 +188,7 @@ fn grant(
         let rule = origin.rule.clone();
         let lines = split(purchase.purchase, grant)?;
         let lot = builder.grant(TransferKind::Grant, Some(origin), None, lot)?;
-        allocations.push(Allocation {
-            rule,
-            lot,
-            lines,
-            returned: 0,
-            is_returned: false,
-        });
+        allocations.push(Allocation::new(rule, lot, lines));
     }
     Ok(allocations)
 }
@@ -274,7 +268,7 @@ fn count(
         match to {
             AddedTo::Remainder { rule, used } => {
                 let rule = program.rule(rule).map(|rule| rule.id.clone());
-                let carried = rule.map(|rule| Carried(rule, delta, used, 0));
+                let carried = rule.map(|rule| Carried::new(rule, delta, used));
                 entity.carried.extend(carried);
             }
             AddedTo::Part { rule } => keep_part(program, rule, delta, &mut entity.carried),

@@ -10,7 +10,7 @@ use crate::program::Program;
 use crate::rejection::Problem;
 
 /// The fields of a document.
-const SECTIONS: [&str; 13] = [
+const SECTIONS: [&str; 14] = [
     "id",
     "name",
     "currency",
@@ -24,6 +24,7 @@ const SECTIONS: [&str; 13] = [
     "budgets",
     "ladders",
     "lifecycle",
+    "refunds",
 ];
 
 /// The problems of what is left of a document, except those that may follow from the amended values.

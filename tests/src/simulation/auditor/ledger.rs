@@ -143,7 +143,11 @@ fn moved(books: &Books) -> (Origins<'_>, BTreeMap<Pot, i128>) {
             | TransferKind::Expire
             | TransferKind::Forfeit => -minor,
             // What is taken manually names no lot in the journal: the reply does.
-            TransferKind::Mature | TransferKind::Deduct => 0,
+            TransferKind::Mature
+            | TransferKind::Deduct
+            | TransferKind::Owe
+            | TransferKind::Repay
+            | TransferKind::WriteOff => 0,
         };
         *pots.entry(pot).or_default() += change;
     }

@@ -52,12 +52,19 @@ internal val OPERATIONS: Map<String, suspend Call.() -> Answer> = mapOf(
         engine.confirmPurchaseReceipt(confirmPurchaseFromJson(request), key, now)
             .let { confirmedPurchaseToJson(it.reply) to it.replayed }
     },
+    "refund_purchase" to {
+        engine.refundPurchaseReceipt(refundPurchaseFromJson(request), key, now)
+            .let { refundedPurchaseToJson(it.reply) to it.replayed }
+    },
     "cancel_purchase" to {
         engine.cancelPurchaseReceipt(cancelPurchaseFromJson(request), key, now)
             .let { cancelledPurchaseToJson(it.reply) to it.replayed }
     },
     "list_purchases" to {
         purchaseListToJson(engine.listPurchases(listPurchasesFromJson(request), now)) to false
+    },
+    "list_refunds" to {
+        refundListToJson(engine.listRefunds(listRefundsFromJson(request), now)) to false
     },
     "get_purchase" to {
         purchaseDetailsToJson(engine.getPurchase(getPurchaseFromJson(request), now)) to false

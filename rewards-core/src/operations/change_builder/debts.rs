@@ -1,0 +1,175 @@
+//! What members owe: rewards that were to be taken back and had been spent.
+//!
+//! A debt is an account of its own, so that no balance of a member is ever negative. It says how much of an asset the member owes,
+//! and its other side is what the tenant may claim. Whatever becomes available to the member pays it first, and goes to the
+//! account of what was recovered: not to whoever paid the reward, because limits stay used by what was spent, and a debt of
+//! many parts has no order in which the parts are paid.
+
+use super::{ChangeBuilder, Totals};
+use crate::command::Undecided;
+use crate::event::Event;
+use crate::ids::PurchaseId;
+use crate::ledger::{Account, Lot, LotState, Purpose, Transfer, TransferKind, consume};
+use crate::money::{Asset, Money};
+use crate::rejection::Rejection;
+use crate::snapshot::{LotFilter, LotQuery, ReadPlan, Snapshot};
+use crate::time::Timestamp;
+
+/// The most open lots of an asset that may pay for a shortfall at once.
+pub const PAYING_LOTS_MAX: u32 = 10_000;
+
+impl ChangeBuilder<'_> {
+    /// The member owes what could not be taken back of the rewards of a purchase. What is available of other rewards pays for
+    /// it now, soonest expiry first; the rewards of the purchase itself are left alone, as later refunds take them back. Gives
+    /// what the member owes more than before.
+    ///
+    /// # Errors
+    /// [`Undecided::Needs`] the open lots of the assets; [`Rejection::TooMany`].
+    pub fn owe(
+        &mut self,
+        snapshot: &Snapshot,
+        shortfall: &Totals,
+        purchase: &PurchaseId,
+    ) -> Result<Vec<Money>, Undecided> {
+        self.see_paying_lots(snapshot, shortfall)?;
+        let mut owed = Totals::default();
+        for (asset, minor) in shortfall.iter().filter(|(_, minor)| *minor > 0) {
+            let paid = self.pay_at_once(snapshot, asset, minor, purchase)?;
+            let left = minor.saturating_sub(paid);
+            if left > 0 {
+                let from = Account::system(Purpose::Receivable, asset);
+                let to = Account::member(&self.key.member, Purpose::Debt, asset);
+                let now = self.context.now;
+                let transfer = Transfer::new(from, to, left, TransferKind::Owe, now)?;
+                self.post(transfer.for_purchase(Some(purchase.clone())))?;
+                owed.add(asset, left);
+            }
+        }
+        let owed = owed.into_amounts();
+        if !owed.is_empty() {
+            let amounts = owed.clone();
+            self.emit(Event::DebtIncurred { amounts });
+        }
+        Ok(owed)
+    }
+
+    /// Asks for the open lots of what is short, as long as a view does not hold all that is available.
+    fn see_paying_lots(&self, snapshot: &Snapshot, shortfall: &Totals) -> Result<(), Undecided> {
+        let mut missing = Vec::new();
+        for (asset, _) in shortfall.iter().filter(|(_, minor)| *minor > 0) {
+            let lots = snapshot.lots_of(&self.key);
+            let open = lots.filter(|lot| lot.asset == asset && lot.state.is_open());
+            let (count, sum) = open.fold((0_u32, 0_i64), |(count, sum), lot| {
+                (count.saturating_add(1), sum.saturating_add(lot.remaining))
+            });
+            let before = snapshot.members.get(&self.key).map(|row| &row.balances);
+            let held = [Purpose::Pending, Purpose::available(asset)];
+            let held = held
+                .iter()
+                .map(|purpose| before.map_or(0, |balances| balances.get(purpose, asset)));
+            if sum == held.fold(0, i64::saturating_add) {
+                continue;
+            }
+            if count >= PAYING_LOTS_MAX {
+                let what = "open lots";
+                let limit = PAYING_LOTS_MAX;
+                return Err(Rejection::TooMany { what, limit }.into());
+            }
+            missing.push(LotQuery {
+                member: self.key.clone(),
+                filter: LotFilter::Open { asset },
+                limit: PAYING_LOTS_MAX,
+            });
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(Undecided::Needs(Box::new(ReadPlan {
+            lots: missing,
+            ..ReadPlan::default()
+        })))
+    }
+
+    /// Pays a shortfall with what is available of other rewards, after what is due for them, and says how much that was.
+    fn pay_at_once(
+        &mut self,
+        snapshot: &Snapshot,
+        asset: Asset,
+        minor: i64,
+        purchase: &PurchaseId,
+    ) -> Result<i64, Undecided> {
+        let now = self.context.now;
+        let mut paying = Vec::new();
+        for lot in snapshot.lots_of(&self.key) {
+            let is_other = lot.purchase.as_ref() != Some(purchase);
+            if is_other && lot.asset == asset && lot.state.is_open() {
+                paying.push(self.settled(lot, now)?);
+            }
+        }
+        let available = paying.iter().filter(|lot| lot.state == LotState::Available);
+        let available = available.fold(0_i64, |sum, lot| sum.saturating_add(lot.remaining));
+        let paid = available.min(minor);
+        if paid <= 0 {
+            return Ok(0);
+        }
+        let parts = consume(&paying, asset, paid).map_err(Rejection::from)?;
+        let earned = parts.iter().map(|part| part.lot.earned_at);
+        let at = earned.fold(now, Timestamp::max);
+        for part in parts {
+            self.write_lot(part.lot);
+        }
+        self.recover(asset, paid, at)?;
+        Ok(paid)
+    }
+
+    /// A lot as it is by an instant, whether this command has changed it already or not.
+    fn settled(&mut self, lot: &Lot, by: Timestamp) -> Result<Lot, Undecided> {
+        match self.written(lot) {
+            Some(written) => Ok(written),
+            None => self.settle(lot, by),
+        }
+    }
+
+    /// What a member's lot that has just become available pays of a debt. Gives the lot as it is then.
+    pub(super) fn pay_debt(&mut self, lot: Lot, at: Timestamp) -> Result<Lot, Rejection> {
+        let asset = lot.asset;
+        let debt = self.row.balances.get(&Purpose::Debt, asset);
+        let paid = debt.min(lot.remaining);
+        if paid <= 0 || lot.state != LotState::Available {
+            return Ok(lot);
+        }
+        self.recover(asset, paid, at)?;
+        let from = Account::member(&self.key.member, Purpose::Debt, asset);
+        let to = Account::system(Purpose::Receivable, asset);
+        self.post(Transfer::new(from, to, paid, TransferKind::Repay, at)?)?;
+        self.emit(Event::DebtRepaid {
+            amount: Money::new(paid, asset),
+        });
+        Ok(lot.paid(paid))
+    }
+
+    /// Available value goes to the account of what was recovered.
+    fn recover(&mut self, asset: Asset, minor: i64, at: Timestamp) -> Result<(), Rejection> {
+        let from = Account::member(&self.key.member, Purpose::available(asset), asset);
+        let to = Account::system(Purpose::Recovered, asset);
+        self.post(Transfer::new(from, to, minor, TransferKind::Repay, at)?)?;
+        Ok(())
+    }
+
+    /// What a member who leaves owes is written off.
+    ///
+    /// # Errors
+    /// [`Rejection::Overflow`].
+    pub fn write_off(&mut self) -> Result<(), Rejection> {
+        let debts = self.row.balances.iter();
+        let debts = debts.filter(|(purpose, _, minor)| **purpose == Purpose::Debt && *minor > 0);
+        let debts: Vec<(Asset, i64)> = debts.map(|(_, asset, minor)| (asset, minor)).collect();
+        for (asset, minor) in debts {
+            let from = Account::member(&self.key.member, Purpose::Debt, asset);
+            let to = Account::system(Purpose::Receivable, asset);
+            let now = self.context.now;
+            self.post(Transfer::new(from, to, minor, TransferKind::WriteOff, now)?)?;
+        }
+        Ok(())
+    }
+}
