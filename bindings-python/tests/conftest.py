@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -10,8 +12,10 @@ from typing import Any
 
 import pytest
 import rewards
-from rewards import KeyRing, RingKey
+from rewards import RingKey
+from rewards.keys import KeyPurpose
 from rewards.models import (
+    ConfirmDeposit,
     Money,
     Program,
     PublishProgram,
@@ -49,19 +53,32 @@ def record(number: int = 1, member: str = "ada", amount: str = "80.00") -> Recor
     return RecordPurchase(purchase=purchase(number, member, amount))
 
 
-def ring_key(id: str, *, year: int = 2000, key: bytes | None = None) -> RingKey:
+def ring_key(
+    id: str, *, year: int = 2000, key: bytes | None = None, purpose: KeyPurpose = "alias"
+) -> RingKey:
     """A key that begins with a year; its bytes follow from its id."""
     return RingKey(
-        purpose="alias",
+        purpose=purpose,
         id=id,
         key=hashlib.sha256(id.encode()).digest() if key is None else key,
         valid_from=datetime(year, 1, 1, tzinfo=timezone.utc),
     )
 
 
-def key_ring() -> KeyRing:
-    """A ring of one key."""
-    return KeyRing([ring_key("first")])
+def confirm(deposit: str, key: str, amount: str = "25.00") -> ConfirmDeposit:
+    """What a provider signs with the bytes of a `ring_key`."""
+    message = json.dumps(
+        {
+            "deposit": deposit,
+            "amount": {"amount": amount, "asset": "EUR"},
+            "outcome": "paid",
+            "reference": "pay-1",
+        }
+    )
+    timestamp = int(NOW.timestamp())
+    secret = hashlib.sha256(key.encode()).digest()
+    signature = hmac.new(secret, f"{timestamp}.{message}".encode(), hashlib.sha256).hexdigest()
+    return ConfirmDeposit(deposit=deposit, message=message, signature=signature, timestamp=timestamp)
 
 
 def set_up(engine: rewards.Engine, *members: str) -> None:

@@ -56,6 +56,12 @@ EXPLANATION = ",".join(
     )
 )
 
+DEPOSIT = (
+    f'{{"deposit":"d1","program":"club","member":"ada","amount":{MONEY},"provider":"card",'
+    '"provider_reference":"pay-1","state":"confirmed","initiated_at":"2026-01-01T00:00:00Z",'
+    '"expires_at":"2026-01-01T01:00:00Z","settled_at":"2026-01-01T02:00:00Z","late":true,"entry":7}'
+)
+
 # For every operation a full request and a full reply, as the core writes them.
 SAMPLES = {
     "publish_program": (
@@ -157,9 +163,29 @@ SAMPLES = {
         '{"member":"ada"}',
         f'{{"matured":[{MONEY}],"voided":[],"expired":[],"tier_changes":0,"more":false}}',
     ),
+    "initiate_deposit": (
+        f'{{"deposit":"d1","program":"club","member":"ada","amount":{MONEY},"provider":"card",'
+        '"provider_reference":"pay-1"}',
+        '{"deposit":"d1","initiated_at":"2026-01-01T00:00:00Z","expires_at":"2026-01-01T01:00:00Z"}',
+    ),
+    "confirm_deposit": (
+        f'{{"deposit":"d1","message":"{{}}","signature":"{"0a" * 32}","timestamp":1767225600,"key":"card-1"}}',
+        f'{{"deposit":"d1","member":"ada","state":"confirmed","amount":{MONEY},"late":true,"entry":7,'
+        '"settled_at":"2026-01-01T00:00:00Z"}',
+    ),
+    "list_deposits": (
+        '{"member":"ada","after":"place","limit":2}',
+        f'{{"deposits":[{DEPOSIT}],"next":"place"}}',
+    ),
+    "get_deposit": ('{"deposit":"d1","member":"ada"}', DEPOSIT),
+    "list_expiring": (
+        '{"member":"ada","days":7,"after":"place","limit":2}',
+        f'{{"items":[{{"member":"ada","lot":3,"amount":{MONEY},"expires_at":"2026-01-01T00:00:00Z"}}],'
+        '"next":"place"}',
+    ),
     "get_balance": (
         '{"member":"ada","at":"2026-01-01T00:00:00Z","expiring_days":30}',
-        f'{{"at":"2026-01-01T00:00:00Z","assets":[{{"available":{MONEY},"pending":{MONEY},'
+        f'{{"at":"2026-01-01T00:00:00Z","assets":[{{"available":{MONEY},"pending":{MONEY},"main":{MONEY},'
         f'"expiring":{MONEY},"expires_first_at":"2026-01-01T00:00:00Z"}}]}}',
     ),
     "get_statement": (
@@ -182,6 +208,7 @@ EVENTS = [
     '{"member_erased":{}}',
     f'{{"rewards_forfeited":{{"amounts":[{MONEY}]}}}}',
     '{"alias_linked":{"kind":"phone"}}',
+    f'{{"deposit_confirmed":{{"deposit":"d1","amount":{MONEY},"late":false}}}}',
     '{"tier_changed":{"program":"club","ladder":"status","from":"base","to":"gold"}}',
 ]
 

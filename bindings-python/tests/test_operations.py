@@ -8,15 +8,29 @@ from typing import Any
 
 import pytest
 import rewards
-from conftest import NOW, club, key_ring, later, purchase, record
+from conftest import NOW, club, confirm, later, purchase, record, ring_key
 from rewards import _native, models
 from rewards.models import Money
 from rewards.operations import OPERATIONS
 
+DEPOSITS = {"providers": [{"id": "card", "keys": ["card-1"]}]}
+
+
+def paying_club() -> models.Program:
+    """The program, which takes deposits."""
+    return club(deposits=DEPOSITS)
+
+
+def key_ring() -> rewards.KeyRing:
+    """A key for aliases, and one for deposits."""
+    return rewards.KeyRing([ring_key("first"), ring_key("card-1", purpose="deposits")])
+
+
 # All operations in an order in which each takes effect: method, request, its key, and what of the reply is looked at.
 STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
-    ("publish_program", models.PublishProgram(program=club()), "club-1", {"program": "club", "revision": 1}),
+    ("publish_program", models.PublishProgram(program=paying_club()), "club-1", {"program": "club", "revision": 1}),
     ("register_member", models.RegisterMember(member="ada"), None, {"member": "ada", "registered_at": NOW}),
+    ("register_member", models.RegisterMember(member="bob"), None, {"member": "bob"}),
     ("quote_purchase", models.QuotePurchase(purchase=purchase()), None, {}),
     ("record_purchase", record(1), None, {"purchase": "order-1", "recorded_at": NOW}),
     ("record_purchase", record(2), None, {"purchase": "order-2"}),
@@ -47,7 +61,7 @@ STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
     ("get_statement", models.GetStatement(member="ada", limit=2), None, {}),
     ("get_tiers", models.GetTiers(member="ada", program="club"), None, {"ladders": []}),
     ("list_programs", models.ListPrograms(), None, {"next": None}),
-    ("get_program", models.GetProgram(program="club"), None, {"program": club(), "revision": 1, "newest": 1}),
+    ("get_program", models.GetProgram(program="club"), None, {"program": paying_club(), "revision": 1, "newest": 1}),
     ("list_purchases", models.ListPurchases(member="ada", limit=2), None, {"next": None}),
     (
         "get_purchase",
@@ -73,6 +87,23 @@ STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
         "unlink-1",
         {"member": "ada", "kind": "phone"},
     ),
+    (
+        "initiate_deposit",
+        models.InitiateDeposit(
+            deposit="d1", program="club", member="bob", amount=Money.of("25.00", "EUR"), provider="card"
+        ),
+        None,
+        {"deposit": "d1", "initiated_at": NOW},
+    ),
+    (
+        "confirm_deposit",
+        confirm("d1", "card-1"),
+        None,
+        {"deposit": "d1", "member": "bob", "state": "confirmed", "late": False, "entry": 1},
+    ),
+    ("get_deposit", models.GetDeposit(deposit="d1"), None, {"state": "confirmed", "settled_at": NOW}),
+    ("list_deposits", models.ListDeposits(member="bob"), None, {"next": None}),
+    ("list_expiring", models.ListExpiring(member="ada"), None, {"items": [], "next": None}),
     (
         "update_member",
         models.UpdateMember(member="ada", status="suspended"),

@@ -56,11 +56,14 @@ private func outcome(_ engine: RewardsEngine, _ step: [String: RawJSON]) async t
 }
 
 private func ringKey(_ key: [String: RawJSON]) throws -> RingKey {
-    if key["purpose"]?.string != "alias" { throw Unexpected(description: "a key for a purpose that is not known") }
+    let purposes: [String: KeyPurpose] = ["alias": .alias, "deposits": .deposits]
+    guard let purpose = purposes[key["purpose"]!.string] else {
+        throw Unexpected(description: "a key for a purpose that is not known")
+    }
     let digits = Array(key["key"]!.string)
     let bytes = stride(from: 0, to: digits.count, by: 2).map { UInt8(String(digits[$0...$0 + 1]), radix: 16)! }
     return RingKey(
-        purpose: .alias, id: key["id"]!.string, key: Data(bytes), validFrom: try instant(key["valid_from"]!.string),
+        purpose: purpose, id: key["id"]!.string, key: Data(bytes), validFrom: try instant(key["valid_from"]!.string),
         validUntil: try key["valid_until"].map { try instant($0.string) })
 }
 

@@ -5,7 +5,13 @@ use rewards_core::ids::IdempotencyKey;
 use rewards_core::operations::aliases::{
     LinkAlias, LinkedAlias, ResolveAlias, ResolvedAlias, UnlinkAlias, UnlinkedAlias,
 };
-use rewards_core::operations::balances::{Balance, GetBalance, GetStatement, Statement};
+use rewards_core::operations::balances::{
+    Balance, ExpiringList, GetBalance, GetStatement, ListExpiring, Statement,
+};
+use rewards_core::operations::deposits::{
+    ConfirmDeposit, DepositDetails, DepositList, GetDeposit, InitiateDeposit, InitiatedDeposit,
+    ListDeposits, SettledDeposit,
+};
 use rewards_core::operations::members::{
     EraseMember, ErasedMember, ListMembers, MemberList, RegisterMember, RegisteredMember,
     UpdateMember, UpdatedMember,
@@ -159,6 +165,12 @@ commands! {
     /// Takes value from a member's balance manually, with a reason.
     deduct_balance, deduct_balance_receipt -> DeductBalanceReceipt: DeductBalance => DeductedBalance,
         deduct_balance_from_json, deducted_balance_to_json;
+    /// Initiates a deposit: a member is about to pay money to a provider.
+    initiate_deposit, initiate_deposit_receipt -> InitiateDepositReceipt: InitiateDeposit => InitiatedDeposit,
+        initiate_deposit_from_json, initiated_deposit_to_json;
+    /// Confirms a deposit, or says that it has failed, by what its provider signed.
+    confirm_deposit, confirm_deposit_receipt -> ConfirmDepositReceipt: ConfirmDeposit => SettledDeposit,
+        confirm_deposit_from_json, settled_deposit_to_json;
     /// Carries out everything that is due for a member with time.
     settle_member, settle_member_receipt -> SettleMemberReceipt: SettleMember => SettledMember,
         settle_member_from_json, settled_member_to_json;
@@ -181,6 +193,12 @@ queries! {
     list_refunds: ListRefunds => RefundList, list_refunds_from_json, refund_list_to_json;
     /// Asks for a recorded purchase: what it was granted and why.
     get_purchase: GetPurchase => PurchaseDetails, get_purchase_from_json, purchase_details_to_json;
+    /// Asks for a page of deposits, newest first.
+    list_deposits: ListDeposits => DepositList, list_deposits_from_json, deposit_list_to_json;
+    /// Asks for a deposit, as it is now.
+    get_deposit: GetDeposit => DepositDetails, get_deposit_from_json, deposit_details_to_json;
+    /// Asks for a page of what expires soon, the first to expire first.
+    list_expiring: ListExpiring => ExpiringList, list_expiring_from_json, expiring_list_to_json;
     /// Asks for a member's balances.
     get_balance: GetBalance => Balance, get_balance_from_json, balance_to_json;
     /// Asks for a page of a member's statement, newest first.

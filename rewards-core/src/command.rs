@@ -17,6 +17,7 @@ use crate::fingerprint::Fingerprint;
 use crate::ids::{IdempotencyKey, MemberId, TenantId};
 use crate::rejection::Rejection;
 use crate::secret::{KeyPurpose, Secret};
+use crate::signature::Signed;
 use crate::snapshot::{ReadPlan, Snapshot};
 use crate::texts::check_texts;
 
@@ -94,6 +95,13 @@ pub trait Operation: Serialize + DeserializeOwned + Clone + Send + Sync + 'stati
     /// anything else.
     fn secrets(&mut self) -> Vec<(KeyPurpose, &mut Secret)> {
         Vec::new()
+    }
+
+    /// What of the request somebody else signed: the engine verifies it before it does anything else, refuses the request when
+    /// it is not genuine, and puts the key in the place of the signature. Two requests that say the same are the same,
+    /// whenever and under whichever key they were signed.
+    fn signed(&mut self) -> Option<Signed<'_>> {
+        None
     }
 
     /// Checks the request, works out what it can, and names the rows that must be seen. It sees the context, because what to

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::ids::{MemberId, ProgramId, PurchaseId, RefundId, Slug};
+use crate::ids::{DepositId, MemberId, ProgramId, PurchaseId, RefundId, Slug};
 use crate::member::MemberStatus;
 use crate::money::Money;
 use crate::refunds::RefundKind;
@@ -174,6 +174,33 @@ pub enum Event {
     /// Value was taken from a balance manually.
     BalanceDeducted {
         /// What was taken.
+        amount: Money,
+    },
+    /// A member is about to pay money in.
+    DepositInitiated {
+        /// The deposit.
+        deposit: DepositId,
+        /// The provider that takes the money.
+        provider: Slug,
+        /// How much.
+        amount: Money,
+        /// Until when it is expected.
+        expires_at: Timestamp,
+    },
+    /// Money came in.
+    DepositConfirmed {
+        /// The deposit.
+        deposit: DepositId,
+        /// How much.
+        amount: Money,
+        /// Whether it came after the deposit had expired.
+        late: bool,
+    },
+    /// Money did not come in.
+    DepositFailed {
+        /// The deposit.
+        deposit: DepositId,
+        /// How much it would have been.
         amount: Money,
     },
     /// A member moved on a tier ladder.

@@ -269,6 +269,14 @@ text_id!(
     RefundId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
 );
 text_id!(
+    /// A deposit, named by the host; unique in its tenant.
+    DepositId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
+);
+text_id!(
+    /// What a payment provider calls a payment.
+    PaymentReference, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
+);
+text_id!(
     /// A program, named by the host; its revisions are numbered by the engine.
     ProgramId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
 );
@@ -290,6 +298,12 @@ impl MemberId {
     #[must_use]
     pub(crate) fn new_member() -> Self {
         Self(SmolStr::new_static("new-member"))
+    }
+}
+
+impl crate::entity::EntityId for DepositId {
+    fn text(&self) -> &str {
+        self.as_str()
     }
 }
 

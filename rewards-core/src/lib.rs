@@ -24,6 +24,7 @@
 //! | [`ledger`] | accounts, balanced transfers, lots, the hash-chained journal |
 //! | [`program`] | the program document, its checks, its compiled index |
 //! | [`cashback`] | match, stack, cap: what a purchase earns, and why |
+//! | [`payments`] | money that comes in: deposits and what their providers say of them |
 //! | [`tiers`] | ladders, reviews, progress, benefits |
 //! | [`operations`] | the use cases, where the rules meet |
 //! | [`registry`] | the list of operations |
@@ -58,11 +59,13 @@ pub mod member;
 pub mod money;
 pub mod operations;
 pub mod parse;
+pub mod payments;
 pub mod program;
 pub mod refunds;
 pub mod registry;
 pub mod rejection;
 pub mod secret;
+pub mod signature;
 pub mod snapshot;
 pub mod texts;
 pub mod tiers;

@@ -45,8 +45,13 @@ macro_rules! with_operations {
             $crate::operations::rewards::GrantReward,
             $crate::operations::rewards::DeductBalance,
             $crate::operations::rewards::SettleMember,
+            $crate::operations::deposits::InitiateDeposit,
+            $crate::operations::deposits::ConfirmDeposit,
+            $crate::operations::deposits::ListDeposits,
+            $crate::operations::deposits::GetDeposit,
             $crate::operations::balances::GetBalance,
             $crate::operations::balances::GetStatement,
+            $crate::operations::balances::ListExpiring,
             $crate::operations::tiers::GetTiers,
         }
     };

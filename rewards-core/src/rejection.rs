@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::ids::{KeyId, MemberId, ProgramId, PurchaseId, RefundId, Slug};
+use crate::ids::{DepositId, KeyId, MemberId, ProgramId, PurchaseId, RefundId, Slug};
 use crate::ledger::LedgerError;
 use crate::secret::KeyPurpose;
 use crate::time::Timestamp;
@@ -126,6 +126,8 @@ rejections! {
     MemberExists(member: MemberId) => "member_exists", Rejected, 409, "member `{member}` is registered already";
     /// The member has left.
     MemberClosed(member: MemberId) => "member_closed", Rejected, 409, "member `{member}` is closed";
+    /// The member takes no part for now.
+    MemberSuspended(member: MemberId) => "member_suspended", Rejected, 409, "member `{member}` is suspended";
     /// The member still has something, and must not lose it.
     BalanceLeft(member: MemberId) => "balance_left", Rejected, 409, "member `{member}` has value left: say `forfeit` to give it up";
     /// Nobody, or not this member, has such an alias.
@@ -176,6 +178,43 @@ rejections! {
     } => "pieces_exceed", Rejected, 422, "{asked} pieces of line {line} cannot be refunded: {left} are left";
     /// The purchase was confirmed before.
     PurchaseConfirmed(purchase: PurchaseId) => "purchase_confirmed", Rejected, 409, "purchase `{purchase}` is confirmed already";
+    /// Nobody can pay in under the program.
+    DepositsNotOffered(program: ProgramId) => "deposits_not_offered", Rejected, 422, "program `{program}` takes no deposits";
+    /// The program takes no deposits through this provider.
+    ProviderUnknown(provider: Slug) => "provider_unknown", Rejected, 422, "no deposits are taken through provider `{provider}`";
+    /// The amount of a deposit is below the least or above the most that the program allows.
+    DepositOutOfBounds {
+        /// The amount, with its asset.
+        amount: String,
+        /// The least and the most.
+        bounds: String,
+    } => "deposit_out_of_bounds", Rejected, 422, "a deposit of {amount} is out of bounds: expected {bounds}";
+    /// No deposit has this id.
+    DepositUnknown(deposit: DepositId) => "deposit_unknown", Rejected, 404, "unknown deposit `{deposit}`";
+    /// A deposit with this id is initiated already.
+    DepositExists(deposit: DepositId) => "deposit_exists", Rejected, 409, "deposit `{deposit}` is initiated already";
+    /// The money of the deposit came in before.
+    DepositConfirmed(deposit: DepositId) => "deposit_confirmed", Rejected, 409, "deposit `{deposit}` is confirmed already";
+    /// The provider said before that the money does not come.
+    DepositFailed(deposit: DepositId) => "deposit_failed", Rejected, 409, "deposit `{deposit}` has failed already";
+    /// A message is genuine and says something else than the deposit.
+    DepositMismatch {
+        /// The deposit.
+        deposit: DepositId,
+        /// In what they differ: `tenant`, `deposit`, `amount` or `reference`.
+        differs: &'static str,
+    } => "deposit_mismatch", Rejected, 422, "the message does not fit deposit `{deposit}`: it differs in `{differs}`";
+    /// A message was not signed by whom it had to be signed by.
+    SignatureInvalid => "signature_invalid", Rejected, 403, "the signature is not that of the message under a key of the signer";
+    /// A message was signed too long ago, or in the time to come.
+    SignatureExpired {
+        /// When it was signed.
+        signed_at: Timestamp,
+        /// By how many seconds that may differ from the time of the command.
+        tolerance: u32,
+    } => "signature_expired", Rejected, 403, "the message was signed at {signed_at}, which is more than {tolerance} seconds off";
+    /// A message names a key that the key ring does not have.
+    SignatureKeyUnknown(key: KeyId) => "signature_key_unknown", Rejected, 403, "the message is signed with key `{key}`, which is not in the key ring";
     /// The decision would differ from the quote that the purchase pins.
     QuoteChanged {
         /// The digest the caller pinned.

@@ -25,6 +25,8 @@ pub const SECRET_BYTES_MAX: usize = 255;
 pub enum KeyPurpose {
     /// Digests of aliases.
     Alias,
+    /// What payment providers sign of deposits.
+    Deposits,
 }
 
 impl KeyPurpose {
@@ -33,13 +35,14 @@ impl KeyPurpose {
     pub fn text(self) -> &'static str {
         match self {
             Self::Alias => "alias",
+            Self::Deposits => "deposits",
         }
     }
 
     /// The purpose that a text names.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let known = [Self::Alias];
+        let known = [Self::Alias, Self::Deposits];
         known.into_iter().find(|purpose| purpose.text() == text)
     }
 }

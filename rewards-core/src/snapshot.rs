@@ -15,7 +15,7 @@ use crate::decision::Changes;
 use crate::entity::{Cursor, Entity, EntityKey, EntityPage, EntityQuery, EntityRow, Stored};
 use crate::fingerprint::Fingerprint;
 use crate::ids::{IdempotencyKey, MemberId, ProgramId, PurchaseId, TenantId};
-use crate::ledger::{Account, JournalEntry, Lot, LotNumber, Purpose, TransferKind};
+use crate::ledger::{Account, JournalEntry, Lot, LotNumber, LotState, Purpose, TransferKind};
 use crate::member::MemberRow;
 use crate::money::Asset;
 use crate::rejection::Rejection;
@@ -112,6 +112,24 @@ pub struct LotQuery {
     pub limit: u32,
 }
 
+/// A page of the open lots of all members of a tenant for which something is due in a range of time, earliest due first, then
+/// by member and number.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DueLotsQuery {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Only lots in this state.
+    pub state: LotState,
+    /// Only what is due at or after this instant.
+    pub from: Timestamp,
+    /// Only what is due at or before this instant.
+    pub until: Timestamp,
+    /// Only what comes after this place: when it is due, whose it is, and its number.
+    pub after: Option<(Timestamp, MemberId, LotNumber)>,
+    /// How many at most.
+    pub limit: u32,
+}
+
 /// A page of the members of a tenant, newest first: by when they joined, then by id, both falling.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MemberQuery {
@@ -178,6 +196,8 @@ pub struct ReadPlan {
     pub counters: Vec<CounterRange>,
     /// Lots.
     pub lots: Vec<LotQuery>,
+    /// Pages of lots of all members.
+    pub due_lots: Vec<DueLotsQuery>,
     /// Pages of journals.
     pub statements: Vec<StatementQuery>,
     /// Balances at a point in time.
@@ -197,6 +217,7 @@ impl ReadPlan {
         self.revision_counts.extend(other.revision_counts);
         self.counters.extend(other.counters);
         self.lots.extend(other.lots);
+        self.due_lots.extend(other.due_lots);
         self.statements.extend(other.statements);
         self.balances_at.extend(other.balances_at);
     }
@@ -217,6 +238,7 @@ impl ReadPlan {
         tidy(&mut self.revision_counts);
         tidy(&mut self.counters);
         tidy(&mut self.lots);
+        tidy(&mut self.due_lots);
         tidy(&mut self.statements);
         tidy(&mut self.balances_at);
     }
@@ -256,6 +278,8 @@ pub struct Snapshot {
     pub counters: BTreeMap<CounterKey, i64>,
     /// Lots found.
     pub lots: BTreeMap<(MemberKey, LotNumber), Lot>,
+    /// Pages of lots of all members, by their query, with their members.
+    pub due_lots: BTreeMap<DueLotsQuery, Vec<(MemberId, Lot)>>,
     /// Pages of journals, by their query.
     pub statements: BTreeMap<StatementQuery, Vec<JournalEntry>>,
     /// Balances at a point in time, by their query, in account order; an account that was touched is listed at zero too.

@@ -8,6 +8,9 @@ mod contract_postgres;
 mod contract_sqlite;
 // What the tests of the engine share counts as test code for the lints.
 #[cfg(test)]
+#[cfg(all(feature = "memory", any(feature = "sqlite", feature = "postgres")))]
+mod deposits;
+#[cfg(test)]
 #[cfg(feature = "memory")]
 mod engine;
 #[cfg(feature = "memory")]

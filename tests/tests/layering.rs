@@ -35,7 +35,15 @@ const ANYTHING: &[&str] = &["*"];
 /// Level 0, and how its texts carry the codes of their errors.
 const BASE: &[&str] = &["coded", "money", "time"];
 /// What every rule may use to name, count and keep things, and to refuse.
-const COMMON: &[&str] = &["counter", "entity", "ids", "rejection", "secret", "texts"];
+const COMMON: &[&str] = &[
+    "counter",
+    "entity",
+    "ids",
+    "rejection",
+    "secret",
+    "signature",
+    "texts",
+];
 /// Reading documents and requests.
 const READING: &[&str] = &["parse"];
 /// The domain modules that others may build upon.
@@ -53,6 +61,7 @@ const PLUMBING: &[&str] = &[
     "member",
     "rejection",
     "secret",
+    "signature",
     "snapshot",
     "texts",
 ];
@@ -86,7 +95,7 @@ const CORE: &[Row] = &[
     // The list of kinds names the modules that have them.
     row(
         "entity",
-        &[BASE, COMMON, &["cashback", "member", "refunds"]],
+        &[BASE, COMMON, &["cashback", "member", "payments", "refunds"]],
         &[],
     ),
     row("event", &[BASE, SHARED, PLUMBING, &["refunds"]], &[]),
@@ -98,6 +107,7 @@ const CORE: &[Row] = &[
     row("member", &[BASE, SHARED, PLUMBING, &["tiers"]], &[]),
     row("rejection", &[BASE, SHARED, PLUMBING], &[]),
     row("secret", &[BASE, COMMON], &[]),
+    row("signature", &[BASE, COMMON], &[]),
     row("snapshot", &[BASE, SHARED, PLUMBING], &[]),
     row("texts", &[BASE, COMMON, READING], &[]),
     // Level 2: where rules meet.

@@ -1,4 +1,4 @@
-"""The host's keys: what names told in confidence, such as those of aliases, are digested with."""
+"""The host's keys: what names told in confidence are digested with, and what payment providers sign with."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from . import errors
 
 __all__ = ["KeyPurpose", "KeyRing", "RingKey"]
 
-KeyPurpose = Literal["alias"]
-"""What a key is for."""
+KeyPurpose = Literal["alias", "deposits"]
+"""What a key is for: digests of aliases, or what payment providers sign of deposits."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class KeyRing:
     """All keys of a host: give it to `open` as `key_ring`.
 
     New digests are made with the key that became valid last; what was digested with another key of the ring is
-    still found. To rotate, add a key that begins later, and leave the old one in the ring until nothing is kept
+    still found; what a provider signed while its key was valid is good. To rotate, add a key that begins later, and leave the old one in the ring until nothing is kept
     under it. The ring is checked when an engine is opened with it.
     """
 

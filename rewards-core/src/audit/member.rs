@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use smol_str::{SmolStr, format_smolstr};
 
+use super::deposits::DepositAudit;
 use super::{AuditProblem, BookAudit};
 use crate::cashback::{PurchaseEntity, PurchaseState};
 use crate::counter::{Subject, Summed};
@@ -15,6 +16,7 @@ use crate::ledger::{
 };
 use crate::member::{HistoryPage, MemberRow, MemberStatus};
 use crate::money::Asset;
+use crate::payments::DepositEntity;
 use crate::time::Timestamp;
 
 /// Holds what belongs to one member against each other.
@@ -35,6 +37,7 @@ pub struct MemberAudit<'a> {
     counters: Counted,
     /// What the member bought and earned, by program.
     histories: BTreeMap<ProgramId, History>,
+    deposits: DepositAudit,
 }
 
 /// What purchases counted of something, and what is stored.
@@ -101,6 +104,7 @@ impl<'a> MemberAudit<'a> {
             grants: BTreeMap::new(),
             counters: BTreeMap::new(),
             histories: BTreeMap::new(),
+            deposits: DepositAudit::default(),
         }
     }
 
@@ -108,6 +112,7 @@ impl<'a> MemberAudit<'a> {
     pub fn entry(&mut self, entry: &JournalEntry, purchase: Option<&PurchaseEntity>) {
         self.chain(entry);
         self.books.read_entry();
+        self.deposits.entry(entry);
         let transfer = &entry.transfer;
         let amount = i128::from(transfer.minor());
         for (account, delta) in [
@@ -251,6 +256,11 @@ impl<'a> MemberAudit<'a> {
         }
     }
 
+    /// Takes a deposit of the member.
+    pub fn deposit(&mut self, deposit: &DepositEntity) {
+        self.deposits.deposit(deposit);
+    }
+
     /// Takes a counter of the member that has a row of its own.
     pub fn counter(&mut self, name: &str, bucket: i64, value: i64) {
         let sums = self
@@ -368,6 +378,9 @@ impl<'a> MemberAudit<'a> {
         for (number, grant) in std::mem::take(&mut self.grants) {
             self.incomplete(number, &grant);
             self.compare(number, &grant);
+        }
+        for problem in std::mem::take(&mut self.deposits).finish(&self.member) {
+            self.books.note(problem);
         }
         self.compare_balances();
         self.compare_histories();

@@ -2,7 +2,7 @@
 //!
 //! It is told what a store holds, in pages of any size, and keeps of a page only what another one has to agree with: where a
 //! journal ends, sums, and the sides of grants of which not all were seen yet. What it needs is in proportion to the balances,
-//! counters and days of **one** member, to all revisions of programs, and to what is wrong.
+//! counters, days and deposits of **one** member, to all revisions of programs, and to what is wrong.
 //!
 //! | part | what it must agree with |
 //! |---|---|
@@ -10,6 +10,7 @@
 //! | balances | the sums of the entries, and what is left in [open lots](MemberAudit::lot) |
 //! | lots | the entry that made each: amount, asset, source, purchase, rule; and every grant has its lot |
 //! | [purchases](MemberAudit::purchase) | the grants in the journal, both ways; what was taken back, both ways |
+//! | [deposits](MemberAudit::deposit) | the entries by which money came in, both ways |
 //! | counters | recounted from what purchases hold of limits and remainders: [those of a member](MemberAudit::counter), and [shared ones](SharedCounters) |
 //! | history | how many purchases a member made in a program, and what was bought and earned on each day and in all |
 //! | [control accounts](BookAudit::control) | the sums of all entries, and zero per asset |
@@ -34,6 +35,7 @@
 
 mod books;
 mod counted;
+mod deposits;
 mod events;
 mod heads;
 mod member;

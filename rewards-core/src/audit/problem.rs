@@ -4,7 +4,7 @@ use smol_str::SmolStr;
 use thiserror::Error;
 
 use crate::event::Stream;
-use crate::ids::{MemberId, ProgramId, PurchaseId};
+use crate::ids::{DepositId, MemberId, ProgramId, PurchaseId};
 use crate::ledger::{Account, LotNumber, Purpose};
 use crate::money::Asset;
 
@@ -140,6 +140,20 @@ pub enum AuditProblem {
         /// The lot.
         lot: LotNumber,
     },
+    /// Money came in for which there is no deposit.
+    #[error("journal of `{member}`: entry {seq} is money that came in, and no deposit names it")]
+    DepositMissing {
+        /// Whose journal.
+        member: MemberId,
+        /// The entry.
+        seq: u64,
+    },
+    /// A deposit is confirmed, and its money did not come in as it says; or it is not, and names an entry.
+    #[error("deposit `{deposit}`: what it says came in is not what the journal says")]
+    DepositEntryMissing {
+        /// The deposit.
+        deposit: DepositId,
+    },
     /// An entity cannot be read, or the columns that it is found by are not what its document says.
     #[error("{kind} `{id}`: it cannot be read, or a column is not what its document says")]
     EntityMismatch {
@@ -248,6 +262,8 @@ impl AuditProblem {
             Self::GrantMissing { .. } => "grant_missing",
             Self::ReversalUnknown { .. } => "reversal_unknown",
             Self::ReversalMissing { .. } => "reversal_missing",
+            Self::DepositMissing { .. } => "deposit_missing",
+            Self::DepositEntryMissing { .. } => "deposit_entry_missing",
             Self::EntityMismatch { .. } => "entity_mismatch",
             Self::CounterMismatch { .. } => "counter_mismatch",
             Self::ControlMismatch { .. } => "control_mismatch",

@@ -15,6 +15,7 @@ macro_rules! with_entities {
             $crate::member::AliasKey,
             $crate::member::HistoryPage,
             $crate::refunds::RefundEntity,
+            $crate::payments::DepositEntity,
         }
     };
 }

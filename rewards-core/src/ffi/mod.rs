@@ -17,13 +17,15 @@ use uuid::Uuid;
 pub use error::RewardsError;
 
 use crate::ids::{
-    IdempotencyKey, KeyId, MemberId, ProgramId, PurchaseId, RefundId, Slug, TenantId,
+    DepositId, IdempotencyKey, KeyId, MemberId, PaymentReference, ProgramId, PurchaseId, RefundId,
+    Slug, TenantId,
 };
 use crate::ledger::{ChainHash, LotNumber, Purpose};
 use crate::money::{Asset, Money};
 use crate::program::Program;
 use crate::rejection::Problem;
 use crate::secret::Secret;
+use crate::signature::Signature;
 use crate::time::Timestamp;
 
 /// A decimal number as the text it is written as; the platform's own decimal type on the other side.
@@ -62,6 +64,8 @@ cross_as_text! {
     MemberId: MemberId::new,
     PurchaseId: PurchaseId::new,
     RefundId: RefundId::new,
+    DepositId: DepositId::new,
+    PaymentReference: PaymentReference::new,
     ProgramId: ProgramId::new,
     IdempotencyKey: IdempotencyKey::new,
     KeyId: KeyId::new,
@@ -76,6 +80,11 @@ uniffi::custom_type!(Secret, String, {
         Secret::Clear(text) => text,
         Secret::Sealed(_) => String::new(),
     },
+});
+
+uniffi::custom_type!(Signature, String, {
+    try_lift: |text| Ok(Signature::Claimed(text)),
+    lower: |signature| signature.to_string(),
 });
 
 uniffi::custom_type!(Decimal, String, {

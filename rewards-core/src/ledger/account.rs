@@ -46,6 +46,8 @@ pub enum Purpose {
     Receivable,
     /// Where value goes that paid what was owed.
     Recovered,
+    /// What payment providers took from members for the tenant: the other side of deposits.
+    Deposits,
 }
 
 impl Purpose {
@@ -84,6 +86,7 @@ impl Purpose {
             "debt" => Self::Debt,
             "receivable" => Self::Receivable,
             "recovered" => Self::Recovered,
+            "deposits" => Self::Deposits,
             _ => return None,
         })
     }
@@ -104,6 +107,7 @@ impl fmt::Display for Purpose {
             Self::Debt => "debt",
             Self::Receivable => "receivable",
             Self::Recovered => "recovered",
+            Self::Deposits => "deposits",
         })
     }
 }
@@ -133,7 +137,7 @@ impl schemars::JsonSchema for Purpose {
             "description": "What an account is for. The accounts that pay grants are named: `funding:rewards`.",
             "type": "string",
             "format": "account-purpose",
-            "pattern": "^(main|cashback|points|pending|reserved|expired|fees|adjustments|debt|receivable|recovered|funding:[a-z0-9][a-z0-9_.-]*)$",
+            "pattern": "^(main|cashback|points|pending|reserved|expired|fees|adjustments|debt|receivable|recovered|deposits|funding:[a-z0-9][a-z0-9_.-]*)$",
         })
     }
 }

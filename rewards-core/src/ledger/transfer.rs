@@ -35,6 +35,8 @@ pub enum TransferKind {
     Repay,
     /// What a member who left owed was given up.
     WriteOff,
+    /// Money came in through a payment provider.
+    Deposit,
 }
 
 stable_texts!(TransferKind {
@@ -49,6 +51,7 @@ stable_texts!(TransferKind {
     Owe => "owe",
     Repay => "repay",
     WriteOff => "write_off",
+    Deposit => "deposit",
 });
 
 /// The rule that caused a grant: program, revision and rule.
@@ -79,7 +82,7 @@ pub struct Transfer {
     pub purchase: Option<PurchaseId>,
     /// The rule behind it, if any.
     pub origin: Option<Origin>,
-    /// What a person gave as the reason, for movements made manually.
+    /// What a person gave as the reason, for movements made manually; the id of the deposit, where one came in.
     pub reason: Option<String>,
 }
 

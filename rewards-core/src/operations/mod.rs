@@ -8,6 +8,7 @@ mod assets;
 pub mod balances;
 mod change_builder;
 mod counter_lookups;
+pub mod deposits;
 mod due;
 mod history;
 pub mod members;

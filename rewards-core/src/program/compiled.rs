@@ -11,6 +11,7 @@ use super::activity::{ActivityCounter, ActivityCounters};
 use super::check::{Check, CheckCompiler, Fact, Symbols};
 use super::compiled_effect::CompiledEffect;
 use super::compiled_ladder::{CompiledLadder, LadderError};
+use super::deposits::CompiledDeposits;
 use super::index::{Candidates, FactSymbols, Residual, RuleIndex};
 use super::member_facts::MemberFacts;
 use super::validate::validate;
@@ -40,6 +41,7 @@ pub struct CompiledProgram {
     symbols: Symbols,
     index: RuleIndex,
     member_facts: MemberFacts,
+    deposits: Option<CompiledDeposits>,
 }
 
 /// A stacking group, in evaluation order.
@@ -252,6 +254,12 @@ impl CompiledProgram {
         &self.ladders
     }
 
+    /// How members pay money in, if they can.
+    #[must_use]
+    pub fn deposits(&self) -> Option<&CompiledDeposits> {
+        self.deposits.as_ref()
+    }
+
     /// What of a member its conditions look at.
     #[must_use]
     pub fn member_facts(&self) -> &MemberFacts {
@@ -358,6 +366,7 @@ struct Parts {
     ladders: Vec<CompiledLadder>,
     symbols: Symbols,
     index: RuleIndex,
+    deposits: Option<CompiledDeposits>,
 }
 
 impl Parts {
@@ -379,6 +388,7 @@ impl Parts {
             symbols: self.symbols,
             index: self.index,
             member_facts,
+            deposits: self.deposits,
             document,
         }
     }
@@ -464,6 +474,7 @@ impl<'a> Compiler<'a> {
             activity_counters: self.activity_counters.into_vec(),
             symbols: self.symbols,
             index: self.index,
+            deposits: CompiledDeposits::of(self.document)?,
         })
     }
 

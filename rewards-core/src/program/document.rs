@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Budget, Cap, Condition, Effect, Ladder, Refunds};
+use super::{Budget, Cap, Condition, Deposits, Effect, Ladder, Refunds};
 use crate::ids::{ProgramId, Slug};
 use crate::money::{Asset, Currency, Rounding};
 use crate::time::{CalendarRounding, DateRange, Timestamp, WeekStart, Zone};
@@ -53,6 +53,9 @@ pub struct Program {
     /// What refunds take back: the proportional part, as far as it is there, when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refunds: Option<Refunds>,
+    /// How members pay money in; nobody can when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deposits: Option<Deposits>,
 }
 
 /// A reward unit of the program.

@@ -13,6 +13,7 @@ mod compiled;
 mod compiled_effect;
 mod compiled_ladder;
 mod condition;
+mod deposits;
 mod document;
 mod effect;
 mod index;
@@ -34,6 +35,10 @@ pub use compiled_effect::{CompiledBand, CompiledBandReward, CompiledEffect};
 pub use compiled_ladder::{CompiledLadder, CompiledTier, LadderError};
 pub use condition::{
     AmountTest, AttributeTest, Condition, LineTest, NumberTest, TierTest, WindowCount, WindowSum,
+};
+pub use deposits::{
+    CompiledDeposits, DEPOSIT_MINUTES_DEFAULT, DEPOSIT_MINUTES_MAX, DepositProvider, Deposits,
+    TOLERANCE_SECONDS_DEFAULT, TOLERANCE_SECONDS_MAX,
 };
 pub use document::{
     Basis, Expiry, Lifecycle, Part, Pending, Program, Rule, RunningBase, Scope, Stacking,

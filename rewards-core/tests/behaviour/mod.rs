@@ -14,6 +14,8 @@ mod cashback_limits;
 mod cashback_stacking;
 mod clocks;
 mod departures;
+mod deposits;
+mod expiring;
 mod explanations;
 mod history;
 mod ledger;

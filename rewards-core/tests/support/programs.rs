@@ -54,11 +54,15 @@ pub fn any_frame() -> impl Strategy<Value = Program> {
             numbered(any_budget(assets.clone()), 4, |budget, id| budget.id = id),
             numbered(any_ladder(assets, currency), 3, |ladder, id| ladder.id = id),
             any_lifecycle(),
-            option::of(any_refunds()),
         );
-        (head, parts).prop_map(move |(head, parts)| {
+        let sections = (
+            option::of(any_refunds()),
+            option::of(any_deposits(currency.scale())),
+        );
+        (head, parts, sections).prop_map(move |(head, parts, sections)| {
             let (zone, week_start, rounding, name) = head;
-            let (stacking_groups, caps, budgets, ladders, lifecycle, refunds) = parts;
+            let (stacking_groups, caps, budgets, ladders, lifecycle) = parts;
+            let (refunds, deposits) = sections;
             Program {
                 id: ProgramId::new("program").unwrap(),
                 name,
@@ -74,6 +78,7 @@ pub fn any_frame() -> impl Strategy<Value = Program> {
                 ladders,
                 lifecycle,
                 refunds,
+                deposits,
             }
         })
     })
@@ -94,6 +99,27 @@ fn any_refunds() -> impl Strategy<Value = Refunds> {
         rewards: policy.rewards,
         shortfall: policy.shortfall,
         chargebacks,
+    })
+}
+
+fn any_deposits(scale: u8) -> impl Strategy<Value = Deposits> {
+    let bounds = (option::of(1..1_000_i64), option::of(1_000..i64::MAX));
+    let times = (
+        option::of(1..=DEPOSIT_MINUTES_MAX),
+        option::of(1..=TOLERANCE_SECONDS_MAX),
+    );
+    let amount = move |minor: i64| DecimalText::parse(&format_minor(minor, scale)).unwrap();
+    (bounds, times, 1..4_usize).prop_map(move |(bounds, times, providers)| Deposits {
+        minimum: bounds.0.map(amount),
+        maximum: bounds.1.map(amount),
+        expires_after_minutes: times.0,
+        tolerance_seconds: times.1,
+        providers: (0..providers)
+            .map(|index| DepositProvider {
+                id: slug(&format!("provider-{index}")),
+                keys: vec![format!("Key {index}").parse().unwrap()],
+            })
+            .collect(),
     })
 }
 

@@ -20,11 +20,12 @@ use rewards_core::ids::{IdSeed, IdempotencyKey, MemberId, ProgramId, PurchaseId,
 use rewards_core::ledger::{Account, Holder, JournalEntry, Lot, Purpose};
 use rewards_core::member::{HistoryPage, MemberRow};
 use rewards_core::money::Asset;
+use rewards_core::payments::DepositEntity;
 use rewards_core::program::{CompiledProgram, Program};
 use rewards_core::rejection::Rejection;
 use rewards_core::snapshot::{
-    BalancesAt, CounterKey, CounterName, KeyOrigin, LotFilter, LotQuery, MemberKey, MemberQuery,
-    ProgramKey, ReadPlan, ReplyKey, Snapshot, StatementQuery, StoredReply,
+    BalancesAt, CounterKey, CounterName, DueLotsQuery, KeyOrigin, LotFilter, LotQuery, MemberKey,
+    MemberQuery, ProgramKey, ReadPlan, ReplyKey, Snapshot, StatementQuery, StoredReply,
 };
 use rewards_core::time::Timestamp;
 use smol_str::SmolStr;
@@ -295,6 +296,10 @@ impl World {
                 found.lots.insert((query.member.clone(), lot.number), lot);
             }
         }
+        for query in plan.due_lots {
+            let page = self.due_lots(&query);
+            found.due_lots.insert(query, page);
+        }
         for query in plan.statements {
             let page = self.statement(&query);
             found.statements.insert(query, page);
@@ -327,6 +332,7 @@ impl World {
             revision_counts: asked.revision_counts.clone(),
             counters: self.counters.clone(),
             lots: self.lots.clone(),
+            due_lots: asked.due_lots.clone(),
             statements: asked.statements.clone(),
             balances_at: asked.balances_at.clone(),
         }
@@ -415,6 +421,27 @@ impl World {
         }
         own.truncate(usize::try_from(query.limit).unwrap());
         own
+    }
+
+    fn due_lots(&self, query: &DueLotsQuery) -> Vec<(MemberId, Lot)> {
+        let own = self.lots.iter();
+        let own = own.filter(|((key, _), lot)| {
+            let due = lot.due_at();
+            key.tenant == query.tenant
+                && lot.state == query.state
+                && due.is_some_and(|due| (query.from..=query.until).contains(&due))
+        });
+        let own = own.map(|((key, number), lot)| {
+            let place = (lot.due_at().unwrap(), key.member.clone(), *number);
+            (place, lot.clone())
+        });
+        let mut found: Vec<_> = own.collect();
+        found.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let after = query.after.as_ref();
+        let found = found.into_iter();
+        let found = found.filter(|(place, _)| after.is_none_or(|after| place > after));
+        let found = found.take(usize::try_from(query.limit).unwrap());
+        found.map(|((_, member, _), lot)| (member, lot)).collect()
     }
 
     pub fn lots_of(&self, member: &MemberKey) -> impl Iterator<Item = &Lot> {
@@ -593,6 +620,14 @@ impl World {
                 if page.member == key.member {
                     audit.page(&page);
                 }
+            }
+            let deposits = self.entities.iter();
+            let deposits = deposits.filter(|(of, row)| {
+                let is_own = row.index.owner.as_ref() == Some(&key.member);
+                of.tenant == *tenant && of.kind == DepositEntity::KIND && is_own
+            });
+            for (_, deposit) in deposits {
+                audit.deposit(&deposit.read::<DepositEntity>().unwrap().entity);
             }
             let subject = Subject::Member(key.member.clone());
             for (counter, value) in self.counters_of(tenant) {

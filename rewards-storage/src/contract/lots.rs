@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use rewards_core::ledger::{Lot, LotState, Purpose};
-use rewards_core::snapshot::{LotFilter, LotQuery, ReadPlan};
+use rewards_core::snapshot::{DueLotsQuery, LotFilter, LotQuery, ReadPlan};
 use rewards_core::time::Timestamp;
 
 use super::Subject;
-use super::fixtures::{Draft, asset, at, lot, lots, member_key, purchase, slug};
+use super::fixtures::{Draft, asset, at, lot, lots, member, member_key, purchase, slug};
 use crate::batch::Commit;
 
 fn varied_lots() -> Vec<Lot> {
@@ -109,6 +109,76 @@ pub async fn lots_are_selected(subject: &Subject) {
                 want,
                 "{name}, {limit} at most"
             );
+        }
+    }
+}
+
+/// The open lots of all members in a state, by when something is due for them, then by member and number; from any place on, and
+/// none of another tenant.
+pub async fn lots_of_all_are_paged(subject: &Subject) {
+    let tenant = subject.tenant();
+    let seed = Draft::new(tenant, "key").new_lot("Bob", varied_lots().remove(0));
+    let add = |draft: Draft, lot| draft.new_lot("ann", lot);
+    let batch = varied_lots().into_iter().fold(seed, add).build();
+    subject.apply(&batch).await;
+    let other = Draft::new(&subject.neighbour(), "key").new_lot("ann", varied_lots().remove(0));
+    subject.apply(&other.build()).await;
+    let all = DueLotsQuery {
+        tenant: tenant.clone(),
+        state: LotState::Available,
+        from: Timestamp::MIN,
+        until: Timestamp::MAX,
+        after: None,
+        limit: 9,
+    };
+    let between = |from, until| DueLotsQuery {
+        from: at(from),
+        until: at(until),
+        ..all.clone()
+    };
+    let after = |seconds, who: &str, number| DueLotsQuery {
+        after: Some((at(seconds), member(who), number)),
+        ..between(30, 50)
+    };
+    let pending = |query: DueLotsQuery| DueLotsQuery {
+        state: LotState::Pending,
+        ..query
+    };
+    let cases: Vec<(DueLotsQuery, &[(&str, u64)])> = vec![
+        (
+            all.clone(),
+            &[("ann", 6), ("Bob", 1), ("ann", 1), ("ann", 5)],
+        ),
+        (between(30, 49), &[("ann", 6)]),
+        (between(31, 50), &[("Bob", 1), ("ann", 1), ("ann", 5)]),
+        (between(51, 99), &[]),
+        (between(50, 30), &[]),
+        (after(30, "ann", 6), &[("Bob", 1), ("ann", 1), ("ann", 5)]),
+        (after(50, "Bob", 1), &[("ann", 1), ("ann", 5)]),
+        (after(50, "ann", 1), &[("ann", 5)]),
+        (after(50, "ann", 5), &[]),
+        (
+            after(1, "zoe", 9),
+            &[("ann", 6), ("Bob", 1), ("ann", 1), ("ann", 5)],
+        ),
+        (pending(all.clone()), &[("ann", 4), ("ann", 3)]),
+        (pending(between(31, 40)), &[("ann", 3)]),
+    ];
+    for (query, want) in &cases {
+        for limit in 0..=want.len().saturating_add(1) {
+            let query = DueLotsQuery {
+                limit: u32::try_from(limit).unwrap_or(u32::MAX),
+                ..query.clone()
+            };
+            let plan = ReadPlan {
+                due_lots: vec![query.clone()],
+                ..ReadPlan::default()
+            };
+            let mut view = subject.load(&plan).await;
+            let found = view.due_lots.remove(&query).unwrap_or_default();
+            let found = found.iter().map(|(who, lot)| (who.as_str(), lot.number));
+            let want = want.iter().copied().take(limit);
+            assert!(found.eq(want), "{query:?}");
         }
     }
 }

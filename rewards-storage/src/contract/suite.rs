@@ -114,6 +114,7 @@ macro_rules! contract_tests {
                 }
                 lots {
                     lots_are_selected
+                    lots_of_all_are_paged
                     lots_come_back_whole
                     lots_move_within_a_group
                 }

@@ -16,6 +16,7 @@ use rewards_core::ids::{MemberId, PurchaseId, TenantId};
 use rewards_core::ledger::{JournalEntry, TransferKind};
 use rewards_core::member::HistoryPage;
 use rewards_core::operations::programs::PublishProgram;
+use rewards_core::payments::DepositEntity;
 use rewards_core::snapshot::{ReadPlan, Snapshot};
 use rewards_core::time::Timestamp;
 use smol_str::SmolStr;
@@ -48,6 +49,7 @@ pub(super) struct Books<'v> {
     lots: Pages<(MemberId, u64), StoredLot>,
     purchases: OwnedPages<PurchaseEntity>,
     history: OwnedPages<HistoryPage>,
+    deposits: OwnedPages<DepositEntity>,
     counters: Pages<CounterPlace, (CounterPlace, i64)>,
 }
 
@@ -66,6 +68,7 @@ impl<'v> Books<'v> {
             lots: Pages::behind(None),
             purchases: Pages::behind(None),
             history: Pages::behind(None),
+            deposits: Pages::behind(None),
             counters: Pages::behind(Some(own_counters)),
         }
     }
@@ -174,6 +177,7 @@ impl<'v> Books<'v> {
         self.feed_lots().await?;
         self.feed_purchases().await?;
         self.feed_history().await?;
+        self.feed_deposits().await?;
         self.feed_counters().await?;
         let counter = self
             .counters
@@ -186,6 +190,7 @@ impl<'v> Books<'v> {
             self.lots.rows.front().map(|stored| &stored.member),
             self.purchases.rows.front().map(|owned| &owned.owner),
             self.history.rows.front().map(|owned| &owned.owner),
+            self.deposits.rows.front().map(|owned| &owned.owner),
             counter.as_ref(),
         ];
         Ok(heads.into_iter().flatten().min().cloned())
@@ -226,6 +231,7 @@ impl<'v> Books<'v> {
         }
         self.tell_lots(member, u64::MAX, audit).await?;
         self.tell_purchases(member, Timestamp::MAX, audit).await?;
+        self.tell_deposits(member, audit).await?;
         loop {
             self.feed_history().await?;
             let page = self.history.pop_if(|owned| owned.owner == *member);
@@ -277,6 +283,23 @@ impl<'v> Books<'v> {
             };
             if let Some(purchase) = &owned.entity {
                 audit.purchase(purchase);
+            }
+        }
+    }
+
+    async fn tell_deposits(
+        &mut self,
+        member: &MemberId,
+        audit: &mut MemberAudit<'_>,
+    ) -> Result<(), StoreError> {
+        loop {
+            self.feed_deposits().await?;
+            let next = self.deposits.pop_if(|owned| owned.owner == *member);
+            let Some(owned) = next else {
+                return Ok(());
+            };
+            if let Some(deposit) = &owned.entity {
+                audit.deposit(deposit);
             }
         }
     }
@@ -359,6 +382,15 @@ impl<'v> Books<'v> {
             let after = self.history.after.clone();
             let page = self.view.owned(HistoryPage::KIND, after, PAGE).await?;
             self.history.fill_owned(page);
+        }
+        Ok(())
+    }
+
+    async fn feed_deposits(&mut self) -> Result<(), StoreError> {
+        if self.deposits.is_hungry() {
+            let after = self.deposits.after.clone();
+            let page = self.view.owned(DepositEntity::KIND, after, PAGE).await?;
+            self.deposits.fill_owned(page);
         }
         Ok(())
     }

@@ -149,6 +149,11 @@ pub(super) struct KeyTime {
 }
 
 impl KeyTime {
+    /// The time of the command.
+    pub(super) fn now(self) -> Timestamp {
+        self.now
+    }
+
     /// The time of a command, and what the engine's clock says.
     pub(super) fn new(now: Timestamp, clock: Timestamp) -> Self {
         Self {
@@ -195,6 +200,19 @@ impl KeyRing {
             order(a).cmp(&order(b)).then_with(|| a.id.cmp(&b.id))
         });
         Ok(Self { keys })
+    }
+
+    /// The keys of a purpose that are valid at an instant, or the one of them with this id.
+    pub(super) fn valid<'r>(
+        &'r self,
+        purpose: KeyPurpose,
+        id: Option<&'r KeyId>,
+        at: Timestamp,
+    ) -> impl Iterator<Item = &'r RingKey> {
+        let own = self.keys.iter();
+        own.filter(move |key| {
+            key.purpose == purpose && id.is_none_or(|id| *id == key.id) && key.is_valid_at(at)
+        })
     }
 
     /// The live keys of a purpose, the current one first; none when there is no current one.

@@ -40,6 +40,7 @@ mod round;
 mod scheduler;
 mod sealing;
 mod services;
+mod signatures;
 mod storage;
 mod submit;
 mod sweep;

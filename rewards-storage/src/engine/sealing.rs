@@ -8,6 +8,8 @@
 //! request, though its secrets are sealed under another current key by then. So a request has one fingerprint for each live
 //! key, made as if that key were the only one. The first is stored; a stored one that is among them is the request's own.
 
+use std::cell::LazyCell;
+
 use hmac::{Hmac, KeyInit, Mac};
 use rewards_core::command::{Operation, fingerprint};
 use rewards_core::fingerprint::Fingerprint;
@@ -19,6 +21,7 @@ use zeroize::Zeroize;
 
 use super::faults::internal;
 use super::key_ring::{KeyRing, KeyTime, RingKey};
+use super::signatures;
 
 /// First part of what is digested; changed when the form of the rest changes.
 const DOMAIN: &[u8] = b"rewards/secret/1";
@@ -45,21 +48,29 @@ impl Fingerprints {
     }
 }
 
-/// Seals the secrets of a request and takes its fingerprints. When that is, is asked only where there are secrets.
+/// Verifies what somebody else signed of a request, seals its secrets and takes its fingerprints. When that is, is asked only
+/// where there is anything of the kind.
 pub(super) fn seal<O: Operation>(
     request: &mut O,
     tenant: &TenantId,
     ring: &KeyRing,
     at: impl FnOnce() -> KeyTime,
 ) -> Result<Fingerprints, Fault> {
+    let at = LazyCell::new(at);
+    let is_signed = signatures::verify(request, ring, &at)?;
     if request.secrets().is_empty() {
+        let current = if is_signed {
+            fingerprint(&signatures::forgotten(request))?
+        } else {
+            fingerprint(request)?
+        };
         return Ok(Fingerprints {
-            current: fingerprint(request)?,
+            current,
             others: Vec::new(),
         });
     }
     check(request)?;
-    let at = at();
+    let at = *at;
     let mut purposes: Vec<KeyPurpose> = Vec::new();
     let mut sealed: Vec<Vec<KeyedDigest>> = Vec::new();
     for (purpose, secret) in request.secrets() {
@@ -80,7 +91,7 @@ pub(super) fn seal<O: Operation>(
     }
     let mut prints = Vec::new();
     for choice in choices(&purposes, ring, at) {
-        let mut only = request.clone();
+        let mut only = signatures::forgotten(request);
         for ((purpose, secret), digests) in only.secrets().into_iter().zip(&sealed) {
             let key = choice.iter().find(|key| key.purpose() == purpose);
             let own = digests

@@ -10,8 +10,8 @@ use rewards_core::ledger::{Account, JournalEntry, Lot, LotNumber, Purpose};
 use rewards_core::member::MemberRow;
 use rewards_core::money::Asset;
 use rewards_core::snapshot::{
-    BalancesAt, CounterKey, LotFilter, LotQuery, MemberKey, MemberQuery, ProgramKey, ReadPlan,
-    ReplyKey, Snapshot, StatementQuery, StoredReply,
+    BalancesAt, CounterKey, DueLotsQuery, LotFilter, LotQuery, MemberKey, MemberQuery, ProgramKey,
+    ReadPlan, ReplyKey, Snapshot, StatementQuery, StoredReply,
 };
 use rewards_core::time::Timestamp;
 use smol_str::SmolStr;
@@ -223,6 +223,9 @@ impl Tables {
             view.lots
                 .extend(found.map(|lot| ((query.member.clone(), lot.number), lot.clone())));
         }
+        for query in &plan.due_lots {
+            view.due_lots.insert(query.clone(), self.due_lots(query));
+        }
         for query in &plan.statements {
             view.statements.insert(query.clone(), self.statement(query));
         }
@@ -329,6 +332,28 @@ impl Tables {
         };
         found.truncate(page(query.limit));
         found
+    }
+
+    fn due_lots(&self, query: &DueLotsQuery) -> Vec<(MemberId, Lot)> {
+        let open = self.lots_due.iter();
+        let open = open.filter(|(key, due, _)| {
+            key.tenant == query.tenant && (query.from..=query.until).contains(due)
+        });
+        let mut places: Vec<(Timestamp, &MemberKey, LotNumber)> = open
+            .map(|(key, due, number)| (*due, key, *number))
+            .collect();
+        places.sort_unstable();
+        let is_after = |due: &Timestamp, key: &MemberKey, number: &LotNumber| {
+            let after = query.after.as_ref();
+            after.is_none_or(|(at, member, lot)| (due, &key.member, number) > (at, member, lot))
+        };
+        let places = places.into_iter();
+        let places = places.filter(|(due, key, number)| is_after(due, key, number));
+        let found = places.filter_map(|(_, key, number)| {
+            let lot = self.lots.get(&(key.clone(), number))?;
+            (lot.state == query.state).then(|| (key.member.clone(), lot.clone()))
+        });
+        found.take(page(query.limit)).collect()
     }
 
     fn journal_of(&self, member: &MemberKey) -> impl DoubleEndedIterator<Item = &JournalEntry> {

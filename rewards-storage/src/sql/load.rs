@@ -521,6 +521,10 @@ mod tests {
                 "INDEX lots_due (tenant=? AND (due_at,member)>(?,?)",
             ),
             (
+                &statements.lots_of_all,
+                "INDEX lots_due (tenant=? AND (due_at,member",
+            ),
+            (
                 &statements.due_reviews,
                 "INDEX members_due (tenant=? AND (due_at,member)>(?,?)",
             ),

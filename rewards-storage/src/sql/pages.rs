@@ -2,10 +2,10 @@
 
 use rewards_core::entity::{By, Cursor, EntityPage, EntityQuery};
 use rewards_core::ids::MemberId;
-use rewards_core::ledger::{Account, Holder, JournalEntry};
+use rewards_core::ledger::{Account, Holder, JournalEntry, Lot};
 use rewards_core::member::MemberRow;
 use rewards_core::snapshot::{
-    BalancesAt, MemberKey, MemberQuery, ReadPlan, Snapshot, StatementQuery,
+    BalancesAt, DueLotsQuery, MemberKey, MemberQuery, ReadPlan, Snapshot, StatementQuery,
 };
 use rewards_core::time::Timestamp;
 
@@ -20,6 +20,7 @@ pub(super) fn are_named(plan: &ReadPlan) -> bool {
         || !plan.balances_at.is_empty()
         || !plan.entity_pages.is_empty()
         || !plan.member_pages.is_empty()
+        || !plan.due_lots.is_empty()
 }
 
 /// Reads pages, and balances of the past.
@@ -45,6 +46,12 @@ pub(super) async fn read(
         if !snapshot.member_pages.contains_key(query) {
             let page = member_page(session, statements, query).await?;
             snapshot.member_pages.insert(query.clone(), page);
+        }
+    }
+    for query in &plan.due_lots {
+        if !snapshot.due_lots.contains_key(query) {
+            let page = due_lots(session, statements, query).await?;
+            snapshot.due_lots.insert(query.clone(), page);
         }
     }
     for query in &plan.balances_at {
@@ -121,6 +128,31 @@ async fn member_page(
     ];
     let found = session.fetch(&statements.member_page, params).await?;
     let rows = found.iter().map(|row| Decoded(row).named_member());
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+async fn due_lots(
+    session: &mut Session<'_>,
+    statements: &Statements,
+    query: &DueLotsQuery,
+) -> Result<Vec<(MemberId, Lot)>, Failure> {
+    // No id is the empty text, so this is before the first lot that is due at that instant.
+    let start = (query.from, "", 0);
+    let after = query.after.as_ref();
+    let after = after.map(|(due, member, number)| (*due, member.as_str(), *number));
+    let (due, member, number) = after.unwrap_or(start).max(start);
+    let params = vec![
+        query.tenant.as_str().into(),
+        query.until.into(),
+        query.state.text().into(),
+        due.into(),
+        member.into(),
+        number.into(),
+        query.limit.into(),
+    ];
+    let found = session.fetch(&statements.lots_of_all, params).await?;
+    let rows = found.iter().map(|row| Decoded(row).stored_lot());
+    let rows = rows.map(|stored| stored.map(|stored| (stored.member, stored.lot)));
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

@@ -86,6 +86,7 @@ fn statements() -> Vec<(String, SqlStr)> {
         ("balances_at", &known.balances_at),
         ("programs", &known.programs),
         ("due_lots", &known.due_lots),
+        ("lots_of_all", &known.lots_of_all),
         ("due_reviews", &known.due_reviews),
         ("members", &known.members),
         ("journal", &known.journal),

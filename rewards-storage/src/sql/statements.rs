@@ -337,6 +337,17 @@ const DUE_LOTS: Template = Template::plain(
      ORDER BY l.due_at, l.member LIMIT $5",
 );
 
+/// Lots of all members in a state, by when something is due for them: tenant, until when, the state, and the place after which the
+/// page begins.
+const LOTS_OF_ALL: Template = Template::plain(
+    "SELECT t.number, t.amount, t.remaining, t.earned_at, t.available_at, t.void_at, t.expires_at, t.due_at, t.member,
+            t.asset, t.source, t.state, t.purchase, t.rule
+     FROM lots AS t
+     WHERE t.tenant = $1 AND t.state IN ('pending', 'available') AND t.due_at IS NOT NULL AND t.due_at <= $2
+       AND t.state = $3 AND (t.due_at, t.member, t.number) > ($4, $5, $6)
+     ORDER BY t.due_at, t.member, t.number LIMIT $7",
+);
+
 const DUE_REVIEWS: Template = Template::plain(
     "SELECT m.due_at, m.member,
             CASE WHEN (SELECT f.number FROM lots AS f
@@ -489,6 +500,7 @@ pub(super) struct Statements {
     pub balances_at: SqlStr,
     pub programs: SqlStr,
     pub due_lots: SqlStr,
+    pub lots_of_all: SqlStr,
     pub due_reviews: SqlStr,
     pub members: SqlStr,
     pub journal: SqlStr,
@@ -541,6 +553,7 @@ impl Statements {
             balances_at: sql(&BALANCES_AT),
             programs: sql(&PROGRAMS),
             due_lots: sql(&DUE_LOTS),
+            lots_of_all: sql(&LOTS_OF_ALL),
             due_reviews: sql(&DUE_REVIEWS),
             members: sql(&MEMBERS),
             journal: shared(format!("SELECT {JOURNAL_COLUMNS} {JOURNAL_PAGE}")),

@@ -328,6 +328,21 @@ const DAMAGES: &[Damage] = &[
         "row_unreadable",
     ),
     (
+        "money came in for which there is no deposit",
+        "UPDATE journal SET kind = 'deposit' WHERE member = 'bob' AND seq = 4",
+        "deposit_missing",
+    ),
+    (
+        "a deposit is confirmed whose money did not come in",
+        r#"INSERT INTO entities (tenant, kind, id, version, owner, state, at, body)
+           SELECT tenant, 'deposit', 'd1', 1, member, 'confirmed', 0, «'[1,{"deposit":"d1","program":"club","revision":1,"member":"ann",
+             "amount":{"amount":"5.00","asset":"EUR"},"provider":"card","initiated_at":"1970-01-01T00:00:00Z",
+             "expires_at":"1970-01-01T01:00:00Z","settlement":{"outcome":"paid","settled_at":"1970-01-01T00:00:00Z",
+             "signed_at":"1970-01-01T00:00:00Z","key":"k","message":"00","reference":"r","entry":1}}]'»
+           FROM members WHERE member = 'ann'"#,
+        "deposit_entry_missing",
+    ),
+    (
         "an entry cannot be read",
         "UPDATE journal SET kind = 'gift' WHERE member = 'ann' AND seq = 2",
         "row_unreadable",
@@ -461,7 +476,7 @@ async fn every_kind_of_damage_is_found_and_named() {
         }
         assert_eq!(engine.verify().await.unwrap().problems, [], "{name}");
         // Every finding but the one that needs heads kept elsewhere is brought about by some damage.
-        assert_eq!(seen.len(), 21, "{name}: {seen:?}");
+        assert_eq!(seen.len(), 23, "{name}: {seen:?}");
     }
 }
 

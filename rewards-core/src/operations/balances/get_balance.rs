@@ -68,6 +68,10 @@ pub struct AssetBalance {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub owed: Option<Money>,
+    /// How much of the available is the member's own money, paid in, which never expires; absent when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub main: Option<Money>,
     /// How much of the available expires soon; absent for balances in the past.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
@@ -83,6 +87,7 @@ struct Sums {
     available: i64,
     pending: i64,
     owed: i64,
+    main: i64,
     expiring: i64,
     expires_first_at: Option<Timestamp>,
 }
@@ -166,8 +171,12 @@ fn add(sums: &mut Sums, purpose: &Purpose, minor: i64) {
     match purpose {
         Purpose::Debt => sums.owed = sums.owed.saturating_add(minor),
         Purpose::Pending => sums.pending = sums.pending.saturating_add(minor),
-        Purpose::Cashback | Purpose::Points | Purpose::Main => {
+        Purpose::Cashback | Purpose::Points => {
             sums.available = sums.available.saturating_add(minor);
+        }
+        Purpose::Main => {
+            sums.available = sums.available.saturating_add(minor);
+            sums.main = sums.main.saturating_add(minor);
         }
         _ => {}
     }
@@ -233,6 +242,7 @@ impl Operation for GetBalance {
             available: Money::new(sums.available, asset),
             pending: Money::new(sums.pending, asset),
             owed: (sums.owed != 0).then(|| Money::new(sums.owed, asset)),
+            main: (sums.main != 0).then(|| Money::new(sums.main, asset)),
             expiring: self.at.is_none().then(|| Money::new(sums.expiring, asset)),
             expires_first_at: sums.expires_first_at,
         });

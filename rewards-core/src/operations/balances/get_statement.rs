@@ -111,7 +111,7 @@ pub struct StatementLine {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub origin: Option<Origin>,
-    /// The reason a person gave.
+    /// The reason a person gave, or the id of the deposit that came in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub reason: Option<String>,

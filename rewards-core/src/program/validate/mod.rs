@@ -22,10 +22,14 @@
 //! | `tier_test_invalid` | a tier test with neither or both of its tests |
 //! | `expiry_invalid`, `lifecycle_contradiction` | a reward that would expire never, twice or before it is available |
 //! | `tiers_empty`, `threshold_first_not_zero`, `thresholds_not_increasing`, `benefit_below_one` | a ladder that cannot be climbed |
+//! | `bounds_contradiction` | a least amount above the most |
+//! | `number_out_of_range` | a number of minutes or seconds that is not supported |
+//! | `providers_empty`, `keys_empty` | deposits that nobody could confirm |
 //! | `ladder_window` | a ladder whose window does not fit what it measures |
 //! | `problems_omitted` | more is wrong than is listed |
 
 mod conditions;
+mod deposits;
 mod ladders;
 mod limits;
 mod narrow;
@@ -77,6 +81,7 @@ pub(crate) fn validate(program: &Program) -> Vec<Problem> {
     };
     limits::check(&mut checker);
     ladders::check(&mut checker);
+    deposits::check(&mut checker);
     rules::check(&mut checker);
     told(checker.problems)
 }

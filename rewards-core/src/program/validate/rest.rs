@@ -10,7 +10,7 @@ use crate::program::Program;
 use crate::rejection::Problem;
 
 /// The fields of a document.
-const SECTIONS: [&str; 14] = [
+const SECTIONS: [&str; 15] = [
     "id",
     "name",
     "currency",
@@ -25,6 +25,7 @@ const SECTIONS: [&str; 14] = [
     "ladders",
     "lifecycle",
     "refunds",
+    "deposits",
 ];
 
 /// The problems of what is left of a document, except those that may follow from the amended values.

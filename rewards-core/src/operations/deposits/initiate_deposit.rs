@@ -1,0 +1,180 @@
+//! Initiate a deposit: a member is about to pay money to a provider.
+//!
+//! Nothing moves yet. The deposit is pending until its provider says how it ended, or until it expires by the program's
+//! `deposits`. Its id is its key: initiated again it is replayed, with another content it is refused.
+//!
+//! Refusals, in order: unknown program; no revision active now; the program takes no deposits; an amount that is not positive
+//! or of another currency; an unknown provider; an amount out of bounds; unknown member; the deposit is initiated already;
+//! closed member; suspended member.
+
+use serde::{Deserialize, Serialize};
+use smallvec::smallvec;
+
+use super::super::change_builder::ChangeBuilder;
+use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
+use crate::context::Context;
+use crate::decision::Decision;
+use crate::entity::{EntityKey, Expected};
+use crate::event::Event;
+use crate::ids::{DepositId, MemberId, PaymentReference, ProgramId, Slug, TenantId};
+use crate::member::MemberStatus;
+use crate::money::Money;
+use crate::payments::{DepositEntity, NewDeposit};
+use crate::rejection::{Problem, Rejection};
+use crate::snapshot::{ReadPlan, Snapshot};
+use crate::time::Timestamp;
+
+/// Initiates a deposit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct InitiateDeposit {
+    /// The deposit; its id is chosen by the host, and the provider's message names it.
+    pub deposit: DepositId,
+    /// The program whose bounds and providers count.
+    pub program: ProgramId,
+    /// Who pays.
+    pub member: MemberId,
+    /// How much, in the program's currency.
+    pub amount: Money,
+    /// The provider that takes it.
+    pub provider: Slug,
+    /// What the provider calls the payment, where that is known; the provider's message must name the same then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub provider_reference: Option<PaymentReference>,
+}
+
+/// The deposit that was initiated. It is pending.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct InitiatedDeposit {
+    /// The deposit.
+    pub deposit: DepositId,
+    /// When it was initiated.
+    pub initiated_at: Timestamp,
+    /// From when on the money is not waited for any longer.
+    pub expires_at: Timestamp,
+}
+
+/// What the program says of the deposit.
+#[derive(Debug)]
+pub struct PreparedDeposit {
+    revision: u32,
+    expires_at: Timestamp,
+}
+
+impl InitiateDeposit {
+    fn check_amount(&self, currency: crate::money::Asset) -> Result<(), Rejection> {
+        let mut problems = Vec::new();
+        if !self.amount.is_positive() {
+            let detail = format!("expected a positive amount, got `{}`", self.amount);
+            problems.push(Problem::new("amount_not_positive", "amount", detail));
+        }
+        if self.amount.asset() != currency {
+            let found = self.amount.asset();
+            let detail = format!("expected the program's currency `{currency}`, got `{found}`");
+            problems.push(Problem::new("asset_mismatch", "amount.asset", detail));
+        }
+        match problems.is_empty() {
+            true => Ok(()),
+            false => Err(Rejection::Invalid(problems)),
+        }
+    }
+}
+
+impl Operation for InitiateDeposit {
+    const NAME: &'static str = "initiate_deposit";
+    const KIND: Kind = Kind::Command;
+    type Reply = InitiatedDeposit;
+    type Prepared = PreparedDeposit;
+
+    fn natural_key(&self, tenant: &TenantId) -> Option<NaturalKey> {
+        let key = EntityKey::of::<DepositEntity>(tenant, &self.deposit);
+        Some(NaturalKey::Entity(key))
+    }
+
+    fn members(&self) -> Members<'_> {
+        smallvec![&self.member]
+    }
+
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, PreparedDeposit), Rejection> {
+        let program = context.program_at(&self.program, context.now)?;
+        let section = program.deposits();
+        let section = section.ok_or_else(|| Rejection::DepositsNotOffered(self.program.clone()))?;
+        self.check_amount(program.currency())?;
+        if section.provider(&self.provider).is_none() {
+            return Err(Rejection::ProviderUnknown(self.provider.clone()));
+        }
+        if !section.allows(self.amount.minor()) {
+            return Err(Rejection::DepositOutOfBounds {
+                amount: format!("{} {}", self.amount, self.amount.asset()),
+                bounds: section.bounds(),
+            });
+        }
+        let plan = ReadPlan {
+            members: vec![context.member_key(&self.member)],
+            entities: vec![EntityKey::of::<DepositEntity>(
+                &context.tenant,
+                &self.deposit,
+            )],
+            ..ReadPlan::default()
+        };
+        let prepared = PreparedDeposit {
+            revision: program.number(),
+            expires_at: section.expires_at(context.now),
+        };
+        Ok((plan, prepared))
+    }
+
+    fn decide(
+        &self,
+        prepared: &PreparedDeposit,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<InitiatedDeposit>, Undecided> {
+        let ids = context.id_allocator();
+        let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
+        let key = EntityKey::of::<DepositEntity>(&context.tenant, &self.deposit);
+        if snapshot.entities.contains_key(&key) {
+            return Err(Rejection::DepositExists(self.deposit.clone()).into());
+        }
+        match builder.row.profile.status {
+            MemberStatus::Active => {}
+            MemberStatus::Closed => {
+                return Err(Rejection::MemberClosed(self.member.clone()).into());
+            }
+            MemberStatus::Suspended => {
+                return Err(Rejection::MemberSuspended(self.member.clone()).into());
+            }
+        }
+        let deposit = DepositEntity::new(&NewDeposit {
+            deposit: &self.deposit,
+            program: (&self.program, prepared.revision),
+            member: &self.member,
+            amount: self.amount,
+            provider: &self.provider,
+            reference: self.provider_reference.as_ref(),
+            initiated_at: builder.recorded_at,
+            expires_at: prepared.expires_at,
+        });
+        builder.put(&self.deposit, Expected::Absent, &deposit)?;
+        builder.emit(Event::DepositInitiated {
+            deposit: self.deposit.clone(),
+            provider: self.provider.clone(),
+            amount: self.amount,
+            expires_at: deposit.expires_at,
+        });
+        Ok(Decision {
+            reply: InitiatedDeposit {
+                deposit: self.deposit.clone(),
+                initiated_at: deposit.initiated_at,
+                expires_at: deposit.expires_at,
+            },
+            changes: builder.finish()?,
+        })
+    }
+}
