@@ -28,7 +28,12 @@ def key_ring() -> rewards.KeyRing:
 
 # All operations in an order in which each takes effect: method, request, its key, and what of the reply is looked at.
 STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
-    ("publish_program", models.PublishProgram(program=paying_club()), "club-1", {"program": "club", "revision": 1}),
+    (
+        "publish_program",
+        models.PublishProgram(program=paying_club()),
+        "club-1",
+        {"program": "club", "revision": 1},
+    ),
     ("register_member", models.RegisterMember(member="ada"), None, {"member": "ada", "registered_at": NOW}),
     ("register_member", models.RegisterMember(member="bob"), None, {"member": "bob"}),
     ("quote_purchase", models.QuotePurchase(purchase=purchase()), None, {}),
@@ -37,8 +42,12 @@ STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
     ("confirm_purchase", models.ConfirmPurchase(member="ada", purchase="order-1"), None, {}),
     (
         "refund_purchase",
-        models.RefundPurchase(refund="refund-1", member="ada", purchase="order-1", what=models.AmountRefundedPart(
-            amount=Money.of("1.00", "EUR"))),
+        models.RefundPurchase(
+            refund="refund-1",
+            member="ada",
+            purchase="order-1",
+            what=models.AmountRefundedPart(amount=Money.of("1.00", "EUR")),
+        ),
         None,
         {"refund": "refund-1", "state": "confirmed"},
     ),
@@ -61,7 +70,12 @@ STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
     ("get_statement", models.GetStatement(member="ada", limit=2), None, {}),
     ("get_tiers", models.GetTiers(member="ada", program="club"), None, {"ladders": []}),
     ("list_programs", models.ListPrograms(), None, {"next": None}),
-    ("get_program", models.GetProgram(program="club"), None, {"program": paying_club(), "revision": 1, "newest": 1}),
+    (
+        "get_program",
+        models.GetProgram(program="club"),
+        None,
+        {"program": paying_club(), "revision": 1, "newest": 1},
+    ),
     ("list_purchases", models.ListPurchases(member="ada", limit=2), None, {"next": None}),
     (
         "get_purchase",

@@ -109,6 +109,26 @@ let operations: [String: Operation] = [
         let receipt = try await engine.settleMemberReceipt(request: request, key: key, now: now)
         return (try settledMemberToJson(reply: receipt.reply), receipt.replayed)
     },
+    "initiate_deposit": { engine, json, key, now in
+        let request = try initiateDepositFromJson(json: json)
+        let receipt = try await engine.initiateDepositReceipt(request: request, key: key, now: now)
+        return (try initiatedDepositToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "confirm_deposit": { engine, json, key, now in
+        let request = try confirmDepositFromJson(json: json)
+        let receipt = try await engine.confirmDepositReceipt(request: request, key: key, now: now)
+        return (try settledDepositToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "list_deposits": { engine, json, _, now in
+        let request = try listDepositsFromJson(json: json)
+        let reply = try await engine.listDeposits(request: request, now: now)
+        return (try depositListToJson(reply: reply), false)
+    },
+    "get_deposit": { engine, json, _, now in
+        let request = try getDepositFromJson(json: json)
+        let reply = try await engine.getDeposit(request: request, now: now)
+        return (try depositDetailsToJson(reply: reply), false)
+    },
     "get_balance": { engine, json, _, now in
         let request = try getBalanceFromJson(json: json)
         let reply = try await engine.getBalance(request: request, now: now)
@@ -118,6 +138,11 @@ let operations: [String: Operation] = [
         let request = try getStatementFromJson(json: json)
         let reply = try await engine.getStatement(request: request, now: now)
         return (try statementToJson(reply: reply), false)
+    },
+    "list_expiring": { engine, json, _, now in
+        let request = try listExpiringFromJson(json: json)
+        let reply = try await engine.listExpiring(request: request, now: now)
+        return (try expiringListToJson(reply: reply), false)
     },
     "get_tiers": { engine, json, _, now in
         let request = try getTiersFromJson(json: json)

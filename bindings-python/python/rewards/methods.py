@@ -9,20 +9,29 @@ from .models import (
     Balance,
     CancelledPurchase,
     CancelPurchase,
+    ConfirmDeposit,
     ConfirmedPurchase,
     ConfirmPurchase,
     DeductBalance,
     DeductedBalance,
+    DepositDetails,
+    DepositList,
     ErasedMember,
     EraseMember,
+    ExpiringList,
     GetBalance,
+    GetDeposit,
     GetProgram,
     GetPurchase,
     GetStatement,
     GetTiers,
     GrantReward,
+    InitiatedDeposit,
+    InitiateDeposit,
     LinkAlias,
     LinkedAlias,
+    ListDeposits,
+    ListExpiring,
     ListMembers,
     ListPrograms,
     ListPurchases,
@@ -48,6 +57,7 @@ from .models import (
     RegisterMember,
     ResolveAlias,
     ResolvedAlias,
+    SettledDeposit,
     SettledMember,
     SettleMember,
     Statement,
@@ -174,6 +184,26 @@ class Methods(ABC):
 
     @overload
     def execute(
+        self, request: InitiateDeposit, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[InitiatedDeposit]: ...
+
+    @overload
+    def execute(
+        self, request: ConfirmDeposit, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[SettledDeposit]: ...
+
+    @overload
+    def execute(
+        self, request: ListDeposits, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[DepositList]: ...
+
+    @overload
+    def execute(
+        self, request: GetDeposit, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[DepositDetails]: ...
+
+    @overload
+    def execute(
         self, request: GetBalance, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[Balance]: ...
 
@@ -181,6 +211,11 @@ class Methods(ABC):
     def execute(
         self, request: GetStatement, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[Statement]: ...
+
+    @overload
+    def execute(
+        self, request: ListExpiring, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ExpiringList]: ...
 
     @overload
     def execute(
@@ -417,6 +452,48 @@ class Methods(ABC):
         outcome: tuple[SettledMember, bool] = self._execute(request, key, now)
         return outcome[0]
 
+    def initiate_deposit(
+        self, request: InitiateDeposit, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> InitiatedDeposit:
+        """Initiates a deposit.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[InitiatedDeposit, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def confirm_deposit(
+        self, request: ConfirmDeposit, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> SettledDeposit:
+        """Confirms a deposit, or says that it has failed.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[SettledDeposit, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def list_deposits(
+        self, request: ListDeposits, *, now: Optional[datetime] = None
+    ) -> DepositList:
+        """Asks for a page of deposits.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[DepositList, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def get_deposit(
+        self, request: GetDeposit, *, now: Optional[datetime] = None
+    ) -> DepositDetails:
+        """Asks for a deposit.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[DepositDetails, bool] = self._execute(request, None, now)
+        return outcome[0]
+
     def get_balance(
         self, request: GetBalance, *, now: Optional[datetime] = None
     ) -> Balance:
@@ -435,6 +512,16 @@ class Methods(ABC):
         Decided at `now`, the current time when absent.
         """
         outcome: tuple[Statement, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def list_expiring(
+        self, request: ListExpiring, *, now: Optional[datetime] = None
+    ) -> ExpiringList:
+        """Asks for a page of what expires soon.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[ExpiringList, bool] = self._execute(request, None, now)
         return outcome[0]
 
     def get_tiers(
@@ -563,6 +650,26 @@ class AsyncMethods(ABC):
 
     @overload
     async def execute(
+        self, request: InitiateDeposit, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[InitiatedDeposit]: ...
+
+    @overload
+    async def execute(
+        self, request: ConfirmDeposit, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[SettledDeposit]: ...
+
+    @overload
+    async def execute(
+        self, request: ListDeposits, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[DepositList]: ...
+
+    @overload
+    async def execute(
+        self, request: GetDeposit, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[DepositDetails]: ...
+
+    @overload
+    async def execute(
         self, request: GetBalance, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[Balance]: ...
 
@@ -570,6 +677,11 @@ class AsyncMethods(ABC):
     async def execute(
         self, request: GetStatement, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[Statement]: ...
+
+    @overload
+    async def execute(
+        self, request: ListExpiring, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ExpiringList]: ...
 
     @overload
     async def execute(
@@ -806,6 +918,48 @@ class AsyncMethods(ABC):
         outcome: tuple[SettledMember, bool] = await self._execute(request, key, now)
         return outcome[0]
 
+    async def initiate_deposit(
+        self, request: InitiateDeposit, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> InitiatedDeposit:
+        """Initiates a deposit.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[InitiatedDeposit, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def confirm_deposit(
+        self, request: ConfirmDeposit, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> SettledDeposit:
+        """Confirms a deposit, or says that it has failed.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[SettledDeposit, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def list_deposits(
+        self, request: ListDeposits, *, now: Optional[datetime] = None
+    ) -> DepositList:
+        """Asks for a page of deposits.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[DepositList, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def get_deposit(
+        self, request: GetDeposit, *, now: Optional[datetime] = None
+    ) -> DepositDetails:
+        """Asks for a deposit.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[DepositDetails, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
     async def get_balance(
         self, request: GetBalance, *, now: Optional[datetime] = None
     ) -> Balance:
@@ -824,6 +978,16 @@ class AsyncMethods(ABC):
         Decided at `now`, the current time when absent.
         """
         outcome: tuple[Statement, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def list_expiring(
+        self, request: ListExpiring, *, now: Optional[datetime] = None
+    ) -> ExpiringList:
+        """Asks for a page of what expires soon.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[ExpiringList, bool] = await self._execute(request, None, now)
         return outcome[0]
 
     async def get_tiers(

@@ -8,20 +8,29 @@ from .models import (
     Balance,
     CancelledPurchase,
     CancelPurchase,
+    ConfirmDeposit,
     ConfirmedPurchase,
     ConfirmPurchase,
     DeductBalance,
     DeductedBalance,
+    DepositDetails,
+    DepositList,
     ErasedMember,
     EraseMember,
+    ExpiringList,
     GetBalance,
+    GetDeposit,
     GetProgram,
     GetPurchase,
     GetStatement,
     GetTiers,
     GrantReward,
+    InitiatedDeposit,
+    InitiateDeposit,
     LinkAlias,
     LinkedAlias,
+    ListDeposits,
+    ListExpiring,
     ListMembers,
     ListPrograms,
     ListPurchases,
@@ -47,6 +56,7 @@ from .models import (
     RegisterMember,
     ResolveAlias,
     ResolvedAlias,
+    SettledDeposit,
     SettledMember,
     SettleMember,
     Statement,
@@ -140,11 +150,26 @@ DEDUCT_BALANCE = Operation("deduct_balance", "command", DeductBalance, DeductedB
 SETTLE_MEMBER = Operation("settle_member", "command", SettleMember, SettledMember)
 """Carries out what is due for a member."""
 
+INITIATE_DEPOSIT = Operation("initiate_deposit", "command", InitiateDeposit, InitiatedDeposit)
+"""Initiates a deposit."""
+
+CONFIRM_DEPOSIT = Operation("confirm_deposit", "command", ConfirmDeposit, SettledDeposit)
+"""Confirms a deposit, or says that it has failed."""
+
+LIST_DEPOSITS = Operation("list_deposits", "query", ListDeposits, DepositList)
+"""Asks for a page of deposits."""
+
+GET_DEPOSIT = Operation("get_deposit", "query", GetDeposit, DepositDetails)
+"""Asks for a deposit."""
+
 GET_BALANCE = Operation("get_balance", "query", GetBalance, Balance)
 """Asks for a member's balances."""
 
 GET_STATEMENT = Operation("get_statement", "query", GetStatement, Statement)
 """Asks for a page of a member's statement."""
+
+LIST_EXPIRING = Operation("list_expiring", "query", ListExpiring, ExpiringList)
+"""Asks for a page of what expires soon."""
 
 GET_TIERS = Operation("get_tiers", "query", GetTiers, MemberTiers)
 """Asks where a member stands."""
@@ -171,8 +196,13 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     GRANT_REWARD,
     DEDUCT_BALANCE,
     SETTLE_MEMBER,
+    INITIATE_DEPOSIT,
+    CONFIRM_DEPOSIT,
+    LIST_DEPOSITS,
+    GET_DEPOSIT,
     GET_BALANCE,
     GET_STATEMENT,
+    LIST_EXPIRING,
     GET_TIERS,
 )
 """All of them."""

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field, StrictBool
 
 from .base import Model, Tagged
+from .deposits import DepositId
 from .members import MemberStatus
 from .purchases import RefundKind
 from .scalars import Timestamp, UInt32, UInt64
@@ -298,6 +299,63 @@ class BalanceDeductedEvent(Model):
     balance_deducted: BalanceDeducted
 
 
+class DepositInitiated(Model):
+    """A member is about to pay money in."""
+
+    deposit: DepositId
+    """The deposit."""
+
+    provider: Slug
+    """The provider that takes the money."""
+
+    amount: Money
+    """How much."""
+
+    expires_at: Timestamp
+    """Until when it is expected."""
+
+
+class DepositInitiatedEvent(Model):
+    """A member is about to pay money in."""
+
+    deposit_initiated: DepositInitiated
+
+
+class DepositConfirmed(Model):
+    """Money came in."""
+
+    deposit: DepositId
+    """The deposit."""
+
+    amount: Money
+    """How much."""
+
+    late: StrictBool
+    """Whether it came after the deposit had expired."""
+
+
+class DepositConfirmedEvent(Model):
+    """Money came in."""
+
+    deposit_confirmed: DepositConfirmed
+
+
+class DepositFailed(Model):
+    """Money did not come in."""
+
+    deposit: DepositId
+    """The deposit."""
+
+    amount: Money
+    """How much it would have been."""
+
+
+class DepositFailedEvent(Model):
+    """Money did not come in."""
+
+    deposit_failed: DepositFailed
+
+
 class TierChanged(Model):
     """A member moved on a tier ladder."""
 
@@ -340,6 +398,9 @@ Event = Annotated[
         RewardsVoidedEvent,
         RewardGrantedEvent,
         BalanceDeductedEvent,
+        DepositInitiatedEvent,
+        DepositConfirmedEvent,
+        DepositFailedEvent,
         TierChangedEvent,
     ],
     Tagged(),

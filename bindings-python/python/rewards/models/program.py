@@ -3,7 +3,7 @@
 
 from typing import Annotated, Literal, Union
 
-from pydantic import StrictBool
+from pydantic import StrictBool, StringConstraints
 
 from .base import Blank, ListOf, Maybe, Model, Tagged
 from .conditions import Condition, Since
@@ -443,6 +443,51 @@ class Refunds(Model):
     """The same for chargebacks; as for refunds when absent."""
 
 
+KeyId = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=128, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+$"),
+]
+"""A key of the host's key ring, named by the host."""
+
+
+class DepositProvider(Model):
+    """A payment provider: it takes money from members, and says so in messages that it signs."""
+
+    id: Slug
+    """The provider's name."""
+
+    keys: list[KeyId]
+    """The ids of the keys that its messages are signed with.
+
+    The keys themselves are in the host's key ring, for the purpose `deposits`; no two providers
+    have one in common, or each could speak for the other.
+    """
+
+
+class Deposits(Model):
+    """How members pay money in, in the program's currency."""
+
+    minimum: Maybe[DecimalText] = None
+    """The least of one deposit; any amount above zero when absent."""
+
+    maximum: Maybe[DecimalText] = None
+    """The most of one deposit; no bound when absent."""
+
+    expires_after_minutes: Maybe[UInt32] = None
+    """How many minutes the money is waited for, 1 to 43,200; 60 when absent.
+
+    What comes later is taken all the same, and is said to be late.
+    """
+
+    tolerance_seconds: Maybe[UInt32] = None
+    """By how many seconds the time of a provider's signature may differ from now, in both
+    directions, 1 to 3,600; 300 when absent.
+    """
+
+    providers: list[DepositProvider]
+    """The providers that take the money."""
+
+
 class Program(Model):
     """A reward program: currency, zone, rounding, rules, limits, ladders and the life of its
     rewards.
@@ -495,6 +540,9 @@ class Program(Model):
 
     refunds: Maybe[Refunds] = None
     """What refunds take back: the proportional part, as far as it is there, when absent."""
+
+    deposits: Maybe[Deposits] = None
+    """How members pay money in; nobody can when absent."""
 
 
 class PublishProgram(Model):

@@ -45,6 +45,7 @@ fn check_bounds(checker: &mut Checker<'_>, at: &At<'_>, deposits: &Deposits) {
     if let (Some(minimum), Some(maximum)) = (deposits.minimum, deposits.maximum)
         && let (Ok(least), Ok(most)) = (minimum.to_minor(scale), maximum.to_minor(scale))
         && least > most
+        && most > 0
     {
         let words = format!("expected at most the maximum `{maximum}`, got `{minimum}`");
         checker.report("bounds_contradiction", &at.field("minimum"), words);

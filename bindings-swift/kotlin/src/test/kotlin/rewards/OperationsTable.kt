@@ -81,11 +81,28 @@ internal val OPERATIONS: Map<String, suspend Call.() -> Answer> = mapOf(
         engine.settleMemberReceipt(settleMemberFromJson(request), key, now)
             .let { settledMemberToJson(it.reply) to it.replayed }
     },
+    "initiate_deposit" to {
+        engine.initiateDepositReceipt(initiateDepositFromJson(request), key, now)
+            .let { initiatedDepositToJson(it.reply) to it.replayed }
+    },
+    "confirm_deposit" to {
+        engine.confirmDepositReceipt(confirmDepositFromJson(request), key, now)
+            .let { settledDepositToJson(it.reply) to it.replayed }
+    },
+    "list_deposits" to {
+        depositListToJson(engine.listDeposits(listDepositsFromJson(request), now)) to false
+    },
+    "get_deposit" to {
+        depositDetailsToJson(engine.getDeposit(getDepositFromJson(request), now)) to false
+    },
     "get_balance" to {
         balanceToJson(engine.getBalance(getBalanceFromJson(request), now)) to false
     },
     "get_statement" to {
         statementToJson(engine.getStatement(getStatementFromJson(request), now)) to false
+    },
+    "list_expiring" to {
+        expiringListToJson(engine.listExpiring(listExpiringFromJson(request), now)) to false
     },
     "get_tiers" to {
         memberTiersToJson(engine.getTiers(getTiersFromJson(request), now)) to false
