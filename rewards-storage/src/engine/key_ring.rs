@@ -1,4 +1,4 @@
-//! The host's keys: what secrets are digested with before anybody sees them.
+//! The host's keys: what secrets are digested with before anybody sees them, and what others sign with.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -69,7 +69,7 @@ pub struct RingKey {
 
 impl RingKey {
     /// A key for a purpose: its id, which is stored with every digest and must never be used for other bytes, its bytes, which
-    /// should be random, and from when until when (exclusive) new digests are made with it.
+    /// should be random, and from when until when (exclusive) new digests are made with it, or what is signed with it is good.
     ///
     /// # Errors
     /// [`KeyRingError::TooShort`], [`KeyRingError::TooLong`], [`KeyRingError::NeverValid`].

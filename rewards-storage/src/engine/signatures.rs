@@ -9,6 +9,7 @@ use rewards_core::command::Operation;
 use rewards_core::ids::KeyId;
 use rewards_core::rejection::{Fault, Problem, Rejection};
 use rewards_core::signature::{Signature, Signed, instant_of};
+use rewards_core::texts::check_texts;
 use sha2::Sha256;
 
 use super::faults::internal;
@@ -24,6 +25,11 @@ pub(super) fn verify<O: Operation>(
     ring: &KeyRing,
     at: &impl std::ops::Deref<Target = KeyTime>,
 ) -> Result<bool, Fault> {
+    if request.signed().is_none() {
+        return Ok(false);
+    }
+    // What no store can hold is refused as such, as everywhere.
+    check_texts(request)?;
     let Some(signed) = request.signed() else {
         return Ok(false);
     };

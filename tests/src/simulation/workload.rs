@@ -26,10 +26,6 @@ pub const HOUR: i64 = 3_600_000_000;
 /// A command of any kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each variant is the operation of its name")]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "most commands are purchases, the largest"
-)]
 pub enum Command {
     Publish(PublishProgram),
     Register(RegisterMember),

@@ -142,9 +142,10 @@ fn moved(books: &Books) -> (Origins<'_>, BTreeMap<Pot, i128>) {
             | TransferKind::Clawback
             | TransferKind::Expire
             | TransferKind::Forfeit => -minor,
-            // What is taken manually names no lot in the journal: the reply does.
+            // What is taken manually names no lot in the journal: the reply does. What is paid in rests in no lot.
             TransferKind::Mature
             | TransferKind::Deduct
+            | TransferKind::Deposit
             | TransferKind::Owe
             | TransferKind::Repay
             | TransferKind::WriteOff => 0,
