@@ -104,6 +104,15 @@ MODULES: dict[str, tuple[str, list[str]]] = {
             "DepositList",
             "GetDeposit",
             "DepositDetails",
+    "transfers": (
+        "Transfers between members: send, look at and list them.",
+        [
+            "TransferBalance",
+            "CompletedTransfer",
+            "GetTransfer",
+            "TransferDetails",
+            "ListTransfers",
+            "TransferList",
         ],
     ),
     "balances": (

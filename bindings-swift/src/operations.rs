@@ -28,6 +28,9 @@ use rewards_core::operations::rewards::{
     DeductBalance, DeductedBalance, GrantReward, ManualGrant, SettleMember, SettledMember,
 };
 use rewards_core::operations::tiers::{GetTiers, MemberTiers};
+use rewards_core::operations::transfers::{
+    CompletedTransfer, GetTransfer, ListTransfers, TransferBalance, TransferDetails, TransferList,
+};
 use rewards_core::time::Timestamp;
 
 use crate::engine::RewardsEngine;
@@ -174,6 +177,9 @@ commands! {
     /// Carries out everything that is due for a member with time.
     settle_member, settle_member_receipt -> SettleMemberReceipt: SettleMember => SettledMember,
         settle_member_from_json, settled_member_to_json;
+    /// Sends value from a member to another one.
+    transfer_balance, transfer_balance_receipt -> TransferBalanceReceipt: TransferBalance => CompletedTransfer,
+        transfer_balance_from_json, completed_transfer_to_json;
 }
 
 queries! {
@@ -205,6 +211,10 @@ queries! {
     get_statement: GetStatement => Statement, get_statement_from_json, statement_to_json;
     /// Asks where a member stands on the tier ladders of a program.
     get_tiers: GetTiers => MemberTiers, get_tiers_from_json, member_tiers_to_json;
+    /// Asks for a page of transfers, newest first.
+    list_transfers: ListTransfers => TransferList, list_transfers_from_json, transfer_list_to_json;
+    /// Asks for a transfer.
+    get_transfer: GetTransfer => TransferDetails, get_transfer_from_json, transfer_details_to_json;
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::ids::{DepositId, MemberId, ProgramId, PurchaseId, RefundId, Slug};
+use crate::ids::{DepositId, MemberId, ProgramId, PurchaseId, RefundId, Slug, TransferId};
 use crate::member::MemberStatus;
 use crate::money::Money;
 use crate::refunds::RefundKind;
@@ -202,6 +202,20 @@ pub enum Event {
         deposit: DepositId,
         /// How much it would have been.
         amount: Money,
+    },
+    /// A member sent value to another one.
+    TransferSent {
+        /// The transfer.
+        transfer: TransferId,
+        /// What the member gave, a fee of its own included.
+        given: Money,
+    },
+    /// A member got value from another one.
+    TransferReceived {
+        /// The transfer.
+        transfer: TransferId,
+        /// What arrived.
+        arrived: Money,
     },
     /// A member moved on a tier ladder.
     TierChanged {

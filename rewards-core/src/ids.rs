@@ -277,6 +277,10 @@ text_id!(
     PaymentReference, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
 );
 text_id!(
+    /// A transfer between members, named by the host; unique in its tenant.
+    TransferId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
+);
+text_id!(
     /// A program, named by the host; its revisions are numbered by the engine.
     ProgramId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
 );

@@ -25,6 +25,8 @@
 //! | [`program`] | the program document, its checks, its compiled index |
 //! | [`cashback`] | match, stack, cap: what a purchase earns, and why |
 //! | [`payments`] | money that comes in: deposits and what their providers say of them |
+//! | [`fees`] | what a movement of value costs, and who pays it |
+//! | [`transfers`] | value that members send to each other |
 //! | [`tiers`] | ladders, reviews, progress, benefits |
 //! | [`operations`] | the use cases, where the rules meet |
 //! | [`registry`] | the list of operations |
@@ -50,6 +52,7 @@ pub mod counter;
 pub mod decision;
 pub mod entity;
 pub mod event;
+pub mod fees;
 #[cfg(feature = "uniffi")]
 pub mod ffi;
 pub mod fingerprint;
@@ -70,6 +73,7 @@ pub mod snapshot;
 pub mod texts;
 pub mod tiers;
 pub mod time;
+pub mod transfers;
 
 #[cfg(feature = "uniffi")]
 uniffi::setup_scaffolding!();

@@ -53,6 +53,9 @@ macro_rules! with_operations {
             $crate::operations::balances::GetStatement,
             $crate::operations::balances::ListExpiring,
             $crate::operations::tiers::GetTiers,
+            $crate::operations::transfers::TransferBalance,
+            $crate::operations::transfers::ListTransfers,
+            $crate::operations::transfers::GetTransfer,
         }
     };
 }

@@ -7,8 +7,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::ids::{DepositId, KeyId, MemberId, ProgramId, PurchaseId, RefundId, Slug};
+use crate::ids::{DepositId, KeyId, MemberId, ProgramId, PurchaseId, RefundId, Slug, TransferId};
 use crate::ledger::LedgerError;
+use crate::money::Asset;
 use crate::secret::KeyPurpose;
 use crate::time::Timestamp;
 
@@ -229,6 +230,37 @@ rejections! {
         /// What is available, as amount and asset.
         available: String,
     } => "insufficient_balance", Rejected, 402, "insufficient balance: {needed} needed, {available} available";
+    /// No transfer has this id, or none that this member sent or got.
+    TransferUnknown(transfer: TransferId) => "transfer_unknown", Rejected, 404, "unknown transfer `{transfer}`";
+    /// A transfer with this id is completed already.
+    TransferExists(transfer: TransferId) => "transfer_exists", Rejected, 409, "transfer `{transfer}` is completed already";
+    /// Sender and receiver are the same member.
+    TransferToSelf(member: MemberId) => "transfer_to_self", Rejected, 422, "member `{member}` would send to itself";
+    /// The program allows no transfers of this asset.
+    TransferNotAllowed {
+        /// The program.
+        program: ProgramId,
+        /// The asset.
+        asset: Asset,
+    } => "transfer_not_allowed", Rejected, 422, "program `{program}` allows no transfers of `{asset}`";
+    /// A limit of transfers would be broken.
+    TransferLimited {
+        /// Which one: `minimum`, `maximum`, `per_day` or `per_month`.
+        limit: String,
+        /// What is allowed, as amount and asset.
+        allowed: String,
+        /// What it would be, as amount and asset.
+        found: String,
+    } => "transfer_limit", Rejected, 422, "the limit `{limit}` of transfers is {allowed}, it would be {found}";
+    /// The receiver has left or takes no part now. Which of the two is nobody else's business.
+    ReceiverUnavailable(transfer: TransferId) => "receiver_unavailable", Rejected, 409, "the receiver of transfer `{transfer}` cannot get anything now";
+    /// The receiver pays the fee, and it would take all that arrives.
+    FeeExceedsAmount {
+        /// The fee, as amount and asset.
+        fee: String,
+        /// What it is taken of, as amount and asset.
+        amount: String,
+    } => "fee_exceeds_amount", Rejected, 422, "the fee of {fee} leaves nothing of {amount}";
     /// More rows are involved than one command may touch.
     TooMany {
         /// What there is too much of.

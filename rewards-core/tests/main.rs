@@ -21,6 +21,7 @@ mod refund_laws;
 mod table_laws;
 mod tiers;
 mod time_text;
+mod transfer_laws;
 mod unswept_laws;
 mod zone_database;
 mod zone_transitions;

@@ -48,6 +48,8 @@ const COMMON: &[&str] = &[
 const READING: &[&str] = &["parse"];
 /// The domain modules that others may build upon.
 const SHARED: &[&str] = &["ledger", "program"];
+/// The domain modules that own a section of a program.
+const SECTIONS: &[&str] = &["fees", "transfers"];
 /// The values that commands, decisions and stores exchange.
 const PLUMBING: &[&str] = &[
     "command",
@@ -74,9 +76,10 @@ const CORE: &[Row] = &[
     row("time", &[&["coded"]], &[]),
     // Level 1: siblings do not know each other, except through the two shared ones.
     row("ledger", &[BASE, COMMON], &[]),
-    row("program", &[BASE, COMMON, READING], &[]),
+    row("program", &[BASE, COMMON, READING, SECTIONS], &[]),
     row("cashback", &[BASE, COMMON, SHARED], &[]),
     row("coupons", &[BASE, COMMON, SHARED], &[]),
+    row("fees", &[BASE, COMMON], &[]),
     row("fx", &[BASE, COMMON, SHARED], &[]),
     row("imports", &[BASE, COMMON, SHARED], &[]),
     row("payments", &[BASE, COMMON, SHARED], &[]),
@@ -87,6 +90,7 @@ const CORE: &[Row] = &[
     row("risk", &[BASE, COMMON, SHARED], &[]),
     row("tiers", &[BASE, COMMON, SHARED], &[]),
     row("tokens", &[BASE, COMMON, SHARED], &[]),
+    row("transfers", &[BASE, COMMON, SHARED, &["fees"]], &[]),
     // Between 1 and 2: plain values.
     row("command", &[BASE, SHARED, PLUMBING], &[]),
     row("context", &[BASE, SHARED, PLUMBING], &[]),
@@ -95,7 +99,11 @@ const CORE: &[Row] = &[
     // The list of kinds names the modules that have them.
     row(
         "entity",
-        &[BASE, COMMON, &["cashback", "member", "payments", "refunds"]],
+        &[
+            BASE,
+            COMMON,
+            &["cashback", "member", "payments", "refunds", "transfers"],
+        ],
         &[],
     ),
     row("event", &[BASE, SHARED, PLUMBING, &["refunds"]], &[]),

@@ -1,9 +1,12 @@
 //! What purchases count: recounted by the revisions that decided them.
 
+use smol_str::SmolStr;
+
 use super::BookAudit;
 use crate::cashback::{Carried, PurchaseEntity, UsedLimit};
 use crate::counter::{CounterKey, CounterName};
 use crate::ids::Slug;
+use crate::ledger::Transfer;
 use crate::program::{CompiledProgram, CompiledRule};
 
 impl BookAudit {
@@ -63,6 +66,25 @@ impl BookAudit {
             name.map(|name| (name.at(0), amount))
         });
         named.into_iter().flatten()
+    }
+}
+
+impl BookAudit {
+    /// Where a member's counters count what was sent to another one: names and buckets.
+    pub(super) fn sent(&self, transfer: &Transfer) -> Vec<(SmolStr, i64)> {
+        let Some(origin) = &transfer.origin else {
+            return Vec::new();
+        };
+        let place = (origin.program.clone(), origin.revision);
+        let Some(program) = self.programs.get(&place) else {
+            return Vec::new();
+        };
+        let own = program.transfers().iter();
+        let own = own.filter(|rule| rule.id == origin.rule);
+        let places = own.flat_map(|rule| rule.counted(program.calendar(), transfer.effective_at));
+        places
+            .map(|(name, bucket)| (name.clone(), bucket))
+            .collect()
     }
 }
 

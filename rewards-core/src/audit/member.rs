@@ -131,9 +131,15 @@ impl<'a> MemberAudit<'a> {
             }
         }
         match (transfer.kind, &transfer.purchase) {
-            (TransferKind::Grant | TransferKind::ManualGrant, _) => {
-                self.grants.entry(entry.seq).or_default().entry = Some(transfer.clone());
-                self.close(entry.seq);
+            (TransferKind::Grant | TransferKind::ManualGrant, _) => self.granted(entry),
+            (TransferKind::TransferIn, _) if rests_in_lots(&transfer.to().purpose) => {
+                self.granted(entry);
+            }
+            (TransferKind::TransferOut, _) => {
+                for place in self.books.sent(transfer) {
+                    let sums = self.counters.entry(place).or_default();
+                    sums.0 = sums.0.saturating_add(amount);
+                }
             }
             (kind, Some(named)) => {
                 let own = purchase.filter(|found| found.purchase.member == self.member);
@@ -152,6 +158,12 @@ impl<'a> MemberAudit<'a> {
             }
             (_, None) => {}
         }
+    }
+
+    /// Takes an entry that makes a lot.
+    fn granted(&mut self, entry: &JournalEntry) {
+        self.grants.entry(entry.seq).or_default().entry = Some(entry.transfer.clone());
+        self.close(entry.seq);
     }
 
     fn chain(&mut self, entry: &JournalEntry) {
@@ -289,7 +301,7 @@ impl<'a> MemberAudit<'a> {
             let faults = [
                 ("amount", lot.amount != entry.minor()),
                 ("asset", lot.asset != entry.asset()),
-                ("source", lot.source != entry.from().purpose),
+                ("source", !is_source(&lot.source, entry)),
                 ("earned_at", lot.earned_at != entry.effective_at),
                 ("purchase", lot.purchase != entry.purchase),
                 ("rule", lot.rule.as_ref() != rule),
@@ -522,6 +534,15 @@ impl<'a> MemberAudit<'a> {
                 });
             }
         }
+    }
+}
+
+/// Whether a lot that an entry made can go back to an account. What came from another member goes back to whoever paid it
+/// first, and not to where it was on its way.
+fn is_source(source: &Purpose, entry: &Transfer) -> bool {
+    match entry.kind {
+        TransferKind::TransferIn => *source != Purpose::Transfers,
+        _ => *source == entry.from().purpose,
     }
 }
 

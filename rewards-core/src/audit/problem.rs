@@ -154,6 +154,14 @@ pub enum AuditProblem {
         /// The deposit.
         deposit: DepositId,
     },
+    /// What left members for others is not what arrived.
+    #[error("transfers of {asset}: {sum} minor units left members and did not arrive")]
+    TransferLost {
+        /// The asset.
+        asset: Asset,
+        /// What is left on the way, in minor units.
+        sum: i128,
+    },
     /// An entity cannot be read, or the columns that it is found by are not what its document says.
     #[error("{kind} `{id}`: it cannot be read, or a column is not what its document says")]
     EntityMismatch {
@@ -264,6 +272,7 @@ impl AuditProblem {
             Self::ReversalMissing { .. } => "reversal_missing",
             Self::DepositMissing { .. } => "deposit_missing",
             Self::DepositEntryMissing { .. } => "deposit_entry_missing",
+            Self::TransferLost { .. } => "transfer_lost",
             Self::EntityMismatch { .. } => "entity_mismatch",
             Self::CounterMismatch { .. } => "counter_mismatch",
             Self::ControlMismatch { .. } => "control_mismatch",

@@ -9,6 +9,7 @@
 //! | [`CapAmount`](CounterKind::CapAmount) | a member, a value of an attribute | `club/cap/top/amount.EUR/month` | what goes back to the account that paid it |
 //! | [`CapUses`](CounterKind::CapUses) | the same | `club/cap/top/uses/month` | once all that was granted under it has gone back |
 //! | [`Budget`](CounterKind::Budget) | the program | `budget/launch/amount.EUR/lifetime` | what goes back to the account that paid it |
+//! | [`TransferAmount`](CounterKind::TransferAmount) | a member | `club/transfer/amount.EUR/day` | never |
 //! | [`Carry`](CounterKind::Carry) | a member | `club/carry/it/points.by.10000.EUR/lifetime` | the part of the purchase that is undone, less the units that were kept |
 //!
 //! Buckets are numbered by the window, so the window is part of the name, and of a week its first day. Rolling days are
@@ -46,6 +47,13 @@ pub enum CounterKind<'a> {
         /// What is granted.
         asset: Asset,
     },
+    /// Value that a member sent to others, in minor units, without fees.
+    TransferAmount {
+        /// The program that allowed it.
+        program: &'a ProgramId,
+        /// What was sent.
+        asset: Asset,
+    },
     /// What is left over of purchases and does not fill a unit yet, in minor units of the currency.
     Carry {
         /// The program.
@@ -77,6 +85,9 @@ impl CounterKind<'_> {
             Self::CapUses { program, cap } => format_smolstr!("{program}/cap/{cap}/uses/{span}"),
             Self::Budget { budget, asset } => {
                 format_smolstr!("budget/{budget}/amount.{asset}/{span}")
+            }
+            Self::TransferAmount { program, asset } => {
+                format_smolstr!("{program}/transfer/amount.{asset}/{span}")
             }
             Self::Carry {
                 program,
@@ -128,6 +139,7 @@ mod tests {
                 asset,
             });
             kinds.push(CounterKind::Budget { budget: top, asset });
+            kinds.push(CounterKind::TransferAmount { program, asset });
             for every in [1, 100] {
                 for currency in [assets[0], Asset::parse("USD").unwrap()] {
                     kinds.push(CounterKind::Carry {

@@ -16,6 +16,8 @@ macro_rules! with_entities {
             $crate::member::HistoryPage,
             $crate::refunds::RefundEntity,
             $crate::payments::DepositEntity,
+            $crate::transfers::TransferEntity,
+            $crate::transfers::ReceivedTransfer,
         }
     };
 }

@@ -18,7 +18,7 @@ pub use error::RewardsError;
 
 use crate::ids::{
     DepositId, IdempotencyKey, KeyId, MemberId, PaymentReference, ProgramId, PurchaseId, RefundId,
-    Slug, TenantId,
+    Slug, TenantId, TransferId,
 };
 use crate::ledger::{ChainHash, LotNumber, Purpose};
 use crate::money::{Asset, Money};
@@ -66,6 +66,7 @@ cross_as_text! {
     RefundId: RefundId::new,
     DepositId: DepositId::new,
     PaymentReference: PaymentReference::new,
+    TransferId: TransferId::new,
     ProgramId: ProgramId::new,
     IdempotencyKey: IdempotencyKey::new,
     KeyId: KeyId::new,

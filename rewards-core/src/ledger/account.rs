@@ -48,6 +48,8 @@ pub enum Purpose {
     Recovered,
     /// What payment providers took from members for the tenant: the other side of deposits.
     Deposits,
+    /// What is on its way from a member to another one; nothing rests there.
+    Transfers,
 }
 
 impl Purpose {
@@ -87,6 +89,7 @@ impl Purpose {
             "receivable" => Self::Receivable,
             "recovered" => Self::Recovered,
             "deposits" => Self::Deposits,
+            "transfers" => Self::Transfers,
             _ => return None,
         })
     }
@@ -108,6 +111,7 @@ impl fmt::Display for Purpose {
             Self::Receivable => "receivable",
             Self::Recovered => "recovered",
             Self::Deposits => "deposits",
+            Self::Transfers => "transfers",
         })
     }
 }
@@ -137,7 +141,7 @@ impl schemars::JsonSchema for Purpose {
             "description": "What an account is for. The accounts that pay grants are named: `funding:rewards`.",
             "type": "string",
             "format": "account-purpose",
-            "pattern": "^(main|cashback|points|pending|reserved|expired|fees|adjustments|debt|receivable|recovered|deposits|funding:[a-z0-9][a-z0-9_.-]*)$",
+            "pattern": "^(main|cashback|points|pending|reserved|expired|fees|adjustments|debt|receivable|recovered|deposits|transfers|funding:[a-z0-9][a-z0-9_.-]*)$",
         })
     }
 }

@@ -37,6 +37,12 @@ pub enum TransferKind {
     WriteOff,
     /// Money came in through a payment provider.
     Deposit,
+    /// A member sent value to another one.
+    TransferOut,
+    /// Value came from another member.
+    TransferIn,
+    /// What a transfer between members cost.
+    TransferFee,
 }
 
 stable_texts!(TransferKind {
@@ -52,9 +58,12 @@ stable_texts!(TransferKind {
     Repay => "repay",
     WriteOff => "write_off",
     Deposit => "deposit",
+    TransferOut => "transfer_out",
+    TransferIn => "transfer_in",
+    TransferFee => "transfer_fee",
 });
 
-/// The rule that caused a grant: program, revision and rule.
+/// The rule that caused a grant or allowed a transfer: program, revision and rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]

@@ -19,6 +19,7 @@ mod review;
 pub mod rewards;
 mod standing;
 pub mod tiers;
+pub mod transfers;
 
 /// Whether a count is left out of a reply.
 pub(crate) fn is_zero(count: &u32) -> bool {

@@ -24,6 +24,7 @@ use crate::ids::{MemberId, ProgramId, Slug, TenantId};
 use crate::money::{Asset, MoneyError, Rounding};
 use crate::rejection::Problem;
 use crate::time::{Calendar, Period, Timestamp, Window};
+use crate::transfers::CompiledTransferRule;
 
 /// One numbered revision of a program, checked and indexed. Immutable.
 #[derive(Debug)]
@@ -42,6 +43,7 @@ pub struct CompiledProgram {
     index: RuleIndex,
     member_facts: MemberFacts,
     deposits: Option<CompiledDeposits>,
+    transfers: Vec<CompiledTransferRule>,
 }
 
 /// A stacking group, in evaluation order.
@@ -260,6 +262,12 @@ impl CompiledProgram {
         self.deposits.as_ref()
     }
 
+    /// What members may send to each other, in document order.
+    #[must_use]
+    pub fn transfers(&self) -> &[CompiledTransferRule] {
+        &self.transfers
+    }
+
     /// What of a member its conditions look at.
     #[must_use]
     pub fn member_facts(&self) -> &MemberFacts {
@@ -367,6 +375,7 @@ struct Parts {
     symbols: Symbols,
     index: RuleIndex,
     deposits: Option<CompiledDeposits>,
+    transfers: Vec<CompiledTransferRule>,
 }
 
 impl Parts {
@@ -389,6 +398,7 @@ impl Parts {
             index: self.index,
             member_facts,
             deposits: self.deposits,
+            transfers: self.transfers,
             document,
         }
     }
@@ -466,6 +476,7 @@ impl<'a> Compiler<'a> {
         }
         let ladders = self.ladders()?;
         let caps = self.compile_caps()?;
+        let transfers = self.transfers()?;
         Ok(Parts {
             stacking_groups: self.stacking_groups(&rules),
             rules,
@@ -475,7 +486,16 @@ impl<'a> Compiler<'a> {
             symbols: self.symbols,
             index: self.index,
             deposits: CompiledDeposits::of(self.document)?,
+            transfers,
         })
+    }
+
+    fn transfers(&self) -> Result<Vec<CompiledTransferRule>, MoneyError> {
+        let (program, currency) = (&self.document.id, self.document.currency.into());
+        let rules = self.document.transfers.iter();
+        rules
+            .map(|rule| CompiledTransferRule::compile(rule, program, currency))
+            .collect()
     }
 
     fn stacking_group_of(&self, rule: &Rule) -> usize {

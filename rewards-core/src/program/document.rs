@@ -6,6 +6,7 @@ use super::{Budget, Cap, Condition, Deposits, Effect, Ladder, Refunds};
 use crate::ids::{ProgramId, Slug};
 use crate::money::{Asset, Currency, Rounding};
 use crate::time::{CalendarRounding, DateRange, Timestamp, WeekStart, Zone};
+use crate::transfers::TransferRule;
 
 /// A reward program: currency, zone, rounding, rules, limits, ladders and the life of its rewards.
 ///
@@ -56,6 +57,9 @@ pub struct Program {
     /// How members pay money in; nobody can when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deposits: Option<Deposits>,
+    /// What members may send to each other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub transfers: Vec<TransferRule>,
 }
 
 /// A reward unit of the program.

@@ -25,3 +25,4 @@ mod members;
 mod purchases;
 mod statements;
 mod tiers;
+mod transfers;

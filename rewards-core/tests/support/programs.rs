@@ -6,6 +6,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
+use rewards_core::fees::{Fee, FeePayer};
 use rewards_core::ids::{ProgramId, Slug};
 use rewards_core::money::{
     Asset, Currency, DecimalText, Factor, Rate, Rounding, UnitCode, format_minor,
@@ -15,6 +16,7 @@ use rewards_core::time::{
     CalendarRounding, DateEnd, DateRange, LocalDate, Period, TimeOfDay, TimeOfDayRange, Timestamp,
     WeekStart, Weekday, Zone,
 };
+use rewards_core::transfers::{OtherSide, TransferExpiry, TransferRule};
 
 /// Any valid program.
 pub fn any_program() -> impl Strategy<Value = Program> {
@@ -52,8 +54,11 @@ pub fn any_frame() -> impl Strategy<Value = Program> {
             any_stacking_groups(),
             numbered(any_cap(assets.clone()), 4, |cap, id| cap.id = id),
             numbered(any_budget(assets.clone()), 4, |budget, id| budget.id = id),
-            numbered(any_ladder(assets, currency), 3, |ladder, id| ladder.id = id),
+            numbered(any_ladder(assets.clone(), currency), 3, |ladder, id| {
+                ladder.id = id
+            }),
             any_lifecycle(),
+            any_transfers(assets),
         );
         let sections = (
             option::of(any_refunds()),
@@ -61,7 +66,7 @@ pub fn any_frame() -> impl Strategy<Value = Program> {
         );
         (head, parts, sections).prop_map(move |(head, parts, sections)| {
             let (zone, week_start, rounding, name) = head;
-            let (stacking_groups, caps, budgets, ladders, lifecycle) = parts;
+            let (stacking_groups, caps, budgets, ladders, lifecycle, transfers) = parts;
             let (refunds, deposits) = sections;
             Program {
                 id: ProgramId::new("program").unwrap(),
@@ -79,6 +84,7 @@ pub fn any_frame() -> impl Strategy<Value = Program> {
                 lifecycle,
                 refunds,
                 deposits,
+                transfers,
             }
         })
     })
@@ -293,6 +299,62 @@ fn any_budget(assets: Vec<Asset>) -> impl Strategy<Value = Budget> {
         amount,
         asset,
         every,
+    })
+}
+
+/// At most one rule for each asset.
+fn any_transfers(assets: Vec<Asset>) -> impl Strategy<Value = Vec<TransferRule>> {
+    let expiry = prop_oneof![
+        Just(TransferExpiry::Keep),
+        Just(TransferExpiry::Never),
+        (1_u16..).prop_map(|days| TransferExpiry::Renew(Expiry {
+            days: Some(days),
+            months: None,
+            round: CalendarRounding::None,
+        })),
+    ];
+    let fee = (
+        option::of(0..1_000_i64),
+        any_rate(),
+        option::of(0..10_i64),
+        any_rounding(),
+        select(vec![FeePayer::Sender, FeePayer::Receiver]),
+    );
+    let terms = (
+        option::of(1..100_i64),
+        option::of(0..9_000_i64),
+        expiry,
+        option::of(fee),
+        select(vec![OtherSide::Id, OtherSide::Nothing]),
+    );
+    let count = assets.len();
+    (subsequence(assets, 0..=count), vec(terms, count)).prop_map(|(assets, terms)| {
+        let rules = assets.into_iter().zip(terms).enumerate();
+        let rules = rules.map(
+            |(index, (asset, (minimum, per_day, expiry, fee, other_side)))| {
+                let amount = |minor: i64| amount(minor, asset.scale());
+                TransferRule {
+                    id: slug(&format!("n{index}.x_y")),
+                    asset: Some(asset),
+                    purpose: None,
+                    minimum: minimum.map(amount),
+                    maximum: minimum.map(|least| amount(least + 7)),
+                    per_day: per_day.map(amount),
+                    per_month: None,
+                    fee: fee.map(|(fixed, percent, least, rounding, paid_by)| Fee {
+                        fixed: fixed.map(amount),
+                        percent: Some(percent),
+                        minimum: least.map(amount),
+                        maximum: least.map(|least| amount(least + 1)),
+                        rounding,
+                        paid_by,
+                    }),
+                    expiry,
+                    other_side,
+                }
+            },
+        );
+        rules.collect()
     })
 }
 

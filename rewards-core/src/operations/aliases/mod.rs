@@ -29,7 +29,7 @@ pub struct PreparedAlias {
 
 impl PreparedAlias {
     /// Checks a name and finds out where it may be kept.
-    fn new(
+    pub(super) fn new(
         context: &Context,
         kind: &Slug,
         name: &Secret,
@@ -63,7 +63,7 @@ impl PreparedAlias {
     /// # Errors
     /// [`Rejection::KeyMissing`] when aliases are kept under a key that the key ring does not have: whether the name is among
     /// them, nobody can say.
-    fn find(
+    pub(super) fn find(
         &self,
         snapshot: &Snapshot,
         context: &Context,
@@ -114,7 +114,7 @@ fn require_unused(snapshot: &Snapshot, context: &Context, key: &KeyId) -> Result
     }
 }
 
-fn keys_of(tenant: &TenantId, candidates: &[AliasId]) -> Vec<EntityKey> {
+pub(super) fn keys_of(tenant: &TenantId, candidates: &[AliasId]) -> Vec<EntityKey> {
     let ids = candidates.iter();
     ids.map(|id| EntityKey::of::<Alias>(tenant, id)).collect()
 }

@@ -2,6 +2,7 @@
 
 mod debts;
 mod purchases;
+mod transfers;
 
 use std::collections::BTreeMap;
 

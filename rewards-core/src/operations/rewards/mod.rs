@@ -23,7 +23,7 @@ pub const REASON_BYTES_MAX: usize = 500;
 pub const OPEN_LOTS_MAX: u32 = 10_000;
 
 /// The lots that [`settle_open`] must see. Those that expire first come first.
-fn open_lots(member: &MemberKey, asset: Asset) -> LotQuery {
+pub(super) fn open_lots(member: &MemberKey, asset: Asset) -> LotQuery {
     LotQuery {
         member: member.clone(),
         filter: LotFilter::Open { asset },
@@ -33,7 +33,7 @@ fn open_lots(member: &MemberKey, asset: Asset) -> LotQuery {
 
 /// Carries out what is due for the open lots of an asset, so that its balance is what the member really has, and returns
 /// the lots as they are then.
-fn settle_open(
+pub(super) fn settle_open(
     builder: &mut ChangeBuilder<'_>,
     snapshot: &Snapshot,
     member: &MemberKey,

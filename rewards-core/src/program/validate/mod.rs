@@ -25,11 +25,14 @@
 //! | `bounds_contradiction` | a least amount above the most |
 //! | `number_out_of_range` | a number of minutes or seconds that is not supported |
 //! | `providers_empty`, `keys_empty` | deposits that nobody could confirm |
+//! | `fee_empty` | a fee without a fixed amount and without a percentage |
+//! | `purpose_invalid` | a transfer of an asset from an account that does not hold it |
 //! | `ladder_window` | a ladder whose window does not fit what it measures |
 //! | `problems_omitted` | more is wrong than is listed |
 
 mod conditions;
 mod deposits;
+mod fees;
 mod ladders;
 mod limits;
 mod narrow;
@@ -37,6 +40,7 @@ mod rest;
 mod rules;
 #[cfg(test)]
 mod tests;
+mod transfers;
 
 pub(crate) use rest::check_rest;
 use rustc_hash::FxHashMap;
@@ -83,6 +87,7 @@ pub(crate) fn validate(program: &Program) -> Vec<Problem> {
     ladders::check(&mut checker);
     deposits::check(&mut checker);
     rules::check(&mut checker);
+    transfers::check(&mut checker);
     told(checker.problems)
 }
 

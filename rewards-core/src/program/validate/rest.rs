@@ -10,7 +10,7 @@ use crate::program::Program;
 use crate::rejection::Problem;
 
 /// The fields of a document.
-const SECTIONS: [&str; 15] = [
+const SECTIONS: [&str; 16] = [
     "id",
     "name",
     "currency",
@@ -26,6 +26,7 @@ const SECTIONS: [&str; 15] = [
     "lifecycle",
     "refunds",
     "deposits",
+    "transfers",
 ];
 
 /// The problems of what is left of a document, except those that may follow from the amended values.

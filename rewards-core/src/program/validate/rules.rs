@@ -290,7 +290,7 @@ fn check_lifecycle(checker: &mut Checker<'_>, at: &At<'_>, lifecycle: &Lifecycle
     }
 }
 
-fn check_expiry(
+pub(super) fn check_expiry(
     checker: &mut Checker<'_>,
     at: &At<'_>,
     expiry: &Expiry,

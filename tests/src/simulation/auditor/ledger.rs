@@ -149,6 +149,8 @@ fn moved(books: &Books) -> (Origins<'_>, BTreeMap<Pot, i128>) {
             | TransferKind::Owe
             | TransferKind::Repay
             | TransferKind::WriteOff => 0,
+            // The simulation sends nothing.
+            TransferKind::TransferOut | TransferKind::TransferIn | TransferKind::TransferFee => 0,
         };
         *pots.entry(pot).or_default() += change;
     }
