@@ -124,6 +124,38 @@ STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
         "suspend-1",
         {"status": "suspended", "forfeited": []},
     ),
+    (
+        "publish_program",
+        models.PublishProgram(
+            program=models.Program(
+                id="gifts", currency="EUR", zone="UTC", transfers=[models.TransferRule(id="cash", other_side="id")]
+            )
+        ),
+        "gifts-1",
+        {"program": "gifts"},
+    ),
+    ("register_member", models.RegisterMember(member="bob"), None, {"member": "bob"}),
+    ("register_member", models.RegisterMember(member="eve"), None, {"member": "eve"}),
+    (
+        "grant_reward",
+        models.GrantReward(member="bob", amount=Money.of("2.00", "EUR"), reason="sorry"),
+        "grant-2",
+        {"amount": Money.of("2.00", "EUR")},
+    ),
+    (
+        "transfer_balance",
+        models.TransferBalance(
+            transfer="t-1",
+            program="gifts",
+            from_="bob",
+            to=models.MemberTransferReceiver(member="eve"),
+            amount=Money.of("0.50", "EUR"),
+        ),
+        None,
+        {"to": "eve", "arrived": Money.of("0.50", "EUR"), "recorded_at": NOW},
+    ),
+    ("list_transfers", models.ListTransfers(member="eve"), None, {"next": None}),
+    ("get_transfer", models.GetTransfer(transfer="t-1"), None, {"state": "completed", "to": "eve"}),
     ("list_members", models.ListMembers(), None, {"next": None}),
     (
         "erase_member",

@@ -149,4 +149,19 @@ let operations: [String: Operation] = [
         let reply = try await engine.getTiers(request: request, now: now)
         return (try memberTiersToJson(reply: reply), false)
     },
+    "transfer_balance": { engine, json, key, now in
+        let request = try transferBalanceFromJson(json: json)
+        let receipt = try await engine.transferBalanceReceipt(request: request, key: key, now: now)
+        return (try completedTransferToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "list_transfers": { engine, json, _, now in
+        let request = try listTransfersFromJson(json: json)
+        let reply = try await engine.listTransfers(request: request, now: now)
+        return (try transferListToJson(reply: reply), false)
+    },
+    "get_transfer": { engine, json, _, now in
+        let request = try getTransferFromJson(json: json)
+        let reply = try await engine.getTransfer(request: request, now: now)
+        return (try transferDetailsToJson(reply: reply), false)
+    },
 ]

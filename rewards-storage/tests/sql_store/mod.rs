@@ -22,4 +22,5 @@ mod reads;
 mod schemas;
 mod surgeon;
 mod sweeps;
+mod transfers;
 pub mod world;

@@ -107,4 +107,14 @@ internal val OPERATIONS: Map<String, suspend Call.() -> Answer> = mapOf(
     "get_tiers" to {
         memberTiersToJson(engine.getTiers(getTiersFromJson(request), now)) to false
     },
+    "transfer_balance" to {
+        engine.transferBalanceReceipt(transferBalanceFromJson(request), key, now)
+            .let { completedTransferToJson(it.reply) to it.replayed }
+    },
+    "list_transfers" to {
+        transferListToJson(engine.listTransfers(listTransfersFromJson(request), now)) to false
+    },
+    "get_transfer" to {
+        transferDetailsToJson(engine.getTransfer(getTransferFromJson(request), now)) to false
+    },
 )

@@ -1,0 +1,278 @@
+//! Transfers between members on every store: what several callers send at once is sent once, and no value comes of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use rewards_core::money::{Asset, Money};
+use rewards_core::operations::aliases::{LinkAlias, UnlinkAlias};
+use rewards_core::operations::balances::GetBalance;
+use rewards_core::operations::members::RegisterMember;
+use rewards_core::operations::programs::PublishProgram;
+use rewards_core::operations::rewards::GrantReward;
+use rewards_core::operations::transfers::{
+    AliasName, CompletedTransfer, ListTransfers, TransferBalance, TransferReceiver,
+};
+use rewards_core::program::Program;
+use rewards_core::rejection::Fault;
+use rewards_core::secret::Secret;
+use rewards_storage::engine::{CommandOptions, Engine, ManualClock, SeededRandom, TenantEngine};
+#[cfg(feature = "memory")]
+use rewards_storage::memory::MemoryStore;
+use rewards_storage::sql::SqlStore;
+use rewards_storage::store::Store;
+
+use crate::world::{addresses, at, member, patient, tenant};
+
+const MEMBERS: [&str; 3] = ["ann", "bob", "eve"];
+
+const PROGRAM: &str = r#"{
+  "id": "club", "currency": "EUR", "zone": "UTC",
+  "transfers": [{"id": "cash", "per_month": "900", "fee": {"percent": "10%", "paid_by": "receiver"}}]
+}"#;
+
+/// Whoever must do without an answer for so long waits for ever.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The engines of one store: two processes where several may share it, else the same one twice.
+struct Club {
+    name: &'static str,
+    engines: [TenantEngine; 2],
+    _files: Option<tempfile::TempDir>,
+}
+
+async fn engine(store: impl Store + 'static, seed: u64) -> TenantEngine {
+    let engine = Engine::builder(Arc::new(store))
+        .clock(Arc::new(ManualClock::new(at(0))))
+        .random(Arc::new(SeededRandom::new(seed)))
+        .workers(3)
+        .open()
+        .await
+        .unwrap();
+    engine.tenant(tenant())
+}
+
+/// Every store, with a program, three members, and 100.00 for each.
+async fn clubs(test: &str) -> Vec<Club> {
+    let mut clubs = Vec::new();
+    #[cfg(feature = "memory")]
+    {
+        let one = engine(MemoryStore::new(), 1).await;
+        clubs.push(Club {
+            name: "memory",
+            engines: [one.clone(), one],
+            _files: None,
+        });
+    }
+    for (name, url, files) in addresses(test).await {
+        let store = SqlStore::open(&url, patient()).await.unwrap();
+        let one = engine(store, 1).await;
+        let two = match name {
+            "postgres" => engine(SqlStore::open(&url, patient()).await.unwrap(), 2).await,
+            _ => one.clone(),
+        };
+        clubs.push(Club {
+            name,
+            engines: [one, two],
+            _files: files,
+        });
+    }
+    for club in &clubs {
+        club.fill().await;
+    }
+    clubs
+}
+
+fn eur(text: &str) -> Money {
+    Money::parse(text, Asset::parse("EUR").unwrap()).unwrap()
+}
+
+fn keyed(key: &str) -> CommandOptions {
+    CommandOptions::keyed(key.parse().unwrap())
+}
+
+fn transfer(id: &str, from: &str, to: &str, amount: &str) -> TransferBalance {
+    TransferBalance {
+        transfer: id.parse().unwrap(),
+        program: "club".parse().unwrap(),
+        from: member(from),
+        to: TransferReceiver::Member(member(to)),
+        amount: eur(amount),
+        note: Some("for lunch".to_owned()),
+    }
+}
+
+impl Club {
+    async fn fill(&self) {
+        let [one, _] = &self.engines;
+        let program: Program = serde_json::from_str(PROGRAM).unwrap();
+        let publish = PublishProgram {
+            program,
+            active_from: Some(at(-60)),
+        };
+        one.execute_with(publish, keyed("club")).await.unwrap();
+        for who in MEMBERS {
+            let register = RegisterMember::new(member(who));
+            one.execute(register).await.unwrap();
+            let grant = GrantReward {
+                member: member(who),
+                amount: eur("100.00"),
+                reason: "a start".to_owned(),
+                expires_at: None,
+            };
+            one.execute_with(grant, keyed(who)).await.unwrap();
+        }
+    }
+
+    /// Sends all at once, in turns through both engines.
+    async fn send_all(&self, all: Vec<TransferBalance>) -> Vec<Result<CompletedTransfer, Fault>> {
+        let engines = self.engines.iter().cycle();
+        let sent = all.into_iter().zip(engines);
+        let sent = sent.map(|(transfer, engine)| {
+            let engine = engine.clone();
+            tokio::spawn(async move { engine.execute(transfer).await })
+        });
+        let sent: Vec<_> = sent.collect();
+        let ended = tokio::time::timeout(PATIENCE, join_all(sent)).await;
+        let ended = ended.unwrap_or_else(|_| panic!("{}: somebody waits for ever", self.name));
+        ended.into_iter().map(|one| one.unwrap()).collect()
+    }
+
+    async fn balance(&self, who: &str) -> i64 {
+        let [_, two] = &self.engines;
+        let balance = two.execute(GetBalance::new(member(who))).await.unwrap();
+        balance.assets.iter().map(|one| one.available.minor()).sum()
+    }
+
+    /// The books are right, and of what was given nothing is gone but the fees.
+    async fn check(&self, fees: i64) {
+        let [one, _] = &self.engines;
+        let report = one.verify().await.unwrap();
+        assert_eq!(report.problems, [], "{}", self.name);
+        let mut sum = fees;
+        for who in MEMBERS {
+            sum += self.balance(who).await;
+        }
+        assert_eq!(sum, 30_000, "{}", self.name);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_several_who_send_the_whole_balance_one_does() {
+    for club in clubs("transfers_whole").await {
+        let all = (0..8).map(|n| {
+            let to = if n % 2 == 0 { "bob" } else { "eve" };
+            transfer(&format!("t{n}"), "ann", to, "100.00")
+        });
+        let ended = club.send_all(all.collect()).await;
+        let sent = ended.iter().filter(|one| one.is_ok()).count();
+        assert_eq!(sent, 1, "{}", club.name);
+        for refused in ended.into_iter().filter_map(Result::err) {
+            assert_eq!(refused.code, "insufficient_balance", "{}", club.name);
+        }
+        assert_eq!(club.balance("ann").await, 0);
+        club.check(1_000).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_who_send_to_each_other_at_once_do_not_block_each_other() {
+    for club in clubs("transfers_crossed").await {
+        let all = (0..48).map(|n| {
+            let [from, to] = match n % 6 {
+                0 => ["ann", "bob"],
+                1 => ["bob", "ann"],
+                2 => ["bob", "eve"],
+                3 => ["eve", "bob"],
+                4 => ["eve", "ann"],
+                _ => ["ann", "eve"],
+            };
+            transfer(&format!("t{n}"), from, to, "1.00")
+        });
+        let ended = club.send_all(all.collect()).await;
+        for one in ended {
+            assert_eq!(one.unwrap().arrived, eur("0.90"), "{}", club.name);
+        }
+        for who in MEMBERS {
+            // Sixteen were sent and sixteen got, each less the fee.
+            assert_eq!(club.balance(who).await, 10_000 - 16 * 10, "{}", club.name);
+        }
+        club.check(48 * 10).await;
+        let list = ListTransfers {
+            member: Some(member("bob")),
+            ..ListTransfers::default()
+        };
+        let [one, _] = &club.engines;
+        assert_eq!(one.execute(list).await.unwrap().transfers.len(), 32);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_transfer_many_times_at_once_is_one() {
+    for club in clubs("transfers_same").await {
+        let all = (0..8).map(|_| transfer("t", "ann", "bob", "10.00"));
+        let ended = club.send_all(all.collect()).await;
+        let replies: Vec<_> = ended.into_iter().map(Result::unwrap).collect();
+        assert!(replies.iter().all(|reply| *reply == replies[0]));
+        assert_eq!(club.balance("bob").await, 10_900, "{}", club.name);
+        let [_, two] = &club.engines;
+        let other = transfer("t", "ann", "bob", "11.00");
+        let refused = two.execute(other.clone()).await.unwrap_err();
+        assert_eq!(refused.code, "key_reused");
+        let refused = two.execute_with(other, keyed("other")).await.unwrap_err();
+        assert_eq!(refused.code, "transfer_exists");
+        club.check(100).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_alias_is_whose_it_is_when_the_transfer_is_done() {
+    for club in clubs("transfers_alias").await {
+        let (kind, name) = ("phone".parse().unwrap(), Secret::from("+49"));
+        let link = |who: &str| LinkAlias {
+            member: member(who),
+            kind: "phone".parse().unwrap(),
+            name: Secret::from("+49"),
+            plain: true,
+        };
+        let [one, two] = &club.engines;
+        one.execute_with(link("bob"), keyed("l1")).await.unwrap();
+        let unlink = UnlinkAlias {
+            kind: "phone".parse().unwrap(),
+            name: Secret::from("+49"),
+            plain: true,
+            member: None,
+        };
+        let alias = AliasName {
+            kind,
+            name,
+            plain: true,
+        };
+        let all = (0..12).map(|n| TransferBalance {
+            to: TransferReceiver::Alias(alias.clone()),
+            ..transfer(&format!("t{n}"), "ann", "bob", "1.00")
+        });
+        let moved = async {
+            two.execute_with(unlink, keyed("u1")).await.unwrap();
+            two.execute_with(link("eve"), keyed("l2")).await.unwrap();
+        };
+        let (ended, ()) = tokio::join!(club.send_all(all.collect()), moved);
+        let mut sent = 0;
+        for one in ended {
+            match one {
+                Ok(_) => sent += 1,
+                Err(refused) => assert_eq!(refused.code, "alias_unknown", "{}", club.name),
+            }
+        }
+        let got = club.balance("bob").await + club.balance("eve").await - 20_000;
+        assert_eq!(got, sent * 90, "{}", club.name);
+        let last = TransferBalance {
+            to: TransferReceiver::Alias(alias),
+            ..transfer("last", "ann", "bob", "1.00")
+        };
+        let before = club.balance("eve").await;
+        one.execute(last).await.unwrap();
+        assert_eq!(club.balance("eve").await, before + 90);
+        club.check((sent + 1) * 10).await;
+    }
+}
