@@ -69,7 +69,8 @@ pub enum MemberStatus {
     /// Earns and spends.
     #[default]
     Active,
-    /// Earns nothing until active again; what was earned stays and goes on maturing and expiring.
+    /// Earns nothing, and sends and gets no transfers until active again; what was earned stays and goes on maturing and
+    /// expiring.
     Suspended,
     /// Has left: earns nothing, holds nothing and does not come back.
     Closed,

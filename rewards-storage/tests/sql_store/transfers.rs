@@ -20,7 +20,7 @@ use rewards_storage::engine::{CommandOptions, Engine, ManualClock, SeededRandom,
 #[cfg(feature = "memory")]
 use rewards_storage::memory::MemoryStore;
 use rewards_storage::sql::SqlStore;
-use rewards_storage::store::Store;
+use rewards_storage::store::Backend;
 
 use crate::world::{addresses, at, member, patient, tenant};
 
@@ -41,7 +41,7 @@ struct Club {
     _files: Option<tempfile::TempDir>,
 }
 
-async fn engine(store: impl Store + 'static, seed: u64) -> TenantEngine {
+async fn engine(store: impl Backend + 'static, seed: u64) -> TenantEngine {
     let engine = Engine::builder(Arc::new(store))
         .clock(Arc::new(ManualClock::new(at(0))))
         .random(Arc::new(SeededRandom::new(seed)))

@@ -40,8 +40,8 @@ MemberStatus = Literal["active", "suspended", "closed"]
 """Whether a member takes part.
 
 - `active`: Earns and spends.
-- `suspended`: Earns nothing until active again; what was earned stays and goes on maturing and
-  expiring.
+- `suspended`: Earns nothing, and sends and gets no transfers until active again; what was earned
+  stays and goes on maturing and expiring.
 - `closed`: Has left: earns nothing, holds nothing and does not come back.
 """
 

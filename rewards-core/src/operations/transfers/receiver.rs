@@ -79,8 +79,15 @@ impl TransferReceiver {
             kind: alias.kind.clone(),
         })?;
         let member = stored.entity.member;
-        // That rows of the member are there says nothing: another command may have asked for some of them. This list is
-        // asked for by nobody else and holds nothing.
+        let mut plan = plan_receiver(context, &member, reviewed);
+        if reviewed.is_none() {
+            return match snapshot.members.contains_key(&context.member_key(&member)) {
+                true => Ok(member),
+                false => Err(Undecided::Needs(Box::new(plan))),
+            };
+        }
+        // That some rows of the member are there says nothing of the due lots: another command may have asked for those. This
+        // list holds nothing, and is asked for together with the due lots of this very instant only.
         let seen = StatementQuery {
             member: context.member_key(&member),
             before: Some(1),
@@ -95,7 +102,6 @@ impl TransferReceiver {
         if snapshot.statements.contains_key(&seen) {
             return Ok(member);
         }
-        let mut plan = plan_receiver(context, &member, reviewed);
         plan.statements.push(seen);
         Err(Undecided::Needs(Box::new(plan)))
     }
