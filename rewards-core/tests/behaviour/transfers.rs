@@ -10,8 +10,8 @@ use rewards_core::operations::members::{EraseMember, UpdateMember};
 use rewards_core::operations::purchases::CancelPurchase;
 use rewards_core::operations::rewards::{GrantReward, SettleMember};
 use rewards_core::operations::transfers::{
-    AliasName, CompletedTransfer, GetTransfer, ListTransfers, TransferBalance, TransferDetails,
-    TransferReceiver,
+    AliasName, CompletedTransfer, GetTransfer, ListTransfers, TRANSFER_LOTS_MAX, TransferBalance,
+    TransferDetails, TransferReceiver,
 };
 use rewards_core::rejection::Rejection;
 use rewards_core::secret::Secret;
@@ -629,4 +629,26 @@ fn a_note_goes_when_its_member_is_erased() {
     assert_eq!((notes(&mut club, "ann"), notes(&mut club, "bob")), (0, 1));
     assert_eq!(club.list(Some("bob"), 5).len(), 1);
     club.audit();
+}
+
+#[test]
+fn a_new_expiry_lies_within_the_supported_years() {
+    let mut club =
+        Club::new("[[transfers]]\nid = 'far'\nexpiry = { renew = { months = 60000 } }\n");
+    club.grant("ann", "1.00 EUR", None);
+    let request = transfer("t-1", "ann", "bob", "1.00 EUR");
+    assert_eq!(club.refused(&request), "time_out_of_range");
+}
+
+#[test]
+fn so_many_lots_pay_for_one_transfer_and_no_more() {
+    let mut club = Club::new("[[transfers]]\nid = 'cash'\n");
+    for _ in 0..=TRANSFER_LOTS_MAX {
+        club.grant("ann", "0.01 EUR", None);
+    }
+    let all = transfer("t-1", "ann", "bob", "10.01 EUR");
+    assert_eq!(club.refused(&all), "too_many");
+    let fewer = club.send(&transfer("t-1", "ann", "bob", "10.00 EUR"));
+    assert_eq!(fewer.unwrap().lots.len(), 1_000);
+    assert_eq!(club.open_lots("bob").len(), 1_000);
 }
