@@ -104,6 +104,8 @@ MODULES: dict[str, tuple[str, list[str]]] = {
             "DepositList",
             "GetDeposit",
             "DepositDetails",
+        ],
+    ),
     "transfers": (
         "Transfers between members: send, look at and list them.",
         [

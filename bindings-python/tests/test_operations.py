@@ -128,7 +128,10 @@ STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
         "publish_program",
         models.PublishProgram(
             program=models.Program(
-                id="gifts", currency="EUR", zone="UTC", transfers=[models.TransferRule(id="cash", other_side="id")]
+                id="gifts",
+                currency="EUR",
+                zone="UTC",
+                transfers=[models.TransferRule(id="cash", other_side="id")],
             )
         ),
         "gifts-1",

@@ -9,6 +9,7 @@ from .models import (
     Balance,
     CancelledPurchase,
     CancelPurchase,
+    CompletedTransfer,
     ConfirmDeposit,
     ConfirmedPurchase,
     ConfirmPurchase,
@@ -25,6 +26,7 @@ from .models import (
     GetPurchase,
     GetStatement,
     GetTiers,
+    GetTransfer,
     GrantReward,
     InitiatedDeposit,
     InitiateDeposit,
@@ -36,6 +38,7 @@ from .models import (
     ListPrograms,
     ListPurchases,
     ListRefunds,
+    ListTransfers,
     ManualGrant,
     MemberList,
     MemberTiers,
@@ -61,6 +64,9 @@ from .models import (
     SettledMember,
     SettleMember,
     Statement,
+    TransferBalance,
+    TransferDetails,
+    TransferList,
     UnlinkAlias,
     UnlinkedAlias,
     UpdatedMember,
@@ -221,6 +227,21 @@ class Methods(ABC):
     def execute(
         self, request: GetTiers, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[MemberTiers]: ...
+
+    @overload
+    def execute(
+        self, request: TransferBalance, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[CompletedTransfer]: ...
+
+    @overload
+    def execute(
+        self, request: ListTransfers, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[TransferList]: ...
+
+    @overload
+    def execute(
+        self, request: GetTransfer, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[TransferDetails]: ...
 
     def execute(self, request: Model, *, key: Optional[str] = None, now: Optional[datetime] = None) -> Receipt[Any]:
         """Executes any request, and tells whether the reply is that of an earlier command with the same key."""
@@ -534,6 +555,37 @@ class Methods(ABC):
         outcome: tuple[MemberTiers, bool] = self._execute(request, None, now)
         return outcome[0]
 
+    def transfer_balance(
+        self, request: TransferBalance, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> CompletedTransfer:
+        """Sends value from a member to another one.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[CompletedTransfer, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def list_transfers(
+        self, request: ListTransfers, *, now: Optional[datetime] = None
+    ) -> TransferList:
+        """Asks for a page of transfers.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[TransferList, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def get_transfer(
+        self, request: GetTransfer, *, now: Optional[datetime] = None
+    ) -> TransferDetails:
+        """Asks for a transfer.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[TransferDetails, bool] = self._execute(request, None, now)
+        return outcome[0]
+
 
 class AsyncMethods(ABC):
     """The operations, as methods to await."""
@@ -687,6 +739,21 @@ class AsyncMethods(ABC):
     async def execute(
         self, request: GetTiers, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[MemberTiers]: ...
+
+    @overload
+    async def execute(
+        self, request: TransferBalance, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[CompletedTransfer]: ...
+
+    @overload
+    async def execute(
+        self, request: ListTransfers, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[TransferList]: ...
+
+    @overload
+    async def execute(
+        self, request: GetTransfer, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[TransferDetails]: ...
 
     async def execute(self, request: Model, *, key: Optional[str] = None, now: Optional[datetime] = None) -> Receipt[Any]:
         """Executes any request, and tells whether the reply is that of an earlier command with the same key."""
@@ -998,4 +1065,35 @@ class AsyncMethods(ABC):
         Decided at `now`, the current time when absent.
         """
         outcome: tuple[MemberTiers, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def transfer_balance(
+        self, request: TransferBalance, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> CompletedTransfer:
+        """Sends value from a member to another one.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[CompletedTransfer, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def list_transfers(
+        self, request: ListTransfers, *, now: Optional[datetime] = None
+    ) -> TransferList:
+        """Asks for a page of transfers.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[TransferList, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def get_transfer(
+        self, request: GetTransfer, *, now: Optional[datetime] = None
+    ) -> TransferDetails:
+        """Asks for a transfer.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[TransferDetails, bool] = await self._execute(request, None, now)
         return outcome[0]

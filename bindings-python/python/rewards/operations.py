@@ -8,6 +8,7 @@ from .models import (
     Balance,
     CancelledPurchase,
     CancelPurchase,
+    CompletedTransfer,
     ConfirmDeposit,
     ConfirmedPurchase,
     ConfirmPurchase,
@@ -24,6 +25,7 @@ from .models import (
     GetPurchase,
     GetStatement,
     GetTiers,
+    GetTransfer,
     GrantReward,
     InitiatedDeposit,
     InitiateDeposit,
@@ -35,6 +37,7 @@ from .models import (
     ListPrograms,
     ListPurchases,
     ListRefunds,
+    ListTransfers,
     ManualGrant,
     MemberList,
     MemberTiers,
@@ -60,6 +63,9 @@ from .models import (
     SettledMember,
     SettleMember,
     Statement,
+    TransferBalance,
+    TransferDetails,
+    TransferList,
     UnlinkAlias,
     UnlinkedAlias,
     UpdatedMember,
@@ -174,6 +180,15 @@ LIST_EXPIRING = Operation("list_expiring", "query", ListExpiring, ExpiringList)
 GET_TIERS = Operation("get_tiers", "query", GetTiers, MemberTiers)
 """Asks where a member stands."""
 
+TRANSFER_BALANCE = Operation("transfer_balance", "command", TransferBalance, CompletedTransfer)
+"""Sends value from a member to another one."""
+
+LIST_TRANSFERS = Operation("list_transfers", "query", ListTransfers, TransferList)
+"""Asks for a page of transfers."""
+
+GET_TRANSFER = Operation("get_transfer", "query", GetTransfer, TransferDetails)
+"""Asks for a transfer."""
+
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
     PUBLISH_PROGRAM,
     LIST_PROGRAMS,
@@ -204,5 +219,8 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     GET_STATEMENT,
     LIST_EXPIRING,
     GET_TIERS,
+    TRANSFER_BALANCE,
+    LIST_TRANSFERS,
+    GET_TRANSFER,
 )
 """All of them."""

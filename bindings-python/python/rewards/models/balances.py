@@ -73,6 +73,9 @@ TransferKind = Literal[
     "repay",
     "write_off",
     "deposit",
+    "transfer_out",
+    "transfer_in",
+    "transfer_fee",
 ]
 """Why value moved. The stable text of a kind is its snake-case name.
 
@@ -88,12 +91,15 @@ TransferKind = Literal[
 - `repay`: Value paid what was owed.
 - `write_off`: What a member who left owed was given up.
 - `deposit`: Money came in through a payment provider.
+- `transfer_out`: A member sent value to another one.
+- `transfer_in`: Value came from another member.
+- `transfer_fee`: What a transfer between members cost.
 """
 
 Purpose = Annotated[
     str,
     StringConstraints(
-        pattern=r"^(main|cashback|points|pending|reserved|expired|fees|adjustments|debt|receivable|recovered|deposits|funding:[a-z0-9][a-z0-9_.-]*)$"
+        pattern=r"^(main|cashback|points|pending|reserved|expired|fees|adjustments|debt|receivable|recovered|deposits|transfers|funding:[a-z0-9][a-z0-9_.-]*)$"
     ),
 ]
 """What an account is for. The accounts that pay grants are named: `funding:rewards`."""
@@ -159,7 +165,7 @@ class Account(Model):
 
 
 class Origin(Model):
-    """The rule that caused a grant: program, revision and rule."""
+    """The rule that caused a grant or allowed a transfer: program, revision and rule."""
 
     program: ProgramId
     """The program."""

@@ -11,6 +11,7 @@ from .deposits import DepositId
 from .members import MemberStatus
 from .purchases import RefundKind
 from .scalars import Timestamp, UInt32, UInt64
+from .transfers import TransferId
 from .values import MemberId, Money, ProgramId, PurchaseId, RefundId, Slug
 
 
@@ -356,6 +357,38 @@ class DepositFailedEvent(Model):
     deposit_failed: DepositFailed
 
 
+class TransferSent(Model):
+    """A member sent value to another one."""
+
+    transfer: TransferId
+    """The transfer."""
+
+    given: Money
+    """What the member gave, a fee of its own included."""
+
+
+class TransferSentEvent(Model):
+    """A member sent value to another one."""
+
+    transfer_sent: TransferSent
+
+
+class TransferReceived(Model):
+    """A member got value from another one."""
+
+    transfer: TransferId
+    """The transfer."""
+
+    arrived: Money
+    """What arrived."""
+
+
+class TransferReceivedEvent(Model):
+    """A member got value from another one."""
+
+    transfer_received: TransferReceived
+
+
 class TierChanged(Model):
     """A member moved on a tier ladder."""
 
@@ -401,6 +434,8 @@ Event = Annotated[
         DepositInitiatedEvent,
         DepositConfirmedEvent,
         DepositFailedEvent,
+        TransferSentEvent,
+        TransferReceivedEvent,
         TierChangedEvent,
     ],
     Tagged(),

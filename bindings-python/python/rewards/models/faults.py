@@ -93,7 +93,6 @@ CODES: dict[str, Code] = {
     "signature_key_unknown": Code("rejected", 403),
     "quote_changed": Code("conflict", 409),
     "insufficient_balance": Code("rejected", 402),
-    "member_suspended": Code("rejected", 409),
     "transfer_unknown": Code("rejected", 404),
     "transfer_exists": Code("rejected", 409),
     "transfer_to_self": Code("rejected", 422),

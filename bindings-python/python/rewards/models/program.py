@@ -488,6 +488,108 @@ class Deposits(Model):
     """The providers that take the money."""
 
 
+TransferPurpose = Literal["main", "cashback", "points"]
+"""Which accounts of members a transfer moves value between.
+
+- `main`: Members' own money.
+- `cashback`: Available cashback.
+- `points`: Available units.
+"""
+
+FeePayer = Literal["sender", "receiver"]
+"""Who pays a fee.
+
+- `sender`: The sender, on top of the amount.
+- `receiver`: The receiver: it is taken out of what arrives.
+"""
+
+
+class Fee(Model):
+    """What a movement of value costs: the fixed amount and the percentage together, at least the
+    minimum, at most the maximum.
+    """
+
+    fixed: Maybe[DecimalText] = None
+    """A fixed amount, in the asset that is moved."""
+
+    percent: Maybe[Rate] = None
+    """A percentage of the amount."""
+
+    minimum: Maybe[DecimalText] = None
+    """The least that is charged."""
+
+    maximum: Maybe[DecimalText] = None
+    """The most that is charged."""
+
+    rounding: Rounding = "half_even"
+    """How the percentage is rounded to the minor unit.
+
+    The member pays, so `toward_member` rounds the fee down and `toward_program` rounds it up.
+    """
+
+    paid_by: FeePayer = "sender"
+    """Who pays it."""
+
+
+class RenewTransferExpiry(Model):
+    """So long after the transfer."""
+
+    renew: Expiry
+
+
+TransferExpiry = Annotated[Union[Literal["keep", "never"], RenewTransferExpiry], Tagged()]
+"""When what arrives expires.
+
+- `keep`: When it would have expired for the sender.
+- `never`: Never.
+"""
+
+OtherSide = Literal["id", "nothing"]
+"""What a member is shown of the other side of a transfer.
+
+- `id`: The id of the other member.
+- `nothing`: Nothing.
+"""
+
+
+class TransferRule(Model):
+    """Allows members to send an asset to each other. What no rule names cannot be sent."""
+
+    id: Slug
+    """The rule's name."""
+
+    asset: Maybe[Asset] = None
+    """What may be sent; the program's currency when absent. Each asset has one rule at most."""
+
+    purpose: Maybe[TransferPurpose] = None
+    """Which account of the sender pays; the receiver gets it on the same one.
+
+    `cashback` for the currency and `points` for units when absent.
+    """
+
+    minimum: Maybe[DecimalText] = None
+    """The least that one transfer may be."""
+
+    maximum: Maybe[DecimalText] = None
+    """The most that one transfer may be."""
+
+    per_day: Maybe[DecimalText] = None
+    """The most that a member may send on one local day; nothing can be sent when it is zero."""
+
+    per_month: Maybe[DecimalText] = None
+    """The most that a member may send in one calendar month; nothing can be sent when it is zero.
+    """
+
+    fee: Maybe[Fee] = None
+    """What it costs; nothing when absent."""
+
+    expiry: TransferExpiry = "keep"
+    """When what arrives expires."""
+
+    other_side: OtherSide = "nothing"
+    """What each member is shown of the other one."""
+
+
 class Program(Model):
     """A reward program: currency, zone, rounding, rules, limits, ladders and the life of its
     rewards.
@@ -543,6 +645,9 @@ class Program(Model):
 
     deposits: Maybe[Deposits] = None
     """How members pay money in; nobody can when absent."""
+
+    transfers: ListOf[TransferRule] = []
+    """What members may send to each other."""
 
 
 class PublishProgram(Model):
