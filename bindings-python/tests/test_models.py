@@ -183,6 +183,44 @@ SAMPLES = {
         f'{{"items":[{{"member":"ada","lot":3,"amount":{MONEY},"expires_at":"2026-01-01T00:00:00Z"}}],'
         '"next":"place"}',
     ),
+    "quote_redemption": (
+        f'{{"member":"ada","program":"club","total":{MONEY},"tenders":[{{"bucket":{{"unit":"points"}},"amount":{MONEY}}}]}}',
+        f'{{"paid":{MONEY},"rest":{MONEY},"parts":[{{"bucket":"cashback","amount":{MONEY},"value":{MONEY}}}]}}',
+    ),
+    "redeem": (
+        f'{{"redemption":"r1","member":"ada","program":"club","order":"o1","total":{MONEY},"amount":{MONEY}}}',
+        f'{{"redemption":"r1","paid":{MONEY},"rest":{MONEY},"parts":[{{"bucket":"main","amount":{MONEY},'
+        f'"value":{MONEY}}}]}}',
+    ),
+    "authorize_redemption": (
+        f'{{"redemption":"r1","member":"ada","program":"club","order":"o1","total":{MONEY}}}',
+        f'{{"redemption":"r1","reserved":{MONEY},"rest":{MONEY},"parts":[],"expires_at":"2026-03-01T12:00:00Z"}}',
+    ),
+    "capture_redemption": (
+        f'{{"member":"ada","redemption":"r1","number":1,"amount":{MONEY}}}',
+        f'{{"redemption":"r1","paid":{MONEY},"parts":[],"captured":{MONEY},"reserved":{MONEY}}}',
+    ),
+    "release_redemption": (
+        '{"member":"ada","redemption":"r1"}',
+        f'{{"redemption":"r1","returned":[{MONEY}],"expired":[{MONEY}]}}',
+    ),
+    "cancel_redemption": (
+        f'{{"member":"ada","redemption":"r1","number":2,"amount":{MONEY}}}',
+        f'{{"redemption":"r1","cancelled":{MONEY},"paid":{MONEY},"returned":[],"taken_back":[{MONEY}]}}',
+    ),
+    "list_redemptions": (
+        '{"member":"ada","after":"place","limit":2}',
+        '{"redemptions":[{"redemption":"r1","member":"ada","order":"o1","state":"captured",'
+        f'"reserved":{MONEY},"captured":{MONEY},"returned":{MONEY},"recorded_at":"2026-03-01T12:00:00Z"}}],'
+        '"next":"place"}',
+    ),
+    "get_redemption": (
+        '{"redemption":"r1"}',
+        f'{{"redemption":"r1","member":"ada","order":"o1","total":{MONEY},"program":"club","revision":1,'
+        '"state":"authorized","made_at":"2026-03-01T12:00:00Z","recorded_at":"2026-03-01T12:00:00Z",'
+        f'"expires_at":"2026-03-01T13:00:00Z","reserved":{MONEY},"captured":{MONEY},"returned":{MONEY},'
+        f'"parts":[{{"bucket":"cashback","amount":{MONEY},"value":{MONEY},"captured":{MONEY},"returned":{MONEY}}}]}}',
+    ),
     "get_balance": (
         '{"member":"ada","at":"2026-01-01T00:00:00Z","expiring_days":30}',
         f'{{"at":"2026-01-01T00:00:00Z","assets":[{{"available":{MONEY},"pending":{MONEY},"main":{MONEY},'
@@ -209,6 +247,12 @@ EVENTS = [
     f'{{"rewards_forfeited":{{"amounts":[{MONEY}]}}}}',
     '{"alias_linked":{"kind":"phone"}}',
     f'{{"deposit_confirmed":{{"deposit":"d1","amount":{MONEY},"late":false}}}}',
+    f'{{"order_redeemed":{{"redemption":"r1","order":"o1","paid":{MONEY}}}}}',
+    f'{{"redemption_authorized":{{"redemption":"r1","order":"o1","reserved":{MONEY},'
+    '"expires_at":"2026-03-01T12:00:00Z"}}',
+    f'{{"redemption_captured":{{"redemption":"r1","paid":{MONEY}}}}}',
+    f'{{"redemption_released":{{"redemption":"r1","expired":true,"returned":[{MONEY}]}}}}',
+    '{"redemption_cancelled":{"redemption":"r1","returned":[]}}',
     '{"tier_changed":{"program":"club","ladder":"status","from":"base","to":"gold"}}',
 ]
 

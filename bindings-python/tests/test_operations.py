@@ -26,6 +26,14 @@ def key_ring() -> rewards.KeyRing:
     return rewards.KeyRing([ring_key("first"), ring_key("card-1", purpose="deposits")])
 
 
+PAYING = club(redemptions={"order": ["cashback"]})
+TOTAL = Money.of("2.00", "EUR")
+
+
+def order(redemption: str) -> dict[str, Any]:
+    return {"redemption": redemption, "member": "ada", "program": "club", "order": "o1", "total": TOTAL}
+
+
 # All operations in an order in which each takes effect: method, request, its key, and what of the reply is looked at.
 STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
     (
@@ -66,6 +74,34 @@ STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
         {"taken": Money.of("1.00", "EUR")},
     ),
     ("settle_member", models.SettleMember(member="ada"), "settle-1", {"more": False}),
+    (
+        "quote_redemption",
+        models.QuoteRedemption(member="ada", program="club", total=TOTAL),
+        None,
+        {"paid": TOTAL, "rest": Money.of("0.00", "EUR")},
+    ),
+    ("redeem", models.Redeem(**order("r1")), None, {"redemption": "r1", "paid": TOTAL}),
+    (
+        "cancel_redemption",
+        models.CancelRedemption(member="ada", redemption="r1"),
+        None,
+        {"cancelled": TOTAL, "returned": [TOTAL], "expired": []},
+    ),
+    ("authorize_redemption", models.AuthorizeRedemption(**order("r2")), None, {"reserved": TOTAL}),
+    (
+        "capture_redemption",
+        models.CaptureRedemption(member="ada", redemption="r2", number=1, amount=Money.of("1.00", "EUR")),
+        None,
+        {"paid": Money.of("1.00", "EUR"), "reserved": Money.of("1.00", "EUR")},
+    ),
+    (
+        "release_redemption",
+        models.ReleaseRedemption(member="ada", redemption="r2"),
+        None,
+        {"returned": [Money.of("1.00", "EUR")]},
+    ),
+    ("get_redemption", models.GetRedemption(redemption="r2"), None, {"state": "released", "order": "o1"}),
+    ("list_redemptions", models.ListRedemptions(member="ada"), None, {"next": None}),
     ("get_balance", models.GetBalance(member="ada"), None, {"at": NOW}),
     ("get_statement", models.GetStatement(member="ada", limit=2), None, {}),
     ("get_tiers", models.GetTiers(member="ada", program="club"), None, {"ladders": []}),
@@ -164,7 +200,7 @@ STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
         "erase_member",
         models.EraseMember(member="ada", forfeit=True),
         "erase-1",
-        {"purchases": 0, "forfeited": [Money.of("5.50", "EUR")], "next": None},
+        {"purchases": 0, "forfeited": [Money.of("4.50", "EUR")], "next": None},
     ),
 ]
 

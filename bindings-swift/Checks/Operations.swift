@@ -129,6 +129,46 @@ let operations: [String: Operation] = [
         let reply = try await engine.getDeposit(request: request, now: now)
         return (try depositDetailsToJson(reply: reply), false)
     },
+    "quote_redemption": { engine, json, _, now in
+        let request = try quoteRedemptionFromJson(json: json)
+        let reply = try await engine.quoteRedemption(request: request, now: now)
+        return (try quotedRedemptionToJson(reply: reply), false)
+    },
+    "redeem": { engine, json, key, now in
+        let request = try redeemFromJson(json: json)
+        let receipt = try await engine.redeemReceipt(request: request, key: key, now: now)
+        return (try redeemedToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "authorize_redemption": { engine, json, key, now in
+        let request = try authorizeRedemptionFromJson(json: json)
+        let receipt = try await engine.authorizeRedemptionReceipt(request: request, key: key, now: now)
+        return (try authorizedRedemptionToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "capture_redemption": { engine, json, key, now in
+        let request = try captureRedemptionFromJson(json: json)
+        let receipt = try await engine.captureRedemptionReceipt(request: request, key: key, now: now)
+        return (try capturedRedemptionToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "release_redemption": { engine, json, key, now in
+        let request = try releaseRedemptionFromJson(json: json)
+        let receipt = try await engine.releaseRedemptionReceipt(request: request, key: key, now: now)
+        return (try releasedRedemptionToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "cancel_redemption": { engine, json, key, now in
+        let request = try cancelRedemptionFromJson(json: json)
+        let receipt = try await engine.cancelRedemptionReceipt(request: request, key: key, now: now)
+        return (try cancelledRedemptionToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "list_redemptions": { engine, json, _, now in
+        let request = try listRedemptionsFromJson(json: json)
+        let reply = try await engine.listRedemptions(request: request, now: now)
+        return (try redemptionListToJson(reply: reply), false)
+    },
+    "get_redemption": { engine, json, _, now in
+        let request = try getRedemptionFromJson(json: json)
+        let reply = try await engine.getRedemption(request: request, now: now)
+        return (try redemptionDetailsToJson(reply: reply), false)
+    },
     "get_balance": { engine, json, _, now in
         let request = try getBalanceFromJson(json: json)
         let reply = try await engine.getBalance(request: request, now: now)

@@ -24,6 +24,12 @@ use rewards_core::operations::purchases::{
     ListPurchases, ListRefunds, PurchaseDetails, PurchaseList, QuotePurchase, QuotedPurchase,
     RecordPurchase, RecordedPurchase, RefundList, RefundPurchase, RefundedPurchase,
 };
+use rewards_core::operations::redemptions::{
+    AuthorizeRedemption, AuthorizedRedemption, CancelRedemption, CancelledRedemption,
+    CaptureRedemption, CapturedRedemption, GetRedemption, ListRedemptions, QuoteRedemption,
+    QuotedRedemption, Redeem, Redeemed, RedemptionDetails, RedemptionList, ReleaseRedemption,
+    ReleasedRedemption,
+};
 use rewards_core::operations::rewards::{
     DeductBalance, DeductedBalance, GrantReward, ManualGrant, SettleMember, SettledMember,
 };
@@ -162,6 +168,21 @@ commands! {
     /// Cancels a purchase: what it earned is taken back.
     cancel_purchase, cancel_purchase_receipt -> CancelPurchaseReceipt: CancelPurchase => CancelledPurchase,
         cancel_purchase_from_json, cancelled_purchase_to_json;
+    /// Pays an order, or a part of it, with what a member has.
+    redeem, redeem_receipt -> RedeemReceipt: Redeem => Redeemed,
+        redeem_from_json, redeemed_to_json;
+    /// Reserves value of a member for an order, to be captured or released.
+    authorize_redemption, authorize_redemption_receipt -> AuthorizeRedemptionReceipt: AuthorizeRedemption => AuthorizedRedemption,
+        authorize_redemption_from_json, authorized_redemption_to_json;
+    /// Captures reserved value: it pays its order, all of it or a part.
+    capture_redemption, capture_redemption_receipt -> CaptureRedemptionReceipt: CaptureRedemption => CapturedRedemption,
+        capture_redemption_from_json, captured_redemption_to_json;
+    /// Releases reserved value: it goes back to its member.
+    release_redemption, release_redemption_receipt -> ReleaseRedemptionReceipt: ReleaseRedemption => ReleasedRedemption,
+        release_redemption_from_json, released_redemption_to_json;
+    /// Cancels a redemption: what paid an order goes back to its member, all of it or a part.
+    cancel_redemption, cancel_redemption_receipt -> CancelRedemptionReceipt: CancelRedemption => CancelledRedemption,
+        cancel_redemption_from_json, cancelled_redemption_to_json;
     /// Grants a reward manually, with a reason.
     grant_reward, grant_reward_receipt -> GrantRewardReceipt: GrantReward => ManualGrant,
         grant_reward_from_json, manual_grant_to_json;
@@ -205,6 +226,12 @@ queries! {
     get_deposit: GetDeposit => DepositDetails, get_deposit_from_json, deposit_details_to_json;
     /// Asks for a page of what expires soon, the first to expire first.
     list_expiring: ListExpiring => ExpiringList, list_expiring_from_json, expiring_list_to_json;
+    /// Asks what would pay an order now. Nothing is reserved.
+    quote_redemption: QuoteRedemption => QuotedRedemption, quote_redemption_from_json, quoted_redemption_to_json;
+    /// Asks for a page of redemptions, newest first.
+    list_redemptions: ListRedemptions => RedemptionList, list_redemptions_from_json, redemption_list_to_json;
+    /// Asks for a redemption: what pays its order, and where it is in its life.
+    get_redemption: GetRedemption => RedemptionDetails, get_redemption_from_json, redemption_details_to_json;
     /// Asks for a member's balances.
     get_balance: GetBalance => Balance, get_balance_from_json, balance_to_json;
     /// Asks for a page of a member's statement, newest first.

@@ -5,7 +5,9 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::ids::{DepositId, MemberId, ProgramId, PurchaseId, RefundId, Slug, TransferId};
+use crate::ids::{
+    DepositId, MemberId, OrderId, ProgramId, PurchaseId, RedemptionId, RefundId, Slug, TransferId,
+};
 use crate::member::MemberStatus;
 use crate::money::Money;
 use crate::refunds::RefundKind;
@@ -216,6 +218,49 @@ pub enum Event {
         transfer: TransferId,
         /// What arrived.
         arrived: Money,
+    },
+    /// A member paid an order.
+    OrderRedeemed {
+        /// The redemption.
+        redemption: RedemptionId,
+        /// The order.
+        order: OrderId,
+        /// What paid, in money.
+        paid: Money,
+    },
+    /// Value was reserved for an order.
+    RedemptionAuthorized {
+        /// The redemption.
+        redemption: RedemptionId,
+        /// The order.
+        order: OrderId,
+        /// What is reserved, in money.
+        reserved: Money,
+        /// Until when.
+        expires_at: Timestamp,
+    },
+    /// Reserved value paid its order, or a part of it.
+    RedemptionCaptured {
+        /// The redemption.
+        redemption: RedemptionId,
+        /// What paid, in money.
+        paid: Money,
+    },
+    /// Reserved value went back to its member.
+    RedemptionReleased {
+        /// The redemption.
+        redemption: RedemptionId,
+        /// Whether its time was over.
+        expired: bool,
+        /// What went back, one amount per asset; what has expired meanwhile is not in it.
+        returned: Vec<Money>,
+    },
+    /// What had paid an order went back to its member, or a part of it.
+    RedemptionCancelled {
+        /// The redemption.
+        redemption: RedemptionId,
+        /// What went back, one amount per asset; what has expired meanwhile is not in it.
+        returned: Vec<Money>,
     },
     /// A member moved on a tier ladder.
     TierChanged {

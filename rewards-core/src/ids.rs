@@ -281,6 +281,14 @@ text_id!(
     TransferId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
 );
 text_id!(
+    /// A redemption, named by the host; unique in its tenant.
+    RedemptionId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
+);
+text_id!(
+    /// An order that is paid, named by the host. The engine keeps nothing of it but this name.
+    OrderId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
+);
+text_id!(
     /// A program, named by the host; its revisions are numbered by the engine.
     ProgramId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
 );
@@ -312,6 +320,12 @@ impl crate::entity::EntityId for DepositId {
 }
 
 impl crate::entity::EntityId for PurchaseId {
+    fn text(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl crate::entity::EntityId for RedemptionId {
     fn text(&self) -> &str {
         self.as_str()
     }

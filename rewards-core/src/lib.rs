@@ -74,6 +74,7 @@ pub mod texts;
 pub mod tiers;
 pub mod time;
 pub mod transfers;
+pub mod wallet;
 
 #[cfg(feature = "uniffi")]
 uniffi::setup_scaffolding!();

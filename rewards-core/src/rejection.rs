@@ -7,7 +7,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::ids::{DepositId, KeyId, MemberId, ProgramId, PurchaseId, RefundId, Slug, TransferId};
+use crate::ids::{
+    DepositId, KeyId, MemberId, ProgramId, PurchaseId, RedemptionId, RefundId, Slug, TransferId,
+};
 use crate::ledger::LedgerError;
 use crate::money::Asset;
 use crate::secret::KeyPurpose;
@@ -216,6 +218,68 @@ rejections! {
     } => "signature_expired", Rejected, 403, "the message was signed at {signed_at}, which is more than {tolerance} seconds off";
     /// A message names a key that the key ring does not have.
     SignatureKeyUnknown(key: KeyId) => "signature_key_unknown", Rejected, 403, "the message is signed with key `{key}`, which is not in the key ring";
+    /// Value of the member is reserved for an order.
+    ReservedLeft(member: MemberId) => "reserved_left", Rejected, 409, "value of member `{member}` is reserved: capture or release it first";
+    /// The program says nothing of redemptions.
+    RedemptionNotOffered(program: ProgramId) => "redemption_not_offered", Rejected, 422, "program `{program}` has no section `redemptions`";
+    /// No redemption of the member has this id.
+    RedemptionUnknown(redemption: RedemptionId) => "redemption_unknown", Rejected, 404, "unknown redemption `{redemption}`";
+    /// A redemption with this id was made already.
+    RedemptionExists(redemption: RedemptionId) => "redemption_exists", Rejected, 409, "redemption `{redemption}` was made already";
+    /// More than the order, or than the share of it that may be paid.
+    RedemptionAboveOrder {
+        /// What was asked for, as amount and asset.
+        asked: String,
+        /// The most that may be paid.
+        most: String,
+    } => "redemption_above_order", Rejected, 422, "{asked} asked for, of this order at most {most} may be paid";
+    /// There is nothing that could pay.
+    RedemptionEmpty => "redemption_empty", Rejected, 422, "nothing would be paid";
+    /// Fewer units than pay at all.
+    UnitsBelowFloor {
+        /// The unit.
+        bucket: String,
+        /// The fewest that pay.
+        floor: String,
+    } => "units_below_floor", Rejected, 422, "of `{bucket}` at least {floor} pay at once";
+    /// A number of units that does not pay.
+    UnitsNotOfStep {
+        /// The unit.
+        bucket: String,
+        /// Only multiples of this pay.
+        step: String,
+    } => "units_not_of_step", Rejected, 422, "of `{bucket}` only multiples of {step} pay";
+    /// More of a unit than pays of one order.
+    UnitsAboveCeiling {
+        /// The unit.
+        bucket: String,
+        /// The most that pays: units, or what they are worth.
+        most: String,
+    } => "units_above_ceiling", Rejected, 422, "of `{bucket}` at most {most} pays of this order";
+    /// More than is reserved.
+    CaptureAboveReserved {
+        /// The redemption.
+        redemption: RedemptionId,
+        /// What is reserved, as amount and asset.
+        reserved: String,
+    } => "capture_above_reserved", Rejected, 422, "redemption `{redemption}` has {reserved} left";
+    /// More than was paid and has not gone back.
+    CancelAbovePaid {
+        /// The redemption.
+        redemption: RedemptionId,
+        /// What was paid, as amount and asset.
+        paid: String,
+    } => "cancel_above_paid", Rejected, 422, "of redemption `{redemption}` {paid} can go back";
+    /// The redemption still reserves value.
+    RedemptionAuthorized(redemption: RedemptionId) => "redemption_authorized", Rejected, 409, "redemption `{redemption}` reserves value: release it first";
+    /// The redemption has nothing left to capture or release.
+    RedemptionCaptured(redemption: RedemptionId) => "redemption_captured", Rejected, 409, "redemption `{redemption}` is captured already";
+    /// What the redemption had reserved was released.
+    RedemptionReleased(redemption: RedemptionId) => "redemption_released", Rejected, 409, "redemption `{redemption}` is released already";
+    /// The time of the redemption is over.
+    RedemptionExpired(redemption: RedemptionId) => "redemption_expired", Rejected, 409, "the time of redemption `{redemption}` is over";
+    /// The redemption was cancelled.
+    RedemptionCancelled(redemption: RedemptionId) => "redemption_cancelled", Rejected, 409, "redemption `{redemption}` is cancelled";
     /// The decision would differ from the quote that the purchase pins.
     QuoteChanged {
         /// The digest the caller pinned.

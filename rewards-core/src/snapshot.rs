@@ -99,6 +99,11 @@ pub enum LotFilter {
         /// The purchase.
         purchase: PurchaseId,
     },
+    /// The one lot of this number, whatever its state.
+    Numbered {
+        /// The number.
+        number: LotNumber,
+    },
 }
 
 /// A bounded selection of a member's lots.

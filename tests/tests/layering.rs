@@ -91,6 +91,7 @@ const CORE: &[Row] = &[
     row("tiers", &[BASE, COMMON, SHARED], &[]),
     row("tokens", &[BASE, COMMON, SHARED], &[]),
     row("transfers", &[BASE, COMMON, SHARED, &["fees"]], &[]),
+    row("wallet", &[BASE, COMMON, SHARED], &[]),
     // Between 1 and 2: plain values.
     row("command", &[BASE, SHARED, PLUMBING], &[]),
     row("context", &[BASE, SHARED, PLUMBING], &[]),
@@ -102,7 +103,14 @@ const CORE: &[Row] = &[
         &[
             BASE,
             COMMON,
-            &["cashback", "member", "payments", "refunds", "transfers"],
+            &[
+                "cashback",
+                "member",
+                "payments",
+                "refunds",
+                "transfers",
+                "wallet",
+            ],
         ],
         &[],
     ),

@@ -9,7 +9,7 @@ use super::{AuditProblem, BookAudit};
 use crate::cashback::{PurchaseEntity, PurchaseState};
 use crate::counter::{Subject, Summed};
 use crate::entity::{Entity as _, EntityId as _};
-use crate::ids::{MemberId, ProgramId, PurchaseId, Slug};
+use crate::ids::{MemberId, ProgramId, PurchaseId, RedemptionId, Slug};
 use crate::ledger::{
     Account, ChainHash, Holder, JournalEntry, JournalHead, Lot, LotNumber, LotState, Purpose,
     Transfer, TransferKind,
@@ -18,6 +18,7 @@ use crate::member::{HistoryPage, MemberRow, MemberStatus};
 use crate::money::Asset;
 use crate::payments::DepositEntity;
 use crate::time::Timestamp;
+use crate::wallet::{Redemption, RedemptionState};
 
 /// Holds what belongs to one member against each other.
 ///
@@ -35,6 +36,10 @@ pub struct MemberAudit<'a> {
     held: BTreeMap<(Purpose, Asset), i128>,
     grants: BTreeMap<LotNumber, Grant>,
     counters: Counted,
+    /// What redemptions say is reserved and spent, and what moved, in this order, by purpose and asset.
+    redeemed: BTreeMap<(Purpose, Asset), (i128, i128)>,
+    /// The authorizations that hold value, and when the time of each is over.
+    reserved: BTreeMap<RedemptionId, Timestamp>,
     /// What the member bought and earned, by program.
     histories: BTreeMap<ProgramId, History>,
     deposits: DepositAudit,
@@ -103,6 +108,8 @@ impl<'a> MemberAudit<'a> {
             held: BTreeMap::new(),
             grants: BTreeMap::new(),
             counters: BTreeMap::new(),
+            redeemed: BTreeMap::new(),
+            reserved: BTreeMap::new(),
             histories: BTreeMap::new(),
             deposits: DepositAudit::default(),
         }
@@ -127,6 +134,10 @@ impl<'a> MemberAudit<'a> {
                     *sum = sum.saturating_add(delta);
                 }
                 Holder::Member(_) => self.books.balance(account.clone(), delta, 0),
+                Holder::System if account.purpose == Purpose::Spent => {
+                    let sums = self.redeemed_of(Purpose::Spent, account.asset);
+                    sums.1 = sums.1.saturating_add(delta);
+                }
                 Holder::System => {}
             }
         }
@@ -239,6 +250,52 @@ impl<'a> MemberAudit<'a> {
             }
         }
         self.remember(purchase);
+    }
+
+    fn redeemed_of(&mut self, purpose: Purpose, asset: Asset) -> &mut (i128, i128) {
+        self.redeemed.entry((purpose, asset)).or_default()
+    }
+
+    /// Takes a redemption of the member.
+    pub fn redemption(&mut self, redemption: &Redemption) {
+        let currency = redemption.total.asset();
+        for (purpose, sums) in [
+            (Purpose::Reserved, redemption.held().collect::<Vec<_>>()),
+            (Purpose::Spent, redemption.spent().collect()),
+        ] {
+            for (bucket, minor) in sums {
+                let sums = self.redeemed_of(purpose.clone(), bucket.asset(currency));
+                sums.0 = sums.0.saturating_add(i128::from(minor));
+            }
+        }
+        if redemption.state() == RedemptionState::Authorized
+            && let Some(at) = redemption.expires_at
+        {
+            self.reserved.insert(redemption.id.clone(), at);
+        }
+    }
+
+    fn compare_redeemed(&mut self) {
+        let stored = self.row.iter().flat_map(|row| row.balances.iter());
+        let stored = stored.filter(|(purpose, ..)| **purpose == Purpose::Reserved);
+        let stored: Vec<(Asset, i64)> = stored.map(|(_, asset, minor)| (asset, minor)).collect();
+        for (asset, minor) in stored {
+            self.redeemed_of(Purpose::Reserved, asset).1 = i128::from(minor);
+        }
+        for ((purpose, asset), (told, stored)) in std::mem::take(&mut self.redeemed) {
+            if told != stored {
+                let account = Account::member(&self.member, purpose, asset);
+                self.books.note(AuditProblem::RedemptionMismatch {
+                    account,
+                    told,
+                    stored,
+                });
+            }
+        }
+        let named = self.row.map(|row| &row.profile.reserved);
+        if named.is_some_and(|named| *named != self.reserved) {
+            self.wrong_column("reserved");
+        }
     }
 
     /// Counts a purchase in the member's history. What it earned is counted with its grants.
@@ -395,16 +452,14 @@ impl<'a> MemberAudit<'a> {
             self.books.note(problem);
         }
         self.compare_balances();
+        self.compare_redeemed();
         self.compare_histories();
         self.compare_counters();
-        if let Some(row) = self.row {
-            let reviews = row.profile.tiers.values().flat_map(BTreeMap::values);
-            let due_at = reviews.filter_map(|status| status.review_at).min();
-            // The tiers of a member who has left stay as they are.
-            let due_at = due_at.filter(|_| row.profile.status != MemberStatus::Closed);
-            if due_at != row.due_at {
-                self.wrong_column("due_at");
-            }
+        if self
+            .row
+            .is_some_and(|row| row.profile.due_at() != row.due_at)
+        {
+            self.wrong_column("due_at");
         }
     }
 

@@ -11,6 +11,7 @@
 //! | lots | the entry that made each: amount, asset, source, purchase, rule; and every grant has its lot |
 //! | [purchases](MemberAudit::purchase) | the grants in the journal, both ways; what was taken back, both ways |
 //! | [deposits](MemberAudit::deposit) | the entries by which money came in, both ways |
+//! | [redemptions](MemberAudit::redemption) | what is reserved in the member's row, and what the entries moved to where spent value goes |
 //! | counters | recounted from what purchases hold of limits and remainders: [those of a member](MemberAudit::counter), and [shared ones](SharedCounters) |
 //! | history | how many purchases a member made in a program, and what was bought and earned on each day and in all |
 //! | [control accounts](BookAudit::control) | the sums of all entries, and zero per asset |

@@ -72,6 +72,16 @@ pub enum AuditProblem {
         /// The stored balance, in minor units.
         stored: i128,
     },
+    /// What the redemptions of a member hold, or have spent, is not what moved.
+    #[error("{account}: {stored} minor units, the redemptions of the member sum to {told}")]
+    RedemptionMismatch {
+        /// Where it is: reserved by the member, or spent.
+        account: Account,
+        /// What the redemptions say, in minor units.
+        told: i128,
+        /// The balance, or what the entries of the member moved there, in minor units.
+        stored: i128,
+    },
     /// A lot was made by no entry.
     #[error("lot {lot} of `{member}`: no entry made it")]
     LotWithoutEntry {
@@ -263,6 +273,7 @@ impl AuditProblem {
             Self::MemberMismatch { .. } => "member_mismatch",
             Self::BalanceMismatch { .. } => "balance_mismatch",
             Self::LotSumMismatch { .. } => "lot_sum_mismatch",
+            Self::RedemptionMismatch { .. } => "redemption_mismatch",
             Self::LotWithoutEntry { .. } => "lot_without_entry",
             Self::EntryWithoutLot { .. } => "entry_without_lot",
             Self::LotMismatch { .. } => "lot_mismatch",

@@ -22,6 +22,8 @@
 //!   these came back: who keeps a point has used up the unit it was for.
 //! - **Numbers** are not here: the second purchase stays the second, whatever becomes of the first.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
@@ -115,6 +117,9 @@ pub struct Allocation {
     /// What of it was undone by refunds and the cancellation, whether it came back or had been spent, in minor units.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub undone: i64,
+    /// What of that did not come back and became a debt, in minor units.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub claimed: i64,
 }
 
 impl Allocation {
@@ -128,7 +133,15 @@ impl Allocation {
             returned: 0,
             is_returned: false,
             undone: 0,
+            claimed: 0,
         }
+    }
+
+    /// What was to be taken back of it, had been spent, and was left at that, in minor units.
+    #[must_use]
+    pub fn shortfall(&self) -> i64 {
+        let left = self.undone.saturating_sub(self.returned);
+        left.saturating_sub(self.claimed).max(0)
     }
 
     /// What of it does not count as earned any more, in minor units: what was undone, and what came back otherwise.
@@ -336,6 +349,14 @@ impl PurchaseEntity {
         cancelled.state = PurchaseState::Cancelled;
         cancelled.refunded = before;
         Ok((cancelled, undone))
+    }
+
+    /// What could not be taken back of its grants, by lot in minor units, is owed.
+    pub fn claim(&mut self, short: &BTreeMap<LotNumber, i64>) {
+        for grant in &mut self.allocations {
+            let minor = short.get(&grant.lot).copied().unwrap_or(0);
+            grant.claimed = grant.claimed.saturating_add(minor);
+        }
     }
 
     /// What it still adds to the sums of its day, besides what it earned.

@@ -18,6 +18,7 @@ macro_rules! with_entities {
             $crate::payments::DepositEntity,
             $crate::transfers::TransferEntity,
             $crate::transfers::ReceivedTransfer,
+            $crate::wallet::Redemption,
         }
     };
 }

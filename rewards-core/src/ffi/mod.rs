@@ -17,8 +17,8 @@ use uuid::Uuid;
 pub use error::RewardsError;
 
 use crate::ids::{
-    DepositId, IdempotencyKey, KeyId, MemberId, PaymentReference, ProgramId, PurchaseId, RefundId,
-    Slug, TenantId, TransferId,
+    DepositId, IdempotencyKey, KeyId, MemberId, OrderId, PaymentReference, ProgramId, PurchaseId,
+    RedemptionId, RefundId, Slug, TenantId, TransferId,
 };
 use crate::ledger::{ChainHash, LotNumber, Purpose};
 use crate::money::{Asset, Money};
@@ -68,6 +68,8 @@ cross_as_text! {
     PaymentReference: PaymentReference::new,
     TransferId: TransferId::new,
     ProgramId: ProgramId::new,
+    RedemptionId: RedemptionId::new,
+    OrderId: OrderId::new,
     IdempotencyKey: IdempotencyKey::new,
     KeyId: KeyId::new,
     Slug: Slug::new,

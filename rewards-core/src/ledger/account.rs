@@ -36,6 +36,8 @@ pub enum Purpose {
     Funding(Slug),
     /// Where expired value goes.
     Expired,
+    /// Where value goes that members paid orders with.
+    Spent,
     /// Where fees go.
     Fees,
     /// The other side of grants and corrections made manually.
@@ -83,6 +85,7 @@ impl Purpose {
             "pending" => Self::Pending,
             "reserved" => Self::Reserved,
             "expired" => Self::Expired,
+            "spent" => Self::Spent,
             "fees" => Self::Fees,
             "adjustments" => Self::Adjustments,
             "debt" => Self::Debt,
@@ -105,6 +108,7 @@ impl fmt::Display for Purpose {
             Self::Reserved => "reserved",
             Self::Funding(name) => return write!(f, "{}{name}", Self::FUNDING_PREFIX),
             Self::Expired => "expired",
+            Self::Spent => "spent",
             Self::Fees => "fees",
             Self::Adjustments => "adjustments",
             Self::Debt => "debt",
@@ -141,7 +145,7 @@ impl schemars::JsonSchema for Purpose {
             "description": "What an account is for. The accounts that pay grants are named: `funding:rewards`.",
             "type": "string",
             "format": "account-purpose",
-            "pattern": "^(main|cashback|points|pending|reserved|expired|fees|adjustments|debt|receivable|recovered|deposits|transfers|funding:[a-z0-9][a-z0-9_.-]*)$",
+            "pattern": "^(main|cashback|points|pending|reserved|expired|spent|fees|adjustments|debt|receivable|recovered|deposits|transfers|funding:[a-z0-9][a-z0-9_.-]*)$",
         })
     }
 }

@@ -43,6 +43,14 @@ pub enum TransferKind {
     TransferIn,
     /// What a transfer between members cost.
     TransferFee,
+    /// A member paid an order.
+    Redeem,
+    /// Value was reserved for an order.
+    Reserve,
+    /// Reserved value became available again.
+    Release,
+    /// What had paid an order came back to its member.
+    Restore,
 }
 
 stable_texts!(TransferKind {
@@ -61,6 +69,10 @@ stable_texts!(TransferKind {
     TransferOut => "transfer_out",
     TransferIn => "transfer_in",
     TransferFee => "transfer_fee",
+    Redeem => "redeem",
+    Reserve => "reserve",
+    Release => "release",
+    Restore => "restore",
 });
 
 /// The rule that caused a grant or allowed a transfer: program, revision and rule.

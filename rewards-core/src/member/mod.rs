@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::counter::MemberCounters;
-use crate::ids::{ProgramId, Slug};
+use crate::ids::{ProgramId, RedemptionId, Slug};
 use crate::ledger::{Balances, JournalHead};
 use crate::tiers::TierStatus;
 use crate::time::Timestamp;
@@ -30,7 +30,7 @@ pub struct MemberRow {
     pub event_seq: u64,
     /// When the last command was recorded. Later ones are never recorded earlier, whatever the clocks say.
     pub recorded_at: Timestamp,
-    /// When the member's tiers must be looked at again, if ever.
+    /// When the member's tiers must be looked at again or reserved value goes back, whichever is first, if ever.
     pub due_at: Option<Timestamp>,
     /// What the member has.
     pub balances: Balances,
@@ -104,9 +104,22 @@ pub struct MemberProfile {
     /// Where the member stands, per program and ladder.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tiers: BTreeMap<ProgramId, BTreeMap<Slug, TierStatus>>,
+    /// The authorizations that hold value, and when the time of each is over.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reserved: BTreeMap<RedemptionId, Timestamp>,
 }
 
 impl MemberProfile {
+    /// When something is due with time for somebody with this profile: a review of a tier, or the end of an authorization. The
+    /// tiers of a member who has left stay as they are, and nothing is reserved.
+    #[must_use]
+    pub fn due_at(&self) -> Option<Timestamp> {
+        let reviews = self.tiers.values().flat_map(BTreeMap::values);
+        let reviews = reviews.filter_map(|status| status.review_at);
+        let first = reviews.chain(self.reserved.values().copied()).min();
+        first.filter(|_| self.status != MemberStatus::Closed)
+    }
+
     /// Of somebody who joins now, with nothing known.
     #[must_use]
     pub fn new(registered_at: Timestamp) -> Self {
@@ -117,6 +130,7 @@ impl MemberProfile {
             segments: BTreeSet::new(),
             attributes: BTreeMap::new(),
             tiers: BTreeMap::new(),
+            reserved: BTreeMap::new(),
         }
     }
 }

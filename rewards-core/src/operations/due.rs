@@ -8,7 +8,7 @@ use super::history::Span;
 use crate::context::{Context, Revisions};
 use crate::ids::ProgramId;
 use crate::ledger::{Balances, Lot, LotMove, Purpose};
-use crate::money::Asset;
+use crate::money::{Asset, Money};
 use crate::program::{CompiledLadder, Measure};
 use crate::rejection::Rejection;
 use crate::snapshot::{LotFilter, LotQuery, MemberKey, Snapshot};
@@ -111,6 +111,12 @@ impl DueChanges {
         if minor > 0 {
             self.balances.push((at, asset, minor.saturating_neg()));
         }
+    }
+
+    /// Adds what came back to an available balance.
+    pub fn returned(&mut self, at: Timestamp, amount: Money) {
+        let change = (at, amount.asset(), amount.minor());
+        self.balances.push(change);
     }
 
     /// Adds what is not earned any more.

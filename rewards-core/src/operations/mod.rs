@@ -15,6 +15,7 @@ pub mod members;
 pub mod pages;
 pub mod programs;
 pub mod purchases;
+pub mod redemptions;
 mod review;
 pub mod rewards;
 mod standing;

@@ -11,6 +11,7 @@ use super::activity::{ActivityCounter, ActivityCounters};
 use super::check::{Check, CheckCompiler, Fact, Symbols};
 use super::compiled_effect::CompiledEffect;
 use super::compiled_ladder::{CompiledLadder, LadderError};
+use super::compiled_redemption::CompiledRedemptions;
 use super::deposits::CompiledDeposits;
 use super::index::{Candidates, FactSymbols, Residual, RuleIndex};
 use super::member_facts::MemberFacts;
@@ -39,6 +40,7 @@ pub struct CompiledProgram {
     caps: Vec<CompiledCap>,
     activity_counters: Vec<ActivityCounter>,
     ladders: Vec<CompiledLadder>,
+    redemptions: Option<CompiledRedemptions>,
     symbols: Symbols,
     index: RuleIndex,
     member_facts: MemberFacts,
@@ -268,6 +270,12 @@ impl CompiledProgram {
         &self.transfers
     }
 
+    /// How members pay orders with what they have, if they can.
+    #[must_use]
+    pub fn redemptions(&self) -> Option<&CompiledRedemptions> {
+        self.redemptions.as_ref()
+    }
+
     /// What of a member its conditions look at.
     #[must_use]
     pub fn member_facts(&self) -> &MemberFacts {
@@ -372,6 +380,7 @@ struct Parts {
     caps: Vec<CompiledCap>,
     activity_counters: Vec<ActivityCounter>,
     ladders: Vec<CompiledLadder>,
+    redemptions: Option<CompiledRedemptions>,
     symbols: Symbols,
     index: RuleIndex,
     deposits: Option<CompiledDeposits>,
@@ -394,6 +403,7 @@ impl Parts {
             caps: self.caps,
             activity_counters: self.activity_counters,
             ladders: self.ladders,
+            redemptions: self.redemptions,
             symbols: self.symbols,
             index: self.index,
             member_facts,
@@ -477,11 +487,16 @@ impl<'a> Compiler<'a> {
         let ladders = self.ladders()?;
         let caps = self.compile_caps()?;
         let transfers = self.transfers()?;
+        let redemptions = self.document.redemptions.as_ref();
+        let redemptions = redemptions
+            .map(|section| CompiledRedemptions::compile(section, self.document))
+            .transpose()?;
         Ok(Parts {
             stacking_groups: self.stacking_groups(&rules),
             rules,
             caps,
             ladders,
+            redemptions,
             activity_counters: self.activity_counters.into_vec(),
             symbols: self.symbols,
             index: self.index,

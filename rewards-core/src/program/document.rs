@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Budget, Cap, Condition, Deposits, Effect, Ladder, Refunds};
+use super::{Budget, Cap, Condition, Deposits, Effect, Ladder, Redemptions, Refunds};
 use crate::ids::{ProgramId, Slug};
 use crate::money::{Asset, Currency, Rounding};
 use crate::time::{CalendarRounding, DateRange, Timestamp, WeekStart, Zone};
@@ -60,6 +60,9 @@ pub struct Program {
     /// What members may send to each other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub transfers: Vec<TransferRule>,
+    /// How members pay orders with what they have; nothing can be paid when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redemptions: Option<Redemptions>,
 }
 
 /// A reward unit of the program.

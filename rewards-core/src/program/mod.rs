@@ -12,6 +12,7 @@ mod check;
 mod compiled;
 mod compiled_effect;
 mod compiled_ladder;
+mod compiled_redemption;
 mod condition;
 mod deposits;
 mod document;
@@ -21,6 +22,7 @@ mod ladder;
 mod limit;
 mod member_facts;
 mod parse;
+mod redemption;
 mod refunds;
 mod succession;
 mod validate;
@@ -33,6 +35,7 @@ pub use check::{
 pub use compiled::{CapScope, CompiledCap, CompiledProgram, CompiledRule, CompiledStackingGroup};
 pub use compiled_effect::{CompiledBand, CompiledBandReward, CompiledEffect};
 pub use compiled_ladder::{CompiledLadder, CompiledTier, LadderError};
+pub use compiled_redemption::{CompiledBucket, CompiledCeiling, CompiledRedemptions, CompiledUnit};
 pub use condition::{
     AmountTest, AttributeTest, Condition, LineTest, NumberTest, TierTest, WindowCount, WindowSum,
 };
@@ -52,6 +55,10 @@ pub use index::{Candidates, FactSymbols, Residual};
 pub use ladder::{Benefits, Downgrade, Ladder, Measure, Tier, TierWindow};
 pub use limit::{Budget, Cap, CapPer, Limit};
 pub use member_facts::MemberFacts;
+pub use redemption::{
+    Ceiling, EXPIRES_AFTER_MINUTES_DEFAULT, EXPIRES_AFTER_MINUTES_MAX, RETURNED_GRACE_DAYS_MAX,
+    Redemptions, ReturnedLate, SpendBucket, UnitTerms, UnitValue,
+};
 pub use refunds::{RefundPolicy, RefundedRewards, Refunds, Shortfall};
 pub use succession::{Predecessor, Since, succession};
 pub use validate::{

@@ -23,6 +23,7 @@ mod lifecycle;
 mod many_rewards;
 mod members;
 mod purchases;
+mod redemptions;
 mod statements;
 mod tiers;
 mod transfers;

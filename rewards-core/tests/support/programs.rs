@@ -85,6 +85,7 @@ pub fn any_frame() -> impl Strategy<Value = Program> {
                 refunds,
                 deposits,
                 transfers,
+                redemptions: None,
             }
         })
     })

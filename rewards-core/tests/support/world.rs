@@ -11,13 +11,13 @@ use rewards_core::command::{
 };
 use rewards_core::context::{Context, Revisions};
 use rewards_core::counter::{Subject, Summed};
-use rewards_core::decision::{Changes, Decision};
+use rewards_core::decision::{Changes, Decision, MemberWrite};
 use rewards_core::entity::{
     By, ENTITIES, Entity as _, EntityKey, EntityPage, EntityQuery, EntityRow,
 };
 use rewards_core::event::{EventRecord, Stream};
 use rewards_core::ids::{IdSeed, IdempotencyKey, MemberId, ProgramId, PurchaseId, TenantId};
-use rewards_core::ledger::{Account, Holder, JournalEntry, Lot, Purpose};
+use rewards_core::ledger::{Account, Holder, JournalEntry, Lot, Purpose, Transfer, TransferKind};
 use rewards_core::member::{HistoryPage, MemberRow};
 use rewards_core::money::Asset;
 use rewards_core::payments::DepositEntity;
@@ -28,6 +28,7 @@ use rewards_core::snapshot::{
     MemberQuery, ProgramKey, ReadPlan, ReplyKey, Snapshot, StatementQuery, StoredReply,
 };
 use rewards_core::time::Timestamp;
+use rewards_core::wallet::Redemption;
 use smol_str::SmolStr;
 
 type Programs = BTreeMap<ProgramId, Vec<Arc<CompiledProgram>>>;
@@ -410,6 +411,7 @@ impl World {
                 LotFilter::Due { at } => lot.due_at().is_some_and(|due| due <= *at),
                 LotFilter::Open { asset } => lot.asset == *asset && lot.state.is_open(),
                 LotFilter::OfPurchase { purchase } => lot.purchase.as_ref() == Some(purchase),
+                LotFilter::Numbered { number } => lot.number == *number,
             });
         let mut own: Vec<Lot> = own.cloned().collect();
         match &query.filter {
@@ -417,7 +419,7 @@ impl World {
             LotFilter::Open { .. } => {
                 own.sort_by_key(|lot| (lot.expires_at.is_none(), lot.expires_at, lot.number));
             }
-            LotFilter::OfPurchase { .. } => {}
+            LotFilter::OfPurchase { .. } | LotFilter::Numbered { .. } => {}
         }
         own.truncate(usize::try_from(query.limit).unwrap());
         own
@@ -587,6 +589,27 @@ impl World {
         }
     }
 
+    /// Gives a member money of their own, in cents.
+    pub fn give_main(&mut self, id: &str, minor: i64) {
+        let key = self.member_key(id);
+        let euro = Asset::parse("EUR").unwrap();
+        let mut row = self.members[&key].clone();
+        let from = Account::system(Purpose::Adjustments, euro);
+        let to = Account::member(&key.member, Purpose::Main, euro);
+        let transfer = Transfer::new(from, to, minor, TransferKind::Restore, self.now).unwrap();
+        row.balances.add(&Purpose::Main, euro, minor).unwrap();
+        self.commands += 1;
+        let id = self.context().id_allocator().next();
+        let journal = &mut row.journal;
+        let entry = journal.append(&self.tenant, &key.member, id, transfer, self.now);
+        let mut changes = Changes::default();
+        changes.journal.push((self.tenant.clone(), entry));
+        let expected = row.version;
+        row.version += 1;
+        changes.members.push(MemberWrite { key, expected, row });
+        self.apply(&changes);
+    }
+
     /// What an auditor finds in the books of a tenant.
     pub fn audit(&self, tenant: &TenantId) -> Vec<AuditProblem> {
         let mut books = BookAudit::new(tenant.clone());
@@ -628,6 +651,16 @@ impl World {
             });
             for (_, deposit) in deposits {
                 audit.deposit(&deposit.read::<DepositEntity>().unwrap().entity);
+            }
+            for (_, row) in self
+                .entities
+                .iter()
+                .filter(|(key, _)| key.tenant == *tenant && key.kind == Redemption::KIND)
+            {
+                let redemption = row.read::<Redemption>().unwrap().entity;
+                if redemption.member == key.member {
+                    audit.redemption(&redemption);
+                }
             }
             let subject = Subject::Member(key.member.clone());
             for (counter, value) in self.counters_of(tenant) {

@@ -11,7 +11,9 @@ use rewards_core::decision::{Changes, CounterChange, LotWrite, MemberWrite, Prog
 use rewards_core::entity::{EntityKey, EntityRow, EntityWrite, Expected, Index};
 use rewards_core::event::{Event, EventRecord, Stream};
 use rewards_core::fingerprint::Fingerprint;
-use rewards_core::ids::{IdempotencyKey, MemberId, ProgramId, PurchaseId, Slug, TenantId};
+use rewards_core::ids::{
+    IdempotencyKey, MemberId, ProgramId, PurchaseId, RedemptionId, Slug, TenantId,
+};
 use rewards_core::ledger::{
     Account, Balances, ChainHash, JournalEntry, JournalHead, Lot, LotState, Purpose, Transfer,
     TransferKind,
@@ -257,6 +259,10 @@ pub fn member_row(version: u64) -> MemberRow {
             tiers: BTreeMap::from([(
                 program("contract"),
                 BTreeMap::from([(slug("status"), status)]),
+            )]),
+            reserved: BTreeMap::from([(
+                RedemptionId::new("r 'ä' 😀").expect("an id of the suite is valid"),
+                at(9),
             )]),
         },
     }

@@ -69,7 +69,7 @@ fn varied_lots() -> Vec<Lot> {
     ]
 }
 
-/// The three selections of lots, each with its order under every limit.
+/// The four selections of lots, each with its order under every limit.
 pub async fn lots_are_selected(subject: &Subject) {
     let tenant = subject.tenant();
     let seed = Draft::new(tenant, "key").new_lot("bob", varied_lots().remove(0));
@@ -81,6 +81,7 @@ pub async fn lots_are_selected(subject: &Subject) {
     let bought = |text| LotFilter::OfPurchase {
         purchase: purchase(text),
     };
+    let numbered = |number| LotFilter::Numbered { number };
     let cases: Vec<(&str, LotFilter, &[u64])> = vec![
         ("nothing due", due(29), &[]),
         ("due at the instant", due(30), &[4, 6]),
@@ -95,6 +96,9 @@ pub async fn lots_are_selected(subject: &Subject) {
         ("open of no asset", open("USD"), &[]),
         ("of a purchase, closed ones too", bought("p"), &[2, 5, 8]),
         ("of a purchase in capitals", bought("P"), &[10]),
+        ("of a number", numbered(3), &[3]),
+        ("of a number, closed", numbered(8), &[8]),
+        ("of no number", numbered(99), &[]),
     ];
     for (name, filter, want) in &cases {
         for limit in 0..=want.len().saturating_add(1) {

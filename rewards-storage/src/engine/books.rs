@@ -19,6 +19,7 @@ use rewards_core::operations::programs::PublishProgram;
 use rewards_core::payments::DepositEntity;
 use rewards_core::snapshot::{ReadPlan, Snapshot};
 use rewards_core::time::Timestamp;
+use rewards_core::wallet::Redemption;
 use smol_str::SmolStr;
 
 use self::pages::{OwnedPages, Pages};
@@ -50,6 +51,7 @@ pub(super) struct Books<'v> {
     purchases: OwnedPages<PurchaseEntity>,
     history: OwnedPages<HistoryPage>,
     deposits: OwnedPages<DepositEntity>,
+    redemptions: OwnedPages<Redemption>,
     counters: Pages<CounterPlace, (CounterPlace, i64)>,
 }
 
@@ -69,6 +71,7 @@ impl<'v> Books<'v> {
             purchases: Pages::behind(None),
             history: Pages::behind(None),
             deposits: Pages::behind(None),
+            redemptions: Pages::behind(None),
             counters: Pages::behind(Some(own_counters)),
         }
     }
@@ -178,6 +181,7 @@ impl<'v> Books<'v> {
         self.feed_purchases().await?;
         self.feed_history().await?;
         self.feed_deposits().await?;
+        self.feed_redemptions().await?;
         self.feed_counters().await?;
         let counter = self
             .counters
@@ -191,6 +195,7 @@ impl<'v> Books<'v> {
             self.purchases.rows.front().map(|owned| &owned.owner),
             self.history.rows.front().map(|owned| &owned.owner),
             self.deposits.rows.front().map(|owned| &owned.owner),
+            self.redemptions.rows.front().map(|owned| &owned.owner),
             counter.as_ref(),
         ];
         Ok(heads.into_iter().flatten().min().cloned())
@@ -238,6 +243,14 @@ impl<'v> Books<'v> {
             let Some(page) = page else { break };
             if let Some(page) = &page.entity {
                 audit.page(page);
+            }
+        }
+        loop {
+            self.feed_redemptions().await?;
+            let owned = self.redemptions.pop_if(|owned| owned.owner == *member);
+            let Some(owned) = owned else { break };
+            if let Some(redemption) = &owned.entity {
+                audit.redemption(redemption);
             }
         }
         loop {
@@ -391,6 +404,15 @@ impl<'v> Books<'v> {
             let after = self.deposits.after.clone();
             let page = self.view.owned(DepositEntity::KIND, after, PAGE).await?;
             self.deposits.fill_owned(page);
+        }
+        Ok(())
+    }
+
+    async fn feed_redemptions(&mut self) -> Result<(), StoreError> {
+        if self.redemptions.is_hungry() {
+            let after = self.redemptions.after.clone();
+            let page = self.view.owned(Redemption::KIND, after, PAGE).await?;
+            self.redemptions.fill_owned(page);
         }
         Ok(())
     }

@@ -326,6 +326,10 @@ impl Tables {
                 open.sort_by_key(|lot| (lot.expires_at.is_none(), lot.expires_at));
                 open
             }
+            LotFilter::Numbered { number } => {
+                let key = (query.member.clone(), *number);
+                self.lots.get(&key).into_iter().collect()
+            }
             LotFilter::OfPurchase { purchase } => all
                 .filter(|lot| lot.purchase.as_ref() == Some(purchase))
                 .collect(),

@@ -10,7 +10,7 @@
 //!   to itself, a planner that has seen an empty table reads it from end to end, and keeps doing so as it grows.
 //! - `{lots index WHERE … ORDER BY …}` are the first lots `t` for each row `r`, `most` of them, as one JSON text: a list of lists of
 //!   [`LOT_COLUMNS`]. No more than those are read; on SQLite the most that one of the rows asks for. The index is named for
-//!   SQLite, which prefers the key of a table to a shorter index; PostgreSQL knows better.
+//!   SQLite, which prefers the key of a table to a shorter index; PostgreSQL knows better. `key` is the key of the table.
 
 use std::fmt::Write as _;
 
@@ -194,10 +194,14 @@ impl Dialect {
             Self::Sqlite => {
                 let most = rows.iter().position(|(name, _)| *name == "most");
                 let most = most.unwrap_or_default();
+                let indexed = match index {
+                    "key" => String::new(),
+                    index => format!("INDEXED BY {index}"),
+                };
                 write!(
                     sql,
                     "(SELECT json_group_array(json_array({LOT_COLUMNS})) FROM
-                     (SELECT * FROM lots AS t INDEXED BY {index} {condition}
+                     (SELECT * FROM lots AS t {indexed} {condition}
                       LIMIT (SELECT MAX(value ->> {most}) FROM jsonb_each(${first}))) AS t)"
                 )
             }

@@ -18,7 +18,7 @@ use super::rows::Rows;
 use crate::error::StoreError;
 
 /// How many kinds of keys one statement can look up.
-pub(super) const ARMS: usize = 10;
+pub(super) const ARMS: usize = 11;
 
 /// Where the texts of an arm begin.
 const TEXT: usize = place::INT + 5;
@@ -36,7 +36,8 @@ pub(super) mod arm {
     pub(in crate::sql) const LOTS_DUE: usize = 6;
     pub(in crate::sql) const LOTS_OPEN: usize = 7;
     pub(in crate::sql) const LOTS_OF_PURCHASE: usize = 8;
-    pub(in crate::sql) const REVISION_COUNTS: usize = 9;
+    pub(in crate::sql) const LOTS_NUMBERED: usize = 9;
+    pub(in crate::sql) const REVISION_COUNTS: usize = 10;
 }
 
 pub(super) const LOAD: Catalogue<ARMS> = Catalogue {
@@ -123,6 +124,20 @@ pub(super) const LOAD: Catalogue<ARMS> = Catalogue {
             from: "{rows}",
         },
         Arm {
+            keys: &[
+                ("tenant", Text),
+                ("member", Text),
+                ("number", Int),
+                ("most", Int),
+            ],
+            ints: &[],
+            texts: &[
+                "{lots key WHERE t.tenant = r.tenant AND t.member = r.member AND t.number = r.number ORDER BY t.number}",
+            ],
+            bytes: &[],
+            from: "{rows}",
+        },
+        Arm {
             keys: &[("tenant", Text)],
             ints: &["t.revisions"],
             texts: &[],
@@ -176,7 +191,7 @@ pub(super) async fn load_within(
 struct Keys<'p> {
     rows: [Rows<'p>; ARMS],
     /// Places in `plan.lots` of the keys of the three arms for lots.
-    lots: [Vec<usize>; 3],
+    lots: [Vec<usize>; 4],
 }
 
 impl<'p> Keys<'p> {
@@ -192,6 +207,7 @@ impl<'p> Keys<'p> {
             due,
             open,
             of_purchase,
+            numbered,
             revision_counts,
         ] = &mut rows;
         for key in &plan.replies {
@@ -221,7 +237,7 @@ impl<'p> Keys<'p> {
                 range.until.into(),
             ]);
         }
-        let lots = lot_keys(plan, [due, open, of_purchase]);
+        let lots = lot_keys(plan, [due, open, of_purchase, numbered]);
         Self { rows, lots }
     }
 
@@ -249,10 +265,10 @@ impl<'p> Keys<'p> {
 }
 
 /// Names lots in the rows of their arms; returns, arm by arm, the places of their queries in the plan.
-fn lot_keys<'p>(plan: &'p ReadPlan, rows: [&mut Rows<'p>; 3]) -> [Vec<usize>; 3] {
-    let [due, open, of_purchase] = rows;
-    let mut lots: [Vec<usize>; 3] = Default::default();
-    let [due_at, open_at, of_purchase_at] = &mut lots;
+fn lot_keys<'p>(plan: &'p ReadPlan, rows: [&mut Rows<'p>; 4]) -> [Vec<usize>; 4] {
+    let [due, open, of_purchase, numbered] = rows;
+    let mut lots: [Vec<usize>; 4] = Default::default();
+    let [due_at, open_at, of_purchase_at, numbered_at] = &mut lots;
     for (number, query) in plan.lots.iter().enumerate() {
         let MemberKey { tenant, member } = &query.member;
         let (tenant, member) = (tenant.as_str().into(), member.as_str().into());
@@ -270,6 +286,10 @@ fn lot_keys<'p>(plan: &'p ReadPlan, rows: [&mut Rows<'p>; 3]) -> [Vec<usize>; 3]
                 of_purchase.push([tenant, member, purchase, query.limit.into()]);
                 of_purchase_at.push(number);
             }
+            LotFilter::Numbered { number: lot } => {
+                numbered.push([tenant, member, (*lot).into(), query.limit.into()]);
+                numbered_at.push(number);
+            }
         }
     }
     lots
@@ -279,7 +299,7 @@ fn lot_keys<'p>(plan: &'p ReadPlan, rows: [&mut Rows<'p>; 3]) -> [Vec<usize>; 3]
 fn take(
     row: Row<'_>,
     plan: &ReadPlan,
-    lots: &[Vec<usize>; 3],
+    lots: &[Vec<usize>; 4],
     snapshot: &mut Snapshot,
 ) -> Result<(), StoreError> {
     let row = Decoded(row);
@@ -332,7 +352,7 @@ fn take(
                 snapshot.counters.insert(range.name.at(bucket), value);
             }
         }
-        arm::LOTS_DUE | arm::LOTS_OPEN | arm::LOTS_OF_PURCHASE => {
+        arm::LOTS_DUE | arm::LOTS_OPEN | arm::LOTS_OF_PURCHASE | arm::LOTS_NUMBERED => {
             let queries = lots.get(arm.saturating_sub(arm::LOTS_DUE));
             if let Some(query) = queries.and_then(|places| plan.lots.get(*places.get(key)?)) {
                 take_lots(row, query, snapshot)?;

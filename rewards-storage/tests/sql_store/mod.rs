@@ -19,6 +19,7 @@ mod log;
 mod own_file;
 mod programs;
 mod reads;
+mod redemptions;
 mod schemas;
 mod surgeon;
 mod sweeps;

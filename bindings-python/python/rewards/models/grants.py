@@ -3,7 +3,7 @@
 
 from pydantic import StrictBool
 
-from .base import Maybe, Model, SortedDict
+from .base import ListOf, Maybe, Model, SortedDict
 from .scalars import Timestamp, UInt32, UInt64
 from .values import MemberId, Money
 
@@ -75,6 +75,9 @@ class SettledMember(Model):
 
     expired: list[Money]
     """What expired, one amount per asset."""
+
+    released: ListOf[Money] = []
+    """What was reserved and went back because its time was over, one amount per asset."""
 
     tier_changes: UInt32
     """How many tier moves were made."""

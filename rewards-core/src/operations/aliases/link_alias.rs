@@ -101,7 +101,7 @@ impl Operation for LinkAlias {
     ) -> Result<Decision<LinkedAlias>, Undecided> {
         let found = prepared.alias.find(snapshot, context, &self.name)?;
         let ids = context.id_allocator();
-        let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
+        let mut builder = ChangeBuilder::open_as_is(snapshot, context, &ids, &self.member)?;
         if builder.row.profile.status == MemberStatus::Closed {
             return Err(Rejection::MemberClosed(self.member.clone()).into());
         }

@@ -100,7 +100,7 @@ impl Operation for UnlinkAlias {
             })));
         }
         let ids = context.id_allocator();
-        let mut builder = ChangeBuilder::open(snapshot, context, &ids, member)?;
+        let mut builder = ChangeBuilder::open_as_is(snapshot, context, &ids, member)?;
         builder.remove::<Alias>(id, alias.version);
         builder.emit(Event::AliasUnlinked {
             kind: self.kind.clone(),

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
+use super::super::change_builder::ChangeBuilder;
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
 use crate::ids::MemberId;
-use crate::ledger::{Lot, LotState, Purpose, settle_owing};
-use crate::member::MemberRow;
+use crate::ledger::{Holder, Lot, LotState, Purpose, settle_owing};
 use crate::money::{Asset, Money};
 use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{BalancesAt, LotFilter, LotQuery, MemberKey, ReadPlan, Snapshot};
@@ -72,6 +72,10 @@ pub struct AssetBalance {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub main: Option<Money>,
+    /// What is reserved for something in progress, such as an order that is not captured yet; absent when nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub reserved: Option<Money>,
     /// How much of the available expires soon; absent for balances in the past.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
@@ -88,6 +92,7 @@ struct Sums {
     pending: i64,
     owed: i64,
     main: i64,
+    reserved: i64,
     expiring: i64,
     expires_first_at: Option<Timestamp>,
 }
@@ -111,16 +116,16 @@ impl GetBalance {
     /// Balances as stored, with what is due by now carried out in mind.
     fn now(
         &self,
-        row: &MemberRow,
+        builder: &ChangeBuilder<'_>,
         snapshot: &Snapshot,
         context: &Context,
     ) -> BTreeMap<Asset, Sums> {
         let mut sums: BTreeMap<Asset, Sums> = BTreeMap::new();
-        for (purpose, asset, minor) in row.balances.iter() {
+        for (purpose, asset, minor) in builder.row.balances.iter() {
             add(sums.entry(asset).or_default(), purpose, minor);
         }
         let horizon = self.horizon(context);
-        for lot in snapshot.lots_of(&context.member_key(&self.member)) {
+        for lot in &builder.lots(snapshot) {
             let sum = sums.entry(lot.asset).or_default();
             let last = add_due(sum, lot, context.now);
             if last.state == LotState::Available
@@ -135,13 +140,26 @@ impl GetBalance {
 }
 
 /// Balances by effective time, with what was due by then and is not settled yet carried out in mind.
-fn past(snapshot: &Snapshot, key: MemberKey, at: Timestamp) -> BTreeMap<Asset, Sums> {
+fn past(
+    builder: &ChangeBuilder<'_>,
+    snapshot: &Snapshot,
+    key: MemberKey,
+    at: Timestamp,
+) -> BTreeMap<Asset, Sums> {
     let mut sums: BTreeMap<Asset, Sums> = BTreeMap::new();
-    let lots = snapshot.lots_of(&key);
-    let found = snapshot.balances_at.get(&BalancesAt {
-        member: key.clone(),
-        at,
-    });
+    let own = Holder::Member(key.member.clone());
+    for (_, entry) in &builder.changes.journal {
+        let minor = entry.transfer.minor();
+        let sides = [
+            (entry.transfer.from(), minor.saturating_neg()),
+            (entry.transfer.to(), minor),
+        ];
+        for (account, minor) in sides.into_iter().filter(|(side, _)| side.holder == own) {
+            let sum = sums.entry(account.asset).or_default();
+            add(sum, &account.purpose, minor);
+        }
+    }
+    let found = snapshot.balances_at.get(&BalancesAt { member: key, at });
     for (account, minor) in found.into_iter().flatten() {
         add(
             sums.entry(account.asset).or_default(),
@@ -149,7 +167,9 @@ fn past(snapshot: &Snapshot, key: MemberKey, at: Timestamp) -> BTreeMap<Asset, S
             *minor,
         );
     }
-    for lot in lots.filter(|lot| lot.due_at().is_some_and(|due| due <= at)) {
+    let lots = builder.lots(snapshot);
+    let due = lots.iter();
+    for lot in due.filter(|lot| lot.due_at().is_some_and(|due| due <= at)) {
         add_due(sums.entry(lot.asset).or_default(), lot, at);
     }
     sums
@@ -178,6 +198,7 @@ fn add(sums: &mut Sums, purpose: &Purpose, minor: i64) {
             sums.available = sums.available.saturating_add(minor);
             sums.main = sums.main.saturating_add(minor);
         }
+        Purpose::Reserved => sums.reserved = sums.reserved.saturating_add(minor),
         _ => {}
     }
 }
@@ -232,17 +253,20 @@ impl Operation for GetBalance {
         context: &Context,
     ) -> Result<Decision<Self::Reply>, Undecided> {
         let key = context.member_key(&self.member);
-        let row = snapshot.members.get(&key);
-        let row = row.ok_or_else(|| Rejection::MemberUnknown(self.member.clone()))?;
+        let ids = context.id_allocator();
+        let until = self.at.unwrap_or(context.now);
+        // What is reserved longer than its time allows is seen where it is by then; nothing of this is written.
+        let builder = ChangeBuilder::open_until(snapshot, context, &ids, &self.member, until)?;
         let sums = match self.at {
-            None => self.now(row, snapshot, context),
-            Some(at) => past(snapshot, key, at),
+            None => self.now(&builder, snapshot, context),
+            Some(at) => past(&builder, snapshot, key, at),
         };
         let assets = sums.into_iter().map(|(asset, sums)| AssetBalance {
             available: Money::new(sums.available, asset),
             pending: Money::new(sums.pending, asset),
             owed: (sums.owed != 0).then(|| Money::new(sums.owed, asset)),
             main: (sums.main != 0).then(|| Money::new(sums.main, asset)),
+            reserved: (sums.reserved != 0).then(|| Money::new(sums.reserved, asset)),
             expiring: self.at.is_none().then(|| Money::new(sums.expiring, asset)),
             expires_first_at: sums.expires_first_at,
         });

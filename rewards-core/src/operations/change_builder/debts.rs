@@ -103,7 +103,7 @@ impl ChangeBuilder<'_> {
         for lot in snapshot.lots_of(&self.key) {
             let is_other = lot.purchase.as_ref() != Some(purchase);
             if is_other && lot.asset == asset && lot.state.is_open() {
-                paying.push(self.settled(lot, now)?);
+                paying.push(self.settle(lot, now)?);
             }
         }
         let available = paying.iter().filter(|lot| lot.state == LotState::Available);
@@ -120,14 +120,6 @@ impl ChangeBuilder<'_> {
         }
         self.recover(asset, paid, at)?;
         Ok(paid)
-    }
-
-    /// A lot as it is by an instant, whether this command has changed it already or not.
-    fn settled(&mut self, lot: &Lot, by: Timestamp) -> Result<Lot, Undecided> {
-        match self.written(lot) {
-            Some(written) => Ok(written),
-            None => self.settle(lot, by),
-        }
     }
 
     /// What a member's lot that has just become available pays of a debt. Gives the lot as it is then.

@@ -2,7 +2,10 @@
 
 mod debts;
 mod purchases;
+mod returned;
 mod transfers;
+
+pub(super) use returned::{Returned, Source};
 
 use std::collections::BTreeMap;
 
@@ -16,16 +19,17 @@ use crate::counter::{CounterKey, CounterName, CounterRange, Subject};
 use crate::decision::{Changes, CounterChange, LotWrite, MemberWrite};
 use crate::entity::{Entity, Expected, Stored};
 use crate::event::{Event, EventRecord, Stream};
-use crate::ids::{IdAllocator, MemberId, PurchaseId};
+use crate::ids::{IdAllocator, MemberId, PurchaseId, RedemptionId};
 use crate::ledger::{
     Account, Holder, LedgerError, Lot, LotMove, LotNumber, Origin, Purpose, Transfer, TransferKind,
     next_due, settle,
 };
-use crate::member::{MemberRow, MemberStatus};
+use crate::member::MemberRow;
 use crate::money::{Asset, Money};
 use crate::rejection::Rejection;
 use crate::snapshot::{MemberKey, Snapshot};
 use crate::time::Timestamp;
+use crate::wallet::Redemption;
 
 /// The changes of one command on one member, in the making.
 #[derive(Debug)]
@@ -49,6 +53,17 @@ pub(super) struct ChangeBuilder<'a> {
     /// The view in which the purchases are of which something goes back; a new member has none.
     snapshot: Option<&'a Snapshot>,
     purchases: BTreeMap<PurchaseId, OpenPurchase>,
+    redemptions: BTreeMap<RedemptionId, OpenRedemption>,
+    /// What went back because the time of an authorization was over.
+    released: Totals,
+}
+
+/// A redemption while a command changes it.
+#[derive(Debug)]
+struct OpenRedemption {
+    stored: Stored<Redemption>,
+    /// Whether it is written.
+    is_changed: bool,
 }
 
 /// A purchase while a command changes it.
@@ -60,23 +75,52 @@ struct OpenPurchase {
 }
 
 impl<'a> ChangeBuilder<'a> {
-    /// Starts from the member's row.
+    /// Starts from the member's row, and gives back what is reserved longer than its time allows.
     ///
     /// # Errors
-    /// [`Rejection::MemberUnknown`] when there is none.
+    /// [`Rejection::MemberUnknown`] when there is none; [`Undecided::Needs`] what goes back.
     pub fn open(
         snapshot: &'a Snapshot,
         context: &'a Context,
         ids: &'a IdAllocator,
         member: &MemberId,
-    ) -> Result<Self, Rejection> {
+    ) -> Result<Self, Undecided> {
+        Self::open_until(snapshot, context, ids, member, context.now)
+    }
+
+    /// The same without giving anything back, for commands that look at no balance.
+    ///
+    /// # Errors
+    /// [`Rejection::MemberUnknown`] when there is none.
+    pub fn open_as_is(
+        snapshot: &'a Snapshot,
+        context: &'a Context,
+        ids: &'a IdAllocator,
+        member: &MemberId,
+    ) -> Result<Self, Undecided> {
+        Self::open_until(snapshot, context, ids, member, Timestamp::MIN)
+    }
+
+    /// The same, as it is at an instant that is not now.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_until(
+        snapshot: &'a Snapshot,
+        context: &'a Context,
+        ids: &'a IdAllocator,
+        member: &MemberId,
+        until: Timestamp,
+    ) -> Result<Self, Undecided> {
         let key = context.member_key(member);
         let row = snapshot.members.get(&key).cloned();
         let row = row.ok_or_else(|| Rejection::MemberUnknown(member.clone()))?;
-        Ok(Self {
+        let mut builder = Self {
             snapshot: Some(snapshot),
             ..Self::from_row(context, ids, key, row)
-        })
+        };
+        builder.release_overdue(until)?;
+        Ok(builder)
     }
 
     /// Starts from a given row, such as the first one of a new member.
@@ -100,6 +144,8 @@ impl<'a> ChangeBuilder<'a> {
             due_changes: DueChanges::default(),
             snapshot: None,
             purchases: BTreeMap::new(),
+            redemptions: BTreeMap::new(),
+            released: Totals::default(),
         }
     }
 
@@ -216,7 +262,7 @@ impl<'a> ChangeBuilder<'a> {
     /// # Errors
     /// As [`move_lot`](Self::move_lot).
     pub fn settle(&mut self, lot: &Lot, by: Timestamp) -> Result<Lot, Undecided> {
-        let mut lot = lot.clone();
+        let mut lot = self.current(lot);
         while let Some(step) = next_due(&lot, by) {
             self.note_due(&step)?;
             let (at, before) = (step.effective_at, step.lot.remaining);
@@ -291,12 +337,6 @@ impl<'a> ChangeBuilder<'a> {
         amounts
     }
 
-    /// A lot as this command has left it, if it has changed it.
-    fn written(&self, lot: &Lot) -> Option<Lot> {
-        let place = *self.written_lots.get(&lot.number)?;
-        self.changes.lots.get(place).map(|write| write.lot.clone())
-    }
-
     /// Writes a lot that has changed.
     pub fn write_lot(&mut self, lot: Lot) {
         let next = self.changes.lots.len();
@@ -369,6 +409,7 @@ impl<'a> ChangeBuilder<'a> {
     /// [`Rejection::Internal`] when a purchase cannot be encoded.
     pub fn finish(mut self) -> Result<Changes, Rejection> {
         self.write_purchases()?;
+        self.write_redemptions()?;
         for (name, bucket, value) in self.row.counters.take_overflow() {
             let subject = Subject::Member(self.key.member.clone());
             let name = CounterName {
@@ -384,11 +425,7 @@ impl<'a> ChangeBuilder<'a> {
         }
         self.row.version = self.expected.saturating_add(1);
         self.row.recorded_at = self.recorded_at;
-        // The tiers of a member who has left stay as they are.
-        let has_left = self.row.profile.status == MemberStatus::Closed;
-        let reviews = self.row.profile.tiers.values().flat_map(BTreeMap::values);
-        let reviews = reviews.filter_map(|status| status.review_at);
-        self.row.due_at = reviews.min().filter(|_| !has_left);
+        self.row.due_at = self.row.profile.due_at();
         let write = MemberWrite {
             key: self.key,
             expected: self.expected,
@@ -440,6 +477,11 @@ impl Totals {
     /// All sums, in minor units.
     pub fn iter(&self) -> impl Iterator<Item = (Asset, i64)> + '_ {
         self.0.iter().map(|(asset, minor)| (*asset, *minor))
+    }
+
+    /// The sums so far as amounts.
+    pub fn amounts(&self) -> Vec<Money> {
+        Self(self.0.clone()).into_amounts()
     }
 
     /// The sums as amounts.

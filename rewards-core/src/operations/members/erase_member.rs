@@ -10,7 +10,7 @@
 //! call, and the member is closed from then on, so no purchase comes in between. When calls stop in the middle, beginning again
 //! without `after` goes on: what is erased already is passed over.
 //!
-//! Refusals, in order: unknown member; value left; more open lots than one command may touch.
+//! Refusals, in order: unknown member; value reserved; value left; more open lots than one command may touch.
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
@@ -131,7 +131,7 @@ impl Operation for EraseMember {
     ) -> Result<Decision<ErasedMember>, Undecided> {
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
-        see_lots(snapshot, context, &self.member, &builder.row)?;
+        see_lots(&builder, snapshot, context, &self.member)?;
         let forfeited = forfeit(&mut builder, snapshot, context, &self.member, self.forfeit)?;
         let (purchases, next) = self.erase_purchases(&mut builder, prepared, snapshot)?;
         let aliases = snapshot.entity_pages.get(&prepared.aliases);

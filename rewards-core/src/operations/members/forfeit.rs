@@ -1,11 +1,14 @@
-//! What a member who leaves still has, given back to the accounts that paid it. What the member owes is written off.
+//! What a member who leaves still has, given back to the accounts that paid it. The member's own money was paid by none of them:
+//! it goes to the account of adjustments, from where the host pays it out or keeps it. What the member owes is written off.
+//!
+//! Nobody leaves while value is reserved: it is promised to somebody else.
 
 use super::super::change_builder::{ChangeBuilder, Totals};
 use crate::command::Undecided;
 use crate::context::Context;
 use crate::event::Event;
 use crate::ids::MemberId;
-use crate::ledger::{LotState, Purpose, TransferKind};
+use crate::ledger::{Account, LotState, Purpose, Transfer, TransferKind};
 use crate::member::MemberRow;
 use crate::money::{Asset, Money};
 use crate::rejection::Rejection;
@@ -18,24 +21,30 @@ pub const FORFEIT_LOTS_MAX: u32 = 10_000;
 /// somebody who has nothing needs no second look.
 ///
 /// # Errors
-/// [`Undecided::Needs`]; [`Rejection::TooMany`] when there are more than one command may touch.
+/// [`Rejection::ReservedLeft`] while value is reserved; [`Undecided::Needs`]; [`Rejection::TooMany`] when there are more than one
+/// command may touch.
 pub(super) fn see_lots(
+    builder: &ChangeBuilder<'_>,
     snapshot: &Snapshot,
     context: &Context,
     member: &MemberId,
-    row: &MemberRow,
 ) -> Result<(), Undecided> {
+    let row = &builder.row;
+    if !row.profile.reserved.is_empty() {
+        return Err(Rejection::ReservedLeft(member.clone()).into());
+    }
     let key = context.member_key(member);
+    let lots = builder.lots(snapshot);
     let mut missing = Vec::new();
     for asset in held(row) {
-        let open = snapshot
-            .lots_of(&key)
+        let open = lots
+            .iter()
             .filter(|lot| lot.asset == asset && lot.state.is_open());
         let (count, sum) = open.fold((0_u32, 0_i64), |(count, sum), lot| {
             (count.saturating_add(1), sum.saturating_add(lot.remaining))
         });
         let balances = row.balances.iter();
-        let balances = balances.filter(|(purpose, a, _)| *a == asset && is_held(purpose));
+        let balances = balances.filter(|(purpose, a, _)| *a == asset && rests_in_lots(purpose));
         let balance = balances.fold(0_i64, |all, (_, _, minor)| all.saturating_add(minor));
         if sum == balance {
             continue;
@@ -65,15 +74,15 @@ fn too_many() -> Rejection {
     }
 }
 
-/// Whether a balance is the member's own: what is owed is not.
-fn is_held(purpose: &Purpose) -> bool {
-    *purpose != Purpose::Debt
+/// Whether value of a purpose rests in lots: the member's own money does not, and what is owed is nothing the member has.
+fn rests_in_lots(purpose: &Purpose) -> bool {
+    !matches!(purpose, Purpose::Main | Purpose::Debt)
 }
 
-/// The assets of which a row shows anything, each once.
+/// The assets of which a row shows anything in lots, each once.
 fn held(row: &MemberRow) -> Vec<Asset> {
     let balances = row.balances.iter();
-    let balances = balances.filter(|(purpose, _, minor)| *minor != 0 && is_held(purpose));
+    let balances = balances.filter(|(purpose, _, minor)| rests_in_lots(purpose) && *minor != 0);
     let mut assets: Vec<Asset> = balances.map(|(_, asset, _)| asset).collect();
     assets.sort_unstable();
     assets.dedup();
@@ -93,8 +102,8 @@ pub(super) fn forfeit(
     is_allowed: bool,
 ) -> Result<Vec<Money>, Undecided> {
     let mut forfeited = Totals::default();
-    let key = context.member_key(member);
-    let lots = snapshot.lots_of(&key).filter(|lot| lot.state.is_open());
+    let lots = builder.lots(snapshot);
+    let lots = lots.iter().filter(|lot| lot.state.is_open());
     if is_allowed {
         builder.see_purchases(lots.clone())?;
     }
@@ -116,6 +125,7 @@ pub(super) fn forfeit(
         return Err(Rejection::Internal("a member has more than the lots hold").into());
     }
     builder.write_off()?;
+    forfeit_main(builder, member, context, is_allowed, &mut forfeited)?;
     let forfeited = forfeited.into_amounts();
     builder.emit_due();
     if !forfeited.is_empty() {
@@ -123,4 +133,33 @@ pub(super) fn forfeit(
         builder.emit(Event::RewardsForfeited { amounts });
     }
     Ok(forfeited)
+}
+
+/// Takes the member's own money, for which no account that paid it is known.
+fn forfeit_main(
+    builder: &mut ChangeBuilder<'_>,
+    member: &MemberId,
+    context: &Context,
+    is_allowed: bool,
+    forfeited: &mut Totals,
+) -> Result<(), Rejection> {
+    let balances = builder.row.balances.iter();
+    let main = balances.filter(|(purpose, _, minor)| **purpose == Purpose::Main && *minor > 0);
+    let main: Vec<(Asset, i64)> = main.map(|(_, asset, minor)| (asset, minor)).collect();
+    for (asset, minor) in main {
+        if !is_allowed {
+            return Err(Rejection::BalanceLeft(member.clone()));
+        }
+        let from = Account::member(member, Purpose::Main, asset);
+        let to = Account::system(Purpose::Adjustments, asset);
+        builder.post(Transfer::new(
+            from,
+            to,
+            minor,
+            TransferKind::Forfeit,
+            context.now,
+        )?)?;
+        forfeited.add(asset, minor);
+    }
+    Ok(())
 }

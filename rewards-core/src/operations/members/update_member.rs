@@ -7,7 +7,7 @@
 //! back to the accounts that paid it.
 //!
 //! Refusals, in order: too many or too long segments or attributes, nothing to update; unknown member; closed before; value
-//! left; more open lots than one command may touch.
+//! reserved; value left; more open lots than one command may touch.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -128,13 +128,14 @@ impl Operation for UpdateMember {
         context: &Context,
     ) -> Result<Decision<UpdatedMember>, Undecided> {
         let ids = context.id_allocator();
-        let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
+        let mut builder = ChangeBuilder::open_as_is(snapshot, context, &ids, &self.member)?;
         if builder.row.profile.status == MemberStatus::Closed {
             return Err(Rejection::MemberClosed(self.member.clone()).into());
         }
         let mut forfeited = Vec::new();
         if self.status == Some(MemberStatus::Closed) {
-            see_lots(snapshot, context, &self.member, &builder.row)?;
+            builder.release_overdue(context.now)?;
+            see_lots(&builder, snapshot, context, &self.member)?;
             forfeited = forfeit(&mut builder, snapshot, context, &self.member, self.forfeit)?;
             // The tiers stay as they are from now on: what was due by now happens first.
             let review = TierReview::now(Reviewed::All, snapshot, context, &self.member);

@@ -149,11 +149,13 @@ impl Operation for RefundPurchase {
         let lots = purchase_lots(snapshot, context, &stored.entity)?;
         let undone = undone_grants(&stored.entity, &lots, &refunded, policy.rewards, program)?;
         let back = take_back(&mut builder, &self.purchase, &lots, &undone, context.now)?;
-        let owed = match policy.shortfall {
-            Shortfall::StopAtZero => Vec::new(),
-            Shortfall::Debt => builder.owe(snapshot, &back.shortfall, &self.purchase)?,
-        };
-        let (entity, purchase) = self.undo(&mut builder, refunded, &undone)?;
+        let (entity, mut purchase) = self.undo(&mut builder, refunded, &undone)?;
+        let mut owed = Vec::new();
+        if policy.shortfall == Shortfall::Debt {
+            purchase.claim(&back.short);
+            builder.write_purchase(purchase.clone())?;
+            owed = builder.owe(snapshot, &back.shortfall, &self.purchase)?;
+        }
         let mut reply = RefundedPurchase {
             refund: self.refund.clone(),
             purchase: self.purchase.clone(),

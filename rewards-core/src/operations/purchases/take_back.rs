@@ -22,6 +22,8 @@ pub(super) struct TakenBack {
     pub taken: Totals,
     /// What was to be taken back and had been spent or had expired.
     pub shortfall: Totals,
+    /// The same by lot, in minor units.
+    pub short: BTreeMap<LotNumber, i64>,
 }
 
 /// What of each grant is undone when so much of the purchase is refunded.
@@ -127,9 +129,9 @@ pub(super) fn take_back(
             None => 0,
         };
         result.taken.add(lot.asset, taken);
-        result
-            .shortfall
-            .add(lot.asset, wanted.saturating_sub(taken));
+        let short = wanted.saturating_sub(taken);
+        result.shortfall.add(lot.asset, short);
+        result.short.insert(lot.number, short);
     }
     Ok(result)
 }

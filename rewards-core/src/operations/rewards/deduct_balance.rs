@@ -94,14 +94,13 @@ impl Operation for DeductBalance {
     ) -> Result<Decision<Self::Reply>, Undecided> {
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
-        let key = context.member_key(&self.member);
         let asset = self.take.asset();
         check_known(context, &builder.row, "take.asset", asset)?;
         let reviewed = Reviewed::ByBalance(asset);
         let due = due_for_review(snapshot, context, &self.member, context.now)?;
         let is_other = |lot: &&Lot| lot.asset != asset;
         builder.settle_all(due.into_iter().filter(is_other), context.now)?;
-        let lots = settle_open(&mut builder, snapshot, &key, asset, context.now)?;
+        let lots = settle_open(&mut builder, snapshot, asset, context.now)?;
         let paid = consume(&lots, asset, self.take.minor())
             .map_err(|error| self.too_little(error, lots.len()))?;
         let mut parts = BTreeMap::new();

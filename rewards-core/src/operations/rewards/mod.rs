@@ -23,7 +23,7 @@ pub const REASON_BYTES_MAX: usize = 500;
 pub const OPEN_LOTS_MAX: u32 = 10_000;
 
 /// The lots that [`settle_open`] must see. Those that expire first come first.
-pub(super) fn open_lots(member: &MemberKey, asset: Asset) -> LotQuery {
+pub(in crate::operations) fn open_lots(member: &MemberKey, asset: Asset) -> LotQuery {
     LotQuery {
         member: member.clone(),
         filter: LotFilter::Open { asset },
@@ -33,15 +33,15 @@ pub(super) fn open_lots(member: &MemberKey, asset: Asset) -> LotQuery {
 
 /// Carries out what is due for the open lots of an asset, so that its balance is what the member really has, and returns
 /// the lots as they are then.
-pub(super) fn settle_open(
+pub(in crate::operations) fn settle_open(
     builder: &mut ChangeBuilder<'_>,
     snapshot: &Snapshot,
-    member: &MemberKey,
     asset: Asset,
     by: Timestamp,
 ) -> Result<Vec<Lot>, Undecided> {
-    let open = snapshot
-        .lots_of(member)
+    let lots = builder.lots(snapshot);
+    let open = lots
+        .iter()
         .filter(|lot| lot.asset == asset && lot.state.is_open());
     builder.settle_all(open, by)
 }

@@ -1,7 +1,7 @@
 //! Settle a member: carry out everything that is due with time.
 //!
 //! Pending rewards mature or are voided, which releases the limits they held; available ones expire, and what is due on tier
-//! ladders is decided. Everything counts from the
+//! ladders is decided. What is reserved longer than its time allows goes back. Everything counts from the
 //! instant at which it became due, so it does not matter how late this runs. One call settles at most
 //! [`DUE_LOTS_MAX`] lots and says whether more are waiting. When nothing is due, nothing is written. Nothing is ever due for a
 //! member who has left: there is no value, and the tiers stay as they were.
@@ -49,6 +49,10 @@ pub struct SettledMember {
     pub voided: Vec<Money>,
     /// What expired, one amount per asset.
     pub expired: Vec<Money>,
+    /// What was reserved and went back because its time was over, one amount per asset.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub released: Vec<Money>,
     /// How many tier moves were made.
     pub tier_changes: u32,
     /// Whether more lots are due than one call settles.
@@ -62,6 +66,7 @@ impl SettledMember {
         self.matured.is_empty()
             && self.voided.is_empty()
             && self.expired.is_empty()
+            && self.released.is_empty()
             && self.tier_changes == 0
     }
 }
@@ -100,9 +105,10 @@ impl Operation for SettleMember {
         context: &Context,
     ) -> Result<Decision<Self::Reply>, Undecided> {
         let ids = context.id_allocator();
-        let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
         let key = context.member_key(&self.member);
         let part = DuePart::of(snapshot, &key, context.now);
+        let until = part.complete_by;
+        let mut builder = ChangeBuilder::open_until(snapshot, context, &ids, &self.member, until)?;
         builder.settle_all(part.lots.iter().copied(), part.by)?;
         let due = builder.emit_due();
         let review = TierReview::now(Reviewed::All, snapshot, context, &self.member);
@@ -112,6 +118,7 @@ impl Operation for SettleMember {
             matured: due.matured,
             voided: due.voided,
             expired: due.expired,
+            released: builder.released(),
             tier_changes,
             more: part.more,
         };
@@ -170,6 +177,7 @@ fn unless_idle(changes: Changes, before: Option<&MemberRow>) -> Changes {
         ..write.row.clone()
     };
     let is_alone = changes.journal.is_empty()
+        && changes.entities.is_empty()
         && changes.lots.is_empty()
         && changes.counters.is_empty()
         && changes.events.is_empty();

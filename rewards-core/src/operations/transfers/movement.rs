@@ -57,8 +57,7 @@ impl Movement<'_> {
         let due = due_for_review(self.snapshot, self.context, from, now)?;
         let is_other = |lot: &&Lot| lot.asset != rule.asset;
         sender.settle_all(due.into_iter().filter(is_other), now)?;
-        let key = self.context.member_key(from);
-        let lots = settle_open(sender, self.snapshot, &key, rule.asset, now)?;
+        let lots = settle_open(sender, self.snapshot, rule.asset, now)?;
         let paid = consume(&lots, rule.asset, given);
         let paid = paid.map_err(|error| self.cannot_pay(error, lots.len()))?;
         if is_beyond(paid.len(), TRANSFER_LOTS_MAX) {

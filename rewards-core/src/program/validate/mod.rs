@@ -28,6 +28,7 @@
 //! | `fee_empty` | a fee without a fixed amount and without a percentage |
 //! | `purpose_invalid` | a transfer of an asset from an account that does not hold it |
 //! | `ladder_window` | a ladder whose window does not fit what it measures |
+//! | `buckets_empty`, `bucket_contradiction`, `share_invalid`, `minutes_invalid`, `grace_invalid` | redemptions that cannot be |
 //! | `problems_omitted` | more is wrong than is listed |
 
 mod conditions;
@@ -36,6 +37,7 @@ mod fees;
 mod ladders;
 mod limits;
 mod narrow;
+mod redemptions;
 mod rest;
 mod rules;
 #[cfg(test)]
@@ -88,6 +90,7 @@ pub(crate) fn validate(program: &Program) -> Vec<Problem> {
     deposits::check(&mut checker);
     rules::check(&mut checker);
     transfers::check(&mut checker);
+    redemptions::check(&mut checker);
     told(checker.problems)
 }
 

@@ -10,7 +10,7 @@ use crate::program::Program;
 use crate::rejection::Problem;
 
 /// The fields of a document.
-const SECTIONS: [&str; 16] = [
+const SECTIONS: [&str; 17] = [
     "id",
     "name",
     "currency",
@@ -27,6 +27,7 @@ const SECTIONS: [&str; 16] = [
     "refunds",
     "deposits",
     "transfers",
+    "redemptions",
 ];
 
 /// The problems of what is left of a document, except those that may follow from the amended values.

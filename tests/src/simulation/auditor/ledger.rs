@@ -151,6 +151,13 @@ fn moved(books: &Books) -> (Origins<'_>, BTreeMap<Pot, i128>) {
             | TransferKind::WriteOff => 0,
             // The simulation sends nothing.
             TransferKind::TransferOut | TransferKind::TransferIn | TransferKind::TransferFee => 0,
+            // What is taken manually names no lot in the journal: the reply does.
+            TransferKind::Mature | TransferKind::Deduct => 0,
+            // Nobody redeems in a simulation.
+            TransferKind::Redeem
+            | TransferKind::Reserve
+            | TransferKind::Release
+            | TransferKind::Restore => 0,
         };
         *pots.entry(pot).or_default() += change;
     }

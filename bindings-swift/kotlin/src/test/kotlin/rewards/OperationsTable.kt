@@ -95,6 +95,35 @@ internal val OPERATIONS: Map<String, suspend Call.() -> Answer> = mapOf(
     "get_deposit" to {
         depositDetailsToJson(engine.getDeposit(getDepositFromJson(request), now)) to false
     },
+    "quote_redemption" to {
+        quotedRedemptionToJson(engine.quoteRedemption(quoteRedemptionFromJson(request), now)) to false
+    },
+    "redeem" to {
+        engine.redeemReceipt(redeemFromJson(request), key, now)
+            .let { redeemedToJson(it.reply) to it.replayed }
+    },
+    "authorize_redemption" to {
+        engine.authorizeRedemptionReceipt(authorizeRedemptionFromJson(request), key, now)
+            .let { authorizedRedemptionToJson(it.reply) to it.replayed }
+    },
+    "capture_redemption" to {
+        engine.captureRedemptionReceipt(captureRedemptionFromJson(request), key, now)
+            .let { capturedRedemptionToJson(it.reply) to it.replayed }
+    },
+    "release_redemption" to {
+        engine.releaseRedemptionReceipt(releaseRedemptionFromJson(request), key, now)
+            .let { releasedRedemptionToJson(it.reply) to it.replayed }
+    },
+    "cancel_redemption" to {
+        engine.cancelRedemptionReceipt(cancelRedemptionFromJson(request), key, now)
+            .let { cancelledRedemptionToJson(it.reply) to it.replayed }
+    },
+    "list_redemptions" to {
+        redemptionListToJson(engine.listRedemptions(listRedemptionsFromJson(request), now)) to false
+    },
+    "get_redemption" to {
+        redemptionDetailsToJson(engine.getRedemption(getRedemptionFromJson(request), now)) to false
+    },
     "get_balance" to {
         balanceToJson(engine.getBalance(getBalanceFromJson(request), now)) to false
     },

@@ -1,0 +1,156 @@
+//! Cancel a redemption: what paid an order goes back to the lots that it came from, each with its expiry; all of it or so much
+//! money.
+//!
+//! The bucket that paid last gives back first. Of units the proportion of the money goes back, rounded down, and with the last money
+//! everything that is left. Of a lot that has expired meanwhile the program says what happens. What a purchase earned that was
+//! cancelled meanwhile goes on to the account that paid it. Ladders that are climbed by a balance are reviewed.
+//!
+//! Refusals, in order: an amount that is not positive, the number 0; unknown member; closed member; unknown redemption; another
+//! asset than the order's; value is still reserved, nothing was captured, or all has gone back; more than was paid and has not
+//! gone back; more lots due than one command may touch.
+
+use serde::{Deserialize, Serialize};
+use smallvec::smallvec;
+
+use super::super::change_builder::{ChangeBuilder, Source};
+use super::capture_redemption::{check, minor_of};
+use super::{give_back, in_words, plan_redemption, refused, review};
+use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
+use crate::context::Context;
+use crate::decision::Decision;
+use crate::event::Event;
+use crate::ids::{IdempotencyKey, MemberId, RedemptionId, TenantId};
+use crate::ledger::{Holder, Purpose, TransferKind};
+use crate::member::MemberStatus;
+use crate::money::Money;
+use crate::rejection::Rejection;
+use crate::snapshot::{ReadPlan, Snapshot};
+use crate::wallet::WrongStep;
+
+/// Undoes what paid an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct CancelRedemption {
+    /// Whose redemption it is.
+    pub member: MemberId,
+    /// The redemption.
+    pub redemption: RedemptionId,
+    /// The caller's number of this cancellation, from 1: each one of a redemption has another. 1 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub number: Option<u32>,
+    /// How much goes back; all that has not yet when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub amount: Option<Money>,
+}
+
+/// What went back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct CancelledRedemption {
+    /// The redemption.
+    pub redemption: RedemptionId,
+    /// How much of what was paid this cancellation undid, in money.
+    pub cancelled: Money,
+    /// What still pays the order.
+    pub paid: Money,
+    /// What is the member's again, one amount per asset.
+    pub returned: Vec<Money>,
+    /// What had expired meanwhile, one amount per asset.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub expired: Vec<Money>,
+    /// What was earned by purchases that were cancelled meanwhile, and went on to the accounts that had paid it; one amount per
+    /// asset.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub taken_back: Vec<Money>,
+}
+
+impl Operation for CancelRedemption {
+    const NAME: &'static str = "cancel_redemption";
+    const KIND: Kind = Kind::Command;
+    type Reply = CancelledRedemption;
+    type Prepared = ();
+
+    fn natural_key(&self, _: &TenantId) -> Option<NaturalKey> {
+        let key = format!("{}:{}", self.number.unwrap_or(1), self.redemption);
+        Some(NaturalKey::Text(IdempotencyKey::new(&key).ok()?))
+    }
+
+    fn members(&self) -> Members<'_> {
+        smallvec![&self.member]
+    }
+
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
+        check(self.number.unwrap_or(1), self.amount)?;
+        let plan = plan_redemption(context, &self.member, &self.redemption, true);
+        Ok((plan, ()))
+    }
+
+    fn decide(
+        &self,
+        (): &(),
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<CancelledRedemption>, Undecided> {
+        let ids = context.id_allocator();
+        let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
+        if builder.row.profile.status == MemberStatus::Closed {
+            return Err(Rejection::MemberClosed(self.member.clone()).into());
+        }
+        let before = builder.redemption(&self.redemption)?;
+        let minor = minor_of(&before, self.amount)?;
+        let cancelled = before.clone().cancel(minor, context.now);
+        let (redemption, parts) = cancelled.map_err(|step| match step {
+            WrongStep::Above { most } => Rejection::CancelAbovePaid {
+                redemption: self.redemption.clone(),
+                paid: in_words(&before, most),
+            },
+            step => refused(&before, step),
+        })?;
+        let source = Source {
+            holder: Holder::System,
+            purpose: Purpose::Spent,
+            kind: TransferKind::Restore,
+            at: context.now.max(redemption.made_at),
+            late: builder.returned_late(&redemption)?,
+        };
+        let returned = give_back(
+            &mut builder,
+            snapshot,
+            context,
+            &redemption,
+            &parts,
+            &source,
+        )?;
+        let minor = |money: Money| money.minor();
+        let undone = minor(redemption.returned()).saturating_sub(minor(before.returned()));
+        let paid = minor(redemption.captured()).saturating_sub(minor(redemption.returned()));
+        let currency = redemption.total.asset();
+        builder.write_redemption(redemption);
+        let reply = CancelledRedemption {
+            redemption: self.redemption.clone(),
+            cancelled: Money::new(undone, currency),
+            paid: Money::new(paid, currency),
+            returned: returned.back.into_amounts(),
+            expired: returned.expired.into_amounts(),
+            taken_back: returned.taken.into_amounts(),
+        };
+        builder.emit_due();
+        builder.emit(Event::RedemptionCancelled {
+            redemption: self.redemption.clone(),
+            returned: reply.returned.clone(),
+        });
+        review(&mut builder, snapshot, context, &self.member)?;
+        Ok(Decision {
+            reply,
+            changes: builder.finish()?,
+        })
+    }
+}

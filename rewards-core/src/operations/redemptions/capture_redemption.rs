@@ -1,0 +1,167 @@
+//! Capture a redemption: reserved value pays its order, all of it or a part.
+//!
+//! An authorization may be captured several times, up to what it reserves. Each capture has a number of its own, chosen by the
+//! caller: the same number again replays the capture.
+//!
+//! Refusals, in order: an amount that is not positive, the number 0; unknown member; unknown redemption; another asset than the
+//! order's; captured as a whole, released, over or cancelled; more than is reserved.
+
+use serde::{Deserialize, Serialize};
+use smallvec::smallvec;
+
+use super::super::change_builder::ChangeBuilder;
+use super::{PaidPart, in_words, plan_redemption, refused};
+use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
+use crate::context::Context;
+use crate::decision::Decision;
+use crate::event::Event;
+use crate::ids::{IdempotencyKey, MemberId, RedemptionId, TenantId};
+use crate::ledger::{Account, Purpose, Transfer, TransferKind};
+use crate::money::Money;
+use crate::rejection::{Problem, Rejection};
+use crate::snapshot::{ReadPlan, Snapshot};
+use crate::wallet::{Redemption, WrongStep};
+
+/// Captures reserved value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct CaptureRedemption {
+    /// Whose redemption it is.
+    pub member: MemberId,
+    /// The redemption.
+    pub redemption: RedemptionId,
+    /// The caller's number of this capture, from 1: each capture of a redemption has another one.
+    pub number: u32,
+    /// How much pays; all that is still reserved when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub amount: Option<Money>,
+}
+
+/// What paid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct CapturedRedemption {
+    /// The redemption.
+    pub redemption: RedemptionId,
+    /// What this capture paid.
+    pub paid: Money,
+    /// By what, in paying order.
+    pub parts: Vec<PaidPart>,
+    /// What all captures have paid.
+    pub captured: Money,
+    /// What is still reserved.
+    pub reserved: Money,
+}
+
+impl Operation for CaptureRedemption {
+    const NAME: &'static str = "capture_redemption";
+    const KIND: Kind = Kind::Command;
+    type Reply = CapturedRedemption;
+    type Prepared = ();
+
+    fn natural_key(&self, _: &TenantId) -> Option<NaturalKey> {
+        let key = format!("{}:{}", self.number, self.redemption);
+        Some(NaturalKey::Text(IdempotencyKey::new(&key).ok()?))
+    }
+
+    fn members(&self) -> Members<'_> {
+        smallvec![&self.member]
+    }
+
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
+        check(self.number, self.amount)?;
+        let plan = plan_redemption(context, &self.member, &self.redemption, false);
+        Ok((plan, ()))
+    }
+
+    fn decide(
+        &self,
+        (): &(),
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<CapturedRedemption>, Undecided> {
+        let ids = context.id_allocator();
+        let mut builder = ChangeBuilder::open_as_is(snapshot, context, &ids, &self.member)?;
+        let before = builder.redemption(&self.redemption)?;
+        let minor = minor_of(&before, self.amount)?;
+        let captured = before.clone().capture(minor, context.now);
+        let (redemption, taken) = captured.map_err(|step| match step {
+            WrongStep::Above { most } => Rejection::CaptureAboveReserved {
+                redemption: self.redemption.clone(),
+                reserved: in_words(&before, most),
+            },
+            step => refused(&before, step),
+        })?;
+        let currency = redemption.total.asset();
+        let at = context.now.max(redemption.made_at);
+        let mut parts = Vec::with_capacity(taken.len());
+        let mut paid = 0_i64;
+        for part in taken {
+            let asset = part.bucket.asset(currency);
+            if part.amount > 0 {
+                let from = Account::member(&self.member, Purpose::Reserved, asset);
+                let to = Account::system(Purpose::Spent, asset);
+                let kind = TransferKind::Redeem;
+                builder.post(Transfer::new(from, to, part.amount, kind, at)?)?;
+            }
+            paid = paid.saturating_add(part.value);
+            parts.push(PaidPart {
+                bucket: part.bucket,
+                amount: Money::new(part.amount, asset),
+                value: Money::new(part.value, currency),
+            });
+        }
+        let reply = CapturedRedemption {
+            redemption: self.redemption.clone(),
+            paid: Money::new(paid, currency),
+            parts,
+            captured: redemption.captured(),
+            reserved: redemption.reserved_at(context.now),
+        };
+        builder.write_redemption(redemption);
+        builder.emit(Event::RedemptionCaptured {
+            redemption: self.redemption.clone(),
+            paid: reply.paid,
+        });
+        Ok(Decision {
+            reply,
+            changes: builder.finish()?,
+        })
+    }
+}
+
+/// Checks the number and the amount of a step.
+pub(super) fn check(number: u32, amount: Option<Money>) -> Result<(), Rejection> {
+    let mut problems = Vec::new();
+    if number == 0 {
+        let detail = "expected a number above zero, got `0`";
+        problems.push(Problem::new("number_not_positive", "number", detail));
+    }
+    if let Some(amount) = amount.filter(|amount| !amount.is_positive()) {
+        let detail = format!("expected a positive amount, got `{amount}`");
+        problems.push(Problem::new("amount_not_positive", "amount", detail));
+    }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Rejection::Invalid(problems))
+    }
+}
+
+/// An amount of a step in minor units of the order's currency.
+pub(super) fn minor_of(
+    redemption: &Redemption,
+    amount: Option<Money>,
+) -> Result<Option<i64>, Rejection> {
+    let currency = redemption.total.asset();
+    if let Some(amount) = amount.filter(|amount| amount.asset() != currency) {
+        let detail = format!("expected `{currency}`, got `{}`", amount.asset());
+        return Err(Problem::new("asset_mismatch", "amount.asset", detail).into());
+    }
+    Ok(amount.map(Money::minor))
+}

@@ -1,0 +1,157 @@
+//! A page of redemptions, of one member or of all, newest first: by when they were recorded, and those recorded at one instant by
+//! id, from the last in the order of bytes.
+//!
+//! A redemption that does not change appears exactly once while others come. Refusals, in order: a page size of zero or above the
+//! bound, a place in another list; unknown member.
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use super::super::pages::Page;
+use crate::command::{Kind, Operation, Undecided};
+use crate::context::Context;
+use crate::decision::Decision;
+use crate::entity::{By, Cursor, Entity, EntityQuery, Stored};
+use crate::ids::{MemberId, OrderId, RedemptionId};
+use crate::money::Money;
+use crate::rejection::Rejection;
+use crate::snapshot::{ReadPlan, Snapshot};
+use crate::time::Timestamp;
+use crate::wallet::{Redemption, RedemptionState};
+
+/// Asks for a page of redemptions.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct ListRedemptions {
+    /// Only those of this member; those of all members when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub member: Option<MemberId>,
+    /// Continue after this page: its `next`. The first page when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub after: Option<String>,
+    /// At most so many redemptions, up to 1,000; 50 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub limit: Option<u32>,
+}
+
+/// A page of redemptions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct RedemptionList {
+    /// The redemptions, newest first: by when they were recorded, then by id.
+    pub redemptions: Vec<ListedRedemption>,
+    /// Where the next page begins: give it as `after`. Absent on the last page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub next: Option<String>,
+}
+
+/// A redemption in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct ListedRedemption {
+    /// The redemption.
+    pub redemption: RedemptionId,
+    /// Who pays.
+    pub member: MemberId,
+    /// The order.
+    pub order: OrderId,
+    /// Where it is in its life, at the time of the query.
+    pub state: RedemptionState,
+    /// What is reserved.
+    pub reserved: Money,
+    /// What was captured; what has gone back since is part of it.
+    pub captured: Money,
+    /// What of the captured has gone back.
+    pub returned: Money,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+}
+
+/// A page of redemptions, ready to be looked up.
+#[derive(Debug)]
+pub struct PreparedRedemptions {
+    page: Page,
+    query: EntityQuery,
+}
+
+impl Operation for ListRedemptions {
+    const NAME: &'static str = "list_redemptions";
+    const KIND: Kind = Kind::Query;
+    type Reply = RedemptionList;
+    type Prepared = PreparedRedemptions;
+
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, PreparedRedemptions), Rejection> {
+        let (list, by) = match &self.member {
+            Some(member) => (
+                format!("redemptions of {member}"),
+                By::Owner(member.clone()),
+            ),
+            None => ("redemptions".to_owned(), By::Newest),
+        };
+        let page = Page::new(context, &list, self.after.as_deref(), self.limit)?;
+        let query = EntityQuery {
+            tenant: context.tenant.clone(),
+            kind: Redemption::KIND,
+            by,
+            after: page.after.clone(),
+            limit: page.rows(),
+        };
+        let members = self.member.iter().map(|member| context.member_key(member));
+        let plan = ReadPlan {
+            members: members.collect(),
+            entity_pages: vec![query.clone()],
+            ..ReadPlan::default()
+        };
+        Ok((plan, PreparedRedemptions { page, query }))
+    }
+
+    fn decide(
+        &self,
+        prepared: &PreparedRedemptions,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<RedemptionList>, Undecided> {
+        if let Some(member) = &self.member
+            && !snapshot.members.contains_key(&context.member_key(member))
+        {
+            return Err(Rejection::MemberUnknown(member.clone()).into());
+        }
+        let found = snapshot.entity_pages.get(&prepared.query);
+        let rows = found.into_iter().flatten();
+        let listed = rows
+            .map(|(_, row)| row.read().map(|stored| listed(stored, context.now)))
+            .collect::<Result<_, _>>()?;
+        let (redemptions, next) =
+            prepared
+                .page
+                .cut(listed, |redemption: &ListedRedemption| Cursor {
+                    value: redemption.recorded_at.micros(),
+                    id: SmolStr::new(redemption.redemption.as_str()),
+                });
+        Ok(Decision::answer(RedemptionList { redemptions, next }))
+    }
+}
+
+fn listed(stored: Stored<Redemption>, now: Timestamp) -> ListedRedemption {
+    let redemption = stored.entity;
+    ListedRedemption {
+        state: redemption.seen_at(now),
+        reserved: redemption.reserved_at(now),
+        captured: redemption.captured(),
+        returned: redemption.returned(),
+        redemption: redemption.id,
+        member: redemption.member,
+        order: redemption.order,
+        recorded_at: redemption.recorded_at,
+    }
+}

@@ -1,0 +1,133 @@
+//! Redemptions: a member pays an order, or a part of it, with what the member has.
+//!
+//! An order is paid at once, or value is reserved for it first and captured later, as a whole or in parts. What is not captured is
+//! released, by hand or because its time is over: that is so from this instant on, whether or not anybody has written it down.
+//! What was paid can go back, to the lots that it came from.
+//!
+//! The revision of the program that is active when the command is decided says what may pay; what comes back follows the
+//! revision that decided the redemption.
+
+mod authorize_redemption;
+mod cancel_redemption;
+mod capture_redemption;
+mod get_redemption;
+mod list_redemptions;
+mod quote_redemption;
+mod redeem;
+mod release_redemption;
+mod spending;
+
+pub use authorize_redemption::{AUTHORIZATIONS_MAX, AuthorizeRedemption, AuthorizedRedemption};
+pub use cancel_redemption::{CancelRedemption, CancelledRedemption};
+pub use capture_redemption::{CaptureRedemption, CapturedRedemption};
+pub use get_redemption::{GetRedemption, RedemptionDetails, RedemptionDetailsPart};
+pub use list_redemptions::{ListRedemptions, ListedRedemption, RedemptionList};
+pub use quote_redemption::{QuoteRedemption, QuotedRedemption};
+pub use redeem::{Redeem, Redeemed};
+pub use release_redemption::{ReleaseRedemption, ReleasedRedemption};
+pub use spending::PreparedSpending;
+
+use serde::{Deserialize, Serialize};
+
+use super::change_builder::{ChangeBuilder, Returned, Source};
+use super::review::{Reviewed, TierReview, due_for_review};
+use crate::command::Undecided;
+use crate::context::Context;
+use crate::entity::EntityKey;
+use crate::ids::{MemberId, RedemptionId};
+use crate::money::Money;
+use crate::rejection::Rejection;
+use crate::snapshot::{ReadPlan, Snapshot};
+use crate::wallet::{Bucket, Redemption, RedemptionState, ReturnedPart, WrongStep};
+
+/// An amount of one bucket that the caller chose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct ChosenTender {
+    /// The bucket.
+    pub bucket: Bucket,
+    /// How much of what is in it; positive.
+    pub amount: Money,
+}
+
+/// What one bucket pays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct PaidPart {
+    /// The bucket.
+    pub bucket: Bucket,
+    /// How much of what is in it.
+    pub amount: Money,
+    /// What that is worth, in the currency of the order.
+    pub value: Money,
+}
+
+/// The rows that a command on a redemption must see.
+fn plan_redemption(
+    context: &Context,
+    member: &MemberId,
+    redemption: &RedemptionId,
+    is_reviewed: bool,
+) -> ReadPlan {
+    let mut plan = ReadPlan {
+        members: vec![context.member_key(member)],
+        entities: vec![EntityKey::of::<Redemption>(&context.tenant, redemption)],
+        ..ReadPlan::default()
+    };
+    if is_reviewed {
+        Reviewed::Balances.plan(context, member, context.now, &mut plan);
+    }
+    plan
+}
+
+/// Why a redemption does not take a step, as a caller is told.
+fn refused(redemption: &Redemption, step: WrongStep) -> Rejection {
+    let id = redemption.id.clone();
+    match step {
+        WrongStep::State(RedemptionState::Authorized) => Rejection::RedemptionAuthorized(id),
+        WrongStep::State(RedemptionState::Captured) => Rejection::RedemptionCaptured(id),
+        WrongStep::State(RedemptionState::Released) => Rejection::RedemptionReleased(id),
+        WrongStep::State(RedemptionState::Expired) => Rejection::RedemptionExpired(id),
+        WrongStep::State(RedemptionState::Cancelled) => Rejection::RedemptionCancelled(id),
+        WrongStep::Above { .. } => Rejection::Internal("more than there is of a redemption"),
+        WrongStep::Money(_) => Rejection::Overflow,
+    }
+}
+
+/// Words for an amount of money of a redemption.
+fn in_words(redemption: &Redemption, minor: i64) -> String {
+    let currency = redemption.total.asset();
+    format!("{} {currency}", Money::new(minor, currency))
+}
+
+/// Gives parts of a redemption back, after everything that is due has happened, and reviews the ladders by balances.
+fn give_back(
+    builder: &mut ChangeBuilder<'_>,
+    snapshot: &Snapshot,
+    context: &Context,
+    redemption: &Redemption,
+    parts: &[ReturnedPart],
+    source: &Source,
+) -> Result<Returned, Undecided> {
+    builder.see_lots_of(parts.iter())?;
+    let due = due_for_review(snapshot, context, &redemption.member, context.now)?;
+    builder.settle_all(due.into_iter(), context.now)?;
+    builder.give_back_parts(redemption, parts, source)
+}
+
+/// Reviews the ladders by balances after a redemption has moved one.
+fn review(
+    builder: &mut ChangeBuilder<'_>,
+    snapshot: &Snapshot,
+    context: &Context,
+    member: &MemberId,
+) -> Result<(), Undecided> {
+    let review = TierReview::now(Reviewed::Balances, snapshot, context, member);
+    review.make(builder)?;
+    builder.move_days(snapshot, context)?;
+    Ok(())
+}

@@ -1,0 +1,148 @@
+//! Redeem: pay an order, or a part of it, at once.
+//!
+//! Buckets pay in the order of the program, or as the caller chose; within a bucket the lots that expire first. What is due for
+//! the member happens before. Ladders that are climbed by a balance are reviewed.
+//!
+//! Refusals, in order: unknown program, or none active; redemptions are not offered; amounts that are not positive or of another
+//! asset, buckets that do not pay or come twice, an amount beside chosen ones; of chosen units in paying order too few, no
+//! multiple of the step or too many; more than the order or its share; unknown member; the redemption was made already; closed or
+//! suspended member; less is there than asked for; nothing would be paid; more lots than one command may touch.
+
+use serde::{Deserialize, Serialize};
+use smallvec::smallvec;
+
+use super::super::change_builder::ChangeBuilder;
+use super::spending::{PreparedSpending, Wanted};
+use super::{ChosenTender, PaidPart, review};
+use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
+use crate::context::Context;
+use crate::decision::Decision;
+use crate::entity::{EntityKey, Expected};
+use crate::event::Event;
+use crate::ids::{MemberId, OrderId, ProgramId, RedemptionId, TenantId};
+use crate::money::Money;
+use crate::rejection::Rejection;
+use crate::snapshot::{ReadPlan, Snapshot};
+use crate::wallet::Redemption;
+
+/// Pays an order at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct Redeem {
+    /// The id of what is made; unique in its tenant.
+    pub redemption: RedemptionId,
+    /// The member.
+    pub member: MemberId,
+    /// The program whose section `redemptions` decides.
+    pub program: ProgramId,
+    /// The order that is paid.
+    pub order: OrderId,
+    /// What the order costs, after discounts, in the program's currency.
+    pub total: Money,
+    /// Exactly so much of it is paid; as much as possible when absent and nothing is chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub amount: Option<Money>,
+    /// What pays, each bucket at most once, instead of what the order of the program would choose.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub tenders: Vec<ChosenTender>,
+}
+
+/// What was paid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct Redeemed {
+    /// The redemption.
+    pub redemption: RedemptionId,
+    /// What was paid.
+    pub paid: Money,
+    /// What of the order is left to be paid otherwise.
+    pub rest: Money,
+    /// By what, in paying order.
+    pub parts: Vec<PaidPart>,
+}
+
+impl Operation for Redeem {
+    const NAME: &'static str = "redeem";
+    const KIND: Kind = Kind::Command;
+    type Reply = Redeemed;
+    type Prepared = PreparedSpending;
+
+    fn natural_key(&self, tenant: &TenantId) -> Option<NaturalKey> {
+        let key = EntityKey::of::<Redemption>(tenant, &self.redemption);
+        Some(NaturalKey::Entity(key))
+    }
+
+    fn members(&self) -> Members<'_> {
+        smallvec![&self.member]
+    }
+
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, PreparedSpending), Rejection> {
+        let wanted = Wanted {
+            member: &self.member,
+            program: &self.program,
+            total: self.total,
+            amount: self.amount,
+            tenders: &self.tenders,
+        };
+        let (mut plan, prepared) = wanted.prepare(context)?;
+        let key = EntityKey::of::<Redemption>(&context.tenant, &self.redemption);
+        plan.entities.push(key);
+        Ok((plan, prepared))
+    }
+
+    fn decide(
+        &self,
+        prepared: &PreparedSpending,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<Redeemed>, Undecided> {
+        let ids = context.id_allocator();
+        let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
+        let key = EntityKey::of::<Redemption>(&context.tenant, &self.redemption);
+        if snapshot.entities.contains_key(&key) {
+            return Err(Rejection::RedemptionExists(self.redemption.clone()).into());
+        }
+        let spending = prepared.take(&mut builder, snapshot, context)?;
+        let currency = self.total.asset();
+        spending.post(&mut builder, currency, false)?;
+        let reply = Redeemed {
+            redemption: self.redemption.clone(),
+            paid: Money::new(spending.value(), currency),
+            rest: Money::new(
+                self.total.minor().saturating_sub(spending.value()),
+                currency,
+            ),
+            parts: spending.told(currency),
+        };
+        let program = prepared.program();
+        let entity = Redemption::new(
+            self.redemption.clone(),
+            self.member.clone(),
+            self.order.clone(),
+            self.total,
+            (program.id().clone(), program.number()),
+            spending.at,
+            builder.recorded_at,
+            None,
+            spending.parts,
+        );
+        builder.put(&self.redemption, Expected::Absent, &entity)?;
+        builder.emit_due();
+        builder.emit(Event::OrderRedeemed {
+            redemption: self.redemption.clone(),
+            order: self.order.clone(),
+            paid: reply.paid,
+        });
+        review(&mut builder, snapshot, context, &self.member)?;
+        Ok(Decision {
+            reply,
+            changes: builder.finish()?,
+        })
+    }
+}

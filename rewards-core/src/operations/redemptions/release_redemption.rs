@@ -1,0 +1,122 @@
+//! Release a redemption: what is still reserved goes back to the lots that it came from, each with its expiry.
+//!
+//! Of a lot that has expired meanwhile the program says what happens. What a purchase earned that was cancelled meanwhile goes on
+//! to the account that paid it. Ladders that are climbed by a balance are reviewed.
+//!
+//! Refusals, in order: unknown member; unknown redemption; captured as a whole, released, over or cancelled; more lots due than one
+//! command may touch.
+
+use serde::{Deserialize, Serialize};
+use smallvec::smallvec;
+
+use super::super::change_builder::{ChangeBuilder, Source};
+use super::{give_back, plan_redemption, refused, review};
+use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
+use crate::context::Context;
+use crate::decision::Decision;
+use crate::event::Event;
+use crate::ids::{IdempotencyKey, MemberId, RedemptionId, TenantId};
+use crate::ledger::{Holder, Purpose, TransferKind};
+use crate::money::Money;
+use crate::rejection::Rejection;
+use crate::snapshot::{ReadPlan, Snapshot};
+
+/// Releases what is still reserved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseRedemption {
+    /// Whose redemption it is.
+    pub member: MemberId,
+    /// The redemption.
+    pub redemption: RedemptionId,
+}
+
+/// What went back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct ReleasedRedemption {
+    /// The redemption.
+    pub redemption: RedemptionId,
+    /// What is the member's again, one amount per asset.
+    pub returned: Vec<Money>,
+    /// What had expired meanwhile, one amount per asset.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub expired: Vec<Money>,
+    /// What was earned by purchases that were cancelled meanwhile, and went on to the accounts that had paid it; one amount per
+    /// asset.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub taken_back: Vec<Money>,
+}
+
+impl Operation for ReleaseRedemption {
+    const NAME: &'static str = "release_redemption";
+    const KIND: Kind = Kind::Command;
+    type Reply = ReleasedRedemption;
+    type Prepared = ();
+
+    fn natural_key(&self, _: &TenantId) -> Option<NaturalKey> {
+        let key = IdempotencyKey::new(self.redemption.as_str()).ok()?;
+        Some(NaturalKey::Text(key))
+    }
+
+    fn members(&self) -> Members<'_> {
+        smallvec![&self.member]
+    }
+
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
+        let plan = plan_redemption(context, &self.member, &self.redemption, true);
+        Ok((plan, ()))
+    }
+
+    fn decide(
+        &self,
+        (): &(),
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<ReleasedRedemption>, Undecided> {
+        let ids = context.id_allocator();
+        let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
+        let before = builder.redemption(&self.redemption)?;
+        let released = before.clone().release(context.now);
+        let (redemption, parts) = released.map_err(|step| refused(&before, step))?;
+        let source = Source {
+            holder: Holder::Member(self.member.clone()),
+            purpose: Purpose::Reserved,
+            kind: TransferKind::Release,
+            at: context.now.max(redemption.made_at),
+            late: builder.returned_late(&redemption)?,
+        };
+        let returned = give_back(
+            &mut builder,
+            snapshot,
+            context,
+            &redemption,
+            &parts,
+            &source,
+        )?;
+        builder.write_redemption(redemption);
+        let reply = ReleasedRedemption {
+            redemption: self.redemption.clone(),
+            returned: returned.back.into_amounts(),
+            expired: returned.expired.into_amounts(),
+            taken_back: returned.taken.into_amounts(),
+        };
+        builder.emit_due();
+        builder.emit(Event::RedemptionReleased {
+            redemption: self.redemption.clone(),
+            expired: false,
+            returned: reply.returned.clone(),
+        });
+        review(&mut builder, snapshot, context, &self.member)?;
+        Ok(Decision {
+            reply,
+            changes: builder.finish()?,
+        })
+    }
+}

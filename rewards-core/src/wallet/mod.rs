@@ -1,0 +1,17 @@
+//! What members pay with: which buckets pay an order and how much each, and a redemption as it is kept.
+//!
+//! Discounts come first: they reduce the total of an order. A redemption is a means of payment for what is left, and what it
+//! pays changes nothing of what rules grant.
+
+mod bucket;
+mod redemption;
+mod spending;
+#[cfg(test)]
+mod tests;
+
+pub use bucket::Bucket;
+pub use redemption::{
+    Captured, HeldLot, REDEMPTION_LOTS_MAX, Redemption, RedemptionPart, RedemptionState,
+    ReturnedPart, WrongStep,
+};
+pub use spending::{SpendError, Tender, bucket_value, check_tenders, choose};
