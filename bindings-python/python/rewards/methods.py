@@ -6,9 +6,15 @@ from datetime import datetime
 from typing import Any, Optional, overload
 
 from .models import (
+    AuthorizedRedemption,
+    AuthorizeRedemption,
     Balance,
     CancelledPurchase,
+    CancelledRedemption,
     CancelPurchase,
+    CancelRedemption,
+    CapturedRedemption,
+    CaptureRedemption,
     CompletedTransfer,
     ConfirmDeposit,
     ConfirmedPurchase,
@@ -24,6 +30,7 @@ from .models import (
     GetDeposit,
     GetProgram,
     GetPurchase,
+    GetRedemption,
     GetStatement,
     GetTiers,
     GetTransfer,
@@ -37,6 +44,7 @@ from .models import (
     ListMembers,
     ListPrograms,
     ListPurchases,
+    ListRedemptions,
     ListRefunds,
     ListTransfers,
     ManualGrant,
@@ -50,14 +58,22 @@ from .models import (
     PurchaseDetails,
     PurchaseList,
     QuotedPurchase,
+    QuotedRedemption,
     QuotePurchase,
+    QuoteRedemption,
     RecordedPurchase,
     RecordPurchase,
+    Redeem,
+    Redeemed,
+    RedemptionDetails,
+    RedemptionList,
     RefundedPurchase,
     RefundList,
     RefundPurchase,
     RegisteredMember,
     RegisterMember,
+    ReleasedRedemption,
+    ReleaseRedemption,
     ResolveAlias,
     ResolvedAlias,
     SettledDeposit,
@@ -207,6 +223,46 @@ class Methods(ABC):
     def execute(
         self, request: GetDeposit, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[DepositDetails]: ...
+
+    @overload
+    def execute(
+        self, request: QuoteRedemption, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[QuotedRedemption]: ...
+
+    @overload
+    def execute(
+        self, request: Redeem, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[Redeemed]: ...
+
+    @overload
+    def execute(
+        self, request: AuthorizeRedemption, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[AuthorizedRedemption]: ...
+
+    @overload
+    def execute(
+        self, request: CaptureRedemption, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[CapturedRedemption]: ...
+
+    @overload
+    def execute(
+        self, request: ReleaseRedemption, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ReleasedRedemption]: ...
+
+    @overload
+    def execute(
+        self, request: CancelRedemption, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[CancelledRedemption]: ...
+
+    @overload
+    def execute(
+        self, request: ListRedemptions, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[RedemptionList]: ...
+
+    @overload
+    def execute(
+        self, request: GetRedemption, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[RedemptionDetails]: ...
 
     @overload
     def execute(
@@ -515,6 +571,91 @@ class Methods(ABC):
         outcome: tuple[DepositDetails, bool] = self._execute(request, None, now)
         return outcome[0]
 
+    def quote_redemption(
+        self, request: QuoteRedemption, *, now: Optional[datetime] = None
+    ) -> QuotedRedemption:
+        """Asks what would pay an order.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[QuotedRedemption, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def redeem(
+        self, request: Redeem, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Redeemed:
+        """Pays an order at once.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[Redeemed, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def authorize_redemption(
+        self, request: AuthorizeRedemption, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> AuthorizedRedemption:
+        """Reserves value for an order.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[AuthorizedRedemption, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def capture_redemption(
+        self, request: CaptureRedemption, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> CapturedRedemption:
+        """Captures reserved value.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[CapturedRedemption, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def release_redemption(
+        self, request: ReleaseRedemption, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> ReleasedRedemption:
+        """Releases what is still reserved.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[ReleasedRedemption, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def cancel_redemption(
+        self, request: CancelRedemption, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> CancelledRedemption:
+        """Undoes what paid an order.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[CancelledRedemption, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def list_redemptions(
+        self, request: ListRedemptions, *, now: Optional[datetime] = None
+    ) -> RedemptionList:
+        """Asks for a page of redemptions.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[RedemptionList, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def get_redemption(
+        self, request: GetRedemption, *, now: Optional[datetime] = None
+    ) -> RedemptionDetails:
+        """Asks for a redemption.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[RedemptionDetails, bool] = self._execute(request, None, now)
+        return outcome[0]
+
     def get_balance(
         self, request: GetBalance, *, now: Optional[datetime] = None
     ) -> Balance:
@@ -719,6 +860,46 @@ class AsyncMethods(ABC):
     async def execute(
         self, request: GetDeposit, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[DepositDetails]: ...
+
+    @overload
+    async def execute(
+        self, request: QuoteRedemption, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[QuotedRedemption]: ...
+
+    @overload
+    async def execute(
+        self, request: Redeem, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[Redeemed]: ...
+
+    @overload
+    async def execute(
+        self, request: AuthorizeRedemption, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[AuthorizedRedemption]: ...
+
+    @overload
+    async def execute(
+        self, request: CaptureRedemption, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[CapturedRedemption]: ...
+
+    @overload
+    async def execute(
+        self, request: ReleaseRedemption, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ReleasedRedemption]: ...
+
+    @overload
+    async def execute(
+        self, request: CancelRedemption, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[CancelledRedemption]: ...
+
+    @overload
+    async def execute(
+        self, request: ListRedemptions, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[RedemptionList]: ...
+
+    @overload
+    async def execute(
+        self, request: GetRedemption, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[RedemptionDetails]: ...
 
     @overload
     async def execute(
@@ -1025,6 +1206,91 @@ class AsyncMethods(ABC):
         Decided at `now`, the current time when absent.
         """
         outcome: tuple[DepositDetails, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def quote_redemption(
+        self, request: QuoteRedemption, *, now: Optional[datetime] = None
+    ) -> QuotedRedemption:
+        """Asks what would pay an order.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[QuotedRedemption, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def redeem(
+        self, request: Redeem, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Redeemed:
+        """Pays an order at once.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[Redeemed, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def authorize_redemption(
+        self, request: AuthorizeRedemption, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> AuthorizedRedemption:
+        """Reserves value for an order.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[AuthorizedRedemption, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def capture_redemption(
+        self, request: CaptureRedemption, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> CapturedRedemption:
+        """Captures reserved value.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[CapturedRedemption, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def release_redemption(
+        self, request: ReleaseRedemption, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> ReleasedRedemption:
+        """Releases what is still reserved.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[ReleasedRedemption, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def cancel_redemption(
+        self, request: CancelRedemption, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> CancelledRedemption:
+        """Undoes what paid an order.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[CancelledRedemption, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def list_redemptions(
+        self, request: ListRedemptions, *, now: Optional[datetime] = None
+    ) -> RedemptionList:
+        """Asks for a page of redemptions.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[RedemptionList, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def get_redemption(
+        self, request: GetRedemption, *, now: Optional[datetime] = None
+    ) -> RedemptionDetails:
+        """Asks for a redemption.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[RedemptionDetails, bool] = await self._execute(request, None, now)
         return outcome[0]
 
     async def get_balance(

@@ -5,9 +5,15 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 from .models import (
+    AuthorizedRedemption,
+    AuthorizeRedemption,
     Balance,
     CancelledPurchase,
+    CancelledRedemption,
     CancelPurchase,
+    CancelRedemption,
+    CapturedRedemption,
+    CaptureRedemption,
     CompletedTransfer,
     ConfirmDeposit,
     ConfirmedPurchase,
@@ -23,6 +29,7 @@ from .models import (
     GetDeposit,
     GetProgram,
     GetPurchase,
+    GetRedemption,
     GetStatement,
     GetTiers,
     GetTransfer,
@@ -36,6 +43,7 @@ from .models import (
     ListMembers,
     ListPrograms,
     ListPurchases,
+    ListRedemptions,
     ListRefunds,
     ListTransfers,
     ManualGrant,
@@ -49,14 +57,22 @@ from .models import (
     PurchaseDetails,
     PurchaseList,
     QuotedPurchase,
+    QuotedRedemption,
     QuotePurchase,
+    QuoteRedemption,
     RecordedPurchase,
     RecordPurchase,
+    Redeem,
+    Redeemed,
+    RedemptionDetails,
+    RedemptionList,
     RefundedPurchase,
     RefundList,
     RefundPurchase,
     RegisteredMember,
     RegisterMember,
+    ReleasedRedemption,
+    ReleaseRedemption,
     ResolveAlias,
     ResolvedAlias,
     SettledDeposit,
@@ -168,6 +184,30 @@ LIST_DEPOSITS = Operation("list_deposits", "query", ListDeposits, DepositList)
 GET_DEPOSIT = Operation("get_deposit", "query", GetDeposit, DepositDetails)
 """Asks for a deposit."""
 
+QUOTE_REDEMPTION = Operation("quote_redemption", "query", QuoteRedemption, QuotedRedemption)
+"""Asks what would pay an order."""
+
+REDEEM = Operation("redeem", "command", Redeem, Redeemed)
+"""Pays an order at once."""
+
+AUTHORIZE_REDEMPTION = Operation("authorize_redemption", "command", AuthorizeRedemption, AuthorizedRedemption)
+"""Reserves value for an order."""
+
+CAPTURE_REDEMPTION = Operation("capture_redemption", "command", CaptureRedemption, CapturedRedemption)
+"""Captures reserved value."""
+
+RELEASE_REDEMPTION = Operation("release_redemption", "command", ReleaseRedemption, ReleasedRedemption)
+"""Releases what is still reserved."""
+
+CANCEL_REDEMPTION = Operation("cancel_redemption", "command", CancelRedemption, CancelledRedemption)
+"""Undoes what paid an order."""
+
+LIST_REDEMPTIONS = Operation("list_redemptions", "query", ListRedemptions, RedemptionList)
+"""Asks for a page of redemptions."""
+
+GET_REDEMPTION = Operation("get_redemption", "query", GetRedemption, RedemptionDetails)
+"""Asks for a redemption."""
+
 GET_BALANCE = Operation("get_balance", "query", GetBalance, Balance)
 """Asks for a member's balances."""
 
@@ -215,6 +255,14 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     CONFIRM_DEPOSIT,
     LIST_DEPOSITS,
     GET_DEPOSIT,
+    QUOTE_REDEMPTION,
+    REDEEM,
+    AUTHORIZE_REDEMPTION,
+    CAPTURE_REDEMPTION,
+    RELEASE_REDEMPTION,
+    CANCEL_REDEMPTION,
+    LIST_REDEMPTIONS,
+    GET_REDEMPTION,
     GET_BALANCE,
     GET_STATEMENT,
     LIST_EXPIRING,

@@ -43,6 +43,11 @@ class AssetBalance(Model):
     when there is none.
     """
 
+    reserved: Maybe[Money] = None
+    """What is reserved for something in progress, such as an order that is not captured yet; absent
+    when nothing is.
+    """
+
     expiring: Maybe[Money] = None
     """How much of the available expires soon; absent for balances in the past."""
 
@@ -76,6 +81,10 @@ TransferKind = Literal[
     "transfer_out",
     "transfer_in",
     "transfer_fee",
+    "redeem",
+    "reserve",
+    "release",
+    "restore",
 ]
 """Why value moved. The stable text of a kind is its snake-case name.
 
@@ -94,12 +103,16 @@ TransferKind = Literal[
 - `transfer_out`: A member sent value to another one.
 - `transfer_in`: Value came from another member.
 - `transfer_fee`: What a transfer between members cost.
+- `redeem`: A member paid an order.
+- `reserve`: Value was reserved for an order.
+- `release`: Reserved value became available again.
+- `restore`: What had paid an order came back to its member.
 """
 
 Purpose = Annotated[
     str,
     StringConstraints(
-        pattern=r"^(main|cashback|points|pending|reserved|expired|fees|adjustments|debt|receivable|recovered|deposits|transfers|funding:[a-z0-9][a-z0-9_.-]*)$"
+        pattern=r"^(main|cashback|points|pending|reserved|expired|spent|fees|adjustments|debt|receivable|recovered|deposits|transfers|funding:[a-z0-9][a-z0-9_.-]*)$"
     ),
 ]
 """What an account is for. The accounts that pay grants are named: `funding:rewards`."""

@@ -12,7 +12,7 @@ from .members import MemberStatus
 from .purchases import RefundKind
 from .scalars import Timestamp, UInt32, UInt64
 from .transfers import TransferId
-from .values import MemberId, Money, ProgramId, PurchaseId, RefundId, Slug
+from .values import MemberId, Money, OrderId, ProgramId, PurchaseId, RedemptionId, RefundId, Slug
 
 
 class MemberStream(Model):
@@ -389,6 +389,98 @@ class TransferReceivedEvent(Model):
     transfer_received: TransferReceived
 
 
+class OrderRedeemed(Model):
+    """A member paid an order."""
+
+    redemption: RedemptionId
+    """The redemption."""
+
+    order: OrderId
+    """The order."""
+
+    paid: Money
+    """What paid, in money."""
+
+
+class OrderRedeemedEvent(Model):
+    """A member paid an order."""
+
+    order_redeemed: OrderRedeemed
+
+
+class RedemptionAuthorized(Model):
+    """Value was reserved for an order."""
+
+    redemption: RedemptionId
+    """The redemption."""
+
+    order: OrderId
+    """The order."""
+
+    reserved: Money
+    """What is reserved, in money."""
+
+    expires_at: Timestamp
+    """Until when."""
+
+
+class RedemptionAuthorizedEvent(Model):
+    """Value was reserved for an order."""
+
+    redemption_authorized: RedemptionAuthorized
+
+
+class RedemptionCaptured(Model):
+    """Reserved value paid its order, or a part of it."""
+
+    redemption: RedemptionId
+    """The redemption."""
+
+    paid: Money
+    """What paid, in money."""
+
+
+class RedemptionCapturedEvent(Model):
+    """Reserved value paid its order, or a part of it."""
+
+    redemption_captured: RedemptionCaptured
+
+
+class RedemptionReleased(Model):
+    """Reserved value went back to its member."""
+
+    redemption: RedemptionId
+    """The redemption."""
+
+    expired: StrictBool
+    """Whether its time was over."""
+
+    returned: list[Money]
+    """What went back, one amount per asset; what has expired meanwhile is not in it."""
+
+
+class RedemptionReleasedEvent(Model):
+    """Reserved value went back to its member."""
+
+    redemption_released: RedemptionReleased
+
+
+class RedemptionCancelled(Model):
+    """What had paid an order went back to its member, or a part of it."""
+
+    redemption: RedemptionId
+    """The redemption."""
+
+    returned: list[Money]
+    """What went back, one amount per asset; what has expired meanwhile is not in it."""
+
+
+class RedemptionCancelledEvent(Model):
+    """What had paid an order went back to its member, or a part of it."""
+
+    redemption_cancelled: RedemptionCancelled
+
+
 class TierChanged(Model):
     """A member moved on a tier ladder."""
 
@@ -436,6 +528,11 @@ Event = Annotated[
         DepositFailedEvent,
         TransferSentEvent,
         TransferReceivedEvent,
+        OrderRedeemedEvent,
+        RedemptionAuthorizedEvent,
+        RedemptionCapturedEvent,
+        RedemptionReleasedEvent,
+        RedemptionCancelledEvent,
         TierChangedEvent,
     ],
     Tagged(),

@@ -590,6 +590,104 @@ class TransferRule(Model):
     """What each member is shown of the other one."""
 
 
+class UnitValue(Model):
+    """An exact rate: so many units are worth so much.
+
+    What so many units are worth is rounded down to the minor unit, so the program gains.
+    """
+
+    units: DecimalText
+    """So many units …"""
+
+    money: DecimalText
+    """… are worth so much, in the program's currency."""
+
+
+class UnitsCeiling(Model):
+    """So many units."""
+
+    units: DecimalText
+
+
+class ShareCeiling(Model):
+    """A share of the order, above `0%` and up to `100%`; rounded down, so the program gains."""
+
+    share: Rate
+
+
+Ceiling = Annotated[Union[UnitsCeiling, ShareCeiling], Tagged()]
+"""The most that a unit pays of one order."""
+
+
+class UnitTerms(Model):
+    """What a unit is worth, and how much of it may pay."""
+
+    asset: Asset
+    """The unit, one of the program's."""
+
+    value: UnitValue
+    """What it is worth."""
+
+    floor: Maybe[DecimalText] = None
+    """The fewest units that pay at all; any number when absent."""
+
+    ceiling: Maybe[Ceiling] = None
+    """The most that this unit pays of one order; as much as there is when absent."""
+
+    step: Maybe[DecimalText] = None
+    """Only multiples of so many units pay; any number when absent."""
+
+
+class UnitSpendBucket(Model):
+    """A unit of the program, such as points."""
+
+    unit: UnitTerms
+
+
+SpendBucket = Annotated[Union[Literal["main", "cashback"], UnitSpendBucket], Tagged()]
+"""Value of one kind that can pay.
+
+- `main`: The member's own money, in the program's currency. It rests in no lots and never expires.
+- `cashback`: Cashback in the program's currency.
+"""
+
+
+class GraceDaysReturnedLate(Model):
+    """It lives on for so many days from the moment at which it comes back. The member gains."""
+
+    grace_days: UInt16
+
+
+ReturnedLate = Annotated[Union[Literal["expire"], GraceDaysReturnedLate], Tagged()]
+"""What happens to value that comes back, from an authorization or a cancelled redemption, after its
+lot has expired.
+
+- `expire`: It expires at once. The program gains.
+"""
+
+
+class Redemptions(Model):
+    """How members pay orders with what they have.
+
+    Discounts reduce the total of an order first; what is paid here is a means of payment. It
+    changes nothing of what rules grant.
+    """
+
+    order: list[SpendBucket]
+    """The buckets, in the order in which they pay; each at most once."""
+
+    max_share: Maybe[Rate] = None
+    """The most of an order that may be paid, above `0%` and up to `100%`; rounded down, so the
+    program gains. All of it when absent.
+    """
+
+    expires_after_minutes: UInt32 = 10080
+    """For how long an authorization reserves value, from 1 to 527,040 minutes (366 days)."""
+
+    returned_late: ReturnedLate = "expire"
+    """What happens to value that comes back after its lot has expired."""
+
+
 class Program(Model):
     """A reward program: currency, zone, rounding, rules, limits, ladders and the life of its
     rewards.
@@ -648,6 +746,9 @@ class Program(Model):
 
     transfers: ListOf[TransferRule] = []
     """What members may send to each other."""
+
+    redemptions: Maybe[Redemptions] = None
+    """How members pay orders with what they have; nothing can be paid when absent."""
 
 
 class PublishProgram(Model):

@@ -27,6 +27,18 @@ RefundId = Annotated[
 ]
 """A refund of a purchase, named by the host; unique in its tenant."""
 
+RedemptionId = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=128, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+$"),
+]
+"""A redemption, named by the host; unique in its tenant."""
+
+OrderId = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=128, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+$"),
+]
+"""An order that is paid, named by the host. The engine keeps nothing of it but this name."""
+
 ProgramId = Annotated[
     str,
     StringConstraints(min_length=1, max_length=128, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+$"),
