@@ -47,17 +47,17 @@ impl BookAudit {
         &self,
         program: &CompiledProgram,
         purchase: &PurchaseEntity,
-        Carried(rule, change, _, part, change_undone, part_undone): &Carried,
+        Carried(rule, change, _, part, undone): &Carried,
     ) -> impl Iterator<Item = (CounterKey, i64)> {
         let own = rule_of(program, rule);
         let counters = [
             (
                 own.and_then(|rule| rule.carry.as_ref()),
-                change.saturating_sub(*change_undone),
+                change.saturating_sub(undone.0),
             ),
             (
                 own.and_then(|rule| rule.carry_part.as_ref()),
-                part.saturating_sub(*part_undone),
+                part.saturating_sub(undone.1),
             ),
         ];
         let member = &purchase.purchase.member;

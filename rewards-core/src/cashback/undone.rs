@@ -19,19 +19,16 @@ pub struct Carried(
     pub i64,
     /// What was added to the part of a minor unit that tiers leave, in [parts](super::CARRIED_PARTS) of one.
     pub i64,
-    /// What of the first was undone.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub i64,
-    /// What of the part of a minor unit was undone.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub i64,
+    /// What of the first and of the part of a minor unit was undone. One value, because only the last of a list can be left out.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub (i64, i64),
 );
 
 impl Carried {
     /// How a remainder is changed when nothing of it is undone.
     #[must_use]
     pub fn new(rule: Slug, change: i64, used: i64) -> Self {
-        Self(rule, change, used, 0, 0, 0)
+        Self(rule, change, used, 0, (0, 0))
     }
 
     /// What is undone of it now, when of what the purchase added to the remainder a part is undone in all, and of `all` that
@@ -55,16 +52,16 @@ impl Carried {
                 .divide(share, i128::from(all))
                 .unwrap_or_default()
         };
-        let Self(rule, change, used, part, change_before, part_before) = self;
+        let Self(rule, change, used, part, before) = self;
         let added = change.saturating_add(*used);
         let change_now = undone(added).saturating_sub(came_back(*used));
         let part_now = came_back(*part);
         let result = UndoneRemainder {
             rule: rule.clone(),
-            change: change_now.saturating_sub(*change_before),
-            part: part_now.saturating_sub(*part_before),
+            change: change_now.saturating_sub(before.0),
+            part: part_now.saturating_sub(before.1),
         };
-        (*change_before, *part_before) = (change_now, part_now);
+        *before = (change_now, part_now);
         result
     }
 }
@@ -109,6 +106,28 @@ pub struct UndoneRemainder {
     pub part: i64,
 }
 
-fn is_zero(minor: &i64) -> bool {
-    *minor == 0
+fn is_nothing(undone: &(i64, i64)) -> bool {
+    *undone == (0, 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_undone_reads_back() {
+        let rule = || "it".parse().unwrap();
+        for undone in [(0, 0), (3, 0), (0, 3), (-3, 4)] {
+            let carried = Carried(rule(), 5, 7, 9, undone);
+            let text = serde_json::to_string(&carried).unwrap();
+            assert_eq!(
+                serde_json::from_str::<Carried>(&text).unwrap(),
+                carried,
+                "{text}"
+            );
+        }
+        let older = r#"["it",5,7,9]"#;
+        let read: Carried = serde_json::from_str(older).unwrap();
+        assert_eq!(read, Carried(rule(), 5, 7, 9, (0, 0)));
+    }
 }
