@@ -61,6 +61,10 @@ DEPOSIT = (
     '"provider_reference":"pay-1","state":"confirmed","initiated_at":"2026-01-01T00:00:00Z",'
     '"expires_at":"2026-01-01T01:00:00Z","settled_at":"2026-01-01T02:00:00Z","late":true,"entry":7}'
 )
+TRANSFER = (
+    '{"transfer":"t1","program":"club","revision":1,"rule":"cash","state":"completed","from":"ada","to":"bob",'
+    f'"amount":{MONEY},"given":{MONEY},"fee":{MONEY},"arrived":{MONEY},"recorded_at":"2026-01-01T00:00:00Z"}}'
+)
 
 # For every operation a full request and a full reply, as the core writes them.
 SAMPLES = {
@@ -128,12 +132,6 @@ SAMPLES = {
         f'{{"refund":"r1","purchase":"p1","state":"recorded","amount":{MONEY},"left":{MONEY},"taken_back":[{MONEY}],'
         f'"shortfall":[{MONEY}],"owed":[{MONEY}],"tier_changes":1}}',
     ),
-    "list_refunds": (
-        '{"purchase":"p1","after":"place","limit":2}',
-        '{"refunds":[{"refund":"r1","member":"ada","purchase":"p1","number":1,"kind":"refund","reason":"damaged",'
-        f'"amount":{MONEY},"lines":[{{"line":0,"pieces":1}}],"taken_back":[{MONEY}],"shortfall":[],'
-        '"recorded_at":"2026-03-01T12:00:00Z"}],"next":"place"}',
-    ),
     "cancel_purchase": (
         '{"member":"ada","purchase":"p1"}',
         f'{{"purchase":"p1","taken_back":[{MONEY}],"shortfall":[]}}',
@@ -143,6 +141,12 @@ SAMPLES = {
         '{"purchases":[{"purchase":"p1","member":"ada","program":"club","revision":1,"state":"cancelled",'
         f'"total":{MONEY},"occurred_at":"2026-03-01T12:00:00Z","recorded_at":"2026-03-01T12:00:00Z"}}],'
         '"next":"place"}',
+    ),
+    "list_refunds": (
+        '{"purchase":"p1","after":"place","limit":2}',
+        '{"refunds":[{"refund":"r1","member":"ada","purchase":"p1","number":1,"kind":"refund","reason":"damaged",'
+        f'"amount":{MONEY},"lines":[{{"line":0,"pieces":1}}],"taken_back":[{MONEY}],"shortfall":[],'
+        '"recorded_at":"2026-03-01T12:00:00Z"}],"next":"place"}',
     ),
     "get_purchase": (
         '{"purchase":"p1"}',
@@ -178,11 +182,6 @@ SAMPLES = {
         f'{{"deposits":[{DEPOSIT}],"next":"place"}}',
     ),
     "get_deposit": ('{"deposit":"d1","member":"ada"}', DEPOSIT),
-    "list_expiring": (
-        '{"member":"ada","days":7,"after":"place","limit":2}',
-        f'{{"items":[{{"member":"ada","lot":3,"amount":{MONEY},"expires_at":"2026-01-01T00:00:00Z"}}],'
-        '"next":"place"}',
-    ),
     "quote_redemption": (
         f'{{"member":"ada","program":"club","total":{MONEY},"tenders":[{{"bucket":{{"unit":"points"}},"amount":{MONEY}}}]}}',
         f'{{"paid":{MONEY},"rest":{MONEY},"parts":[{{"bucket":"cashback","amount":{MONEY},"value":{MONEY}}}]}}',
@@ -231,17 +230,38 @@ SAMPLES = {
         '"purchase":"p1","from":"2026-01-01T00:00:00Z","until":"2026-02-01T00:00:00Z"}',
         f'{{"lines":[{LINE}],"next":7}}',
     ),
+    "list_expiring": (
+        '{"member":"ada","days":7,"after":"place","limit":2}',
+        f'{{"items":[{{"member":"ada","lot":3,"amount":{MONEY},"expires_at":"2026-01-01T00:00:00Z"}}],'
+        '"next":"place"}',
+    ),
     "get_tiers": (
         '{"member":"ada","program":"club"}',
         f'{{"ladders":[{{"ladder":"status","tier":"gold","since":"2026-01-01T00:00:00Z",'
         f'"reached":{{"amount":{MONEY}}},"missing":{{"visits":3}},"history":[{{'
         '"at":"2026-01-01T00:00:00Z","from":"base","to":"gold","measure":500,"reason":"qualified"}]}]}',
     ),
+    "transfer_balance": (
+        f'{{"transfer":"t1","program":"club","from":"ada","to":{{"member":"bob"}},"amount":{MONEY},"note":"for lunch"}}',
+        f'{{"transfer":"t1","from":"ada","to":"bob","given":{MONEY},"fee":{MONEY},"arrived":{MONEY},'
+        f'"lots":{{"9":{MONEY},"10":{MONEY}}},"recorded_at":"2026-01-01T00:00:00Z"}}',
+    ),
+    "list_transfers": (
+        '{"member":"ada","after":"place","limit":2}',
+        f'{{"transfers":[{TRANSFER}],"next":"place"}}',
+    ),
+    "get_transfer": ('{"transfer":"t1","member":"ada"}', TRANSFER),
 }
 
 EVENTS = [
     '{"member_registered":{}}',
     f'{{"purchase_confirmed":{{"purchase":"p1","released":[{MONEY}]}}}}',
+    f'{{"purchase_refunded":{{"purchase":"p1","refund":"r1","kind":"chargeback","amount":{MONEY},'
+    f'"taken_back":[{MONEY}],"shortfall":[]}}}}',
+    f'{{"debt_incurred":{{"amounts":[{MONEY}]}}}}',
+    f'{{"debt_repaid":{{"amount":{MONEY}}}}}',
+    f'{{"transfer_sent":{{"transfer":"t1","given":{MONEY}}}}}',
+    f'{{"transfer_received":{{"transfer":"t1","arrived":{MONEY}}}}}',
     '{"member_updated":{"status":"suspended"}}',
     '{"member_erased":{}}',
     f'{{"rewards_forfeited":{{"amounts":[{MONEY}]}}}}',

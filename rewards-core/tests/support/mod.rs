@@ -7,7 +7,9 @@
     reason = "a test fails by panicking, in the functions that tests share as well"
 )]
 
+mod audit;
 pub mod problems;
 pub mod programs;
+pub mod sections;
 pub mod words;
 pub mod world;

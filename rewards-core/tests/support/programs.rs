@@ -6,7 +6,6 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
-use rewards_core::fees::{Fee, FeePayer};
 use rewards_core::ids::{ProgramId, Slug};
 use rewards_core::money::{
     Asset, Currency, DecimalText, Factor, Rate, Rounding, UnitCode, format_minor,
@@ -16,7 +15,8 @@ use rewards_core::time::{
     CalendarRounding, DateEnd, DateRange, LocalDate, Period, TimeOfDay, TimeOfDayRange, Timestamp,
     WeekStart, Weekday, Zone,
 };
-use rewards_core::transfers::{OtherSide, TransferExpiry, TransferRule};
+
+use super::sections;
 
 /// Any valid program.
 pub fn any_program() -> impl Strategy<Value = Program> {
@@ -58,11 +58,11 @@ pub fn any_frame() -> impl Strategy<Value = Program> {
                 ladder.id = id
             }),
             any_lifecycle(),
-            any_transfers(assets),
+            sections::any_transfers(assets),
         );
         let sections = (
-            option::of(any_refunds()),
-            option::of(any_deposits(currency.scale())),
+            option::of(sections::any_refunds()),
+            option::of(sections::any_deposits(currency.scale())),
         );
         (head, parts, sections).prop_map(move |(head, parts, sections)| {
             let (zone, week_start, rounding, name) = head;
@@ -88,45 +88,6 @@ pub fn any_frame() -> impl Strategy<Value = Program> {
                 redemptions: None,
             }
         })
-    })
-}
-
-fn any_refunds() -> impl Strategy<Value = Refunds> {
-    let policy = || {
-        let rewards = [
-            RefundedRewards::Proportional,
-            RefundedRewards::Recheck,
-            RefundedRewards::Keep,
-        ];
-        let shortfall = [Shortfall::StopAtZero, Shortfall::Debt];
-        let both = (select(rewards.to_vec()), select(shortfall.to_vec()));
-        both.prop_map(|(rewards, shortfall)| RefundPolicy { rewards, shortfall })
-    };
-    (policy(), option::of(policy())).prop_map(|(policy, chargebacks)| Refunds {
-        rewards: policy.rewards,
-        shortfall: policy.shortfall,
-        chargebacks,
-    })
-}
-
-fn any_deposits(scale: u8) -> impl Strategy<Value = Deposits> {
-    let bounds = (option::of(1..1_000_i64), option::of(1_000..i64::MAX));
-    let times = (
-        option::of(1..=DEPOSIT_MINUTES_MAX),
-        option::of(1..=TOLERANCE_SECONDS_MAX),
-    );
-    let amount = move |minor: i64| DecimalText::parse(&format_minor(minor, scale)).unwrap();
-    (bounds, times, 1..4_usize).prop_map(move |(bounds, times, providers)| Deposits {
-        minimum: bounds.0.map(amount),
-        maximum: bounds.1.map(amount),
-        expires_after_minutes: times.0,
-        tolerance_seconds: times.1,
-        providers: (0..providers)
-            .map(|index| DepositProvider {
-                id: slug(&format!("provider-{index}")),
-                keys: vec![format!("Key {index}").parse().unwrap()],
-            })
-            .collect(),
     })
 }
 
@@ -175,7 +136,7 @@ fn any_zone() -> impl Strategy<Value = Zone> {
     .prop_map(|name| Zone::parse(name).unwrap())
 }
 
-fn any_rounding() -> impl Strategy<Value = Rounding> {
+pub fn any_rounding() -> impl Strategy<Value = Rounding> {
     select(&Rounding::ALL[..])
 }
 
@@ -219,7 +180,7 @@ fn any_period() -> impl Strategy<Value = Period> {
 }
 
 /// An amount of so many minor units.
-fn amount(minor: i64, scale: u8) -> DecimalText {
+pub fn amount(minor: i64, scale: u8) -> DecimalText {
     DecimalText::parse(&format_minor(minor, scale)).unwrap()
 }
 
@@ -227,7 +188,7 @@ fn any_amount(least: i64, scale: u8) -> impl Strategy<Value = DecimalText> {
     prop_oneof![least..1_000, least..=i64::MAX].prop_map(move |minor| amount(minor, scale))
 }
 
-fn any_rate() -> impl Strategy<Value = Rate> {
+pub fn any_rate() -> impl Strategy<Value = Rate> {
     (0_i64..=100_000_000_000)
         .prop_map(|n| Rate::parse(&format!("{}%", format_minor(n, 8))).unwrap())
 }
@@ -300,62 +261,6 @@ fn any_budget(assets: Vec<Asset>) -> impl Strategy<Value = Budget> {
         amount,
         asset,
         every,
-    })
-}
-
-/// At most one rule for each asset.
-fn any_transfers(assets: Vec<Asset>) -> impl Strategy<Value = Vec<TransferRule>> {
-    let expiry = prop_oneof![
-        Just(TransferExpiry::Keep),
-        Just(TransferExpiry::Never),
-        (1_u16..).prop_map(|days| TransferExpiry::Renew(Expiry {
-            days: Some(days),
-            months: None,
-            round: CalendarRounding::None,
-        })),
-    ];
-    let fee = (
-        option::of(0..1_000_i64),
-        any_rate(),
-        option::of(0..10_i64),
-        any_rounding(),
-        select(vec![FeePayer::Sender, FeePayer::Receiver]),
-    );
-    let terms = (
-        option::of(1..100_i64),
-        option::of(0..9_000_i64),
-        expiry,
-        option::of(fee),
-        select(vec![OtherSide::Id, OtherSide::Nothing]),
-    );
-    let count = assets.len();
-    (subsequence(assets, 0..=count), vec(terms, count)).prop_map(|(assets, terms)| {
-        let rules = assets.into_iter().zip(terms).enumerate();
-        let rules = rules.map(
-            |(index, (asset, (minimum, per_day, expiry, fee, other_side)))| {
-                let amount = |minor: i64| amount(minor, asset.scale());
-                TransferRule {
-                    id: slug(&format!("n{index}.x_y")),
-                    asset: Some(asset),
-                    purpose: None,
-                    minimum: minimum.map(amount),
-                    maximum: minimum.map(|least| amount(least + 7)),
-                    per_day: per_day.map(amount),
-                    per_month: None,
-                    fee: fee.map(|(fixed, percent, least, rounding, paid_by)| Fee {
-                        fixed: fixed.map(amount),
-                        percent: Some(percent),
-                        minimum: least.map(amount),
-                        maximum: least.map(|least| amount(least + 1)),
-                        rounding,
-                        paid_by,
-                    }),
-                    expiry,
-                    other_side,
-                }
-            },
-        );
-        rules.collect()
     })
 }
 

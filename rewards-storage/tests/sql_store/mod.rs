@@ -20,6 +20,7 @@ mod own_file;
 mod programs;
 mod reads;
 mod redemptions;
+mod refunds;
 mod schemas;
 mod surgeon;
 mod sweeps;

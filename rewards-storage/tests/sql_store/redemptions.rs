@@ -19,11 +19,9 @@ use rewards_core::rejection::Fault;
 use rewards_core::time::Timestamp;
 use rewards_core::wallet::RedemptionState;
 use rewards_storage::engine::{CommandOptions, Engine, ManualClock, TenantEngine};
-#[cfg(feature = "memory")]
-use rewards_storage::memory::MemoryStore;
 use rewards_storage::store::Backend;
 
-use crate::world::{backends, eur, member, program, tenant};
+use crate::world::{eur, member, program, stores, tenant};
 
 const PROGRAM: &str = r#"
     id = "club"
@@ -31,19 +29,6 @@ const PROGRAM: &str = r#"
     zone = "UTC"
     redemptions = { order = ["cashback"], expires_after_minutes = 60 }
 "#;
-
-/// Every store, empty.
-async fn stores(test: &str) -> Vec<(&'static str, Arc<dyn Backend>)> {
-    let mut stores: Vec<(_, Arc<dyn Backend>)> = Vec::new();
-    #[cfg(feature = "memory")]
-    stores.push(("memory", Arc::new(MemoryStore::new())));
-    for backend in backends(test).await {
-        // The files go with the backend.
-        let backend = Box::leak(Box::new(backend));
-        stores.push((backend.name, Arc::new(backend.store.clone())));
-    }
-    stores
-}
 
 fn noon() -> Timestamp {
     Timestamp::parse("2026-05-01T12:00:00Z").unwrap()

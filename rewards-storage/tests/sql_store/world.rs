@@ -17,8 +17,10 @@ use rewards_core::snapshot::{
 };
 use rewards_core::time::Timestamp;
 use rewards_storage::batch::{CommandKey, Commit, CommitBatch};
+#[cfg(feature = "memory")]
+use rewards_storage::memory::MemoryStore;
 use rewards_storage::sql::{SqlOptions, SqlStore};
-use rewards_storage::store::Store;
+use rewards_storage::store::{Backend as AnyStore, Store};
 use smol_str::SmolStr;
 use uuid::Uuid;
 
@@ -87,6 +89,19 @@ pub async fn backends(test: &str) -> Vec<Backend> {
         });
     }
     backends
+}
+
+/// Every store there is, empty, for those who look at no tables.
+pub async fn stores(test: &str) -> Vec<(&'static str, Arc<dyn AnyStore>)> {
+    let mut stores: Vec<(_, Arc<dyn AnyStore>)> = Vec::new();
+    #[cfg(feature = "memory")]
+    stores.push(("memory", Arc::new(MemoryStore::new())));
+    for backend in backends(test).await {
+        // The files go with the backend.
+        let backend = Box::leak(Box::new(backend));
+        stores.push((backend.name, Arc::new(backend.store.clone())));
+    }
+    stores
 }
 
 pub fn at(seconds: i64) -> Timestamp {

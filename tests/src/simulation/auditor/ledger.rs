@@ -143,18 +143,15 @@ fn moved(books: &Books) -> (Origins<'_>, BTreeMap<Pot, i128>) {
             | TransferKind::Expire
             | TransferKind::Forfeit => -minor,
             // What is taken manually names no lot in the journal: the reply does. What is paid in rests in no lot.
-            TransferKind::Mature
-            | TransferKind::Deduct
-            | TransferKind::Deposit
-            | TransferKind::Owe
+            TransferKind::Mature | TransferKind::Deduct | TransferKind::Deposit => 0,
+            // Nothing is refunded, sent or redeemed in a simulation.
+            TransferKind::Owe
             | TransferKind::Repay
-            | TransferKind::WriteOff => 0,
-            // The simulation sends nothing.
-            TransferKind::TransferOut | TransferKind::TransferIn | TransferKind::TransferFee => 0,
-            // What is taken manually names no lot in the journal: the reply does.
-            TransferKind::Mature | TransferKind::Deduct => 0,
-            // Nobody redeems in a simulation.
-            TransferKind::Redeem
+            | TransferKind::WriteOff
+            | TransferKind::TransferOut
+            | TransferKind::TransferIn
+            | TransferKind::TransferFee
+            | TransferKind::Redeem
             | TransferKind::Reserve
             | TransferKind::Release
             | TransferKind::Restore => 0,
