@@ -1,8 +1,12 @@
 //! Pages of lists: how many items, and where the next page begins.
 
+use smol_str::SmolStr;
+
 use crate::context::Context;
-use crate::entity::Cursor;
+use crate::entity::{By, Cursor, Entity, EntityQuery, EntityRow};
+use crate::ids::MemberId;
 use crate::rejection::{Problem, Rejection};
+use crate::snapshot::{ReadPlan, Snapshot};
 
 /// Items of a page when nothing is said.
 pub const PAGE_ITEMS_DEFAULT: u32 = 50;
@@ -67,5 +71,94 @@ impl Page {
         let next = rows.last().filter(|_| !is_last).map(place);
         let next = next.map(|place| place.to_text(&self.list));
         (rows, next)
+    }
+}
+
+/// A page of the entities of a kind, ready to be looked up: those of a member or of all, newest first, or those of a group by rank.
+#[derive(Debug)]
+pub struct EntityList {
+    page: Page,
+    query: EntityQuery,
+}
+
+impl EntityList {
+    /// A page of those of a member, or of all. `plural` names the list, which its places belong to.
+    ///
+    /// # Errors
+    /// As for any [page](Page::new).
+    pub(super) fn newest<E: Entity>(
+        context: &Context,
+        plural: &str,
+        member: Option<&MemberId>,
+        after: Option<&str>,
+        limit: Option<u32>,
+    ) -> Result<(ReadPlan, Self), Rejection> {
+        let (name, by) = match member {
+            Some(member) => (format!("{plural} of {member}"), By::Owner(member.clone())),
+            None => (plural.to_owned(), By::Newest),
+        };
+        let (mut plan, list) = Self::named::<E>(context, &name, by, after, limit)?;
+        plan.members = member.map(|m| context.member_key(m)).into_iter().collect();
+        Ok((plan, list))
+    }
+
+    /// A page of a list with a name of its own.
+    ///
+    /// # Errors
+    /// As for any [page](Page::new).
+    pub(super) fn named<E: Entity>(
+        context: &Context,
+        name: &str,
+        by: By,
+        after: Option<&str>,
+        limit: Option<u32>,
+    ) -> Result<(ReadPlan, Self), Rejection> {
+        let page = Page::new(context, name, after, limit)?;
+        let query = EntityQuery {
+            tenant: context.tenant.clone(),
+            kind: E::KIND,
+            by,
+            after: page.after.clone(),
+            limit: page.rows(),
+        };
+        let plan = ReadPlan {
+            entity_pages: vec![query.clone()],
+            ..ReadPlan::default()
+        };
+        Ok((plan, Self { page, query }))
+    }
+
+    /// The entities of the page, each shown in its way, and where the next page begins.
+    ///
+    /// # Errors
+    /// [`Rejection::MemberUnknown`] for the list of nobody; what is wrong with a body.
+    pub(super) fn read<E: Entity, T>(
+        &self,
+        snapshot: &Snapshot,
+        context: &Context,
+        show: impl Fn(E) -> T,
+    ) -> Result<(Vec<T>, Option<String>), Rejection> {
+        if let By::Owner(member) = &self.query.by
+            && !snapshot.members.contains_key(&context.member_key(member))
+        {
+            return Err(Rejection::MemberUnknown(member.clone()));
+        }
+        let found = snapshot.entity_pages.get(&self.query);
+        let rows: Vec<&(SmolStr, EntityRow)> = found.into_iter().flatten().collect();
+        let (rows, next) = self.page.cut(rows, |(id, row)| self.place(id, row));
+        let shown = rows.into_iter().map(|(_, row)| row.read::<E>());
+        let shown = shown.map(|stored| Ok(show(stored?.entity)));
+        Ok((shown.collect::<Result<_, Rejection>>()?, next))
+    }
+
+    fn place(&self, id: &SmolStr, row: &EntityRow) -> Cursor {
+        let value = match self.query.by {
+            By::Group { .. } => row.index.rank.unwrap_or_default(),
+            By::Newest | By::Owner(_) | By::Due(_) => row.index.at.micros(),
+        };
+        Cursor {
+            value,
+            id: id.clone(),
+        }
     }
 }

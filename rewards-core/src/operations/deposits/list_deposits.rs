@@ -4,14 +4,12 @@
 //! Refusals, in order: a page size of zero or above the bound, a place in another list; unknown member.
 
 use serde::{Deserialize, Serialize};
-use smol_str::SmolStr;
 
-use super::super::pages::Page;
+use super::super::pages::EntityList;
 use super::DepositDetails;
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
-use crate::entity::{By, Cursor, Entity, EntityQuery, Stored};
 use crate::ids::MemberId;
 use crate::payments::DepositEntity;
 use crate::rejection::Rejection;
@@ -51,65 +49,26 @@ pub struct DepositList {
     pub next: Option<String>,
 }
 
-/// A page of deposits, ready to be looked up.
-#[derive(Debug)]
-pub struct PreparedDeposits {
-    page: Page,
-    query: EntityQuery,
-}
-
 impl Operation for ListDeposits {
     const NAME: &'static str = "list_deposits";
     const KIND: Kind = Kind::Query;
     type Reply = DepositList;
-    type Prepared = PreparedDeposits;
+    type Prepared = EntityList;
 
-    fn prepare(&self, context: &Context) -> Result<(ReadPlan, PreparedDeposits), Rejection> {
-        let (list, by) = match &self.member {
-            Some(member) => (format!("deposits of {member}"), By::Owner(member.clone())),
-            None => ("deposits".to_owned(), By::Newest),
-        };
-        let page = Page::new(context, &list, self.after.as_deref(), self.limit)?;
-        let query = EntityQuery {
-            tenant: context.tenant.clone(),
-            kind: DepositEntity::KIND,
-            by,
-            after: page.after.clone(),
-            limit: page.rows(),
-        };
-        let members = self.member.iter().map(|member| context.member_key(member));
-        let plan = ReadPlan {
-            members: members.collect(),
-            entity_pages: vec![query.clone()],
-            ..ReadPlan::default()
-        };
-        Ok((plan, PreparedDeposits { page, query }))
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, EntityList), Rejection> {
+        let (member, after) = (self.member.as_ref(), self.after.as_deref());
+        EntityList::newest::<DepositEntity>(context, "deposits", member, after, self.limit)
     }
 
     fn decide(
         &self,
-        prepared: &PreparedDeposits,
+        list: &EntityList,
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<DepositList>, Undecided> {
-        if let Some(member) = &self.member
-            && !snapshot.members.contains_key(&context.member_key(member))
-        {
-            return Err(Rejection::MemberUnknown(member.clone()).into());
-        }
-        let found = snapshot.entity_pages.get(&prepared.query);
-        let rows = found.into_iter().flatten();
-        let details =
-            |stored: Stored<DepositEntity>| DepositDetails::of(stored.entity, context.now);
-        let listed = rows
-            .map(|(_, row)| row.read().map(details))
-            .collect::<Result<_, _>>()?;
-        let (deposits, next) = prepared
-            .page
-            .cut(listed, |deposit: &DepositDetails| Cursor {
-                value: deposit.initiated_at.micros(),
-                id: SmolStr::new(deposit.deposit.as_str()),
-            });
+        let (deposits, next) = list.read(snapshot, context, |deposit: DepositEntity| {
+            DepositDetails::of(deposit, context.now)
+        })?;
         Ok(Decision::answer(DepositList { deposits, next }))
     }
 }

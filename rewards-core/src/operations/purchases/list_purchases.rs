@@ -5,14 +5,12 @@
 //! bound, a place in another list; unknown member.
 
 use serde::{Deserialize, Serialize};
-use smol_str::SmolStr;
 
-use super::super::pages::Page;
+use super::super::pages::EntityList;
 use crate::cashback::{PurchaseEntity, PurchaseState};
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
-use crate::entity::{By, Cursor, Entity, EntityQuery, Stored};
 use crate::ids::{MemberId, ProgramId, PurchaseId};
 use crate::money::Money;
 use crate::rejection::Rejection;
@@ -77,75 +75,36 @@ pub struct ListedPurchase {
     pub recorded_at: Timestamp,
 }
 
-/// A page of purchases, ready to be looked up.
-#[derive(Debug)]
-pub struct PreparedPurchases {
-    page: Page,
-    query: EntityQuery,
-}
-
 impl Operation for ListPurchases {
     const NAME: &'static str = "list_purchases";
     const KIND: Kind = Kind::Query;
     type Reply = PurchaseList;
-    type Prepared = PreparedPurchases;
+    type Prepared = EntityList;
 
-    fn prepare(&self, context: &Context) -> Result<(ReadPlan, PreparedPurchases), Rejection> {
-        let (list, by) = match &self.member {
-            Some(member) => (format!("purchases of {member}"), By::Owner(member.clone())),
-            None => ("purchases".to_owned(), By::Newest),
-        };
-        let page = Page::new(context, &list, self.after.as_deref(), self.limit)?;
-        let query = EntityQuery {
-            tenant: context.tenant.clone(),
-            kind: PurchaseEntity::KIND,
-            by,
-            after: page.after.clone(),
-            limit: page.rows(),
-        };
-        let members = self.member.iter().map(|member| context.member_key(member));
-        let plan = ReadPlan {
-            members: members.collect(),
-            entity_pages: vec![query.clone()],
-            ..ReadPlan::default()
-        };
-        Ok((plan, PreparedPurchases { page, query }))
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, EntityList), Rejection> {
+        let (member, after) = (self.member.as_ref(), self.after.as_deref());
+        EntityList::newest::<PurchaseEntity>(context, "purchases", member, after, self.limit)
     }
 
     fn decide(
         &self,
-        prepared: &PreparedPurchases,
+        list: &EntityList,
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<PurchaseList>, Undecided> {
-        if let Some(member) = &self.member
-            && !snapshot.members.contains_key(&context.member_key(member))
-        {
-            return Err(Rejection::MemberUnknown(member.clone()).into());
-        }
-        let found = snapshot.entity_pages.get(&prepared.query);
-        let rows = found.into_iter().flatten();
-        let listed = rows
-            .map(|(_, row)| row.read().map(listed))
-            .collect::<Result<_, _>>()?;
-        let (purchases, next) = prepared
-            .page
-            .cut(listed, |purchase: &ListedPurchase| Cursor {
-                value: purchase.recorded_at.micros(),
-                id: SmolStr::new(purchase.purchase.as_str()),
-            });
+        let (purchases, next) = list.read(snapshot, context, listed)?;
         Ok(Decision::answer(PurchaseList { purchases, next }))
     }
 }
 
-fn listed(stored: Stored<PurchaseEntity>) -> ListedPurchase {
-    let state = stored.entity.state();
+fn listed(entity: PurchaseEntity) -> ListedPurchase {
+    let state = entity.state();
     let PurchaseEntity {
         purchase,
         revision,
         recorded_at,
         ..
-    } = stored.entity;
+    } = entity;
     ListedPurchase {
         purchase: purchase.id,
         member: purchase.member,

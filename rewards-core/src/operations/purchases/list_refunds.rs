@@ -6,12 +6,12 @@
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::super::pages::Page;
+use super::super::pages::EntityList;
 use crate::cashback::PurchaseEntity;
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
-use crate::entity::{By, Cursor, Entity, EntityKey, EntityQuery, Stored};
+use crate::entity::{By, EntityKey};
 use crate::ids::{MemberId, PurchaseId, RefundId, Slug};
 use crate::money::Money;
 use crate::refunds::{RECORDED, RefundEntity, RefundKind, RefundedPieces};
@@ -91,92 +91,52 @@ pub struct ListedRefund {
     pub recorded_at: Timestamp,
 }
 
-/// A page of refunds, ready to be looked up.
-#[derive(Debug)]
-pub struct PreparedRefunds {
-    page: Page,
-    query: EntityQuery,
-}
-
 impl Operation for ListRefunds {
     const NAME: &'static str = "list_refunds";
     const KIND: Kind = Kind::Query;
     type Reply = RefundList;
-    type Prepared = PreparedRefunds;
+    type Prepared = EntityList;
 
-    fn prepare(&self, context: &Context) -> Result<(ReadPlan, PreparedRefunds), Rejection> {
-        let (list, by) = match (&self.purchase, &self.member) {
-            (Some(_), Some(_)) => {
-                let detail = "expected a purchase or a member, got both";
-                return Err(Problem::new("filter_ambiguous", "member", detail).into());
-            }
-            (Some(purchase), None) => (format!("refunds of purchase {purchase}"), of(purchase)),
-            (None, Some(member)) => (format!("refunds of {member}"), By::Owner(member.clone())),
-            (None, None) => ("refunds".to_owned(), By::Newest),
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, EntityList), Rejection> {
+        let (member, after) = (self.member.as_ref(), self.after.as_deref());
+        let Some(purchase) = &self.purchase else {
+            return EntityList::newest::<RefundEntity>(
+                context, "refunds", member, after, self.limit,
+            );
         };
-        let page = Page::new(context, &list, self.after.as_deref(), self.limit)?;
-        let query = EntityQuery {
-            tenant: context.tenant.clone(),
-            kind: RefundEntity::KIND,
-            by,
-            after: page.after.clone(),
-            limit: page.rows(),
+        if member.is_some() {
+            let detail = "expected a purchase or a member, got both";
+            return Err(Problem::new("filter_ambiguous", "member", detail).into());
+        }
+        let name = format!("refunds of purchase {purchase}");
+        let by = By::Group {
+            group: SmolStr::new(purchase.as_str()),
+            state: SmolStr::new_static(RECORDED),
+            from_rank: 0,
         };
-        let members = self.member.iter().map(|member| context.member_key(member));
-        let purchases = self.purchase.iter();
-        let purchases = purchases.map(|id| EntityKey::of::<PurchaseEntity>(&context.tenant, id));
-        let plan = ReadPlan {
-            members: members.collect(),
-            entities: purchases.collect(),
-            entity_pages: vec![query.clone()],
-            ..ReadPlan::default()
-        };
-        Ok((plan, PreparedRefunds { page, query }))
+        let (mut plan, list) =
+            EntityList::named::<RefundEntity>(context, &name, by, after, self.limit)?;
+        let key = EntityKey::of::<PurchaseEntity>(&context.tenant, purchase);
+        plan.entities.push(key);
+        Ok((plan, list))
     }
 
     fn decide(
         &self,
-        prepared: &PreparedRefunds,
+        list: &EntityList,
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<RefundList>, Undecided> {
-        if let Some(member) = &self.member
-            && !snapshot.members.contains_key(&context.member_key(member))
-        {
-            return Err(Rejection::MemberUnknown(member.clone()).into());
-        }
         if let Some(purchase) = &self.purchase {
             let found = snapshot.get::<PurchaseEntity>(&context.tenant, purchase)?;
             found.ok_or_else(|| Rejection::PurchaseUnknown(purchase.clone()))?;
         }
-        let found = snapshot.entity_pages.get(&prepared.query);
-        let rows = found.into_iter().flatten();
-        let listed = rows
-            .map(|(_, row)| row.read().map(listed))
-            .collect::<Result<_, _>>()?;
-        let is_by_number = self.purchase.is_some();
-        let (refunds, next) = prepared.page.cut(listed, |refund: &ListedRefund| Cursor {
-            value: if is_by_number {
-                i64::from(refund.number)
-            } else {
-                refund.recorded_at.micros()
-            },
-            id: SmolStr::new(refund.refund.as_str()),
-        });
+        let (refunds, next) = list.read(snapshot, context, listed)?;
         Ok(Decision::answer(RefundList { refunds, next }))
     }
 }
 
-fn of(purchase: &PurchaseId) -> By {
-    By::Group {
-        group: SmolStr::new(purchase.as_str()),
-        state: SmolStr::new_static(RECORDED),
-        from_rank: 0,
-    }
-}
-
-fn listed(stored: Stored<RefundEntity>) -> ListedRefund {
-    let refund = stored.entity;
+fn listed(refund: RefundEntity) -> ListedRefund {
     ListedRefund {
         refund: refund.id,
         member: refund.member,

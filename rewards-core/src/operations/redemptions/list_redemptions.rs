@@ -5,13 +5,11 @@
 //! bound, a place in another list; unknown member.
 
 use serde::{Deserialize, Serialize};
-use smol_str::SmolStr;
 
-use super::super::pages::Page;
+use super::super::pages::EntityList;
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
-use crate::entity::{By, Cursor, Entity, EntityQuery, Stored};
 use crate::ids::{MemberId, OrderId, RedemptionId};
 use crate::money::Money;
 use crate::rejection::Rejection;
@@ -77,73 +75,31 @@ pub struct ListedRedemption {
     pub recorded_at: Timestamp,
 }
 
-/// A page of redemptions, ready to be looked up.
-#[derive(Debug)]
-pub struct PreparedRedemptions {
-    page: Page,
-    query: EntityQuery,
-}
-
 impl Operation for ListRedemptions {
     const NAME: &'static str = "list_redemptions";
     const KIND: Kind = Kind::Query;
     type Reply = RedemptionList;
-    type Prepared = PreparedRedemptions;
+    type Prepared = EntityList;
 
-    fn prepare(&self, context: &Context) -> Result<(ReadPlan, PreparedRedemptions), Rejection> {
-        let (list, by) = match &self.member {
-            Some(member) => (
-                format!("redemptions of {member}"),
-                By::Owner(member.clone()),
-            ),
-            None => ("redemptions".to_owned(), By::Newest),
-        };
-        let page = Page::new(context, &list, self.after.as_deref(), self.limit)?;
-        let query = EntityQuery {
-            tenant: context.tenant.clone(),
-            kind: Redemption::KIND,
-            by,
-            after: page.after.clone(),
-            limit: page.rows(),
-        };
-        let members = self.member.iter().map(|member| context.member_key(member));
-        let plan = ReadPlan {
-            members: members.collect(),
-            entity_pages: vec![query.clone()],
-            ..ReadPlan::default()
-        };
-        Ok((plan, PreparedRedemptions { page, query }))
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, EntityList), Rejection> {
+        let (member, after) = (self.member.as_ref(), self.after.as_deref());
+        EntityList::newest::<Redemption>(context, "redemptions", member, after, self.limit)
     }
 
     fn decide(
         &self,
-        prepared: &PreparedRedemptions,
+        list: &EntityList,
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<RedemptionList>, Undecided> {
-        if let Some(member) = &self.member
-            && !snapshot.members.contains_key(&context.member_key(member))
-        {
-            return Err(Rejection::MemberUnknown(member.clone()).into());
-        }
-        let found = snapshot.entity_pages.get(&prepared.query);
-        let rows = found.into_iter().flatten();
-        let listed = rows
-            .map(|(_, row)| row.read().map(|stored| listed(stored, context.now)))
-            .collect::<Result<_, _>>()?;
-        let (redemptions, next) =
-            prepared
-                .page
-                .cut(listed, |redemption: &ListedRedemption| Cursor {
-                    value: redemption.recorded_at.micros(),
-                    id: SmolStr::new(redemption.redemption.as_str()),
-                });
+        let (redemptions, next) = list.read(snapshot, context, |redemption| {
+            listed(redemption, context.now)
+        })?;
         Ok(Decision::answer(RedemptionList { redemptions, next }))
     }
 }
 
-fn listed(stored: Stored<Redemption>, now: Timestamp) -> ListedRedemption {
-    let redemption = stored.entity;
+fn listed(redemption: Redemption, now: Timestamp) -> ListedRedemption {
     ListedRedemption {
         state: redemption.seen_at(now),
         reserved: redemption.reserved_at(now),
