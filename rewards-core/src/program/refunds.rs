@@ -54,7 +54,7 @@ pub enum Shortfall {
     /// It is left at that: only what the purchase's own rewards still hold is taken back.
     #[default]
     StopAtZero,
-    /// The member owes it. What becomes available to the member later pays it first.
+    /// The member owes what was spent. What becomes available to the member later pays it first. What has expired is not owed.
     Debt,
 }
 

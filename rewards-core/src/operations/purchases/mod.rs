@@ -1,6 +1,7 @@
 //! Purchases: quote, record, confirm, refund, cancel, list.
 
 mod cancel_purchase;
+mod claims;
 mod confirm_purchase;
 mod decide_purchase;
 mod get_purchase;

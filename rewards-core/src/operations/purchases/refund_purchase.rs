@@ -19,6 +19,7 @@ use smallvec::smallvec;
 
 use super::super::change_builder::ChangeBuilder;
 use super::super::review::{Reviewed, TierReview, due_for_review};
+use super::claims::claim;
 use super::take_back::{UndoneGrants, take_back, undone_grants};
 use super::{find_purchase, plan_purchase, purchase_lots, revision_of, settle_others};
 use crate::cashback::{
@@ -94,7 +95,8 @@ pub struct RefundedPurchase {
     pub taken_back: Vec<Money>,
     /// What was to be taken back and had been spent or had expired, one amount per asset.
     pub shortfall: Vec<Money>,
-    /// What of the shortfall the member owes now, one amount per asset.
+    /// What of the shortfall the member owes now, one amount per asset: not what has expired, and not what other rewards paid
+    /// at once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub owed: Vec<Money>,
@@ -152,9 +154,9 @@ impl Operation for RefundPurchase {
         let (entity, mut purchase) = self.undo(&mut builder, refunded, &undone)?;
         let mut owed = Vec::new();
         if policy.shortfall == Shortfall::Debt {
-            purchase.claim(&back.short);
+            let claims = claim(&builder, snapshot, context, &mut purchase, &undone, &back)?;
             builder.write_purchase(purchase.clone())?;
-            owed = builder.owe(snapshot, &back.shortfall, &self.purchase)?;
+            owed = builder.owe(snapshot, &claims, &self.purchase)?;
         }
         let mut reply = RefundedPurchase {
             refund: self.refund.clone(),

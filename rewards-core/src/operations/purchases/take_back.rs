@@ -24,6 +24,8 @@ pub(super) struct TakenBack {
     pub shortfall: Totals,
     /// The same by lot, in minor units.
     pub short: BTreeMap<LotNumber, i64>,
+    /// Whether any of the lots has expired.
+    pub has_expired: bool,
 }
 
 /// What of each grant is undone when so much of the purchase is refunded.
@@ -132,6 +134,7 @@ pub(super) fn take_back(
         let short = wanted.saturating_sub(taken);
         result.shortfall.add(lot.asset, short);
         result.short.insert(lot.number, short);
+        result.has_expired |= lot.state == LotState::Expired;
     }
     Ok(result)
 }
