@@ -1,6 +1,6 @@
 //! Recording purchases: the engine beside `pgbench`, beside a bare set-based loop, and beside row-by-row sqlx.
 //!
-//! `cargo bench -p rewards-tests --features bench --bench record [-- --rounds N --seconds N --only postgres|sqlite|growth|member|telemetry|processes|settle]`
+//! `cargo bench -p rewards-tests --features bench --bench record [-- --rounds N --seconds N --only postgres|sqlite|growth|member|telemetry|processes|settle|motion]`
 //!
 //! Everything runs interleaved (A B C A B C …) on the same machine and database; each figure is a median of the rounds with
 //! its spread. The engine and the bare loops write the same rows: the purchase with its reply, a journal entry, a lot, an
@@ -11,6 +11,7 @@ mod bare;
 mod engine;
 mod frozen;
 mod growth;
+mod motion;
 mod one_member;
 mod processes;
 mod report;
@@ -95,6 +96,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     if options.wants("settle") {
         settle::run(&options, &mut report).await?;
+    }
+    if options.wants("motion") {
+        motion::run(&options, &mut report).await?;
     }
     if options.wants("telemetry") {
         telemetry::run(&options, &mut report).await?;
