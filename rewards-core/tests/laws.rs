@@ -184,7 +184,7 @@ pub fn basket() -> impl Strategy<Value = Basket> {
         )
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub fn step() -> impl Strategy<Value = Step> {
     let who = || proptest::sample::select(&["ann", "bob"][..]);
     prop_oneof![
         8 => basket().prop_map(Step::Buy),

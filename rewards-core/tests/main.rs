@@ -12,6 +12,7 @@ mod carry_laws;
 mod laws;
 mod money_laws;
 mod money_text;
+mod motion_laws;
 mod program_guide;
 mod program_laws;
 mod program_parse;

@@ -89,6 +89,8 @@ struct Claim {
     returned: i64,
     /// What does not count as earned, in minor units.
     unearned: i64,
+    /// What of it became a debt, in minor units: the member's own, should it come back.
+    claimed: i64,
     /// Whether something of the purchase was refunded.
     is_refunded: bool,
 }
@@ -231,6 +233,7 @@ impl<'a> MemberAudit<'a> {
                 day: purchase.day,
                 returned: allocation.returned,
                 unearned: allocation.unearned(),
+                claimed: allocation.claimed,
                 is_refunded: purchase.refunded.is_some(),
             };
             let grant = self.grants.entry(allocation.lot).or_default();
@@ -396,7 +399,11 @@ impl<'a> MemberAudit<'a> {
     fn life(&mut self, lot: &Lot, claim: Option<&Claim>) {
         let state = claim.map(|claim| claim.state);
         let is_left = match state {
-            Some(PurchaseState::Cancelled) => lot.state.is_open(),
+            Some(PurchaseState::Cancelled) => {
+                let claimed = claim.map_or(0, |claim| claim.claimed);
+                lot.state == LotState::Pending
+                    || lot.state == LotState::Available && lot.remaining > claimed
+            }
             Some(PurchaseState::Confirmed) => lot.state == LotState::Pending,
             // What a refund leaves with the member is the program's choice.
             Some(PurchaseState::Recorded | PurchaseState::Refunded) | None => false,

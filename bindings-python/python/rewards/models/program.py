@@ -413,7 +413,8 @@ Shortfall = Literal["stop_at_zero", "debt"]
 """What becomes of a reward that is to be taken back and was spent or has expired.
 
 - `stop_at_zero`: It is left at that: only what the purchase's own rewards still hold is taken back.
-- `debt`: The member owes it. What becomes available to the member later pays it first.
+- `debt`: The member owes what was spent. What becomes available to the member later pays it first.
+  What has expired is not owed.
 """
 
 

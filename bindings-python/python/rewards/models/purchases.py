@@ -446,7 +446,9 @@ class RefundedPurchase(Model):
     """What was to be taken back and had been spent or had expired, one amount per asset."""
 
     owed: ListOf[Money] = []
-    """What of the shortfall the member owes now, one amount per asset."""
+    """What of the shortfall the member owes now, one amount per asset: not what has expired, and
+    not what other rewards paid at once.
+    """
 
     tier_changes: Blank[UInt32] = 0
     """How many moves on tier ladders were made."""
