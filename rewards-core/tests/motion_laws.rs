@@ -2,6 +2,12 @@
 //! world holds its own books against each other when it ends, and each decision is made twice: from the rows that were asked for,
 //! and from all rows.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, in the functions that tests share as well"
+)]
+
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use rewards_core::ledger::Purpose;
