@@ -321,7 +321,7 @@ impl PurchaseEntity {
         let mut carried = std::mem::take(&mut self.carried);
         for carried in &mut carried {
             let share = self.granted_and_kept(&carried.0, &granted);
-            let change = carried.undo(|added| refunded.added(&paid, added), share);
+            let change = carried.undo(|added| refunded.share(&paid, added), share);
             undone.remainders.push(change);
         }
         self.carried = carried;
@@ -365,9 +365,10 @@ impl PurchaseEntity {
         if self.state == PurchaseState::Cancelled {
             return Vec::new();
         }
-        let undone = self
-            .refunded()
-            .sums(&Paid::of(&self.purchase), &self.purchase);
+        let Some(refunded) = &self.refunded else {
+            return self.purchase.sums().into_vec();
+        };
+        let undone = refunded.sums(&Paid::of(&self.purchase), &self.purchase);
         let sums = self.purchase.sums().into_iter().zip(undone);
         let left = sums.map(|((summed, all), (_, undone))| (summed, all.saturating_sub(undone)));
         left.collect()

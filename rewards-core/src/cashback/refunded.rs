@@ -92,7 +92,8 @@ impl Refunded {
 
     /// Of a line, what of the amount is for it, and how many pieces came back.
     fn line(&self, line: u32) -> (i64, u32) {
-        let own = self.lines.iter().find(|own| own.0 == line);
+        let at = self.lines.binary_search_by_key(&line, |own| own.0);
+        let own = at.ok().and_then(|at| self.lines.get(at));
         own.map_or((0, 0), |own| (own.1, own.2))
     }
 
@@ -191,7 +192,8 @@ impl Refunded {
     }
 
     /// A part of something that belongs to the whole purchase, as far as the amount came back.
-    fn share(&self, paid: &Paid, of: i64) -> i64 {
+    #[must_use]
+    pub fn share(&self, paid: &Paid, of: i64) -> i64 {
         if self.is_whole {
             return of;
         }
@@ -232,12 +234,6 @@ impl Refunded {
             };
         }
         sums
-    }
-
-    /// What of a remainder that the purchase added is undone, in minor units of the purchase.
-    #[must_use]
-    pub fn added(&self, paid: &Paid, minor: i64) -> i64 {
-        self.share(paid, minor)
     }
 
     /// The purchase as if what came back had not been bought. Discounts are split anew over what remains.

@@ -5,6 +5,7 @@ mod purchases;
 mod returned;
 mod transfers;
 
+pub(super) use purchases::revision_of;
 pub(super) use returned::{Returned, Source};
 
 use std::collections::BTreeMap;

@@ -28,7 +28,7 @@ impl ChangeBuilder<'_> {
         let context = self.context;
         let open = self.open_purchase(purchase)?;
         let entity = &mut open.stored.entity;
-        let program = revision(context, entity)?;
+        let program = revision_of(context, entity)?;
         let (day, released) = (entity.day, entity.give_back(&part, program));
         open.is_changed = true;
         for UsedLimit(number, bucket, amount, value) in released.limits {
@@ -53,7 +53,7 @@ impl ChangeBuilder<'_> {
         purchase: &PurchaseEntity,
         undone: Undone,
     ) -> Result<(), Rejection> {
-        let program = revision(self.context, purchase)?;
+        let program = revision_of(self.context, purchase)?;
         self.undo(program.id(), purchase.day, undone.sums);
         for UndoneRemainder { rule, change, part } in undone.remainders {
             let own = program.rules().iter().find(|known| known.id == rule);
@@ -178,7 +178,10 @@ impl ChangeBuilder<'_> {
 }
 
 /// The revision that decided a purchase.
-fn revision<'c>(
+///
+/// # Errors
+/// [`Rejection::Internal`]: whatever was recorded is of a revision that is kept.
+pub(in crate::operations) fn revision_of<'c>(
     context: &'c Context,
     purchase: &PurchaseEntity,
 ) -> Result<&'c CompiledProgram, Rejection> {

@@ -31,7 +31,6 @@ use crate::context::Context;
 use crate::entity::{EntityKey, Stored};
 use crate::ids::{MemberId, PurchaseId};
 use crate::ledger::Lot;
-use crate::program::CompiledProgram;
 use crate::rejection::Rejection;
 use crate::snapshot::{LotFilter, LotQuery, ReadPlan, Snapshot};
 use crate::time::Timestamp;
@@ -100,19 +99,6 @@ fn purchase_lots<'s>(
         })
     });
     lots.collect()
-}
-
-/// The revision that decided a purchase.
-///
-/// # Errors
-/// [`Rejection::Internal`]: whatever was recorded is of a revision that is kept.
-fn revision_of<'c>(
-    context: &'c Context,
-    purchase: &PurchaseEntity,
-) -> Result<&'c CompiledProgram, Rejection> {
-    let revisions = context.revisions(&purchase.purchase.program);
-    let found = revisions.and_then(|revisions| revisions.numbered(purchase.revision));
-    Ok(found.ok_or(Rejection::Internal("a purchase of an unknown revision"))?)
 }
 
 /// Whether a purchase with so many grants is refused.

@@ -17,11 +17,11 @@
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
-use super::super::change_builder::ChangeBuilder;
+use super::super::change_builder::{ChangeBuilder, revision_of};
 use super::super::review::{Reviewed, TierReview, due_for_review};
 use super::claims::claim;
 use super::take_back::{UndoneGrants, take_back, undone_grants};
-use super::{find_purchase, plan_purchase, purchase_lots, revision_of, settle_others};
+use super::{find_purchase, plan_purchase, purchase_lots, settle_others};
 use crate::cashback::{
     LINES_MAX, NotRefundable, Paid, PurchaseEntity, PurchaseState, Refunded, WrongState,
 };

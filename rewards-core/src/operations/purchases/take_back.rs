@@ -115,11 +115,12 @@ pub(super) fn take_back(
         settled.push(builder.settle(lot, now)?);
     }
     settled.sort_by_key(|lot| lot.state != LotState::Pending);
+    let grants = builder.purchase(purchase)?.allocations.iter();
+    let unearned: BTreeMap<LotNumber, i64> =
+        grants.map(|grant| (grant.lot, grant.unearned())).collect();
     let mut result = TakenBack::default();
     for lot in settled {
-        let own = builder.purchase(purchase)?.allocations.iter();
-        let own = own.clone().find(|grant| grant.lot == lot.number);
-        let before = own.map_or(0, crate::cashback::Allocation::unearned);
+        let before = unearned.get(&lot.number).copied().unwrap_or(0);
         let in_all = undone.get(&lot.number).map_or(0, |(_, undone)| *undone);
         let wanted = in_all.saturating_sub(before).max(0);
         let taken = match lot.take_back(wanted, now) {
