@@ -15,15 +15,13 @@ use smallvec::smallvec;
 use super::super::assets::check_known;
 use super::super::change_builder::ChangeBuilder;
 use super::super::review::{Reviewed, TierReview, due_for_review};
-use super::{OPEN_LOTS_MAX, REASON_BYTES_MAX, check_reason, open_lots, settle_open};
+use super::{REASON_BYTES_MAX, check_reason, open_lots, settle_open, too_little};
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
 use crate::event::Event;
 use crate::ids::MemberId;
-use crate::ledger::{
-    Account, LedgerError, Lot, LotNumber, Purpose, Transfer, TransferKind, consume,
-};
+use crate::ledger::{Account, Lot, LotNumber, Purpose, Transfer, TransferKind, consume};
 use crate::money::Money;
 use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{ReadPlan, Snapshot};
@@ -102,7 +100,7 @@ impl Operation for DeductBalance {
         builder.settle_all(due.into_iter().filter(is_other), context.now)?;
         let lots = settle_open(&mut builder, snapshot, asset, context.now)?;
         let paid = consume(&lots, asset, self.take.minor())
-            .map_err(|error| self.too_little(error, lots.len()))?;
+            .map_err(|error| too_little(error, asset, lots.len()))?;
         let mut parts = BTreeMap::new();
         // What an earlier command with a clock ahead granted is not taken before it was earned.
         let earned = paid.iter().map(|part| part.lot.earned_at);
@@ -134,27 +132,5 @@ impl Operation for DeductBalance {
             reply,
             changes: builder.finish()?,
         })
-    }
-}
-
-impl DeductBalance {
-    fn too_little(&self, error: LedgerError, lots: usize) -> Rejection {
-        let asset = self.take.asset();
-        let in_words = |minor| format!("{} {asset}", Money::new(minor, asset));
-        match error {
-            LedgerError::Insufficient { .. }
-                if u32::try_from(lots).is_ok_and(|n| n >= OPEN_LOTS_MAX) =>
-            {
-                Rejection::TooMany {
-                    what: "open lots",
-                    limit: OPEN_LOTS_MAX,
-                }
-            }
-            LedgerError::Insufficient { needed, available } => Rejection::Insufficient {
-                needed: in_words(needed),
-                available: in_words(available),
-            },
-            other => other.into(),
-        }
     }
 }

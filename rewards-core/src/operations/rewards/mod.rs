@@ -10,9 +10,9 @@ pub use settle_member::{DUE_LOTS_MAX, SettleMember, SettledMember};
 
 use super::change_builder::ChangeBuilder;
 use crate::command::Undecided;
-use crate::ledger::Lot;
-use crate::money::Asset;
-use crate::rejection::Problem;
+use crate::ledger::{LedgerError, Lot};
+use crate::money::{Asset, Money};
+use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{LotFilter, LotQuery, MemberKey, Snapshot};
 use crate::time::Timestamp;
 
@@ -44,6 +44,30 @@ pub(in crate::operations) fn settle_open(
         .iter()
         .filter(|lot| lot.asset == asset && lot.state.is_open());
     builder.settle_all(open, by)
+}
+
+/// Why so many open lots of an asset do not pay, as a caller is told: when there may be more than were read, it is not known.
+pub(in crate::operations) fn too_little(
+    error: LedgerError,
+    asset: Asset,
+    lots: usize,
+) -> Rejection {
+    let in_words = |minor| format!("{} {asset}", Money::new(minor, asset));
+    match error {
+        LedgerError::Insufficient { .. }
+            if !u32::try_from(lots).is_ok_and(|n| n < OPEN_LOTS_MAX) =>
+        {
+            Rejection::TooMany {
+                what: "open lots",
+                limit: OPEN_LOTS_MAX,
+            }
+        }
+        LedgerError::Insufficient { needed, available } => Rejection::Insufficient {
+            needed: in_words(needed),
+            available: in_words(available),
+        },
+        other => other.into(),
+    }
 }
 
 fn check_reason(reason: &str, max: usize, problems: &mut Vec<Problem>) {

@@ -2,7 +2,7 @@
 
 use super::super::change_builder::ChangeBuilder;
 use super::super::review::{TierReview, due_for_review};
-use super::super::rewards::{OPEN_LOTS_MAX, settle_open};
+use super::super::rewards::{settle_open, too_little};
 use super::transfer_balance::refused;
 use super::{PreparedTransfer, TRANSFER_LOTS_MAX, TransferBalance};
 use crate::cashback::Schedule;
@@ -15,7 +15,6 @@ use crate::ledger::{
     Account, Consumption, LedgerError, Lot, LotState, Origin, Purpose, Transfer, TransferKind,
     consume,
 };
-use crate::money::Money;
 use crate::program::{Expiry, Lifecycle};
 use crate::rejection::Rejection;
 use crate::snapshot::Snapshot;
@@ -48,7 +47,11 @@ impl Movement<'_> {
         if !rule.moves_lots() {
             let available = sender.row.balances.get(&rule.purpose, rule.asset);
             if available < given {
-                return Err(self.too_little(given, available).into());
+                let error = LedgerError::Insufficient {
+                    needed: given,
+                    available,
+                };
+                return Err(too_little(error, rule.asset, 0).into());
             }
             let paid = Vec::new();
             return Ok(Taken { paid, at: now });
@@ -59,7 +62,7 @@ impl Movement<'_> {
         sender.settle_all(due.into_iter().filter(is_other), now)?;
         let lots = settle_open(sender, self.snapshot, rule.asset, now)?;
         let paid = consume(&lots, rule.asset, given);
-        let paid = paid.map_err(|error| self.cannot_pay(error, lots.len()))?;
+        let paid = paid.map_err(|error| too_little(error, rule.asset, lots.len()))?;
         if is_beyond(paid.len(), TRANSFER_LOTS_MAX) {
             let (what, limit) = ("lots of one transfer", TRANSFER_LOTS_MAX);
             return Err(Rejection::TooMany { what, limit }.into());
@@ -255,30 +258,6 @@ impl Movement<'_> {
         let schedule = Schedule::of(&lifecycle, self.prepared.program.calendar(), at);
         let schedule = schedule.map_err(|_| out_of_range())?;
         schedule.expires_at.ok_or_else(out_of_range)
-    }
-
-    fn cannot_pay(&self, error: LedgerError, lots: usize) -> Rejection {
-        match error {
-            LedgerError::Insufficient { .. }
-                if is_beyond(lots.saturating_add(1), OPEN_LOTS_MAX) =>
-            {
-                Rejection::TooMany {
-                    what: "open lots",
-                    limit: OPEN_LOTS_MAX,
-                }
-            }
-            LedgerError::Insufficient { needed, available } => self.too_little(needed, available),
-            other => other.into(),
-        }
-    }
-
-    fn too_little(&self, needed: i64, available: i64) -> Rejection {
-        let asset = self.prepared.rule.asset;
-        let in_words = |minor| format!("{} {asset}", Money::new(minor, asset));
-        Rejection::Insufficient {
-            needed: in_words(needed),
-            available: in_words(available),
-        }
     }
 }
 
