@@ -12,7 +12,7 @@ use crate::ids::PurchaseId;
 use crate::ledger::{Account, Lot, LotState, Purpose, Transfer, TransferKind, consume};
 use crate::money::{Asset, Money};
 use crate::rejection::Rejection;
-use crate::snapshot::{LotFilter, LotQuery, ReadPlan, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::time::Timestamp;
 
 /// The most open lots of an asset that may pay for a shortfall at once.
@@ -31,7 +31,9 @@ impl ChangeBuilder<'_> {
         shortfall: &Totals,
         purchase: &PurchaseId,
     ) -> Result<Vec<Money>, Undecided> {
-        self.see_paying_lots(snapshot, shortfall)?;
+        let short = shortfall.iter().filter(|(_, minor)| *minor > 0);
+        let assets = short.map(|(asset, _)| asset);
+        self.see_open_lots(snapshot, assets, PAYING_LOTS_MAX)?;
         let mut owed = Totals::default();
         for (asset, minor) in shortfall.iter().filter(|(_, minor)| *minor > 0) {
             let paid = self.pay_at_once(snapshot, asset, minor, purchase)?;
@@ -51,43 +53,6 @@ impl ChangeBuilder<'_> {
             self.emit(Event::DebtIncurred { amounts });
         }
         Ok(owed)
-    }
-
-    /// Asks for the open lots of what is short, as long as a view does not hold all that is available.
-    fn see_paying_lots(&self, snapshot: &Snapshot, shortfall: &Totals) -> Result<(), Undecided> {
-        let mut missing = Vec::new();
-        for (asset, _) in shortfall.iter().filter(|(_, minor)| *minor > 0) {
-            let lots = snapshot.lots_of(&self.key);
-            let open = lots.filter(|lot| lot.asset == asset && lot.state.is_open());
-            let (count, sum) = open.fold((0_u32, 0_i64), |(count, sum), lot| {
-                (count.saturating_add(1), sum.saturating_add(lot.remaining))
-            });
-            let before = snapshot.members.get(&self.key).map(|row| &row.balances);
-            let held = [Purpose::Pending, Purpose::available(asset)];
-            let held = held
-                .iter()
-                .map(|purpose| before.map_or(0, |balances| balances.get(purpose, asset)));
-            if sum == held.fold(0, i64::saturating_add) {
-                continue;
-            }
-            if count >= PAYING_LOTS_MAX {
-                let what = "open lots";
-                let limit = PAYING_LOTS_MAX;
-                return Err(Rejection::TooMany { what, limit }.into());
-            }
-            missing.push(LotQuery {
-                member: self.key.clone(),
-                filter: LotFilter::Open { asset },
-                limit: PAYING_LOTS_MAX,
-            });
-        }
-        if missing.is_empty() {
-            return Ok(());
-        }
-        Err(Undecided::Needs(Box::new(ReadPlan {
-            lots: missing,
-            ..ReadPlan::default()
-        })))
     }
 
     /// Pays a shortfall with what is available of other rewards, after what is due for them, and says how much that was.

@@ -1,6 +1,7 @@
 //! Collects the changes of one command on one member: entries, lots, counters, events and the member's own row.
 
 mod debts;
+mod lots;
 mod purchases;
 mod returned;
 mod transfers;

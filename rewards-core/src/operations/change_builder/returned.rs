@@ -13,7 +13,7 @@ use crate::ledger::{Account, Holder, Lot, LotNumber, LotState, Purpose, Transfer
 use crate::money::{Asset, Money};
 use crate::program::ReturnedLate;
 use crate::rejection::Rejection;
-use crate::snapshot::{LotFilter, LotQuery, ProgramKey, ReadPlan, Snapshot};
+use crate::snapshot::{LotFilter, LotQuery, ProgramKey, ReadPlan};
 use crate::time::Timestamp;
 use crate::wallet::{HeldLot, Redemption, ReturnedPart};
 
@@ -232,19 +232,6 @@ impl ChangeBuilder<'_> {
     fn stored_lot(&self, number: LotNumber) -> Option<&Lot> {
         let snapshot = self.snapshot?;
         snapshot.lots.get(&(self.key.clone(), number))
-    }
-
-    /// The lots of a view, as the command has left them so far.
-    pub fn lots(&self, snapshot: &Snapshot) -> Vec<Lot> {
-        let lots = snapshot.lots_of(&self.key);
-        lots.map(|lot| self.current(lot)).collect()
-    }
-
-    /// A lot as the command has left it so far.
-    pub(super) fn current(&self, lot: &Lot) -> Lot {
-        let place = self.written_lots.get(&lot.number);
-        let write = place.and_then(|place| self.changes.lots.get(*place));
-        write.map_or_else(|| lot.clone(), |write| write.lot.clone())
     }
 
     /// Gives back parts of a redemption: to the lots that paid, each with its expiry, and to the member's own money.

@@ -131,7 +131,7 @@ impl Operation for EraseMember {
     ) -> Result<Decision<ErasedMember>, Undecided> {
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
-        see_lots(&builder, snapshot, context, &self.member)?;
+        see_lots(&builder, snapshot, &self.member)?;
         let forfeited = forfeit(&mut builder, snapshot, context, &self.member, self.forfeit)?;
         let (purchases, next) = self.erase_purchases(&mut builder, prepared, snapshot)?;
         let aliases = snapshot.entity_pages.get(&prepared.aliases);

@@ -12,13 +12,12 @@ use crate::ledger::{Account, LotState, Purpose, Transfer, TransferKind};
 use crate::member::MemberRow;
 use crate::money::{Asset, Money};
 use crate::rejection::Rejection;
-use crate::snapshot::{LotFilter, LotQuery, ReadPlan, Snapshot};
+use crate::snapshot::Snapshot;
 
 /// The most open lots of one asset that a member who leaves may have.
 pub const FORFEIT_LOTS_MAX: u32 = 10_000;
 
-/// Asks for the open lots of a member as long as a view does not hold all of them. Which there are follows from the row, so
-/// somebody who has nothing needs no second look.
+/// Asks for the open lots of a member as long as a view does not hold all of them.
 ///
 /// # Errors
 /// [`Rejection::ReservedLeft`] while value is reserved; [`Undecided::Needs`]; [`Rejection::TooMany`] when there are more than one
@@ -26,52 +25,13 @@ pub const FORFEIT_LOTS_MAX: u32 = 10_000;
 pub(super) fn see_lots(
     builder: &ChangeBuilder<'_>,
     snapshot: &Snapshot,
-    context: &Context,
     member: &MemberId,
 ) -> Result<(), Undecided> {
     let row = &builder.row;
     if !row.profile.reserved.is_empty() {
         return Err(Rejection::ReservedLeft(member.clone()).into());
     }
-    let key = context.member_key(member);
-    let lots = builder.lots(snapshot);
-    let mut missing = Vec::new();
-    for asset in held(row) {
-        let open = lots
-            .iter()
-            .filter(|lot| lot.asset == asset && lot.state.is_open());
-        let (count, sum) = open.fold((0_u32, 0_i64), |(count, sum), lot| {
-            (count.saturating_add(1), sum.saturating_add(lot.remaining))
-        });
-        let balances = row.balances.iter();
-        let balances = balances.filter(|(purpose, a, _)| *a == asset && rests_in_lots(purpose));
-        let balance = balances.fold(0_i64, |all, (_, _, minor)| all.saturating_add(minor));
-        if sum == balance {
-            continue;
-        }
-        if count >= FORFEIT_LOTS_MAX {
-            return Err(too_many().into());
-        }
-        missing.push(LotQuery {
-            member: key.clone(),
-            filter: LotFilter::Open { asset },
-            limit: FORFEIT_LOTS_MAX,
-        });
-    }
-    if missing.is_empty() {
-        return Ok(());
-    }
-    Err(Undecided::Needs(Box::new(ReadPlan {
-        lots: missing,
-        ..ReadPlan::default()
-    })))
-}
-
-fn too_many() -> Rejection {
-    Rejection::TooMany {
-        what: "open lots",
-        limit: FORFEIT_LOTS_MAX,
-    }
+    builder.see_open_lots(snapshot, held(row), FORFEIT_LOTS_MAX)
 }
 
 /// Whether value of a purpose rests in lots: the member's own money does not, and what is owed is nothing the member has.

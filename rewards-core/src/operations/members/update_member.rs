@@ -135,7 +135,7 @@ impl Operation for UpdateMember {
         let mut forfeited = Vec::new();
         if self.status == Some(MemberStatus::Closed) {
             builder.release_overdue(context.now)?;
-            see_lots(&builder, snapshot, context, &self.member)?;
+            see_lots(&builder, snapshot, &self.member)?;
             forfeited = forfeit(&mut builder, snapshot, context, &self.member, self.forfeit)?;
             // The tiers stay as they are from now on: what was due by now happens first.
             let review = TierReview::now(Reviewed::All, snapshot, context, &self.member);

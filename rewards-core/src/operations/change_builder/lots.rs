@@ -1,0 +1,68 @@
+//! The lots of a member as the command has left them so far, and whether a view holds all that are open.
+
+use super::ChangeBuilder;
+use crate::command::Undecided;
+use crate::ledger::{Lot, Purpose};
+use crate::money::Asset;
+use crate::rejection::Rejection;
+use crate::snapshot::{LotFilter, LotQuery, ReadPlan, Snapshot};
+
+impl ChangeBuilder<'_> {
+    /// The lots of a view, as the command has left them so far.
+    pub fn lots(&self, snapshot: &Snapshot) -> Vec<Lot> {
+        let lots = snapshot.lots_of(&self.key);
+        lots.map(|lot| self.current(lot)).collect()
+    }
+
+    /// A lot as the command has left it so far.
+    pub(super) fn current(&self, lot: &Lot) -> Lot {
+        let place = self.written_lots.get(&lot.number);
+        let write = place.and_then(|place| self.changes.lots.get(*place));
+        write.map_or_else(|| lot.clone(), |write| write.lot.clone())
+    }
+
+    /// Asks for the open lots of assets as long as a view does not hold all of them. What they hold together follows from the
+    /// row, so somebody who has nothing needs no second look.
+    ///
+    /// # Errors
+    /// [`Undecided::Needs`]; [`Rejection::TooMany`] when there are more than one command may touch.
+    pub fn see_open_lots(
+        &self,
+        snapshot: &Snapshot,
+        assets: impl IntoIterator<Item = Asset>,
+        limit: u32,
+    ) -> Result<(), Undecided> {
+        let lots = self.lots(snapshot);
+        let mut missing = Vec::new();
+        for asset in assets {
+            let open = lots.iter();
+            let open = open.filter(|lot| lot.asset == asset && lot.state.is_open());
+            let (count, sum) = open.fold((0_u32, 0_i64), |(count, sum), lot| {
+                (count.saturating_add(1), sum.saturating_add(lot.remaining))
+            });
+            let held = [Purpose::Pending, Purpose::available(asset)];
+            let held = held
+                .iter()
+                .map(|purpose| self.row.balances.get(purpose, asset));
+            if sum == held.fold(0, i64::saturating_add) {
+                continue;
+            }
+            if count >= limit {
+                let what = "open lots";
+                return Err(Rejection::TooMany { what, limit }.into());
+            }
+            missing.push(LotQuery {
+                member: self.key.clone(),
+                filter: LotFilter::Open { asset },
+                limit,
+            });
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(Undecided::Needs(Box::new(ReadPlan {
+            lots: missing,
+            ..ReadPlan::default()
+        })))
+    }
+}
