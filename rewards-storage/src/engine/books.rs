@@ -178,10 +178,10 @@ impl<'v> Books<'v> {
         }
         self.feed_journal().await?;
         self.feed_lots().await?;
-        self.feed_purchases().await?;
-        self.feed_history().await?;
-        self.feed_deposits().await?;
-        self.feed_redemptions().await?;
+        self.purchases.feed(self.view.as_mut()).await?;
+        self.history.feed(self.view.as_mut()).await?;
+        self.deposits.feed(self.view.as_mut()).await?;
+        self.redemptions.feed(self.view.as_mut()).await?;
         self.feed_counters().await?;
         let counter = self
             .counters
@@ -192,10 +192,10 @@ impl<'v> Books<'v> {
             self.members.rows.front().map(|stored| &stored.member),
             self.journal.rows.front().map(|entry| &entry.member),
             self.lots.rows.front().map(|stored| &stored.member),
-            self.purchases.rows.front().map(|owned| &owned.owner),
-            self.history.rows.front().map(|owned| &owned.owner),
-            self.deposits.rows.front().map(|owned| &owned.owner),
-            self.redemptions.rows.front().map(|owned| &owned.owner),
+            self.purchases.owner(),
+            self.history.owner(),
+            self.deposits.owner(),
+            self.redemptions.owner(),
             counter.as_ref(),
         ];
         Ok(heads.into_iter().flatten().min().cloned())
@@ -236,22 +236,18 @@ impl<'v> Books<'v> {
         }
         self.tell_lots(member, u64::MAX, audit).await?;
         self.tell_purchases(member, Timestamp::MAX, audit).await?;
-        self.tell_deposits(member, audit).await?;
-        loop {
-            self.feed_history().await?;
-            let page = self.history.pop_if(|owned| owned.owner == *member);
-            let Some(page) = page else { break };
-            if let Some(page) = &page.entity {
-                audit.page(page);
-            }
+        let (view, ever) = (self.view.as_mut(), Timestamp::MAX);
+        while let Some(owned) = self.deposits.next_of(view, member, ever).await? {
+            owned.entity.iter().for_each(|found| audit.deposit(found));
         }
-        loop {
-            self.feed_redemptions().await?;
-            let owned = self.redemptions.pop_if(|owned| owned.owner == *member);
-            let Some(owned) = owned else { break };
-            if let Some(redemption) = &owned.entity {
-                audit.redemption(redemption);
-            }
+        while let Some(owned) = self.history.next_of(view, member, ever).await? {
+            owned.entity.iter().for_each(|found| audit.page(found));
+        }
+        while let Some(owned) = self.redemptions.next_of(view, member, ever).await? {
+            owned
+                .entity
+                .iter()
+                .for_each(|found| audit.redemption(found));
         }
         loop {
             self.feed_counters().await?;
@@ -286,35 +282,11 @@ impl<'v> Books<'v> {
         until: Timestamp,
         audit: &mut MemberAudit<'_>,
     ) -> Result<(), StoreError> {
-        loop {
-            self.feed_purchases().await?;
-            let next = self
-                .purchases
-                .pop_if(|owned| owned.owner == *member && owned.at <= until);
-            let Some(owned) = next else {
-                return Ok(());
-            };
-            if let Some(purchase) = &owned.entity {
-                audit.purchase(purchase);
-            }
+        let view = self.view.as_mut();
+        while let Some(owned) = self.purchases.next_of(view, member, until).await? {
+            owned.entity.iter().for_each(|found| audit.purchase(found));
         }
-    }
-
-    async fn tell_deposits(
-        &mut self,
-        member: &MemberId,
-        audit: &mut MemberAudit<'_>,
-    ) -> Result<(), StoreError> {
-        loop {
-            self.feed_deposits().await?;
-            let next = self.deposits.pop_if(|owned| owned.owner == *member);
-            let Some(owned) = next else {
-                return Ok(());
-            };
-            if let Some(deposit) = &owned.entity {
-                audit.deposit(deposit);
-            }
-        }
+        Ok(())
     }
 
     async fn feed_journal(&mut self) -> Result<(), StoreError> {
@@ -377,42 +349,6 @@ impl<'v> Books<'v> {
             let page = self.view.lots(self.lots.after.clone(), PAGE).await?;
             self.lots
                 .fill(page, |stored| (stored.member.clone(), stored.lot.number));
-        }
-        Ok(())
-    }
-
-    async fn feed_purchases(&mut self) -> Result<(), StoreError> {
-        if self.purchases.is_hungry() {
-            let after = self.purchases.after.clone();
-            let page = self.view.owned(PurchaseEntity::KIND, after, PAGE).await?;
-            self.purchases.fill_owned(page);
-        }
-        Ok(())
-    }
-
-    async fn feed_history(&mut self) -> Result<(), StoreError> {
-        if self.history.is_hungry() {
-            let after = self.history.after.clone();
-            let page = self.view.owned(HistoryPage::KIND, after, PAGE).await?;
-            self.history.fill_owned(page);
-        }
-        Ok(())
-    }
-
-    async fn feed_deposits(&mut self) -> Result<(), StoreError> {
-        if self.deposits.is_hungry() {
-            let after = self.deposits.after.clone();
-            let page = self.view.owned(DepositEntity::KIND, after, PAGE).await?;
-            self.deposits.fill_owned(page);
-        }
-        Ok(())
-    }
-
-    async fn feed_redemptions(&mut self) -> Result<(), StoreError> {
-        if self.redemptions.is_hungry() {
-            let after = self.redemptions.after.clone();
-            let page = self.view.owned(Redemption::KIND, after, PAGE).await?;
-            self.redemptions.fill_owned(page);
         }
         Ok(())
     }

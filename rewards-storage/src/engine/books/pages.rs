@@ -7,7 +7,9 @@ use rewards_core::ids::MemberId;
 use rewards_core::time::Timestamp;
 use smol_str::SmolStr;
 
-use crate::store::OwnedPlace;
+use super::PAGE;
+use crate::error::StoreError;
+use crate::store::{BookView, OwnedPlace};
 
 /// A list that is read page by page.
 #[derive(Debug)]
@@ -61,11 +63,32 @@ pub(super) struct Owned<E> {
 pub(super) type OwnedPages<E> = Pages<OwnedPlace, Owned<E>>;
 
 impl<E: Entity> OwnedPages<E> {
-    pub fn fill_owned(&mut self, page: Vec<(SmolStr, EntityRow)>) {
-        let page = page.into_iter().filter_map(owned).collect();
-        self.fill(page, |owned| {
-            (owned.owner.clone(), owned.at, owned.id.clone())
-        });
+    /// Reads a page where the next row is not known.
+    pub async fn feed(&mut self, view: &mut dyn BookView) -> Result<(), StoreError> {
+        if self.is_hungry() {
+            let page = view.owned(E::KIND, self.after.clone(), PAGE).await?;
+            let page = page.into_iter().filter_map(owned).collect();
+            self.fill(page, |owned| {
+                (owned.owner.clone(), owned.at, owned.id.clone())
+            });
+        }
+        Ok(())
+    }
+
+    /// The next row, if it is of a member and came to be by an instant.
+    pub async fn next_of(
+        &mut self,
+        view: &mut dyn BookView,
+        member: &MemberId,
+        until: Timestamp,
+    ) -> Result<Option<Owned<E>>, StoreError> {
+        self.feed(view).await?;
+        Ok(self.pop_if(|owned| owned.owner == *member && owned.at <= until))
+    }
+
+    /// Whose the next row is.
+    pub fn owner(&self) -> Option<&MemberId> {
+        self.rows.front().map(|owned| &owned.owner)
     }
 }
 
