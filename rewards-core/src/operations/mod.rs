@@ -4,6 +4,7 @@
 //! own. The [`registry`](crate::registry) lists them all.
 
 pub mod aliases;
+mod amounts;
 mod assets;
 pub mod balances;
 mod change_builder;

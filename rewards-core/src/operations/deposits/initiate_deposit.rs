@@ -10,6 +10,7 @@
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
+use super::super::amounts::{check_positive, in_words};
 use super::super::change_builder::ChangeBuilder;
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
@@ -70,10 +71,7 @@ pub struct PreparedDeposit {
 impl InitiateDeposit {
     fn check_amount(&self, currency: crate::money::Asset) -> Result<(), Rejection> {
         let mut problems = Vec::new();
-        if !self.amount.is_positive() {
-            let detail = format!("expected a positive amount, got `{}`", self.amount);
-            problems.push(Problem::new("amount_not_positive", "amount", detail));
-        }
+        check_positive("amount", self.amount, &mut problems);
         if self.amount.asset() != currency {
             let found = self.amount.asset();
             let detail = format!("expected the program's currency `{currency}`, got `{found}`");
@@ -111,7 +109,7 @@ impl Operation for InitiateDeposit {
         }
         if !section.allows(self.amount.minor()) {
             return Err(Rejection::DepositOutOfBounds {
-                amount: format!("{} {}", self.amount, self.amount.asset()),
+                amount: in_words(self.amount.minor(), self.amount.asset()),
                 bounds: section.bounds(),
             });
         }

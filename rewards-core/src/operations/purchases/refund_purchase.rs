@@ -17,6 +17,7 @@
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
+use super::super::amounts::{check_positive, in_words};
 use super::super::change_builder::{ChangeBuilder, revision_of};
 use super::super::review::{Reviewed, TierReview, due_for_review};
 use super::claims::claim;
@@ -200,10 +201,8 @@ impl RefundPurchase {
         let mut problems = Vec::new();
         match &self.what {
             RefundedPart::All => {}
-            RefundedPart::Amount(amount) if amount.is_positive() => {}
             RefundedPart::Amount(amount) => {
-                let detail = format!("expected a positive amount, got `{amount}`");
-                problems.push(Problem::new("amount_not_positive", "what.amount", detail));
+                check_positive("what.amount", *amount, &mut problems);
             }
             RefundedPart::Lines(lines) => check_lines(lines, &mut problems),
         }
@@ -244,10 +243,9 @@ impl RefundPurchase {
             return Rejection::Internal("an amount is no line");
         };
         let asset = asked.asset();
-        let in_words = |amount: Money| format!("{amount} {asset}");
         Rejection::RefundExceeds {
-            asked: in_words(asked),
-            left: in_words(Money::new(left, asset)),
+            asked: in_words(asked.minor(), asset),
+            left: in_words(left, asset),
         }
     }
 

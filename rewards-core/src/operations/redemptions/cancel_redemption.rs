@@ -12,9 +12,10 @@
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
+use super::super::amounts::in_words;
 use super::super::change_builder::{ChangeBuilder, Source};
 use super::capture_redemption::{check, minor_of};
-use super::{give_back, in_words, plan_redemption, refused, review};
+use super::{give_back, plan_redemption, refused, review};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
@@ -110,7 +111,7 @@ impl Operation for CancelRedemption {
         let (redemption, parts) = cancelled.map_err(|step| match step {
             WrongStep::Above { most } => Rejection::CancelAbovePaid {
                 redemption: self.redemption.clone(),
-                paid: in_words(&before, most),
+                paid: in_words(most, before.total.asset()),
             },
             step => refused(&before, step),
         })?;

@@ -9,8 +9,9 @@
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
+use super::super::amounts::{check_positive, in_words};
 use super::super::change_builder::ChangeBuilder;
-use super::{PaidPart, in_words, plan_redemption, refused};
+use super::{PaidPart, plan_redemption, refused};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
@@ -93,7 +94,7 @@ impl Operation for CaptureRedemption {
         let (redemption, taken) = captured.map_err(|step| match step {
             WrongStep::Above { most } => Rejection::CaptureAboveReserved {
                 redemption: self.redemption.clone(),
-                reserved: in_words(&before, most),
+                reserved: in_words(most, before.total.asset()),
             },
             step => refused(&before, step),
         })?;
@@ -142,9 +143,8 @@ pub(super) fn check(number: u32, amount: Option<Money>) -> Result<(), Rejection>
         let detail = "expected a number above zero, got `0`";
         problems.push(Problem::new("number_not_positive", "number", detail));
     }
-    if let Some(amount) = amount.filter(|amount| !amount.is_positive()) {
-        let detail = format!("expected a positive amount, got `{amount}`");
-        problems.push(Problem::new("amount_not_positive", "amount", detail));
+    if let Some(amount) = amount {
+        check_positive("amount", amount, &mut problems);
     }
     if problems.is_empty() {
         Ok(())

@@ -98,12 +98,6 @@ fn refused(redemption: &Redemption, step: WrongStep) -> Rejection {
     }
 }
 
-/// Words for an amount of money of a redemption.
-fn in_words(redemption: &Redemption, minor: i64) -> String {
-    let currency = redemption.total.asset();
-    format!("{} {currency}", Money::new(minor, currency))
-}
-
 /// Gives parts of a redemption back, after everything that is due has happened, and reviews the ladders by balances.
 fn give_back(
     builder: &mut ChangeBuilder<'_>,

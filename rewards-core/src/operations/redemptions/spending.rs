@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::super::amounts::{check_positive, in_words};
 use super::super::change_builder::ChangeBuilder;
 use super::super::review::{Reviewed, due_for_review};
 use super::super::rewards::{OPEN_LOTS_MAX, open_lots, settle_open};
@@ -169,16 +170,15 @@ fn check_amount(path: &str, amount: Money, asset: Asset, problems: &mut Vec<Prob
             format!("{path}.asset"),
             detail,
         ));
-    } else if !amount.is_positive() {
-        let detail = format!("expected a positive amount, got `{amount}`");
-        problems.push(Problem::new("amount_not_positive", path, detail));
+    } else {
+        check_positive(path, amount, problems);
     }
 }
 
 /// Why nothing pays, as a caller is told.
 fn told(error: SpendError, total: Money) -> Rejection {
     let currency = total.asset();
-    let money = |minor| words(minor, currency);
+    let money = |minor| in_words(minor, currency);
     match error {
         SpendError::AboveOrder { asked, most } => Rejection::RedemptionAboveOrder {
             asked: money(asked),
@@ -190,16 +190,16 @@ fn told(error: SpendError, total: Money) -> Rejection {
         },
         SpendError::BelowFloor { bucket, floor } => Rejection::UnitsBelowFloor {
             bucket: bucket.to_string(),
-            floor: words(floor, bucket.asset(currency)),
+            floor: in_words(floor, bucket.asset(currency)),
         },
         SpendError::NotOfStep { bucket, step } => Rejection::UnitsNotOfStep {
             bucket: bucket.to_string(),
-            step: words(step, bucket.asset(currency)),
+            step: in_words(step, bucket.asset(currency)),
         },
         SpendError::AboveCeiling { bucket, most } => Rejection::UnitsAboveCeiling {
             bucket: bucket.to_string(),
             most: match most {
-                CompiledCeiling::Units(most) => words(most, bucket.asset(currency)),
+                CompiledCeiling::Units(most) => in_words(most, bucket.asset(currency)),
                 CompiledCeiling::Share(share) => {
                     let most = Rounding::Down.multiply(total.minor(), share);
                     money(most.unwrap_or_default())
@@ -210,10 +210,6 @@ fn told(error: SpendError, total: Money) -> Rejection {
         SpendError::Nothing => Rejection::RedemptionEmpty,
         SpendError::Money(_) => Rejection::Overflow,
     }
-}
-
-fn words(minor: i64, asset: Asset) -> String {
-    format!("{} {asset}", Money::new(minor, asset))
 }
 
 impl PreparedSpending {
@@ -304,8 +300,8 @@ impl PreparedSpending {
                         return Err(too_little(
                             lots,
                             Rejection::Insufficient {
-                                needed: words(tender.amount, asset),
-                                available: words(there, asset),
+                                needed: in_words(tender.amount, asset),
+                                available: in_words(there, asset),
                             },
                         ));
                     }

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
+use super::super::amounts::check_positive;
 use super::super::assets::check_known;
 use super::super::change_builder::ChangeBuilder;
 use super::super::review::{Reviewed, TierReview, due_for_review};
@@ -23,7 +24,7 @@ use crate::event::Event;
 use crate::ids::MemberId;
 use crate::ledger::{Account, Lot, LotNumber, Purpose, Transfer, TransferKind, consume};
 use crate::money::Money;
-use crate::rejection::{Problem, Rejection};
+use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
 use crate::time::Timestamp;
 
@@ -65,10 +66,7 @@ impl Operation for DeductBalance {
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
         let mut problems = Vec::new();
-        if !self.take.is_positive() {
-            let detail = format!("expected a positive amount, got `{}`", self.take);
-            problems.push(Problem::new("amount_not_positive", "take", detail));
-        }
+        check_positive("take", self.take, &mut problems);
         check_reason(&self.reason, REASON_BYTES_MAX, &mut problems);
         if !problems.is_empty() {
             return Err(Rejection::Invalid(problems));

@@ -10,6 +10,7 @@
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
+use super::super::amounts::check_positive;
 use super::super::assets::check_declared;
 use super::super::change_builder::ChangeBuilder;
 use super::super::review::{Reviewed, TierReview, due_for_review};
@@ -59,10 +60,7 @@ pub struct ManualGrant {
 impl GrantReward {
     fn problems(&self, context: &Context) -> Vec<Problem> {
         let mut problems = Vec::new();
-        if !self.amount.is_positive() {
-            let detail = format!("expected a positive amount, got `{}`", self.amount);
-            problems.push(Problem::new("amount_not_positive", "amount", detail));
-        }
+        check_positive("amount", self.amount, &mut problems);
         check_reason(&self.reason, REASON_BYTES_MAX, &mut problems);
         if let Some(at) = self.expires_at.filter(|at| *at <= context.now) {
             let detail = format!("expected a time to come, got {at}");

@@ -8,10 +8,11 @@ pub use deduct_balance::{DeductBalance, DeductedBalance};
 pub use grant_reward::{GrantReward, ManualGrant};
 pub use settle_member::{DUE_LOTS_MAX, SettleMember, SettledMember};
 
+use super::amounts::in_words;
 use super::change_builder::ChangeBuilder;
 use crate::command::Undecided;
 use crate::ledger::{LedgerError, Lot};
-use crate::money::{Asset, Money};
+use crate::money::Asset;
 use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{LotFilter, LotQuery, MemberKey, Snapshot};
 use crate::time::Timestamp;
@@ -52,7 +53,7 @@ pub(in crate::operations) fn too_little(
     asset: Asset,
     lots: usize,
 ) -> Rejection {
-    let in_words = |minor| format!("{} {asset}", Money::new(minor, asset));
+    let in_words = |minor| in_words(minor, asset);
     match error {
         LedgerError::Insufficient { .. }
             if !u32::try_from(lots).is_ok_and(|n| n < OPEN_LOTS_MAX) =>

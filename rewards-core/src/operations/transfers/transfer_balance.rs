@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::super::aliases::PreparedAlias;
+use super::super::amounts::{check_positive, in_words};
 use super::super::change_builder::ChangeBuilder;
 use super::super::review::Reviewed;
 use super::super::rewards::{REASON_BYTES_MAX, open_lots};
@@ -267,10 +268,7 @@ impl TransferBalance {
 
     fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        if !self.amount.is_positive() {
-            let detail = format!("expected a positive amount, got `{}`", self.amount);
-            problems.push(Problem::new("amount_not_positive", "amount", detail));
-        }
+        check_positive("amount", self.amount, &mut problems);
         if let Some(note) = &self.note {
             if note.trim().is_empty() {
                 let detail = "expected a note in words, or none";
@@ -373,7 +371,7 @@ impl TransferBalance {
 
 /// The refusal of a transfer that the terms do not allow.
 pub(super) fn refused(error: TransferError, asset: Asset) -> Rejection {
-    let in_words = |minor| format!("{} {asset}", Money::new(minor, asset));
+    let in_words = |minor| in_words(minor, asset);
     match error {
         TransferError::Limit {
             limit,
