@@ -78,11 +78,7 @@ impl ChangeBuilder<'_> {
             return Ok(0);
         }
         let parts = consume(&paying, asset, paid).map_err(Rejection::from)?;
-        let earned = parts.iter().map(|part| part.lot.earned_at);
-        let at = earned.fold(now, Timestamp::max);
-        for part in parts {
-            self.write_lot(part.lot);
-        }
+        let at = self.pay_with(&parts);
         self.recover(asset, paid, at)?;
         Ok(paid)
     }

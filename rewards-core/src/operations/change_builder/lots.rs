@@ -2,10 +2,11 @@
 
 use super::ChangeBuilder;
 use crate::command::Undecided;
-use crate::ledger::{Lot, Purpose};
+use crate::ledger::{Consumption, Lot, Purpose};
 use crate::money::Asset;
 use crate::rejection::Rejection;
 use crate::snapshot::{LotFilter, LotQuery, ReadPlan, Snapshot};
+use crate::time::Timestamp;
 
 impl ChangeBuilder<'_> {
     /// The lots of a view, as the command has left them so far.
@@ -19,6 +20,17 @@ impl ChangeBuilder<'_> {
         let place = self.written_lots.get(&lot.number);
         let write = place.and_then(|place| self.changes.lots.get(*place));
         write.map_or_else(|| lot.clone(), |write| write.lot.clone())
+    }
+
+    /// Takes what lots pay out of them, and says when that counts: now, but not before it was earned, whatever the clocks said
+    /// then.
+    pub fn pay_with(&mut self, paid: &[Consumption]) -> Timestamp {
+        let mut at = self.context.now;
+        for part in paid {
+            at = at.max(part.lot.earned_at);
+            self.write_lot(part.lot.clone());
+        }
+        at
     }
 
     /// Asks for the open lots of assets as long as a view does not hold all of them. What they hold together follows from the

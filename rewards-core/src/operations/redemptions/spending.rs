@@ -327,12 +327,10 @@ impl PreparedSpending {
         let mut held = Vec::new();
         if tender.bucket != Bucket::Main {
             let lots = lots.get(&asset).into_iter().flatten();
-            for part in consume(lots, asset, tender.amount)? {
-                // What an earlier command with a clock ahead granted is not taken before it was earned.
-                spending.at = spending.at.max(part.lot.earned_at);
-                held.push(HeldLot(part.lot.number, part.amount));
-                builder.write_lot(part.lot);
-            }
+            let paid = consume(lots, asset, tender.amount)?;
+            spending.at = spending.at.max(builder.pay_with(&paid));
+            let paid = paid.iter();
+            held.extend(paid.map(|part| HeldLot(part.lot.number, part.amount)));
         }
         spending.parts.push(RedemptionPart {
             bucket: tender.bucket,

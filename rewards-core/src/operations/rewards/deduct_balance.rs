@@ -26,7 +26,6 @@ use crate::ledger::{Account, Lot, LotNumber, Purpose, Transfer, TransferKind, co
 use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
-use crate::time::Timestamp;
 
 /// Takes value from a member's available balance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,14 +98,9 @@ impl Operation for DeductBalance {
         let lots = settle_open(&mut builder, snapshot, asset, context.now)?;
         let paid = consume(&lots, asset, self.take.minor())
             .map_err(|error| too_little(error, asset, lots.len()))?;
-        let mut parts = BTreeMap::new();
-        // What an earlier command with a clock ahead granted is not taken before it was earned.
-        let earned = paid.iter().map(|part| part.lot.earned_at);
-        let at = earned.fold(context.now, Timestamp::max);
-        for part in paid {
-            parts.insert(part.lot.number, Money::new(part.amount, asset));
-            builder.write_lot(part.lot);
-        }
+        let at = builder.pay_with(&paid);
+        let parts = paid.iter();
+        let parts = parts.map(|part| (part.lot.number, Money::new(part.amount, asset)));
         let from = Account::member(&self.member, Purpose::available(asset), asset);
         let to = Account::system(Purpose::Adjustments, asset);
         let transfer = Transfer::new(from, to, self.take.minor(), TransferKind::Deduct, at)?;
@@ -124,7 +118,7 @@ impl Operation for DeductBalance {
         builder.move_days(snapshot, context)?;
         let reply = DeductedBalance {
             taken: self.take,
-            lots: parts,
+            lots: parts.collect(),
         };
         Ok(Decision {
             reply,

@@ -67,12 +67,7 @@ impl Movement<'_> {
             let (what, limit) = ("lots of one transfer", TRANSFER_LOTS_MAX);
             return Err(Rejection::TooMany { what, limit }.into());
         }
-        for part in &paid {
-            sender.write_lot(part.lot.clone());
-        }
-        // What an earlier command with a clock ahead granted is not sent before it was earned.
-        let earned = paid.iter().map(|part| part.lot.earned_at);
-        let at = earned.fold(now, Timestamp::max);
+        let at = sender.pay_with(&paid);
         Ok(Taken { paid, at })
     }
 
