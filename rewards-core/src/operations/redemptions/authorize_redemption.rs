@@ -9,13 +9,11 @@
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
-use super::super::change_builder::ChangeBuilder;
-use super::spending::{PreparedSpending, Wanted};
+use super::spending::{NewRedemption, PreparedSpending, Wanted};
 use super::{ChosenTender, PaidPart, review};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
-use crate::entity::{EntityKey, Expected};
 use crate::event::Event;
 use crate::ids::{MemberId, OrderId, ProgramId, RedemptionId, TenantId};
 use crate::money::Money;
@@ -23,7 +21,6 @@ use crate::program::{CompiledProgram, CompiledRedemptions};
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
 use crate::time::Timestamp;
-use crate::wallet::Redemption;
 
 /// The most authorizations of one member that hold value at a time.
 pub const AUTHORIZATIONS_MAX: u32 = 100;
@@ -74,6 +71,23 @@ pub struct AuthorizedRedemption {
     pub expires_at: Timestamp,
 }
 
+impl AuthorizeRedemption {
+    /// What is asked to be made.
+    fn wanted(&self) -> NewRedemption<'_> {
+        NewRedemption {
+            id: &self.redemption,
+            order: &self.order,
+            wanted: Wanted {
+                member: &self.member,
+                program: &self.program,
+                total: self.total,
+                amount: self.amount,
+                tenders: &self.tenders,
+            },
+        }
+    }
+}
+
 impl Operation for AuthorizeRedemption {
     const NAME: &'static str = "authorize_redemption";
     const KIND: Kind = Kind::Command;
@@ -81,8 +95,7 @@ impl Operation for AuthorizeRedemption {
     type Prepared = PreparedSpending;
 
     fn natural_key(&self, tenant: &TenantId) -> Option<NaturalKey> {
-        let key = EntityKey::of::<Redemption>(tenant, &self.redemption);
-        Some(NaturalKey::Entity(key))
+        Some(NaturalKey::Entity(self.wanted().key(tenant)))
     }
 
     fn members(&self) -> Members<'_> {
@@ -90,17 +103,7 @@ impl Operation for AuthorizeRedemption {
     }
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, PreparedSpending), Rejection> {
-        let wanted = Wanted {
-            member: &self.member,
-            program: &self.program,
-            total: self.total,
-            amount: self.amount,
-            tenders: &self.tenders,
-        };
-        let (mut plan, prepared) = wanted.prepare(context)?;
-        let key = EntityKey::of::<Redemption>(&context.tenant, &self.redemption);
-        plan.entities.push(key);
-        Ok((plan, prepared))
+        self.wanted().prepare(context)
     }
 
     fn decide(
@@ -110,12 +113,8 @@ impl Operation for AuthorizeRedemption {
         context: &Context,
     ) -> Result<Decision<AuthorizedRedemption>, Undecided> {
         let ids = context.id_allocator();
-        let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
-        let key = EntityKey::of::<Redemption>(&context.tenant, &self.redemption);
-        if snapshot.entities.contains_key(&key) {
-            return Err(Rejection::RedemptionExists(self.redemption.clone()).into());
-        }
-        let spending = prepared.take(&mut builder, snapshot, context)?;
+        let wanted = self.wanted();
+        let (mut builder, spending) = wanted.take(prepared, snapshot, context, &ids)?;
         let open = builder.row.profile.reserved.len();
         if !u32::try_from(open).is_ok_and(|open| open < AUTHORIZATIONS_MAX) {
             let (what, limit) = ("authorizations", AUTHORIZATIONS_MAX);
@@ -123,29 +122,14 @@ impl Operation for AuthorizeRedemption {
         }
         let currency = self.total.asset();
         spending.post(&mut builder, currency, true)?;
-        let program = prepared.program();
         let reply = AuthorizedRedemption {
             redemption: self.redemption.clone(),
             reserved: Money::new(spending.value(), currency),
-            rest: Money::new(
-                self.total.minor().saturating_sub(spending.value()),
-                currency,
-            ),
+            rest: spending.rest(self.total),
             parts: spending.told(currency),
-            expires_at: expires_at(program, context.now.max(spending.at)),
+            expires_at: expires_at(prepared.program(), context.now.max(spending.at)),
         };
-        let entity = Redemption::new(
-            self.redemption.clone(),
-            self.member.clone(),
-            self.order.clone(),
-            self.total,
-            (program.id().clone(), program.number()),
-            spending.at,
-            builder.recorded_at,
-            Some(reply.expires_at),
-            spending.parts,
-        );
-        builder.put(&self.redemption, Expected::Absent, &entity)?;
+        wanted.keep(&mut builder, prepared, spending, Some(reply.expires_at))?;
         let reserved = &mut builder.row.profile.reserved;
         reserved.insert(self.redemption.clone(), reply.expires_at);
         builder.emit_due();

@@ -11,19 +11,16 @@
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
-use super::super::change_builder::ChangeBuilder;
-use super::spending::{PreparedSpending, Wanted};
+use super::spending::{NewRedemption, PreparedSpending, Wanted};
 use super::{ChosenTender, PaidPart, review};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
-use crate::entity::{EntityKey, Expected};
 use crate::event::Event;
 use crate::ids::{MemberId, OrderId, ProgramId, RedemptionId, TenantId};
 use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
-use crate::wallet::Redemption;
 
 /// Pays an order at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +64,23 @@ pub struct Redeemed {
     pub parts: Vec<PaidPart>,
 }
 
+impl Redeem {
+    /// What is asked to be made.
+    fn wanted(&self) -> NewRedemption<'_> {
+        NewRedemption {
+            id: &self.redemption,
+            order: &self.order,
+            wanted: Wanted {
+                member: &self.member,
+                program: &self.program,
+                total: self.total,
+                amount: self.amount,
+                tenders: &self.tenders,
+            },
+        }
+    }
+}
+
 impl Operation for Redeem {
     const NAME: &'static str = "redeem";
     const KIND: Kind = Kind::Command;
@@ -74,8 +88,7 @@ impl Operation for Redeem {
     type Prepared = PreparedSpending;
 
     fn natural_key(&self, tenant: &TenantId) -> Option<NaturalKey> {
-        let key = EntityKey::of::<Redemption>(tenant, &self.redemption);
-        Some(NaturalKey::Entity(key))
+        Some(NaturalKey::Entity(self.wanted().key(tenant)))
     }
 
     fn members(&self) -> Members<'_> {
@@ -83,17 +96,7 @@ impl Operation for Redeem {
     }
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, PreparedSpending), Rejection> {
-        let wanted = Wanted {
-            member: &self.member,
-            program: &self.program,
-            total: self.total,
-            amount: self.amount,
-            tenders: &self.tenders,
-        };
-        let (mut plan, prepared) = wanted.prepare(context)?;
-        let key = EntityKey::of::<Redemption>(&context.tenant, &self.redemption);
-        plan.entities.push(key);
-        Ok((plan, prepared))
+        self.wanted().prepare(context)
     }
 
     fn decide(
@@ -103,36 +106,17 @@ impl Operation for Redeem {
         context: &Context,
     ) -> Result<Decision<Redeemed>, Undecided> {
         let ids = context.id_allocator();
-        let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
-        let key = EntityKey::of::<Redemption>(&context.tenant, &self.redemption);
-        if snapshot.entities.contains_key(&key) {
-            return Err(Rejection::RedemptionExists(self.redemption.clone()).into());
-        }
-        let spending = prepared.take(&mut builder, snapshot, context)?;
+        let wanted = self.wanted();
+        let (mut builder, spending) = wanted.take(prepared, snapshot, context, &ids)?;
         let currency = self.total.asset();
         spending.post(&mut builder, currency, false)?;
         let reply = Redeemed {
             redemption: self.redemption.clone(),
             paid: Money::new(spending.value(), currency),
-            rest: Money::new(
-                self.total.minor().saturating_sub(spending.value()),
-                currency,
-            ),
+            rest: spending.rest(self.total),
             parts: spending.told(currency),
         };
-        let program = prepared.program();
-        let entity = Redemption::new(
-            self.redemption.clone(),
-            self.member.clone(),
-            self.order.clone(),
-            self.total,
-            (program.id().clone(), program.number()),
-            spending.at,
-            builder.recorded_at,
-            None,
-            spending.parts,
-        );
-        builder.put(&self.redemption, Expected::Absent, &entity)?;
+        wanted.keep(&mut builder, prepared, spending, None)?;
         builder.emit_due();
         builder.emit(Event::OrderRedeemed {
             redemption: self.redemption.clone(),

@@ -10,7 +10,8 @@ use super::super::rewards::{OPEN_LOTS_MAX, open_lots, settle_open};
 use super::{ChosenTender, PaidPart};
 use crate::command::Undecided;
 use crate::context::Context;
-use crate::ids::{MemberId, ProgramId};
+use crate::entity::{EntityKey, Expected};
+use crate::ids::{IdAllocator, MemberId, OrderId, ProgramId, RedemptionId, TenantId};
 use crate::ledger::{Account, Lot, LotState, Purpose, Transfer, TransferKind, consume};
 use crate::member::MemberStatus;
 use crate::money::{Asset, Money, Rounding};
@@ -19,7 +20,8 @@ use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{ProgramKey, ReadPlan, Snapshot};
 use crate::time::Timestamp;
 use crate::wallet::{
-    Bucket, HeldLot, REDEMPTION_LOTS_MAX, RedemptionPart, SpendError, Tender, check_tenders, choose,
+    Bucket, HeldLot, REDEMPTION_LOTS_MAX, Redemption, RedemptionPart, SpendError, Tender,
+    check_tenders, choose,
 };
 
 /// What a request says of paying.
@@ -30,6 +32,75 @@ pub(super) struct Wanted<'a> {
     pub total: Money,
     pub amount: Option<Money>,
     pub tenders: &'a [ChosenTender],
+}
+
+/// A redemption that a request asks to make.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NewRedemption<'a> {
+    pub id: &'a RedemptionId,
+    pub order: &'a OrderId,
+    pub wanted: Wanted<'a>,
+}
+
+impl<'a> NewRedemption<'a> {
+    pub fn key(&self, tenant: &TenantId) -> EntityKey {
+        EntityKey::of::<Redemption>(tenant, self.id)
+    }
+
+    /// Checks the request, and names the rows to look at.
+    ///
+    /// # Errors
+    /// As [`Wanted::prepare`].
+    pub fn prepare(&self, context: &Context) -> Result<(ReadPlan, PreparedSpending), Rejection> {
+        let (mut plan, prepared) = self.wanted.prepare(context)?;
+        plan.entities.push(self.key(&context.tenant));
+        Ok((plan, prepared))
+    }
+
+    /// Opens the changes of the member, and takes what pays out of its lots.
+    ///
+    /// # Errors
+    /// [`Rejection::MemberUnknown`], [`Rejection::RedemptionExists`]; then as [`PreparedSpending::take`].
+    pub fn take<'b>(
+        &self,
+        prepared: &PreparedSpending,
+        snapshot: &'b Snapshot,
+        context: &'b Context,
+        ids: &'b IdAllocator,
+    ) -> Result<(ChangeBuilder<'b>, Spending), Undecided> {
+        let mut builder = ChangeBuilder::open(snapshot, context, ids, self.wanted.member)?;
+        if snapshot.entities.contains_key(&self.key(&context.tenant)) {
+            return Err(Rejection::RedemptionExists(self.id.clone()).into());
+        }
+        let spending = prepared.take(&mut builder, snapshot, context)?;
+        Ok((builder, spending))
+    }
+
+    /// Keeps it: captured, or reserved until an instant.
+    ///
+    /// # Errors
+    /// [`Rejection::Internal`] when it cannot be encoded.
+    pub fn keep(
+        &self,
+        builder: &mut ChangeBuilder<'_>,
+        prepared: &PreparedSpending,
+        spending: Spending,
+        expires_at: Option<Timestamp>,
+    ) -> Result<(), Rejection> {
+        let program = prepared.program();
+        let entity = Redemption::new(
+            self.id.clone(),
+            self.wanted.member.clone(),
+            self.order.clone(),
+            self.wanted.total,
+            (program.id().clone(), program.number()),
+            spending.at,
+            builder.recorded_at,
+            expires_at,
+            spending.parts,
+        );
+        builder.put(self.id, Expected::Absent, &entity)
+    }
 }
 
 /// A request to pay, checked against the program that decides it.
@@ -388,6 +459,12 @@ impl Spending {
             value: Money::new(part.value, currency),
         });
         parts.collect()
+    }
+
+    /// What of an order is left to be paid otherwise.
+    pub fn rest(&self, total: Money) -> Money {
+        let left = total.minor().saturating_sub(self.value());
+        Money::new(left, total.asset())
     }
 
     /// What pays in all, in minor units of money.
