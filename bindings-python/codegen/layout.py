@@ -40,12 +40,14 @@ MODULES: dict[str, tuple[str, list[str]]] = {
         ],
     ),
     "members": (
-        "Members: register, update, list and erase them.",
+        "Members: register, update, merge, list and erase them.",
         [
             "RegisterMember",
             "RegisteredMember",
             "UpdateMember",
             "UpdatedMember",
+            "MergeMembers",
+            "MergedMembers",
             "EraseMember",
             "ErasedMember",
             "ListMembers",

@@ -92,6 +92,11 @@ SAMPLES = {
         '{"member":"ada","segments":["a","b"],"attributes":{"a":"1"},"status":"closed","forfeit":true}',
         f'{{"member":"ada","status":"closed","forfeited":[{MONEY}]}}',
     ),
+    "merge_members": (
+        '{"member":"ada","into":"bob","tiers":"own"}',
+        f'{{"member":"ada","into":"bob","moved":[{MONEY}],"left":[{MONEY}],"owed":[{MONEY}],"aliases":1,'
+        '"tier_changes":1,"merged_at":"2026-01-01T00:00:00Z"}',
+    ),
     "erase_member": (
         '{"member":"ada","forfeit":true,"after":"place"}',
         f'{{"member":"ada","erased_at":"2026-01-01T00:00:00Z","purchases":500,"forfeited":[{MONEY}],"next":"place"}}',
@@ -99,7 +104,7 @@ SAMPLES = {
     "list_members": (
         '{"after":"place","limit":2}',
         '{"members":[{"member":"ada","registered_at":"2026-01-01T00:00:00Z","status":"suspended",'
-        '"segments":["a"]}],"next":"place"}',
+        '"segments":["a"],"merged_into":"bob","merged":["eve"]}],"next":"place"}',
     ),
     "link_alias": (
         '{"member":"ada","kind":"phone","name":"+4930901820","plain":true}',

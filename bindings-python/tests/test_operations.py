@@ -193,6 +193,12 @@ STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
     ),
     ("list_transfers", models.ListTransfers(member="eve"), None, {"next": None}),
     ("get_transfer", models.GetTransfer(transfer="t-1"), None, {"state": "completed", "to": "eve"}),
+    (
+        "merge_members",
+        models.MergeMembers(member="eve", into="bob"),
+        None,
+        {"into": "bob", "moved": [Money.of("0.50", "EUR")], "merged_at": NOW},
+    ),
     ("list_members", models.ListMembers(), None, {"next": None}),
     (
         "erase_member",

@@ -29,6 +29,11 @@ let operations: [String: Operation] = [
         let receipt = try await engine.updateMemberReceipt(request: request, key: key, now: now)
         return (try updatedMemberToJson(reply: receipt.reply), receipt.replayed)
     },
+    "merge_members": { engine, json, key, now in
+        let request = try mergeMembersFromJson(json: json)
+        let receipt = try await engine.mergeMembersReceipt(request: request, key: key, now: now)
+        return (try mergedMembersToJson(reply: receipt.reply), receipt.replayed)
+    },
     "erase_member": { engine, json, key, now in
         let request = try eraseMemberFromJson(json: json)
         let receipt = try await engine.eraseMemberReceipt(request: request, key: key, now: now)

@@ -13,8 +13,8 @@ use rewards_core::operations::deposits::{
     ListDeposits, SettledDeposit,
 };
 use rewards_core::operations::members::{
-    EraseMember, ErasedMember, ListMembers, MemberList, RegisterMember, RegisteredMember,
-    UpdateMember, UpdatedMember,
+    EraseMember, ErasedMember, ListMembers, MemberList, MergeMembers, MergedMembers,
+    RegisterMember, RegisteredMember, UpdateMember, UpdatedMember,
 };
 use rewards_core::operations::programs::{
     GetProgram, ListPrograms, ProgramList, ProgramRevision, PublishProgram, PublishedProgram,
@@ -148,6 +148,8 @@ commands! {
     update_member, update_member_receipt -> UpdateMemberReceipt: UpdateMember => UpdatedMember,
         update_member_from_json, updated_member_to_json;
     /// Drops everything that was told of a member in words; ids and amounts stay.
+    merge_members, merge_members_receipt -> MergeMembersReceipt: MergeMembers => MergedMembers,
+        merge_members_from_json, merged_members_to_json;
     erase_member, erase_member_receipt -> EraseMemberReceipt: EraseMember => ErasedMember,
         erase_member_from_json, erased_member_to_json;
     /// Links another name to a member, such as a phone number: from now on the member is found by it.

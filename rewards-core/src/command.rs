@@ -160,8 +160,9 @@ pub fn decide_with<O: Operation>(
     ))
 }
 
-/// How often one decision may ask for more rows.
-pub const ROUNDS_MAX: u32 = 8;
+/// How often one decision may ask for more rows. A command on two members asks most: for each the redemptions that are overdue,
+/// the lots that these go back to, and the purchases of those, one after the other.
+pub const ROUNDS_MAX: u32 = 16;
 
 /// What tells two requests under one idempotency key apart.
 ///

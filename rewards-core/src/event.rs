@@ -82,6 +82,22 @@ pub enum Event {
         /// Whether the member takes part.
         status: MemberStatus,
     },
+    /// A member was merged into another one; both are told.
+    MemberMerged {
+        /// Who was merged.
+        member: MemberId,
+        /// Into whom.
+        into: MemberId,
+    },
+    /// What became available to a member who was merged into another one went on to that one; both are told.
+    RewardsHandedOn {
+        /// Who was merged.
+        member: MemberId,
+        /// Into whom.
+        into: MemberId,
+        /// What went on, one amount per asset.
+        amounts: Vec<Money>,
+    },
     /// Everything that was told of a member in words was dropped.
     MemberErased {},
     /// A member who left lost what was left.

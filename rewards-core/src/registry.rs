@@ -29,6 +29,7 @@ macro_rules! with_operations {
             $crate::operations::programs::GetProgram,
             $crate::operations::members::RegisterMember,
             $crate::operations::members::UpdateMember,
+            $crate::operations::members::MergeMembers,
             $crate::operations::members::EraseMember,
             $crate::operations::members::ListMembers,
             $crate::operations::aliases::LinkAlias,

@@ -131,6 +131,15 @@ rejections! {
     MemberClosed(member: MemberId) => "member_closed", Rejected, 409, "member `{member}` is closed";
     /// The member takes no part for now.
     MemberSuspended(member: MemberId) => "member_suspended", Rejected, 409, "member `{member}` is suspended";
+    /// The member was merged into another one, who takes part from then on.
+    MemberMerged {
+        /// The member.
+        member: MemberId,
+        /// Into whom.
+        into: MemberId,
+    } => "member_merged", Rejected, 409, "member `{member}` was merged into `{into}`";
+    /// A member cannot be merged into itself.
+    MergeToSelf(member: MemberId) => "merge_to_self", Rejected, 422, "member `{member}` would be merged into itself";
     /// The member still has something, and must not lose it.
     BalanceLeft(member: MemberId) => "balance_left", Rejected, 409, "member `{member}` has value left: say `forfeit` to give it up";
     /// Nobody, or not this member, has such an alias.

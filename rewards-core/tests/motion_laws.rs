@@ -14,7 +14,7 @@ use rewards_core::ledger::Purpose;
 use rewards_core::member::MemberStatus;
 use rewards_core::money::{Asset, Money};
 use rewards_core::operations::balances::GetBalance;
-use rewards_core::operations::members::UpdateMember;
+use rewards_core::operations::members::{MergeMembers, MergedTiers, UpdateMember};
 use rewards_core::operations::redemptions::{
     AuthorizeRedemption, CancelRedemption, CaptureRedemption, Redeem, ReleaseRedemption,
 };
@@ -41,6 +41,7 @@ enum Motion {
     Send(&'static str, i64),
     OwnMoney(&'static str, i64),
     Leave(&'static str),
+    Merge(&'static str, MergedTiers),
 }
 
 fn motion() -> impl Strategy<Value = Motion> {
@@ -58,6 +59,8 @@ fn motion() -> impl Strategy<Value = Motion> {
         2 => (who(), minor()).prop_map(|(who, minor)| Motion::Send(who, minor)),
         1 => (who(), minor()).prop_map(|(who, minor)| Motion::OwnMoney(who, minor)),
         1 => who().prop_map(Motion::Leave),
+        1 => (who(), select(&[MergedTiers::Higher, MergedTiers::Own][..]))
+            .prop_map(|(who, tiers)| Motion::Merge(who, tiers)),
     ]
 }
 
@@ -128,7 +131,7 @@ impl Motions {
                 }
             }
             Motion::Send(who, minor) => {
-                let to = if *who == "ann" { "bob" } else { "ann" };
+                let to = other_than(who);
                 let send = TransferBalance {
                     transfer: format!("t{number}").parse().unwrap(),
                     program: "main".parse().unwrap(),
@@ -147,6 +150,14 @@ impl Motions {
                     ..UpdateMember::new(member(who))
                 };
                 self.allowed(&leave);
+            }
+            Motion::Merge(who, tiers) => {
+                let merge = MergeMembers {
+                    member: member(who),
+                    into: member(other_than(who)),
+                    tiers: Some(*tiers),
+                };
+                self.allowed(&merge);
             }
             Motion::Capture(..) | Motion::Release(_) | Motion::Restore(..) => {
                 self.redemption(motion)
@@ -221,7 +232,12 @@ impl Motions {
             }
         };
         let row = &self.run.world.members[&self.run.world.member_key(who)];
-        if row.profile.status == MemberStatus::Active {
+        let is_possible = match row.profile.status {
+            MemberStatus::Active => true,
+            MemberStatus::Merged => matches!(step, Step::Confirm(_)),
+            _ => false,
+        };
+        if is_possible {
             self.run.step(step);
         }
     }
@@ -241,6 +257,10 @@ impl Motions {
         assert!(!is_defect, "{refused:?}");
         refused.is_none()
     }
+}
+
+fn other_than(who: &str) -> &'static str {
+    if who == "ann" { "bob" } else { "ann" }
 }
 
 fn euro(minor: i64) -> Money {
@@ -263,16 +283,23 @@ proptest! {
         for motion in &motions {
             all.step(motion);
         }
-        // What is shown is what is there once everything that is due has been carried out.
-        for who in WHO {
-            let shown = all.run.world.run(&GetBalance::new(member(who))).unwrap();
+        // What is shown is what is there once everything that is due has been carried out, whoever is swept first.
+        let shown = WHO.map(|who| all.run.world.run(&GetBalance::new(member(who))).unwrap());
+        let order = if motions.len() % 2 == 0 { WHO } else { [WHO[1], WHO[0]] };
+        for who in order {
             all.run.world.run(&SettleMember { member: member(who) }).unwrap();
+        }
+        for (who, shown) in WHO.into_iter().zip(shown) {
             let row = &all.run.world.members[&all.run.world.member_key(who)];
             for asset in shown.assets {
                 let own = |purpose: Purpose| row.balances.get(&purpose, asset.available.asset());
                 let unit = asset.available.asset();
                 let available = own(Purpose::available(unit)) + own(Purpose::Main);
                 prop_assert_eq!(asset.available.minor(), available, "{} {}", who, unit);
+                let other = &all.run.world.members[&all.run.world.member_key(other_than(who))];
+                let rests = other.profile.status == MemberStatus::Closed;
+                let is_merged = row.profile.status == MemberStatus::Merged;
+                prop_assert!(!is_merged || rests || available == 0, "{} rests with {}", available, who);
                 prop_assert_eq!(asset.pending.minor(), own(Purpose::Pending));
                 prop_assert_eq!(asset.owed.map_or(0, Money::minor), own(Purpose::Debt));
                 prop_assert_eq!(asset.reserved.map_or(0, Money::minor), own(Purpose::Reserved));

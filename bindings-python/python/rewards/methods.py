@@ -50,6 +50,8 @@ from .models import (
     ManualGrant,
     MemberList,
     MemberTiers,
+    MergedMembers,
+    MergeMembers,
     Model,
     ProgramList,
     ProgramRevision,
@@ -123,6 +125,11 @@ class Methods(ABC):
     def execute(
         self, request: UpdateMember, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[UpdatedMember]: ...
+
+    @overload
+    def execute(
+        self, request: MergeMembers, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[MergedMembers]: ...
 
     @overload
     def execute(
@@ -357,6 +364,17 @@ class Methods(ABC):
         at `now`, the current time when absent.
         """
         outcome: tuple[UpdatedMember, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def merge_members(
+        self, request: MergeMembers, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> MergedMembers:
+        """Merges a member into another one.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[MergedMembers, bool] = self._execute(request, key, now)
         return outcome[0]
 
     def erase_member(
@@ -763,6 +781,11 @@ class AsyncMethods(ABC):
 
     @overload
     async def execute(
+        self, request: MergeMembers, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[MergedMembers]: ...
+
+    @overload
+    async def execute(
         self, request: EraseMember, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[ErasedMember]: ...
 
@@ -994,6 +1017,17 @@ class AsyncMethods(ABC):
         at `now`, the current time when absent.
         """
         outcome: tuple[UpdatedMember, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def merge_members(
+        self, request: MergeMembers, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> MergedMembers:
+        """Merges a member into another one.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[MergedMembers, bool] = await self._execute(request, key, now)
         return outcome[0]
 
     async def erase_member(

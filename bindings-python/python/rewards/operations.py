@@ -49,6 +49,8 @@ from .models import (
     ManualGrant,
     MemberList,
     MemberTiers,
+    MergedMembers,
+    MergeMembers,
     Model,
     ProgramList,
     ProgramRevision,
@@ -123,6 +125,9 @@ REGISTER_MEMBER = Operation("register_member", "command", RegisterMember, Regist
 
 UPDATE_MEMBER = Operation("update_member", "command", UpdateMember, UpdatedMember)
 """Updates a member."""
+
+MERGE_MEMBERS = Operation("merge_members", "command", MergeMembers, MergedMembers)
+"""Merges a member into another one."""
 
 ERASE_MEMBER = Operation("erase_member", "command", EraseMember, ErasedMember)
 """Erases a member."""
@@ -235,6 +240,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     GET_PROGRAM,
     REGISTER_MEMBER,
     UPDATE_MEMBER,
+    MERGE_MEMBERS,
     ERASE_MEMBER,
     LIST_MEMBERS,
     LINK_ALIAS,

@@ -145,7 +145,9 @@ impl<'a> MemberAudit<'a> {
         }
         match (transfer.kind, &transfer.purchase) {
             (TransferKind::Grant | TransferKind::ManualGrant, _) => self.granted(entry),
-            (TransferKind::TransferIn, _) if rests_in_lots(&transfer.to().purpose) => {
+            (TransferKind::TransferIn | TransferKind::Merge, _)
+                if arrives_in_lots(transfer, &self.member) =>
+            {
                 self.granted(entry);
             }
             (TransferKind::TransferOut, _) => {
@@ -603,7 +605,7 @@ impl<'a> MemberAudit<'a> {
 /// first, and not to where it was on its way.
 fn is_source(source: &Purpose, entry: &Transfer) -> bool {
     match entry.kind {
-        TransferKind::TransferIn => *source != Purpose::Transfers,
+        TransferKind::TransferIn | TransferKind::Merge => *source != Purpose::Transfers,
         _ => *source == entry.from().purpose,
     }
 }
@@ -622,6 +624,13 @@ fn resting_place(lot: &Lot) -> Purpose {
         LotState::Pending => Purpose::Pending,
         _ => Purpose::available(lot.asset),
     }
+}
+
+/// Whether a transfer makes a lot of a member's.
+fn arrives_in_lots(transfer: &Transfer, member: &MemberId) -> bool {
+    let to = transfer.to();
+    let is_own = matches!(&to.holder, Holder::Member(holder) if holder == member);
+    is_own && rests_in_lots(&to.purpose)
 }
 
 /// Whether all value of a purpose is in lots.

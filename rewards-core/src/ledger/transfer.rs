@@ -43,6 +43,8 @@ pub enum TransferKind {
     TransferIn,
     /// What a transfer between members cost.
     TransferFee,
+    /// Value of a member who was merged into another one went on to that one.
+    Merge,
     /// A member paid an order.
     Redeem,
     /// Value was reserved for an order.
@@ -69,6 +71,7 @@ stable_texts!(TransferKind {
     TransferOut => "transfer_out",
     TransferIn => "transfer_in",
     TransferFee => "transfer_fee",
+    Merge => "merge",
     Redeem => "redeem",
     Reserve => "reserve",
     Release => "release",
@@ -103,7 +106,8 @@ pub struct Transfer {
     pub purchase: Option<PurchaseId>,
     /// The rule behind it, if any.
     pub origin: Option<Origin>,
-    /// What a person gave as the reason, for movements made manually; the id of the deposit, where one came in.
+    /// What a person gave as the reason, for movements made manually; the id of the deposit, where one came in; the other
+    /// member, where members were merged.
     pub reason: Option<String>,
 }
 

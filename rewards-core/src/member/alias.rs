@@ -20,6 +20,11 @@ pub const ALIASES_MAX: u32 = 100;
 pub struct AliasId(SmolStr);
 
 impl AliasId {
+    /// The id of an alias that is kept.
+    pub(crate) fn kept(id: SmolStr) -> Self {
+        Self(id)
+    }
+
     /// The ids under which a name may be kept, the one that it is kept under from now on first: one for each key that may still
     /// be in use, or the plain text.
     #[must_use]

@@ -14,10 +14,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::counter::MemberCounters;
-use crate::ids::{ProgramId, RedemptionId, Slug};
+use crate::ids::{MemberId, ProgramId, RedemptionId, Slug};
 use crate::ledger::{Balances, JournalHead};
 use crate::tiers::TierStatus;
 use crate::time::Timestamp;
+
+/// The most members that one member may have taken in.
+pub const MERGED_MAX: u32 = 100;
 
 /// A member's row: the lock of everything that belongs to the member.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +75,9 @@ pub enum MemberStatus {
     /// Earns nothing, and sends and gets no transfers until active again; what was earned stays and goes on maturing and
     /// expiring.
     Suspended,
+    /// Was merged into another member: earns and pays nothing any more. What is still pending matures here, and goes on to the
+    /// other member in the same step.
+    Merged,
     /// Has left: earns nothing, holds nothing and does not come back.
     Closed,
 }
@@ -79,6 +85,12 @@ pub enum MemberStatus {
 impl MemberStatus {
     fn is_active(&self) -> bool {
         *self == Self::Active
+    }
+
+    /// Whether the member takes no part any more, and never will again: the tiers then stay as they were.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Merged | Self::Closed)
     }
 }
 
@@ -107,17 +119,23 @@ pub struct MemberProfile {
     /// The authorizations that hold value, and when the time of each is over.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub reserved: BTreeMap<RedemptionId, Timestamp>,
+    /// Into whom the member was merged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged_into: Option<MemberId>,
+    /// Who was merged into this member, those who had been merged into them included.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub merged: BTreeSet<MemberId>,
 }
 
 impl MemberProfile {
     /// When something is due with time for somebody with this profile: a review of a tier, or the end of an authorization. The
-    /// tiers of a member who has left stay as they are, and nothing is reserved.
+    /// tiers of a member who has left stay as they are.
     #[must_use]
     pub fn due_at(&self) -> Option<Timestamp> {
         let reviews = self.tiers.values().flat_map(BTreeMap::values);
         let reviews = reviews.filter_map(|status| status.review_at);
-        let first = reviews.chain(self.reserved.values().copied()).min();
-        first.filter(|_| self.status != MemberStatus::Closed)
+        let reviews = reviews.filter(|_| !self.status.is_final());
+        reviews.chain(self.reserved.values().copied()).min()
     }
 
     /// Of somebody who joins now, with nothing known.
@@ -131,6 +149,8 @@ impl MemberProfile {
             attributes: BTreeMap::new(),
             tiers: BTreeMap::new(),
             reserved: BTreeMap::new(),
+            merged_into: None,
+            merged: BTreeSet::new(),
         }
     }
 }

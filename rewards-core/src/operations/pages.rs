@@ -2,6 +2,7 @@
 
 use smol_str::SmolStr;
 
+use crate::command::Undecided;
 use crate::context::Context;
 use crate::entity::{By, Cursor, Entity, EntityQuery, EntityRow};
 use crate::ids::MemberId;
@@ -128,27 +129,59 @@ impl EntityList {
         Ok((plan, Self { page, query }))
     }
 
-    /// The entities of the page, each shown in its way, and where the next page begins.
+    /// The entities of the page, each shown in its way, and where the next page begins. Those of whoever was merged into the
+    /// member are among them.
     ///
     /// # Errors
-    /// [`Rejection::MemberUnknown`] for the list of nobody; what is wrong with a body.
+    /// [`Rejection::MemberUnknown`] for the list of nobody; what is wrong with a body; [`Undecided::Needs`] the pages of whoever
+    /// was merged into the member.
     pub(super) fn read<E: Entity, T>(
         &self,
         snapshot: &Snapshot,
         context: &Context,
         show: impl Fn(E) -> T,
-    ) -> Result<(Vec<T>, Option<String>), Rejection> {
-        if let By::Owner(member) = &self.query.by
-            && !snapshot.members.contains_key(&context.member_key(member))
-        {
-            return Err(Rejection::MemberUnknown(member.clone()));
+    ) -> Result<(Vec<T>, Option<String>), Undecided> {
+        let queries = self.queries(snapshot, context)?;
+        let pages = queries.iter().map(|query| snapshot.entity_pages.get(query));
+        let mut rows: Vec<&(SmolStr, EntityRow)> = pages.flatten().flatten().collect();
+        if queries.len() > 1 {
+            rows.sort_by(|(left, row), (right, other)| {
+                let places = (row.index.at, left.as_bytes());
+                (other.index.at, right.as_bytes()).cmp(&places)
+            });
         }
-        let found = snapshot.entity_pages.get(&self.query);
-        let rows: Vec<&(SmolStr, EntityRow)> = found.into_iter().flatten().collect();
         let (rows, next) = self.page.cut(rows, |(id, row)| self.place(id, row));
         let shown = rows.into_iter().map(|(_, row)| row.read::<E>());
         let shown = shown.map(|stored| Ok(show(stored?.entity)));
         Ok((shown.collect::<Result<_, Rejection>>()?, next))
+    }
+
+    /// The pages that make this one: that of the member, and those of whoever was merged into the member.
+    fn queries(
+        &self,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Vec<EntityQuery>, Undecided> {
+        let mut queries = vec![self.query.clone()];
+        let By::Owner(member) = &self.query.by else {
+            return Ok(queries);
+        };
+        let row = snapshot.members.get(&context.member_key(member));
+        let row = row.ok_or_else(|| Rejection::MemberUnknown(member.clone()))?;
+        queries.extend(row.profile.merged.iter().map(|merged| EntityQuery {
+            by: By::Owner(merged.clone()),
+            ..self.query.clone()
+        }));
+        let unseen = queries.iter();
+        let unseen = unseen.filter(|query| !snapshot.entity_pages.contains_key(*query));
+        let unseen: Vec<EntityQuery> = unseen.cloned().collect();
+        if unseen.is_empty() {
+            return Ok(queries);
+        }
+        Err(Undecided::Needs(Box::new(ReadPlan {
+            entity_pages: unseen,
+            ..ReadPlan::default()
+        })))
     }
 
     fn place(&self, id: &SmolStr, row: &EntityRow) -> Cursor {

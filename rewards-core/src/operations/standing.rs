@@ -12,7 +12,7 @@ use crate::cashback::{Facts, Purchase, Standing, Values};
 use crate::command::Undecided;
 use crate::context::{Context, Era, Revisions};
 use crate::ids::{MemberId, Slug, TenantId};
-use crate::member::{MemberRow, MemberStatus};
+use crate::member::MemberRow;
 use crate::program::{
     Activity, BasisMask, CapScope, CompiledLadder, CompiledProgram, Measure, TierWindow,
 };
@@ -240,7 +240,7 @@ impl<'a> MemberView<'a> {
 
     /// Whether the member has left: the tiers then stay as they were.
     fn has_left(&self) -> bool {
-        self.row.profile.status == MemberStatus::Closed
+        self.row.profile.status.is_final()
     }
 
     /// A ladder in the calendar of the member.

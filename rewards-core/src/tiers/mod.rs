@@ -55,6 +55,7 @@
 //! negative, and a member would rise when that window ends.
 
 mod boost;
+mod merged;
 mod qualification;
 mod review;
 mod standing;

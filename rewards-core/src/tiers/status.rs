@@ -18,6 +18,8 @@ pub enum TierReason {
     Qualified,
     /// The measure fell short at the end of a window and its grace.
     FellShort,
+    /// Somebody who stood higher was merged into the member.
+    Merged,
 }
 
 /// One move on a ladder.

@@ -22,6 +22,7 @@ mod ledger;
 mod lifecycle;
 mod many_rewards;
 mod members;
+mod merges;
 mod purchases;
 mod redemptions;
 mod statements;

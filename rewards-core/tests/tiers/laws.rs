@@ -137,6 +137,7 @@ proptest! {
             match step.reason {
                 TierReason::Qualified => prop_assert!(to > from && to == eligible),
                 TierReason::FellShort => prop_assert!(to < from && to >= eligible),
+                TierReason::Merged => prop_assert!(false, "nobody was merged"),
             }
             tier = step.to.clone();
             last = step.at;

@@ -264,6 +264,8 @@ pub fn member_row(version: u64) -> MemberRow {
                 RedemptionId::new("r 'ä' 😀").expect("an id of the suite is valid"),
                 at(9),
             )]),
+            merged_into: Some(member("eve \" 😀")),
+            merged: BTreeSet::from([member("ann"), member("ä\\")]),
         },
     }
 }

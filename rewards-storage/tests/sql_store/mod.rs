@@ -15,6 +15,7 @@ mod gone_file;
 mod lifecycle;
 #[cfg(feature = "sqlite")]
 mod log;
+mod merges;
 #[cfg(feature = "sqlite")]
 mod own_file;
 mod programs;

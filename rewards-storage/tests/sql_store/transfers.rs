@@ -32,12 +32,12 @@ const PROGRAM: &str = r#"{
 }"#;
 
 /// Whoever must do without an answer for so long waits for ever.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The engines of one store: two processes where several may share it, else the same one twice.
-struct Club {
-    name: &'static str,
-    engines: [TenantEngine; 2],
+pub(super) struct Club {
+    pub name: &'static str,
+    pub engines: [TenantEngine; 2],
     _files: Option<tempfile::TempDir>,
 }
 
@@ -53,7 +53,7 @@ async fn engine(store: impl Backend + 'static, seed: u64) -> TenantEngine {
 }
 
 /// Every store, with a program, three members, and 100.00 for each.
-async fn clubs(test: &str) -> Vec<Club> {
+pub(super) async fn clubs(test: &str) -> Vec<Club> {
     let mut clubs = Vec::new();
     #[cfg(feature = "memory")]
     {
@@ -83,15 +83,15 @@ async fn clubs(test: &str) -> Vec<Club> {
     clubs
 }
 
-fn eur(text: &str) -> Money {
+pub(super) fn eur(text: &str) -> Money {
     Money::parse(text, Asset::parse("EUR").unwrap()).unwrap()
 }
 
-fn keyed(key: &str) -> CommandOptions {
+pub(super) fn keyed(key: &str) -> CommandOptions {
     CommandOptions::keyed(key.parse().unwrap())
 }
 
-fn transfer(id: &str, from: &str, to: &str, amount: &str) -> TransferBalance {
+pub(super) fn transfer(id: &str, from: &str, to: &str, amount: &str) -> TransferBalance {
     TransferBalance {
         transfer: id.parse().unwrap(),
         program: "club".parse().unwrap(),
@@ -138,14 +138,14 @@ impl Club {
         ended.into_iter().map(|one| one.unwrap()).collect()
     }
 
-    async fn balance(&self, who: &str) -> i64 {
+    pub async fn balance(&self, who: &str) -> i64 {
         let [_, two] = &self.engines;
         let balance = two.execute(GetBalance::new(member(who))).await.unwrap();
         balance.assets.iter().map(|one| one.available.minor()).sum()
     }
 
     /// The books are right, and of what was given nothing is gone but the fees.
-    async fn check(&self, fees: i64) {
+    pub async fn check(&self, fees: i64) {
         let [one, _] = &self.engines;
         let report = one.verify().await.unwrap();
         assert_eq!(report.problems, [], "{}", self.name);

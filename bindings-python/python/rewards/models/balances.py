@@ -81,6 +81,7 @@ TransferKind = Literal[
     "transfer_out",
     "transfer_in",
     "transfer_fee",
+    "merge",
     "redeem",
     "reserve",
     "release",
@@ -103,6 +104,7 @@ TransferKind = Literal[
 - `transfer_out`: A member sent value to another one.
 - `transfer_in`: Value came from another member.
 - `transfer_fee`: What a transfer between members cost.
+- `merge`: Value of a member who was merged into another one went on to that one.
 - `redeem`: A member paid an order.
 - `reserve`: Value was reserved for an order.
 - `release`: Reserved value became available again.

@@ -72,6 +72,45 @@ class MemberUpdatedEvent(Model):
     member_updated: MemberUpdated
 
 
+class MemberMerged(Model):
+    """A member was merged into another one; both are told."""
+
+    member: MemberId
+    """Who was merged."""
+
+    into: MemberId
+    """Into whom."""
+
+
+class MemberMergedEvent(Model):
+    """A member was merged into another one; both are told."""
+
+    member_merged: MemberMerged
+
+
+class RewardsHandedOn(Model):
+    """What became available to a member who was merged into another one went on to that one; both
+    are told.
+    """
+
+    member: MemberId
+    """Who was merged."""
+
+    into: MemberId
+    """Into whom."""
+
+    amounts: list[Money]
+    """What went on, one amount per asset."""
+
+
+class RewardsHandedOnEvent(Model):
+    """What became available to a member who was merged into another one went on to that one; both
+    are told.
+    """
+
+    rewards_handed_on: RewardsHandedOn
+
+
 class MemberErased(Model):
     """Everything that was told of a member in words was dropped."""
 
@@ -508,6 +547,8 @@ Event = Annotated[
         ProgramPublishedEvent,
         MemberRegisteredEvent,
         MemberUpdatedEvent,
+        MemberMergedEvent,
+        RewardsHandedOnEvent,
         MemberErasedEvent,
         RewardsForfeitedEvent,
         AliasLinkedEvent,

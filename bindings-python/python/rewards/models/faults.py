@@ -67,6 +67,8 @@ CODES: dict[str, Code] = {
     "member_exists": Code("rejected", 409),
     "member_closed": Code("rejected", 409),
     "member_suspended": Code("rejected", 409),
+    "member_merged": Code("rejected", 409),
+    "merge_to_self": Code("rejected", 422),
     "balance_left": Code("rejected", 409),
     "alias_unknown": Code("rejected", 404),
     "alias_exists": Code("rejected", 409),

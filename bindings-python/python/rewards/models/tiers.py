@@ -35,11 +35,12 @@ class VisitsReached(Model):
 Reached = Annotated[Union[AmountReached, VisitsReached], Tagged()]
 """An amount or a number of visits, whichever the ladder measures."""
 
-TierReason = Literal["qualified", "fell_short"]
+TierReason = Literal["qualified", "fell_short", "merged"]
 """Why a member moved on a ladder.
 
 - `qualified`: The measure reached a higher threshold.
 - `fell_short`: The measure fell short at the end of a window and its grace.
+- `merged`: Somebody who stood higher was merged into the member.
 """
 
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::super::change_builder::ChangeBuilder;
+use super::super::presence::check_present;
 use super::PreparedAlias;
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
@@ -17,7 +18,7 @@ use crate::decision::Decision;
 use crate::entity::{By, Entity, EntityQuery, Expected};
 use crate::event::Event;
 use crate::ids::{KeyId, MemberId, Slug};
-use crate::member::{ALIASES_MAX, Alias, AliasKey, MemberStatus};
+use crate::member::{ALIASES_MAX, Alias, AliasKey};
 use crate::rejection::Rejection;
 use crate::secret::{KeyPurpose, Secret};
 use crate::snapshot::{ReadPlan, Snapshot};
@@ -102,9 +103,7 @@ impl Operation for LinkAlias {
         let found = prepared.alias.find(snapshot, context, &self.name)?;
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open_as_is(snapshot, context, &ids, &self.member)?;
-        if builder.row.profile.status == MemberStatus::Closed {
-            return Err(Rejection::MemberClosed(self.member.clone()).into());
-        }
+        check_present(&builder.row.profile, &self.member)?;
         let own = snapshot.entity_pages.get(&prepared.own).map_or(0, Vec::len);
         let current = prepared.alias.candidates.first();
         let current = current.ok_or(Rejection::Internal("a name without a place"))?;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::super::change_builder::ChangeBuilder;
+use super::super::merged::settle_merged;
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
@@ -256,7 +257,9 @@ impl Operation for GetBalance {
         let ids = context.id_allocator();
         let until = self.at.unwrap_or(context.now);
         // What is reserved longer than its time allows is seen where it is by then; nothing of this is written.
-        let builder = ChangeBuilder::open_until(snapshot, context, &ids, &self.member, until)?;
+        let mut builder = ChangeBuilder::open_until(snapshot, context, &ids, &self.member, until)?;
+        // So is what goes on to another member.
+        settle_merged(&mut builder, snapshot, context, &ids, until)?;
         let sums = match self.at {
             None => self.now(&builder, snapshot, context),
             Some(at) => past(&builder, snapshot, key, at),

@@ -19,9 +19,9 @@ use crate::time::Timestamp;
 pub const PAYING_LOTS_MAX: u32 = 10_000;
 
 impl ChangeBuilder<'_> {
-    /// The member owes what could not be taken back of the rewards of a purchase. What is available of other rewards pays for
-    /// it now, soonest expiry first; the rewards of the purchase itself are left alone, as later refunds take them back. Gives
-    /// what the member owes more than before.
+    /// The member owes what could not be taken back of the rewards of a purchase, or what somebody owed who was merged into the
+    /// member. What is available of other rewards pays for it now, soonest expiry first; the rewards of the purchase itself are
+    /// left alone, as later refunds take them back. Gives what the member owes more than before.
     ///
     /// # Errors
     /// [`Undecided::Needs`] the open lots of the assets; [`Rejection::TooMany`].
@@ -29,21 +29,18 @@ impl ChangeBuilder<'_> {
         &mut self,
         snapshot: &Snapshot,
         shortfall: &Totals,
-        purchase: &PurchaseId,
+        purchase: Option<&PurchaseId>,
     ) -> Result<Vec<Money>, Undecided> {
-        let short = shortfall.iter().filter(|(_, minor)| *minor > 0);
-        let assets = short.map(|(asset, _)| asset);
-        self.see_open_lots(snapshot, assets, PAYING_LOTS_MAX)?;
+        let paid = self.pay_at_once(snapshot, shortfall, purchase)?;
         let mut owed = Totals::default();
-        for (asset, minor) in shortfall.iter().filter(|(_, minor)| *minor > 0) {
-            let paid = self.pay_at_once(snapshot, asset, minor, purchase)?;
-            let left = minor.saturating_sub(paid);
+        for (asset, minor) in shortfall.iter() {
+            let left = minor.saturating_sub(paid.of(asset));
             if left > 0 {
                 let from = Account::system(Purpose::Receivable, asset);
                 let to = Account::member(&self.key.member, Purpose::Debt, asset);
                 let now = self.context.now;
                 let transfer = Transfer::new(from, to, left, TransferKind::Owe, now)?;
-                self.post(transfer.for_purchase(Some(purchase.clone())))?;
+                self.post(transfer.for_purchase(purchase.cloned()))?;
                 owed.add(asset, left);
             }
         }
@@ -56,19 +53,38 @@ impl ChangeBuilder<'_> {
     }
 
     /// Pays a shortfall with what is available of other rewards, after what is due for them, and says how much that was.
-    fn pay_at_once(
+    ///
+    /// # Errors
+    /// [`Undecided::Needs`] the open lots of the assets; [`Rejection::TooMany`].
+    pub fn pay_at_once(
+        &mut self,
+        snapshot: &Snapshot,
+        shortfall: &Totals,
+        purchase: Option<&PurchaseId>,
+    ) -> Result<Totals, Undecided> {
+        let short = shortfall.iter().filter(|(_, minor)| *minor > 0);
+        let assets = short.clone().map(|(asset, _)| asset);
+        self.see_open_lots(snapshot, assets, PAYING_LOTS_MAX)?;
+        let mut paid = Totals::default();
+        for (asset, minor) in short {
+            paid.add(asset, self.pay_asset(snapshot, asset, minor, purchase)?);
+        }
+        Ok(paid)
+    }
+
+    fn pay_asset(
         &mut self,
         snapshot: &Snapshot,
         asset: Asset,
         minor: i64,
-        purchase: &PurchaseId,
+        purchase: Option<&PurchaseId>,
     ) -> Result<i64, Undecided> {
         let now = self.context.now;
         let mut paying = Vec::new();
-        for lot in snapshot.lots_of(&self.key) {
-            let is_other = lot.purchase.as_ref() != Some(purchase);
+        for lot in self.lots(snapshot) {
+            let is_other = purchase.is_none() || lot.purchase.as_ref() != purchase;
             if is_other && lot.asset == asset && lot.state.is_open() {
-                paying.push(self.settle(lot, now)?);
+                paying.push(self.settle(&lot, now)?);
             }
         }
         let available = paying.iter().filter(|lot| lot.state == LotState::Available);
@@ -109,20 +125,43 @@ impl ChangeBuilder<'_> {
         Ok(())
     }
 
+    /// What the member owes.
+    pub fn debts(&self) -> Totals {
+        let mut debts = Totals::default();
+        let balances = self.row.balances.iter();
+        for (_, asset, minor) in balances.filter(|(purpose, ..)| **purpose == Purpose::Debt) {
+            debts.add(asset, minor);
+        }
+        debts
+    }
+
     /// What a member who leaves owes is written off.
     ///
     /// # Errors
     /// [`Rejection::Overflow`].
     pub fn write_off(&mut self) -> Result<(), Rejection> {
-        let debts = self.row.balances.iter();
-        let debts = debts.filter(|(purpose, _, minor)| **purpose == Purpose::Debt && *minor > 0);
-        let debts: Vec<(Asset, i64)> = debts.map(|(_, asset, minor)| (asset, minor)).collect();
-        for (asset, minor) in debts {
-            let from = Account::member(&self.key.member, Purpose::Debt, asset);
-            let to = Account::system(Purpose::Receivable, asset);
-            let now = self.context.now;
-            self.post(Transfer::new(from, to, minor, TransferKind::WriteOff, now)?)?;
+        for (asset, minor) in self.debts().iter() {
+            self.settle_debt(asset, minor, TransferKind::WriteOff)?;
         }
+        Ok(())
+    }
+
+    /// The member does not owe so much of an asset any more.
+    ///
+    /// # Errors
+    /// As [`post`](Self::post).
+    pub fn settle_debt(
+        &mut self,
+        asset: Asset,
+        minor: i64,
+        kind: TransferKind,
+    ) -> Result<(), Rejection> {
+        if minor <= 0 {
+            return Ok(());
+        }
+        let from = Account::member(&self.key.member, Purpose::Debt, asset);
+        let to = Account::system(Purpose::Receivable, asset);
+        self.post(Transfer::new(from, to, minor, kind, self.context.now)?)?;
         Ok(())
     }
 }

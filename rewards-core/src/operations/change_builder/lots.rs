@@ -2,6 +2,7 @@
 
 use super::ChangeBuilder;
 use crate::command::Undecided;
+use crate::decision::LotWrite;
 use crate::ledger::{Consumption, Lot, Purpose};
 use crate::money::Asset;
 use crate::rejection::Rejection;
@@ -9,10 +10,24 @@ use crate::snapshot::{LotFilter, LotQuery, ReadPlan, Snapshot};
 use crate::time::Timestamp;
 
 impl ChangeBuilder<'_> {
-    /// The lots of a view, as the command has left them so far.
+    /// The lots of a view, as the command has left them so far, and those that it has made.
     pub fn lots(&self, snapshot: &Snapshot) -> Vec<Lot> {
         let lots = snapshot.lots_of(&self.key);
-        lots.map(|lot| self.current(lot)).collect()
+        let lots = lots.map(|lot| self.current(lot));
+        let writes = self.changes.lots.iter();
+        let made = writes.filter(|write| write.is_new);
+        lots.chain(made.map(|write| write.lot.clone())).collect()
+    }
+
+    /// Adds a lot that the command makes.
+    pub(super) fn add_lot(&mut self, lot: Lot) {
+        let place = self.changes.lots.len();
+        self.written_lots.insert(lot.number, place);
+        self.changes.lots.push(LotWrite {
+            member: self.key.clone(),
+            is_new: true,
+            lot,
+        });
     }
 
     /// A lot as the command has left it so far.

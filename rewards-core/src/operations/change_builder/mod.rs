@@ -2,6 +2,7 @@
 
 mod debts;
 mod lots;
+mod merged;
 mod purchases;
 mod returned;
 mod transfers;
@@ -58,6 +59,8 @@ pub(super) struct ChangeBuilder<'a> {
     redemptions: BTreeMap<RedemptionId, OpenRedemption>,
     /// What went back because the time of an authorization was over.
     released: Totals,
+    /// The changes of members who were merged into this one.
+    others: Changes,
 }
 
 /// A redemption while a command changes it.
@@ -77,7 +80,8 @@ struct OpenPurchase {
 }
 
 impl<'a> ChangeBuilder<'a> {
-    /// Starts from the member's row, and gives back what is reserved longer than its time allows.
+    /// Starts from the member's row, gives back what is reserved longer than its time allows, and takes in what has become
+    /// available by itself to whoever was merged into the member.
     ///
     /// # Errors
     /// [`Rejection::MemberUnknown`] when there is none; [`Undecided::Needs`] what goes back.
@@ -100,7 +104,13 @@ impl<'a> ChangeBuilder<'a> {
         ids: &'a IdAllocator,
         member: &MemberId,
     ) -> Result<Self, Undecided> {
-        Self::open_until(snapshot, context, ids, member, Timestamp::MIN)
+        let key = context.member_key(member);
+        let row = snapshot.members.get(&key).cloned();
+        let row = row.ok_or_else(|| Rejection::MemberUnknown(member.clone()))?;
+        Ok(Self {
+            snapshot: Some(snapshot),
+            ..Self::from_row(context, ids, key, row)
+        })
     }
 
     /// The same, as it is at an instant that is not now.
@@ -114,14 +124,25 @@ impl<'a> ChangeBuilder<'a> {
         member: &MemberId,
         until: Timestamp,
     ) -> Result<Self, Undecided> {
-        let key = context.member_key(member);
-        let row = snapshot.members.get(&key).cloned();
-        let row = row.ok_or_else(|| Rejection::MemberUnknown(member.clone()))?;
-        let mut builder = Self {
-            snapshot: Some(snapshot),
-            ..Self::from_row(context, ids, key, row)
-        };
+        let mut builder = Self::open_as_is(snapshot, context, ids, member)?;
         builder.release_overdue(until)?;
+        builder.take_in(snapshot, until)?;
+        Ok(builder)
+    }
+
+    /// The same for a member at whom value of somebody arrives who was merged into the member: what else has become available
+    /// there waits for the next command.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_alone(
+        snapshot: &'a Snapshot,
+        context: &'a Context,
+        ids: &'a IdAllocator,
+        member: &MemberId,
+    ) -> Result<Self, Undecided> {
+        let mut builder = Self::open_as_is(snapshot, context, ids, member)?;
+        builder.release_overdue(context.now)?;
         Ok(builder)
     }
 
@@ -148,6 +169,7 @@ impl<'a> ChangeBuilder<'a> {
             purchases: BTreeMap::new(),
             redemptions: BTreeMap::new(),
             released: Totals::default(),
+            others: Changes::default(),
         }
     }
 
@@ -204,11 +226,7 @@ impl<'a> ChangeBuilder<'a> {
         let number = self.post(transfer)?;
         let at = lot.earned_at;
         let lot = self.pay_debt(Lot { number, ..lot }, at)?;
-        self.changes.lots.push(LotWrite {
-            member: self.key.clone(),
-            is_new: true,
-            lot,
-        });
+        self.add_lot(lot);
         Ok(number)
     }
 
@@ -434,6 +452,7 @@ impl<'a> ChangeBuilder<'a> {
             row: self.row,
         };
         self.changes.members.push(write);
+        self.changes.merge(self.others);
         Ok(self.changes)
     }
 }
@@ -466,7 +485,7 @@ pub(super) struct DueAmounts {
 }
 
 /// Sums amounts per asset, in asset order; zero sums are left out.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Totals(BTreeMap<Asset, i64>);
 
 impl Totals {
@@ -477,8 +496,18 @@ impl Totals {
     }
 
     /// All sums, in minor units.
-    pub fn iter(&self) -> impl Iterator<Item = (Asset, i64)> + '_ {
+    pub fn iter(&self) -> impl Iterator<Item = (Asset, i64)> + Clone + '_ {
         self.0.iter().map(|(asset, minor)| (*asset, *minor))
+    }
+
+    /// Whether all sums are zero.
+    pub fn is_empty(&self) -> bool {
+        self.0.values().all(|minor| *minor == 0)
+    }
+
+    /// The sum of an asset, in minor units.
+    pub fn of(&self, asset: Asset) -> i64 {
+        self.0.get(&asset).copied().unwrap_or_default()
     }
 
     /// The sums so far as amounts.

@@ -1,7 +1,6 @@
 //! Value that comes from another member.
 
 use super::ChangeBuilder;
-use crate::decision::LotWrite;
 use crate::ledger::{Lot, LotNumber, Transfer};
 use crate::rejection::Rejection;
 
@@ -15,11 +14,7 @@ impl ChangeBuilder<'_> {
         let at = transfer.effective_at;
         let number = self.post(transfer)?;
         let lot = self.pay_debt(Lot { number, ..lot }, at)?;
-        self.changes.lots.push(LotWrite {
-            member: self.key.clone(),
-            is_new: true,
-            lot,
-        });
+        self.add_lot(lot);
         Ok(number)
     }
 }

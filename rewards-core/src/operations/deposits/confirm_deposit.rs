@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::super::change_builder::ChangeBuilder;
+use super::super::merged::finish;
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
@@ -171,7 +172,7 @@ impl Operation for ConfirmDeposit {
         let settled = self.settle(&mut builder, prepared, stored, context)?;
         Ok(Decision {
             reply: settled,
-            changes: builder.finish()?,
+            changes: finish(builder, snapshot, context, &ids)?,
         })
     }
 }

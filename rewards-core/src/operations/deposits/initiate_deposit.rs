@@ -12,13 +12,13 @@ use smallvec::smallvec;
 
 use super::super::amounts::{check_positive, in_words};
 use super::super::change_builder::ChangeBuilder;
+use super::super::presence::check_active;
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
 use crate::entity::{EntityKey, Expected};
 use crate::event::Event;
 use crate::ids::{DepositId, MemberId, PaymentReference, ProgramId, Slug, TenantId};
-use crate::member::MemberStatus;
 use crate::money::Money;
 use crate::payments::{DepositEntity, NewDeposit};
 use crate::rejection::{Problem, Rejection};
@@ -140,15 +140,7 @@ impl Operation for InitiateDeposit {
         if snapshot.entities.contains_key(&key) {
             return Err(Rejection::DepositExists(self.deposit.clone()).into());
         }
-        match builder.row.profile.status {
-            MemberStatus::Active => {}
-            MemberStatus::Closed => {
-                return Err(Rejection::MemberClosed(self.member.clone()).into());
-            }
-            MemberStatus::Suspended => {
-                return Err(Rejection::MemberSuspended(self.member.clone()).into());
-            }
-        }
+        check_active(&builder.row.profile, &self.member)?;
         let deposit = DepositEntity::new(&NewDeposit {
             deposit: &self.deposit,
             program: (&self.program, prepared.revision),

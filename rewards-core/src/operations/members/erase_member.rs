@@ -199,6 +199,8 @@ impl EraseMember {
         *profile = MemberProfile {
             status: MemberStatus::Closed,
             erased_at: Some(erased_at),
+            merged_into: profile.merged_into.take(),
+            merged: std::mem::take(&mut profile.merged),
             ..MemberProfile::new(profile.registered_at)
         };
         let key = context.member_key(&self.member);

@@ -66,6 +66,14 @@ pub struct ListedMember {
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub segments: BTreeSet<String>,
+    /// Into whom the member was merged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub merged_into: Option<MemberId>,
+    /// Who was merged into the member.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub merged: Vec<MemberId>,
 }
 
 /// A page of the members, ready to be looked up.
@@ -117,5 +125,7 @@ fn listed((member, row): &(MemberId, MemberRow)) -> ListedMember {
         registered_at: row.profile.registered_at,
         status: row.profile.status,
         segments: row.profile.segments.clone(),
+        merged_into: row.profile.merged_into.clone(),
+        merged: row.profile.merged.iter().cloned().collect(),
     }
 }

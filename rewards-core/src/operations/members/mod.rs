@@ -1,14 +1,16 @@
-//! Members: register, update, list and erase them.
+//! Members: register, update, merge, list and erase them.
 
 mod erase_member;
 mod forfeit;
 mod list_members;
+mod merge_members;
 mod register_member;
 mod update_member;
 
 pub use erase_member::{ERASED_ENTITIES_MAX, EraseMember, ErasedMember};
 pub use forfeit::FORFEIT_LOTS_MAX;
 pub use list_members::{ListMembers, ListedMember, MemberList, PreparedMembers};
+pub use merge_members::{MergeMembers, MergedMembers, MergedTiers, PreparedMerger};
 pub use register_member::{RegisterMember, RegisteredMember};
 pub use update_member::{UpdateMember, UpdatedMember};
 

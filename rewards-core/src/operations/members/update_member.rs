@@ -4,10 +4,10 @@
 //! every decision says so; what was earned goes on maturing and expiring. A closed member has left: nothing is recorded any
 //! more, and the member does not come back. The tiers stay as they were. Purchases can still be cancelled, which releases what
 //! they used of shared limits, and not confirmed. Closing with value left is refused unless the caller says `forfeit`; then it goes
-//! back to the accounts that paid it.
+//! back to the accounts that paid it. Somebody who was merged into another member can be closed and nothing else.
 //!
-//! Refusals, in order: too many or too long segments or attributes, nothing to update; unknown member; closed before; value
-//! reserved; value left; more open lots than one command may touch.
+//! Refusals, in order: too many or too long segments or attributes, nothing to update, the status `merged`; unknown member;
+//! closed or merged before; value reserved; value left; more open lots than one command may touch.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::super::change_builder::ChangeBuilder;
+use super::super::presence::check_present;
 use super::super::review::{Reviewed, TierReview};
 use super::check_facts;
 use super::forfeit::{forfeit, see_lots};
@@ -95,7 +96,16 @@ impl UpdateMember {
             let detail = "expected `segments`, `attributes` or `status`";
             problems.push(Problem::new("update_empty", "", detail));
         }
+        if self.status == Some(MemberStatus::Merged) {
+            let detail = "a member is merged by `merge_members`, which says into whom";
+            problems.push(Problem::new("status_invalid", "status", detail));
+        }
         problems
+    }
+
+    fn closes_only(&self) -> bool {
+        let is_told = self.segments.is_some() || self.attributes.is_some();
+        self.status == Some(MemberStatus::Closed) && !is_told
     }
 }
 
@@ -129,8 +139,9 @@ impl Operation for UpdateMember {
     ) -> Result<Decision<UpdatedMember>, Undecided> {
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open_as_is(snapshot, context, &ids, &self.member)?;
-        if builder.row.profile.status == MemberStatus::Closed {
-            return Err(Rejection::MemberClosed(self.member.clone()).into());
+        // Who was merged can still leave, with what is pending there.
+        if builder.row.profile.status != MemberStatus::Merged || !self.closes_only() {
+            check_present(&builder.row.profile, &self.member)?;
         }
         let mut forfeited = Vec::new();
         if self.status == Some(MemberStatus::Closed) {

@@ -19,10 +19,12 @@ use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::super::change_builder::ChangeBuilder;
+use super::super::merged::decide_for;
 use super::super::review::{Reviewed, TierReview, due_for_review};
+use super::claims::{Claimed, claim_shortfall};
 use super::refund_purchase::refused;
 use super::take_back::take_back;
-use super::{find_purchase, plan_purchase, purchase_lots, settle_others};
+use super::{find_purchase, owner_of, plan_purchase, purchase_lots, settle_others};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
@@ -30,6 +32,7 @@ use crate::event::Event;
 use crate::ids::{IdempotencyKey, MemberId, PurchaseId, TenantId};
 use crate::ledger::LotNumber;
 use crate::money::Money;
+use crate::program::Shortfall;
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
 
@@ -90,6 +93,14 @@ impl Operation for CancelPurchase {
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<Self::Reply>, Undecided> {
+        if let Some(owner) = owner_of(snapshot, context, &self.member, &self.purchase)? {
+            let member = owner.clone();
+            let own = Self {
+                member,
+                ..self.clone()
+            };
+            return decide_for(&own, &owner, snapshot, context);
+        }
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
         let stored = find_purchase(snapshot, context, &self.member, &self.purchase)?;
@@ -102,15 +113,24 @@ impl Operation for CancelPurchase {
             .iter()
             .map(|lot| (lot.number, Money::new(lot.amount, lot.asset)))
             .collect();
-        let undone = granted.iter().map(|(lot, all)| (*lot, (*all, all.minor())));
-        let undone = undone.collect();
-        let back = take_back(&mut builder, &self.purchase, &lots, &undone, context.now)?;
+        let grants = granted.iter().map(|(lot, all)| (*lot, (*all, all.minor())));
+        let grants = grants.collect();
+        let mut back = take_back(&mut builder, &self.purchase, &lots, &grants, context.now)?;
         let purchase = builder.purchase(&self.purchase)?.clone();
-        let (purchase, undone) = purchase
+        let (mut purchase, undone) = purchase
             .cancel(|lot| granted.get(&lot).copied())
             .map_err(|wrong| refused(&self.purchase, wrong))?;
         builder.undo_purchase(&purchase, undone)?;
-        builder.write_purchase(purchase)?;
+        builder.write_purchase(purchase.clone())?;
+        let Claimed { handed_on, .. } = claim_shortfall(
+            &mut builder,
+            snapshot,
+            context,
+            &ids,
+            &grants,
+            &mut back,
+            (&mut purchase, Shortfall::StopAtZero),
+        )?;
         let mut reply = CancelledPurchase {
             purchase: self.purchase.clone(),
             taken_back: back.taken.into_amounts(),
@@ -128,7 +148,7 @@ impl Operation for CancelPurchase {
         builder.move_days(snapshot, context)?;
         Ok(Decision {
             reply,
-            changes: builder.finish()?,
+            changes: handed_on.finish(builder)?,
         })
     }
 }

@@ -6,29 +6,102 @@
 use std::collections::BTreeMap;
 
 use super::super::change_builder::{ChangeBuilder, Totals};
+use super::super::merged::{HandedOn, Unpaid, hand_on};
 use super::take_back::{TakenBack, UndoneGrants};
 use crate::cashback::{GRANTS_MAX, PurchaseEntity};
 use crate::command::Undecided;
 use crate::context::Context;
-use crate::ids::PurchaseId;
+use crate::ids::{IdAllocator, PurchaseId};
 use crate::ledger::{LotNumber, Transfer, TransferKind};
-use crate::money::Asset;
+use crate::member::MemberStatus;
+use crate::money::{Asset, Money};
+use crate::program::Shortfall;
 use crate::snapshot::{ReadPlan, Snapshot, StatementQuery};
 
-/// Claims what could not be taken back of a purchase, which is undone already, and says how much that is.
+/// What is done about the shortfall of a refund.
+#[derive(Debug)]
+pub(super) struct Claimed {
+    /// What the member owes now, one amount per asset.
+    pub owed: Vec<Money>,
+    /// What went on to another member.
+    pub handed_on: HandedOn,
+}
+
+/// Claims the shortfall of a purchase that is undone already, as far as the policy says so, and hands on what became available.
+///
+/// Of a member who was merged into another one, rewards of the purchase may have gone on. They were not spent, so they are
+/// claimed under every policy, from what the other member has.
+///
+/// # Errors
+/// [`Undecided::Needs`] entries and lots, as long as a view does not have them.
+pub(super) fn claim_shortfall(
+    builder: &mut ChangeBuilder<'_>,
+    snapshot: &Snapshot,
+    context: &Context,
+    ids: &IdAllocator,
+    undone: &UndoneGrants,
+    back: &mut TakenBack,
+    (purchase, policy): (&mut PurchaseEntity, Shortfall),
+) -> Result<Claimed, Undecided> {
+    let id = purchase.purchase.id.clone();
+    let is_merged = builder.row.profile.status == MemberStatus::Merged;
+    let most = match policy {
+        Shortfall::Debt => None,
+        Shortfall::StopAtZero if is_merged => {
+            let kind = TransferKind::Merge;
+            Some(moved(builder, snapshot, context, &id, kind)?)
+        }
+        Shortfall::StopAtZero => Some(BTreeMap::new()),
+    };
+    let claims = claim(builder, snapshot, context, purchase, undone, back, most)?;
+    let mut owed = Vec::new();
+    if !claims.is_empty() {
+        builder.write_purchase(purchase.clone())?;
+        owed = builder.owe(snapshot, &claims, Some(&id))?;
+    }
+    let unpaid = match policy {
+        Shortfall::Debt => Unpaid::Owed,
+        Shortfall::StopAtZero => Unpaid::GivenUp,
+    };
+    let handed_on = hand_on(builder, snapshot, context, ids, unpaid)?;
+    let mut left = Totals::default();
+    for amount in &owed {
+        let asset = amount.asset();
+        let paid = handed_on.paid.of(asset);
+        if policy == Shortfall::StopAtZero {
+            back.recover(asset, paid);
+            // Nobody is there to pay for somebody whose other self has left.
+            let unpaid = builder.debts().of(asset).min(amount.minor());
+            builder.settle_debt(asset, unpaid, TransferKind::WriteOff)?;
+        } else {
+            left.add(asset, amount.minor().saturating_sub(paid));
+        }
+    }
+    Ok(Claimed {
+        owed: left.into_amounts(),
+        handed_on,
+    })
+}
+
+/// Claims what could not be taken back of a purchase, no more than `most` of each asset in all, and says how much that is.
 ///
 /// # Errors
 /// [`Undecided::Needs`] what of the purchase has expired, as long as a view does not have it.
-pub(super) fn claim(
+fn claim(
     builder: &ChangeBuilder<'_>,
     snapshot: &Snapshot,
     context: &Context,
     purchase: &mut PurchaseEntity,
     undone: &UndoneGrants,
     back: &TakenBack,
+    most: Option<BTreeMap<Asset, i64>>,
 ) -> Result<Totals, Undecided> {
+    if most.as_ref().is_some_and(BTreeMap::is_empty) {
+        return Ok(Totals::default());
+    }
     let expired = if back.has_expired {
-        expired(builder, snapshot, context, &purchase.purchase.id)?
+        let kind = TransferKind::Expire;
+        moved(builder, snapshot, context, &purchase.purchase.id, kind)?
     } else {
         BTreeMap::new()
     };
@@ -44,6 +117,11 @@ pub(super) fn claim(
     for (asset, minor) in expired {
         let sum = left.entry(asset).or_default();
         *sum = sum.saturating_sub(minor).max(0);
+    }
+    if let Some(most) = most {
+        for (asset, minor) in &mut left {
+            *minor = (*minor).min(most.get(asset).copied().unwrap_or_default());
+        }
     }
     for grant in &purchase.allocations {
         if let Some((all, _)) = undone.get(&grant.lot) {
@@ -67,17 +145,18 @@ pub(super) fn claim(
     Ok(claims)
 }
 
-/// What of the rewards of a purchase has expired, before this command and in it.
-fn expired(
+/// What of the rewards of a purchase has moved for one reason, before this command and in it.
+fn moved(
     builder: &ChangeBuilder<'_>,
     snapshot: &Snapshot,
     context: &Context,
     purchase: &PurchaseId,
+    kind: TransferKind,
 ) -> Result<BTreeMap<Asset, i64>, Undecided> {
     let query = StatementQuery {
         member: context.member_key(builder.member()),
         before: None,
-        kind: Some(TransferKind::Expire),
+        kind: Some(kind),
         purpose: None,
         asset: None,
         purchase: Some(purchase.clone()),
@@ -93,7 +172,7 @@ fn expired(
     };
     let now = builder.changes.journal.iter().map(|(_, entry)| entry);
     let is_own = |transfer: &&Transfer| {
-        transfer.kind == TransferKind::Expire && transfer.purchase.as_ref() == Some(purchase)
+        transfer.kind == kind && transfer.purchase.as_ref() == Some(purchase)
     };
     let all = entries.iter().chain(now).map(|entry| &entry.transfer);
     let mut sums: BTreeMap<Asset, i64> = BTreeMap::new();

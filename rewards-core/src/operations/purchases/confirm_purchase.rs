@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::super::change_builder::{ChangeBuilder, Totals};
+use super::super::merged::{decide_for, finish};
 use super::super::review::{Reviewed, TierReview, due_for_review};
-use super::{find_purchase, plan_purchase, purchase_lots, settle_others};
+use super::{find_purchase, owner_of, plan_purchase, purchase_lots, settle_others};
 use crate::cashback::{PurchaseEntity, PurchaseState, WrongState};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
@@ -81,6 +82,14 @@ impl Operation for ConfirmPurchase {
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<Self::Reply>, Undecided> {
+        if let Some(owner) = owner_of(snapshot, context, &self.member, &self.purchase)? {
+            let member = owner.clone();
+            let own = Self {
+                member,
+                ..self.clone()
+            };
+            return decide_for(&own, &owner, snapshot, context);
+        }
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
         if builder.row.profile.status == MemberStatus::Closed {
@@ -124,7 +133,7 @@ impl Operation for ConfirmPurchase {
                 released,
                 tier_changes,
             },
-            changes: builder.finish()?,
+            changes: finish(builder, snapshot, context, &ids)?,
         })
     }
 }

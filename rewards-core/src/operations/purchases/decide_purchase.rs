@@ -9,6 +9,7 @@ use super::super::change_builder::ChangeBuilder;
 use super::super::counter_lookups::{CounterLookup, CounterLookups};
 use super::super::due::{any_ladder_by_lots, due_lots, due_query};
 use super::super::history::plan_pages;
+use super::super::presence::check_present;
 use super::super::standing::{Ladders, MemberView, Moves, plan_ladders, standing};
 use super::{is_too_many, too_many_grants};
 use crate::cashback::{
@@ -368,9 +369,7 @@ impl PurchaseContext<'_> {
         let member = &self.purchase.member;
         let row = snapshot.members.get(&self.context.member_key(member));
         let row = row.ok_or_else(|| Rejection::MemberUnknown(member.clone()))?;
-        if row.profile.status == MemberStatus::Closed {
-            return Err(Rejection::MemberClosed(member.clone()));
-        }
+        check_present(&row.profile, member)?;
         Ok(row)
     }
 

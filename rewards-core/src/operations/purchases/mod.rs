@@ -25,6 +25,7 @@ pub use refund_purchase::{RefundPurchase, RefundedPart, RefundedPurchase};
 pub use stateless_quote::{StatelessQuote, StatelessRow, StatelessRows};
 
 use super::change_builder::ChangeBuilder;
+use super::merged::merged_owner;
 use crate::cashback::{GRANTS_MAX, PurchaseEntity};
 use crate::command::Undecided;
 use crate::context::Context;
@@ -64,6 +65,17 @@ fn find_purchase(
         Some(stored) if stored.entity.purchase.member == *member => Ok(stored),
         _ => Err(Rejection::PurchaseUnknown(purchase.clone())),
     }
+}
+
+/// The owner of a purchase, when that is somebody who was merged into the member that a request names.
+fn owner_of(
+    snapshot: &Snapshot,
+    context: &Context,
+    member: &MemberId,
+    purchase: &PurchaseId,
+) -> Result<Option<MemberId>, Rejection> {
+    let owner = |entity: PurchaseEntity| entity.purchase.member;
+    merged_owner(snapshot, context, member, purchase, owner)
 }
 
 /// Carries out what is due for lots of the member that are none of the purchase's own, which follow one by one.

@@ -19,10 +19,11 @@ use smallvec::smallvec;
 
 use super::super::amounts::{check_positive, in_words};
 use super::super::change_builder::{ChangeBuilder, revision_of};
+use super::super::merged::decide_for;
 use super::super::review::{Reviewed, TierReview, due_for_review};
-use super::claims::claim;
+use super::claims::{Claimed, claim_shortfall};
 use super::take_back::{UndoneGrants, take_back, undone_grants};
-use super::{find_purchase, plan_purchase, purchase_lots, settle_others};
+use super::{find_purchase, owner_of, plan_purchase, purchase_lots, settle_others};
 use crate::cashback::{
     LINES_MAX, NotRefundable, Paid, PurchaseEntity, PurchaseState, Refunded, WrongState,
 };
@@ -33,7 +34,7 @@ use crate::entity::{EntityKey, Expected, Stored};
 use crate::event::Event;
 use crate::ids::{MemberId, PurchaseId, RefundId, Slug, TenantId};
 use crate::money::Money;
-use crate::program::{RefundPolicy, Shortfall};
+use crate::program::RefundPolicy;
 use crate::refunds::{RefundEntity, RefundKind, RefundedPieces};
 use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{ReadPlan, Snapshot};
@@ -138,6 +139,14 @@ impl Operation for RefundPurchase {
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<Self::Reply>, Undecided> {
+        if let Some(owner) = owner_of(snapshot, context, &self.member, &self.purchase)? {
+            let member = owner.clone();
+            let own = Self {
+                member,
+                ..self.clone()
+            };
+            return decide_for(&own, &owner, snapshot, context);
+        }
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
         let stored = find_purchase(snapshot, context, &self.member, &self.purchase)?;
@@ -151,14 +160,18 @@ impl Operation for RefundPurchase {
         let policy = self.policy(program.refunds());
         let lots = purchase_lots(snapshot, context, &stored.entity)?;
         let undone = undone_grants(&stored.entity, &lots, &refunded, policy.rewards, program)?;
-        let back = take_back(&mut builder, &self.purchase, &lots, &undone, context.now)?;
+        let mut back = take_back(&mut builder, &self.purchase, &lots, &undone, context.now)?;
         let (entity, mut purchase) = self.undo(&mut builder, refunded, &undone)?;
-        let mut owed = Vec::new();
-        if policy.shortfall == Shortfall::Debt {
-            let claims = claim(&builder, snapshot, context, &mut purchase, &undone, &back)?;
-            builder.write_purchase(purchase.clone())?;
-            owed = builder.owe(snapshot, &claims, &self.purchase)?;
-        }
+        let shortfall = (&mut purchase, policy.shortfall);
+        let Claimed { owed, handed_on } = claim_shortfall(
+            &mut builder,
+            snapshot,
+            context,
+            &ids,
+            &undone,
+            &mut back,
+            shortfall,
+        )?;
         let mut reply = RefundedPurchase {
             refund: self.refund.clone(),
             purchase: self.purchase.clone(),
@@ -176,7 +189,7 @@ impl Operation for RefundPurchase {
         builder.move_days(snapshot, context)?;
         Ok(Decision {
             reply,
-            changes: builder.finish()?,
+            changes: handed_on.finish(builder)?,
         })
     }
 }

@@ -28,6 +28,14 @@ pub(super) struct TakenBack {
     pub has_expired: bool,
 }
 
+impl TakenBack {
+    /// What the purchase had earned was found with another member and taken back there.
+    pub fn recover(&mut self, asset: Asset, minor: i64) {
+        self.taken.add(asset, minor);
+        self.shortfall.add(asset, minor.saturating_neg());
+    }
+}
+
 /// What of each grant is undone when so much of the purchase is refunded.
 ///
 /// # Errors

@@ -14,8 +14,9 @@ use smallvec::smallvec;
 
 use super::super::amounts::in_words;
 use super::super::change_builder::{ChangeBuilder, Source};
+use super::super::merged::{decide_for, finish};
 use super::capture_redemption::{check, minor_of};
-use super::{give_back, plan_redemption, refused, review};
+use super::{give_back, owner_of, plan_redemption, refused, review};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
@@ -100,6 +101,14 @@ impl Operation for CancelRedemption {
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<CancelledRedemption>, Undecided> {
+        if let Some(owner) = owner_of(snapshot, context, &self.member, &self.redemption)? {
+            let member = owner.clone();
+            let own = Self {
+                member,
+                ..self.clone()
+            };
+            return decide_for(&own, &owner, snapshot, context);
+        }
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
         if builder.row.profile.status == MemberStatus::Closed {
@@ -151,7 +160,7 @@ impl Operation for CancelRedemption {
         review(&mut builder, snapshot, context, &self.member)?;
         Ok(Decision {
             reply,
-            changes: builder.finish()?,
+            changes: finish(builder, snapshot, context, &ids)?,
         })
     }
 }

@@ -11,7 +11,8 @@ use smallvec::smallvec;
 
 use super::super::amounts::{check_positive, in_words};
 use super::super::change_builder::ChangeBuilder;
-use super::{PaidPart, plan_redemption, refused};
+use super::super::merged::decide_for;
+use super::{PaidPart, owner_of, plan_redemption, refused};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
@@ -86,6 +87,14 @@ impl Operation for CaptureRedemption {
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<CapturedRedemption>, Undecided> {
+        if let Some(owner) = owner_of(snapshot, context, &self.member, &self.redemption)? {
+            let member = owner.clone();
+            let own = Self {
+                member,
+                ..self.clone()
+            };
+            return decide_for(&own, &owner, snapshot, context);
+        }
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open_as_is(snapshot, context, &ids, &self.member)?;
         let before = builder.redemption(&self.redemption)?;

@@ -30,6 +30,7 @@ pub use spending::PreparedSpending;
 use serde::{Deserialize, Serialize};
 
 use super::change_builder::{ChangeBuilder, Returned, Source};
+use super::merged::merged_owner;
 use super::review::{Reviewed, TierReview, due_for_review};
 use crate::command::Undecided;
 use crate::context::Context;
@@ -82,6 +83,17 @@ fn plan_redemption(
         Reviewed::Balances.plan(context, member, context.now, &mut plan);
     }
     plan
+}
+
+/// The owner of a redemption, when that is somebody who was merged into the member that a request names.
+fn owner_of(
+    snapshot: &Snapshot,
+    context: &Context,
+    member: &MemberId,
+    redemption: &RedemptionId,
+) -> Result<Option<MemberId>, Rejection> {
+    let owner = |entity: Redemption| entity.member;
+    merged_owner(snapshot, context, member, redemption, owner)
 }
 
 /// Why a redemption does not take a step, as a caller is told.

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::super::change_builder::{ChangeBuilder, Source};
-use super::{give_back, plan_redemption, refused, review};
+use super::super::merged::{decide_for, finish};
+use super::{give_back, owner_of, plan_redemption, refused, review};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
@@ -80,6 +81,14 @@ impl Operation for ReleaseRedemption {
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<ReleasedRedemption>, Undecided> {
+        if let Some(owner) = owner_of(snapshot, context, &self.member, &self.redemption)? {
+            let member = owner.clone();
+            let own = Self {
+                member,
+                ..self.clone()
+            };
+            return decide_for(&own, &owner, snapshot, context);
+        }
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
         let before = builder.redemption(&self.redemption)?;
@@ -116,7 +125,7 @@ impl Operation for ReleaseRedemption {
         review(&mut builder, snapshot, context, &self.member)?;
         Ok(Decision {
             reply,
-            changes: builder.finish()?,
+            changes: finish(builder, snapshot, context, &ids)?,
         })
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::super::amounts::{check_positive, in_words};
 use super::super::change_builder::ChangeBuilder;
+use super::super::presence::check_active;
 use super::super::review::{Reviewed, due_for_review};
 use super::super::rewards::{OPEN_LOTS_MAX, open_lots, settle_open};
 use super::{ChosenTender, PaidPart};
@@ -13,7 +14,6 @@ use crate::context::Context;
 use crate::entity::{EntityKey, Expected};
 use crate::ids::{IdAllocator, MemberId, OrderId, ProgramId, RedemptionId, TenantId};
 use crate::ledger::{Account, Lot, LotState, Purpose, Transfer, TransferKind, consume};
-use crate::member::MemberStatus;
 use crate::money::{Asset, Money, Rounding};
 use crate::program::{CompiledCeiling, CompiledProgram, CompiledRedemptions};
 use crate::rejection::{Problem, Rejection};
@@ -306,7 +306,7 @@ impl PreparedSpending {
     /// Carries out what is due, chooses what pays and takes it out of its lots.
     ///
     /// # Errors
-    /// [`Rejection::MemberClosed`], [`Rejection::MemberSuspended`]; [`Rejection::Insufficient`] and
+    /// [`Rejection::MemberClosed`], [`Rejection::MemberMerged`], [`Rejection::MemberSuspended`]; [`Rejection::Insufficient`] and
     /// [`Rejection::RedemptionEmpty`]; [`Rejection::TooMany`] for more lots than one command looks at or takes from.
     pub(super) fn take(
         &self,
@@ -315,11 +315,7 @@ impl PreparedSpending {
         context: &Context,
     ) -> Result<Spending, Undecided> {
         let member = builder.member().clone();
-        match builder.row.profile.status {
-            MemberStatus::Active => {}
-            MemberStatus::Suspended => return Err(Rejection::MemberSuspended(member).into()),
-            MemberStatus::Closed => return Err(Rejection::MemberClosed(member).into()),
-        }
+        check_active(&builder.row.profile, &member)?;
         let assets = self.assets();
         let due = due_for_review(snapshot, context, &member, context.now)?;
         let is_other = |lot: &&Lot| !assets.contains(&lot.asset);

@@ -13,6 +13,7 @@ use smallvec::smallvec;
 use super::super::amounts::check_positive;
 use super::super::assets::check_declared;
 use super::super::change_builder::ChangeBuilder;
+use super::super::presence::check_present;
 use super::super::review::{Reviewed, TierReview, due_for_review};
 use super::{REASON_BYTES_MAX, check_reason};
 use crate::command::{Kind, Members, Operation, Undecided};
@@ -21,7 +22,6 @@ use crate::decision::Decision;
 use crate::event::Event;
 use crate::ids::MemberId;
 use crate::ledger::{Lot, LotNumber, LotState, Purpose, TransferKind};
-use crate::member::MemberStatus;
 use crate::money::Money;
 use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{ReadPlan, Snapshot};
@@ -103,9 +103,7 @@ impl Operation for GrantReward {
     ) -> Result<Decision<Self::Reply>, Undecided> {
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
-        if builder.row.profile.status == MemberStatus::Closed {
-            return Err(Rejection::MemberClosed(self.member.clone()).into());
-        }
+        check_present(&builder.row.profile, &self.member)?;
         check_declared(context, "amount.asset", self.amount.asset())?;
         let reviewed = Reviewed::ByBalance(self.amount.asset());
         let due = due_for_review(snapshot, context, &self.member, context.now)?;

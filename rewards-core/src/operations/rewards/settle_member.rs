@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::super::change_builder::ChangeBuilder;
+use super::super::merged::finish;
 use super::super::review::{Reviewed, TierReview};
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
@@ -122,9 +123,10 @@ impl Operation for SettleMember {
             tier_changes,
             more: part.more,
         };
+        let changes = finish(builder, snapshot, context, &ids)?;
         Ok(Decision {
             reply,
-            changes: unless_idle(builder.finish()?, snapshot.members.get(&key)),
+            changes: unless_idle(changes, snapshot.members.get(&key)),
         })
     }
 }

@@ -3,13 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::aliases::PreparedAlias;
+use super::super::merged::{Seen, see_once};
 use super::super::review::Reviewed;
 use crate::command::Undecided;
 use crate::context::Context;
 use crate::ids::{MemberId, Slug};
 use crate::rejection::{Problem, Rejection};
 use crate::secret::Secret;
-use crate::snapshot::{ReadPlan, Snapshot, StatementQuery};
+use crate::snapshot::{ReadPlan, Snapshot};
 
 /// Who gets a transfer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,31 +80,15 @@ impl TransferReceiver {
             kind: alias.kind.clone(),
         })?;
         let member = stored.entity.member;
-        let mut plan = plan_receiver(context, &member, reviewed);
+        let plan = plan_receiver(context, &member, reviewed);
         if reviewed.is_none() {
             return match snapshot.members.contains_key(&context.member_key(&member)) {
                 true => Ok(member),
                 false => Err(Undecided::Needs(Box::new(plan))),
             };
         }
-        // That some rows of the member are there says nothing of the due lots: another command may have asked for those. This
-        // list holds nothing, and is asked for together with the due lots of this very instant only.
-        let seen = StatementQuery {
-            member: context.member_key(&member),
-            before: Some(1),
-            kind: None,
-            purpose: None,
-            asset: None,
-            purchase: None,
-            from: None,
-            until: Some(context.now),
-            limit: 1,
-        };
-        if snapshot.statements.contains_key(&seen) {
-            return Ok(member);
-        }
-        plan.statements.push(seen);
-        Err(Undecided::Needs(Box::new(plan)))
+        see_once(snapshot, context, &member, Seen::Receiver, plan)?;
+        Ok(member)
     }
 }
 

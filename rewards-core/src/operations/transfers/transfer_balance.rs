@@ -23,6 +23,7 @@ use smallvec::smallvec;
 use super::super::aliases::PreparedAlias;
 use super::super::amounts::{check_positive, in_words};
 use super::super::change_builder::ChangeBuilder;
+use super::super::presence::check_active;
 use super::super::review::Reviewed;
 use super::super::rewards::{REASON_BYTES_MAX, open_lots};
 use super::TransferReceiver;
@@ -36,7 +37,7 @@ use crate::event::Event;
 use crate::fees::{Charge, CompiledFee, FeeError, FeePayer};
 use crate::ids::{MemberId, ProgramId, TenantId, TransferId};
 use crate::ledger::LotNumber;
-use crate::member::{AliasId, MemberStatus};
+use crate::member::AliasId;
 use crate::money::{Asset, Money};
 use crate::program::CompiledProgram;
 use crate::rejection::{Problem, Rejection};
@@ -307,17 +308,10 @@ impl TransferBalance {
         if snapshot.entities.contains_key(&key) {
             return Err(Rejection::TransferExists(self.transfer.clone()));
         }
-        match sender.row.profile.status {
-            MemberStatus::Closed => return Err(Rejection::MemberClosed(self.from.clone())),
-            MemberStatus::Suspended => return Err(Rejection::MemberSuspended(self.from.clone())),
-            MemberStatus::Active => {}
-        }
-        match receiver.row.profile.status {
-            MemberStatus::Closed | MemberStatus::Suspended => {
-                Err(Rejection::ReceiverUnavailable(self.transfer.clone()))
-            }
-            MemberStatus::Active => Ok(()),
-        }
+        check_active(&sender.row.profile, &self.from)?;
+        // Why the receiver gets nothing is not the sender's business.
+        check_active(&receiver.row.profile, receiver.member())
+            .map_err(|_| Rejection::ReceiverUnavailable(self.transfer.clone()))
     }
 
     fn entity(

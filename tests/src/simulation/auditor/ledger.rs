@@ -154,7 +154,8 @@ fn moved(books: &Books) -> (Origins<'_>, BTreeMap<Pot, i128>) {
             | TransferKind::Redeem
             | TransferKind::Reserve
             | TransferKind::Release
-            | TransferKind::Restore => 0,
+            | TransferKind::Restore
+            | TransferKind::Merge => 0,
         };
         *pots.entry(pot).or_default() += change;
     }

@@ -23,6 +23,10 @@ internal val OPERATIONS: Map<String, suspend Call.() -> Answer> = mapOf(
         engine.updateMemberReceipt(updateMemberFromJson(request), key, now)
             .let { updatedMemberToJson(it.reply) to it.replayed }
     },
+    "merge_members" to {
+        engine.mergeMembersReceipt(mergeMembersFromJson(request), key, now)
+            .let { mergedMembersToJson(it.reply) to it.replayed }
+    },
     "erase_member" to {
         engine.eraseMemberReceipt(eraseMemberFromJson(request), key, now)
             .let { erasedMemberToJson(it.reply) to it.replayed }
