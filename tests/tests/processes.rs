@@ -23,8 +23,8 @@ use rewards_tests::simulation::auditor::audit;
 use rewards_tests::simulation::books::Books;
 use rewards_tests::simulation::workload::{Command, HOUR, Order};
 use rewards_tests::simulation::{
-    Answer, CLOCKS_DIFFER_MAX, Failed, Line, Random, Site, World, documents, drain, process_script,
-    seeds,
+    Answer, CLOCKS_DIFFER_MAX, Failed, Line, Random, Site, World, documents, drain, key_ring,
+    process_script, seeds,
 };
 use tokio::sync::watch;
 
@@ -154,6 +154,7 @@ async fn open(url: &str, now: Timestamp) -> Result<(Arc<dyn Backend>, Site), Fai
     let builder = Engine::builder(Arc::clone(&backend));
     let builder = builder.clock(Arc::clone(&clock) as Arc<dyn Clock>);
     let builder = builder.now_ahead_max(CLOCKS_DIFFER_MAX);
+    let builder = builder.key_ring(key_ring()?);
     let engine = builder.open().await?;
     let site = Site {
         engine,
@@ -181,7 +182,7 @@ async fn publish(
         });
         let order = Order::new(tenant, key, command);
         let receipt = loop {
-            match order.send(engine).await {
+            match order.send(engine, world.script.start).await {
                 Err(fault) if fault.is_retryable() => {}
                 outcome => break outcome?,
             }
@@ -234,7 +235,7 @@ async fn rage(
 }
 
 /// Puts down what the processes wrote, and finds out about what they did not live to write.
-async fn recollect(world: &World, engine: &Engine, all: &[Lines]) -> Result<(), Failed> {
+async fn recollect(world: &World, site: &Site, all: &[Lines]) -> Result<(), Failed> {
     for (lines, process) in all.iter().zip(0..) {
         let lines = lines.lock().unwrap().clone();
         for line in &lines {
@@ -250,7 +251,7 @@ async fn recollect(world: &World, engine: &Engine, all: &[Lines]) -> Result<(), 
         for (client, last) in answered(process, &lines) {
             let next = last.map_or(0, |last| last + 1);
             let order = world.script.order(client, next)?;
-            match order.send(engine).await {
+            match order.send(&site.engine, site.clock.now()).await {
                 Ok(receipt) => {
                     world
                         .history()
@@ -279,7 +280,7 @@ async fn replay(world: &World, engine: &Engine) -> Result<usize, Failed> {
     let told: Vec<_> = world.history().0.values().cloned().collect();
     let mut found = 0;
     for ack in told.iter().flat_map(|told| &told.acks) {
-        let receipt = ack.order.send(engine).await?;
+        let receipt = ack.order.send(engine, world.script.start).await?;
         assert!(receipt.replayed, "{:?} happened only now", ack.order);
         assert_eq!(receipt.reply, ack.reply, "{:?}", ack.order);
         found += 1;
@@ -319,7 +320,7 @@ async fn killed_processes_lose_nothing_and_do_nothing_twice()
         engine.close().await;
 
         let (backend, site) = open(&url, start.checked_add_days(1_000)?).await?;
-        recollect(&world, &site.engine, &all).await?;
+        recollect(&world, &site, &all).await?;
         let found = replay(&world, &site.engine).await?;
         drain(&site.engine, &tenant, &world).await?;
         let history = world.history().clone();

@@ -3,6 +3,7 @@
 use rewards_core::audit::AuditProblem;
 use rewards_core::command::Operation;
 use rewards_core::entity::EntityKey;
+use rewards_core::event::Event;
 use rewards_core::ledger::TransferKind;
 use rewards_core::member::MemberStatus;
 use rewards_core::money::Money;
@@ -11,6 +12,8 @@ use rewards_core::operations::deposits::{
     ConfirmDeposit, GetDeposit, InitiateDeposit, ListDeposits, SettledDeposit,
 };
 use rewards_core::operations::members::UpdateMember;
+use rewards_core::operations::redemptions::AuthorizeRedemption;
+use rewards_core::operations::rewards::{GrantReward, SettleMember};
 use rewards_core::payments::{DepositEntity, DepositState};
 use rewards_core::program::{CompiledProgram, Program};
 use rewards_core::rejection::Rejection;
@@ -523,4 +526,56 @@ fn the_message_alone_is_the_key() {
     assert_eq!(one.natural_key(&world.tenant), key);
     one.message.push(' ');
     assert_ne!(one.natural_key(&world.tenant), key);
+}
+
+/// A deposit moves nothing that was reserved. Whatever moves that tells of what expires by it.
+#[test]
+fn what_expires_after_an_authorization_is_told() {
+    for confirms in [false, true] {
+        let redemptions = "redemptions = { order = [\"cashback\"], expires_after_minutes = 60 }\n";
+        let mut world = World::with(&format!("{redemptions}{PROGRAM}"));
+        world.at(NOON);
+        let grant = GrantReward {
+            member: member("ann"),
+            amount: money("3", "EUR"),
+            reason: "a gift".to_owned(),
+            expires_at: Some(at("2026-03-02T14:00:00Z")),
+        };
+        world.run_as("grant", &grant).unwrap();
+        let authorize = AuthorizeRedemption {
+            redemption: "x".parse().unwrap(),
+            member: member("ann"),
+            program: "main".parse().unwrap(),
+            order: "order".parse().unwrap(),
+            total: money("3", "EUR"),
+            amount: None,
+            tenders: Vec::new(),
+        };
+        world.run(&authorize).unwrap();
+        if confirms {
+            world.run(&initiate("d1", money("7", "EUR"))).unwrap();
+        }
+        // The authorization is over at one o'clock, and what comes back by that expires an hour later.
+        world.at("2026-03-02T15:00:00Z");
+        if confirms {
+            paid(&mut world, "d1", "7").unwrap();
+        } else {
+            world.run(&initiate("d1", money("7", "EUR"))).unwrap();
+        }
+        let member = member("ann");
+        world.run(&SettleMember { member }).unwrap();
+        let moved = world.entries_of(&world.member_key("ann")).iter();
+        let moved = moved.filter(|entry| entry.transfer.kind == TransferKind::Expire);
+        let moved: Vec<Money> = moved.map(|entry| entry.transfer.amount()).collect();
+        let events = world.events.values().flatten();
+        let told = events.filter_map(|record| match &record.event {
+            Event::RewardsExpired { amounts } => Some(amounts.clone()),
+            _ => None,
+        });
+        let told: Vec<Money> = told.flatten().collect();
+        assert_eq!(
+            (&told, moved.as_slice()),
+            (&moved, &[money("3", "EUR")][..])
+        );
+    }
 }

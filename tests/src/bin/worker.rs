@@ -16,7 +16,9 @@ use rewards_storage::engine::{Clock, Engine, ManualClock};
 use rewards_storage::error::StoreError;
 use rewards_storage::sql::{SqlOptions, SqlStore};
 use rewards_tests::simulation::workload::{Order, Script};
-use rewards_tests::simulation::{Answer, CLOCKS_DIFFER_MAX, Failed, Line, Random, process_script};
+use rewards_tests::simulation::{
+    Answer, CLOCKS_DIFFER_MAX, Failed, Line, Random, key_ring, process_script,
+};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -48,6 +50,7 @@ async fn main() -> Result<(), Failed> {
         engine: builder
             .clock(Arc::clone(&clock) as Arc<dyn Clock>)
             .now_ahead_max(CLOCKS_DIFFER_MAX)
+            .key_ring(key_ring()?)
             .open()
             .await?,
         clock,
@@ -114,7 +117,7 @@ impl Worker {
 
     async fn pursue(&self, order: &Order) -> Answer {
         loop {
-            match order.send(&self.engine).await {
+            match order.send(&self.engine, self.clock.now()).await {
                 Ok(receipt) => {
                     return Answer::Acknowledged {
                         reply: receipt.reply,

@@ -7,17 +7,24 @@ use rewards_core::cashback::PurchaseEntity;
 use rewards_core::command::Operation as _;
 use rewards_core::counter::Subject;
 use rewards_core::decision::ProgramWrite;
-use rewards_core::entity::{EntityKey, Stored};
+use rewards_core::entity::{Entity, EntityKey, EntityRow, Stored};
 use rewards_core::ids::{IdempotencyKey, MemberId, PurchaseId, TenantId};
-use rewards_core::ledger::{Account, JournalEntry, Lot, LotNumber, Purpose};
+use rewards_core::ledger::{Account, JournalEntry, Lot, LotNumber, Purpose, TransferKind};
 use rewards_core::member::MemberRow;
 use rewards_core::money::Asset;
 use rewards_core::operations::balances::{Balance, GetBalance};
-use rewards_core::operations::purchases::RecordPurchase;
+use rewards_core::operations::deposits::InitiateDeposit;
+use rewards_core::operations::purchases::{RecordPurchase, RefundPurchase};
+use rewards_core::operations::redemptions::{AuthorizeRedemption, Redeem};
+use rewards_core::operations::transfers::TransferBalance;
+use rewards_core::payments::DepositEntity;
+use rewards_core::refunds::RefundEntity;
 use rewards_core::snapshot::{
     KeyOrigin, LotFilter, LotQuery, MemberKey, ReadPlan, ReplyKey, StoredReply,
 };
 use rewards_core::time::Timestamp;
+use rewards_core::transfers::{ReceivedTransfer, TransferEntity};
+use rewards_core::wallet::Redemption;
 use rewards_storage::engine::Engine;
 use rewards_storage::store::{Backend, MemberHead};
 
@@ -50,6 +57,16 @@ pub struct Books {
     pub members: BTreeMap<MemberId, MemberRow>,
     /// All purchases that were ever named.
     pub purchases: BTreeMap<PurchaseId, Stored<PurchaseEntity>>,
+    /// Refunds, by their ids as texts, as all that follow.
+    pub refunds: BTreeMap<String, RefundEntity>,
+    /// Redemptions.
+    pub redemptions: BTreeMap<String, Redemption>,
+    /// Transfers as their senders have them.
+    pub transfers: BTreeMap<String, TransferEntity>,
+    /// Transfers as their receivers have them.
+    pub received: BTreeMap<String, ReceivedTransfer>,
+    /// Deposits.
+    pub deposits: BTreeMap<String, DepositEntity>,
     /// Stored replies of all keys that were ever sent, by operation and key.
     pub replies: BTreeMap<(&'static str, IdempotencyKey), StoredReply>,
     /// The journal, by member and number.
@@ -58,7 +75,7 @@ pub struct Books {
     pub balances: BTreeMap<Account, i64>,
     /// The control accounts.
     pub controls: BTreeMap<(Purpose, Asset), i128>,
-    /// Lots: those that are open and those of purchases.
+    /// Lots: those that are open, those of purchases and those that came from others.
     pub lots: BTreeMap<(MemberId, LotNumber), Lot>,
     /// Counters other than zero.
     pub counters: BTreeMap<CounterPlace, i64>,
@@ -88,6 +105,11 @@ impl Books {
             heads: Vec::new(),
             members: BTreeMap::new(),
             purchases: BTreeMap::new(),
+            refunds: BTreeMap::new(),
+            redemptions: BTreeMap::new(),
+            transfers: BTreeMap::new(),
+            received: BTreeMap::new(),
+            deposits: BTreeMap::new(),
             replies: BTreeMap::new(),
             journal: Vec::new(),
             balances: BTreeMap::new(),
@@ -220,29 +242,28 @@ impl Books {
                 lots_of(member_key(&head.member), LotFilter::Open { asset });
             }
         }
-        let mut purchases: BTreeSet<PurchaseId> = BTreeSet::new();
+        let is_arrival = |entry: &&JournalEntry| entry.transfer.kind == TransferKind::TransferIn;
+        for entry in self.journal.iter().filter(is_arrival) {
+            let filter = LotFilter::Numbered { number: entry.seq };
+            lots_of(member_key(&entry.member), filter);
+        }
         for order in orders(history, &self.tenant) {
-            match &order.command {
-                Command::Record(record) => {
-                    let purchase = record.purchase.id.clone();
-                    purchases.insert(purchase.clone());
-                    let filter = LotFilter::OfPurchase { purchase };
-                    lots_of(member_key(&record.purchase.member), filter);
-                }
-                Command::Confirm(confirm) => drop(purchases.insert(confirm.purchase.clone())),
-                Command::Cancel(cancel) => drop(purchases.insert(cancel.purchase.clone())),
-                _ => {}
+            if let Command::Record(record) = &order.command {
+                let purchase = record.purchase.id.clone();
+                let filter = LotFilter::OfPurchase { purchase };
+                lots_of(member_key(&record.purchase.member), filter);
             }
+            whole
+                .entities
+                .extend(entities_of(&self.tenant, &order.command));
         }
         whole.members = self
             .heads
             .iter()
             .map(|head| member_key(&head.member))
             .collect();
-        let purchases = purchases.iter();
-        whole.entities = purchases
-            .map(|purchase| EntityKey::of::<PurchaseEntity>(&self.tenant, purchase))
-            .collect();
+        whole.entities.sort();
+        whole.entities.dedup();
         whole.receipts.clone_from(&whole.entities);
         for origin in [KeyOrigin::Given, KeyOrigin::Natural] {
             whole
@@ -258,26 +279,85 @@ impl Books {
         Ok(split(whole))
     }
 
+    fn take_entity(&mut self, key: &EntityKey, row: &EntityRow) -> Result<(), Failed> {
+        let id = key.id.to_string();
+        match key.kind {
+            RefundEntity::KIND => drop(self.refunds.insert(id, row.read()?.entity)),
+            Redemption::KIND => drop(self.redemptions.insert(id, row.read()?.entity)),
+            TransferEntity::KIND => drop(self.transfers.insert(id, row.read()?.entity)),
+            ReceivedTransfer::KIND => drop(self.received.insert(id, row.read()?.entity)),
+            DepositEntity::KIND => drop(self.deposits.insert(id, row.read()?.entity)),
+            _ => drop(self.purchases.insert(PurchaseId::new(&id)?, row.read()?)),
+        }
+        Ok(())
+    }
+
+    /// The operation that made an entity.
+    fn maker(&self, key: &EntityKey) -> &'static str {
+        match key.kind {
+            RefundEntity::KIND => RefundPurchase::NAME,
+            TransferEntity::KIND | ReceivedTransfer::KIND => TransferBalance::NAME,
+            DepositEntity::KIND => InitiateDeposit::NAME,
+            // What was reserved has a time, and what was paid at once has none.
+            Redemption::KIND => match self.redemptions.get(&*key.id) {
+                Some(made) if made.expires_at.is_some() => AuthorizeRedemption::NAME,
+                _ => Redeem::NAME,
+            },
+            _ => RecordPurchase::NAME,
+        }
+    }
+
     async fn take(&mut self, backend: &dyn Backend, plan: &ReadPlan) -> Result<(), Failed> {
         let view = backend.load(plan).await?;
         let members = view.members.into_iter();
         self.members
             .extend(members.map(|(key, row)| (key.member, row)));
         for (key, row) in view.entities {
-            self.purchases
-                .insert(PurchaseId::new(&key.id)?, row.read()?);
+            self.take_entity(&key, &row)?;
         }
         let replies = view.replies.into_iter();
         self.replies
             .extend(replies.map(|(key, reply)| ((key.operation, key.key), reply)));
         for (key, reply) in view.receipts {
-            let place = (RecordPurchase::NAME, IdempotencyKey::new(&key.id)?);
+            let place = (self.maker(&key), IdempotencyKey::new(&key.id)?);
             self.replies.insert(place, reply);
         }
         let lots = view.lots.into_iter();
         self.lots
             .extend(lots.map(|((key, number), lot)| ((key.member, number), lot)));
         Ok(())
+    }
+}
+
+/// The entities that a command makes or changes.
+fn entities_of(tenant: &TenantId, command: &Command) -> Vec<EntityKey> {
+    let purchase = |id| EntityKey::of::<PurchaseEntity>(tenant, id);
+    let redemption = |id| EntityKey::of::<Redemption>(tenant, id);
+    let deposit = |id| EntityKey::of::<DepositEntity>(tenant, id);
+    match command {
+        Command::Record(record) => vec![purchase(&record.purchase.id)],
+        Command::Confirm(confirm) => vec![purchase(&confirm.purchase)],
+        Command::Cancel(cancel) => vec![purchase(&cancel.purchase)],
+        Command::Refund(refund) => {
+            let own = EntityKey::of::<RefundEntity>(tenant, &refund.refund);
+            vec![own, purchase(&refund.purchase)]
+        }
+        Command::Redeem(made) => vec![redemption(&made.redemption)],
+        Command::Authorize(made) => vec![redemption(&made.redemption)],
+        Command::Capture(step) => vec![redemption(&step.redemption)],
+        Command::Release(step) => vec![redemption(&step.redemption)],
+        Command::Restore(step) => vec![redemption(&step.redemption)],
+        Command::Send(send) => vec![
+            EntityKey::of::<TransferEntity>(tenant, &send.transfer),
+            EntityKey::of::<ReceivedTransfer>(tenant, &send.transfer),
+        ],
+        Command::Initiate(initiate) => vec![deposit(&initiate.deposit)],
+        Command::PayIn(confirm) => vec![deposit(&confirm.deposit)],
+        Command::Publish(_)
+        | Command::Register(_)
+        | Command::Grant(_)
+        | Command::Deduct(_)
+        | Command::Settle(_) => Vec::new(),
     }
 }
 

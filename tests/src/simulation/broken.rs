@@ -6,12 +6,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use rewards_core::command::Operation as _;
 use rewards_core::decision::{Changes, LotWrite};
-use rewards_core::entity::Expected;
+use rewards_core::entity::{Entity as _, Expected};
 use rewards_core::event::Stream;
 use rewards_core::ids::{IdempotencyKey, TenantId};
+use rewards_core::ledger::Purpose;
+use rewards_core::member::MemberRow;
+use rewards_core::money::Asset;
 use rewards_core::operations::rewards::GrantReward;
+use rewards_core::payments::DepositEntity;
+use rewards_core::refunds::RefundEntity;
 use rewards_core::snapshot::{ReadPlan, Snapshot};
 use rewards_core::time::Timestamp;
+use rewards_core::transfers::ReceivedTransfer;
+use rewards_core::wallet::Redemption;
 use rewards_storage::batch::{CommandKey, Commit, CommitBatch};
 use rewards_storage::error::StoreError;
 use rewards_storage::store::{Backend, Claimed, Outbox, Store};
@@ -46,6 +53,16 @@ pub enum Defect {
     LosesPurchase,
     /// It hands out events in the wrong order.
     ShufflesEvents,
+    /// It loses refunds.
+    LosesRefund,
+    /// It loses what was captured, released and given back of redemptions.
+    LosesRedemption,
+    /// It loses what receivers are told of transfers.
+    LosesTransfer,
+    /// It leaves deposits open that ended.
+    ReopensDeposit,
+    /// It forgets what members owe.
+    ForgivesDebt,
     /// It takes events off the outbox that it never handed out.
     SwallowsEvents,
 }
@@ -64,6 +81,11 @@ impl Defect {
         Self::TearsBatch,
         Self::LosesPurchase,
         Self::ShufflesEvents,
+        Self::LosesRefund,
+        Self::LosesRedemption,
+        Self::LosesTransfer,
+        Self::ReopensDeposit,
+        Self::ForgivesDebt,
         Self::SwallowsEvents,
     ];
 }
@@ -94,6 +116,13 @@ impl Broken {
     fn strikes(&self) -> bool {
         let seen = self.seen.fetch_add(1, Ordering::Relaxed);
         seen.is_multiple_of(Self::EVERY)
+    }
+
+    /// Loses the later states of entities of a kind.
+    fn lose_steps(&self, changes: &mut Changes, kind: &str) {
+        changes.entities.retain(|write| {
+            write.key.kind != kind || write.expected == Expected::Absent || !self.strikes()
+        });
     }
 
     /// The batch as this store takes it.
@@ -133,6 +162,19 @@ impl Broken {
             Defect::LosesPurchase => changes
                 .entities
                 .retain(|write| write.expected == Expected::Absent || !self.strikes()),
+            Defect::LosesRefund => changes
+                .entities
+                .retain(|write| write.key.kind != RefundEntity::KIND || !self.strikes()),
+            Defect::LosesTransfer => changes
+                .entities
+                .retain(|write| write.key.kind != ReceivedTransfer::KIND || !self.strikes()),
+            Defect::LosesRedemption => self.lose_steps(&mut changes, Redemption::KIND),
+            Defect::ReopensDeposit => self.lose_steps(&mut changes, DepositEntity::KIND),
+            Defect::ForgivesDebt => {
+                for write in &mut changes.members {
+                    forgive(&mut write.row);
+                }
+            }
             _ => {}
         }
         taken.changes = Arc::new(changes);
@@ -143,6 +185,17 @@ impl Broken {
 fn is_manual_grant(batch: &CommitBatch) -> bool {
     let key = &batch.key;
     matches!(key, CommandKey::Reply(key) if key.operation == GrantReward::NAME)
+}
+
+/// Nothing is owed any more, and no entry says so.
+fn forgive(row: &mut MemberRow) {
+    let owed = row.balances.iter();
+    let owed = owed.filter(|(purpose, _, _)| **purpose == Purpose::Debt);
+    let owed: Vec<(Asset, i64)> = owed.map(|(_, asset, minor)| (asset, minor)).collect();
+    for (asset, minor) in owed {
+        // What is owed can be taken off.
+        let _ = row.balances.add(&Purpose::Debt, asset, -minor);
+    }
 }
 
 /// A member's entry, lot and event once more, in a journal that is chained as it should be.

@@ -65,9 +65,14 @@ impl World {
     }
 
     fn engine(&self, random: &mut Random) -> Result<Engine, Failed> {
+        Ok(self.engine_and_time(random)?.0)
+    }
+
+    /// Some engine, and what its clock shows.
+    fn engine_and_time(&self, random: &mut Random) -> Result<(Engine, Timestamp), Failed> {
         let sites = self.sites.read().unwrap_or_else(PoisonError::into_inner);
         let site = random.pick(&sites).ok_or("no engine")?;
-        Ok(site.engine.clone())
+        Ok((site.engine.clone(), site.clock.now()))
     }
 
     /// Moves all clocks to an instant, each with its skew; no clock goes back.
@@ -187,7 +192,7 @@ impl World {
     /// Sends an order until its outcome is known, or until the client has lost interest.
     async fn pursue(&self, order: &Order, random: &mut Random) -> Result<(), Failed> {
         for _ in 0..SENDINGS_MAX {
-            let engine = self.engine(random)?;
+            let (engine, now) = self.engine_and_time(random)?;
             let patience = if random.chance(100) {
                 millis(random, 15)
             } else {
@@ -195,7 +200,7 @@ impl World {
             };
             let sent = self.history().sent(order);
             // An order whose future is dropped may be done or not: it is sent again with the same key.
-            if let Ok(outcome) = timeout(patience, order.send(&engine)).await {
+            if let Ok(outcome) = timeout(patience, order.send(&engine, now)).await {
                 match outcome {
                     Ok(receipt) => {
                         self.history()
@@ -275,11 +280,14 @@ impl World {
     }
 }
 
-/// Whether asking again may end otherwise: it is the store that failed, for a moment or until somebody mends it, or an engine
-/// that was closed, and another one answers next.
+/// Whether asking again may end otherwise: it is the store that failed, for a moment or until somebody mends it, an engine
+/// that was closed, and another one answers next, or a message that was signed before the clock went on.
 #[must_use]
 pub fn may_pass(fault: &Fault) -> bool {
-    fault.is_retryable() || fault.code == "engine_closed" || fault.code.starts_with("store_")
+    fault.is_retryable()
+        || fault.code == "engine_closed"
+        || fault.code == "signature_expired"
+        || fault.code.starts_with("store_")
 }
 
 /// One to `most` milliseconds. Never none: a timer that is due at once fires when the runtime happens to look, and not

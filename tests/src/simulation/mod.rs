@@ -12,7 +12,9 @@ pub mod auditor;
 pub mod books;
 pub mod broken;
 mod clients;
+pub mod command;
 pub mod model;
+mod orders;
 mod processes;
 mod programs;
 mod random;
@@ -26,6 +28,7 @@ use rewards_core::ids::TenantId;
 use rewards_core::time::Timestamp;
 
 pub use clients::{Site, World, drain};
+pub use command::key_ring;
 pub use processes::{Answer, CLOCKS_DIFFER_MAX, Line, process_script};
 pub use programs::documents;
 pub use random::Random;

@@ -4,8 +4,11 @@ use rewards_core::program::Program;
 
 use super::Failed;
 
+/// The keys of the payment providers, by name.
+pub const PROVIDER_KEYS: [&str; 2] = ["bank-1", "card-1"];
+
 /// Cashback and points with every kind of cap, hot budgets, two ladders and rewards that mature, expire and are voided
-/// within days.
+/// within days. Everything that members have pays orders and can be sent, and money comes in.
 const SHOP: &str = r#"{
   "id": "shop", "currency": "EUR", "zone": "Europe/Berlin",
   "units": [{"asset": "points"}],
@@ -50,32 +53,57 @@ const SHOP: &str = r#"{
         "benefits": {"multiplier": "2", "cap_multiplier": "2", "extra_rate": "1%"}}]},
     {"id": "club", "measure": "visits",
      "tiers": [{"id": "new", "threshold": "0"}, {"id": "regular", "threshold": "4"}]}
-  ]
+  ],
+  "refunds": {"rewards": "proportional", "shortfall": "debt",
+    "chargebacks": {"rewards": "proportional", "shortfall": "stop_at_zero"}},
+  "redemptions": {"order": ["main", "cashback",
+      {"unit": {"asset": "points", "value": {"units": "3", "money": "0.02"}, "floor": "5", "step": "2"}}],
+    "expires_after_minutes": 1500, "returned_late": "expire"},
+  "transfers": [
+    {"id": "gift", "fee": {"fixed": "0.02", "percent": "3%", "paid_by": "sender"}, "per_day": "3.00",
+     "expiry": "keep", "other_side": "id"},
+    {"id": "points-gift", "asset": "points", "fee": {"fixed": "2", "paid_by": "receiver"}, "per_month": "400",
+     "expiry": {"renew": {"days": 3}}}
+  ],
+  "deposits": {"minimum": "0.50", "maximum": "19.00", "expires_after_minutes": 600, "tolerance_seconds": 3600,
+    "providers": [{"id": "bank", "keys": ["bank-1"]}, {"id": "card", "keys": ["card-1"]}]}
 }"#;
 
-/// A second program of the same members and the same currency: its lots mix with those of the first.
+/// A second program of the same members and the same currency: its lots mix with those of the first. Whoever gives back so much
+/// that less than the threshold is left loses what was granted for reaching it.
 const CAFE: &str = r#"{
   "id": "cafe", "currency": "EUR", "zone": "UTC",
   "rules": [
     {"id": "cup", "effect": {"fixed": {"amount": "0.30"}}, "caps": ["cups-day"], "budgets": ["cups-total"],
-     "lifecycle": {"expires": {"days": 1}}}
+     "lifecycle": {"expires": {"days": 1}}},
+    {"id": "large", "when": {"amount": {"at_least": "20.00"}}, "effect": {"percent": {"rate": "4%"}},
+     "lifecycle": {"expires": {"days": 3}}}
   ],
   "caps": [{"id": "cups-day", "per": "member", "every": "day", "limit": {"amount": {"amount": "0.70"}}}],
   "budgets": [{"id": "cups-total", "amount": "9.00"}],
   "ladders": [
     {"id": "spender", "measure": {"spend": "net"}, "window": {"calendar": "month"}, "downgrade": "to_eligible",
      "tiers": [{"id": "low", "threshold": "0"}, {"id": "high", "threshold": "60.00"}]}
-  ]
+  ],
+  "refunds": {"rewards": "recheck", "shortfall": "debt", "chargebacks": {"rewards": "keep"}},
+  "redemptions": {"order": ["cashback", "main"], "max_share": "50%", "expires_after_minutes": 2000,
+    "returned_late": {"grace_days": 2}},
+  "transfers": [{"id": "money", "purpose": "main", "fee": {"percent": "1%", "minimum": "0.03", "paid_by": "receiver"}}]
 }"#;
 
 /// The programs as first published, and the revision of the first one that follows in mid-run: another rate under the
-/// same limits.
+/// same limits, and other refunds.
 ///
 /// # Errors
 /// When a document cannot be read, which is a mistake in this file.
 pub fn documents() -> Result<(Vec<Program>, Program), Failed> {
     let shop: Program = serde_json::from_str(SHOP)?;
     let cafe: Program = serde_json::from_str(CAFE)?;
-    let revised = serde_json::from_str(&SHOP.replace(r#""rate": "5%""#, r#""rate": "7.5%""#))?;
+    let other_rate = SHOP.replace(r#""rate": "5%""#, r#""rate": "7.5%""#);
+    let owed = r#""shortfall": "debt""#;
+    let other_refunds = other_rate.replace(owed, r#""shortfall": "stop_at_zero""#);
+    let kept = r#""chargebacks": {"rewards": "keep"#;
+    let revised = other_refunds.replace(r#""chargebacks": {"rewards": "proportional"#, kept);
+    let revised = serde_json::from_str(&revised)?;
     Ok((vec![shop, cafe], revised))
 }

@@ -26,7 +26,7 @@ use super::clients::{Site, World, drain, may_pass};
 use super::model::{Deliveries, History};
 use super::random::Random;
 use super::workload::{Command, HOUR, Order};
-use super::{Failed, Failure, Scenario, documents};
+use super::{Failed, Failure, Scenario, documents, key_ring};
 
 /// What goes wrong in a stormy deployment.
 const STORM: FaultRates = FaultRates {
@@ -201,6 +201,7 @@ impl Simulation {
             let builder = Engine::builder(Arc::clone(backend))
                 .clock(Arc::clone(&clock) as Arc<dyn Clock>)
                 .random(Arc::new(SeededRandom::new(seed.bits())))
+                .key_ring(key_ring()?)
                 .batch_max(64);
             match builder.open().await {
                 Ok(engine) => return Ok((engine, clock)),
@@ -263,7 +264,7 @@ impl Simulation {
 
     /// Sends an order that must be carried out.
     async fn note(&self, engine: &Engine, order: Order) -> Result<(), Failed> {
-        let receipt = order.send(engine).await?;
+        let receipt = order.send(engine, self.world.script.start).await?;
         let mut history = self.world.history();
         history.acknowledged(&order, receipt.reply, receipt.replayed);
         Ok(())
@@ -426,9 +427,9 @@ impl Simulation {
 
     /// Sends every order again whose outcome nobody knows.
     async fn resolve(&self) -> Result<(), Failed> {
-        let engine = self
-            .healthy(self.scenario.rounds * self.scenario.orders, 5)
-            .await?;
+        let index = self.scenario.rounds * self.scenario.orders;
+        let engine = self.healthy(index, 5).await?;
+        let now = self.rested_at(index)?;
         let told: Vec<_> = self.world.history().0.values().cloned().collect();
         for told in told {
             for order in &told.unknown {
@@ -437,7 +438,7 @@ impl Simulation {
                 if known {
                     continue;
                 }
-                match order.send(&engine).await {
+                match order.send(&engine, now).await {
                     Ok(receipt) => {
                         let mut history = self.world.history();
                         history.acknowledged(order, receipt.reply, receipt.replayed);
@@ -452,16 +453,16 @@ impl Simulation {
 
     /// Sends every acknowledged order again, through an engine that has never seen it.
     async fn replay(&self) -> Result<(), Failed> {
-        let engine = self
-            .healthy(self.scenario.rounds * self.scenario.orders, 6)
-            .await?;
+        let index = self.scenario.rounds * self.scenario.orders;
+        let engine = self.healthy(index, 6).await?;
+        let now = self.rested_at(index)?;
         let acks: Vec<_> = {
             let history = self.world.history();
             let told = history.0.values();
             told.filter_map(|told| told.acks.first().cloned()).collect()
         };
         for ack in acks {
-            let receipt = ack.order.send(&engine).await?;
+            let receipt = ack.order.send(&engine, now).await?;
             if !receipt.replayed || receipt.reply != ack.reply {
                 let order = &ack.order;
                 return Err(

@@ -5,128 +5,52 @@
 //! other's keys, with the same payload and with another one.
 
 use rewards_core::cashback::Purchase;
-use rewards_core::command::{NaturalKey, Operation, fingerprint};
-use rewards_core::fingerprint::Fingerprint;
 use rewards_core::ids::{IdempotencyKey, MemberId, ProgramId, PurchaseId, TenantId};
 use rewards_core::money::{Asset, Money};
 use rewards_core::operations::members::RegisterMember;
-use rewards_core::operations::programs::PublishProgram;
 use rewards_core::operations::purchases::{CancelPurchase, ConfirmPurchase, RecordPurchase};
 use rewards_core::operations::rewards::{DeductBalance, GrantReward, SettleMember};
-use rewards_core::rejection::Fault;
 use rewards_core::time::Timestamp;
-use rewards_storage::engine::{CommandOptions, Engine, Receipt};
 
 use super::Failed;
+pub use super::command::{Command, Order};
 use super::random::Random;
 
 /// One hour in microseconds.
 pub const HOUR: i64 = 3_600_000_000;
 
-/// A command of any kind.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each variant is the operation of its name")]
-pub enum Command {
-    Publish(PublishProgram),
-    Register(RegisterMember),
-    Record(RecordPurchase),
-    Confirm(ConfirmPurchase),
-    Cancel(CancelPurchase),
-    Grant(GrantReward),
-    Deduct(DeductBalance),
-    Settle(SettleMember),
+/// What an order is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Record,
+    OfPurchase,
+    Grant,
+    Deduct,
+    Settle,
+    Redeem,
+    OfRedemption,
+    Send,
+    Initiate,
+    PayIn,
+    Register,
 }
 
-macro_rules! each {
-    ($command:expr, $request:ident => $body:expr) => {
-        match $command {
-            Command::Publish($request) => $body,
-            Command::Register($request) => $body,
-            Command::Record($request) => $body,
-            Command::Confirm($request) => $body,
-            Command::Cancel($request) => $body,
-            Command::Grant($request) => $body,
-            Command::Deduct($request) => $body,
-            Command::Settle($request) => $body,
+impl Kind {
+    /// The first draw of an order.
+    fn of(random: &mut Random) -> Self {
+        match random.below(100) {
+            0..32 => Self::Record,
+            32..50 => Self::OfPurchase,
+            50..58 => Self::Grant,
+            58..62 => Self::Deduct,
+            62..68 => Self::Settle,
+            68..76 => Self::Redeem,
+            76..84 => Self::OfRedemption,
+            84..90 => Self::Send,
+            90..94 => Self::Initiate,
+            94..98 => Self::PayIn,
+            _ => Self::Register,
         }
-    };
-}
-
-fn name_of<O: Operation>(_: &O) -> &'static str {
-    O::NAME
-}
-
-impl Command {
-    /// The operation's stable name.
-    #[must_use]
-    pub fn operation(&self) -> &'static str {
-        each!(self, request => name_of(request))
-    }
-
-    /// The member it is about.
-    #[must_use]
-    pub fn member(&self) -> Option<&MemberId> {
-        each!(self, request => request.members().first().copied())
-    }
-
-    /// What tells it apart from others under the same key.
-    ///
-    /// # Errors
-    /// When it cannot be encoded.
-    pub fn fingerprint(&self) -> Result<Fingerprint, Failed> {
-        Ok(each!(self, request => fingerprint(request))?)
-    }
-
-    fn natural_key(&self, tenant: &TenantId) -> Option<IdempotencyKey> {
-        match each!(self, request => request.natural_key(tenant))? {
-            NaturalKey::Text(key) => Some(key),
-            NaturalKey::Entity(key) => IdempotencyKey::new(&key.id).ok(),
-        }
-    }
-}
-
-/// A command of a tenant under its key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Order {
-    /// Whose command it is.
-    pub tenant: TenantId,
-    /// The key it is sent with, or implies.
-    pub key: IdempotencyKey,
-    /// Whether it implies the key, and is sent without one.
-    pub is_natural: bool,
-    /// The command.
-    pub command: Command,
-}
-
-impl Order {
-    /// A command under the key it implies, or else under this one.
-    #[must_use]
-    pub fn new(tenant: &TenantId, key: IdempotencyKey, command: Command) -> Self {
-        let natural = command.natural_key(tenant);
-        Self {
-            tenant: tenant.clone(),
-            is_natural: natural.is_some(),
-            key: natural.unwrap_or(key),
-            command,
-        }
-    }
-
-    /// Sends it; the reply comes back as the text that the store keeps.
-    ///
-    /// # Errors
-    /// The fault of the engine.
-    pub async fn send(&self, engine: &Engine) -> Result<Receipt<String>, Fault> {
-        let tenant = engine.tenant(self.tenant.clone());
-        let options = CommandOptions {
-            key: (!self.is_natural).then(|| self.key.clone()),
-            now: None,
-        };
-        each!(&self.command, request => {
-            let receipt = tenant.execute_with(request.clone(), options).await?;
-            let reply = serde_json::to_string(&receipt.reply)
-                .map_err(|error| Fault::new("internal", error.to_string()))?;
-            Ok(Receipt { reply, replayed: receipt.replayed })
-        })
     }
 }
 
@@ -178,21 +102,25 @@ impl Script {
         let mut random = Random::of(&[self.seed, 2, client, index]);
         let tenant = self.tenant(client)?;
         let key = IdempotencyKey::new(&format!("k-{client}-{index}"))?;
-        let command = match random.below(100) {
+        let command = match Kind::of(&mut random) {
             _ if index == 0 => Command::Register(self.registration(client)?),
-            0..46 => Command::Record(self.purchase(&mut random, client, index)?),
-            46..56 => self
+            Kind::Record => Command::Record(self.purchase(&mut random, client, index)?),
+            Kind::OfPurchase => self
                 .of_purchase(&mut random, client, index)?
-                .map(|(member, purchase)| Command::Confirm(ConfirmPurchase { member, purchase }))
                 .unwrap_or(self.settle(&mut random)?),
-            56..66 => self
-                .of_purchase(&mut random, client, index)?
-                .map(|(member, purchase)| Command::Cancel(CancelPurchase { member, purchase }))
+            Kind::Grant => self.grant(&mut random, &key, index)?,
+            Kind::Deduct => self.deduct(&mut random, &key)?,
+            Kind::Settle => self.settle(&mut random)?,
+            Kind::Redeem => self.redeem(&mut random, client, index)?,
+            Kind::OfRedemption => self
+                .of_redemption(&mut random, client, index)?
                 .unwrap_or(self.settle(&mut random)?),
-            66..75 => self.grant(&mut random, &key, index)?,
-            75..86 => self.deduct(&mut random, &key)?,
-            86..96 => self.settle(&mut random)?,
-            _ => Command::Register(self.registration(random.below(self.members))?),
+            Kind::Send => self.transfer(&mut random, client, index)?,
+            Kind::Initiate => self.deposit(client, index)?,
+            Kind::PayIn => self
+                .pay_in(&mut random, client, index)?
+                .unwrap_or(self.settle(&mut random)?),
+            Kind::Register => Command::Register(self.registration(random.below(self.members))?),
         };
         Ok(Order::new(&tenant, key, command))
     }
@@ -211,7 +139,14 @@ impl Script {
                 order.key = IdempotencyKey::new(&format!("e-{client}-{index}"))?;
                 order.is_natural = false;
             }
-            _ => alter(&mut order.command, self.member(random.below(self.members))?),
+            _ => {
+                let other = self.member(random.below(self.members))?;
+                order.command.alter(other);
+                // What a provider says is its own key.
+                if order.is_natural && matches!(order.command, Command::PayIn(_)) {
+                    order = Order::new(&order.tenant, order.key.clone(), order.command);
+                }
+            }
         }
         Ok(order)
     }
@@ -223,7 +158,7 @@ impl Script {
     }
 
     /// An earlier place: often the client's own, else that of a client of the same tenant.
-    fn earlier(&self, random: &mut Random, client: u64, index: u64) -> (u64, u64) {
+    pub(super) fn earlier(&self, random: &mut Random, client: u64, index: u64) -> (u64, u64) {
         let earlier = random.below(index.max(1));
         if random.chance(700) {
             return (client, earlier);
@@ -237,12 +172,12 @@ impl Script {
         )
     }
 
-    fn member(&self, number: u64) -> Result<MemberId, Failed> {
+    pub(super) fn member(&self, number: u64) -> Result<MemberId, Failed> {
         Ok(MemberId::new(&format!("m{number}"))?)
     }
 
     /// Some member: a hot one more often than not, and once in a while one who is never registered.
-    fn some_member(&self, random: &mut Random) -> Result<MemberId, Failed> {
+    pub(super) fn some_member(&self, random: &mut Random) -> Result<MemberId, Failed> {
         match random.below(100) {
             0 => Ok(MemberId::new("nobody")?),
             1..50 => self.member(random.below(self.members.min(3))),
@@ -298,25 +233,46 @@ impl Script {
         Ok(RecordPurchase::new(purchase))
     }
 
-    /// A purchase ordered before, mostly with its own member.
+    /// Something about a purchase ordered before, mostly with its own member.
     fn of_purchase(
         &self,
         random: &mut Random,
         client: u64,
         index: u64,
-    ) -> Result<Option<(MemberId, PurchaseId)>, Failed> {
+    ) -> Result<Option<Command>, Failed> {
+        let Some(Command::Record(record)) = self.of_kind(random, (client, index), Kind::Record)?
+        else {
+            return Ok(None);
+        };
+        let member = match random.below(20) {
+            0 => self.some_member(random)?,
+            _ => record.purchase.member.clone(),
+        };
+        let purchase = record.purchase.id.clone();
+        Ok(Some(match random.below(100) {
+            0..34 => Command::Confirm(ConfirmPurchase { member, purchase }),
+            34..55 => Command::Cancel(CancelPurchase { member, purchase }),
+            _ => self.refund(random, member, &record.purchase, (client, index))?,
+        }))
+    }
+
+    /// A command of a kind that was ordered before, by the client itself or by another one of the tenant. Only of kinds that name
+    /// no other orders: so this ends.
+    pub(super) fn of_kind(
+        &self,
+        random: &mut Random,
+        (client, index): (u64, u64),
+        kind: Kind,
+    ) -> Result<Option<Command>, Failed> {
+        let is_one = |client: u64, index: &u64| {
+            let drawn = Kind::of(&mut Random::of(&[self.seed, 2, client, *index]));
+            *index > 0 && drawn == kind
+        };
         for _ in 0..8 {
-            let (other, earlier) = self.earlier(random, client, index);
-            // Orders about purchases name purchases, never each other: this ends.
-            if Random::of(&[self.seed, 2, other, earlier]).below(100) >= 46 || earlier == 0 {
-                continue;
-            }
-            if let Command::Record(record) = self.plain(other, earlier)?.command {
-                let member = match random.below(20) {
-                    0 => self.some_member(random)?,
-                    _ => record.purchase.member,
-                };
-                return Ok(Some((member, record.purchase.id)));
+            let (other, _) = self.earlier(random, client, index);
+            let found: Vec<u64> = (0..index).filter(|index| is_one(other, index)).collect();
+            if let Some(earlier) = random.pick(&found) {
+                return Ok(Some(self.plain(other, *earlier)?.command));
             }
         }
         Ok(None)
@@ -357,25 +313,8 @@ impl Script {
     }
 }
 
-fn some_amount(random: &mut Random, most: u64) -> Result<Money, Failed> {
+pub(super) fn some_amount(random: &mut Random, most: u64) -> Result<Money, Failed> {
     let asset = random.pick(&["EUR", "EUR", "points"]).unwrap_or(&"EUR");
     let minor = i64::try_from(random.below(most))?.saturating_add(1);
     Ok(Money::new(minor, Asset::parse(asset)?))
-}
-
-/// Another payload for the same operation.
-fn alter(command: &mut Command, other: MemberId) {
-    let more = |money: &Money| Money::new(money.minor().saturating_add(1), money.asset());
-    match command {
-        Command::Publish(publish) => publish.active_from = None,
-        Command::Register(register) => {
-            register.segments.insert("other".to_owned());
-        }
-        Command::Record(record) => record.purchase.total = more(&record.purchase.total),
-        Command::Confirm(confirm) => confirm.member = other,
-        Command::Cancel(cancel) => cancel.member = other,
-        Command::Grant(grant) => grant.amount = more(&grant.amount),
-        Command::Deduct(deduct) => deduct.take = more(&deduct.take),
-        Command::Settle(settle) => settle.member = other,
-    }
 }

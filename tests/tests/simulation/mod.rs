@@ -3,6 +3,7 @@
 //! `REWARDS_SIM_SEED=n` runs one seed, `REWARDS_SIM_SEEDS=n` the seeds from 1 to n.
 
 mod databases;
+mod motions;
 mod tampering;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,8 +11,13 @@ use std::error::Error;
 use std::future::Future;
 use std::sync::Arc;
 
+use rewards_core::cashback::PurchaseState;
 use rewards_core::event::Event;
-use rewards_core::operations::purchases::RecordedPurchase;
+use rewards_core::ledger::{Purpose, Transfer, TransferKind};
+use rewards_core::operations::deposits::SettledDeposit;
+use rewards_core::operations::purchases::{RecordedPurchase, RefundedPurchase};
+use rewards_core::payments::DepositState;
+use rewards_core::refunds::RefundKind;
 use rewards_storage::memory::MemoryStore;
 use rewards_storage::store::Backend;
 use rewards_tests::simulation::auditor::Check;
@@ -75,6 +81,26 @@ impl Coverage {
         "clawback",
         "manual_grant",
         "deduct",
+        "deposit",
+        "transfer_out",
+        "transfer_in",
+        "transfer_fee",
+        "redeem",
+        "reserve",
+        "release",
+        "restore",
+        "owe",
+        "repay",
+        "came back too late",
+        "came back and was taken",
+        "an authorization was over",
+        "refunded in part",
+        "refunded as a whole",
+        "refunded by recheck",
+        "kept by a chargeback",
+        "late deposit",
+        "failed deposit",
+        "message told twice",
         "revision 2",
         "raised to gold",
         "lowered from gold",
@@ -94,6 +120,7 @@ impl Coverage {
             let Some(ack) = told.acks.first() else {
                 continue;
             };
+            self.add_reply(&ack.order.command, &ack.reply, told.acks.len())?;
             if let Command::Record(_) = ack.order.command {
                 let decision = serde_json::from_str::<RecordedPurchase>(&ack.reply)?.decision;
                 self.note(format!("revision {}", decision.revision));
@@ -105,22 +132,82 @@ impl Coverage {
             }
         }
         for books in &evidence.books {
+            // More than in proportion is undone only where rewards are looked at again.
+            let rechecked = books.purchases.values().filter(|stored| {
+                let (entity, back) = (&stored.entity, stored.entity.refunded());
+                let total = entity.purchase.total.minor().max(1);
+                let is_large = entity.allocations.iter().any(|own| {
+                    own.rule.as_str() == "large"
+                        && own.undone * 2 > total / 25
+                        && back.amount * 2 < total
+                });
+                is_large && entity.state() != PurchaseState::Cancelled
+            });
+            rechecked.for_each(|_| self.note("refunded by recheck"));
             let entries = books.journal.iter();
-            entries.for_each(|entry| self.note(entry.transfer.kind.text()));
+            entries.for_each(|entry| self.add_entry(&entry.transfer));
             for records in evidence.deliveries.streams(&books.tenant).values() {
                 let distinct: BTreeSet<u64> = records.iter().map(|record| record.seq).collect();
                 if distinct.len() < records.len() {
                     self.note("redelivered");
                 }
                 for record in records {
-                    if let Event::TierChanged { from, to, .. } = &record.event {
-                        self.note(format!("raised to {to}"));
-                        self.note(format!("lowered from {from}"));
+                    match &record.event {
+                        Event::TierChanged { from, to, .. } => {
+                            self.note(format!("raised to {to}"));
+                            self.note(format!("lowered from {from}"));
+                        }
+                        Event::RedemptionReleased { expired: true, .. } => {
+                            self.note("an authorization was over");
+                        }
+                        _ => {}
                     }
                 }
             }
         }
         Ok(())
+    }
+
+    fn add_reply(&mut self, command: &Command, reply: &str, acks: usize) -> Outcome {
+        match command {
+            Command::Refund(request) => {
+                let reply: RefundedPurchase = serde_json::from_str(reply)?;
+                let is_whole = reply.state == PurchaseState::Refunded;
+                self.note(match is_whole {
+                    true => "refunded as a whole",
+                    false => "refunded in part",
+                });
+                let took = !reply.taken_back.is_empty() || !reply.shortfall.is_empty();
+                if request.kind == Some(RefundKind::Chargeback) && is_whole && !took {
+                    self.note("kept by a chargeback");
+                }
+            }
+            Command::PayIn(_) => {
+                let reply: SettledDeposit = serde_json::from_str(reply)?;
+                if reply.late {
+                    self.note("late deposit");
+                }
+                if reply.state == DepositState::Failed {
+                    self.note("failed deposit");
+                }
+                if acks > 1 {
+                    self.note("message told twice");
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn add_entry(&mut self, transfer: &Transfer) {
+        self.note(transfer.kind.text());
+        if matches!(transfer.from().purpose, Purpose::Reserved | Purpose::Spent) {
+            match transfer.kind {
+                TransferKind::Expire => self.note("came back too late"),
+                TransferKind::Clawback => self.note("came back and was taken"),
+                _ => {}
+            }
+        }
     }
 
     fn missing(&self) -> Vec<&str> {
@@ -223,6 +310,11 @@ fn scenario_for(defect: Defect) -> Scenario {
             faults: true,
             ..Scenario::stormy(5)
         },
+        // Few spend what they have to give back.
+        Defect::ForgivesDebt => Scenario {
+            orders: 20,
+            ..Scenario::calm(3)
+        },
         _ => Scenario::calm(5),
     }
 }
@@ -236,5 +328,10 @@ fn expected_check(defect: Defect) -> Check {
         Defect::LosesEntry => Check::Books,
         Defect::LosesLot => Check::Lot,
         Defect::LosesCounts | Defect::IgnoresBounds => Check::Limit,
+        Defect::LosesRefund => Check::Refund,
+        Defect::LosesRedemption => Check::Spending,
+        Defect::LosesTransfer => Check::Transfer,
+        Defect::ReopensDeposit => Check::Deposit,
+        Defect::ForgivesDebt => Check::Journal,
     }
 }

@@ -165,7 +165,7 @@ impl Operation for ConfirmDeposit {
             })));
         }
         let ids = context.id_allocator();
-        let mut builder = ChangeBuilder::open(snapshot, context, &ids, member)?;
+        let mut builder = ChangeBuilder::open_as_is(snapshot, context, &ids, member)?;
         if builder.row.profile.status == MemberStatus::Closed {
             return Err(Rejection::MemberClosed(member.clone()).into());
         }

@@ -135,7 +135,7 @@ impl Operation for InitiateDeposit {
         context: &Context,
     ) -> Result<Decision<InitiatedDeposit>, Undecided> {
         let ids = context.id_allocator();
-        let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
+        let mut builder = ChangeBuilder::open_as_is(snapshot, context, &ids, &self.member)?;
         let key = EntityKey::of::<DepositEntity>(&context.tenant, &self.deposit);
         if snapshot.entities.contains_key(&key) {
             return Err(Rejection::DepositExists(self.deposit.clone()).into());

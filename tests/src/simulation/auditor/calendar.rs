@@ -57,7 +57,8 @@ impl Local {
         }
     }
 
-    fn days_later(self, at: Timestamp, days: u64) -> Result<Timestamp, Failed> {
+    /// The same time of the day, some days later.
+    pub fn days_later(self, at: Timestamp, days: u64) -> Result<Timestamp, Failed> {
         let shown = self.clock(at)?.naive_local();
         let later = shown.checked_add_days(Days::new(days));
         self.instant(later.ok_or("a day beyond all time")?)

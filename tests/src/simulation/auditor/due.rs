@@ -1,19 +1,16 @@
 //! When rewards become available, are voided and expire: worked out again from documents, and held against replies, lots and
-//! the journal. And what members are told they have, from lots and entries alone.
+//! the journal.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use rewards_core::cashback::PurchaseState;
-use rewards_core::ids::MemberId;
-use rewards_core::ledger::{Holder, Lot, LotState, Purpose, TransferKind};
-use rewards_core::money::Asset;
-use rewards_core::operations::balances::Balance;
+use rewards_core::cashback::{PurchaseEntity, PurchaseState};
+use rewards_core::ledger::{Lot, LotState, TransferKind};
 use rewards_core::time::Timestamp;
 use serde_json::Value;
 
 use super::calendar::{Local, Times};
 use super::story::{Bought, Story, named};
-use super::{Check, Findings};
+use super::{Check, Findings, answers, spending};
 use crate::simulation::Failed;
 use crate::simulation::books::Books;
 
@@ -27,11 +24,7 @@ pub(super) fn check(
     }
     entries(books, findings);
     settled(books, findings);
-    for (member, answers) in &books.answers {
-        for answer in answers {
-            balance(books, member, answer, findings);
-        }
-    }
+    answers::check(books, findings);
     Ok(())
 }
 
@@ -67,8 +60,10 @@ fn grants(
             findings.add(Check::Due, format!("{what}: no lot"));
             continue;
         };
-        // Who confirms late gets the rest of the day.
-        let may_be_longer = stored.is_some_and(|e| e.state() != PurchaseState::Recorded);
+        // Who confirms late gets the rest of the day, and what comes back late some days more.
+        let came_back = spending::came_back(books, &bought.order.member, lot.number);
+        let is_open = stored.is_none_or(|e| e.state() == PurchaseState::Recorded);
+        let may_be_longer = came_back || !is_open;
         let is_longer = may_be_longer && lot.expires_at > times.expires_at;
         let found = Times {
             is_pending: times.is_pending,
@@ -107,14 +102,14 @@ fn entries(books: &Books, findings: &mut Findings) {
         let Some(purchase) = &transfer.purchase else {
             continue;
         };
-        let state = books
-            .purchases
-            .get(purchase)
-            .map(|stored| stored.entity.state());
-        // Those who confirm and cancel move things at their own instant.
+        let stored = books.purchases.get(purchase).map(|stored| &stored.entity);
+        let state = stored.map(PurchaseEntity::state);
+        // Those who confirm, cancel and refund move things at their own instant.
         let by_hand = match kind {
             TransferKind::Mature => state != Some(PurchaseState::Recorded),
-            TransferKind::Void => state == Some(PurchaseState::Cancelled),
+            TransferKind::Void => stored.is_some_and(|entity| {
+                entity.state() == PurchaseState::Cancelled || entity.refunded.is_some()
+            }),
             _ => false,
         };
         let lots = books.lots.iter().filter(|((owner, _), lot)| {
@@ -129,7 +124,14 @@ fn entries(books: &Books, findings: &mut Findings) {
                 _ => lot.expires_at,
             })
             .collect();
-        if !by_hand && !due.contains(&Some(at)) {
+        // A lot that came back late lives longer than it did when it expired first.
+        let is_late = kind == TransferKind::Expire
+            && books.lots.iter().any(|((owner, number), lot)| {
+                owner == member
+                    && lot.purchase.as_ref() == Some(purchase)
+                    && spending::came_back(books, member, *number)
+            });
+        if !by_hand && !is_late && !due.contains(&Some(at)) {
             findings.add(
                 Check::Due,
                 format!("{kind:?} {seq} of {member} at {at}, due at {due:?}"),
@@ -153,73 +155,10 @@ fn settled(books: &Books, findings: &mut Findings) {
     }
 }
 
-fn next_due(lot: &Lot) -> Option<Timestamp> {
+pub(super) fn next_due(lot: &Lot) -> Option<Timestamp> {
     match lot.state {
         LotState::Pending => lot.available_at.into_iter().chain(lot.void_at).min(),
         LotState::Available => lot.expires_at,
         _ => None,
-    }
-}
-
-/// What is available and what is pending.
-type Sums = BTreeMap<Asset, (i64, i64)>;
-
-/// Holds the answer to the query for a balance against the entries that count by then, and what is due by then of open lots.
-fn balance(books: &Books, member: &MemberId, answer: &Balance, findings: &mut Findings) {
-    let mut sums = Sums::new();
-    // An answer about now shows every entry that there is, whatever the clock of another process says.
-    let is_now = answer.assets.iter().any(|line| line.expiring.is_some());
-    for entry in books.journal.iter().filter(|entry| entry.member == *member) {
-        let transfer = &entry.transfer;
-        if !is_now && transfer.effective_at > answer.at {
-            continue;
-        }
-        for (account, minor) in [
-            (transfer.from(), -transfer.minor()),
-            (transfer.to(), transfer.minor()),
-        ] {
-            if account.holder == Holder::Member(member.clone()) {
-                add(&mut sums, account.asset, &account.purpose, minor);
-            }
-        }
-    }
-    for (_, lot) in books
-        .lots
-        .range((member.clone(), 0)..=(member.clone(), u64::MAX))
-    {
-        let Some(due) = next_due(lot).filter(|due| *due <= answer.at) else {
-            continue;
-        };
-        let (asset, minor) = (lot.asset, lot.remaining);
-        if lot.state == LotState::Available {
-            add(&mut sums, asset, &Purpose::Cashback, -minor);
-            continue;
-        }
-        add(&mut sums, asset, &Purpose::Pending, -minor);
-        let is_over = lot.expires_at.is_some_and(|at| at <= answer.at);
-        if lot.available_at == Some(due) && !is_over {
-            add(&mut sums, asset, &Purpose::Cashback, minor);
-        }
-    }
-    let told = answer.assets.iter();
-    let mut told: Sums = told
-        .map(|line| {
-            (
-                line.available.asset(),
-                (line.available.minor(), line.pending.minor()),
-            )
-        })
-        .collect();
-    sums.retain(|_, sums| *sums != (0, 0));
-    told.retain(|_, sums| *sums != (0, 0));
-    let what = format!("balance of {member} at {}", answer.at);
-    findings.same(Check::Answer, what, sums, told);
-}
-
-fn add(sums: &mut Sums, asset: Asset, purpose: &Purpose, minor: i64) {
-    let (available, pending) = sums.entry(asset).or_default();
-    match purpose {
-        Purpose::Pending => *pending += minor,
-        _ => *available += minor,
     }
 }

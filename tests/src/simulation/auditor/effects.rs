@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use rewards_core::cashback::PurchaseState;
 use rewards_core::ids::{MemberId, ProgramId, PurchaseId};
-use rewards_core::ledger::TransferKind;
+use rewards_core::ledger::{Purpose, TransferKind};
 use rewards_core::money::{Asset, Money};
 use rewards_core::operations::programs::PublishedProgram;
-use rewards_core::operations::purchases::{CancelledPurchase, RecordedPurchase};
+use rewards_core::operations::purchases::{RecordedPurchase, RefundedPurchase};
 use rewards_core::operations::rewards::{ManualGrant, SettledMember};
 
 use super::{Applied, Check, Findings};
@@ -40,7 +40,6 @@ pub(super) fn check(
     members(books, applied, is_told, findings)?;
     purchases(books, applied, findings)?;
     manual(books, applied, findings)?;
-    taken_back(books, applied, findings)?;
     revisions(books, applied, findings)
 }
 
@@ -52,12 +51,12 @@ fn members(
     is_told: bool,
     findings: &mut Findings,
 ) -> Result<(), Failed> {
-    let mut versions: BTreeMap<&MemberId, (u64, u64)> = BTreeMap::new();
+    let mut versions: BTreeMap<MemberId, (u64, u64)> = BTreeMap::new();
     let mut registered: BTreeMap<MemberId, u64> = BTreeMap::new();
     for command in applied {
         let is_open = matches!(command.order.command, Command::Settle(_))
             && command.reply::<SettledMember>()?.is_nothing();
-        if let Some(member) = command.order.command.member() {
+        for member in command.members()? {
             let (least, most) = versions.entry(member).or_default();
             *least += u64::from(!is_open);
             *most += 1;
@@ -113,7 +112,8 @@ fn purchases(
                 grants.len(),
                 purchase.allocations.len(),
             );
-            // A settlement that voids something of a purchase writes it, and so does the command that comes too late for it.
+            // A settlement that voids something of a purchase writes it, and so does the command that comes too late for it, and
+            // what comes back to its lots when it was refunded meanwhile.
             let least = expected.get(id).map_or(0, |row| row.version);
             let most = least + voids.get(id).copied().unwrap_or(0);
             let is_expected = (least..=most).contains(&stored.version);
@@ -168,6 +168,10 @@ fn expected_purchases(
         let (purchase, state) = match &command.order.command {
             Command::Confirm(confirm) => (&confirm.purchase, PurchaseState::Confirmed),
             Command::Cancel(cancel) => (&cancel.purchase, PurchaseState::Cancelled),
+            Command::Refund(refund) => {
+                let state = command.reply::<RefundedPurchase>()?.state;
+                (&refund.purchase, state)
+            }
             _ => continue,
         };
         let Some(row) = expected.get_mut(purchase) else {
@@ -178,19 +182,29 @@ fn expected_purchases(
             continue;
         };
         row.version += 1;
-        if row.state != PurchaseState::Cancelled {
-            row.state = state;
-        }
+        row.state = latest(row.state, state);
     }
     Ok(expected)
 }
 
-/// How many lots of a purchase were voided.
+/// The later one of two states of a purchase: nothing follows when it was refunded or cancelled.
+fn latest(one: PurchaseState, other: PurchaseState) -> PurchaseState {
+    let rank = |state| match state {
+        PurchaseState::Recorded => 0,
+        PurchaseState::Confirmed => 1,
+        PurchaseState::Refunded | PurchaseState::Cancelled => 2,
+    };
+    if rank(other) > rank(one) { other } else { one }
+}
+
+/// How often something of a purchase was voided, or went on to the account that had paid it when it came back.
 fn voids(books: &Books) -> BTreeMap<PurchaseId, u64> {
     let mut voids = BTreeMap::new();
     for entry in &books.journal {
         let transfer = &entry.transfer;
-        if let (TransferKind::Void, Some(purchase)) = (transfer.kind, &transfer.purchase) {
+        let is_late = matches!(transfer.from().purpose, Purpose::Reserved | Purpose::Spent);
+        let is_void = transfer.kind == TransferKind::Void || is_late;
+        if let Some(purchase) = transfer.purchase.as_ref().filter(|_| is_void) {
             *voids.entry(purchase.clone()).or_default() += 1;
         }
     }
@@ -266,56 +280,6 @@ fn manual(books: &Books, applied: &[Applied<'_>], findings: &mut Findings) -> Re
     findings.same_maps(Check::Effect, "manual movement", &expected, &found);
     findings.same_maps(Check::Effect, "lot granted manually", &numbers, &granted);
     Ok(())
-}
-
-/// What a cancellation says it took back left the purchase's lots, and its shortfall is the rest of what was granted.
-/// What was voided before, because its time had come, is neither.
-fn taken_back(
-    books: &Books,
-    applied: &[Applied<'_>],
-    findings: &mut Findings,
-) -> Result<(), Failed> {
-    let mut moved: BTreeMap<(&PurchaseId, Asset), BTreeMap<TransferKind, i64>> = BTreeMap::new();
-    for entry in &books.journal {
-        let transfer = &entry.transfer;
-        if let Some(purchase) = &transfer.purchase {
-            let kinds = moved.entry((purchase, transfer.asset())).or_default();
-            *kinds.entry(transfer.kind).or_default() += transfer.minor();
-        }
-    }
-    for command in applied {
-        let Command::Cancel(cancel) = &command.order.command else {
-            continue;
-        };
-        let reply: CancelledPurchase = command.reply()?;
-        let own = moved
-            .iter()
-            .filter(|((purchase, _), _)| **purchase == cancel.purchase);
-        for ((purchase, asset), kinds) in own {
-            let sum = |kind| kinds.get(&kind).copied().unwrap_or(0);
-            let (voided, clawed) = (sum(TransferKind::Void), sum(TransferKind::Clawback));
-            let taken = minor_of(&reply.taken_back, *asset);
-            if taken < clawed || taken > clawed + voided {
-                findings.add(
-                    Check::Effect,
-                    format!("{purchase} gave back {taken} {asset}, {clawed} and {voided} moved"),
-                );
-            }
-            findings.same(
-                Check::Effect,
-                format!("shortfall of {purchase} in {asset}"),
-                sum(TransferKind::Grant) - clawed - voided,
-                minor_of(&reply.shortfall, *asset),
-            );
-        }
-    }
-    Ok(())
-}
-
-/// The minor units of an asset among some amounts.
-fn minor_of(amounts: &[Money], asset: Asset) -> i64 {
-    let own = amounts.iter().filter(|amount| amount.asset() == asset);
-    own.map(|amount| amount.minor()).sum()
 }
 
 fn revisions(

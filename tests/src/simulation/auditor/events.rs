@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use rewards_core::event::{Event, EventRecord, Stream};
 use rewards_core::ids::{MemberId, PurchaseId};
-use rewards_core::ledger::TransferKind;
+use rewards_core::ledger::{Purpose, TransferKind};
 use rewards_core::money::{Asset, Money};
-use rewards_core::operations::programs::PublishedProgram;
-use rewards_core::operations::purchases::{CancelledPurchase, ConfirmedPurchase, RecordedPurchase};
-use rewards_core::operations::rewards::SettledMember;
+use rewards_core::operations::purchases::{CancelledPurchase, RefundedPurchase};
 
+use super::told::events_of;
 use super::{Applied, Check, Findings};
 use crate::simulation::Failed;
 use crate::simulation::books::Books;
@@ -101,20 +100,15 @@ fn contents(
     let mut expected: BTreeMap<(Stream, String), u64> = BTreeMap::new();
     for command in applied {
         let (events, moves) = events_of(command)?;
-        let stream = match (&command.order.command, command.order.command.member()) {
-            (Command::Publish(publish), _) => Stream::Program(publish.program.id.clone()),
-            (_, Some(member)) => Stream::Member(member.clone()),
-            (_, None) => continue,
-        };
-        for event in events {
-            *expected
-                .entry((stream.clone(), format!("{event:?}")))
-                .or_default() += 1;
+        if let Some((stream, _)) = events.first().filter(|_| moves > 0) {
+            let place = (stream.clone(), "tier moves".to_owned());
+            *expected.entry(place).or_default() += moves;
+        } else if let (true, Some(member)) = (moves > 0, command.order.command.member()) {
+            let place = (Stream::Member(member.clone()), "tier moves".to_owned());
+            *expected.entry(place).or_default() += moves;
         }
-        if moves > 0 {
-            *expected
-                .entry((stream, "tier moves".to_owned()))
-                .or_default() += moves;
+        for (stream, event) in events {
+            *expected.entry((stream, format!("{event:?}"))).or_default() += 1;
         }
     }
     let mut found: BTreeMap<(Stream, String), u64> = BTreeMap::new();
@@ -145,8 +139,8 @@ fn contents(
     Ok(())
 }
 
-/// How many moves may have been due and made by commands whose reply tells of none: what is given and taken by hand, and a
-/// purchase of another program. They come right behind it.
+/// How many moves may have been due and made by commands whose reply tells of none: what is given and taken by hand, sent and
+/// spent, and a purchase of another program. They come right behind it.
 fn moves_in_passing(events: &[&Event]) -> u64 {
     let mut moves = 0;
     let mut behind: Option<&Event> = None;
@@ -156,7 +150,16 @@ fn moves_in_passing(events: &[&Event]) -> u64 {
             continue;
         };
         let is_untold = match behind {
-            Some(Event::RewardGranted { .. } | Event::BalanceDeducted { .. }) => true,
+            Some(
+                Event::RewardGranted { .. }
+                | Event::BalanceDeducted { .. }
+                | Event::OrderRedeemed { .. }
+                | Event::RedemptionAuthorized { .. }
+                | Event::RedemptionReleased { .. }
+                | Event::RedemptionCancelled { .. }
+                | Event::TransferSent { .. }
+                | Event::TransferReceived { .. },
+            ) => true,
             Some(Event::PurchaseRecorded { program: own, .. }) => own != program,
             _ => false,
         };
@@ -168,22 +171,31 @@ fn moves_in_passing(events: &[&Event]) -> u64 {
 fn is_due(event: &Event) -> bool {
     matches!(
         event,
-        Event::RewardsMatured { .. } | Event::RewardsVoided { .. } | Event::RewardsExpired { .. }
+        Event::RewardsMatured { .. }
+            | Event::RewardsVoided { .. }
+            | Event::RewardsExpired { .. }
+            | Event::DebtRepaid { .. }
+            | Event::RedemptionReleased { expired: true, .. }
     )
 }
 
-/// What the events tell of rewards that matured, expired and were voided is what moved in the journal.
-fn due(
-    books: &Books,
-    applied: &[Applied<'_>],
-    told: &BTreeMap<Stream, Vec<&Event>>,
-    findings: &mut Findings,
-) -> Result<(), Failed> {
-    let mut sums: BTreeMap<(MemberId, TransferKind, Asset), i64> = BTreeMap::new();
+/// By member: what matured, was voided, expired and paid debts.
+type Sums = BTreeMap<(MemberId, TransferKind, Asset), i64>;
+
+/// What moved by the journal and is told of, and beside that what was taken from available rewards of purchases.
+fn moved(books: &Books) -> (Sums, BTreeMap<(&PurchaseId, Asset), i64>) {
+    let mut sums = Sums::new();
     let mut clawed: BTreeMap<(&PurchaseId, Asset), i64> = BTreeMap::new();
     for entry in &books.journal {
         let (transfer, asset) = (&entry.transfer, entry.transfer.asset());
+        let (from, to) = (&transfer.from().purpose, &transfer.to().purpose);
         match (transfer.kind, &transfer.purchase) {
+            // What does not come back from redemptions is told by replies: the laws of spending look at that.
+            _ if matches!(from, Purpose::Reserved | Purpose::Spent) => {}
+            (TransferKind::Repay, _) if *to == Purpose::Receivable => {
+                let place = (entry.member.clone(), TransferKind::Repay, asset);
+                *sums.entry(place).or_default() += transfer.minor();
+            }
             (TransferKind::Clawback, Some(purchase)) => {
                 *clawed.entry((purchase, asset)).or_default() += transfer.minor();
             }
@@ -194,6 +206,17 @@ fn due(
             _ => {}
         }
     }
+    (sums, clawed)
+}
+
+/// What the events tell of rewards that matured, expired and were voided is what moved in the journal.
+fn due(
+    books: &Books,
+    applied: &[Applied<'_>],
+    told: &BTreeMap<Stream, Vec<&Event>>,
+    findings: &mut Findings,
+) -> Result<(), Failed> {
+    let (mut sums, mut clawed) = moved(books);
     let mut tell = |member: &MemberId, kind: TransferKind, amounts: &[Money]| {
         for amount in amounts {
             let place = (member.clone(), kind, amount.asset());
@@ -209,6 +232,7 @@ fn due(
                 Event::RewardsMatured { amounts } => tell(member, TransferKind::Mature, amounts),
                 Event::RewardsVoided { amounts } => tell(member, TransferKind::Void, amounts),
                 Event::RewardsExpired { amounts } => tell(member, TransferKind::Expire, amounts),
+                Event::DebtRepaid { amount } => tell(member, TransferKind::Repay, &[*amount]),
                 Event::PurchaseConfirmed { released, .. } => {
                     tell(member, TransferKind::Mature, released);
                 }
@@ -217,15 +241,23 @@ fn due(
         }
     }
     for command in applied {
-        if let Command::Cancel(cancel) = &command.order.command {
-            let reply: CancelledPurchase = command.reply()?;
-            for amount in &reply.taken_back {
-                // What was still pending was voided; the rest was taken from what was available.
-                let asset = amount.asset();
-                let available = clawed.get(&(&cancel.purchase, asset)).copied().unwrap_or(0);
-                let pending = Money::new(amount.minor() - available, asset);
-                tell(&cancel.member, TransferKind::Void, &[pending]);
+        let (member, purchase, taken) = match &command.order.command {
+            Command::Cancel(cancel) => {
+                let reply: CancelledPurchase = command.reply()?;
+                (&cancel.member, &cancel.purchase, reply.taken_back)
             }
+            Command::Refund(refund) => {
+                let reply: RefundedPurchase = command.reply()?;
+                (&refund.member, &refund.purchase, reply.taken_back)
+            }
+            _ => continue,
+        };
+        for amount in &taken {
+            // What was still pending was voided; the rest was taken from what was available, once for all that undid it.
+            let asset = amount.asset();
+            let available = clawed.remove(&(purchase, asset)).unwrap_or(0);
+            let pending = Money::new(amount.minor() - available, asset);
+            tell(member, TransferKind::Void, &[pending]);
         }
     }
     for (place, rest) in sums {
@@ -237,78 +269,6 @@ fn due(
         );
     }
     Ok(())
-}
-
-/// The events of a command, and how many tier moves it made.
-fn events_of(command: &Applied<'_>) -> Result<(Vec<Event>, u64), Failed> {
-    let mut moves = 0;
-    let events = match &command.order.command {
-        Command::Publish(_) => {
-            let reply: PublishedProgram = command.reply()?;
-            vec![Event::ProgramPublished {
-                revision: reply.revision,
-                active_from: reply.active_from,
-            }]
-        }
-        Command::Register(_) => vec![Event::MemberRegistered {}],
-        Command::Record(_) => {
-            let reply: RecordedPurchase = command.reply()?;
-            moves = u64::try_from(reply.tier_changes.len())?;
-            vec![Event::PurchaseRecorded {
-                purchase: reply.purchase,
-                program: reply.decision.program,
-                revision: reply.decision.revision,
-                granted: reply.decision.totals,
-                pending: reply.decision.grants.iter().any(|grant| grant.pending),
-            }]
-        }
-        Command::Confirm(_) => {
-            let reply: ConfirmedPurchase = command.reply()?;
-            moves = u64::from(reply.tier_changes);
-            vec![Event::PurchaseConfirmed {
-                purchase: reply.purchase,
-                released: reply.released,
-            }]
-        }
-        Command::Cancel(_) => {
-            let reply: CancelledPurchase = command.reply()?;
-            moves = u64::from(reply.tier_changes);
-            vec![Event::PurchaseCancelled {
-                purchase: reply.purchase,
-                taken_back: reply.taken_back,
-                shortfall: reply.shortfall,
-            }]
-        }
-        Command::Grant(grant) => vec![Event::RewardGranted {
-            amount: grant.amount,
-        }],
-        Command::Deduct(deduct) => vec![Event::BalanceDeducted {
-            amount: deduct.take,
-        }],
-        Command::Settle(_) => {
-            let reply: SettledMember = command.reply()?;
-            moves = u64::from(reply.tier_changes);
-            let parts = [
-                Event::RewardsMatured {
-                    amounts: reply.matured,
-                },
-                Event::RewardsVoided {
-                    amounts: reply.voided,
-                },
-                Event::RewardsExpired {
-                    amounts: reply.expired,
-                },
-            ];
-            let is_told = |event: &Event| match event {
-                Event::RewardsMatured { amounts }
-                | Event::RewardsVoided { amounts }
-                | Event::RewardsExpired { amounts } => !amounts.is_empty(),
-                _ => true,
-            };
-            parts.into_iter().filter(is_told).collect()
-        }
-    };
-    Ok((events, moves))
 }
 
 /// Every move begins where the one before ended, and the last one ends where the member stands.

@@ -14,6 +14,7 @@ use rewards_core::time::Timestamp;
 use serde_json::Value;
 
 use super::calendar::Local;
+use super::steps::steps_of;
 use super::story::{Bought, Step, Story, items, named, text};
 use super::{Check, Findings};
 use crate::simulation::Failed;
@@ -178,19 +179,20 @@ fn climbs(
     let mut sums: BTreeMap<CounterPlace, i64> = BTreeMap::new();
     // What of each purchase still counts.
     let mut counted: BTreeMap<&PurchaseId, BTreeMap<CounterPlace, i64>> = BTreeMap::new();
-    for step in story.steps_of(books, member) {
+    for step in steps_of(story, books, member)? {
         let bought = match step {
             Step::Recorded(bought) => bought,
-            Step::Returned(bought, _, amount) => {
+            Step::Returned(..) | Step::WillReturn(..) => continue,
+            Step::Unearned(bought, amount) => {
                 let earned = format!("/earned.{}/", amount.asset());
                 let own = counted.entry(&bought.order.id).or_default();
-                for (place, left) in own
-                    .iter_mut()
-                    .filter(|(place, _)| place.1.contains(&earned))
-                {
-                    *left -= amount.minor();
-                    *sums.entry(place.clone()).or_default() -= amount.minor();
-                }
+                take_off(own, &mut sums, &earned, amount.minor());
+                continue;
+            }
+            Step::Refunded(bought, amount, is_whole) => {
+                let own = counted.entry(&bought.order.id).or_default();
+                take_off(own, &mut sums, "/spend.", amount);
+                take_off(own, &mut sums, "/visits/", i64::from(is_whole));
                 continue;
             }
             Step::Cancelled(bought) => {
@@ -214,6 +216,19 @@ fn climbs(
         }
     }
     Ok(())
+}
+
+/// Something of a purchase does not count any more, wherever its kind is measured.
+fn take_off(
+    own: &mut BTreeMap<CounterPlace, i64>,
+    sums: &mut BTreeMap<CounterPlace, i64>,
+    kind: &str,
+    minor: i64,
+) {
+    for (place, left) in own.iter_mut().filter(|(place, _)| place.1.contains(kind)) {
+        *left -= minor;
+        *sums.entry(place.clone()).or_default() -= minor;
+    }
 }
 
 fn raises(

@@ -5,16 +5,20 @@ use std::collections::BTreeMap;
 use rewards_core::ids::{MemberId, PurchaseId};
 use rewards_core::ledger::{Account, Holder, JournalEntry, LotNumber, LotState, Purpose};
 use rewards_core::ledger::{Lot, TransferKind};
-use rewards_core::money::Asset;
+use rewards_core::money::{Asset, Money};
 use rewards_core::operations::rewards::DeductedBalance;
+use rewards_core::operations::transfers::CompletedTransfer;
 
-use super::{Applied, Check, Findings};
+use super::{Applied, Check, Findings, spending, transfers};
 use crate::simulation::Failed;
 use crate::simulation::books::Books;
 use crate::simulation::workload::Command;
 
 /// A purchase's lots of one asset, or a member's lots that were granted manually.
 type Pot = (MemberId, Option<PurchaseId>, Asset);
+
+/// What left lots without a word in the journal about which ones: a member's asset.
+type Untold = BTreeMap<(MemberId, Asset), i128>;
 
 /// The entries that made lots.
 type Origins<'b> = BTreeMap<(&'b MemberId, LotNumber), &'b JournalEntry>;
@@ -104,10 +108,13 @@ fn lots(books: &Books, applied: &[Applied<'_>], findings: &mut Findings) -> Resu
         }
     }
     left.retain(|_, remaining| *remaining != 0);
+    let rests_in_lots = |account: &Account| {
+        account.purpose == Purpose::Pending || account.purpose == Purpose::available(account.asset)
+    };
     let stored = books
         .balances
         .iter()
-        .filter(|(_, balance)| **balance != 0)
+        .filter(|(account, balance)| **balance != 0 && rests_in_lots(account))
         .map(|(account, balance)| (account.clone(), i128::from(*balance)))
         .collect();
     findings.same_maps(Check::Lot, "left in lots of", &stored, &left);
@@ -121,31 +128,54 @@ fn resting_place(lot: &Lot) -> Purpose {
     }
 }
 
-/// The entries that made lots, and what went into and out of each pot by the journal alone.
-fn moved(books: &Books) -> (Origins<'_>, BTreeMap<Pot, i128>) {
-    let mut origins = Origins::new();
-    let mut pots: BTreeMap<Pot, i128> = BTreeMap::new();
+/// What moved by the journal alone.
+struct Moved<'b> {
+    origins: Origins<'b>,
+    /// What went into and out of each pot.
+    pots: BTreeMap<Pot, i128>,
+    untold: Untold,
+}
+
+fn moved(books: &Books) -> Moved<'_> {
+    let mut moved = Moved {
+        origins: Origins::new(),
+        pots: BTreeMap::new(),
+        untold: Untold::new(),
+    };
     for entry in &books.journal {
         let transfer = &entry.transfer;
-        let pot = (
-            entry.member.clone(),
-            transfer.purchase.clone(),
-            transfer.asset(),
-        );
+        let asset = transfer.asset();
         let minor = i128::from(transfer.minor());
+        let own = (entry.member.clone(), asset);
+        let from_lots = transfer.from().purpose == Purpose::available(asset);
         let change = match transfer.kind {
             TransferKind::Grant | TransferKind::ManualGrant => {
-                origins.insert((&entry.member, entry.seq), entry);
+                moved.origins.insert((&entry.member, entry.seq), entry);
                 minor
+            }
+            TransferKind::TransferIn if transfer.to().purpose != Purpose::Main => {
+                moved.origins.insert((&entry.member, entry.seq), entry);
+                minor
+            }
+            // What comes back after its lot has expired says nothing of the lot.
+            TransferKind::Expire if transfer.from().purpose != Purpose::available(asset) => {
+                *moved.untold.entry(own).or_default() += minor;
+                0
             }
             TransferKind::Void
             | TransferKind::Clawback
             | TransferKind::Expire
             | TransferKind::Forfeit => -minor,
-            // What is taken manually names no lot in the journal: the reply does. What is paid in rests in no lot.
-            TransferKind::Mature | TransferKind::Deduct | TransferKind::Deposit => 0,
-            // Nothing is refunded, sent or redeemed in a simulation.
-            TransferKind::Owe
+            TransferKind::Repay if from_lots => {
+                *moved.untold.entry(own).or_default() += minor;
+                0
+            }
+            // What is taken manually, sent, spent and reserved names no lot in the journal: replies and redemptions do. The
+            // rest rests in no lot.
+            TransferKind::Mature
+            | TransferKind::Deduct
+            | TransferKind::Deposit
+            | TransferKind::Owe
             | TransferKind::Repay
             | TransferKind::WriteOff
             | TransferKind::TransferOut
@@ -157,40 +187,70 @@ fn moved(books: &Books) -> (Origins<'_>, BTreeMap<Pot, i128>) {
             | TransferKind::Restore
             | TransferKind::Merge => 0,
         };
-        *pots.entry(pot).or_default() += change;
+        let pot = (entry.member.clone(), transfer.purchase.clone(), asset);
+        *moved.pots.entry(pot).or_default() += change;
     }
-    (origins, pots)
+    moved
 }
 
-/// For every purchase, and for what was granted manually: granted − voided − taken back − expired − paid = what is left.
-fn pots(books: &Books, applied: &[Applied<'_>], findings: &mut Findings) -> Result<(), Failed> {
-    let (origins, mut pots) = moved(books);
+/// What lots paid, as replies and redemptions name them: member, lot, how much; and what all lots together have to have paid.
+fn paid(
+    books: &Books,
+    applied: &[Applied<'_>],
+    findings: &mut Findings,
+) -> Result<Vec<(MemberId, LotNumber, Money)>, Failed> {
+    let mut paid = Vec::new();
     for command in applied {
-        let Command::Deduct(deduct) = &command.order.command else {
-            continue;
+        let (member, taken, lots) = match &command.order.command {
+            Command::Deduct(deduct) => {
+                let reply: DeductedBalance = command.reply()?;
+                (&deduct.member, deduct.take.minor(), reply.lots)
+            }
+            Command::Send(send) => {
+                let reply: CompletedTransfer = command.reply()?;
+                let taken = match transfers::moves_lots(books, send) {
+                    true => reply.given.minor(),
+                    false => 0,
+                };
+                (&send.from, taken, reply.lots)
+            }
+            _ => continue,
         };
-        let reply: DeductedBalance = command.reply()?;
-        let paid = reply
-            .lots
-            .values()
-            .map(|part| i128::from(part.minor()))
-            .sum();
-        let taken = i128::from(deduct.take.minor());
+        let sum = lots.values().map(|part| part.minor()).sum();
         findings.same(
             Check::Lot,
             format!("lots that paid {:?}", command.order.key),
             taken,
-            paid,
+            sum,
         );
-        for (number, part) in &reply.lots {
-            match origins.get(&(&deduct.member, *number)) {
-                Some(entry) => {
-                    let purchase = entry.transfer.purchase.clone();
-                    let pot = (deduct.member.clone(), purchase, part.asset());
-                    *pots.entry(pot).or_default() -= i128::from(part.minor());
-                }
-                None => findings.add(Check::Lot, format!("lot {number} paid and was never made")),
+        let lots = lots.into_iter();
+        paid.extend(lots.map(|(number, part)| (member.clone(), number, part)));
+    }
+    for redemption in books.redemptions.values() {
+        let member = &redemption.member;
+        for (number, part) in spending::out_of_lots(redemption) {
+            paid.push((member.clone(), number, part));
+        }
+    }
+    Ok(paid)
+}
+
+/// For every purchase, and for what was granted manually or came from others: granted − voided − taken back − expired − paid =
+/// what is left. What paid debts, and what expired on its way back, is missing somewhere among the pots of its member.
+fn pots(books: &Books, applied: &[Applied<'_>], findings: &mut Findings) -> Result<(), Failed> {
+    let Moved {
+        origins,
+        mut pots,
+        mut untold,
+    } = moved(books);
+    for (member, number, part) in paid(books, applied, findings)? {
+        match origins.get(&(&member, number)) {
+            Some(entry) => {
+                let purchase = entry.transfer.purchase.clone();
+                let pot = (member, purchase, part.asset());
+                *pots.entry(pot).or_default() -= i128::from(part.minor());
             }
+            None => findings.add(Check::Lot, format!("lot {number} paid and was never made")),
         }
     }
     for ((member, number), lot) in &books.lots {
@@ -208,8 +268,17 @@ fn pots(books: &Books, applied: &[Applied<'_>], findings: &mut Findings) -> Resu
             granted,
         );
     }
-    for (pot, rest) in pots {
-        findings.same(Check::Lot, format!("rest of {pot:?}"), 0, rest);
+    for ((member, purchase, asset), rest) in pots {
+        if rest < 0 {
+            findings.add(
+                Check::Lot,
+                format!("{purchase:?} of {member} gave {rest} {asset} more than it had"),
+            );
+        }
+        *untold.entry((member, asset)).or_default() -= rest;
+    }
+    for (place, rest) in untold {
+        findings.same(Check::Lot, format!("rest of {place:?}"), 0, rest);
     }
     Ok(())
 }

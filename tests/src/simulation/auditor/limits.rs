@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use rewards_core::cashback::{Allocation, Purchase};
-use rewards_core::counter::CounterKind;
+use rewards_core::cashback::{Allocation, Purchase, PurchaseEntity};
+use rewards_core::counter::{CounterKind, Summed};
 use rewards_core::event::{Event, Stream};
 use rewards_core::ids::{MemberId, ProgramId, PurchaseId, Slug};
 use rewards_core::ledger::TransferKind;
@@ -12,7 +12,8 @@ use rewards_core::operations::purchases::{GrantedReward, RecordedPurchase};
 use rewards_core::program::{CapPer, CompiledProgram, Limit, Program};
 use rewards_core::time::{Bucket, Period};
 
-use super::{Applied, Check, Findings};
+use super::story::Story;
+use super::{Applied, Check, Findings, transfers};
 use crate::simulation::Failed;
 use crate::simulation::books::{Books, CounterPlace};
 use crate::simulation::model::Deliveries;
@@ -50,10 +51,16 @@ struct Use {
     name: String,
 }
 
+/// What each purchase used of bounds.
+type Uses = BTreeMap<PurchaseId, Vec<Use>>;
+
+/// What each purchase added to the history of its member.
+type HistorySums = BTreeMap<PurchaseId, Vec<(CounterPlace, i64)>>;
+
 pub(super) fn check(
     books: &Books,
     applied: &[Applied<'_>],
-    deliveries: &Deliveries,
+    (deliveries, story): (&Deliveries, &Story<'_>),
     findings: &mut Findings,
 ) -> Result<(), Failed> {
     let programs = compiled(books)?;
@@ -82,13 +89,18 @@ pub(super) fn check(
         uses.insert(purchase.id.clone(), used);
         summed.insert(
             purchase.id.clone(),
-            sums_of(purchase, &decision.grants, kept),
+            sums_of(
+                purchase,
+                &decision.grants,
+                stored.map(|stored| &stored.entity),
+            ),
         );
     }
     returned(books, findings);
     single(&uses, findings);
     along_streams(books, deliveries, &uses, findings);
-    totals(books, applied, &uses, &summed, findings);
+    let sent = transfers::counted(books, story, applied)?;
+    totals(books, applied, (&uses, &summed, sent), findings);
     Ok(())
 }
 
@@ -251,23 +263,33 @@ fn uses_of(
     Ok(uses)
 }
 
-/// What a purchase adds to the history of its member, as far as it did not go back.
+/// What a purchase adds to the history of its member, as far as it did not come back. It stays a visit until all of it has.
 fn sums_of(
     purchase: &Purchase,
     grants: &[GrantedReward],
-    kept: &[Allocation],
+    stored: Option<&PurchaseEntity>,
 ) -> Vec<(CounterPlace, i64)> {
     let place = |name: String| {
         let subject = format!("m:{}", purchase.member);
         (subject, format!("{}/{name}", purchase.program), 0)
     };
+    let refunded = stored.map(PurchaseEntity::refunded).unwrap_or_default();
     let mut sums = vec![(place("number".to_owned()), 1)];
-    let own = purchase.sums().into_iter();
-    sums.extend(own.map(|(summed, minor)| (place(summed.to_string()), minor)));
+    for (summed, minor) in purchase.sums() {
+        let left = match summed {
+            Summed::Visits => i64::from(!refunded.is_whole),
+            // Purchases of the simulation have a total and nothing else.
+            _ => minor - refunded.amount,
+        };
+        sums.push((place(summed.to_string()), left));
+    }
+    let kept = stored.map_or(&[][..], |stored| &stored.allocations);
     for (at, grant) in grants.iter().enumerate() {
-        let returned = kept.get(at).map_or(0, |kept| kept.returned);
+        let gone = kept
+            .get(at)
+            .map_or(0, |kept| kept.returned.max(kept.undone));
         let name = format!("earned.{}", grant.granted.asset());
-        sums.push((place(name), grant.granted.minor() - returned));
+        sums.push((place(name), grant.granted.minor() - gone));
     }
     sums
 }
@@ -356,8 +378,7 @@ fn along_streams(
 fn totals(
     books: &Books,
     applied: &[Applied<'_>],
-    uses: &BTreeMap<PurchaseId, Vec<Use>>,
-    summed: &BTreeMap<PurchaseId, Vec<(CounterPlace, i64)>>,
+    (uses, summed, sent): (&Uses, &HistorySums, BTreeMap<CounterPlace, i64>),
     findings: &mut Findings,
 ) {
     let cancelled: Vec<&PurchaseId> = applied
@@ -367,7 +388,7 @@ fn totals(
             _ => None,
         })
         .collect();
-    let mut counted: BTreeMap<CounterPlace, i64> = BTreeMap::new();
+    let mut counted = sent;
     let mut limits: BTreeMap<CounterPlace, i64> = BTreeMap::new();
     for (purchase, uses) in uses {
         for (place, value) in summed.get(purchase).into_iter().flatten() {

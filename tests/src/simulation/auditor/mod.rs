@@ -6,21 +6,34 @@
 //! What was decided is worked out again from the documents as JSON, in fractions and with the zone database, by none of the
 //! engine's own rules: a mistake in them is not made twice.
 
+mod answers;
 mod calendar;
+mod debts;
+mod deposits;
 mod due;
 mod effects;
 mod events;
+mod fraction;
 mod ladders;
 mod ledger;
 mod limits;
 mod order;
+mod refunds;
+mod refusals;
 mod rewards;
+mod spending;
+mod steps;
 mod story;
+mod told;
+mod transfers;
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug, Display};
 
-use rewards_core::ids::PurchaseId;
+use rewards_core::ids::MemberId;
+use rewards_core::money::{Asset, Money};
+use rewards_core::operations::deposits::SettledDeposit;
+use rewards_core::operations::transfers::TransferReceiver;
 use rewards_core::snapshot::StoredReply;
 use serde::de::DeserializeOwned;
 
@@ -59,6 +72,14 @@ pub enum Check {
     Due,
     /// What members are told they have, from lots and entries alone.
     Answer,
+    /// Refunds: what came back, what that undid, and what is owed.
+    Refund,
+    /// Redemptions: what is reserved, spent and comes back.
+    Spending,
+    /// Transfers: what leaves one member and arrives at another one.
+    Transfer,
+    /// Deposits: money that came in, once.
+    Deposit,
     /// The order of what happened to a member, held against when clients asked and were answered.
     Order,
 }
@@ -138,6 +159,28 @@ impl Applied<'_> {
     fn reply<R: DeserializeOwned>(&self) -> Result<R, Failed> {
         Ok(serde_json::from_str(self.body)?)
     }
+
+    /// The members whose rows it changed.
+    fn members(&self) -> Result<Vec<MemberId>, Failed> {
+        Ok(match &self.order.command {
+            Command::Send(request) => {
+                let mut members = vec![request.from.clone()];
+                if let TransferReceiver::Member(to) = &request.to {
+                    members.push(to.clone());
+                }
+                members
+            }
+            // It names a deposit, and the deposit has an owner.
+            Command::PayIn(_) => vec![self.reply::<SettledDeposit>()?.member],
+            command => command.member().cloned().into_iter().collect(),
+        })
+    }
+}
+
+/// The minor units of an asset among some amounts.
+fn minor_of(amounts: &[Money], asset: Asset) -> i64 {
+    let own = amounts.iter().filter(|amount| amount.asset() == asset);
+    own.map(|amount| amount.minor()).sum()
 }
 
 /// Holds the books of one tenant against what its clients were told.
@@ -156,9 +199,9 @@ pub fn audit(
     let mut applied = Vec::new();
     for (id, told) in history.of(&books.tenant) {
         applied.extend(replies(books, history, id, told, &mut findings)?);
-        refusals(id, told, &mut findings);
+        refusals::check(id, told, &mut findings);
     }
-    once_a_purchase(&mut applied);
+    once_an_entity(&mut applied);
     let swept = history
         .1
         .iter()
@@ -173,7 +216,12 @@ pub fn audit(
     effects::check(books, &applied, is_told, &mut findings)?;
     events::check(books, &applied, deliveries, is_told, &mut findings)?;
     let story = Story::of(books, &applied, deliveries)?;
-    limits::check(books, &applied, deliveries, &mut findings)?;
+    refunds::check(books, &applied, &story, &mut findings)?;
+    debts::check(books, &mut findings);
+    spending::check(books, &applied, &story, &mut findings)?;
+    transfers::check(books, &applied, &story, &mut findings)?;
+    deposits::check(books, &applied, &story, &mut findings)?;
+    limits::check(books, &applied, (deliveries, &story), &mut findings)?;
     ladders::check(books, &story, &mut findings)?;
     rewards::check(books, &story, &mut findings)?;
     due::check(books, &story, &mut findings)?;
@@ -181,16 +229,30 @@ pub fn audit(
     Ok(findings.0)
 }
 
-/// A purchase that was recorded under a given key answers under its own id, too: that is one command, told under two keys.
-fn once_a_purchase(applied: &mut Vec<Applied<'_>>) {
-    let mut seen: BTreeMap<&PurchaseId, &str> = BTreeMap::new();
-    applied.retain(|command| match &command.order.command {
-        Command::Record(record) => {
-            let earlier = seen.insert(&record.purchase.id, command.body);
+/// What made an entity under a given key answers under the id of the entity, too: that is one command, told under two keys.
+fn once_an_entity(applied: &mut Vec<Applied<'_>>) {
+    let mut seen: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+    applied.retain(|command| match made(&command.order.command) {
+        Some(id) => {
+            let place = (command.order.command.operation(), id);
+            let earlier = seen.insert(place, command.body);
             earlier.is_none_or(|earlier| earlier != command.body)
         }
-        _ => true,
+        None => true,
     });
+}
+
+/// The id of the entity that a command makes.
+fn made(command: &Command) -> Option<&str> {
+    Some(match command {
+        Command::Record(request) => request.purchase.id.as_str(),
+        Command::Refund(request) => request.refund.as_str(),
+        Command::Redeem(request) => request.redemption.as_str(),
+        Command::Authorize(request) => request.redemption.as_str(),
+        Command::Send(request) => request.transfer.as_str(),
+        Command::Initiate(request) => request.deposit.as_str(),
+        _ => return None,
+    })
 }
 
 /// Checks everything told about one key against what is stored under it; returns the command if it happened.
@@ -268,7 +330,7 @@ fn acknowledged(
     Ok(())
 }
 
-/// A purchase may have been recorded under a key of its own: its reply is kept under its id, too.
+/// What makes an entity may have been sent under a key of its own: its reply is kept under the id of the entity, too.
 fn is_sent_elsewhere(
     books: &Books,
     history: &History,
@@ -285,43 +347,4 @@ fn is_sent_elsewhere(
         })?;
         Ok(found || is_one)
     })
-}
-
-fn refusals(id: &CommandId, told: &Told, findings: &mut Findings) {
-    for refused in &told.refused {
-        let allowed: &[&str] = match &refused.order.command {
-            Command::Publish(_) => &["key_reused"],
-            Command::Register(_) => &["key_reused", "member_exists"],
-            Command::Record(_) => &[
-                "key_reused",
-                "invalid",
-                "program_unknown",
-                "member_unknown",
-                "purchase_exists",
-            ],
-            Command::Confirm(_) => &[
-                "key_reused",
-                "member_unknown",
-                "purchase_unknown",
-                "purchase_cancelled",
-                "purchase_confirmed",
-            ],
-            Command::Cancel(_) => &[
-                "key_reused",
-                "member_unknown",
-                "purchase_unknown",
-                "purchase_cancelled",
-            ],
-            Command::Grant(_) => &["key_reused", "member_unknown", "invalid"],
-            Command::Deduct(_) => &["key_reused", "member_unknown", "insufficient_balance"],
-            Command::Settle(_) => &["key_reused", "member_unknown"],
-        };
-        if !allowed.contains(&refused.code.as_str()) {
-            let (code, detail) = (&refused.code, &refused.detail);
-            findings.add(
-                Check::Refusal,
-                format!("{id:?} was refused as `{code}`: {detail}"),
-            );
-        }
-    }
 }

@@ -5,10 +5,11 @@
 use std::collections::BTreeMap;
 
 use rewards_core::event::Event;
-use rewards_core::ids::{MemberId, PurchaseId};
+use rewards_core::ids::{DepositId, MemberId, PurchaseId, RedemptionId, RefundId, TransferId};
+use rewards_core::operations::transfers::TransferReceiver;
 
 use super::story::Story;
-use super::{Applied, Check, Findings};
+use super::{Applied, Check, Findings, refusals};
 use crate::simulation::Failed;
 use crate::simulation::books::Books;
 use crate::simulation::model::{CommandId, History, Interval, Refused};
@@ -21,6 +22,11 @@ enum Effect {
     Recorded(PurchaseId),
     Confirmed(PurchaseId),
     Cancelled(PurchaseId),
+    Refunded(RefundId),
+    /// Paid at once, or reserved.
+    Redeemed(RedemptionId),
+    Sent(TransferId),
+    Initiated(DepositId),
 }
 
 impl Effect {
@@ -30,6 +36,11 @@ impl Effect {
             Command::Record(request) => Self::Recorded(request.purchase.id.clone()),
             Command::Confirm(request) => Self::Confirmed(request.purchase.clone()),
             Command::Cancel(request) => Self::Cancelled(request.purchase.clone()),
+            Command::Refund(request) => Self::Refunded(request.refund.clone()),
+            Command::Redeem(request) => Self::Redeemed(request.redemption.clone()),
+            Command::Authorize(request) => Self::Redeemed(request.redemption.clone()),
+            Command::Send(request) => Self::Sent(request.transfer.clone()),
+            Command::Initiate(request) => Self::Initiated(request.deposit.clone()),
             _ => return None,
         })
     }
@@ -40,6 +51,11 @@ impl Effect {
             Event::PurchaseRecorded { purchase, .. } => Self::Recorded(purchase.clone()),
             Event::PurchaseConfirmed { purchase, .. } => Self::Confirmed(purchase.clone()),
             Event::PurchaseCancelled { purchase, .. } => Self::Cancelled(purchase.clone()),
+            Event::PurchaseRefunded { refund, .. } => Self::Refunded(refund.clone()),
+            Event::OrderRedeemed { redemption, .. }
+            | Event::RedemptionAuthorized { redemption, .. } => Self::Redeemed(redemption.clone()),
+            Event::TransferSent { transfer, .. } => Self::Sent(transfer.clone()),
+            Event::DepositInitiated { deposit, .. } => Self::Initiated(deposit.clone()),
             _ => return None,
         })
     }
@@ -111,6 +127,10 @@ fn intervals(books: &Books, history: &History) -> BTreeMap<Effect, Interval> {
 /// A member is registered first, and a purchase is recorded, then confirmed if at all, then cancelled if at all.
 fn lives(story: &Story<'_>, findings: &mut Findings) {
     for (member, events) in &story.members {
+        let first = events.first().map(|record| &record.event);
+        if first.is_some_and(|event| *event != Event::MemberRegistered {}) {
+            findings.add(Check::Order, format!("{member} began with {first:?}"));
+        }
         let mut seen: Vec<Effect> = Vec::new();
         for effect in events
             .iter()
@@ -120,7 +140,11 @@ fn lives(story: &Story<'_>, findings: &mut Findings) {
             let is_right = !has(effect.clone())
                 && match &effect {
                     Effect::Registered(_) => seen.is_empty(),
-                    Effect::Recorded(_) => has(Effect::Registered((*member).clone())),
+                    Effect::Recorded(_)
+                    | Effect::Refunded(_)
+                    | Effect::Redeemed(_)
+                    | Effect::Sent(_)
+                    | Effect::Initiated(_) => has(Effect::Registered((*member).clone())),
                     Effect::Confirmed(id) => {
                         has(Effect::Recorded(id.clone())) && !has(Effect::Cancelled(id.clone()))
                     }
@@ -154,41 +178,48 @@ fn refusal(
             .is_some_and(|(answered, sent)| answered < sent)
     };
     let command = &refused.order.command;
-    let purchase = match command {
-        Command::Record(request) => Some((&request.purchase.member, &request.purchase.id)),
-        Command::Confirm(request) => Some((&request.member, &request.purchase)),
-        Command::Cancel(request) => Some((&request.member, &request.purchase)),
-        _ => None,
-    };
+    let purchase = owned_purchase(command);
     let stored = purchase.and_then(|(_, id)| books.purchases.get(id));
     let is_right = match refused.code.as_str() {
-        "member_unknown" => command
-            .member()
-            .is_none_or(|member| !was_over(Effect::Registered(member.clone()))),
+        "member_unknown" => {
+            let is_late = |member: &MemberId| was_over(Effect::Registered(member.clone()));
+            !members_of(command).iter().all(|member| is_late(member))
+        }
         "member_exists" => command
             .member()
             .is_some_and(|m| books.members.contains_key(m)),
-        "program_unknown" => matches!(command, Command::Record(request)
-            if !books.programs.iter().any(|write| write.key.program == request.purchase.program)),
+        "program_unknown" => refusals::program(command).is_some_and(|program| {
+            let mut known = books.programs.iter().map(|write| &write.key.program);
+            !known.any(|known| known == program)
+        }),
         "purchase_unknown" => purchase.is_none_or(|(member, id)| {
             let is_own = stored.is_some_and(|found| found.entity.purchase.member == *member);
             !(is_own && was_over(Effect::Recorded(id.clone())))
         }),
         "purchase_exists" => stored.is_some(),
+        "redemption_unknown" => refusals::redemption(command).is_none_or(|(member, id)| {
+            let found = books.redemptions.get(id.as_str());
+            let is_own = found.is_some_and(|found| found.member == *member);
+            !(is_own && was_over(Effect::Redeemed(id.clone())))
+        }),
+        "deposit_unknown" => {
+            !refusals::deposit(command).is_some_and(|id| was_over(Effect::Initiated(id.clone())))
+        }
         "purchase_confirmed" | "purchase_cancelled" => applied.iter().any(|other| {
             let wanted = if refused.code == "purchase_cancelled" {
                 matches!(other.order.command, Command::Cancel(_))
             } else {
                 matches!(other.order.command, Command::Confirm(_))
             };
-            wanted && of_purchase(&other.order.command) == purchase.map(|(_, id)| id)
+            let other = owned_purchase(&other.order.command);
+            wanted && other.map(|(_, id)| id) == purchase.map(|(_, id)| id)
         }),
         "key_reused" => {
             let stored = books.replies.get(&(id.operation, id.key.clone()));
             let own = command.fingerprint()?;
             stored.is_some_and(|stored| stored.fingerprint != own)
         }
-        _ => true,
+        code => refusals::fits(books, code, command)?,
     };
     if !is_right {
         let (code, order) = (&refused.code, &refused.order);
@@ -197,10 +228,24 @@ fn refusal(
     Ok(())
 }
 
-fn of_purchase(command: &Command) -> Option<&PurchaseId> {
+/// The purchase that a command is about, and of which member.
+fn owned_purchase(command: &Command) -> Option<(&MemberId, &PurchaseId)> {
     match command {
-        Command::Confirm(request) => Some(&request.purchase),
-        Command::Cancel(request) => Some(&request.purchase),
+        Command::Record(request) => Some((&request.purchase.member, &request.purchase.id)),
+        Command::Confirm(request) => Some((&request.member, &request.purchase)),
+        Command::Cancel(request) => Some((&request.member, &request.purchase)),
+        Command::Refund(request) => Some((&request.member, &request.purchase)),
         _ => None,
     }
+}
+
+/// Whoever has to be known for a command: of a transfer both.
+fn members_of(command: &Command) -> Vec<&MemberId> {
+    let mut members: Vec<&MemberId> = command.member().into_iter().collect();
+    if let Command::Send(request) = command
+        && let TransferReceiver::Member(to) = &request.to
+    {
+        members.push(to);
+    }
+    members
 }

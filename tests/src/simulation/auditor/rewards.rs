@@ -12,53 +12,12 @@ use rewards_core::money::Money;
 use serde_json::Value;
 
 use super::calendar::Local;
+use super::fraction::Fraction;
+use super::steps::steps_of;
 use super::story::{Bought, Step, Story, items, named, text};
 use super::{Check, Findings};
 use crate::simulation::Failed;
 use crate::simulation::books::Books;
-
-/// A fraction; the denominator is positive.
-#[derive(Debug, Clone, Copy)]
-struct Fraction(i128, i128);
-
-impl Fraction {
-    const ONE: Self = Self(1, 1);
-
-    /// Reads `12.5`, and `12.5%` as a hundredth of it.
-    fn parse(text: &str) -> Result<Self, Failed> {
-        let (number, mut den) = match text.strip_suffix('%') {
-            Some(number) => (number, 100),
-            None => (text, 1),
-        };
-        let (whole, part) = number.split_once('.').unwrap_or((number, ""));
-        for _ in part.chars() {
-            den *= 10;
-        }
-        Ok(Self(format!("{whole}{part}").parse()?, den))
-    }
-
-    fn times(self, other: Self) -> Self {
-        Self(self.0 * other.0, self.1 * other.1)
-    }
-
-    fn plus(self, other: Self) -> Self {
-        Self(self.0 * other.1 + other.0 * self.1, self.1 * other.1)
-    }
-
-    /// To the nearest whole number, a half to the even neighbour.
-    fn half_even(self) -> i128 {
-        let (whole, rest) = (self.0.div_euclid(self.1), self.0.rem_euclid(self.1));
-        match (2 * rest).cmp(&self.1) {
-            std::cmp::Ordering::Less => whole,
-            std::cmp::Ordering::Greater => whole + 1,
-            std::cmp::Ordering::Equal => whole + whole.rem_euclid(2),
-        }
-    }
-
-    fn down(self) -> i128 {
-        self.0.div_euclid(self.1)
-    }
-}
 
 /// What a tier gives.
 #[derive(Debug, Clone, Copy)]
@@ -79,7 +38,7 @@ impl Benefits {
         Ok(Self {
             rank,
             multiplier: benefit("multiplier", Fraction::ONE)?,
-            extra_rate: benefit("extra_rate", Fraction(0, 1))?,
+            extra_rate: benefit("extra_rate", Fraction::whole(0))?,
             cap_multiplier: benefit("cap_multiplier", Fraction::ONE)?,
         })
     }
@@ -93,7 +52,8 @@ type Used = BTreeMap<(String, i64), i128>;
 struct Wanted {
     rule: String,
     desired: i128,
-    /// What the limits of the purchase and the member leave of it.
+    /// What the limits of the purchase and the member leave of it, at least and at most.
+    least: i128,
     most: i128,
     /// Whether it has a limit that members share.
     is_shared: bool,
@@ -101,10 +61,17 @@ struct Wanted {
 
 /// What is used of the limits of one member, and by which purchases.
 #[derive(Debug, Default)]
-struct Limits {
+struct Counted {
     used: Used,
     /// What each purchase was granted under each cap and did not give back.
     held: BTreeMap<(PurchaseId, String), i128>,
+}
+
+/// What is used of the limits of one member: at least, and at most as long as nobody knows which of several rewards went back.
+#[derive(Debug, Default)]
+struct Limits {
+    least: Counted,
+    most: Counted,
 }
 
 /// Checks all grants of all purchases.
@@ -127,21 +94,30 @@ fn check_member(
 ) -> Result<(), Failed> {
     let mut limits = Limits::default();
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-    for step in story.steps_of(books, member) {
+    for step in steps_of(story, books, member)? {
         match step {
             Step::Recorded(bought) => {
                 let document = story.document(bought)?;
                 // A number stays given, whatever becomes of the purchase.
                 let count = counts.entry(text(document, "id")).or_default();
-                check_grants(story, bought, &limits.used, *count, findings)?;
+                check_grants(story, bought, &limits, *count, findings)?;
                 *count += 1;
-                limits.use_up(document, bought)?;
+                limits.least.use_up(document, bought)?;
+                limits.most.use_up(document, bought)?;
             }
-            Step::Returned(bought, rule, amount) => {
-                limits.release(story.document(bought)?, bought, rule, amount)?;
+            Step::Returned(bought, rules, amount) => {
+                let document = story.document(bought)?;
+                limits.least.release(document, bought, &rules, amount)?;
+                if rules.len() == 1 {
+                    limits.most.release(document, bought, &rules, amount)?;
+                }
             }
-            // It releases what goes back, and that is told apart.
-            Step::Cancelled(_) => {}
+            Step::WillReturn(bought, rules, amount) => {
+                let document = story.document(bought)?;
+                limits.least.release(document, bought, &rules, amount)?;
+            }
+            // What is undone releases what goes back, and that is told apart.
+            Step::Unearned(..) | Step::Refunded(..) | Step::Cancelled(_) => {}
         }
     }
     Ok(())
@@ -150,7 +126,7 @@ fn check_member(
 fn check_grants(
     story: &Story<'_>,
     bought: &Bought<'_>,
-    used: &Used,
+    limits: &Limits,
     count: u64,
     findings: &mut Findings,
 ) -> Result<(), Failed> {
@@ -160,8 +136,13 @@ fn check_grants(
         let tier = items(document, "ladders")
             .first()
             .and_then(|ladder| items(ladder, "tiers").get(rank));
-        let wanted = wanted(document, bought, used, count, Benefits::of(tier, rank)?)?;
-        tries.push(differences(&wanted, bought));
+        let benefits = Benefits::of(tier, rank)?;
+        let mut all = wanted(document, bought, &limits.least.used, count, benefits)?;
+        let least = wanted(document, bought, &limits.most.used, count, benefits)?;
+        for (want, least) in all.iter_mut().zip(least) {
+            want.least = least.most.min(want.most);
+        }
+        tries.push(differences(&all, bought));
     }
     if !tries.iter().any(Vec::is_empty) {
         let nearest = tries.iter().min_by_key(|found| found.len());
@@ -226,7 +207,7 @@ fn wanted(
         let mut offers: Vec<(&Value, i128)> = Vec::new();
         for rule in items(document, "rules") {
             if text(rule, "stacking_group") == group && matches(rule, bought, count, benefits)? {
-                let desired = desired(rule, bought, benefits)?;
+                let desired = desired(rule, bought.order.total.minor(), benefits)?;
                 if desired > 0 {
                     offers.push((rule, desired));
                 }
@@ -253,6 +234,7 @@ fn wanted(
             all.push(Wanted {
                 rule: text(rule, "id").to_owned(),
                 desired,
+                least: most,
                 most,
                 is_shared: has_budget || caps.any(|cap| cap.pointer("/per/attribute").is_some()),
             });
@@ -282,6 +264,10 @@ fn matches(
     {
         return Ok(count < most);
     }
+    if let Some(least) = when.pointer("/amount/at_least").and_then(Value::as_str) {
+        let least = Fraction::parse(least)?.times(Fraction::whole(100));
+        return Ok(i128::from(bought.order.total.minor()) >= least.up());
+    }
     if when.pointer("/tier/at_least") == Some(&Value::from("gold")) {
         return Ok(benefits.rank >= 2);
     }
@@ -289,8 +275,8 @@ fn matches(
 }
 
 /// What a rule wants before any limit.
-fn desired(rule: &Value, bought: &Bought<'_>, benefits: Benefits) -> Result<i128, Failed> {
-    let total = Fraction(i128::from(bought.order.total.minor()), 1);
+fn desired(rule: &Value, total: i64, benefits: Benefits) -> Result<i128, Failed> {
+    let total = Fraction::whole(i128::from(total));
     let effect = rule.get("effect").ok_or("a rule without an effect")?;
     let amount = |found: &Value, field: &str| -> Result<Fraction, Failed> {
         // Money has two digits behind the point, points have none.
@@ -299,7 +285,7 @@ fn desired(rule: &Value, bought: &Bought<'_>, benefits: Benefits) -> Result<i128
         } else {
             100
         };
-        Ok(Fraction::parse(text(found, field))?.times(Fraction(scale, 1)))
+        Ok(Fraction::parse(text(found, field))?.times(Fraction::whole(scale)))
     };
     if let Some(percent) = effect.get("percent") {
         let rate = Fraction::parse(text(percent, "rate"))?.plus(benefits.extra_rate);
@@ -310,7 +296,7 @@ fn desired(rule: &Value, bought: &Bought<'_>, benefits: Benefits) -> Result<i128
     }
     if let Some(unit) = effect.get("per_unit") {
         let (each, every) = (amount(unit, "amount")?, amount(unit, "every")?);
-        let share = Fraction(each.0 * every.1, each.1 * every.0);
+        let share = each.over(every);
         return Ok(total.times(share).times(benefits.multiplier).half_even());
     }
     Err(format!("an effect that the auditor does not know: {effect}").into())
@@ -365,7 +351,7 @@ fn left(
         }
         let limit = cap.pointer("/limit/amount").ok_or("a limit of no kind")?;
         let scale = if limit.get("asset").is_some() { 1 } else { 100 };
-        let limit = Fraction::parse(text(limit, "amount"))?.times(Fraction(scale, 1));
+        let limit = Fraction::parse(text(limit, "amount"))?.times(Fraction::whole(scale));
         let limit = limit.times(benefits.cap_multiplier).down();
         most = most.min((limit - before - now).max(0));
         own.push((place, false));
@@ -377,7 +363,7 @@ fn left(
     Ok(most)
 }
 
-impl Limits {
+impl Counted {
     /// Adds what a purchase really used of the member's own caps.
     fn use_up(&mut self, document: &Value, bought: &Bought<'_>) -> Result<(), Failed> {
         for cap in own_caps(document) {
@@ -396,27 +382,64 @@ impl Limits {
         Ok(())
     }
 
-    /// Releases what went back to the account that had paid it. A use is released once nothing is left of what was granted.
+    /// Releases what went back to the account that had paid it, of one of some rules. A use is released once nothing is left of
+    /// what was granted.
     fn release(
         &mut self,
         document: &Value,
         bought: &Bought<'_>,
-        rule: &Slug,
+        rules: &[&Slug],
         amount: Money,
     ) -> Result<(), Failed> {
         let minor = i128::from(amount.minor());
-        for cap in own_caps(document).filter(|cap| is_under(document, rule.as_str(), cap)) {
+        let is_meant = |cap: &&Value| {
+            let mut rules = rules.iter();
+            rules.any(|rule| is_under(document, rule.as_str(), cap))
+        };
+        for cap in own_caps(document).filter(is_meant) {
             let place_held = (bought.order.id.clone(), text(cap, "id").to_owned());
             let held = self.held.entry(place_held).or_default();
-            *held -= minor;
+            let released = minor.min(*held);
+            *held -= released;
             let released = match cap.pointer("/limit/uses") {
-                Some(_) => i128::from(*held == 0),
-                None => minor,
+                Some(_) => i128::from(*held == 0 && released > 0),
+                None => released,
             };
             *self.used.entry(place(document, cap, bought)?).or_default() -= released;
         }
         Ok(())
     }
+}
+
+/// What some rules would grant of what is left of a purchase, by asset, whatever was used of limits. Only of documents whose
+/// tiers give nothing.
+pub(super) fn still_earned<'r>(
+    document: &Value,
+    rules: impl Iterator<Item = &'r str>,
+    left: i64,
+) -> Result<BTreeMap<String, i128>, Failed> {
+    let mut earned: BTreeMap<String, i128> = BTreeMap::new();
+    for rule in rules.filter_map(|rule| named(document, "rules", rule)) {
+        let least = rule
+            .pointer("/when/amount/at_least")
+            .and_then(Value::as_str);
+        let least = Fraction::parse(least.unwrap_or("0"))?.times(Fraction::whole(100));
+        if i128::from(left) < least.up() {
+            continue;
+        }
+        let effects = rule.get("effect").and_then(Value::as_object);
+        let mut assets = effects
+            .into_iter()
+            .flatten()
+            .map(|(_, effect)| text(effect, "asset"));
+        let asset = match assets.next().unwrap_or_default() {
+            "" => text(document, "currency"),
+            asset => asset,
+        };
+        let desired = desired(rule, left, Benefits::of(None, 0)?)?;
+        *earned.entry(asset.to_owned()).or_default() += desired;
+    }
+    Ok(earned)
 }
 
 fn own_caps(document: &Value) -> impl Iterator<Item = &Value> {
@@ -440,7 +463,7 @@ fn differences(wanted: &[Wanted], bought: &Bought<'_>) -> Vec<String> {
     for want in wanted {
         let grant = grants.next_if(|grant| grant.rule.as_str() == want.rule);
         let granted = grant.map_or(0, |grant| i128::from(grant.granted.minor()));
-        let is_right = granted == want.most || want.is_shared && granted < want.most;
+        let is_right = granted <= want.most && (want.is_shared || granted >= want.least);
         if !is_right {
             found.push(format!("granted {granted}, wanted {want:?}"));
         }

@@ -1,11 +1,10 @@
 //! What happened to each member, in the order in which it was recorded: the events, each once.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
-use rewards_core::event::{Event, EventRecord, Stream};
+use rewards_core::event::{EventRecord, Stream};
 use rewards_core::ids::{MemberId, PurchaseId, Slug};
-use rewards_core::ledger::{JournalEntry, Transfer, TransferKind};
-use rewards_core::money::{Asset, Money};
+use rewards_core::money::Money;
 use rewards_core::operations::purchases::RecordedPurchase;
 use serde_json::Value;
 
@@ -23,11 +22,17 @@ pub(super) struct Bought<'a> {
 }
 
 /// What happened to a purchase.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) enum Step<'s, 'a> {
     Recorded(&'s Bought<'a>),
-    /// Some of what a rule had granted went back to the account that had paid it.
-    Returned(&'s Bought<'a>, &'s Slug, Money),
+    /// Some of what was granted went back to the account that had paid it: of one of these rules.
+    Returned(&'s Bought<'a>, Vec<&'s Slug>, Money),
+    /// The same, at some time from now on.
+    WillReturn(&'s Bought<'a>, Vec<&'s Slug>, Money),
+    /// So much does not count as earned any more.
+    Unearned(&'s Bought<'a>, Money),
+    /// So much of what was paid came back; whether that was the last of it.
+    Refunded(&'s Bought<'a>, i64, bool),
     Cancelled(&'s Bought<'a>),
 }
 
@@ -80,7 +85,12 @@ impl<'a> Story<'a> {
     /// The document that decided a purchase.
     pub fn document(&self, bought: &Bought<'_>) -> Result<&Value, Failed> {
         let decision = &bought.reply.decision;
-        let place = (decision.program.to_string(), decision.revision);
+        self.revision(decision.program.as_str(), decision.revision)
+    }
+
+    /// The document of a revision.
+    pub fn revision(&self, program: &str, revision: u32) -> Result<&Value, Failed> {
+        let place = (program.to_owned(), revision);
         let document = self.documents.get(&place);
         Ok(document.ok_or_else(|| format!("no document for {place:?}"))?)
     }
@@ -90,100 +100,6 @@ impl<'a> Story<'a> {
         let revisions = (program.to_owned(), 0)..=(program.to_owned(), u32::MAX);
         let newest = self.documents.range(revisions).next_back();
         newest.map(|(_, document)| document)
-    }
-
-    /// What happened to the purchases of a member, in the order in which it did. Events say when something went back and how
-    /// much, and the journal says of which purchases.
-    pub fn steps_of<'s>(&'s self, books: &Books, member: &MemberId) -> Vec<Step<'s, 'a>> {
-        let mut returns = Returns::of(books, member);
-        let mut steps = Vec::new();
-        for record in self.members.get(member).into_iter().flatten() {
-            match &record.event {
-                Event::PurchaseRecorded { purchase, .. } => {
-                    steps.extend(self.purchases.get(purchase).map(Step::Recorded));
-                }
-                Event::RewardsVoided { amounts } => {
-                    let mut left: BTreeMap<Asset, i64> = BTreeMap::new();
-                    for amount in amounts {
-                        *left.entry(amount.asset()).or_default() += amount.minor();
-                    }
-                    while left.values().any(|minor| *minor > 0) {
-                        let Some((purchase, amount)) = returns.take(|_| true) else {
-                            break;
-                        };
-                        *left.entry(amount.asset()).or_default() -= amount.minor();
-                        steps.extend(self.returned(&mut returns, purchase, amount));
-                    }
-                }
-                Event::PurchaseCancelled { purchase, .. } => {
-                    while let Some((purchase, amount)) = returns.take(|of| of == purchase) {
-                        steps.extend(self.returned(&mut returns, purchase, amount));
-                    }
-                    steps.extend(self.purchases.get(purchase).map(Step::Cancelled));
-                }
-                _ => {}
-            }
-        }
-        steps
-    }
-
-    fn returned<'s>(
-        &'s self,
-        returns: &mut Returns<'_>,
-        purchase: &PurchaseId,
-        amount: Money,
-    ) -> Option<Step<'s, 'a>> {
-        let bought = self.purchases.get(purchase)?;
-        let left = returns.of_grants.get_mut(purchase)?;
-        let mut grants = bought.reply.decision.grants.iter().enumerate();
-        let (at, grant) = grants.find(|(at, grant)| {
-            grant.granted.asset() == amount.asset() && left.get(at) == Some(&amount.minor())
-        })?;
-        left.remove(&at);
-        Some(Step::Returned(bought, &grant.rule, amount))
-    }
-}
-
-/// What went back of a member's purchases, in the order in which it did.
-struct Returns<'b> {
-    entries: VecDeque<(&'b PurchaseId, Money)>,
-    /// What of each grant went back, by its place, unless it was found already; it does so at one stroke.
-    of_grants: BTreeMap<&'b PurchaseId, BTreeMap<usize, i64>>,
-}
-
-impl<'b> Returns<'b> {
-    fn of(books: &'b Books, member: &MemberId) -> Self {
-        let is_return = |kind| matches!(kind, TransferKind::Void | TransferKind::Clawback);
-        let own = books.journal.iter();
-        let own = own.filter(|entry| entry.member == *member && is_return(entry.transfer.kind));
-        let mut entries: Vec<&JournalEntry> = own.collect();
-        entries.sort_unstable_by_key(|entry| entry.seq);
-        let own = books.purchases.iter();
-        let own = own.filter(|(_, stored)| stored.entity.purchase.member == *member);
-        let of_grants = own.map(|(id, stored)| {
-            let allocations = stored.entity.allocations.iter().enumerate();
-            (
-                id,
-                allocations.map(|(at, own)| (at, own.returned)).collect(),
-            )
-        });
-        let amount = |transfer: &Transfer| Money::new(transfer.minor(), transfer.asset());
-        let entries = entries.into_iter().filter_map(|entry| {
-            let purchase = entry.transfer.purchase.as_ref()?;
-            Some((purchase, amount(&entry.transfer)))
-        });
-        Self {
-            entries: entries.collect(),
-            of_grants: of_grants.collect(),
-        }
-    }
-
-    /// The next one, if its purchase is the one that is meant.
-    fn take(&mut self, is_meant: impl Fn(&PurchaseId) -> bool) -> Option<(&'b PurchaseId, Money)> {
-        let (purchase, _) = self.entries.front()?;
-        is_meant(purchase)
-            .then(|| self.entries.pop_front())
-            .flatten()
     }
 }
 
