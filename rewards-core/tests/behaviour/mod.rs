@@ -24,6 +24,7 @@ mod many_rewards;
 mod members;
 mod purchases;
 mod redemptions;
+mod replacements;
 mod statements;
 mod tiers;
 mod transfers;

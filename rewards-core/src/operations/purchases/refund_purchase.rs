@@ -31,7 +31,7 @@ use crate::context::Context;
 use crate::decision::Decision;
 use crate::entity::{EntityKey, Expected, Stored};
 use crate::event::Event;
-use crate::ids::{MemberId, PurchaseId, RefundId, Slug, TenantId};
+use crate::ids::{IdAllocator, MemberId, PurchaseId, RefundId, Slug, TenantId};
 use crate::money::Money;
 use crate::program::{RefundPolicy, Shortfall};
 use crate::refunds::{RefundEntity, RefundKind, RefundedPieces};
@@ -138,8 +138,24 @@ impl Operation for RefundPurchase {
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<Self::Reply>, Undecided> {
-        let ids = context.id_allocator();
-        let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
+        self.decide_with(snapshot, context, &context.id_allocator(), None)
+    }
+}
+
+impl RefundPurchase {
+    /// Decides with ids that another part of the same command draws from as well, which may put another purchase in the place
+    /// of this one.
+    ///
+    /// # Errors
+    /// As [`decide`](Operation::decide).
+    pub(super) fn decide_with(
+        &self,
+        snapshot: &Snapshot,
+        context: &Context,
+        ids: &IdAllocator,
+        replaced_by: Option<&PurchaseId>,
+    ) -> Result<Decision<RefundedPurchase>, Undecided> {
+        let mut builder = ChangeBuilder::open(snapshot, context, ids, &self.member)?;
         let stored = find_purchase(snapshot, context, &self.member, &self.purchase)?;
         if snapshot.entities.contains_key(&self.key(&context.tenant)) {
             return Err(Rejection::RefundExists(self.refund.clone()).into());
@@ -153,6 +169,8 @@ impl Operation for RefundPurchase {
         let undone = undone_grants(&stored.entity, &lots, &refunded, policy.rewards, program)?;
         let back = take_back(&mut builder, &self.purchase, &lots, &undone, context.now)?;
         let (entity, mut purchase) = self.undo(&mut builder, refunded, &undone)?;
+        purchase.replaced_by = replaced_by.cloned();
+        builder.write_purchase(purchase.clone())?;
         let mut owed = Vec::new();
         if policy.shortfall == Shortfall::Debt {
             let claims = claim(&builder, snapshot, context, &mut purchase, &undone, &back)?;
@@ -179,9 +197,7 @@ impl Operation for RefundPurchase {
             changes: builder.finish()?,
         })
     }
-}
 
-impl RefundPurchase {
     fn key(&self, tenant: &TenantId) -> EntityKey {
         EntityKey::of::<RefundEntity>(tenant, &self.refund)
     }
@@ -279,7 +295,6 @@ impl RefundPurchase {
             .refund(refunded, granted)
             .map_err(|wrong| refused(&self.purchase, wrong))?;
         builder.undo_purchase(&purchase, undone)?;
-        builder.write_purchase(purchase.clone())?;
         Ok((entity, purchase))
     }
 
