@@ -66,7 +66,7 @@ MODULES: dict[str, tuple[str, list[str]]] = {
         ],
     ),
     "purchases": (
-        "Purchases: quote, record, confirm, refund, cancel and list them.",
+        "Purchases: quote, record, confirm, refund, replace, cancel and list them.",
         [
             "QuotePurchase",
             "QuotedPurchase",
@@ -76,6 +76,8 @@ MODULES: dict[str, tuple[str, list[str]]] = {
             "ConfirmedPurchase",
             "RefundPurchase",
             "RefundedPurchase",
+            "ReplacePurchase",
+            "ReplacedPurchase",
             "CancelPurchase",
             "CancelledPurchase",
             "ListPurchases",

@@ -137,6 +137,12 @@ SAMPLES = {
         f'{{"refund":"r1","purchase":"p1","state":"recorded","amount":{MONEY},"left":{MONEY},"taken_back":[{MONEY}],'
         f'"shortfall":[{MONEY}],"owed":[{MONEY}],"tier_changes":1}}',
     ),
+    "replace_purchase": (
+        f'{{"refund":"r1","replaced":"p0","reason":"edited","purchase":{PURCHASE},"pinned":"04af"}}',
+        f'{{"refunded":{{"refund":"r1","purchase":"p0","state":"refunded","amount":{MONEY},"left":{MONEY},'
+        f'"taken_back":[{MONEY}],"shortfall":[]}},"recorded":{{"purchase":"p1","decision":{DECISION},'
+        '"recorded_at":"2026-03-01T12:00:00Z"}}',
+    ),
     "cancel_purchase": (
         '{"member":"ada","purchase":"p1"}',
         f'{{"purchase":"p1","taken_back":[{MONEY}],"shortfall":[]}}',

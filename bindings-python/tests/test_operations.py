@@ -59,7 +59,13 @@ STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
         {"refund": "refund-1", "state": "confirmed"},
     ),
     ("list_refunds", models.ListRefunds(purchase="order-1"), None, {"next": None}),
-    ("cancel_purchase", models.CancelPurchase(member="ada", purchase="order-2"), None, {}),
+    (
+        "replace_purchase",
+        models.ReplacePurchase(refund="refund-2", replaced="order-2", purchase=purchase(3)),
+        None,
+        {},
+    ),
+    ("cancel_purchase", models.CancelPurchase(member="ada", purchase="order-3"), None, {}),
     (
         "grant_reward",
         models.GrantReward(member="ada", amount=Money.of("2.50", "EUR"), reason="sorry"),

@@ -79,6 +79,11 @@ let operations: [String: Operation] = [
         let receipt = try await engine.refundPurchaseReceipt(request: request, key: key, now: now)
         return (try refundedPurchaseToJson(reply: receipt.reply), receipt.replayed)
     },
+    "replace_purchase": { engine, json, key, now in
+        let request = try replacePurchaseFromJson(json: json)
+        let receipt = try await engine.replacePurchaseReceipt(request: request, key: key, now: now)
+        return (try replacedPurchaseToJson(reply: receipt.reply), receipt.replayed)
+    },
     "cancel_purchase": { engine, json, key, now in
         let request = try cancelPurchaseFromJson(json: json)
         let receipt = try await engine.cancelPurchaseReceipt(request: request, key: key, now: now)

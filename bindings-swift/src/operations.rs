@@ -23,6 +23,7 @@ use rewards_core::operations::purchases::{
     CancelPurchase, CancelledPurchase, ConfirmPurchase, ConfirmedPurchase, GetPurchase,
     ListPurchases, ListRefunds, PurchaseDetails, PurchaseList, QuotePurchase, QuotedPurchase,
     RecordPurchase, RecordedPurchase, RefundList, RefundPurchase, RefundedPurchase,
+    ReplacePurchase, ReplacedPurchase,
 };
 use rewards_core::operations::redemptions::{
     AuthorizeRedemption, AuthorizedRedemption, CancelRedemption, CancelledRedemption,
@@ -167,6 +168,9 @@ commands! {
     /// Refunds a purchase, or a part of it: what was granted for what comes back is taken back.
     refund_purchase, refund_purchase_receipt -> RefundPurchaseReceipt: RefundPurchase => RefundedPurchase,
         refund_purchase_from_json, refunded_purchase_to_json;
+    /// Replaces a purchase: all that is left of it is refunded and another one is recorded in its place, in one step.
+    replace_purchase, replace_purchase_receipt -> ReplacePurchaseReceipt: ReplacePurchase => ReplacedPurchase,
+        replace_purchase_from_json, replaced_purchase_to_json;
     /// Cancels a purchase: what it earned is taken back.
     cancel_purchase, cancel_purchase_receipt -> CancelPurchaseReceipt: CancelPurchase => CancelledPurchase,
         cancel_purchase_from_json, cancelled_purchase_to_json;

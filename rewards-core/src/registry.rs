@@ -39,6 +39,7 @@ macro_rules! with_operations {
             $crate::operations::purchases::RecordPurchase,
             $crate::operations::purchases::ConfirmPurchase,
             $crate::operations::purchases::RefundPurchase,
+            $crate::operations::purchases::ReplacePurchase,
             $crate::operations::purchases::CancelPurchase,
             $crate::operations::purchases::ListPurchases,
             $crate::operations::purchases::ListRefunds,

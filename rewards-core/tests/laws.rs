@@ -17,7 +17,7 @@ use rewards_core::ledger::{Transfer, TransferKind};
 use rewards_core::money::{Money, Rate, Rounding};
 use rewards_core::operations::purchases::{
     CancelPurchase, ConfirmPurchase, GetPurchase, PurchaseDecision, QuotePurchase, RecordPurchase,
-    RefundPurchase, RefundedPart,
+    RefundPurchase, RefundedPart, ReplacePurchase,
 };
 use rewards_core::operations::rewards::{DeductBalance, GrantReward, SettleMember};
 use rewards_core::refunds::RefundedPieces;
@@ -320,6 +320,20 @@ impl Run {
             )
         ));
         refused.is_none()
+    }
+
+    /// Another purchase in the place of one that was recorded, of the same member.
+    pub fn replacement(&self, replaced: &Index, basket: &Basket) -> ReplacePurchase {
+        let (replaced, _) = &self.recorded[replaced.index(self.recorded.len())];
+        let mut purchase = self.purchase(basket);
+        purchase.member = replaced.member.clone();
+        ReplacePurchase {
+            refund: format!("r{}", self.world.commands).parse().unwrap(),
+            replaced: replaced.id.clone(),
+            reason: None,
+            purchase,
+            pinned: None,
+        }
     }
 
     pub fn step(&mut self, step: &Step) {

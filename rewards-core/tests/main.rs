@@ -19,6 +19,7 @@ mod program_parse;
 #[cfg(feature = "schema")]
 mod program_schema;
 mod refund_laws;
+mod replace_laws;
 mod table_laws;
 mod tiers;
 mod time_text;

@@ -10,6 +10,7 @@
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
+use rewards_core::command::Operation;
 use rewards_core::ledger::Purpose;
 use rewards_core::member::MemberStatus;
 use rewards_core::money::{Asset, Money};
@@ -22,17 +23,18 @@ use rewards_core::operations::rewards::SettleMember;
 use rewards_core::operations::transfers::{TransferBalance, TransferReceiver};
 use rewards_core::rejection::Rejection;
 
-use crate::laws::{Part, Run, Step, basket, document, part, some_rules, step};
+use crate::laws::{Basket, Part, Run, Step, basket, document, part, some_rules, step};
 use crate::world::member;
 
 const WHO: [&str; 2] = ["ann", "bob"];
 
 /// Something that moves money.
 #[derive(Debug, Clone)]
-enum Motion {
+pub enum Motion {
     /// Whatever else happens.
     Other(Step),
     Refund(Index, Part),
+    Replace(Index, Basket),
     Redeem(&'static str, i64),
     Authorize(&'static str, i64),
     Capture(Index, Option<i64>),
@@ -44,13 +46,14 @@ enum Motion {
     Merge(&'static str, MergedTiers),
 }
 
-fn motion() -> impl Strategy<Value = Motion> {
+pub fn motion() -> impl Strategy<Value = Motion> {
     let who = || select(&WHO[..]);
     let minor = || 1..400_i64;
     let part_of = || (any::<Index>(), prop::option::of(1..200_i64));
     prop_oneof![
         8 => step().prop_map(Motion::Other),
         4 => (any::<Index>(), part()).prop_map(|(index, part)| Motion::Refund(index, part)),
+        2 => (any::<Index>(), basket()).prop_map(|(index, basket)| Motion::Replace(index, basket)),
         3 => (who(), minor()).prop_map(|(who, minor)| Motion::Redeem(who, minor)),
         3 => (who(), minor()).prop_map(|(who, minor)| Motion::Authorize(who, minor)),
         2 => part_of().prop_map(|(index, minor)| Motion::Capture(index, minor)),
@@ -64,7 +67,7 @@ fn motion() -> impl Strategy<Value = Motion> {
     ]
 }
 
-fn sections() -> impl Strategy<Value = String> {
+pub fn sections() -> impl Strategy<Value = String> {
     (
         select(&["proportional", "recheck", "keep"][..]),
         select(&["stop_at_zero", "debt"][..]),
@@ -85,17 +88,30 @@ fn sections() -> impl Strategy<Value = String> {
 }
 
 /// A run with the redemptions that were made in it.
-struct Motions {
-    run: Run,
+pub struct Motions {
+    pub run: Run,
     redeemed: Vec<(&'static str, String)>,
 }
 
 impl Motions {
-    fn step(&mut self, motion: &Motion) {
+    /// Nothing has been redeemed yet.
+    pub fn new(run: Run) -> Self {
+        let redeemed = Vec::new();
+        Self { run, redeemed }
+    }
+
+    pub fn step(&mut self, motion: &Motion) {
         let number = self.run.world.commands;
         match motion {
             Motion::Other(step) => self.other(step),
-            Motion::Refund(_, _) if self.run.recorded.is_empty() => {}
+            Motion::Refund(..) | Motion::Replace(..) if self.run.recorded.is_empty() => {}
+            Motion::Replace(index, basket) => {
+                let replace = self.run.replacement(index, basket);
+                if let Some(reply) = self.done(&replace) {
+                    let decision = reply.recorded.decision;
+                    self.run.recorded.push((replace.purchase, decision));
+                }
+            }
             Motion::Refund(index, part) => {
                 let at = index.index(self.run.recorded.len());
                 self.run.refund(at, part);
@@ -243,19 +259,24 @@ impl Motions {
     }
 
     /// Runs a command, and says whether it was done. A defect is never a refusal.
-    fn allowed<O: rewards_core::command::Operation>(&mut self, command: &O) -> bool {
+    fn allowed<O: Operation>(&mut self, command: &O) -> bool {
+        self.done(command).is_some()
+    }
+
+    /// The reply of a command that was done.
+    fn done<O: Operation>(&mut self, command: &O) -> Option<O::Reply> {
         let key = format!("k{}", self.run.world.commands);
-        let refused = if command.natural_key(&self.run.world.tenant).is_some() {
-            self.run.world.run(command).err()
+        let done = if command.natural_key(&self.run.world.tenant).is_some() {
+            self.run.world.run(command)
         } else {
-            self.run.world.run_as(&key, command).err()
+            self.run.world.run_as(&key, command)
         };
         let is_defect = matches!(
-            refused,
-            Some(Rejection::Internal(_) | Rejection::Corrupt { .. })
+            done,
+            Err(Rejection::Internal(_) | Rejection::Corrupt { .. })
         );
-        assert!(!is_defect, "{refused:?}");
-        refused.is_none()
+        assert!(!is_defect, "{:?}", done.err());
+        done.ok()
     }
 }
 
@@ -278,7 +299,7 @@ proptest! {
         motions in prop::collection::vec(motion(), 1..40),
     ) {
         let run = Run::new(&format!("{}{sections}", document(&numbers)));
-        let mut all = Motions { run, redeemed: Vec::new() };
+        let mut all = Motions::new(run);
         all.run.buy(&first, None);
         for motion in &motions {
             all.step(motion);

@@ -1,6 +1,6 @@
 //! The guide: all programs that it shows can be published, and its requests are requests.
 
-use rewards_core::operations::purchases::RefundPurchase;
+use rewards_core::operations::purchases::{RefundPurchase, ReplacePurchase};
 use rewards_core::program::{CompiledProgram, Program};
 use rewards_core::time::Timestamp;
 
@@ -56,7 +56,11 @@ fn every_request_of_the_guide_can_be_read() {
     let refunds = blocks(include_str!("../../docs/guide/src/refunds.md"), "json");
     assert!(!refunds.is_empty());
     for request in refunds {
-        let read = serde_json::from_str::<RefundPurchase>(request);
+        let read = if request.contains("\"replaced\"") {
+            serde_json::from_str::<ReplacePurchase>(request).map(|_| ())
+        } else {
+            serde_json::from_str::<RefundPurchase>(request).map(|_| ())
+        };
         assert!(read.is_ok(), "{request}: {read:?}");
     }
 }

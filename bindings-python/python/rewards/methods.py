@@ -76,6 +76,8 @@ from .models import (
     RegisterMember,
     ReleasedRedemption,
     ReleaseRedemption,
+    ReplacedPurchase,
+    ReplacePurchase,
     ResolveAlias,
     ResolvedAlias,
     SettledDeposit,
@@ -175,6 +177,11 @@ class Methods(ABC):
     def execute(
         self, request: RefundPurchase, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[RefundedPurchase]: ...
+
+    @overload
+    def execute(
+        self, request: ReplacePurchase, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ReplacedPurchase]: ...
 
     @overload
     def execute(
@@ -471,6 +478,17 @@ class Methods(ABC):
         at `now`, the current time when absent.
         """
         outcome: tuple[RefundedPurchase, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def replace_purchase(
+        self, request: ReplacePurchase, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> ReplacedPurchase:
+        """Refunds all that is left of a purchase and records another one in its place.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[ReplacedPurchase, bool] = self._execute(request, key, now)
         return outcome[0]
 
     def cancel_purchase(
@@ -831,6 +849,11 @@ class AsyncMethods(ABC):
 
     @overload
     async def execute(
+        self, request: ReplacePurchase, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ReplacedPurchase]: ...
+
+    @overload
+    async def execute(
         self, request: CancelPurchase, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[CancelledPurchase]: ...
 
@@ -1124,6 +1147,17 @@ class AsyncMethods(ABC):
         at `now`, the current time when absent.
         """
         outcome: tuple[RefundedPurchase, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def replace_purchase(
+        self, request: ReplacePurchase, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> ReplacedPurchase:
+        """Refunds all that is left of a purchase and records another one in its place.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[ReplacedPurchase, bool] = await self._execute(request, key, now)
         return outcome[0]
 
     async def cancel_purchase(

@@ -75,6 +75,8 @@ from .models import (
     RegisterMember,
     ReleasedRedemption,
     ReleaseRedemption,
+    ReplacedPurchase,
+    ReplacePurchase,
     ResolveAlias,
     ResolvedAlias,
     SettledDeposit,
@@ -155,6 +157,9 @@ CONFIRM_PURCHASE = Operation("confirm_purchase", "command", ConfirmPurchase, Con
 
 REFUND_PURCHASE = Operation("refund_purchase", "command", RefundPurchase, RefundedPurchase)
 """Refunds a purchase, or a part of it."""
+
+REPLACE_PURCHASE = Operation("replace_purchase", "command", ReplacePurchase, ReplacedPurchase)
+"""Refunds all that is left of a purchase and records another one in its place."""
 
 CANCEL_PURCHASE = Operation("cancel_purchase", "command", CancelPurchase, CancelledPurchase)
 """Cancels a purchase as a whole."""
@@ -250,6 +255,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     RECORD_PURCHASE,
     CONFIRM_PURCHASE,
     REFUND_PURCHASE,
+    REPLACE_PURCHASE,
     CANCEL_PURCHASE,
     LIST_PURCHASES,
     LIST_REFUNDS,

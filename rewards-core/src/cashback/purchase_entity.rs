@@ -94,6 +94,12 @@ pub struct PurchaseEntity {
     /// How much of it was refunded; absent when nothing was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refunded: Option<Refunded>,
+    /// The purchase in whose place it was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<PurchaseId>,
+    /// The purchase that was recorded in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced_by: Option<PurchaseId>,
 }
 
 /// What one rule granted, and for which lines.
@@ -191,6 +197,8 @@ impl PurchaseEntity {
             carried: Vec::new(),
             seen: None,
             refunded: None,
+            replaces: None,
+            replaced_by: None,
         }
     }
 
@@ -403,7 +411,7 @@ impl PurchaseEntity {
 
 impl Entity for PurchaseEntity {
     const KIND: &'static str = "purchase";
-    /// Shape 2 knows refunds.
+    /// Shape 2 knows refunds, and purchases in the place of others.
     const SHAPE: u16 = 2;
     type Id = PurchaseId;
 

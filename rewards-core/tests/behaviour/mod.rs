@@ -25,6 +25,7 @@ mod members;
 mod merges;
 mod purchases;
 mod redemptions;
+mod replacements;
 mod statements;
 mod tiers;
 mod transfers;

@@ -1,4 +1,5 @@
-//! Refunds on every store: several at once of one purchase, the same one many times, and beside its cancellation.
+//! Refunds on every store: several at once of one purchase, the same one many times, beside its cancellation, and beside others
+//! that put another purchase in its place.
 
 use std::sync::Arc;
 
@@ -12,7 +13,9 @@ use rewards_core::operations::members::RegisterMember;
 use rewards_core::operations::programs::PublishProgram;
 use rewards_core::operations::purchases::{
     CancelPurchase, GetPurchase, ListRefunds, RecordPurchase, RefundPurchase, RefundedPart,
+    ReplacePurchase,
 };
+use rewards_core::operations::redemptions::Redeem;
 use rewards_core::program::Program;
 use rewards_core::rejection::Fault;
 use rewards_core::time::Timestamp;
@@ -36,6 +39,19 @@ const PROGRAM: &str = r#"
     amount = "5.00"
 "#;
 
+/// Rewards without limits that can be spent, and are owed when they are taken back then.
+const SPENDING: &str = r#"
+    id = "club"
+    currency = "EUR"
+    zone = "UTC"
+    redemptions = { order = ["cashback"] }
+    refunds = { shortfall = "debt" }
+
+    [[rules]]
+    id = "base"
+    effect = { percent = { rate = "5%" } }
+"#;
+
 fn noon() -> Timestamp {
     Timestamp::parse("2026-05-01T12:00:00Z").unwrap()
 }
@@ -56,11 +72,15 @@ fn purchase(id: &str, who: &str) -> RecordPurchase {
 
 /// A member who bought for 100.00 EUR, for which all of a budget was granted.
 async fn shop(store: &Arc<dyn Backend>) -> TenantEngine {
+    shop_with(store, PROGRAM).await
+}
+
+async fn shop_with(store: &Arc<dyn Backend>, document: &str) -> TenantEngine {
     let clock = Arc::new(ManualClock::new(noon()));
     let engine = Engine::builder(Arc::clone(store)).clock(clock);
     let shop = engine.open().await.unwrap().tenant(tenant());
     let publish = PublishProgram {
-        program: Program::from_toml(PROGRAM).unwrap(),
+        program: Program::from_toml(document).unwrap(),
         active_from: None,
     };
     let options = CommandOptions::keyed("publish".parse().unwrap());
@@ -87,6 +107,16 @@ fn refund(id: &str, what: RefundedPart) -> RefundPurchase {
         what,
         kind: None,
         reason: None,
+    }
+}
+
+fn replace(refund: &str, by: &str) -> ReplacePurchase {
+    ReplacePurchase {
+        refund: RefundId::new(refund).unwrap(),
+        replaced: "p1".parse().unwrap(),
+        reason: None,
+        purchase: purchase(by, "ann").purchase,
+        pinned: None,
     }
 }
 
@@ -171,6 +201,92 @@ async fn beside_a_cancellation_everything_goes_back_once() {
         };
         assert_eq!(state, expected, "{name}");
         assert_eq!(available(&shop).await, 0, "{name}");
+        check(name, &shop).await;
+    }
+}
+
+#[tokio::test]
+async fn one_of_many_takes_the_place_of_a_purchase() {
+    for (name, store) in stores("replace_race").await {
+        let shop = shop(&store).await;
+        // Four would take its place, and each is sent three times.
+        let asked = (0..12).map(|number| {
+            let by = number % 4;
+            run(&shop, replace(&format!("r{by}"), &format!("n{by}")))
+        });
+        let done = join_all(asked).await;
+        let mut made: Vec<String> = Vec::new();
+        for one in &done {
+            match one {
+                Ok(reply) => made.push(reply.recorded.purchase.to_string()),
+                Err(fault) => assert_eq!(fault.code, "purchase_refunded", "{name}"),
+            }
+        }
+        assert_eq!(made.len(), 3, "{name}: one, however often it was sent");
+        made.dedup();
+        let [by] = made.as_slice() else {
+            panic!("{name}: {made:?}");
+        };
+        let shown = |id: &str| shop.execute(GetPurchase::new(id.parse().unwrap()));
+        let (old, new) = (shown("p1").await.unwrap(), shown(by).await.unwrap());
+        assert_eq!(old.replaced_by.as_ref(), Some(&new.purchase.id), "{name}");
+        assert_eq!(new.replaces.as_ref(), Some(&old.purchase.id), "{name}");
+        // The budget was free again for the one that came.
+        assert_eq!(new.decision.totals, [money(500)], "{name}");
+        assert_eq!(available(&shop).await, 500, "{name}");
+        check(name, &shop).await;
+    }
+}
+
+#[tokio::test]
+async fn beside_a_refund_a_purchase_comes_back_once() {
+    for (name, store) in stores("replace_and_refund").await {
+        let shop = shop(&store).await;
+        let (part, all, replaced, other) = tokio::join!(
+            run(&shop, refund("r1", RefundedPart::Amount(money(5_000)))),
+            run(&shop, refund("r2", RefundedPart::All)),
+            run(&shop, replace("r3", "p2")),
+            run(&shop, purchase("p3", "bob")),
+        );
+        assert!(all.is_ok() != replaced.is_ok(), "{name}");
+        let codes = [part.err(), all.err(), replaced.err()];
+        for fault in codes.iter().flatten() {
+            assert_eq!(fault.code, "purchase_refunded", "{name}");
+        }
+        // Whoever shares the budget never gets more than it has.
+        let mine = available(&shop).await;
+        let others = other.unwrap().decision.totals;
+        let others = others.first().map_or(0, |total| total.minor());
+        assert!(mine + others <= 500, "{name}: {mine} and {others}");
+        check(name, &shop).await;
+    }
+}
+
+#[tokio::test]
+async fn beside_spending_the_same_is_left_whoever_comes_first() {
+    for (name, store) in stores("replace_and_redeem").await {
+        let shop = shop_with(&store, SPENDING).await;
+        let redeem = |id: &str| Redeem {
+            redemption: id.parse().unwrap(),
+            member: member("ann"),
+            program: program("club"),
+            order: "order".parse().unwrap(),
+            total: money(150),
+            amount: Some(money(150)),
+            tenders: Vec::new(),
+        };
+        let (one, replaced, other) = tokio::join!(
+            run(&shop, redeem("x1")),
+            run(&shop, replace("r1", "p2")),
+            run(&shop, redeem("x2")),
+        );
+        let (_, replaced, _) = (one.unwrap(), replaced.unwrap(), other.unwrap());
+        // What was spent before is owed, and paid by the new rewards at once.
+        let short = replaced.refunded.shortfall;
+        assert_eq!(short, replaced.refunded.owed, "{name}");
+        assert_eq!(available(&shop).await, 200, "{name}");
+        let balance = shop.execute(GetBalance::new(member("ann"))).await.unwrap();
+        assert_eq!(balance.assets[0].owed, None, "{name}");
         check(name, &shop).await;
     }
 }

@@ -301,7 +301,7 @@ impl PurchaseContext<'_> {
     ///
     /// # Errors
     /// [`Rejection::TooMany`] when more are due than one command may touch.
-    fn due_lots<'s>(&self, snapshot: &'s Snapshot) -> Result<Vec<&'s Lot>, Rejection> {
+    pub fn due_lots<'s>(&self, snapshot: &'s Snapshot) -> Result<Vec<&'s Lot>, Rejection> {
         if !looks_at_due(self.context) {
             return Ok(Vec::new());
         }

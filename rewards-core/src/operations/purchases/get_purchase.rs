@@ -10,7 +10,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::decide_purchase::explain_recorded;
-use super::{PurchaseDecision, RecordedPurchase, TierChange};
+use super::{PurchaseDecision, RecordedPurchase, ReplacedPurchase, TierChange};
 use crate::cashback::{Allocation, Explanation, Purchase, PurchaseEntity, PurchaseState};
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
@@ -62,6 +62,14 @@ pub struct PurchaseDetails {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub refunded: Option<Money>,
+    /// The purchase in whose place it was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub replaces: Option<PurchaseId>,
+    /// The purchase that was recorded in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub replaced_by: Option<PurchaseId>,
     /// When it was recorded.
     pub recorded_at: Timestamp,
     /// What it was granted when it was recorded, by which rules and what clipped them.
@@ -138,7 +146,7 @@ impl Operation for GetPurchase {
             what: PurchaseEntity::KIND,
         };
         let receipt = snapshot.receipts.get(key).ok_or_else(corrupt)?;
-        let told: RecordedPurchase = serde_json::from_str(&receipt.body).map_err(|_| corrupt())?;
+        let told = told(&stored.entity, &receipt.body).map_err(|_| corrupt())?;
         let explanation = if self.explain {
             explanation(&stored.entity, &told.decision, snapshot, context)?
         } else {
@@ -149,6 +157,8 @@ impl Operation for GetPurchase {
         Ok(Decision::answer(PurchaseDetails {
             state: stored.entity.state(),
             refunded: refunded(&stored.entity),
+            replaces: stored.entity.replaces,
+            replaced_by: stored.entity.replaced_by,
             recorded_at: stored.entity.recorded_at,
             allocations: allocations
                 .map(|(kept, granted)| allocated(kept, granted))
@@ -159,6 +169,15 @@ impl Operation for GetPurchase {
             explanation,
         }))
     }
+}
+
+/// What the caller was told of it when it was recorded, by the command that did so.
+fn told(purchase: &PurchaseEntity, reply: &str) -> Result<RecordedPurchase, serde_json::Error> {
+    if purchase.replaces.is_some() {
+        let replaced: ReplacedPurchase = serde_json::from_str(reply)?;
+        return Ok(replaced.recorded);
+    }
+    serde_json::from_str(reply)
 }
 
 /// Why each rule did or did not apply.

@@ -1,4 +1,4 @@
-//! Purchases: quote, record, confirm, refund, cancel, list.
+//! Purchases: quote, record, confirm, refund, replace, cancel, list.
 
 mod cancel_purchase;
 mod claims;
@@ -10,6 +10,7 @@ mod list_refunds;
 mod quote_purchase;
 mod record_purchase;
 mod refund_purchase;
+mod replace_purchase;
 mod stateless_quote;
 mod take_back;
 
@@ -22,6 +23,7 @@ pub use list_refunds::{ListRefunds, ListedRefund, RefundList};
 pub use quote_purchase::{QuotePurchase, QuotedPurchase};
 pub use record_purchase::{RecordPurchase, RecordedPurchase, TierChange};
 pub use refund_purchase::{RefundPurchase, RefundedPart, RefundedPurchase};
+pub use replace_purchase::{PreparedReplacement, ReplacePurchase, ReplacedPurchase};
 pub use stateless_quote::{StatelessQuote, StatelessRow, StatelessRows};
 
 use super::change_builder::ChangeBuilder;

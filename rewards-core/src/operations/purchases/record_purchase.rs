@@ -27,7 +27,7 @@ use crate::context::Context;
 use crate::decision::Decision;
 use crate::entity::{EntityKey, Expected};
 use crate::event::Event;
-use crate::ids::{PurchaseId, Slug, TenantId};
+use crate::ids::{IdAllocator, PurchaseId, Slug, TenantId};
 use crate::ledger::{Lot, LotState, Origin, Purpose, TransferKind};
 use crate::money::allocate;
 use crate::program::{CapScope, CompiledProgram};
@@ -133,8 +133,26 @@ impl Operation for RecordPurchase {
         context: &Context,
     ) -> Result<Decision<Self::Reply>, Undecided> {
         let ids = context.id_allocator();
+        self.decide_with(prepared, snapshot, context, &ids, None)
+    }
+}
+
+impl RecordPurchase {
+    /// Decides with ids that another part of the same command draws from as well, which may have made place for this purchase
+    /// by refunding another one.
+    ///
+    /// # Errors
+    /// As [`decide`](Operation::decide).
+    pub(super) fn decide_with(
+        &self,
+        prepared: &PreparedPurchase,
+        snapshot: &Snapshot,
+        context: &Context,
+        ids: &IdAllocator,
+        replaces: Option<&PurchaseId>,
+    ) -> Result<Decision<RecordedPurchase>, Undecided> {
         let purchase = prepared.purchase(context, &self.purchase);
-        let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.purchase.member)?;
+        let mut builder = ChangeBuilder::open(snapshot, context, ids, &self.purchase.member)?;
         let key = EntityKey::of::<PurchaseEntity>(&context.tenant, &self.purchase.id);
         if snapshot.entities.contains_key(&key) {
             return Err(Rejection::PurchaseExists(self.purchase.id.clone()).into());
@@ -146,6 +164,7 @@ impl Operation for RecordPurchase {
         entity.allocations = grant(&mut builder, &purchase, &decided)?;
         count(&mut builder, &purchase, &decided, &mut entity);
         entity.seen = Some(decided.seen.clone());
+        entity.replaces = replaces.cloned();
         builder.put(&self.purchase.id, Expected::Absent, &entity)?;
         let (ladders, moves) = review_tiers(&builder, &purchase, &decided, snapshot)?;
         builder.emit_due();

@@ -19,7 +19,7 @@ use smallvec::smallvec;
 
 use super::super::amounts::{check_positive, in_words};
 use super::super::change_builder::{ChangeBuilder, revision_of};
-use super::super::merged::decide_for;
+use super::super::merged::{Seen, see_once};
 use super::super::review::{Reviewed, TierReview, due_for_review};
 use super::claims::{Claimed, claim_shortfall};
 use super::take_back::{UndoneGrants, take_back, undone_grants};
@@ -32,7 +32,7 @@ use crate::context::Context;
 use crate::decision::Decision;
 use crate::entity::{EntityKey, Expected, Stored};
 use crate::event::Event;
-use crate::ids::{MemberId, PurchaseId, RefundId, Slug, TenantId};
+use crate::ids::{IdAllocator, MemberId, PurchaseId, RefundId, Slug, TenantId};
 use crate::money::Money;
 use crate::program::RefundPolicy;
 use crate::refunds::{RefundEntity, RefundKind, RefundedPieces};
@@ -139,16 +139,33 @@ impl Operation for RefundPurchase {
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<Self::Reply>, Undecided> {
-        if let Some(owner) = owner_of(snapshot, context, &self.member, &self.purchase)? {
-            let member = owner.clone();
+        self.decide_with(snapshot, context, &context.id_allocator(), None)
+    }
+}
+
+impl RefundPurchase {
+    /// Decides with ids that another part of the same command draws from as well, which may put another purchase in the place
+    /// of this one.
+    ///
+    /// # Errors
+    /// As [`decide`](Operation::decide).
+    pub(super) fn decide_with(
+        &self,
+        snapshot: &Snapshot,
+        context: &Context,
+        ids: &IdAllocator,
+        replaced_by: Option<&PurchaseId>,
+    ) -> Result<Decision<RefundedPurchase>, Undecided> {
+        if let Some(member) = owner_of(snapshot, context, &self.member, &self.purchase)? {
             let own = Self {
                 member,
                 ..self.clone()
             };
-            return decide_for(&own, &owner, snapshot, context);
+            let (plan, ()) = own.prepare(context)?;
+            see_once(snapshot, context, &own.member, Seen::Owner, plan)?;
+            return own.decide_with(snapshot, context, ids, replaced_by);
         }
-        let ids = context.id_allocator();
-        let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
+        let mut builder = ChangeBuilder::open(snapshot, context, ids, &self.member)?;
         let stored = find_purchase(snapshot, context, &self.member, &self.purchase)?;
         if snapshot.entities.contains_key(&self.key(&context.tenant)) {
             return Err(Rejection::RefundExists(self.refund.clone()).into());
@@ -162,12 +179,14 @@ impl Operation for RefundPurchase {
         let undone = undone_grants(&stored.entity, &lots, &refunded, policy.rewards, program)?;
         let mut back = take_back(&mut builder, &self.purchase, &lots, &undone, context.now)?;
         let (entity, mut purchase) = self.undo(&mut builder, refunded, &undone)?;
+        purchase.replaced_by = replaced_by.cloned();
+        builder.write_purchase(purchase.clone())?;
         let shortfall = (&mut purchase, policy.shortfall);
         let Claimed { owed, handed_on } = claim_shortfall(
             &mut builder,
             snapshot,
             context,
-            &ids,
+            ids,
             &undone,
             &mut back,
             shortfall,
@@ -192,9 +211,7 @@ impl Operation for RefundPurchase {
             changes: handed_on.finish(builder)?,
         })
     }
-}
 
-impl RefundPurchase {
     fn key(&self, tenant: &TenantId) -> EntityKey {
         EntityKey::of::<RefundEntity>(tenant, &self.refund)
     }
@@ -292,7 +309,6 @@ impl RefundPurchase {
             .refund(refunded, granted)
             .map_err(|wrong| refused(&self.purchase, wrong))?;
         builder.undo_purchase(&purchase, undone)?;
-        builder.write_purchase(purchase.clone())?;
         Ok((entity, purchase))
     }
 

@@ -60,6 +60,10 @@ internal val OPERATIONS: Map<String, suspend Call.() -> Answer> = mapOf(
         engine.refundPurchaseReceipt(refundPurchaseFromJson(request), key, now)
             .let { refundedPurchaseToJson(it.reply) to it.replayed }
     },
+    "replace_purchase" to {
+        engine.replacePurchaseReceipt(replacePurchaseFromJson(request), key, now)
+            .let { replacedPurchaseToJson(it.reply) to it.replayed }
+    },
     "cancel_purchase" to {
         engine.cancelPurchaseReceipt(cancelPurchaseFromJson(request), key, now)
             .let { cancelledPurchaseToJson(it.reply) to it.replayed }
