@@ -1,6 +1,6 @@
 //! Recording purchases: the engine beside `pgbench`, beside a bare set-based loop, and beside row-by-row sqlx.
 //!
-//! `cargo bench -p rewards-tests --features bench --bench record [-- --rounds N --seconds N --only postgres|sqlite|growth|member|telemetry|processes|settle|motion]`
+//! `cargo bench -p rewards-tests --features bench --bench record [-- --rounds N --seconds N --only postgres|sqlite|growth|member|telemetry|processes|settle|motion|transfers]`
 //!
 //! Everything runs interleaved (A B C A B C …) on the same machine and database; each figure is a median of the rounds with
 //! its spread. The engine and the bare loops write the same rows: the purchase with its reply, a journal entry, a lot, an
@@ -19,6 +19,7 @@ mod rows;
 mod settle;
 mod sqlite;
 mod telemetry;
+mod transfers;
 
 use std::error::Error;
 
@@ -99,6 +100,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     if options.wants("motion") {
         motion::run(&options, &mut report).await?;
+    }
+    if options.wants("transfers") {
+        transfers::run(&options, &mut report).await?;
     }
     if options.wants("telemetry") {
         telemetry::run(&options, &mut report).await?;
