@@ -163,6 +163,13 @@ pub enum Event {
         /// What expired, one amount per asset.
         amounts: Vec<Money>,
     },
+    /// Rewards last longer by something that the member did.
+    RewardsExtended {
+        /// What lasts longer, one amount per asset.
+        amounts: Vec<Money>,
+        /// When it expires now, unless it is extended again.
+        expires_at: Timestamp,
+    },
     /// Pending rewards were voided because no confirmation came in time.
     RewardsVoided {
         /// What was voided, one amount per asset.

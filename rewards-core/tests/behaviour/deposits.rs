@@ -38,7 +38,7 @@ fn world() -> World {
     world
 }
 
-fn initiate(id: &str, amount: Money) -> InitiateDeposit {
+pub fn initiate(id: &str, amount: Money) -> InitiateDeposit {
     InitiateDeposit {
         deposit: id.parse().unwrap(),
         program: "main".parse().unwrap(),
@@ -70,7 +70,7 @@ fn message(id: &str, amount: &str, outcome: &str) -> String {
     )
 }
 
-fn paid(world: &mut World, id: &str, amount: &str) -> Result<SettledDeposit, Rejection> {
+pub fn paid(world: &mut World, id: &str, amount: &str) -> Result<SettledDeposit, Rejection> {
     let confirm = confirm(world, id, &message(id, amount, "paid"));
     world.run(&confirm)
 }

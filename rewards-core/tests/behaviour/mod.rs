@@ -17,6 +17,7 @@ mod departures;
 mod deposits;
 mod expiring;
 mod explanations;
+mod extending;
 mod history;
 mod ledger;
 mod lifecycle;

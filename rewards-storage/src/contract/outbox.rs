@@ -54,6 +54,10 @@ pub async fn events_come_back_whole(subject: &Subject) {
         Event::RewardsMatured { amounts: money() },
         Event::RewardsExpired { amounts: money() },
         Event::RewardsVoided { amounts: money() },
+        Event::RewardsExtended {
+            amounts: money(),
+            expires_at: at(i64::from(u32::MAX)),
+        },
         Event::RewardGranted {
             amount: Money::new(1, asset("EUR")),
         },

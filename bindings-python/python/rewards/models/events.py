@@ -261,6 +261,22 @@ class RewardsExpiredEvent(Model):
     rewards_expired: RewardsExpired
 
 
+class RewardsExtended(Model):
+    """Rewards last longer by something that the member did."""
+
+    amounts: list[Money]
+    """What lasts longer, one amount per asset."""
+
+    expires_at: Timestamp
+    """When it expires now, unless it is extended again."""
+
+
+class RewardsExtendedEvent(Model):
+    """Rewards last longer by something that the member did."""
+
+    rewards_extended: RewardsExtended
+
+
 class RewardsVoided(Model):
     """Pending rewards were voided because no confirmation came in time."""
 
@@ -520,6 +536,7 @@ Event = Annotated[
         DebtRepaidEvent,
         RewardsMaturedEvent,
         RewardsExpiredEvent,
+        RewardsExtendedEvent,
         RewardsVoidedEvent,
         RewardGrantedEvent,
         BalanceDeductedEvent,
