@@ -454,6 +454,8 @@ fn every_activity_extends() {
         world.at("2026-03-12T08:00:00Z");
         world.give(money("9", "points"), None);
         let gift = GrantReward {
+            source: None,
+            reference: None,
             member: member("bob"),
             amount: money("9", "points"),
             reason: "a gift".to_owned(),

@@ -5,6 +5,7 @@
     reason = "a test fails by panicking, in the functions that tests share as well"
 )]
 
+mod adjustments;
 mod aliases;
 mod assets;
 mod audit;

@@ -59,9 +59,13 @@ pub async fn events_come_back_whole(subject: &Subject) {
             expires_at: at(i64::from(u32::MAX)),
         },
         Event::RewardGranted {
+            source: None,
+            adjustment: None,
             amount: Money::new(1, asset("EUR")),
         },
         Event::BalanceDeducted {
+            source: None,
+            adjustment: None,
             amount: Money::new(i64::MIN, asset("points")),
         },
         Event::TierChanged {

@@ -169,9 +169,15 @@ from .events import (
 )
 from .faults import CODES, Code, Fault, FaultKind, Problem
 from .grants import (
+    AdjustmentDetails,
+    AdjustmentId,
+    AdjustmentKind,
+    AdjustmentList,
     DeductBalance,
     DeductedBalance,
+    GetAdjustment,
     GrantReward,
+    ListAdjustments,
     ManualGrant,
     SettledMember,
     SettleMember,
@@ -389,6 +395,10 @@ from .values import (
 __all__ = [
     "CODES",
     "Account",
+    "AdjustmentDetails",
+    "AdjustmentId",
+    "AdjustmentKind",
+    "AdjustmentList",
     "AliasLinked",
     "AliasLinkedEvent",
     "AliasName",
@@ -495,6 +505,7 @@ __all__ = [
     "FixedBandReward",
     "FixedEffect",
     "FixedReward",
+    "GetAdjustment",
     "GetBalance",
     "GetDeposit",
     "GetProgram",
@@ -526,6 +537,7 @@ __all__ = [
     "LinesRefundedPart",
     "LinkAlias",
     "LinkedAlias",
+    "ListAdjustments",
     "ListDeposits",
     "ListExpiring",
     "ListMembers",

@@ -6,8 +6,9 @@ from uuid import UUID
 
 from pydantic import Field, StrictBool
 
-from .base import Model, Tagged
+from .base import Maybe, Model, Tagged
 from .deposits import DepositId
+from .grants import AdjustmentId
 from .members import MemberStatus
 from .purchases import RefundKind
 from .scalars import Timestamp, UInt32, UInt64
@@ -296,6 +297,12 @@ class RewardGranted(Model):
     amount: Money
     """What was granted."""
 
+    source: Maybe[Slug] = None
+    """Where it comes from, when that was said."""
+
+    adjustment: Maybe[AdjustmentId] = None
+    """The adjustment, when it has an id."""
+
 
 class RewardGrantedEvent(Model):
     """A reward was granted manually."""
@@ -308,6 +315,12 @@ class BalanceDeducted(Model):
 
     amount: Money
     """What was taken."""
+
+    source: Maybe[Slug] = None
+    """Where it comes from, when that was said."""
+
+    adjustment: Maybe[AdjustmentId] = None
+    """The adjustment, when it has an id."""
 
 
 class BalanceDeductedEvent(Model):

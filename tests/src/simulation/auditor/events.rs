@@ -280,9 +280,13 @@ fn events_of(command: &Applied<'_>) -> Result<(Vec<Event>, u64), Failed> {
             }]
         }
         Command::Grant(grant) => vec![Event::RewardGranted {
+            source: None,
+            adjustment: None,
             amount: grant.amount,
         }],
         Command::Deduct(deduct) => vec![Event::BalanceDeducted {
+            source: None,
+            adjustment: None,
             amount: deduct.take,
         }],
         Command::Settle(_) => {
