@@ -61,6 +61,10 @@ DEPOSIT = (
     '"provider_reference":"pay-1","state":"confirmed","initiated_at":"2026-01-01T00:00:00Z",'
     '"expires_at":"2026-01-01T01:00:00Z","settled_at":"2026-01-01T02:00:00Z","late":true,"entry":7}'
 )
+ADJUSTMENT = (
+    f'{{"adjustment":"a1","member":"ada","kind":"deduct","amount":{MONEY},"source":"game","lots":[1,2],'
+    '"recorded_at":"2026-01-01T00:00:00Z"}'
+)
 TRANSFER = (
     '{"transfer":"t1","program":"club","revision":1,"rule":"cash","state":"completed","from":"ada","to":"bob",'
     f'"amount":{MONEY},"given":{MONEY},"fee":{MONEY},"arrived":{MONEY},"recorded_at":"2026-01-01T00:00:00Z"}}'
@@ -164,16 +168,22 @@ SAMPLES = {
         f'{{"purchase":{PURCHASE},"state":"recorded","recorded_at":"2026-03-01T12:00:00Z",'
         f'"decision":{DECISION},"tier_changes":[{{"ladder":"status","from":"base","to":"gold",'
         '"at":"2026-03-01T12:00:00Z"}],"allocations":[{"rule":"base","lot":1,"lines":[{"line":0,'
-        f'"amount":{MONEY}}}]}}]}}',
+        f'"amount":{MONEY}}}],"expires_at":"2027-01-01T00:00:00Z"}}]}}',
     ),
     "grant_reward": (
-        f'{{"member":"ada","amount":{MONEY},"reason":"sorry","expires_at":"2027-01-01T00:00:00Z"}}',
+        f'{{"member":"ada","amount":{MONEY},"reason":"sorry","expires_at":"2027-01-01T00:00:00Z",'
+        '"source":"service_recovery","reference":"a1"}',
         f'{{"amount":{MONEY},"lot":18446744073709551615}}',
     ),
     "deduct_balance": (
-        f'{{"member":"ada","take":{MONEY},"reason":"fraud"}}',
+        f'{{"member":"ada","take":{MONEY},"reason":"fraud","source":"game","reference":"a2"}}',
         f'{{"taken":{MONEY},"lots":{{"9":{MONEY},"10":{MONEY}}}}}',
     ),
+    "list_adjustments": (
+        '{"member":"ada","after":"place","limit":2}',
+        f'{{"adjustments":[{ADJUSTMENT}],"next":"place"}}',
+    ),
+    "get_adjustment": ('{"adjustment":"a1","member":"ada"}', ADJUSTMENT),
     "settle_member": (
         '{"member":"ada"}',
         f'{{"matured":[{MONEY}],"voided":[],"expired":[],"tier_changes":0,"more":false}}',

@@ -74,10 +74,14 @@ STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
     ),
     (
         "deduct_balance",
-        models.DeductBalance(member="ada", take=Money.of("1.00", "EUR"), reason="spent"),
+        models.DeductBalance(
+            member="ada", take=Money.of("1.00", "EUR"), reason="spent", source="game", reference="a1"
+        ),
         "take-1",
         {"taken": Money.of("1.00", "EUR")},
     ),
+    ("list_adjustments", models.ListAdjustments(member="ada"), None, {"next": None}),
+    ("get_adjustment", models.GetAdjustment(adjustment="a1"), None, {"kind": "deduct", "source": "game"}),
     ("settle_member", models.SettleMember(member="ada"), "settle-1", {"more": False}),
     (
         "quote_redemption",

@@ -114,6 +114,16 @@ let operations: [String: Operation] = [
         let receipt = try await engine.deductBalanceReceipt(request: request, key: key, now: now)
         return (try deductedBalanceToJson(reply: receipt.reply), receipt.replayed)
     },
+    "list_adjustments": { engine, json, _, now in
+        let request = try listAdjustmentsFromJson(json: json)
+        let reply = try await engine.listAdjustments(request: request, now: now)
+        return (try adjustmentListToJson(reply: reply), false)
+    },
+    "get_adjustment": { engine, json, _, now in
+        let request = try getAdjustmentFromJson(json: json)
+        let reply = try await engine.getAdjustment(request: request, now: now)
+        return (try adjustmentDetailsToJson(reply: reply), false)
+    },
     "settle_member": { engine, json, key, now in
         let request = try settleMemberFromJson(json: json)
         let receipt = try await engine.settleMemberReceipt(request: request, key: key, now: now)

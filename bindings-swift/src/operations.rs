@@ -32,7 +32,8 @@ use rewards_core::operations::redemptions::{
     ReleasedRedemption,
 };
 use rewards_core::operations::rewards::{
-    DeductBalance, DeductedBalance, GrantReward, ManualGrant, SettleMember, SettledMember,
+    AdjustmentDetails, AdjustmentList, DeductBalance, DeductedBalance, GetAdjustment, GrantReward,
+    ListAdjustments, ManualGrant, SettleMember, SettledMember,
 };
 use rewards_core::operations::tiers::{GetTiers, MemberTiers};
 use rewards_core::operations::transfers::{
@@ -226,6 +227,10 @@ queries! {
     list_refunds: ListRefunds => RefundList, list_refunds_from_json, refund_list_to_json;
     /// Asks for a recorded purchase: what it was granted and why.
     get_purchase: GetPurchase => PurchaseDetails, get_purchase_from_json, purchase_details_to_json;
+    /// Asks for a page of adjustments, newest first.
+    list_adjustments: ListAdjustments => AdjustmentList, list_adjustments_from_json, adjustment_list_to_json;
+    /// Asks for an adjustment: what was granted or taken manually under an id of the app's.
+    get_adjustment: GetAdjustment => AdjustmentDetails, get_adjustment_from_json, adjustment_details_to_json;
     /// Asks for a page of deposits, newest first.
     list_deposits: ListDeposits => DepositList, list_deposits_from_json, deposit_list_to_json;
     /// Asks for a deposit, as it is now.

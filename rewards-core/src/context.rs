@@ -15,6 +15,7 @@ pub struct Revisions {
     by_number: Vec<Arc<CompiledProgram>>,
     eras: Vec<Era>,
     voids: bool,
+    slides: bool,
     measures_balance: bool,
     measures_earned: bool,
 }
@@ -31,6 +32,9 @@ impl Revisions {
         let mut revisions = Self {
             eras: Vec::new(),
             voids: revisions.iter().any(|revision| revision.voids()),
+            slides: revisions
+                .iter()
+                .any(|revision| !revision.sliding_rules().is_empty()),
             measures_balance: measures(|measure| matches!(measure, Measure::Balance(_))),
             measures_earned: measures(|measure| matches!(measure, Measure::Earned(_))),
             by_number: revisions,
@@ -86,6 +90,12 @@ impl Revisions {
     #[must_use]
     pub fn voids(&self) -> bool {
         self.voids
+    }
+
+    /// Whether rewards of one of them last longer by what their member does.
+    #[must_use]
+    pub fn slides(&self) -> bool {
+        self.slides
     }
 
     /// Whether one of them has a ladder that is climbed by a balance.
@@ -144,6 +154,12 @@ impl Context {
     #[must_use]
     pub fn voids(&self) -> bool {
         self.programs.values().any(Revisions::voids)
+    }
+
+    /// Whether rewards of one of the tenant's programs last longer by what their member does.
+    #[must_use]
+    pub fn slides(&self) -> bool {
+        self.programs.values().any(Revisions::slides)
     }
 
     /// Key of a member's row.

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::ids::{
-    DepositId, MemberId, OrderId, ProgramId, PurchaseId, RedemptionId, RefundId, Slug, TransferId,
+    AdjustmentId, DepositId, MemberId, OrderId, ProgramId, PurchaseId, RedemptionId, RefundId,
+    Slug, TransferId,
 };
 use crate::member::MemberStatus;
 use crate::money::Money;
@@ -179,6 +180,13 @@ pub enum Event {
         /// What expired, one amount per asset.
         amounts: Vec<Money>,
     },
+    /// Rewards last longer by something that the member did.
+    RewardsExtended {
+        /// What lasts longer, one amount per asset.
+        amounts: Vec<Money>,
+        /// When it expires now, unless it is extended again.
+        expires_at: Timestamp,
+    },
     /// Pending rewards were voided because no confirmation came in time.
     RewardsVoided {
         /// What was voided, one amount per asset.
@@ -188,11 +196,23 @@ pub enum Event {
     RewardGranted {
         /// What was granted.
         amount: Money,
+        /// Where it comes from, when that was said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        source: Option<Slug>,
+        /// The adjustment, when it has an id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        adjustment: Option<AdjustmentId>,
     },
     /// Value was taken from a balance manually.
     BalanceDeducted {
         /// What was taken.
         amount: Money,
+        /// Where it comes from, when that was said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        source: Option<Slug>,
+        /// The adjustment, when it has an id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        adjustment: Option<AdjustmentId>,
     },
     /// A member is about to pay money in.
     DepositInitiated {

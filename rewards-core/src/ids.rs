@@ -281,6 +281,10 @@ text_id!(
     TransferId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
 );
 text_id!(
+    /// Something granted or taken manually, named by the host; unique in its tenant.
+    AdjustmentId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
+);
+text_id!(
     /// A redemption, named by the host; unique in its tenant.
     RedemptionId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
 );

@@ -42,6 +42,7 @@
     deny(clippy::arithmetic_side_effects, clippy::float_arithmetic)
 )]
 
+pub mod adjustments;
 pub mod audit;
 pub mod canonical;
 pub mod cashback;

@@ -46,6 +46,8 @@ macro_rules! with_operations {
             $crate::operations::purchases::GetPurchase,
             $crate::operations::rewards::GrantReward,
             $crate::operations::rewards::DeductBalance,
+            $crate::operations::rewards::ListAdjustments,
+            $crate::operations::rewards::GetAdjustment,
             $crate::operations::rewards::SettleMember,
             $crate::operations::deposits::InitiateDeposit,
             $crate::operations::deposits::ConfirmDeposit,

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::ids::{
-    DepositId, KeyId, MemberId, ProgramId, PurchaseId, RedemptionId, RefundId, Slug, TransferId,
+    AdjustmentId, DepositId, KeyId, MemberId, ProgramId, PurchaseId, RedemptionId, RefundId, Slug,
+    TransferId,
 };
 use crate::ledger::LedgerError;
 use crate::money::Asset;
@@ -201,6 +202,8 @@ rejections! {
         /// The least and the most.
         bounds: String,
     } => "deposit_out_of_bounds", Rejected, 422, "a deposit of {amount} is out of bounds: expected {bounds}";
+    /// No adjustment has this id.
+    AdjustmentUnknown(adjustment: AdjustmentId) => "adjustment_unknown", Rejected, 404, "unknown adjustment `{adjustment}`";
     /// No deposit has this id.
     DepositUnknown(deposit: DepositId) => "deposit_unknown", Rejected, 404, "unknown deposit `{deposit}`";
     /// A deposit with this id is initiated already.

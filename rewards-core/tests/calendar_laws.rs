@@ -110,6 +110,25 @@ proptest! {
         }
     }
 
+    /// The next anniversary is the end of the year of the joining in which an instant lies, or the instant itself where it
+    /// begins one: there is none in between, and the joining is none.
+    #[test]
+    fn the_next_anniversary_is_the_first_one(
+        calendar in calendars(), anchor in timestamps(), from in timestamps(),
+    ) {
+        let next = calendar.next_anniversary(anchor, from).unwrap();
+        prop_assert!(next >= from && next > anchor || next == Timestamp::MAX);
+        let year = |at| calendar.anniversary(anchor, 12, at).unwrap();
+        if next < Timestamp::MAX {
+            prop_assert_eq!(year(next).window.start(), next);
+            prop_assert!(year(next).index >= 1);
+            prop_assert_eq!(calendar.next_anniversary(anchor, next), Ok(next));
+        }
+        let before = next.checked_add_micros(-1).unwrap();
+        prop_assert_eq!(calendar.next_anniversary(anchor, before), Ok(next));
+        prop_assert!(next == from || from < anchor || year(before).window.contains(from));
+    }
+
     #[test]
     fn rounding_up_never_moves_back_and_settles_one_step_before_its_end(
         calendar in calendars(), instant in timestamps(),

@@ -366,6 +366,8 @@ impl Run {
             }
             Step::Give(who, minor) => {
                 let grant = GrantReward {
+                    source: None,
+                    reference: None,
                     member: member(who),
                     amount: euro(*minor),
                     reason: reason(),
@@ -375,6 +377,8 @@ impl Run {
             }
             Step::Take(who, minor) => {
                 let take = DeductBalance {
+                    source: None,
+                    reference: None,
                     member: member(who),
                     take: euro(*minor),
                     reason: reason(),

@@ -9,6 +9,7 @@ mod behaviour;
 mod calendar_laws;
 mod calendar_windows;
 mod carry_laws;
+mod expiry_laws;
 mod laws;
 mod money_laws;
 mod money_text;

@@ -1,6 +1,7 @@
 //! The guide: all programs that it shows can be published, and its requests are requests.
 
 use rewards_core::operations::purchases::{RefundPurchase, ReplacePurchase};
+use rewards_core::operations::rewards::GrantReward;
 use rewards_core::program::{CompiledProgram, Program};
 use rewards_core::time::Timestamp;
 
@@ -12,10 +13,11 @@ const TEXTS: &[(&str, usize)] = &[
     (include_str!("../../docs/guide/src/introduction.md"), 0),
     (include_str!("../../docs/guide/src/money.md"), 0),
     (include_str!("../../docs/guide/src/earning.md"), 1),
+    (include_str!("../../docs/guide/src/adjustments.md"), 0),
     (include_str!("../../docs/guide/src/tiers.md"), 1),
     (include_str!("../../docs/guide/src/refunds.md"), 1),
     (include_str!("../../docs/guide/src/deposits.md"), 1),
-    (include_str!("../../docs/guide/src/expiry.md"), 0),
+    (include_str!("../../docs/guide/src/expiry.md"), 1),
     (include_str!("../../docs/guide/src/spending.md"), 1),
     (include_str!("../../docs/guide/src/transfers.md"), 1),
 ];
@@ -53,6 +55,10 @@ fn every_document_of_the_guide_can_be_published() {
 
 #[test]
 fn every_request_of_the_guide_can_be_read() {
+    for request in blocks(include_str!("../../docs/guide/src/adjustments.md"), "json") {
+        let read = serde_json::from_str::<GrantReward>(request);
+        assert!(read.is_ok(), "{request}: {read:?}");
+    }
     let refunds = blocks(include_str!("../../docs/guide/src/refunds.md"), "json");
     assert!(!refunds.is_empty());
     for request in refunds {

@@ -114,7 +114,7 @@ proptest! {
                 }
                 Step::Grant(who, much, days) => {
                     let at = |days: i64| Timestamp::from_micros(world.now.micros() + days * DAY).unwrap();
-                    let grant = GrantReward {
+                    let grant = GrantReward { source: None, reference: None,
                         member: member(MEMBERS[who]),
                         amount: Money::new(much, points),
                         reason: "a start".to_owned(),

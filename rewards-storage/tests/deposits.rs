@@ -437,6 +437,8 @@ async fn lists_are_the_same_on_every_store() {
             .enumerate()
         {
             let grant = GrantReward {
+                source: None,
+                reference: None,
                 member: member(who),
                 amount: Money::new(100, eur()),
                 reason: "thanks".to_owned(),

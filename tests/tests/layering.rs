@@ -77,6 +77,7 @@ const CORE: &[Row] = &[
     // Level 1: siblings do not know each other, except through the two shared ones.
     row("ledger", &[BASE, COMMON], &[]),
     row("program", &[BASE, COMMON, READING, SECTIONS], &[]),
+    row("adjustments", &[BASE, COMMON, SHARED], &[]),
     row("cashback", &[BASE, COMMON, SHARED], &[]),
     row("coupons", &[BASE, COMMON, SHARED], &[]),
     row("fees", &[BASE, COMMON], &[]),
@@ -104,6 +105,7 @@ const CORE: &[Row] = &[
             BASE,
             COMMON,
             &[
+                "adjustments",
                 "cashback",
                 "member",
                 "payments",

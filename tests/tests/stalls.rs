@@ -126,6 +126,8 @@ impl Shop {
         member: &str,
     ) -> Result<Result<Receipt<()>, rewards_core::rejection::Fault>, Failed> {
         let request = GrantReward {
+            source: None,
+            reference: None,
             member: member.parse()?,
             amount: Money::parse("5.00", Asset::parse("EUR")?)?,
             reason: "for the test".to_owned(),

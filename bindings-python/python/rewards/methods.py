@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any, Optional, overload
 
 from .models import (
+    AdjustmentDetails,
+    AdjustmentList,
     AuthorizedRedemption,
     AuthorizeRedemption,
     Balance,
@@ -26,6 +28,7 @@ from .models import (
     ErasedMember,
     EraseMember,
     ExpiringList,
+    GetAdjustment,
     GetBalance,
     GetDeposit,
     GetProgram,
@@ -39,6 +42,7 @@ from .models import (
     InitiateDeposit,
     LinkAlias,
     LinkedAlias,
+    ListAdjustments,
     ListDeposits,
     ListExpiring,
     ListMembers,
@@ -212,6 +216,16 @@ class Methods(ABC):
     def execute(
         self, request: DeductBalance, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[DeductedBalance]: ...
+
+    @overload
+    def execute(
+        self, request: ListAdjustments, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[AdjustmentList]: ...
+
+    @overload
+    def execute(
+        self, request: GetAdjustment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[AdjustmentDetails]: ...
 
     @overload
     def execute(
@@ -554,6 +568,26 @@ class Methods(ABC):
         outcome: tuple[DeductedBalance, bool] = self._execute(request, key, now)
         return outcome[0]
 
+    def list_adjustments(
+        self, request: ListAdjustments, *, now: Optional[datetime] = None
+    ) -> AdjustmentList:
+        """Asks for a page of adjustments.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[AdjustmentList, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def get_adjustment(
+        self, request: GetAdjustment, *, now: Optional[datetime] = None
+    ) -> AdjustmentDetails:
+        """Asks for an adjustment.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[AdjustmentDetails, bool] = self._execute(request, None, now)
+        return outcome[0]
+
     def settle_member(
         self, request: SettleMember, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> SettledMember:
@@ -881,6 +915,16 @@ class AsyncMethods(ABC):
     async def execute(
         self, request: DeductBalance, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[DeductedBalance]: ...
+
+    @overload
+    async def execute(
+        self, request: ListAdjustments, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[AdjustmentList]: ...
+
+    @overload
+    async def execute(
+        self, request: GetAdjustment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[AdjustmentDetails]: ...
 
     @overload
     async def execute(
@@ -1221,6 +1265,26 @@ class AsyncMethods(ABC):
         at `now`, the current time when absent.
         """
         outcome: tuple[DeductedBalance, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def list_adjustments(
+        self, request: ListAdjustments, *, now: Optional[datetime] = None
+    ) -> AdjustmentList:
+        """Asks for a page of adjustments.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[AdjustmentList, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def get_adjustment(
+        self, request: GetAdjustment, *, now: Optional[datetime] = None
+    ) -> AdjustmentDetails:
+        """Asks for an adjustment.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[AdjustmentDetails, bool] = await self._execute(request, None, now)
         return outcome[0]
 
     async def settle_member(

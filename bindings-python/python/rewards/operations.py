@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 from .models import (
+    AdjustmentDetails,
+    AdjustmentList,
     AuthorizedRedemption,
     AuthorizeRedemption,
     Balance,
@@ -25,6 +27,7 @@ from .models import (
     ErasedMember,
     EraseMember,
     ExpiringList,
+    GetAdjustment,
     GetBalance,
     GetDeposit,
     GetProgram,
@@ -38,6 +41,7 @@ from .models import (
     InitiateDeposit,
     LinkAlias,
     LinkedAlias,
+    ListAdjustments,
     ListDeposits,
     ListExpiring,
     ListMembers,
@@ -179,6 +183,12 @@ GRANT_REWARD = Operation("grant_reward", "command", GrantReward, ManualGrant)
 DEDUCT_BALANCE = Operation("deduct_balance", "command", DeductBalance, DeductedBalance)
 """Takes value from a member's available balance."""
 
+LIST_ADJUSTMENTS = Operation("list_adjustments", "query", ListAdjustments, AdjustmentList)
+"""Asks for a page of adjustments."""
+
+GET_ADJUSTMENT = Operation("get_adjustment", "query", GetAdjustment, AdjustmentDetails)
+"""Asks for an adjustment."""
+
 SETTLE_MEMBER = Operation("settle_member", "command", SettleMember, SettledMember)
 """Carries out what is due for a member."""
 
@@ -262,6 +272,8 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     GET_PURCHASE,
     GRANT_REWARD,
     DEDUCT_BALANCE,
+    LIST_ADJUSTMENTS,
+    GET_ADJUSTMENT,
     SETTLE_MEMBER,
     INITIATE_DEPOSIT,
     CONFIRM_DEPOSIT,

@@ -39,7 +39,7 @@ pub use purchase::{AHEAD_MICROS_MAX, FACT_BYTES_MAX, FACTS_MAX, LINES_MAX, Line,
 pub use purchase_entity::{Allocation, PurchaseEntity, PurchaseState, UsedLimit, WrongState};
 pub use refunded::{NotRefundable, Paid, Refunded};
 pub use reward::CARRIED_PARTS;
-pub use schedule::Schedule;
+pub use schedule::{Earned, Schedule};
 pub use seen::SeenStanding;
 pub use trace::{Explanation, NoTrace, Outcome, Step, Steps, Trace, Verdict, explain};
 pub use undone::{Carried, GivenBack, Released, Undone, UndoneRemainder};

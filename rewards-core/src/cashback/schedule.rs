@@ -3,6 +3,15 @@
 use crate::program::{Expiry, Lifecycle, Pending};
 use crate::time::{Calendar, TimeError, Timestamp};
 
+/// What the times of a grant are counted from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Earned {
+    /// When it was earned.
+    pub at: Timestamp,
+    /// When its member joined.
+    pub registered_at: Timestamp,
+}
+
 /// The times of a grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Schedule {
@@ -17,7 +26,7 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The times of a grant earned at an instant. Days and months are those of the program's zone.
+    /// The times of a grant earned so. Days and months are those of the program's zone.
     ///
     /// A reward never expires before it has become available: it then expires at the end of that very local day.
     ///
@@ -26,8 +35,9 @@ impl Schedule {
     pub fn of(
         lifecycle: &Lifecycle,
         calendar: Calendar,
-        earned_at: Timestamp,
+        earned: Earned,
     ) -> Result<Self, TimeError> {
+        let earned_at = earned.at;
         let mut schedule = Self {
             is_pending: lifecycle.pending.is_some(),
             available_at: Some(earned_at),
@@ -53,7 +63,7 @@ impl Schedule {
         schedule.expires_at = lifecycle
             .expires
             .as_ref()
-            .map(|expiry| expires(expiry, calendar, earned_at))
+            .map(|expiry| earned.expires_at(expiry, calendar))
             .transpose()?;
         if let (Some(available), Some(expires)) = (schedule.available_at, schedule.expires_at)
             && expires <= available
@@ -65,12 +75,19 @@ impl Schedule {
     }
 }
 
-fn expires(
-    expiry: &Expiry,
-    calendar: Calendar,
-    earned_at: Timestamp,
-) -> Result<Timestamp, TimeError> {
-    let after_days = calendar.add_days(earned_at, i64::from(expiry.days.unwrap_or(0)))?;
-    let after = calendar.add_months(after_days, i64::from(expiry.months.unwrap_or(0)))?;
-    Ok(calendar.round_up(after, expiry.round))
+impl Earned {
+    /// When something expires that was earned so, were it available at once.
+    ///
+    /// # Errors
+    /// [`TimeError`] when a time lies outside the supported range.
+    pub fn expires_at(self, expiry: &Expiry, calendar: Calendar) -> Result<Timestamp, TimeError> {
+        let after_days = calendar.add_days(self.at, i64::from(expiry.days.unwrap_or(0)))?;
+        let after = calendar.add_months(after_days, i64::from(expiry.months.unwrap_or(0)))?;
+        if expiry.anniversary {
+            // Of a purchase on an anniversary, the next one is meant: nothing expires as it is earned.
+            let later = self.at.checked_add_micros(1)?;
+            return calendar.next_anniversary(self.registered_at, after.max(later));
+        }
+        Ok(calendar.round_up(after, expiry.round))
+    }
 }

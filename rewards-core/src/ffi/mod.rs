@@ -17,8 +17,8 @@ use uuid::Uuid;
 pub use error::RewardsError;
 
 use crate::ids::{
-    DepositId, IdempotencyKey, KeyId, MemberId, OrderId, PaymentReference, ProgramId, PurchaseId,
-    RedemptionId, RefundId, Slug, TenantId, TransferId,
+    AdjustmentId, DepositId, IdempotencyKey, KeyId, MemberId, OrderId, PaymentReference, ProgramId,
+    PurchaseId, RedemptionId, RefundId, Slug, TenantId, TransferId,
 };
 use crate::ledger::{ChainHash, LotNumber, Purpose};
 use crate::money::{Asset, Money};
@@ -65,6 +65,7 @@ cross_as_text! {
     PurchaseId: PurchaseId::new,
     RefundId: RefundId::new,
     DepositId: DepositId::new,
+    AdjustmentId: AdjustmentId::new,
     PaymentReference: PaymentReference::new,
     TransferId: TransferId::new,
     ProgramId: ProgramId::new,

@@ -252,6 +252,12 @@ impl Lot {
         Some(step)
     }
 
+    /// By what lots are ordered when they pay: soonest expiry first, lots without expiry last, ties by age.
+    #[must_use]
+    pub fn paying_order(&self) -> (bool, Option<Timestamp>, LotNumber) {
+        (self.expires_at.is_none(), self.expires_at, self.number)
+    }
+
     fn expire(&self, at: Timestamp) -> LotMove {
         let from = Purpose::available(self.asset);
         self.moved(
@@ -316,7 +322,7 @@ pub fn consume<'a>(
         .into_iter()
         .filter(|lot| lot.state == LotState::Available && lot.asset == asset && lot.remaining > 0)
         .collect();
-    open.sort_by_key(|lot| (lot.expires_at.is_none(), lot.expires_at, lot.number));
+    open.sort_by_key(|lot| lot.paying_order());
     let mut missing = amount;
     let mut paid = Vec::new();
     for lot in open {

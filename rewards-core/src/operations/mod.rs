@@ -11,6 +11,7 @@ mod change_builder;
 mod counter_lookups;
 pub mod deposits;
 mod due;
+mod extension;
 mod history;
 pub mod members;
 mod merged;

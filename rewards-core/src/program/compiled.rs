@@ -13,6 +13,7 @@ use super::compiled_effect::CompiledEffect;
 use super::compiled_ladder::{CompiledLadder, LadderError};
 use super::compiled_redemption::CompiledRedemptions;
 use super::deposits::CompiledDeposits;
+use super::expiry::SlidingRule;
 use super::index::{Candidates, FactSymbols, Residual, RuleIndex};
 use super::member_facts::MemberFacts;
 use super::validate::validate;
@@ -46,6 +47,7 @@ pub struct CompiledProgram {
     member_facts: MemberFacts,
     deposits: Option<CompiledDeposits>,
     transfers: Vec<CompiledTransferRule>,
+    sliding: Vec<SlidingRule>,
 }
 
 /// A stacking group, in evaluation order.
@@ -299,6 +301,12 @@ impl CompiledProgram {
         own.unwrap_or(&self.document.lifecycle)
     }
 
+    /// The rules whose rewards last longer by what their member does, in rule order.
+    #[must_use]
+    pub fn sliding_rules(&self) -> &[SlidingRule] {
+        &self.sliding
+    }
+
     /// Whether a reward is voided by time alone, because no confirmation came.
     #[must_use]
     pub fn voids(&self) -> bool {
@@ -393,7 +401,7 @@ impl Parts {
         for check in self.rules.iter().filter_map(|rule| rule.condition.as_ref()) {
             member_facts.add(check);
         }
-        CompiledProgram {
+        let mut program = CompiledProgram {
             number,
             active_from,
             calendar: Calendar::new(document.zone, document.week_start),
@@ -409,8 +417,11 @@ impl Parts {
             member_facts,
             deposits: self.deposits,
             transfers: self.transfers,
+            sliding: Vec::new(),
             document,
-        }
+        };
+        program.sliding = SlidingRule::all_of(&program);
+        program
     }
 }
 

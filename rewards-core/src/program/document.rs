@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Budget, Cap, Condition, Deposits, Effect, Ladder, Redemptions, Refunds};
+use super::{Budget, Cap, Condition, Deposits, Effect, Expiry, Ladder, Redemptions, Refunds};
 use crate::ids::{ProgramId, Slug};
 use crate::money::{Asset, Currency, Rounding};
-use crate::time::{CalendarRounding, DateRange, Timestamp, WeekStart, Zone};
+use crate::time::{DateRange, Timestamp, WeekStart, Zone};
 use crate::transfers::TransferRule;
 
 /// A reward program: currency, zone, rounding, rules, limits, ladders and the life of its rewards.
@@ -258,20 +258,4 @@ pub enum Pending {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         void_after_days: Option<u16>,
     },
-}
-
-/// When a reward expires, counted from the purchase in the program's zone. Exactly one of days and months is given.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Expiry {
-    /// So many local calendar days later.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub days: Option<u16>,
-    /// So many calendar months later; a missing day becomes the last of the month.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub months: Option<u16>,
-    /// Then on to the end of the day, month, quarter or year it falls in. The member gains.
-    #[serde(default)]
-    pub round: CalendarRounding,
 }

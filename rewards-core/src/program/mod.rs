@@ -17,6 +17,7 @@ mod condition;
 mod deposits;
 mod document;
 mod effect;
+mod expiry;
 mod index;
 mod ladder;
 mod limit;
@@ -44,13 +45,14 @@ pub use deposits::{
     TOLERANCE_SECONDS_DEFAULT, TOLERANCE_SECONDS_MAX,
 };
 pub use document::{
-    Basis, Expiry, Lifecycle, Part, Pending, Program, Rule, RunningBase, Scope, Stacking,
-    StackingGroup, UnitDefinition,
+    Basis, Lifecycle, Part, Pending, Program, Rule, RunningBase, Scope, Stacking, StackingGroup,
+    UnitDefinition,
 };
 pub use effect::{
     Band, BandMode, BandReward, Bands, Effect, FixedReward, Multiplier, PerUnitReward,
     PercentReward, Remainder,
 };
+pub use expiry::{Expiry, ExtendingActivity, SlidingRule};
 pub use index::{Candidates, FactSymbols, Residual};
 pub use ladder::{Benefits, Downgrade, Ladder, Measure, Tier, TierWindow};
 pub use limit::{Budget, Cap, CapPer, Limit};

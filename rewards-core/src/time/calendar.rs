@@ -21,6 +21,9 @@ use super::zone::Zone;
 /// The most months that an anniversary period can span.
 const MAX_ANNIVERSARY_MONTHS: u32 = 1_200;
 
+/// From one yearly anniversary to the next.
+const MONTHS_IN_YEAR: u32 = 12;
+
 /// A zone and a week start: all that is needed to cut time into calendar windows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Calendar {
@@ -199,6 +202,23 @@ impl Calendar {
             index,
             window: Window::around(start, end),
         })
+    }
+
+    /// The first yearly anniversary of `anchor` at or after an instant: the start of a local day, and never the anchor's own.
+    ///
+    /// # Errors
+    /// As [`anniversary`](Self::anniversary).
+    pub fn next_anniversary(
+        &self,
+        anchor: Timestamp,
+        from: Timestamp,
+    ) -> Result<Timestamp, TimeError> {
+        let from = from.max(anchor);
+        let year = self.anniversary(anchor, MONTHS_IN_YEAR, from)?;
+        if year.index > 0 && year.window.start() == from {
+            return Ok(from);
+        }
+        Ok(year.window.end())
     }
 
     fn bucket_of_day(&self, period: Period, day: i32) -> i64 {

@@ -16,6 +16,8 @@ const TWO_UNITS: &str = r#"
 
 fn grant(asset: &str) -> GrantReward {
     GrantReward {
+        source: None,
+        reference: None,
         member: member("ann"),
         amount: money("5", asset),
         reason: "sorry".to_owned(),

@@ -41,7 +41,7 @@ fn world() -> World {
     world
 }
 
-fn initiate(id: &str, amount: Money) -> InitiateDeposit {
+pub fn initiate(id: &str, amount: Money) -> InitiateDeposit {
     InitiateDeposit {
         deposit: id.parse().unwrap(),
         program: "main".parse().unwrap(),
@@ -73,7 +73,7 @@ fn message(id: &str, amount: &str, outcome: &str) -> String {
     )
 }
 
-fn paid(world: &mut World, id: &str, amount: &str) -> Result<SettledDeposit, Rejection> {
+pub fn paid(world: &mut World, id: &str, amount: &str) -> Result<SettledDeposit, Rejection> {
     let confirm = confirm(world, id, &message(id, amount, "paid"));
     world.run(&confirm)
 }
@@ -540,6 +540,8 @@ fn what_expires_after_an_authorization_is_told() {
             amount: money("3", "EUR"),
             reason: "a gift".to_owned(),
             expires_at: Some(at("2026-03-02T14:00:00Z")),
+            source: None,
+            reference: None,
         };
         world.run_as("grant", &grant).unwrap();
         let authorize = AuthorizeRedemption {

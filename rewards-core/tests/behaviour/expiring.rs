@@ -119,6 +119,8 @@ fn several_members_are_listed_together() {
     for (who, amount, day) in [("abe", "3", "2026-03-20"), ("zoe", "4", "2026-03-19")] {
         world.register(who);
         let grant = rewards_core::operations::rewards::GrantReward {
+            source: None,
+            reference: None,
             member: member(who),
             amount: money(amount, "EUR"),
             reason: "why not".to_owned(),

@@ -75,6 +75,8 @@ fn closing_takes_what_is_left_only_when_told_to() {
 
     // Nothing more happens to a closed member, and none comes back.
     let grant = GrantReward {
+        source: None,
+        reference: None,
         member: member("ann"),
         amount: world.purchase("1").total,
         reason: "sorry".to_owned(),
@@ -157,6 +159,8 @@ fn erasing_drops_every_word_and_keeps_the_books() {
     world.run_as("1", &update).unwrap();
     world.buy("100 id=p1 merchant=Example");
     let grant = GrantReward {
+        source: None,
+        reference: None,
         member: member("ann"),
         amount: world.purchase("1").total,
         reason: "Ann Example called".to_owned(),

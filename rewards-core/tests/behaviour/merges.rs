@@ -107,6 +107,8 @@ fn what_is_available_goes_on_and_keeps_its_expiry() {
             amount: money(amount, "EUR"),
             reason: "a start".to_owned(),
             expires_at: expires.map(at),
+            source: None,
+            reference: None,
         };
         let key = format!("g{}", world.commands);
         world.run_as(&key, &grant).unwrap();
@@ -200,6 +202,8 @@ fn what_the_other_member_has_spent_stops_at_zero_or_is_owed() {
             member: member("bob"),
             take: money("4", "EUR"),
             reason: "spent".to_owned(),
+            source: None,
+            reference: None,
         };
         world.run_as("take", &take).unwrap();
         let back = refund(&mut world, "bob", None);
@@ -259,6 +263,8 @@ fn debts_are_paid_by_what_the_other_member_has() {
         amount: money("4", "EUR"),
         reason: "a start".to_owned(),
         expires_at: None,
+        source: None,
+        reference: None,
     };
     world.run_as("grant", &grant).unwrap();
     let merged = merge(&mut world, "ann", "bob").unwrap();

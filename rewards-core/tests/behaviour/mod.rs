@@ -5,6 +5,7 @@
     reason = "a test fails by panicking, in the functions that tests share as well"
 )]
 
+mod adjustments;
 mod aliases;
 mod assets;
 mod audit;
@@ -17,6 +18,7 @@ mod departures;
 mod deposits;
 mod expiring;
 mod explanations;
+mod extending;
 mod history;
 mod ledger;
 mod lifecycle;

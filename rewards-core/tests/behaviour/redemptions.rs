@@ -33,6 +33,8 @@ fn money(text: &str) -> Money {
 
 fn grant(world: &mut World, what: &str, expires: Option<&str>) {
     let grant = GrantReward {
+        source: None,
+        reference: None,
         member: member("ann"),
         amount: money(what),
         reason: "a gift".to_owned(),
@@ -620,7 +622,7 @@ proptest! {
                     may_grow = true;
                     let asset = if is_points { Asset::parse("points").unwrap() } else { euro };
                     let expires = days.map(|days| world.now.checked_add_days(days).unwrap());
-                    let grant = GrantReward { member: member("ann"), amount: Money::new(minor, asset), reason: "g".to_owned(), expires_at: expires };
+                    let grant = GrantReward { source: None, reference: None, member: member("ann"), amount: Money::new(minor, asset), reason: "g".to_owned(), expires_at: expires };
                     world.run_as(&format!("g{count}"), &grant).unwrap();
                 }
                 Step::Redeem(minor) => {
@@ -671,7 +673,7 @@ proptest! {
         for (number, (minor, is_points, days)) in grants.into_iter().enumerate() {
             let asset = if is_points { Asset::parse("points").unwrap() } else { euro };
             let expires = days.map(|days| world.now.checked_add_days(days).unwrap());
-            let grant = GrantReward { member: member("ann"), amount: Money::new(minor, asset), reason: "g".to_owned(), expires_at: expires };
+            let grant = GrantReward { source: None, reference: None, member: member("ann"), amount: Money::new(minor, asset), reason: "g".to_owned(), expires_at: expires };
             world.run_as(&format!("g{number}"), &grant).unwrap();
         }
         let before = lots(&world);

@@ -256,12 +256,16 @@ fn bad_corrections_are_refused() {
         ("1", "why", Some("2026-03-10"), "time_in_past"),
     ] {
         let grant = GrantReward {
+            source: None,
+            reference: None,
             member: member("ann"),
             amount: money(amount, "EUR"),
             reason: reason.to_owned(),
             expires_at: expires_at.map(at),
         };
         let take = DeductBalance {
+            source: None,
+            reference: None,
             member: member("ann"),
             take: grant.amount,
             reason: grant.reason.clone(),

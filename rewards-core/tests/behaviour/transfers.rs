@@ -80,6 +80,8 @@ impl Club {
     fn grant(&mut self, who: &str, amount: &str, expires: Option<&str>) {
         let key = format!("grant-{}", self.0.commands);
         let grant = GrantReward {
+            source: None,
+            reference: None,
             member: member(who),
             amount: money(amount),
             reason: "a start".to_owned(),

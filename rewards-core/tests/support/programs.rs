@@ -359,6 +359,17 @@ fn any_lifecycle() -> impl Strategy<Value = Lifecycle> {
         days: days.then_some(length),
         months: (!days).then_some(length),
         round,
+        ..Expiry::default()
+    });
+    let anniversary = option::of(1_u16..).prop_map(|months| Expiry {
+        months,
+        anniversary: true,
+        ..Expiry::default()
+    });
+    let expires = (prop_oneof![4 => expires, 1 => anniversary], any::<bool>());
+    let expires = expires.prop_map(|(expires, slides)| Expiry {
+        extended_by: Vec::from_iter(slides.then_some(ExtendingActivity::Purchase)),
+        ..expires
     });
     (option::of(pending), option::of(expires))
         .prop_map(|(pending, expires)| Lifecycle { pending, expires })

@@ -7,7 +7,6 @@ use proptest::sample::{select, subsequence};
 use rewards_core::fees::{Fee, FeePayer};
 use rewards_core::money::{Asset, DecimalText, format_minor};
 use rewards_core::program::*;
-use rewards_core::time::CalendarRounding;
 use rewards_core::transfers::{OtherSide, TransferExpiry, TransferRule};
 
 use super::programs::{amount, any_rate, any_rounding, slug};
@@ -58,8 +57,7 @@ pub fn any_transfers(assets: Vec<Asset>) -> impl Strategy<Value = Vec<TransferRu
         Just(TransferExpiry::Never),
         (1_u16..).prop_map(|days| TransferExpiry::Renew(Expiry {
             days: Some(days),
-            months: None,
-            round: CalendarRounding::None,
+            ..Expiry::default()
         })),
     ];
     let fee = (

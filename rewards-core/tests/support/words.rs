@@ -215,6 +215,8 @@ impl World {
 
     pub fn take(&mut self, amount: Money) -> Result<DeductedBalance, Rejection> {
         self.run(&DeductBalance {
+            source: None,
+            reference: None,
             member: member("ann"),
             take: amount,
             reason: "goods taken back".to_owned(),
@@ -223,6 +225,8 @@ impl World {
 
     pub fn give(&mut self, amount: Money, expires_at: Option<&str>) -> u64 {
         let grant = GrantReward {
+            source: None,
+            reference: None,
             member: member("ann"),
             amount,
             reason: "sorry".to_owned(),

@@ -443,7 +443,7 @@ impl World {
         found.map(|((_, member, _), lot)| (member, lot)).collect()
     }
 
-    pub fn lots_of(&self, member: &MemberKey) -> impl Iterator<Item = &Lot> {
+    pub fn lots_of(&self, member: &MemberKey) -> impl Iterator<Item = &Lot> + use<'_> {
         let keys = (member.clone(), 0)..=(member.clone(), u64::MAX);
         self.lots.range(keys).map(|(_, lot)| lot)
     }

@@ -54,10 +54,18 @@ pub async fn events_come_back_whole(subject: &Subject) {
         Event::RewardsMatured { amounts: money() },
         Event::RewardsExpired { amounts: money() },
         Event::RewardsVoided { amounts: money() },
+        Event::RewardsExtended {
+            amounts: money(),
+            expires_at: at(i64::from(u32::MAX)),
+        },
         Event::RewardGranted {
+            source: None,
+            adjustment: None,
             amount: Money::new(1, asset("EUR")),
         },
         Event::BalanceDeducted {
+            source: None,
+            adjustment: None,
             amount: Money::new(i64::MIN, asset("points")),
         },
         Event::TierChanged {

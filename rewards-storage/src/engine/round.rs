@@ -11,6 +11,7 @@ use std::mem;
 use std::sync::Arc;
 
 use rewards_core::decision::Changes;
+use rewards_core::entity::EntityKey;
 use rewards_core::fingerprint::Fingerprint;
 use rewards_core::rejection::{Fault, Rejection};
 use rewards_core::snapshot::{MemberKey, ReadPlan, Snapshot, StoredReply};
@@ -19,7 +20,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::answers::Answers;
 use super::builder::Events;
 use super::faults::is_of_time_to_come;
-use super::pending::{Outcome, Pending, Step};
+use super::pending::{Identity, Outcome, Pending, Step};
 use super::queue::Line;
 use super::worker::Shared;
 use crate::batch::{CommandKey, Commit, CommitBatch, Refusal};
@@ -169,9 +170,10 @@ impl Deciding<'_> {
                 self.hold(&pending);
             }
         }
+        let receipt = receipt_of(&pending, &changes).cloned();
         self.round.commits.push(CommitBatch {
             key: key.clone(),
-            receipt: pending.identity.receipt.clone(),
+            receipt,
             follows: pending.run.is_some(),
             reply: StoredReply {
                 fingerprint: pending.identity.fingerprints.current().clone(),
@@ -403,6 +405,16 @@ fn partial(plan: &ReadPlan, snapshot: &Snapshot) -> FxHashSet<MemberKey> {
         .filter(|query| is_full(query.limit, snapshot.lots_of(&query.member).count()))
         .map(|query| query.member.clone())
         .collect()
+}
+
+/// The entity that keeps the reply of a command, which its changes make. Under a key of the caller's a command may have been
+/// made before under another one, and then makes nothing: its reply is kept under its own key alone.
+fn receipt_of<'p>(pending: &'p Pending, changes: &Changes) -> Option<&'p EntityKey> {
+    let Identity { key, receipt, .. } = &pending.identity;
+    receipt.as_ref().filter(|made| {
+        let mut writes = changes.entities.iter();
+        !matches!(key, CommandKey::Reply(_)) || writes.any(|write| write.key == **made)
+    })
 }
 
 /// Those of a command's members of whom not everything was read.

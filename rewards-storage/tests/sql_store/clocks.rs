@@ -109,6 +109,8 @@ fn settle() -> SettleMember {
 
 fn grant() -> GrantReward {
     GrantReward {
+        source: None,
+        reference: None,
         member: member("ann"),
         amount: Money::new(500, eur()),
         reason: "welcome".to_owned(),

@@ -463,6 +463,8 @@ async fn fill(engine: &TenantEngine) {
     send(engine, purchase("p4", "bob", "d2"), "p4").await;
     let (bob, amount) = (member("bob"), eur("3.00"));
     let grant = GrantReward {
+        source: None,
+        reference: None,
         member: bob,
         amount,
         reason: "goodwill".to_owned(),
@@ -471,6 +473,8 @@ async fn fill(engine: &TenantEngine) {
     send(engine, grant, "grant").await;
     let (bob, take) = (member("bob"), eur("1.25"));
     let deduct = DeductBalance {
+        source: None,
+        reference: None,
         member: bob,
         take,
         reason: "typing error".to_owned(),
@@ -483,6 +487,8 @@ async fn spend(engine: &TenantEngine) {
     let cat = member("cat");
     send(engine, RegisterMember::new(cat.clone()), "cat").await;
     let grant = GrantReward {
+        source: None,
+        reference: None,
         member: cat.clone(),
         amount: eur("3.00"),
         reason: "goodwill".to_owned(),

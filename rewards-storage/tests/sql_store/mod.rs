@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod adjustments;
 mod clocks;
 mod commits;
 mod damage;

@@ -55,6 +55,8 @@ async fn shop(store: &Arc<dyn Backend>, clock: &Arc<ManualClock>) -> TenantEngin
     run(&shop, "register", register).await.unwrap();
     for (minor, days) in [(600, None), (400, Some(30))] {
         let grant = GrantReward {
+            source: None,
+            reference: None,
             member: member("ann"),
             amount: money(minor),
             reason: "a gift".to_owned(),

@@ -26,6 +26,8 @@ async fn expired(backend: &Backend, members: u32) -> TenantEngine {
         let joined = RegisterMember::new(member(&name));
         engine.execute(joined).await.unwrap();
         let grant = GrantReward {
+            source: None,
+            reference: None,
             member: member(&name),
             amount: Money::new(500, eur()),
             reason: String::from("welcome"),

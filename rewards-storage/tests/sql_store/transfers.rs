@@ -115,6 +115,8 @@ impl Club {
             let register = RegisterMember::new(member(who));
             one.execute(register).await.unwrap();
             let grant = GrantReward {
+                source: None,
+                reference: None,
                 member: member(who),
                 amount: eur("100.00"),
                 reason: "a start".to_owned(),

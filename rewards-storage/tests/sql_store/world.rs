@@ -347,6 +347,8 @@ impl Draft {
             seq,
             recorded_at,
             event: Event::RewardGranted {
+                source: None,
+                adjustment: None,
                 amount: Money::new(5, eur()),
             },
         };

@@ -250,6 +250,8 @@ impl Simulation {
             for number in 0..self.scenario.lots {
                 let key = IdempotencyKey::new(&format!("lot-{number}"))?;
                 let command = Command::Grant(GrantReward {
+                    source: None,
+                    reference: None,
                     member: member.member.clone(),
                     amount: Money::new(1, Asset::parse("points")?),
                     reason: key.to_string(),

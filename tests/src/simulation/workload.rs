@@ -291,6 +291,8 @@ impl Script {
             None
         };
         Ok(Command::Grant(GrantReward {
+            source: None,
+            reference: None,
             member: self.some_member(random)?,
             amount: some_amount(random, 300)?,
             reason: key.to_string(),
@@ -300,6 +302,8 @@ impl Script {
 
     fn deduct(&self, random: &mut Random, key: &IdempotencyKey) -> Result<Command, Failed> {
         Ok(Command::Deduct(DeductBalance {
+            source: None,
+            reference: None,
             member: self.some_member(random)?,
             take: some_amount(random, 250)?,
             reason: key.to_string(),

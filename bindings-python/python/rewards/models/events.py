@@ -6,8 +6,9 @@ from uuid import UUID
 
 from pydantic import Field, StrictBool
 
-from .base import Model, Tagged
+from .base import Maybe, Model, Tagged
 from .deposits import DepositId
+from .grants import AdjustmentId
 from .members import MemberStatus
 from .purchases import RefundKind
 from .scalars import Timestamp, UInt32, UInt64
@@ -300,6 +301,22 @@ class RewardsExpiredEvent(Model):
     rewards_expired: RewardsExpired
 
 
+class RewardsExtended(Model):
+    """Rewards last longer by something that the member did."""
+
+    amounts: list[Money]
+    """What lasts longer, one amount per asset."""
+
+    expires_at: Timestamp
+    """When it expires now, unless it is extended again."""
+
+
+class RewardsExtendedEvent(Model):
+    """Rewards last longer by something that the member did."""
+
+    rewards_extended: RewardsExtended
+
+
 class RewardsVoided(Model):
     """Pending rewards were voided because no confirmation came in time."""
 
@@ -319,6 +336,12 @@ class RewardGranted(Model):
     amount: Money
     """What was granted."""
 
+    source: Maybe[Slug] = None
+    """Where it comes from, when that was said."""
+
+    adjustment: Maybe[AdjustmentId] = None
+    """The adjustment, when it has an id."""
+
 
 class RewardGrantedEvent(Model):
     """A reward was granted manually."""
@@ -331,6 +354,12 @@ class BalanceDeducted(Model):
 
     amount: Money
     """What was taken."""
+
+    source: Maybe[Slug] = None
+    """Where it comes from, when that was said."""
+
+    adjustment: Maybe[AdjustmentId] = None
+    """The adjustment, when it has an id."""
 
 
 class BalanceDeductedEvent(Model):
@@ -561,6 +590,7 @@ Event = Annotated[
         DebtRepaidEvent,
         RewardsMaturedEvent,
         RewardsExpiredEvent,
+        RewardsExtendedEvent,
         RewardsVoidedEvent,
         RewardGrantedEvent,
         BalanceDeductedEvent,

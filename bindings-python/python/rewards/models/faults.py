@@ -85,6 +85,7 @@ CODES: dict[str, Code] = {
     "deposits_not_offered": Code("rejected", 422),
     "provider_unknown": Code("rejected", 422),
     "deposit_out_of_bounds": Code("rejected", 422),
+    "adjustment_unknown": Code("rejected", 404),
     "deposit_unknown": Code("rejected", 404),
     "deposit_exists": Code("rejected", 409),
     "deposit_confirmed": Code("rejected", 409),

@@ -117,11 +117,27 @@ Rounding is up, in favour of the member: what expires on 3 March with `end_of_mo
 - `end_of_year`: The end of the year.
 """
 
+ExtendingActivity = Literal[
+    "purchase",
+    "redemption",
+    "transfer_sent",
+    "transfer_received",
+    "deposit",
+]
+"""Something that a member does, by which what the member has may last longer.
+
+- `purchase`: A purchase of the member is recorded. It counts from when it happened.
+- `redemption`: The member pays an order, at once or by a capture.
+- `transfer_sent`: The member sends something to another one.
+- `transfer_received`: The member gets something from another one.
+- `deposit`: Money that the member paid in is confirmed.
+"""
+
 
 class Expiry(Model):
     """When a reward expires, counted from the purchase in the program's zone.
 
-    Exactly one of days and months is given.
+    Exactly one of days and months is given; for an anniversary both may be left out.
     """
 
     days: Maybe[UInt16] = None
@@ -132,6 +148,16 @@ class Expiry(Model):
 
     round: CalendarRounding = "none"
     """Then on to the end of the day, month, quarter or year it falls in. The member gains."""
+
+    anniversary: Blank[StrictBool] = False
+    """Then on to the next anniversary of the day on which the member joined; it expires as that day
+    begins. With neither days nor months that is the first one after the purchase.
+    """
+
+    extended_by: ListOf[ExtendingActivity] = []
+    """What the member does in this program that makes it last longer: at least as long as if it had
+    been earned then.
+    """
 
 
 class Lifecycle(Model):

@@ -658,6 +658,13 @@ class AllocatedReward(Model):
     lines: ListOf[LineReward] = []
     """Which part of it is for which line; empty for a purchase without lines."""
 
+    expires_at: Maybe[Timestamp] = None
+    """When it expires by now, where that is not what `decision` says.
+
+    Told where a program of the tenant has rewards that last longer by what their member does;
+    absent elsewhere.
+    """
+
 
 class PurchaseDetails(Model):
     """A recorded purchase."""

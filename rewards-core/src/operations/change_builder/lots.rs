@@ -1,5 +1,7 @@
 //! The lots of a member as the command has left them so far, and whether a view holds all that are open.
 
+use std::collections::BTreeMap;
+
 use super::ChangeBuilder;
 use crate::command::Undecided;
 use crate::decision::LotWrite;
@@ -62,34 +64,86 @@ impl ChangeBuilder<'_> {
         let lots = self.lots(snapshot);
         let mut missing = Vec::new();
         for asset in assets {
-            let open = lots.iter();
-            let open = open.filter(|lot| lot.asset == asset && lot.state.is_open());
-            let (count, sum) = open.fold((0_u32, 0_i64), |(count, sum), lot| {
-                (count.saturating_add(1), sum.saturating_add(lot.remaining))
-            });
-            let held = [Purpose::Pending, Purpose::available(asset)];
-            let held = held
-                .iter()
-                .map(|purpose| self.row.balances.get(purpose, asset));
-            if sum == held.fold(0, i64::saturating_add) {
-                continue;
+            match self.open_of(&lots, asset, limit) {
+                Open::All(_) => {}
+                Open::Cut(_) => {
+                    let what = "open lots";
+                    return Err(Rejection::TooMany { what, limit }.into());
+                }
+                Open::Unseen(query) => missing.push(query),
             }
-            if count >= limit {
-                let what = "open lots";
-                return Err(Rejection::TooMany { what, limit }.into());
-            }
-            missing.push(LotQuery {
-                member: self.key.clone(),
-                filter: LotFilter::Open { asset },
-                limit,
-            });
         }
-        if missing.is_empty() {
-            return Ok(());
-        }
-        Err(Undecided::Needs(Box::new(ReadPlan {
-            lots: missing,
-            ..ReadPlan::default()
-        })))
+        needs(missing)
     }
+
+    /// The open lots of each asset in paying order, or the first of them when there are more than `limit`. What else a view
+    /// happens to hold makes no difference.
+    ///
+    /// # Errors
+    /// [`Undecided::Needs`] them.
+    pub fn first_open_lots(
+        &self,
+        snapshot: &Snapshot,
+        assets: impl IntoIterator<Item = Asset>,
+        limit: u32,
+    ) -> Result<BTreeMap<Asset, Vec<Lot>>, Undecided> {
+        let lots = self.lots(snapshot);
+        let (mut found, mut missing) = (BTreeMap::new(), Vec::new());
+        for asset in assets {
+            match self.open_of(&lots, asset, limit) {
+                Open::All(open) | Open::Cut(open) => {
+                    let mut open: Vec<Lot> = open.into_iter().cloned().collect();
+                    open.sort_by_key(Lot::paying_order);
+                    open.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+                    found.insert(asset, open);
+                }
+                Open::Unseen(query) => missing.push(query),
+            }
+        }
+        needs(missing)?;
+        Ok(found)
+    }
+
+    fn open_of<'l>(&self, lots: &'l [Lot], asset: Asset, limit: u32) -> Open<'l> {
+        let open = lots.iter();
+        let open = open.filter(|lot| lot.asset == asset && lot.state.is_open());
+        let open: Vec<&Lot> = open.collect();
+        let sum = open.iter();
+        let sum = sum.fold(0_i64, |sum, lot| sum.saturating_add(lot.remaining));
+        let held = [Purpose::Pending, Purpose::available(asset)];
+        let held = held
+            .iter()
+            .map(|purpose| self.row.balances.get(purpose, asset));
+        if sum == held.fold(0, i64::saturating_add) {
+            return Open::All(open);
+        }
+        if !u32::try_from(open.len()).is_ok_and(|count| count < limit) {
+            return Open::Cut(open);
+        }
+        Open::Unseen(LotQuery {
+            member: self.key.clone(),
+            filter: LotFilter::Open { asset },
+            limit,
+        })
+    }
+}
+
+/// How many of the open lots of an asset a view holds.
+enum Open<'l> {
+    /// All of them.
+    All(Vec<&'l Lot>),
+    /// As many as were asked for, and there are more.
+    Cut(Vec<&'l Lot>),
+    /// Too few: this must be asked.
+    Unseen(LotQuery),
+}
+
+fn needs(lots: Vec<LotQuery>) -> Result<(), Undecided> {
+    if lots.is_empty() {
+        return Ok(());
+    }
+    Err(Undecided::Needs(Box::new(ReadPlan {
+        lots,
+        ..ReadPlan::default()
+    })))
 }

@@ -2,7 +2,7 @@
 //!
 //! What counts is the provider's message, byte for byte as it came, and its signature: whoever calls says nothing that is
 //! believed. When it says `paid`, the money goes from the tenant's `deposits` account to the member's own money, which is in no
-//! lots and never expires. A deposit that had expired by then is taken all the same, and the reply says `late`.
+//! lots and never expires; rewards may last longer by it. A deposit that had expired by then is taken all the same, and the reply says `late`.
 //!
 //! The message is the key: the same message again is replayed, also when it was signed anew, whatever its age. Until that is known,
 //! nothing is believed that is not signed.
@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::super::change_builder::ChangeBuilder;
+use super::super::extension::{Extended, Extension};
 use super::super::merged::finish;
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
@@ -30,7 +31,7 @@ use crate::parse::parse_request;
 use crate::payments::{
     DepositEntity, DepositState, PaymentOutcome, ProviderMessage, Settlement, WrongDepositState,
 };
-use crate::program::CompiledDeposits;
+use crate::program::{CompiledDeposits, ExtendingActivity};
 use crate::rejection::{Problem, Rejection};
 use crate::secret::KeyPurpose;
 use crate::signature::{MESSAGE_BYTES_MAX, Signature, Signed, digest_of, instant_of};
@@ -169,7 +170,19 @@ impl Operation for ConfirmDeposit {
         if builder.row.profile.status == MemberStatus::Closed {
             return Err(Rejection::MemberClosed(member.clone()).into());
         }
+        let extended = match prepared.message.outcome {
+            PaymentOutcome::Paid => {
+                let extension = Extension {
+                    activity: ExtendingActivity::Deposit,
+                    program: &stored.entity.program,
+                    at: context.now,
+                };
+                extension.make(&mut builder, snapshot, context)?
+            }
+            PaymentOutcome::Failed => Extended::default(),
+        };
         let settled = self.settle(&mut builder, prepared, stored, context)?;
+        extended.emit(&mut builder);
         Ok(Decision {
             reply: settled,
             changes: finish(builder, snapshot, context, &ids)?,

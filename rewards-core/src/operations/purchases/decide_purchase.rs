@@ -13,14 +13,14 @@ use super::super::presence::check_present;
 use super::super::standing::{Ladders, MemberView, Moves, plan_ladders, standing};
 use super::{is_too_many, too_many_grants};
 use crate::cashback::{
-    Evaluation, EvaluationError, Explanation, Facts, Grant, NoTrace, OFFERS_MAX, Purchase,
+    Earned, Evaluation, EvaluationError, Explanation, Facts, Grant, NoTrace, OFFERS_MAX, Purchase,
     Schedule, SeenStanding, Standing, Steps, Verdict, evaluate, explain,
 };
 use crate::command::Undecided;
 use crate::context::Context;
 use crate::ids::{ProgramId, Slug};
 use crate::ledger::Lot;
-use crate::member::{MemberRow, MemberStatus};
+use crate::member::{MemberProfile, MemberRow, MemberStatus};
 use crate::money::{Money, Ratio};
 use crate::program::{CompiledProgram, FactSymbols, Measure};
 use crate::rejection::Rejection;
@@ -293,7 +293,7 @@ impl PurchaseContext<'_> {
         Ok(PurchaseOutcome {
             ladders,
             moves,
-            ..self.judge(&standing, row.profile.status, wants_explanation)?
+            ..self.judge(&standing, &row.profile, wants_explanation)?
         })
     }
 
@@ -309,7 +309,7 @@ impl PurchaseContext<'_> {
         due_lots(snapshot, &member, self.context.now)
     }
 
-    /// Decides the purchase of somebody who stands so, and whose ladders have nothing to catch up with.
+    /// Decides the purchase of somebody of whom this is known, who stands so, and whose ladders have nothing to catch up with.
     ///
     /// # Errors
     /// [`Rejection::Overflow`] when an amount leaves its range, [`Rejection::TooMany`] for too many grants, and
@@ -317,9 +317,10 @@ impl PurchaseContext<'_> {
     pub fn judge(
         &self,
         standing: &Standing<'_>,
-        status: MemberStatus,
+        profile: &MemberProfile,
         wants_explanation: bool,
     ) -> Result<PurchaseOutcome, Rejection> {
+        let status = profile.status;
         let mut explanation = None;
         let mut evaluation = if wants_explanation {
             let (evaluation, explained) =
@@ -338,7 +339,7 @@ impl PurchaseContext<'_> {
         let mut grants = Vec::with_capacity(evaluation.grants.len());
         let mut schedules = Vec::with_capacity(evaluation.grants.len());
         for grant in &evaluation.grants {
-            let (reward, schedule) = self.reward(grant)?;
+            let (reward, schedule) = self.reward(grant, profile.registered_at)?;
             grants.push(reward);
             schedules.push(schedule);
         }
@@ -373,19 +374,24 @@ impl PurchaseContext<'_> {
         Ok(row)
     }
 
-    fn reward(&self, grant: &Grant) -> Result<(GrantedReward, Schedule), Rejection> {
+    fn reward(
+        &self,
+        grant: &Grant,
+        registered_at: Timestamp,
+    ) -> Result<(GrantedReward, Schedule), Rejection> {
         let rule = self
             .program
             .rule(grant.rule)
             .ok_or(Rejection::Internal("a grant of a rule that is not there"))?;
         let lifecycle = self.program.lifecycle(rule);
-        let schedule = Schedule::of(
-            lifecycle,
-            self.program.calendar(),
-            self.purchase.occurred_at,
-        )
-        .map_err(|_| Rejection::TimeOutOfRange {
-            rule: rule.id.clone(),
+        let earned = Earned {
+            at: self.purchase.occurred_at,
+            registered_at,
+        };
+        let schedule = Schedule::of(lifecycle, self.program.calendar(), earned).map_err(|_| {
+            Rejection::TimeOutOfRange {
+                rule: rule.id.clone(),
+            }
         })?;
         let cap = grant.clipped_by.and_then(|number| self.program.cap(number));
         let reward = GrantedReward {

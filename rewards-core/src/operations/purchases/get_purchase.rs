@@ -1,23 +1,26 @@
 //! A recorded purchase: what was told of it, what it was granted and by which rules, and where it is in its life.
 //!
-//! Everything comes from what was kept when it was recorded; nothing is decided again, so later revisions change nothing. With
+//! Everything comes from what was kept when it was recorded, but for when its rewards expire by now; nothing is decided again, so
+//! later revisions change nothing. With
 //! `explain` it also says for every rule why it did or did not apply, by the revision that decided and by what was seen of the
 //! member then: the use of limits, counts, tiers, and the segments and attributes that conditions look at. A quote cannot
 //! say this, as it answers for now.
 //!
 //! Refusals: unknown purchase.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::decide_purchase::explain_recorded;
-use super::{PurchaseDecision, RecordedPurchase, ReplacedPurchase, TierChange};
+use super::{PurchaseDecision, RecordedPurchase, ReplacedPurchase, TierChange, plan_purchase};
 use crate::cashback::{Allocation, Explanation, Purchase, PurchaseEntity, PurchaseState};
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
 use crate::entity::{Entity, EntityKey};
 use crate::ids::{PurchaseId, Slug};
-use crate::ledger::LotNumber;
+use crate::ledger::{Lot, LotNumber};
 use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::snapshot::{ProgramKey, ReadPlan, Snapshot};
@@ -104,6 +107,11 @@ pub struct AllocatedReward {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub lines: Vec<LineReward>,
+    /// When it expires by now, where that is not what `decision` says. Told where a program of the tenant has rewards that last
+    /// longer by what their member does; absent elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub expires_at: Option<Timestamp>,
 }
 
 /// What was granted for one line.
@@ -152,17 +160,22 @@ impl Operation for GetPurchase {
         } else {
             None
         };
-        let granted = told.decision.grants.iter().map(|grant| grant.granted);
-        let allocations = stored.entity.allocations.iter().zip(granted);
+        let lots = present_lots(&stored.entity, snapshot, context)?;
+        let allocations = stored.entity.allocations.iter().zip(&told.decision.grants);
+        let allocations = allocations.map(|(kept, grant)| AllocatedReward {
+            expires_at: lots.get(&kept.lot).and_then(|lot| {
+                let moved = lot.expires_at != grant.expires_at;
+                lot.expires_at.filter(|_| moved)
+            }),
+            ..allocated(kept, grant.granted)
+        });
         Ok(Decision::answer(PurchaseDetails {
             state: stored.entity.state(),
             refunded: refunded(&stored.entity),
             replaces: stored.entity.replaces,
             replaced_by: stored.entity.replaced_by,
             recorded_at: stored.entity.recorded_at,
-            allocations: allocations
-                .map(|(kept, granted)| allocated(kept, granted))
-                .collect(),
+            allocations: allocations.collect(),
             purchase: stored.entity.purchase,
             decision: told.decision,
             tier_changes: told.tier_changes,
@@ -214,6 +227,31 @@ fn explanation(
     Ok(Some(explained))
 }
 
+/// The lots of a purchase as they are now, where their expiry may have moved.
+///
+/// # Errors
+/// [`Undecided::Needs`] them.
+fn present_lots<'s>(
+    stored: &PurchaseEntity,
+    snapshot: &'s Snapshot,
+    context: &Context,
+) -> Result<BTreeMap<LotNumber, &'s Lot>, Undecided> {
+    let mut lots = BTreeMap::new();
+    if !context.slides() {
+        return Ok(lots);
+    }
+    let purchase = &stored.purchase;
+    let key = context.member_key(&purchase.member);
+    for kept in &stored.allocations {
+        let Some(lot) = snapshot.lots.get(&(key.clone(), kept.lot)) else {
+            let plan = plan_purchase(context, &purchase.member, &purchase.id);
+            return Err(Undecided::Needs(Box::new(plan)));
+        };
+        lots.insert(kept.lot, lot);
+    }
+    Ok(lots)
+}
+
 /// What of what was paid was refunded, if anything was.
 fn refunded(purchase: &PurchaseEntity) -> Option<Money> {
     let refunded = purchase.refunded.as_ref()?;
@@ -229,5 +267,6 @@ fn allocated(kept: &Allocation, granted: Money) -> AllocatedReward {
         rule: kept.rule.clone(),
         lot: kept.lot,
         lines: lines.collect(),
+        expires_at: None,
     }
 }

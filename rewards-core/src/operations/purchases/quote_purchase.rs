@@ -18,7 +18,7 @@ use crate::cashback::{Explanation, Purchase};
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
-use crate::member::MemberStatus;
+use crate::member::MemberProfile;
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
 
@@ -52,8 +52,8 @@ pub struct QuotedPurchase {
 }
 
 impl QuotePurchase {
-    /// Answers without a store, for a member who joins with this purchase: no tier, no segment, no attribute, and no
-    /// limit used up yet.
+    /// Answers without a store, for a member who joins with this purchase: no tier, no segment, no attribute, no limit used up
+    /// yet, and anniversaries of this day.
     ///
     /// # Errors
     /// As the operation, but for the unknown member.
@@ -61,7 +61,8 @@ impl QuotePurchase {
         let (_, prepared) = PreparedPurchase::new(context, &self.purchase)?;
         let purchase = prepared.purchase(context, &self.purchase);
         let standing = new_member(purchase.program, &self.purchase);
-        let decided = purchase.judge(&standing, MemberStatus::Active, self.explain)?;
+        let profile = MemberProfile::new(self.purchase.occurred_at);
+        let decided = purchase.judge(&standing, &profile, self.explain)?;
         Ok(QuotedPurchase {
             decision: decided.reply,
             explanation: decided.explanation,

@@ -1,7 +1,8 @@
 //! Record a purchase: grant what it earns, once and for all.
 //!
-//! What is due for the member happens first, so that what was voided holds no limit any more. Then, in one step: the purchase, its grants in the ledger, their lots, everything that is counted, the member's tiers and the
-//! events. The purchase's id is its key: recorded again it is replayed, with another content it is refused.
+//! What is due for the member happens first, so that what was voided holds no limit any more. Then, in one step: what earlier
+//! rewards are extended by, the purchase, its grants in the ledger, their lots, everything that is counted, the member's tiers
+//! and the events. The purchase's id is its key: recorded again it is replayed, with another content it is refused.
 //!
 //! Refusals, in order: unknown program; no revision active when the purchase happened; all problems of the purchase;
 //! unknown member; the purchase is recorded already; closed member; more lots due than one command may touch; an amount
@@ -15,6 +16,7 @@ use smol_str::SmolStr;
 use super::super::change_builder::ChangeBuilder;
 use super::super::counter_lookups::{AddedTo, Addition, CounterLookups};
 use super::super::due::DueChanges;
+use super::super::extension::{Extended, Extension};
 use super::super::review::{Reviewed, TierReview};
 use super::super::standing::{Ladders, MemberView, Moves};
 use super::decide_purchase::{PurchaseContext, PurchaseOutcome};
@@ -30,7 +32,7 @@ use crate::event::Event;
 use crate::ids::{IdAllocator, PurchaseId, Slug, TenantId};
 use crate::ledger::{Lot, LotState, Origin, Purpose, TransferKind};
 use crate::money::allocate;
-use crate::program::{CapScope, CompiledProgram};
+use crate::program::{CapScope, CompiledProgram, ExtendingActivity};
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
 use crate::time::Timestamp;
@@ -93,6 +95,15 @@ impl RecordPurchase {
         }
     }
 
+    /// A purchase that is told late counts from when it happened.
+    fn extension(&self) -> Extension<'_> {
+        Extension {
+            activity: ExtendingActivity::Purchase,
+            program: &self.purchase.program,
+            at: self.purchase.occurred_at,
+        }
+    }
+
     fn check_pinned(&self, decided: &PurchaseOutcome) -> Result<(), Rejection> {
         match &self.pinned {
             Some(expected) if *expected != decided.reply.digest => Err(Rejection::QuoteChanged {
@@ -123,6 +134,8 @@ impl Operation for RecordPurchase {
         let (mut plan, prepared) = PreparedPurchase::new(context, &self.purchase)?;
         let key = EntityKey::of::<PurchaseEntity>(&context.tenant, &self.purchase.id);
         plan.entities.push(key);
+        let member = &self.purchase.member;
+        self.extension().plan(context, member, &mut plan);
         Ok((plan, prepared))
     }
 
@@ -159,6 +172,7 @@ impl RecordPurchase {
         }
         let decided = purchase.decide(&mut builder, snapshot, false)?;
         self.check_pinned(&decided)?;
+        let extended = self.extension().make(&mut builder, snapshot, context)?;
         let (revision, recorded_at) = (purchase.program.number(), builder.recorded_at);
         let mut entity = PurchaseEntity::new(self.purchase.clone(), revision, recorded_at);
         entity.allocations = grant(&mut builder, &purchase, &decided)?;
@@ -168,7 +182,7 @@ impl RecordPurchase {
         builder.put(&self.purchase.id, Expected::Absent, &entity)?;
         let (ladders, moves) = review_tiers(&builder, &purchase, &decided, snapshot)?;
         builder.emit_due();
-        let tier_changes = emit(&mut builder, &purchase, &decided, moves);
+        let tier_changes = emit(&mut builder, &purchase, &decided, extended, moves);
         if !ladders.is_empty() {
             let tiers = &mut builder.row.profile.tiers;
             tiers.insert(purchase.program.id().clone(), ladders);
@@ -347,6 +361,7 @@ fn emit(
     builder: &mut ChangeBuilder<'_>,
     purchase: &PurchaseContext<'_>,
     decided: &PurchaseOutcome,
+    extended: Extended,
     moves: Moves,
 ) -> Vec<TierChange> {
     builder.emit(Event::PurchaseRecorded {
@@ -356,6 +371,7 @@ fn emit(
         granted: decided.reply.totals.clone(),
         pending: decided.schedules.iter().any(|schedule| schedule.is_pending),
     });
+    extended.emit(builder);
     let mut changes = Vec::with_capacity(moves.len());
     for (ladder, step) in moves {
         builder.emit(Event::TierChanged {

@@ -12,7 +12,7 @@ use smallvec::smallvec;
 use super::super::amounts::{check_positive, in_words};
 use super::super::change_builder::ChangeBuilder;
 use super::super::merged::decide_for;
-use super::{PaidPart, owner_of, plan_redemption, refused};
+use super::{PaidPart, owner_of, paid_in, plan_redemption, refused};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
@@ -133,11 +133,14 @@ impl Operation for CaptureRedemption {
             captured: redemption.captured(),
             reserved: redemption.reserved_at(context.now),
         };
+        let extension = paid_in(&redemption.program, context);
+        let extended = extension.make(&mut builder, snapshot, context)?;
         builder.write_redemption(redemption);
         builder.emit(Event::RedemptionCaptured {
             redemption: self.redemption.clone(),
             paid: reply.paid,
         });
+        extended.emit(&mut builder);
         Ok(Decision {
             reply,
             changes: builder.finish()?,

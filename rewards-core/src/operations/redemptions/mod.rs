@@ -30,13 +30,15 @@ pub use spending::PreparedSpending;
 use serde::{Deserialize, Serialize};
 
 use super::change_builder::{ChangeBuilder, Returned, Source};
+use super::extension::Extension;
 use super::merged::merged_owner;
 use super::review::{Reviewed, TierReview, due_for_review};
 use crate::command::Undecided;
 use crate::context::Context;
 use crate::entity::EntityKey;
-use crate::ids::{MemberId, RedemptionId};
+use crate::ids::{MemberId, ProgramId, RedemptionId};
 use crate::money::Money;
+use crate::program::ExtendingActivity;
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
 use crate::wallet::{Bucket, Redemption, RedemptionState, ReturnedPart, WrongStep};
@@ -123,6 +125,15 @@ fn give_back(
     let due = due_for_review(snapshot, context, &redemption.member, context.now)?;
     builder.settle_all(due.into_iter(), context.now)?;
     builder.give_back_parts(redemption, parts, source)
+}
+
+/// What a payment now extends.
+fn paid_in<'p>(program: &'p ProgramId, context: &Context) -> Extension<'p> {
+    Extension {
+        activity: ExtendingActivity::Redemption,
+        program,
+        at: context.now,
+    }
 }
 
 /// Reviews the ladders by balances after a redemption has moved one.

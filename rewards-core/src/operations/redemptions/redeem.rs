@@ -1,7 +1,7 @@
 //! Redeem: pay an order, or a part of it, at once.
 //!
 //! Buckets pay in the order of the program, or as the caller chose; within a bucket the lots that expire first. What is due for
-//! the member happens before. Ladders that are climbed by a balance are reviewed.
+//! the member happens before. What is left may last longer by it. Ladders that are climbed by a balance are reviewed.
 //!
 //! Refusals, in order: unknown program, or none active; redemptions are not offered; amounts that are not positive or of another
 //! asset, buckets that do not pay or come twice, an amount beside chosen ones; of chosen units in paying order too few, no
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::spending::{NewRedemption, PreparedSpending, Wanted};
-use super::{ChosenTender, PaidPart, review};
+use super::{ChosenTender, PaidPart, paid_in, review};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
@@ -96,7 +96,9 @@ impl Operation for Redeem {
     }
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, PreparedSpending), Rejection> {
-        self.wanted().prepare(context)
+        let (mut plan, prepared) = self.wanted().prepare(context)?;
+        paid_in(&self.program, context).plan(context, &self.member, &mut plan);
+        Ok((plan, prepared))
     }
 
     fn decide(
@@ -110,6 +112,8 @@ impl Operation for Redeem {
         let (mut builder, spending) = wanted.take(prepared, snapshot, context, &ids)?;
         let currency = self.total.asset();
         spending.post(&mut builder, currency, false)?;
+        let extension = paid_in(&self.program, context);
+        let extended = extension.make(&mut builder, snapshot, context)?;
         let reply = Redeemed {
             redemption: self.redemption.clone(),
             paid: Money::new(spending.value(), currency),
@@ -123,6 +127,7 @@ impl Operation for Redeem {
             order: self.order.clone(),
             paid: reply.paid,
         });
+        extended.emit(&mut builder);
         review(&mut builder, snapshot, context, &self.member)?;
         Ok(Decision {
             reply,

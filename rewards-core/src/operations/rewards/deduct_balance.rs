@@ -3,11 +3,14 @@
 //! Lots pay soonest-expiry first, after everything that is due has happened. A correction in the member's favour is a
 //! [`grant`](super::GrantReward). Ladders that are climbed by the balance are reviewed at once.
 //!
-//! Refusals, in order: an amount that is not positive, an empty or too long reason; unknown member; an asset that no program
+//! With a `reference` it is kept as an adjustment, which has that id for ever.
+//!
+//! Refusals, in order: an amount that is not positive, an empty or too long reason; the reference is of something else; unknown
+//! member; an asset that no program
 //! of the tenant declares and the member never had; more due or open lots than one command may touch; the available lots
 //! hold less.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
@@ -16,12 +19,14 @@ use super::super::amounts::check_positive;
 use super::super::assets::check_known;
 use super::super::change_builder::ChangeBuilder;
 use super::super::review::{Reviewed, TierReview, due_for_review};
+use super::adjusting::Adjusting;
 use super::{REASON_BYTES_MAX, check_reason, open_lots, settle_open, too_little};
-use crate::command::{Kind, Members, Operation, Undecided};
+use crate::adjustments::AdjustmentKind;
+use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
 use crate::event::Event;
-use crate::ids::MemberId;
+use crate::ids::{AdjustmentId, MemberId, Slug, TenantId};
 use crate::ledger::{Account, Lot, LotNumber, Purpose, Transfer, TransferKind, consume};
 use crate::money::Money;
 use crate::rejection::Rejection;
@@ -39,6 +44,27 @@ pub struct DeductBalance {
     pub take: Money,
     /// Why, in the words of the person who takes it; at most 500 bytes.
     pub reason: String,
+    /// Where it comes from, such as `service_recovery`, `import` or `game`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub source: Option<Slug>,
+    /// The host's id of this adjustment, unique in its tenant: the same one again has no second effect, whatever the key. With it
+    /// the adjustment is kept, to be looked up and listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub reference: Option<AdjustmentId>,
+}
+
+impl DeductBalance {
+    /// The adjustment that is made.
+    fn adjusting(&self) -> Adjusting<'_> {
+        Adjusting {
+            reference: self.reference.as_ref(),
+            source: self.source.as_ref(),
+            kind: AdjustmentKind::Deduct,
+            amount: self.take,
+        }
+    }
 }
 
 /// What was taken.
@@ -59,6 +85,10 @@ impl Operation for DeductBalance {
     type Reply = DeductedBalance;
     type Prepared = ();
 
+    fn natural_key(&self, tenant: &TenantId) -> Option<NaturalKey> {
+        self.adjusting().natural_key(tenant)
+    }
+
     fn members(&self) -> Members<'_> {
         smallvec![&self.member]
     }
@@ -78,6 +108,7 @@ impl Operation for DeductBalance {
         };
         let reviewed = Reviewed::ByBalance(self.take.asset());
         reviewed.plan(context, &self.member, context.now, &mut plan);
+        self.adjusting().plan(context, &mut plan);
         Ok((plan, ()))
     }
 
@@ -87,6 +118,9 @@ impl Operation for DeductBalance {
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<Self::Reply>, Undecided> {
+        if let Some(made) = self.adjusting().made_before(self, snapshot, context)? {
+            return Ok(made);
+        }
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
         let asset = self.take.asset();
@@ -105,8 +139,16 @@ impl Operation for DeductBalance {
         let to = Account::system(Purpose::Adjustments, asset);
         let transfer = Transfer::new(from, to, self.take.minor(), TransferKind::Deduct, at)?;
         builder.post(transfer.because(&self.reason))?;
+        let paying = paid.iter().map(|part| part.lot.number);
+        let paying: BTreeSet<LotNumber> = paying.collect();
+        self.adjusting()
+            .keep(&mut builder, Vec::from_iter(paying))?;
         builder.emit_due();
-        builder.emit(Event::BalanceDeducted { amount: self.take });
+        builder.emit(Event::BalanceDeducted {
+            amount: self.take,
+            source: self.source.clone(),
+            adjustment: self.reference.clone(),
+        });
         let review = TierReview {
             reviewed,
             snapshot,

@@ -4,8 +4,10 @@
 //! Ladders that are climbed by the balance are reviewed at once, after everything that is due for lots of the same asset
 //! has happened: what has expired lifts nobody.
 //!
-//! Refusals, in order: an amount that is not positive, an empty or too long reason, an expiry that has passed; unknown
-//! member; closed member; an asset that none of the tenant's programs declares; more lots due than one command may touch.
+//! With a `reference` it is kept as an adjustment, which has that id for ever.
+//!
+//! Refusals, in order: an amount that is not positive, an empty or too long reason, an expiry that has passed; the reference
+//! is of something else; unknown member; closed member; an asset that none of the tenant's programs declares; more lots due than one command may touch.
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
@@ -15,12 +17,14 @@ use super::super::assets::check_declared;
 use super::super::change_builder::ChangeBuilder;
 use super::super::presence::check_present;
 use super::super::review::{Reviewed, TierReview, due_for_review};
+use super::adjusting::Adjusting;
 use super::{REASON_BYTES_MAX, check_reason};
-use crate::command::{Kind, Members, Operation, Undecided};
+use crate::adjustments::AdjustmentKind;
+use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
 use crate::event::Event;
-use crate::ids::MemberId;
+use crate::ids::{AdjustmentId, MemberId, Slug, TenantId};
 use crate::ledger::{Lot, LotNumber, LotState, Purpose, TransferKind};
 use crate::money::Money;
 use crate::rejection::{Problem, Rejection};
@@ -43,6 +47,15 @@ pub struct GrantReward {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub expires_at: Option<Timestamp>,
+    /// Where it comes from, such as `service_recovery`, `import` or `game`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub source: Option<Slug>,
+    /// The host's id of this adjustment, unique in its tenant: the same one again has no second effect, whatever the key. With it
+    /// the adjustment is kept, to be looked up and listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub reference: Option<AdjustmentId>,
 }
 
 /// The reward that was granted.
@@ -58,6 +71,16 @@ pub struct ManualGrant {
 }
 
 impl GrantReward {
+    /// The adjustment that is made.
+    fn adjusting(&self) -> Adjusting<'_> {
+        Adjusting {
+            reference: self.reference.as_ref(),
+            source: self.source.as_ref(),
+            kind: AdjustmentKind::Grant,
+            amount: self.amount,
+        }
+    }
+
     fn problems(&self, context: &Context) -> Vec<Problem> {
         let mut problems = Vec::new();
         check_positive("amount", self.amount, &mut problems);
@@ -76,6 +99,10 @@ impl Operation for GrantReward {
     type Reply = ManualGrant;
     type Prepared = ();
 
+    fn natural_key(&self, tenant: &TenantId) -> Option<NaturalKey> {
+        self.adjusting().natural_key(tenant)
+    }
+
     fn members(&self) -> Members<'_> {
         smallvec![&self.member]
     }
@@ -92,6 +119,7 @@ impl Operation for GrantReward {
         };
         let reviewed = Reviewed::ByBalance(self.amount.asset());
         reviewed.plan(context, &self.member, context.now, &mut plan);
+        self.adjusting().plan(context, &mut plan);
         Ok((plan, ()))
     }
 
@@ -101,6 +129,9 @@ impl Operation for GrantReward {
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<Self::Reply>, Undecided> {
+        if let Some(made) = self.adjusting().made_before(self, snapshot, context)? {
+            return Ok(made);
+        }
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
         check_present(&builder.row.profile, &self.member)?;
@@ -123,9 +154,12 @@ impl Operation for GrantReward {
             rule: None,
         };
         let number = builder.grant(TransferKind::ManualGrant, None, Some(&self.reason), lot)?;
+        self.adjusting().keep(&mut builder, vec![number])?;
         builder.emit_due();
         builder.emit(Event::RewardGranted {
             amount: self.amount,
+            source: self.source.clone(),
+            adjustment: self.reference.clone(),
         });
         let review = TierReview::now(reviewed, snapshot, context, &self.member);
         review.make(&mut builder)?;

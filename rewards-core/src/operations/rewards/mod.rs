@@ -1,11 +1,17 @@
-//! Rewards outside purchases: granted manually, taken manually, and what is due with time.
+//! Rewards outside purchases: granted and taken manually, as adjustments that can be looked up or without, and what is due with
+//! time.
 
+mod adjusting;
 mod deduct_balance;
+mod get_adjustment;
 mod grant_reward;
+mod list_adjustments;
 mod settle_member;
 
 pub use deduct_balance::{DeductBalance, DeductedBalance};
+pub use get_adjustment::{AdjustmentDetails, GetAdjustment};
 pub use grant_reward::{GrantReward, ManualGrant};
+pub use list_adjustments::{AdjustmentList, ListAdjustments};
 pub use settle_member::{DUE_LOTS_MAX, SettleMember, SettledMember};
 
 use super::amounts::in_words;

@@ -5,7 +5,7 @@ use super::super::review::{TierReview, due_for_review};
 use super::super::rewards::{settle_open, too_little};
 use super::transfer_balance::refused;
 use super::{PreparedTransfer, TRANSFER_LOTS_MAX, TransferBalance};
-use crate::cashback::Schedule;
+use crate::cashback::Earned;
 use crate::command::Undecided;
 use crate::context::Context;
 use crate::counter::{CounterName, CounterRange};
@@ -15,7 +15,7 @@ use crate::ledger::{
     Account, Consumption, LedgerError, Lot, LotState, Origin, Purpose, Transfer, TransferKind,
     consume,
 };
-use crate::program::{Expiry, Lifecycle};
+use crate::program::Expiry;
 use crate::rejection::Rejection;
 use crate::snapshot::Snapshot;
 use crate::time::Timestamp;
@@ -134,7 +134,11 @@ impl Movement<'_> {
         let now = self.context.now;
         let due = due_for_review(self.snapshot, self.context, to, now)?;
         receiver.settle_all(due.into_iter(), now)?;
-        let arrival = Arrival::of(&rule.expiry, |expiry| self.renewed(expiry, taken.at))?;
+        let earned = Earned {
+            at: taken.at,
+            registered_at: receiver.row.profile.registered_at,
+        };
+        let arrival = Arrival::of(&rule.expiry, |expiry| self.renewed(expiry, earned))?;
         for (index, lot) in arrive(&taken.paid, charge.fee, arrival)
             .into_iter()
             .enumerate()
@@ -242,17 +246,12 @@ impl Movement<'_> {
     }
 
     /// When what arrives expires, counted from the transfer.
-    fn renewed(&self, expiry: &Expiry, at: Timestamp) -> Result<Timestamp, Rejection> {
-        let out_of_range = || Rejection::TimeOutOfRange {
+    fn renewed(&self, expiry: &Expiry, earned: Earned) -> Result<Timestamp, Rejection> {
+        let calendar = self.prepared.program.calendar();
+        let expires_at = earned.expires_at(expiry, calendar);
+        expires_at.map_err(|_| Rejection::TimeOutOfRange {
             rule: self.prepared.rule.id.clone(),
-        };
-        let lifecycle = Lifecycle {
-            pending: None,
-            expires: Some(expiry.clone()),
-        };
-        let schedule = Schedule::of(&lifecycle, self.prepared.program.calendar(), at);
-        let schedule = schedule.map_err(|_| out_of_range())?;
-        schedule.expires_at.ok_or_else(out_of_range)
+        })
     }
 }
 

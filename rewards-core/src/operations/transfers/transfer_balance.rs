@@ -2,8 +2,8 @@
 //!
 //! What is due is carried out first; then the sender's lots pay, soonest expiry first, and lots of the receiver's are made. Both
 //! journals, both streams and both rows change in one step. What leaves the sender goes through the system account
-//! `transfers`, where nothing rests, so that each member's balance is the sum of that member's own journal. Ladders that are
-//! climbed by the balance are reviewed at once, for both.
+//! `transfers`, where nothing rests, so that each member's balance is the sum of that member's own journal. What either had before
+//! may last longer by it. Ladders that are climbed by the balance are reviewed at once, for both.
 //!
 //! Refusals, in order: an amount that is not positive, a note that is empty or too long, a name of the receiver that is empty,
 //! too long or holds control characters; unknown program, none that is active; sender and receiver are the same; the program
@@ -23,6 +23,7 @@ use smallvec::smallvec;
 use super::super::aliases::PreparedAlias;
 use super::super::amounts::{check_positive, in_words};
 use super::super::change_builder::ChangeBuilder;
+use super::super::extension::Extension;
 use super::super::presence::check_active;
 use super::super::review::Reviewed;
 use super::super::rewards::{REASON_BYTES_MAX, open_lots};
@@ -39,7 +40,7 @@ use crate::ids::{MemberId, ProgramId, TenantId, TransferId};
 use crate::ledger::LotNumber;
 use crate::member::AliasId;
 use crate::money::{Asset, Money};
-use crate::program::CompiledProgram;
+use crate::program::{CompiledProgram, ExtendingActivity};
 use crate::rejection::{Problem, Rejection};
 use crate::secret::{KeyPurpose, Secret};
 use crate::snapshot::{ReadPlan, Snapshot};
@@ -192,6 +193,10 @@ impl Operation for TransferBalance {
                 reviewed.plan(context, to, context.now, &mut plan);
             }
         }
+        self.sent(context).plan(context, &self.from, &mut plan);
+        if let TransferReceiver::Member(to) = &self.to {
+            self.received(context).plan(context, to, &mut plan);
+        }
         plan.members.push(sender);
         let key = EntityKey::of::<TransferEntity>(&context.tenant, &self.transfer);
         plan.entities.push(key);
@@ -226,9 +231,17 @@ impl Operation for TransferBalance {
         let taken = movement.take(&mut sender)?;
         movement.count(&mut sender, taken.at)?;
         movement.send(&mut sender, &taken)?;
+        // What arrives is the transfer's own, and not extended by it.
+        let extended = (
+            self.sent(context).make(&mut sender, snapshot, context)?,
+            self.received(context)
+                .make(&mut receiver, snapshot, context)?,
+        );
         movement.arrive(&mut receiver, &to, &taken)?;
         let entity = self.entity(prepared, &to, recorded_at);
         self.keep(&entity, &mut sender, &mut receiver)?;
+        extended.0.emit(&mut sender);
+        extended.1.emit(&mut receiver);
         movement.review(&mut sender, &self.from, taken.at)?;
         movement.review(&mut receiver, &to, taken.at)?;
         let parts = taken.paid.iter().map(|part| {
@@ -264,6 +277,22 @@ impl TransferBalance {
                 Err(Rejection::Invalid(problems))
             }
             Err(other) => Err(other),
+        }
+    }
+
+    fn sent(&self, context: &Context) -> Extension<'_> {
+        self.extension(ExtendingActivity::TransferSent, context)
+    }
+
+    fn received(&self, context: &Context) -> Extension<'_> {
+        self.extension(ExtendingActivity::TransferReceived, context)
+    }
+
+    fn extension(&self, activity: ExtendingActivity, context: &Context) -> Extension<'_> {
+        Extension {
+            activity,
+            program: &self.program,
+            at: context.now,
         }
     }
 

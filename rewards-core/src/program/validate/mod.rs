@@ -20,6 +20,7 @@
 //! | `scope_invalid`, `scope_mixed`, `stacking_mixed_assets` | rules that a stacking group cannot compare |
 //! | `condition_empty`, `condition_contradiction`, `condition_too_deep` | a condition that says nothing or never holds |
 //! | `tier_test_invalid` | a tier test with neither or both of its tests |
+//! | `activity_impossible` | an activity that would extend rewards and never happens, as its section is missing |
 //! | `expiry_invalid`, `lifecycle_contradiction` | a reward that would expire never, twice or before it is available |
 //! | `tiers_empty`, `threshold_first_not_zero`, `thresholds_not_increasing`, `benefit_below_one` | a ladder that cannot be climbed |
 //! | `bounds_contradiction` | a least amount above the most |
@@ -33,6 +34,7 @@
 
 mod conditions;
 mod deposits;
+mod expiry;
 mod fees;
 mod ladders;
 mod limits;

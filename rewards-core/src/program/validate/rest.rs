@@ -93,6 +93,7 @@ fn rests_on(code: &str) -> &'static [&'static str] {
             &["stacking_groups", "rules"]
         }
         "lifecycle_contradiction" => &["lifecycle"],
+        "activity_impossible" => &["deposits", "transfers", "redemptions"],
         _ => &[],
     }
 }

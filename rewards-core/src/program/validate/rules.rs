@@ -2,16 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Checker, RULES_MAX, TAGS_MAX, VALUES_MAX, compares_rewards, conditions};
+use super::{Checker, RULES_MAX, TAGS_MAX, VALUES_MAX, compares_rewards, conditions, expiry};
 use crate::ids::Slug;
 use crate::money::{Asset, DecimalText, Factor};
 use crate::parse::At;
 use crate::program::{
-    BandMode, BandReward, Bands, Effect, Expiry, Lifecycle, Limit, Multiplier, Pending, Rule, Scope,
+    BandMode, BandReward, Bands, Effect, Lifecycle, Limit, Multiplier, Pending, Rule, Scope,
 };
-
-/// No month is longer, in days.
-const MONTH_DAYS_MAX: u32 = 31;
 
 pub(super) fn check(checker: &mut Checker<'_>) {
     let program = checker.program;
@@ -286,33 +283,6 @@ fn check_lifecycle(checker: &mut Checker<'_>, at: &At<'_>, lifecycle: &Lifecycle
         Some(Pending::Until(_)) | None => {}
     }
     if let Some(expiry) = &lifecycle.expires {
-        check_expiry(checker, &at.field("expires"), expiry, pending_days);
-    }
-}
-
-pub(super) fn check_expiry(
-    checker: &mut Checker<'_>,
-    at: &At<'_>,
-    expiry: &Expiry,
-    pending_days: Option<u32>,
-) {
-    let (days, months) = (expiry.days.map(u32::from), expiry.months.map(u32::from));
-    checker.positive_number(&at.field("days"), days);
-    checker.positive_number(&at.field("months"), months);
-    let longest = match (days, months) {
-        (Some(days), None) => days,
-        (None, Some(months)) => months.saturating_mul(MONTH_DAYS_MAX),
-        _ => {
-            let words = "expected exactly one of `days` and `months`";
-            checker.report("expiry_invalid", at, words);
-            return;
-        }
-    };
-    // What is rounded up may outlive its pending time for some purchases, but not for all of them.
-    if let Some(pending) = pending_days.filter(|pending| longest > 0 && *pending >= longest) {
-        let words = format!(
-            "the reward expires before it becomes available: pending for {pending} days, expires within {longest}"
-        );
-        checker.report("lifecycle_contradiction", at, words);
+        expiry::check(checker, &at.field("expires"), expiry, pending_days);
     }
 }

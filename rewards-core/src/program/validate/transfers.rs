@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Checker, PARTS_MAX, fees, rules};
+use super::{Checker, PARTS_MAX, expiry, fees};
 use crate::money::Asset;
 use crate::parse::At;
 use crate::transfers::{TransferExpiry, TransferPurpose, TransferRule};
@@ -45,7 +45,7 @@ fn check_rule(checker: &mut Checker<'_>, at: &At<'_>, rule: &TransferRule, asset
     }
     if let TransferExpiry::Renew(expiry) = &rule.expiry {
         let renew = at.field("expiry");
-        rules::check_expiry(checker, &renew.field("renew"), expiry, None);
+        expiry::check_renewed(checker, &renew.field("renew"), expiry);
     }
     if rule.purpose == Some(TransferPurpose::Main) && rule.expiry != TransferExpiry::Keep {
         let words = "money of members' own never expires: leave `expiry` out";
@@ -97,6 +97,7 @@ mod tests {
             "{ id = 'a', minimum = '1', maximum = '1', per_day = '0', per_month = '0.01' }",
             "{ id = 'a', expiry = 'never', other_side = 'id' }",
             "{ id = 'a', expiry = { renew = { months = 1, round = 'end_of_month' } } }",
+            "{ id = 'a', expiry = { renew = { anniversary = true } } }",
             "{ id = 'a', fee = { percent = '1%', minimum = '0', maximum = '0' } }",
         ] {
             assert_eq!(problems(rules), [], "{rules}");
@@ -176,6 +177,11 @@ mod tests {
                 "{ id = 'a', expiry = { renew = {} } }",
                 "expiry_invalid",
                 "transfers[0].expiry.renew",
+            ),
+            (
+                "{ id = 'a', expiry = { renew = { days = 1, extended_by = ['purchase'] } } }",
+                "expiry_invalid",
+                "transfers[0].expiry.renew.extended_by",
             ),
             (
                 "{ id = 'a', purpose = 'main', expiry = 'never' }",

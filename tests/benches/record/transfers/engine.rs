@@ -226,6 +226,8 @@ fn grant(number: u64) -> Result<GrantReward, Failure> {
         amount: Money::new(FUNDS, Value::Points.asset()?),
         reason: "to begin with".to_owned(),
         expires_at: None,
+        source: None,
+        reference: None,
     })
 }
 

@@ -35,12 +35,20 @@ pub(super) fn events_of(command: &Applied<'_>) -> Result<(Vec<(Stream, Event)>, 
             of_purchase(command)?
         }
         Command::Grant(grant) => {
-            let amount = grant.amount;
-            (vec![Event::RewardGranted { amount }], 0)
+            let told = Event::RewardGranted {
+                amount: grant.amount,
+                source: None,
+                adjustment: None,
+            };
+            (vec![told], 0)
         }
         Command::Deduct(deduct) => {
-            let amount = deduct.take;
-            (vec![Event::BalanceDeducted { amount }], 0)
+            let told = Event::BalanceDeducted {
+                amount: deduct.take,
+                source: None,
+                adjustment: None,
+            };
+            (vec![told], 0)
         }
         Command::Settle(_) => settled(command)?,
         Command::Redeem(_)

@@ -85,6 +85,12 @@ internal val OPERATIONS: Map<String, suspend Call.() -> Answer> = mapOf(
         engine.deductBalanceReceipt(deductBalanceFromJson(request), key, now)
             .let { deductedBalanceToJson(it.reply) to it.replayed }
     },
+    "list_adjustments" to {
+        adjustmentListToJson(engine.listAdjustments(listAdjustmentsFromJson(request), now)) to false
+    },
+    "get_adjustment" to {
+        adjustmentDetailsToJson(engine.getAdjustment(getAdjustmentFromJson(request), now)) to false
+    },
     "settle_member" to {
         engine.settleMemberReceipt(settleMemberFromJson(request), key, now)
             .let { settledMemberToJson(it.reply) to it.replayed }
