@@ -96,7 +96,7 @@ impl Extension<'_> {
             at: self.at,
             registered_at: builder.row.profile.registered_at,
         };
-        let own = self.rules(context).find(|(_, rule)| rule.granted(lot));
+        let own = self.rules(context).find(|(_, rule)| granted(rule, lot));
         let (program, rule) = own?;
         let later = earned.expires_at(&rule.expiry, program.calendar());
         // Times end in 2200, and so does this.
@@ -126,6 +126,14 @@ impl Extension<'_> {
         assets.dedup();
         assets
     }
+}
+
+/// Whether a lot is of a rule: earned with a purchase, by a rule of its name that pays the same from the same account.
+fn granted(rule: &SlidingRule, lot: &Lot) -> bool {
+    lot.purchase.is_some()
+        && lot.rule.as_ref() == Some(&rule.rule)
+        && lot.asset == rule.asset
+        && matches!(&lot.source, Purpose::Funding(name) if *name == rule.funding)
 }
 
 impl Extended {

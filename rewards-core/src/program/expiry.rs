@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 
 use super::CompiledProgram;
 use crate::ids::Slug;
-use crate::ledger::{Lot, Purpose};
 use crate::money::Asset;
 use crate::time::CalendarRounding;
 
@@ -65,8 +64,8 @@ pub struct SlidingRule {
     pub rule: Slug,
     /// The asset that it grants.
     pub asset: Asset,
-    /// The account that pays it.
-    pub source: Purpose,
+    /// The account that pays it, by its name.
+    pub funding: Slug,
     /// When what it grants expires.
     pub expiry: Expiry,
 }
@@ -81,19 +80,10 @@ impl SlidingRule {
             Some(Self {
                 rule: rule.id.clone(),
                 asset: rule.asset,
-                source: Purpose::Funding(rule.funding.clone()),
+                funding: rule.funding.clone(),
                 expiry: expiry.clone(),
             })
         });
         sliding.collect()
-    }
-
-    /// Whether a lot is of this rule: earned with a purchase, by a rule of its name that pays the same from the same account.
-    #[must_use]
-    pub fn granted(&self, lot: &Lot) -> bool {
-        lot.purchase.is_some()
-            && lot.rule.as_ref() == Some(&self.rule)
-            && lot.asset == self.asset
-            && lot.source == self.source
     }
 }
