@@ -292,8 +292,9 @@ impl Pending {
             context.programs = Arc::clone(&programs.revisions);
             if work.depends_on_programs() {
                 self.reads = Reads::of(context, |context| work.prepare(context));
-                // What else was needed followed from the programs before.
+                // What else was needed followed from the programs before, and is asked for anew.
                 self.needs = None;
+                self.rounds = 0;
             }
         }
         let mut plan = self.reads.plan.clone();

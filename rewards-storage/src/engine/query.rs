@@ -148,6 +148,7 @@ impl<'e> Asking<'e> {
     /// What else was needed followed from what is no longer so.
     fn anew(&mut self) -> Result<Option<Snapshot>, Fault> {
         self.needs = ReadPlan::default();
+        self.rounds = 0;
         self.views = self.views.saturating_add(1);
         Ok(None)
     }

@@ -4,7 +4,7 @@ use futures::future::join_all;
 use rewards_core::ids::MemberId;
 
 use super::things::{Chain, Make, Pair, Peek, ThingId, Use};
-use crate::support::{Earn, Scripted, code, keyed, member, start, tenant};
+use crate::support::{Earn, Publish, Scripted, code, keyed, member, program, start, tenant};
 
 fn thing(name: &str) -> ThingId {
     ThingId(name.to_owned())
@@ -79,6 +79,41 @@ async fn what_needs_more_is_decided_on_one_view_of_everything() {
     let endless = tenant.execute(Peek(chain(&["a", "nobody"]))).await;
     assert_eq!(code(endless), "internal");
     assert_eq!(store.views() - views, 3 + rounds);
+}
+
+/// Programs that are published meanwhile begin a decision anew: what it asked for before does not count.
+#[tokio::test]
+async fn what_begins_anew_may_ask_as_often_again() {
+    let store = Scripted::new();
+    let (_engine, tenant) = store.open().await;
+    let (_other, elsewhere) = store.open().await;
+    let rounds = usize::try_from(rewards_core::command::ROUNDS_MAX).unwrap();
+    let names: Vec<String> = (0..rounds).map(|n| format!("m{n}")).collect();
+    for name in &names {
+        let earn = Earn::new(member(name), 1);
+        tenant.execute_with(earn, keyed(name)).await.unwrap();
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    store.hold_view(rounds / 2);
+    let long = start(&tenant, chain(&names), keyed("long")).await;
+    store.is_held().await;
+    let publish = Publish {
+        program: program("p"),
+    };
+    elsewhere.execute_with(publish, keyed("p")).await.unwrap();
+    store.free_view();
+    assert_eq!(long.await.unwrap().unwrap().reply, 2);
+    // So it is with queries.
+    store.hold_view(rounds / 2);
+    let peek = Peek(chain(&names));
+    let asked = tokio::spawn(async move { tenant.execute(peek).await });
+    store.is_held().await;
+    let publish = Publish {
+        program: program("q"),
+    };
+    elsewhere.execute_with(publish, keyed("q")).await.unwrap();
+    store.free_view();
+    assert_eq!(asked.await.unwrap().unwrap(), 3);
 }
 
 #[tokio::test]

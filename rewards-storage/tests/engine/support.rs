@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt::Debug;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -29,8 +29,8 @@ use rewards_storage::store::{
     ReplyPlace, Store, StoreHealth, StoredEvent, StoredLot, StoredMember,
 };
 use smol_str::SmolStr;
-use tokio::sync::Semaphore;
 use tokio::sync::watch;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -103,6 +103,12 @@ pub struct Scripted {
     pub unreadable: Mutex<Option<MemberId>>,
     /// What becomes of the pages of sweeps.
     pub dues: Mutex<VecDeque<Trouble>>,
+    /// The view that is held up once, by its number.
+    held_view: AtomicUsize,
+    /// Somebody waits for the view that is held up.
+    held: Notify,
+    /// It is held up no longer.
+    freed: Notify,
 }
 
 impl Scripted {
@@ -123,7 +129,26 @@ impl Scripted {
             hidden: Mutex::default(),
             unreadable: Mutex::default(),
             dues: Mutex::default(),
+            held_view: AtomicUsize::new(0),
+            held: Notify::new(),
+            freed: Notify::new(),
         })
+    }
+
+    /// Holds up the view that is loaded after so many others from now on.
+    pub fn hold_view(&self, after: usize) {
+        let number = self.views() + after + 1;
+        self.held_view.store(number, Ordering::SeqCst);
+    }
+
+    /// Waits until somebody waits for that view.
+    pub async fn is_held(&self) {
+        self.held.notified().await;
+    }
+
+    /// Lets that view be loaded.
+    pub fn free_view(&self) {
+        self.freed.notify_one();
     }
 
     pub fn shut_gate(&self) {
@@ -171,7 +196,15 @@ impl Scripted {
 #[async_trait]
 impl Store for Scripted {
     async fn load(&self, plan: &ReadPlan) -> Result<Snapshot, StoreError> {
-        *self.views.lock().unwrap() += 1;
+        let number = {
+            let mut views = self.views.lock().unwrap();
+            *views += 1;
+            *views
+        };
+        if self.held_view.load(Ordering::SeqCst) == number {
+            self.held.notify_one();
+            self.freed.notified().await;
+        }
         let trouble = self.loads.lock().unwrap().pop_front();
         match trouble {
             Some(Trouble::Fails(error)) => return Err(error()),
