@@ -1,70 +1,20 @@
 //! Granted and taken manually under one id by several callers at once, on every store: it happens once.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use futures::future::join_all;
 use rewards_core::money::{Asset, Money};
-use rewards_core::operations::balances::GetBalance;
 use rewards_core::operations::members::RegisterMember;
 use rewards_core::operations::programs::PublishProgram;
 use rewards_core::operations::rewards::{GrantReward, ListAdjustments, ManualGrant};
 use rewards_core::program::Program;
 use rewards_core::rejection::Fault;
-use rewards_storage::engine::{CommandOptions, Engine, ManualClock, SeededRandom, TenantEngine};
-#[cfg(feature = "memory")]
-use rewards_storage::memory::MemoryStore;
-use rewards_storage::sql::SqlStore;
-use rewards_storage::store::Backend;
+use rewards_storage::engine::CommandOptions;
 
-use crate::world::{addresses, at, member, patient, tenant};
-
-/// Whoever must do without an answer for so long waits for ever.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-/// The engines of one store: two processes where several may share it, else the same one twice.
-struct Store {
-    name: &'static str,
-    engines: [TenantEngine; 2],
-    _files: Option<tempfile::TempDir>,
-}
-
-async fn engine(store: impl Backend + 'static, seed: u64) -> TenantEngine {
-    let engine = Engine::builder(Arc::new(store))
-        .clock(Arc::new(ManualClock::new(at(0))))
-        .random(Arc::new(SeededRandom::new(seed)))
-        .workers(3)
-        .open()
-        .await
-        .unwrap();
-    engine.tenant(tenant())
-}
+use super::engines::{Engines, PATIENCE, keyed, of_every_store};
+use crate::world::{at, member};
 
 /// Every store, with a program and two members.
-async fn stores(test: &str) -> Vec<Store> {
-    let mut stores = Vec::new();
-    #[cfg(feature = "memory")]
-    {
-        let one = engine(MemoryStore::new(), 1).await;
-        stores.push(Store {
-            name: "memory",
-            engines: [one.clone(), one],
-            _files: None,
-        });
-    }
-    for (name, url, files) in addresses(test).await {
-        let store = SqlStore::open(&url, patient()).await.unwrap();
-        let one = engine(store, 1).await;
-        let two = match name {
-            "postgres" => engine(SqlStore::open(&url, patient()).await.unwrap(), 2).await,
-            _ => one.clone(),
-        };
-        stores.push(Store {
-            name,
-            engines: [one, two],
-            _files: files,
-        });
-    }
+async fn stores(test: &str) -> Vec<Engines> {
+    let stores = of_every_store(test).await;
     for store in &stores {
         let program = r#"{"id": "club", "currency": "EUR", "zone": "UTC"}"#;
         let program: Program = serde_json::from_str(program).unwrap();
@@ -83,10 +33,6 @@ async fn stores(test: &str) -> Vec<Store> {
     stores
 }
 
-fn keyed(key: &str) -> CommandOptions {
-    CommandOptions::keyed(key.parse().unwrap())
-}
-
 fn grant(reference: &str, who: &str, minor: i64) -> GrantReward {
     GrantReward {
         member: member(who),
@@ -98,9 +44,9 @@ fn grant(reference: &str, who: &str, minor: i64) -> GrantReward {
     }
 }
 
-impl Store {
+impl Engines {
     /// Sends everything at once, by turns through both engines, each under a key of its own or under none.
-    async fn send_all(
+    async fn grant_all(
         &self,
         grants: &[GrantReward],
         round: usize,
@@ -122,26 +68,10 @@ impl Store {
             .collect()
     }
 
-    /// What a member has, in minor units.
-    async fn balance(&self, who: &str) -> i64 {
-        let [one, _] = &self.engines;
-        let balance = one.execute(GetBalance::new(member(who))).await.unwrap();
-        balance
-            .assets
-            .first()
-            .map_or(0, |sums| sums.available.minor())
-    }
-
     async fn adjustments(&self) -> usize {
         let [one, _] = &self.engines;
         let all = one.execute(ListAdjustments::default()).await.unwrap();
         all.adjustments.len()
-    }
-
-    async fn assert_valid(&self) {
-        let [one, _] = &self.engines;
-        let report = one.verify().await.unwrap();
-        assert!(report.is_valid(), "{}: {:?}", self.name, report.problems);
     }
 }
 
@@ -150,7 +80,7 @@ async fn one_id_at_once_has_one_effect_and_one_reply() {
     for store in stores("adjustments_same").await {
         for round in 0..8_usize {
             let same = vec![grant(&format!("a{round}"), "ann", 500); 9];
-            let answers = store.send_all(&same, round).await;
+            let answers = store.grant_all(&same, round).await;
             let first = answers[0].clone().unwrap();
             for answer in answers {
                 assert_eq!(answer.unwrap(), first, "{}", store.name);
@@ -171,7 +101,7 @@ async fn two_contents_of_one_id_at_once_are_one_of_them() {
             let id = format!("a{round}");
             let two = [grant(&id, "ann", 500), grant(&id, "bob", 700)];
             let both: Vec<GrantReward> = two.iter().cycle().take(8).cloned().collect();
-            let answers = store.send_all(&both, round).await;
+            let answers = store.grant_all(&both, round).await;
             let mut done = [false; 2];
             for (number, answer) in answers.iter().enumerate() {
                 match answer {

@@ -10,6 +10,7 @@ mod adjustments;
 mod clocks;
 mod commits;
 mod damage;
+mod engines;
 mod events;
 #[cfg(all(feature = "sqlite", target_os = "linux"))]
 mod gone_file;

@@ -1,12 +1,8 @@
 //! Transfers between members on every store: what several callers send at once is sent once, and no value comes of it.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use futures::future::join_all;
 use rewards_core::money::{Asset, Money};
 use rewards_core::operations::aliases::{LinkAlias, UnlinkAlias};
-use rewards_core::operations::balances::GetBalance;
 use rewards_core::operations::members::RegisterMember;
 use rewards_core::operations::programs::PublishProgram;
 use rewards_core::operations::rewards::GrantReward;
@@ -16,13 +12,9 @@ use rewards_core::operations::transfers::{
 use rewards_core::program::Program;
 use rewards_core::rejection::Fault;
 use rewards_core::secret::Secret;
-use rewards_storage::engine::{CommandOptions, Engine, ManualClock, SeededRandom, TenantEngine};
-#[cfg(feature = "memory")]
-use rewards_storage::memory::MemoryStore;
-use rewards_storage::sql::SqlStore;
-use rewards_storage::store::Backend;
 
-use crate::world::{addresses, at, member, patient, tenant};
+use super::engines::{Engines, PATIENCE, keyed, of_every_store};
+use crate::world::{at, member};
 
 const MEMBERS: [&str; 3] = ["ann", "bob", "eve"];
 
@@ -31,52 +23,9 @@ const PROGRAM: &str = r#"{
   "transfers": [{"id": "cash", "per_month": "900", "fee": {"percent": "10%", "paid_by": "receiver"}}]
 }"#;
 
-/// Whoever must do without an answer for so long waits for ever.
-pub(super) const PATIENCE: Duration = Duration::from_secs(120);
-
-/// The engines of one store: two processes where several may share it, else the same one twice.
-pub(super) struct Club {
-    pub name: &'static str,
-    pub engines: [TenantEngine; 2],
-    _files: Option<tempfile::TempDir>,
-}
-
-async fn engine(store: impl Backend + 'static, seed: u64) -> TenantEngine {
-    let engine = Engine::builder(Arc::new(store))
-        .clock(Arc::new(ManualClock::new(at(0))))
-        .random(Arc::new(SeededRandom::new(seed)))
-        .workers(3)
-        .open()
-        .await
-        .unwrap();
-    engine.tenant(tenant())
-}
-
 /// Every store, with a program, three members, and 100.00 for each.
-pub(super) async fn clubs(test: &str) -> Vec<Club> {
-    let mut clubs = Vec::new();
-    #[cfg(feature = "memory")]
-    {
-        let one = engine(MemoryStore::new(), 1).await;
-        clubs.push(Club {
-            name: "memory",
-            engines: [one.clone(), one],
-            _files: None,
-        });
-    }
-    for (name, url, files) in addresses(test).await {
-        let store = SqlStore::open(&url, patient()).await.unwrap();
-        let one = engine(store, 1).await;
-        let two = match name {
-            "postgres" => engine(SqlStore::open(&url, patient()).await.unwrap(), 2).await,
-            _ => one.clone(),
-        };
-        clubs.push(Club {
-            name,
-            engines: [one, two],
-            _files: files,
-        });
-    }
+pub(super) async fn clubs(test: &str) -> Vec<Engines> {
+    let clubs = of_every_store(test).await;
     for club in &clubs {
         club.fill().await;
     }
@@ -85,10 +34,6 @@ pub(super) async fn clubs(test: &str) -> Vec<Club> {
 
 pub(super) fn eur(text: &str) -> Money {
     Money::parse(text, Asset::parse("EUR").unwrap()).unwrap()
-}
-
-pub(super) fn keyed(key: &str) -> CommandOptions {
-    CommandOptions::keyed(key.parse().unwrap())
 }
 
 pub(super) fn transfer(id: &str, from: &str, to: &str, amount: &str) -> TransferBalance {
@@ -102,7 +47,7 @@ pub(super) fn transfer(id: &str, from: &str, to: &str, amount: &str) -> Transfer
     }
 }
 
-impl Club {
+impl Engines {
     async fn fill(&self) {
         let [one, _] = &self.engines;
         let program: Program = serde_json::from_str(PROGRAM).unwrap();
@@ -140,17 +85,9 @@ impl Club {
         ended.into_iter().map(|one| one.unwrap()).collect()
     }
 
-    pub async fn balance(&self, who: &str) -> i64 {
-        let [_, two] = &self.engines;
-        let balance = two.execute(GetBalance::new(member(who))).await.unwrap();
-        balance.assets.iter().map(|one| one.available.minor()).sum()
-    }
-
     /// The books are right, and of what was given nothing is gone but the fees.
     pub async fn check(&self, fees: i64) {
-        let [one, _] = &self.engines;
-        let report = one.verify().await.unwrap();
-        assert_eq!(report.problems, [], "{}", self.name);
+        self.assert_valid().await;
         let mut sum = fees;
         for who in MEMBERS {
             sum += self.balance(who).await;

@@ -1,0 +1,82 @@
+//! The engines of every store, for what happens when several callers do something at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rewards_core::operations::balances::GetBalance;
+use rewards_storage::engine::{CommandOptions, Engine, ManualClock, SeededRandom, TenantEngine};
+#[cfg(feature = "memory")]
+use rewards_storage::memory::MemoryStore;
+use rewards_storage::sql::SqlStore;
+use rewards_storage::store::Backend;
+
+use crate::world::{addresses, at, member, patient, tenant};
+
+/// Whoever must do without an answer for so long waits for ever.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The engines of one store: two processes where several may share it, else the same one twice.
+pub struct Engines {
+    pub name: &'static str,
+    pub engines: [TenantEngine; 2],
+    _files: Option<tempfile::TempDir>,
+}
+
+async fn engine(store: impl Backend + 'static, seed: u64) -> TenantEngine {
+    let engine = Engine::builder(Arc::new(store))
+        .clock(Arc::new(ManualClock::new(at(0))))
+        .random(Arc::new(SeededRandom::new(seed)))
+        .workers(3)
+        .open()
+        .await
+        .unwrap();
+    engine.tenant(tenant())
+}
+
+/// Those of every store, each with empty books.
+pub async fn of_every_store(test: &str) -> Vec<Engines> {
+    let mut all = Vec::new();
+    #[cfg(feature = "memory")]
+    {
+        let one = engine(MemoryStore::new(), 1).await;
+        all.push(Engines {
+            name: "memory",
+            engines: [one.clone(), one],
+            _files: None,
+        });
+    }
+    for (name, url, files) in addresses(test).await {
+        let store = SqlStore::open(&url, patient()).await.unwrap();
+        let one = engine(store, 1).await;
+        let two = match name {
+            "postgres" => engine(SqlStore::open(&url, patient()).await.unwrap(), 2).await,
+            _ => one.clone(),
+        };
+        all.push(Engines {
+            name,
+            engines: [one, two],
+            _files: files,
+        });
+    }
+    all
+}
+
+pub fn keyed(key: &str) -> CommandOptions {
+    CommandOptions::keyed(key.parse().unwrap())
+}
+
+impl Engines {
+    /// What a member has available, in minor units.
+    pub async fn balance(&self, who: &str) -> i64 {
+        let [_, two] = &self.engines;
+        let balance = two.execute(GetBalance::new(member(who))).await.unwrap();
+        balance.assets.iter().map(|one| one.available.minor()).sum()
+    }
+
+    /// The books are right.
+    pub async fn assert_valid(&self) {
+        let [one, _] = &self.engines;
+        let report = one.verify().await.unwrap();
+        assert_eq!(report.problems, [], "{}", self.name);
+    }
+}
