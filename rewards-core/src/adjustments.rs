@@ -1,10 +1,7 @@
 //! Adjustments: what was granted or taken manually under an id of the host's, as it is kept.
 //!
-//! | from | method | to |
-//! |---|---|---|
-//! | – | [`Adjustment::new`] | made, and never changed |
-//!
-//! An adjustment holds ids and amounts and no words: the reason is in the journal, until its member is erased.
+//! An adjustment is made and never changes: it has one state. It holds ids and amounts and no words: the reason is in the journal,
+//! until its member is erased.
 
 use serde::{Deserialize, Serialize};
 
