@@ -121,7 +121,7 @@ STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
         None,
         {"program": paying_club(), "revision": 1, "newest": 1},
     ),
-    ("list_purchases", models.ListPurchases(member="ada", limit=2), None, {"next": None}),
+    ("list_purchases", models.ListPurchases(member="ada", limit=3), None, {"next": None}),
     (
         "get_purchase",
         models.GetPurchase(purchase="order-1"),
