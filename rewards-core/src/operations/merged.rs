@@ -194,8 +194,9 @@ fn hand_on_at(
     (at, unpaid): (Timestamp, Unpaid),
 ) -> Result<HandedOn, Undecided> {
     let profile = &builder.row.profile;
-    let into = match (profile.status, &profile.merged_into) {
-        (MemberStatus::Merged, Some(into)) if Resting::of(builder).is_something() => into.clone(),
+    // Who was closed or erased since has nothing to come, but what had gone on can still be owed.
+    let into = match (profile.status.is_final(), &profile.merged_into) {
+        (true, Some(into)) if Resting::of(builder).is_something() => into.clone(),
         _ => return Ok(HandedOn::default()),
     };
     let mut plan = ReadPlan {

@@ -177,6 +177,24 @@ fn what_a_purchase_earned_is_taken_back_from_whoever_has_it() {
     }
 }
 
+/// The end of the old id is not the end of what had gone on.
+#[test]
+fn what_went_on_is_taken_back_when_the_old_id_was_closed() {
+    for (sections, owed) in [("", ""), (DEBT, "")] {
+        let mut world = merged(sections);
+        let leaves = UpdateMember {
+            status: Some(MemberStatus::Closed),
+            forfeit: true,
+            ..UpdateMember::new(member("ann"))
+        };
+        world.run_as("leave", &leaves).unwrap();
+        let back = refund(&mut world, "bob", None);
+        assert_eq!(say_all(&back.owed), owed);
+        assert_eq!(balance(&mut world, "ann"), "0.00 EUR + 0.00 EUR");
+        assert_eq!(balance(&mut world, "bob"), "0.00 EUR + 0.00 EUR");
+    }
+}
+
 #[test]
 fn parts_add_up_after_a_merger() {
     let mut world = merged("");

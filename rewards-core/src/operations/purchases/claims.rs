@@ -13,7 +13,6 @@ use crate::command::Undecided;
 use crate::context::Context;
 use crate::ids::{IdAllocator, PurchaseId};
 use crate::ledger::{LotNumber, Transfer, TransferKind};
-use crate::member::MemberStatus;
 use crate::money::{Asset, Money};
 use crate::program::Shortfall;
 use crate::snapshot::{ReadPlan, Snapshot, StatementQuery};
@@ -44,7 +43,7 @@ pub(super) fn claim_shortfall(
     (purchase, policy): (&mut PurchaseEntity, Shortfall),
 ) -> Result<Claimed, Undecided> {
     let id = purchase.purchase.id.clone();
-    let is_merged = builder.row.profile.status == MemberStatus::Merged;
+    let is_merged = builder.row.profile.merged_into.is_some();
     let most = match policy {
         Shortfall::Debt => None,
         Shortfall::StopAtZero if is_merged => {
