@@ -25,13 +25,14 @@ use crate::time::Timestamp;
 /// # Errors
 /// Those of the operation; [`Undecided::Needs`] what it must see of the owner.
 pub(super) fn decide_for<O: Operation>(
-    own: &O,
-    owner: &MemberId,
+    owner: MemberId,
+    request: impl FnOnce(MemberId) -> O,
     snapshot: &Snapshot,
     context: &Context,
 ) -> Result<Decision<O::Reply>, Undecided> {
+    let own = request(owner.clone());
     let (plan, prepared) = own.prepare(context)?;
-    see_once(snapshot, context, owner, Seen::Owner, plan)?;
+    see_once(snapshot, context, &owner, Seen::Owner, plan)?;
     own.decide(&prepared, snapshot, context)
 }
 

@@ -500,11 +500,6 @@ impl Totals {
         self.0.iter().map(|(asset, minor)| (*asset, *minor))
     }
 
-    /// Whether all sums are zero.
-    pub fn is_empty(&self) -> bool {
-        self.0.values().all(|minor| *minor == 0)
-    }
-
     /// The sum of an asset, in minor units.
     pub fn of(&self, asset: Asset) -> i64 {
         self.0.get(&asset).copied().unwrap_or_default()

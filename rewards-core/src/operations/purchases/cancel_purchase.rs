@@ -94,12 +94,11 @@ impl Operation for CancelPurchase {
         context: &Context,
     ) -> Result<Decision<Self::Reply>, Undecided> {
         if let Some(owner) = owner_of(snapshot, context, &self.member, &self.purchase)? {
-            let member = owner.clone();
-            let own = Self {
+            let own = |member| Self {
                 member,
                 ..self.clone()
             };
-            return decide_for(&own, &owner, snapshot, context);
+            return decide_for(owner, own, snapshot, context);
         }
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
@@ -121,7 +120,6 @@ impl Operation for CancelPurchase {
             .cancel(|lot| granted.get(&lot).copied())
             .map_err(|wrong| refused(&self.purchase, wrong))?;
         builder.undo_purchase(&purchase, undone)?;
-        builder.write_purchase(purchase.clone())?;
         let Claimed { handed_on, .. } = claim_shortfall(
             &mut builder,
             snapshot,

@@ -26,7 +26,8 @@ pub(super) struct Claimed {
     pub handed_on: HandedOn,
 }
 
-/// Claims the shortfall of a purchase that is undone already, as far as the policy says so, and hands on what became available.
+/// Claims the shortfall of a purchase that is undone already, as far as the policy says so, writes the purchase, and hands on what
+/// became available.
 ///
 /// Of a member who was merged into another one, rewards of the purchase may have gone on. They were not spent, so they are
 /// claimed under every policy, from what the other member has.
@@ -53,11 +54,9 @@ pub(super) fn claim_shortfall(
         Shortfall::StopAtZero => Some(BTreeMap::new()),
     };
     let claims = claim(builder, snapshot, context, purchase, undone, back, most)?;
-    let mut owed = Vec::new();
-    if !claims.is_empty() {
-        builder.write_purchase(purchase.clone())?;
-        owed = builder.owe(snapshot, &claims, Some(&id))?;
-    }
+    // Before anything is owed: what is settled for that may change the purchase once more.
+    builder.write_purchase(purchase.clone())?;
+    let owed = builder.owe(snapshot, &claims, Some(&id))?;
     let unpaid = match policy {
         Shortfall::Debt => Unpaid::Owed,
         Shortfall::StopAtZero => Unpaid::GivenUp,

@@ -180,7 +180,6 @@ impl RefundPurchase {
         let mut back = take_back(&mut builder, &self.purchase, &lots, &undone, context.now)?;
         let (entity, mut purchase) = self.undo(&mut builder, refunded, &undone)?;
         purchase.replaced_by = replaced_by.cloned();
-        builder.write_purchase(purchase.clone())?;
         let shortfall = (&mut purchase, policy.shortfall);
         let Claimed { owed, handed_on } = claim_shortfall(
             &mut builder,

@@ -102,12 +102,11 @@ impl Operation for CancelRedemption {
         context: &Context,
     ) -> Result<Decision<CancelledRedemption>, Undecided> {
         if let Some(owner) = owner_of(snapshot, context, &self.member, &self.redemption)? {
-            let member = owner.clone();
-            let own = Self {
+            let own = |member| Self {
                 member,
                 ..self.clone()
             };
-            return decide_for(&own, &owner, snapshot, context);
+            return decide_for(owner, own, snapshot, context);
         }
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;

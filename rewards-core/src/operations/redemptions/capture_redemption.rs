@@ -88,12 +88,11 @@ impl Operation for CaptureRedemption {
         context: &Context,
     ) -> Result<Decision<CapturedRedemption>, Undecided> {
         if let Some(owner) = owner_of(snapshot, context, &self.member, &self.redemption)? {
-            let member = owner.clone();
-            let own = Self {
+            let own = |member| Self {
                 member,
                 ..self.clone()
             };
-            return decide_for(&own, &owner, snapshot, context);
+            return decide_for(owner, own, snapshot, context);
         }
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open_as_is(snapshot, context, &ids, &self.member)?;
