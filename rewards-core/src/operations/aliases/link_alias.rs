@@ -4,7 +4,7 @@
 //! moves under the current key of the key ring.
 //!
 //! Refusals, in order: a name that is empty, too long or holds control characters; a key that aliases are kept under is not in
-//! the key ring; unknown member; closed member; the alias is another member's; too many aliases of the member.
+//! the key ring; unknown member; closed or merged member; the alias is another member's; too many aliases of the member.
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;

@@ -2,7 +2,8 @@
 //!
 //! What counts is the provider's message, byte for byte as it came, and its signature: whoever calls says nothing that is
 //! believed. When it says `paid`, the money goes from the tenant's `deposits` account to the member's own money, which is in no
-//! lots and never expires; rewards may last longer by it. A deposit that had expired by then is taken all the same, and the reply says `late`.
+//! lots and never expires; rewards may last longer by it. A deposit that had expired by then
+//! is taken all the same, and the reply says `late`.
 //!
 //! The message is the key: the same message again is replayed, also when it was signed anew, whatever its age. Until that is known,
 //! nothing is believed that is not signed.

@@ -5,7 +5,7 @@
 //!
 //! Refusals, in order: unknown program; no revision active now; the program takes no deposits; an amount that is not positive
 //! or of another currency; an unknown provider; an amount out of bounds; unknown member; the deposit is initiated already;
-//! closed member; suspended member.
+//! closed or merged member; suspended member.
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;

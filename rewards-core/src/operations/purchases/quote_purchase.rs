@@ -5,7 +5,7 @@
 //! [`GetPurchase`](super::GetPurchase) with `explain`.
 //!
 //! Refusals, in order: unknown program; no revision active when the purchase happened; all problems of the purchase;
-//! unknown member; closed member; more lots due than a query may look at; an amount leaves its range; more than
+//! unknown member; closed or merged member; more lots due than a query may look at; an amount leaves its range; more than
 //! [`GRANTS_MAX`](crate::cashback::GRANTS_MAX) grants; the time of a reward leaves its range.
 
 use serde::{Deserialize, Serialize};

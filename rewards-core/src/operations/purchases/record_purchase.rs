@@ -5,7 +5,7 @@
 //! and the events. The purchase's id is its key: recorded again it is replayed, with another content it is refused.
 //!
 //! Refusals, in order: unknown program; no revision active when the purchase happened; all problems of the purchase;
-//! unknown member; the purchase is recorded already; closed member; more lots due than one command may touch; an amount
+//! unknown member; the purchase is recorded already; closed or merged member; more lots due than one command may touch; an amount
 //! leaves its range; more than [`GRANTS_MAX`](crate::cashback::GRANTS_MAX) grants; the time of a reward leaves its range; a
 //! pinned quote no longer holds.
 

@@ -5,8 +5,8 @@
 //!
 //! Refusals, in order: unknown program, or none active; redemptions are not offered; amounts that are not positive or of another
 //! asset, buckets that do not pay or come twice, an amount beside chosen ones; of chosen units in paying order too few, no
-//! multiple of the step or too many; more than the order or its share; unknown member; the redemption was made already; closed or
-//! suspended member; less is there than asked for; nothing would be paid; more lots than one command may touch.
+//! multiple of the step or too many; more than the order or its share; unknown member; the redemption was made already; closed,
+//! merged or suspended member; less is there than asked for; nothing would be paid; more lots than one command may touch.
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;

@@ -7,7 +7,8 @@
 //! With a `reference` it is kept as an adjustment, which has that id for ever.
 //!
 //! Refusals, in order: an amount that is not positive, an empty or too long reason, an expiry that has passed; the reference
-//! is of something else; unknown member; closed member; an asset that none of the tenant's programs declares; more lots due than one command may touch.
+//! is of something else; unknown member; closed or merged member; an asset that none of the tenant's programs declares;
+//! more lots due than one command may touch.
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;

@@ -9,8 +9,8 @@
 //! too long or holds control characters; unknown program, none that is active; sender and receiver are the same; the program
 //! allows no transfers of the asset; below the minimum, above the maximum; a fee that leaves nothing; a key that aliases are kept
 //! under is not in the key ring; unknown alias; unknown sender, unknown receiver; the transfer is completed already; closed
-//! sender, suspended sender; a receiver who is closed or suspended; more due or open lots of the sender than one command may
-//! touch; the available lots hold less than the amount and the sender's fee; more lots would pay than one transfer may touch;
+//! or merged sender, suspended sender; a receiver who is closed, merged or suspended; more due or open lots of the sender than
+//! one command may touch; the available lots hold less than the amount and the sender's fee; more lots would pay than one transfer may touch;
 //! more than the member may send on the day, in the month; more due lots of the receiver than one command may touch; a new
 //! expiry beyond the supported years.
 
