@@ -13,6 +13,7 @@
 //! review for when it is due, as nothing that they measure has changed. A cancellation also takes back what was counted, so
 //! all are reviewed.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::change_builder::ChangeBuilder;
@@ -28,6 +29,7 @@ use crate::money::Asset;
 use crate::program::{CompiledLadder, CompiledProgram, Measure};
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
+use crate::tiers::TierStatus;
 use crate::time::Timestamp;
 
 /// Whose ladders are reviewed.
@@ -35,8 +37,9 @@ use crate::time::Timestamp;
 pub(super) enum Reviewed<'a> {
     /// All.
     All,
-    /// All, because something was undone. Nobody climbs by that: whoever stands too low by what was told late climbs with the
-    /// next review, or a purchase that comes back in parts would leave more than one that comes back at once.
+    /// All, because something was undone. Nobody climbs by that, and no grace ends: whoever stands too low, or has enough
+    /// again, by what was told late is seen by the next review, or a purchase that comes back in parts would leave more
+    /// than one that comes back at once.
     Undone,
     /// Those that are climbed by a balance.
     Balances,
@@ -65,25 +68,22 @@ impl Reviewed<'_> {
         }
     }
 
-    /// Leaves out the ladders that a review may not climb.
+    /// Leaves out the ladders on which a member would do better than before, where nobody may.
     fn admit(
         self,
         program: &CompiledProgram,
+        known: Option<&Ladders>,
         (mut ladders, mut moves): (Ladders, Moves),
     ) -> (Ladders, Moves) {
         if !matches!(self, Self::Undone) {
             return (ladders, moves);
         }
-        let mut climbed = Vec::new();
-        for (id, step) in &moves {
+        ladders.retain(|id, status| {
+            let before = known.and_then(|ladders| ladders.get(id));
             let ladder = program.ladders().iter().find(|ladder| ladder.id() == id);
-            let rank = |tier| ladder.and_then(|ladder| ladder.rank_of(tier));
-            if rank(&step.to) > rank(&step.from) {
-                climbed.push(id.clone());
-            }
-        }
-        ladders.retain(|id, _| !climbed.contains(id));
-        moves.retain(|(id, _)| !climbed.contains(id));
+            !ladder.is_some_and(|ladder| improves(ladder, before, status))
+        });
+        moves.retain(|(id, _)| ladders.contains_key(id));
         (ladders, moves)
     }
 
@@ -108,6 +108,18 @@ impl Reviewed<'_> {
         for (_, program) in self.programs(context) {
             plan_ladders(plan, program, context, member, at);
         }
+    }
+}
+
+/// Whether somebody stands higher than before, or as high and no longer in danger of moving down.
+fn improves(ladder: &CompiledLadder, before: Option<&TierStatus>, after: &TierStatus) -> bool {
+    let rank = |status: &TierStatus| ladder.rank_of(&status.tier).unwrap_or_default();
+    let was = before.map(rank).unwrap_or_default();
+    let recovered = before.is_some_and(|before| before.below_since.is_some());
+    match rank(after).cmp(&was) {
+        Ordering::Greater => true,
+        Ordering::Equal => recovered && after.below_since.is_none(),
+        Ordering::Less => false,
     }
 }
 
@@ -176,7 +188,7 @@ impl<'a> TierReview<'a> {
             let known = builder.row.profile.tiers.get(program.id());
             let reviewed = view.review(program, known, instant);
             view.history.check_seen()?;
-            Ok(self.reviewed.admit(program, reviewed))
+            Ok(self.reviewed.admit(program, known, reviewed))
         })
     }
 
