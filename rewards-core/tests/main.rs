@@ -11,6 +11,7 @@ mod calendar_windows;
 mod carry_laws;
 mod expiry_laws;
 mod laws;
+mod merge_laws;
 mod money_laws;
 mod money_text;
 mod motion_laws;

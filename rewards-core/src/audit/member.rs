@@ -145,10 +145,13 @@ impl<'a> MemberAudit<'a> {
         }
         match (transfer.kind, &transfer.purchase) {
             (TransferKind::Grant | TransferKind::ManualGrant, _) => self.granted(entry),
-            (TransferKind::TransferIn | TransferKind::Merge, _)
+            (TransferKind::TransferIn | TransferKind::Merge, named)
                 if arrives_in_lots(transfer, &self.member) =>
             {
                 self.granted(entry);
+                if named.is_some() && !purchase.is_some_and(|found| self.may_have(found)) {
+                    self.unknown_reversal(entry);
+                }
             }
             (TransferKind::TransferOut, _) => {
                 for place in self.books.sent(transfer) {
@@ -156,22 +159,35 @@ impl<'a> MemberAudit<'a> {
                     sums.0 = sums.0.saturating_add(amount);
                 }
             }
-            (kind, Some(named)) => {
-                let own = purchase.filter(|found| found.purchase.member == self.member);
+            (kind, Some(_)) => {
+                let own = purchase.filter(|found| self.may_have(found));
                 let is_allowed = own.is_some_and(|found| {
                     kind != TransferKind::Clawback
                         || found.state() == PurchaseState::Cancelled
                         || found.refunded.is_some()
                 });
                 if !is_allowed {
-                    self.books.note(AuditProblem::ReversalUnknown {
-                        member: self.member.clone(),
-                        seq: entry.seq,
-                        purchase: named.clone(),
-                    });
+                    self.unknown_reversal(entry);
                 }
             }
             (_, None) => {}
+        }
+    }
+
+    /// Whether the member may have something that a purchase earned: who made it, and into whom that one was merged.
+    fn may_have(&self, purchase: &PurchaseEntity) -> bool {
+        let owner = &purchase.purchase.member;
+        let merged = self.row.map(|row| &row.profile.merged);
+        *owner == self.member || merged.is_some_and(|merged| merged.contains(owner))
+    }
+
+    fn unknown_reversal(&mut self, entry: &JournalEntry) {
+        if let Some(purchase) = entry.transfer.purchase.clone() {
+            self.books.note(AuditProblem::ReversalUnknown {
+                member: self.member.clone(),
+                seq: entry.seq,
+                purchase,
+            });
         }
     }
 
@@ -348,8 +364,8 @@ impl<'a> MemberAudit<'a> {
     fn close(&mut self, number: LotNumber) {
         let is_whole = self.grants.get(&number).is_some_and(|grant| {
             let entry = grant.entry.as_ref();
-            let is_claimed = entry.is_some_and(|entry| entry.purchase.is_none());
-            grant.lot.is_some() && entry.is_some() && (is_claimed || grant.claim.is_some())
+            let needs_no_claim = entry.is_some_and(|entry| !is_of_own_purchase(entry));
+            grant.lot.is_some() && entry.is_some() && (needs_no_claim || grant.claim.is_some())
         });
         if is_whole && let Some(grant) = self.grants.remove(&number) {
             self.compare(number, &grant);
@@ -359,14 +375,13 @@ impl<'a> MemberAudit<'a> {
     /// Compares what was seen of a grant.
     fn compare(&mut self, number: LotNumber, grant: &Grant) {
         if let (Some(entry), Some(lot)) = (&grant.entry, &grant.lot) {
-            let rule = entry.origin.as_ref().map(|origin| &origin.rule);
             let faults = [
                 ("amount", lot.amount != entry.minor()),
                 ("asset", lot.asset != entry.asset()),
                 ("source", !is_source(&lot.source, entry)),
                 ("earned_at", lot.earned_at != entry.effective_at),
                 ("purchase", lot.purchase != entry.purchase),
-                ("rule", lot.rule.as_ref() != rule),
+                ("rule", !is_rule(lot, entry)),
             ];
             for (what, is_wrong) in faults {
                 if is_wrong {
@@ -504,7 +519,8 @@ impl<'a> MemberAudit<'a> {
         }
         match (&grant.entry, &grant.claim) {
             (Some(entry), None) => {
-                if let Some(purchase) = entry.purchase.clone() {
+                let named = entry.purchase.clone();
+                if let Some(purchase) = named.filter(|_| is_of_own_purchase(entry)) {
                     self.books.note(AuditProblem::GrantUnknown {
                         member,
                         seq: number,
@@ -607,6 +623,21 @@ fn is_source(source: &Purpose, entry: &Transfer) -> bool {
     match entry.kind {
         TransferKind::TransferIn | TransferKind::Merge => *source != Purpose::Transfers,
         _ => *source == entry.from().purpose,
+    }
+}
+
+/// Whether an entry that makes a lot grants what a purchase of the member's own earned. What came from somebody who was merged into
+/// the member names the purchase, too.
+fn is_of_own_purchase(entry: &Transfer) -> bool {
+    entry.purchase.is_some() && entry.kind != TransferKind::Merge
+}
+
+/// Whether a lot can be of the rule that it names. The entry by which something came from somebody who was merged names none: what
+/// was earned with a purchase keeps its rule.
+fn is_rule(lot: &Lot, entry: &Transfer) -> bool {
+    match entry.kind {
+        TransferKind::Merge => lot.rule.is_some() == lot.purchase.is_some(),
+        _ => lot.rule.as_ref() == entry.origin.as_ref().map(|origin| &origin.rule),
     }
 }
 

@@ -175,11 +175,15 @@ pub(super) fn plan_pages(
 }
 
 impl ChangeBuilder<'_> {
-    /// Moves days that are too many for the member's row to pages. Sums are read before, so this comes last.
+    /// Moves days that are too many for the member's row to pages, and the same for members who were merged into this one.
+    /// Sums are read before, so this comes last.
     ///
     /// # Errors
     /// [`Undecided::Needs`] the pages to which they are added.
     pub fn move_days(&mut self, snapshot: &Snapshot, context: &Context) -> Result<(), Undecided> {
+        for other in self.merged_builders() {
+            other.move_days(snapshot, context)?;
+        }
         let tenant = &context.tenant;
         let member = self.member().clone();
         let mut unseen = Vec::new();

@@ -5,6 +5,7 @@
 //! other member **in the same step**, and so does what is owed. A lot keeps its expiry and the account that paid it.
 
 use super::change_builder::{ChangeBuilder, Totals};
+use super::due::{due_lots, due_query};
 use super::review::{Reviewed, TierReview, due_for_review};
 use super::rewards::{OPEN_LOTS_MAX, settle_open};
 use crate::command::{Operation, Undecided};
@@ -12,7 +13,7 @@ use crate::context::Context;
 use crate::decision::{Changes, Decision};
 use crate::entity::Entity;
 use crate::event::Event;
-use crate::ids::{IdAllocator, MemberId};
+use crate::ids::MemberId;
 use crate::ledger::{Account, Lot, LotState, Purpose, Transfer, TransferKind};
 use crate::member::MemberStatus;
 use crate::money::{Asset, Money};
@@ -63,8 +64,8 @@ pub(super) enum Seen {
     Receiver,
     /// Something of the member's is changed.
     Owner,
-    /// The member was merged into another one: what is due by an instant.
-    Merged(Timestamp),
+    /// What is due by an instant makes a difference: to what is owed, or to the member into whom this one was merged.
+    Due(Timestamp),
 }
 
 /// Asks for rows of a member unless they were asked for before. That some rows of the member are in the view says nothing of
@@ -90,12 +91,12 @@ pub(super) fn see_once(
         from: None,
         until: Some(match why {
             Seen::Receiver | Seen::Owner => context.now,
-            Seen::Merged(until) => until,
+            Seen::Due(until) => until,
         }),
         limit: match why {
             Seen::Receiver => 1,
             Seen::Owner => 2,
-            Seen::Merged(_) => 3,
+            Seen::Due(_) => 3,
         },
     };
     if snapshot.statements.contains_key(&seen) {
@@ -105,62 +106,59 @@ pub(super) fn see_once(
     Err(Undecided::Needs(Box::new(plan)))
 }
 
-/// What becomes of a debt that what the other member has does not pay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unpaid {
-    /// The other member owes it.
-    Owed,
-    /// It is given up.
-    GivenUp,
-}
-
-/// What went on to another member.
-#[derive(Debug, Default)]
-pub(super) struct HandedOn {
-    /// The changes of the other member.
-    changes: Option<Changes>,
-    /// What the other member paid at once of what was owed.
-    pub paid: Totals,
-}
-
-impl HandedOn {
-    /// Ends the command: gives the changes of both members away.
-    ///
-    /// # Errors
-    /// As [`ChangeBuilder::finish`].
-    pub fn finish(self, mut builder: ChangeBuilder<'_>) -> Result<Changes, Rejection> {
-        builder.emit_due();
-        let mut changes = builder.finish()?;
-        if let Some(other) = self.changes {
-            changes.merge(other);
-        }
-        Ok(changes)
-    }
-}
-
 /// Ends a command on a member: what has become available goes on when the member was merged into another one.
 ///
 /// # Errors
-/// As [`hand_on`].
-pub(super) fn finish(
-    mut builder: ChangeBuilder<'_>,
-    snapshot: &Snapshot,
-    context: &Context,
-    ids: &IdAllocator,
+/// As [`finish_with`]; [`Undecided::Needs`] the rows of the other member.
+pub(super) fn finish<'a>(
+    mut builder: ChangeBuilder<'a>,
+    snapshot: &'a Snapshot,
+    context: &'a Context,
 ) -> Result<Changes, Undecided> {
-    let handed_on = hand_on(&mut builder, snapshot, context, ids, Unpaid::Owed)?;
-    Ok(handed_on.finish(builder)?)
+    // Who was closed or erased since has nothing to come, but what had gone on can still be owed.
+    let other = match Resting::of(&builder).is_something() {
+        true => open_other(&mut builder, snapshot, context, context.now)?,
+        false => None,
+    };
+    finish_with(builder, other, snapshot, context)
+}
+
+/// The same when the changes of the other member are open already.
+///
+/// # Errors
+/// [`Undecided::Needs`] lots; [`Rejection::TooMany`] when more lots are involved than one command may touch.
+pub(super) fn finish_with<'a>(
+    mut builder: ChangeBuilder<'a>,
+    other: Option<ChangeBuilder<'a>>,
+    snapshot: &'a Snapshot,
+    context: &'a Context,
+) -> Result<Changes, Undecided> {
+    let changes = match other {
+        Some(other) => Some(pass_on(
+            &mut builder,
+            other,
+            snapshot,
+            context,
+            context.now,
+        )?),
+        None => None,
+    };
+    builder.emit_due();
+    let mut all = builder.finish()?;
+    if let Some(changes) = changes {
+        all.merge(changes);
+    }
+    Ok(all)
 }
 
 /// The same for whoever only looks at a member who was merged: what is due by an instant is carried out, and goes on.
 ///
 /// # Errors
-/// As [`hand_on`].
-pub(super) fn settle_merged(
-    builder: &mut ChangeBuilder<'_>,
-    snapshot: &Snapshot,
-    context: &Context,
-    ids: &IdAllocator,
+/// As [`finish`].
+pub(super) fn settle_merged<'a>(
+    builder: &mut ChangeBuilder<'a>,
+    snapshot: &'a Snapshot,
+    context: &'a Context,
     until: Timestamp,
 ) -> Result<(), Undecided> {
     if builder.row.profile.status != MemberStatus::Merged {
@@ -168,37 +166,74 @@ pub(super) fn settle_merged(
     }
     let lots = builder.lots(snapshot);
     builder.settle_all(lots.iter(), until)?;
-    hand_on_at(builder, snapshot, context, ids, (until, Unpaid::Owed))?;
+    if Resting::of(builder).is_something()
+        && let Some(other) = open_other(builder, snapshot, context, until)?
+    {
+        pass_on(builder, other, snapshot, context, until)?;
+    }
     Ok(())
 }
 
-/// Hands on what a member has available and owes, when the member was merged into another one who has not left since.
+/// Carries out what is due for a member who was merged and is about to leave, and hands it on. Gives the changes of the other
+/// member.
 ///
 /// # Errors
-/// [`Undecided::Needs`] the rows of the other member, and lots; [`Rejection::TooMany`] when more lots are involved than one
-/// command may touch.
-pub(super) fn hand_on(
-    builder: &mut ChangeBuilder<'_>,
-    snapshot: &Snapshot,
-    context: &Context,
-    ids: &IdAllocator,
-    unpaid: Unpaid,
-) -> Result<HandedOn, Undecided> {
-    hand_on_at(builder, snapshot, context, ids, (context.now, unpaid))
+/// As [`finish`]; [`Rejection::TooMany`] when more lots are due than one command may touch.
+pub(super) fn hand_on_due<'a>(
+    builder: &mut ChangeBuilder<'a>,
+    snapshot: &'a Snapshot,
+    context: &'a Context,
+) -> Result<Changes, Undecided> {
+    if builder.row.profile.status != MemberStatus::Merged {
+        return Ok(Changes::default());
+    }
+    settle_due(builder, snapshot, context)?;
+    let other = match Resting::of(builder).is_something() {
+        true => open_other(builder, snapshot, context, context.now)?,
+        false => None,
+    };
+    match other {
+        Some(other) => pass_on(builder, other, snapshot, context, context.now),
+        None => Ok(Changes::default()),
+    }
 }
 
-fn hand_on_at(
+/// Carries out what is due for a member of whom it matters when that was: who owes something, or was merged.
+///
+/// # Errors
+/// [`Undecided::Needs`] what is due; [`Rejection::TooMany`] when that is more than one command may touch.
+pub(super) fn settle_due(
     builder: &mut ChangeBuilder<'_>,
     snapshot: &Snapshot,
     context: &Context,
-    ids: &IdAllocator,
-    (at, unpaid): (Timestamp, Unpaid),
-) -> Result<HandedOn, Undecided> {
+) -> Result<(), Undecided> {
+    let key = context.member_key(builder.member());
+    let plan = ReadPlan {
+        lots: vec![due_query(&key, context.now)],
+        ..ReadPlan::default()
+    };
+    let why = Seen::Due(context.now);
+    see_once(snapshot, context, &key.member, why, plan)?;
+    let due = due_lots(snapshot, &key, context.now)?;
+    builder.settle_all(due.into_iter(), context.now)?;
+    Ok(())
+}
+
+/// Opens the changes of the member into whom somebody was merged. When that member has left since, what has become available by
+/// an instant stays where it is.
+///
+/// # Errors
+/// [`Undecided::Needs`] the rows of the other member.
+pub(super) fn open_other<'a>(
+    builder: &mut ChangeBuilder<'a>,
+    snapshot: &'a Snapshot,
+    context: &'a Context,
+    until: Timestamp,
+) -> Result<Option<ChangeBuilder<'a>>, Undecided> {
     let profile = &builder.row.profile;
-    // Who was closed or erased since has nothing to come, but what had gone on can still be owed.
     let into = match (profile.status.is_final(), &profile.merged_into) {
-        (true, Some(into)) if Resting::of(builder).is_something() => into.clone(),
-        _ => return Ok(HandedOn::default()),
+        (true, Some(into)) => into.clone(),
+        _ => return Ok(None),
     };
     let mut plan = ReadPlan {
         members: vec![context.member_key(&into)],
@@ -206,27 +241,32 @@ fn hand_on_at(
     };
     Reviewed::Balances.plan(context, &into, context.now, &mut plan);
     see_once(snapshot, context, &into, Seen::Receiver, plan)?;
-    let mut other = ChangeBuilder::open_alone(snapshot, context, ids, &into)?;
+    let mut other = builder.open_other(snapshot, &into)?;
     if other.row.profile.status == MemberStatus::Closed {
-        return Ok(HandedOn::default());
+        builder.stay(snapshot, until)?;
+        return Ok(None);
     }
     other.recorded_at = other.recorded_at.max(builder.recorded_at);
     let due = due_for_review(snapshot, context, &into, context.now)?;
     other.settle_all(due.into_iter(), context.now)?;
-    let passage = Passage {
-        snapshot,
-        context,
-        at,
-        unpaid,
-    };
-    let paid = passage.go(builder, &mut other)?.paid;
+    Ok(Some(other))
+}
+
+/// Hands on what a member has available and owes as of an instant, and gives the changes of the other member.
+fn pass_on<'a>(
+    builder: &mut ChangeBuilder<'a>,
+    mut other: ChangeBuilder<'a>,
+    snapshot: &'a Snapshot,
+    context: &'a Context,
+    at: Timestamp,
+) -> Result<Changes, Undecided> {
+    let passage = Passage { snapshot, at };
+    passage.go(builder, &mut other)?;
+    let into = other.member().clone();
     let review = TierReview::now(Reviewed::Balances, snapshot, context, &into);
     review.make(&mut other)?;
     other.move_days(snapshot, context)?;
-    Ok(HandedOn {
-        changes: Some(other.finish()?),
-        paid,
-    })
+    Ok(other.finish()?)
 }
 
 /// What rests with a member and could go on.
@@ -265,49 +305,42 @@ impl Resting {
     }
 }
 
-/// What went from one member to the other.
-#[derive(Debug)]
-pub(super) struct Passed {
-    /// What was available, one amount per asset.
-    pub moved: Vec<Money>,
-    /// What the other member paid at once of what was owed.
-    pub paid: Totals,
-}
-
 /// From one member to the other.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Passage<'a> {
     pub snapshot: &'a Snapshot,
-    pub context: &'a Context,
     /// As of when; everything that is due by then is carried out first.
     pub at: Timestamp,
-    /// What becomes of debts.
-    pub unpaid: Unpaid,
 }
 
 impl Passage<'_> {
-    /// Moves everything that can go on.
+    /// Moves everything that can go on, and gives what was available, one amount per asset.
     ///
     /// # Errors
-    /// As [`hand_on`].
+    /// As [`finish_with`].
     pub fn go(
         &self,
         builder: &mut ChangeBuilder<'_>,
         other: &mut ChangeBuilder<'_>,
-    ) -> Result<Passed, Undecided> {
+    ) -> Result<Vec<Money>, Undecided> {
         let (snapshot, at) = (self.snapshot, self.at);
         let resting = Resting::of(builder);
         builder.see_open_lots(snapshot, resting.lots.iter().copied(), OPEN_LOTS_MAX)?;
         // Debts first: what arrives pays what is left of them.
-        let paid = self.owe(builder, other, &resting.debts)?;
+        self.owe(builder, other, &resting.debts)?;
         let mut moved = Totals::default();
+        let mut going = Vec::new();
         for asset in resting.lots {
-            for lot in settle_open(builder, snapshot, asset, at)? {
-                if lot.state == LotState::Available && lot.remaining > 0 {
-                    moved.add(asset, lot.remaining);
-                    self.pass(builder, other, &lot)?;
-                }
-            }
+            let lots = settle_open(builder, snapshot, asset, at)?.into_iter();
+            let lots = lots.filter(|lot| lot.state == LotState::Available && lot.remaining > 0);
+            // Before a merger, what had matured was the member's: it goes on now.
+            going.extend(lots.map(|lot| (builder.since(lot.number).unwrap_or(at), lot)));
+        }
+        // In the order in which it became available, as if somebody had looked all the time.
+        going.sort_by_key(|(since, lot)| (*since, lot.number));
+        for (since, lot) in going {
+            moved.add(lot.asset, lot.remaining);
+            self.pass(builder, other, &lot, since.max(lot.earned_at))?;
         }
         for (asset, minor) in resting.main {
             moved.add(asset, minor);
@@ -328,7 +361,7 @@ impl Passage<'_> {
             builder.emit(event.clone());
             other.emit(event);
         }
-        Ok(Passed { moved, paid })
+        Ok(moved)
     }
 
     /// What was owed is the other member's to pay.
@@ -337,38 +370,24 @@ impl Passage<'_> {
         builder: &mut ChangeBuilder<'_>,
         other: &mut ChangeBuilder<'_>,
         debts: &Totals,
-    ) -> Result<Totals, Undecided> {
-        let paid = match self.unpaid {
-            Unpaid::GivenUp => other.pay_at_once(self.snapshot, debts, None)?,
-            Unpaid::Owed => {
-                let owed = other.owe(self.snapshot, debts, None)?;
-                let mut paid = debts.clone();
-                for left in owed {
-                    paid.add(left.asset(), left.minor().saturating_neg());
-                }
-                paid
-            }
-        };
+    ) -> Result<(), Undecided> {
+        other.owe(self.snapshot, debts, None)?;
         for (asset, minor) in debts.iter() {
-            let given_up = match self.unpaid {
-                Unpaid::GivenUp => minor.saturating_sub(paid.of(asset)),
-                Unpaid::Owed => 0,
-            };
-            builder.settle_debt(asset, given_up, TransferKind::WriteOff)?;
-            builder.settle_debt(asset, minor.saturating_sub(given_up), TransferKind::Merge)?;
+            builder.settle_debt(asset, minor, TransferKind::Merge)?;
         }
-        Ok(paid)
+        Ok(())
     }
 
-    /// Moves what is left of an available lot.
+    /// Moves what is left of an available lot: the other member has it since an instant, and what is due for it by now happens
+    /// there.
     fn pass(
         &self,
         builder: &mut ChangeBuilder<'_>,
         other: &mut ChangeBuilder<'_>,
         lot: &Lot,
+        at: Timestamp,
     ) -> Result<(), Undecided> {
         let (asset, minor) = (lot.asset, lot.remaining);
-        let at = self.since(builder, lot);
         let purpose = Purpose::available(asset);
         let [leaves, arrives] = self.steps(builder, other, purpose, asset, minor, at)?;
         builder.post(leaves.for_purchase(lot.purchase.clone()))?;
@@ -379,29 +398,18 @@ impl Passage<'_> {
             earned_at: at,
             available_at: Some(at),
             void_at: None,
-            purchase: None,
-            rule: None,
+            // What was earned with a purchase goes back with it; anything else is of no rule of the other member's.
+            rule: lot.rule.clone().filter(|_| lot.purchase.is_some()),
             ..lot.clone()
         };
         let before = other.debts().of(asset);
-        other.receive(arrives, arriving)?;
+        let arrives = arrives.for_purchase(lot.purchase.clone());
+        let number = other.receive(arrives, arriving.clone())?;
         let paid = before.saturating_sub(other.debts().of(asset));
         other.note_arrival(at, Money::new(minor, asset), paid);
+        let arrived = Lot { number, ..arriving };
+        other.settle(&arrived, self.at)?;
         Ok(())
-    }
-
-    /// Since when the other member has what is left of a lot: one that has matured by itself in this command since the instant at
-    /// which it was due, so that it does not matter how late somebody looks; any other since now. Before a merger, what had
-    /// matured was the member's.
-    fn since(&self, builder: &ChangeBuilder<'_>, lot: &Lot) -> Timestamp {
-        let key = self.context.member_key(builder.member());
-        let row = self.snapshot.members.get(&key);
-        let was_merged = row.is_some_and(|row| row.profile.status == MemberStatus::Merged);
-        let before = self.snapshot.lots.get(&(key, lot.number));
-        let was_pending = before.is_some_and(|before| before.state == LotState::Pending);
-        let due = lot.available_at.filter(|due| *due <= self.at);
-        let due = due.filter(|_| was_merged && was_pending);
-        due.unwrap_or(self.at).max(lot.earned_at)
     }
 
     /// What leaves the one member, and what arrives at the other: through the account where nothing rests.

@@ -259,7 +259,7 @@ impl Operation for GetBalance {
         // What is reserved longer than its time allows is seen where it is by then; nothing of this is written.
         let mut builder = ChangeBuilder::open_until(snapshot, context, &ids, &self.member, until)?;
         // So is what goes on to another member.
-        settle_merged(&mut builder, snapshot, context, &ids, until)?;
+        settle_merged(&mut builder, snapshot, context, until)?;
         let sums = match self.at {
             None => self.now(&builder, snapshot, context),
             Some(at) => past(&builder, snapshot, key, at),

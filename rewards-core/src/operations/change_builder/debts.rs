@@ -125,6 +125,12 @@ impl ChangeBuilder<'_> {
         Ok(())
     }
 
+    /// Whether the member owes anything.
+    pub fn owes(&self) -> bool {
+        let mut balances = self.row.balances.iter();
+        balances.any(|(purpose, _, minor)| *purpose == Purpose::Debt && minor > 0)
+    }
+
     /// What the member owes.
     pub fn debts(&self) -> Totals {
         let mut debts = Totals::default();

@@ -1,17 +1,25 @@
-//! What has become available by itself to members who were merged into the one whose changes are made.
+//! Members who were merged into the one whose changes are made: what becomes available to them, and what goes back to their
+//! purchases.
 //!
-//! It is taken in before anything else happens, as of the instant at which it became available, so that no command and no query
-//! needs a sweep: whoever opens the changes of a member sees the member after that.
+//! What has become available by itself is taken in before anything else happens, as of the instant at which it became
+//! available, so that no command and no query needs a sweep: whoever opens the changes of a member sees the member after that.
+//!
+//! A reward that has gone on names the purchase that earned it, so that it goes back as if it had stayed: to whoever paid it,
+//! with the limits that it had used. That changes the row of whoever made the purchase. Such a row is opened once in a command,
+//! whoever asks for it, and is kept with the changes of the member into whom its own was merged.
 
 use super::super::due::{due_lots, due_query};
-use super::super::merged::{Passage, Seen, Unpaid, see_once};
+use super::super::merged::{Passage, Seen, see_once};
 use super::ChangeBuilder;
+use crate::cashback::{GRANTS_MAX, PurchaseEntity};
 use crate::command::Undecided;
-use crate::ids::MemberId;
-use crate::ledger::Purpose;
-use crate::member::{MemberRow, MemberStatus};
+use crate::entity::{EntityKey, Stored};
+use crate::ids::{MemberId, PurchaseId};
+use crate::ledger::{LotNumber, Purpose};
+use crate::member::{MemberProfile, MemberRow, MemberStatus};
 use crate::money::Money;
-use crate::snapshot::{ReadPlan, Snapshot};
+use crate::rejection::Rejection;
+use crate::snapshot::{LotFilter, LotQuery, ReadPlan, Snapshot};
 use crate::time::Timestamp;
 
 impl<'a> ChangeBuilder<'a> {
@@ -31,20 +39,152 @@ impl<'a> ChangeBuilder<'a> {
         }
         for member in self.see_merged(snapshot, until)? {
             let context = self.context;
-            let mut merged =
-                ChangeBuilder::open_until(snapshot, context, self.ids, &member, until)?;
+            let mut merged = match self.merged.remove(&member) {
+                Some(merged) => merged,
+                None => ChangeBuilder::open_as_is(snapshot, context, self.ids, &member)?,
+            };
+            // What has paid for the one may have been earned by the other.
+            std::mem::swap(&mut merged.merged, &mut self.merged);
+            merged.release_overdue(until)?;
+            std::mem::swap(&mut merged.merged, &mut self.merged);
             let due = due_lots(snapshot, &merged.key, until)?;
             merged.settle_all(due.into_iter(), until)?;
             let passage = Passage {
                 snapshot,
-                context,
                 at: until,
-                unpaid: Unpaid::Owed,
             };
             passage.go(&mut merged, self)?;
             merged.move_days(snapshot, context)?;
             merged.emit_due();
-            self.others.merge(merged.finish()?);
+            self.merged.insert(member, merged);
+        }
+        Ok(())
+    }
+
+    /// Opens the changes of the member into whom this one was merged. What has become available to others who were merged into
+    /// that member waits for the next command.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_other(
+        &mut self,
+        snapshot: &'a Snapshot,
+        into: &MemberId,
+    ) -> Result<Self, Undecided> {
+        let mut other = Self::open_as_is(snapshot, self.context, self.ids, into)?;
+        // While the other member gives back what this one has earned, this one's changes are with it.
+        let member = self.key.member.clone();
+        let profile = MemberProfile::new(self.recorded_at);
+        let stand_in = MemberRow::new(profile, self.recorded_at);
+        let stand_in = Self::from_row(self.context, self.ids, self.key.clone(), stand_in);
+        let own = std::mem::replace(self, stand_in);
+        other.merged.insert(member.clone(), own);
+        let released = other.release_overdue(self.context.now);
+        if let Some(own) = other.merged.remove(&member) {
+            *self = own;
+        }
+        released?;
+        Ok(other)
+    }
+
+    /// The changes of whoever made a purchase: this member, or one who was merged into this one.
+    ///
+    /// # Errors
+    /// [`Undecided::Needs`] the purchase, or the row of whoever made it.
+    pub(super) fn owner_of(&mut self, purchase: &PurchaseId) -> Result<&mut Self, Undecided> {
+        let owner = self.member_of(purchase)?;
+        self.open_merged(&owner)
+    }
+
+    /// The changes of somebody who was merged into this member, or this member's.
+    ///
+    /// # Errors
+    /// [`Undecided::Needs`] the row.
+    pub fn open_merged(&mut self, member: &MemberId) -> Result<&mut Self, Undecided> {
+        if self.find_merged(member).is_none() {
+            let key = self.context.member_key(member);
+            let known = self
+                .snapshot
+                .filter(|known| known.members.contains_key(&key));
+            let Some(snapshot) = known else {
+                return Err(Undecided::Needs(Box::new(ReadPlan {
+                    members: vec![key],
+                    ..ReadPlan::default()
+                })));
+            };
+            let opened = Self::open_as_is(snapshot, self.context, self.ids, member)?;
+            self.merged.insert(member.clone(), opened);
+        }
+        let found = self.find_merged(member);
+        Ok(found.ok_or(Rejection::Internal("a member who was just opened"))?)
+    }
+
+    /// The changes of members who were merged into this one.
+    pub fn merged_builders(&mut self) -> impl Iterator<Item = &mut Self> {
+        self.merged.values_mut()
+    }
+
+    fn find_merged(&mut self, member: &MemberId) -> Option<&mut Self> {
+        if self.key.member == *member {
+            return Some(self);
+        }
+        let mut merged = self.merged.values_mut();
+        merged.find_map(|other| other.find_merged(member))
+    }
+
+    /// Who made a purchase. Somebody into whom nobody was merged has lots of own purchases only.
+    fn member_of(&self, purchase: &PurchaseId) -> Result<MemberId, Undecided> {
+        if self.row.profile.merged.is_empty() || self.purchases.contains_key(purchase) {
+            return Ok(self.key.member.clone());
+        }
+        let tenant = &self.context.tenant;
+        let found: Option<Stored<PurchaseEntity>> = match self.snapshot {
+            Some(snapshot) => snapshot.get(tenant, purchase)?,
+            None => None,
+        };
+        let found = found.map(|stored| stored.entity.purchase.member);
+        found.ok_or_else(|| {
+            Undecided::Needs(Box::new(ReadPlan {
+                entities: vec![EntityKey::of::<PurchaseEntity>(tenant, purchase)],
+                ..ReadPlan::default()
+            }))
+        })
+    }
+
+    /// Adds to a plan what is not in the view of somebody else's purchase of which something goes back: the row of whoever made
+    /// it, and what it was granted.
+    ///
+    /// # Errors
+    /// What is wrong with its body.
+    pub(super) fn see_grants(
+        &self,
+        purchase: &PurchaseId,
+        missing: &mut ReadPlan,
+    ) -> Result<(), Undecided> {
+        let owner = self.member_of(purchase)?;
+        if owner == self.key.member {
+            return Ok(());
+        }
+        let key = self.context.member_key(&owner);
+        let lots = LotQuery {
+            member: key.clone(),
+            filter: LotFilter::OfPurchase {
+                purchase: purchase.clone(),
+            },
+            limit: GRANTS_MAX,
+        };
+        let Some(snapshot) = self.snapshot else {
+            return Ok(());
+        };
+        let stored: Option<Stored<PurchaseEntity>> =
+            snapshot.get(&self.context.tenant, purchase)?;
+        let grants = stored.iter().flat_map(|stored| &stored.entity.allocations);
+        let mut grants = grants.map(|grant| (key.clone(), grant.lot));
+        if !grants.all(|lot| snapshot.lots.contains_key(&lot)) {
+            missing.lots.push(lots);
+        }
+        if !snapshot.members.contains_key(&key) {
+            missing.members.push(key);
         }
         Ok(())
     }
@@ -70,7 +210,7 @@ impl<'a> ChangeBuilder<'a> {
                 lots: vec![due_query(&key, until)],
                 ..ReadPlan::default()
             };
-            match see_once(snapshot, self.context, member, Seen::Merged(until), plan) {
+            match see_once(snapshot, self.context, member, Seen::Due(until), plan) {
                 Err(Undecided::Needs(plan)) => missing.merge(*plan),
                 Err(other) => return Err(other),
                 Ok(()) if is_due(row, snapshot, self, member, until)? => due.push(member.clone()),
@@ -81,6 +221,31 @@ impl<'a> ChangeBuilder<'a> {
             return Ok(due);
         }
         Err(Undecided::Needs(Box::new(missing)))
+    }
+
+    /// A lot has become available, which goes on when the member was merged.
+    pub(super) fn note_available(&mut self, number: LotNumber, at: Timestamp) {
+        if let Some(lots) = &mut self.goes_on {
+            lots.entry(number).or_insert(at);
+        }
+    }
+
+    /// Since when a lot is available that goes on; `None` for any other.
+    pub fn since(&self, number: LotNumber) -> Option<Timestamp> {
+        self.goes_on.as_ref()?.get(&number).copied()
+    }
+
+    /// The other member has left, so what has become available stays, and expires here.
+    ///
+    /// # Errors
+    /// As [`settle`](Self::settle).
+    pub fn stay(&mut self, snapshot: &Snapshot, until: Timestamp) -> Result<(), Undecided> {
+        let stays = self.goes_on.take().unwrap_or_default();
+        let lots = self.lots(snapshot).into_iter();
+        for lot in lots.filter(|lot| stays.contains_key(&lot.number)) {
+            self.settle(&lot, until)?;
+        }
+        Ok(())
     }
 
     /// Value arrived from a member who was merged into this one, as ladders by a balance measure it.

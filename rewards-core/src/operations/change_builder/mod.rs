@@ -7,6 +7,7 @@ mod purchases;
 mod returned;
 mod transfers;
 
+pub(super) use debts::PAYING_LOTS_MAX;
 pub(super) use purchases::revision_of;
 pub(super) use returned::{Returned, Source};
 
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 
 use super::due::{DueChanges, Unearned};
+use super::merged::settle_due;
 use crate::cashback::PurchaseEntity;
 use crate::command::Undecided;
 use crate::context::Context;
@@ -27,7 +29,7 @@ use crate::ledger::{
     Account, Holder, LedgerError, Lot, LotMove, LotNumber, Origin, Purpose, Transfer, TransferKind,
     next_due, settle,
 };
-use crate::member::MemberRow;
+use crate::member::{MemberRow, MemberStatus};
 use crate::money::{Asset, Money};
 use crate::rejection::Rejection;
 use crate::snapshot::{MemberKey, Snapshot};
@@ -59,8 +61,10 @@ pub(super) struct ChangeBuilder<'a> {
     redemptions: BTreeMap<RedemptionId, OpenRedemption>,
     /// What went back because the time of an authorization was over.
     released: Totals,
-    /// The changes of members who were merged into this one.
-    others: Changes,
+    /// The changes of members who were merged into this one, as far as the command changes them too.
+    merged: BTreeMap<MemberId, ChangeBuilder<'a>>,
+    /// What has become available in this command to somebody who was merged, and is to go on: since when each lot is.
+    goes_on: Option<BTreeMap<LotNumber, Timestamp>>,
 }
 
 /// A redemption while a command changes it.
@@ -81,17 +85,21 @@ struct OpenPurchase {
 
 impl<'a> ChangeBuilder<'a> {
     /// Starts from the member's row, gives back what is reserved longer than its time allows, and takes in what has become
-    /// available by itself to whoever was merged into the member.
+    /// available by itself to whoever was merged into the member. What a member owes is paid by what has matured since.
     ///
     /// # Errors
-    /// [`Rejection::MemberUnknown`] when there is none; [`Undecided::Needs`] what goes back.
+    /// [`Rejection::MemberUnknown`] when there is none; [`Undecided::Needs`] what goes back, or is due.
     pub fn open(
         snapshot: &'a Snapshot,
         context: &'a Context,
         ids: &'a IdAllocator,
         member: &MemberId,
     ) -> Result<Self, Undecided> {
-        Self::open_until(snapshot, context, ids, member, context.now)
+        let mut builder = Self::open_until(snapshot, context, ids, member, context.now)?;
+        if builder.owes() {
+            settle_due(&mut builder, snapshot, context)?;
+        }
+        Ok(builder)
     }
 
     /// The same without giving anything back, for commands that look at no balance.
@@ -107,8 +115,10 @@ impl<'a> ChangeBuilder<'a> {
         let key = context.member_key(member);
         let row = snapshot.members.get(&key).cloned();
         let row = row.ok_or_else(|| Rejection::MemberUnknown(member.clone()))?;
+        let is_merged = row.profile.status == MemberStatus::Merged;
         Ok(Self {
             snapshot: Some(snapshot),
+            goes_on: is_merged.then(BTreeMap::new),
             ..Self::from_row(context, ids, key, row)
         })
     }
@@ -130,8 +140,8 @@ impl<'a> ChangeBuilder<'a> {
         Ok(builder)
     }
 
-    /// The same for a member at whom value of somebody arrives who was merged into the member: what else has become available
-    /// there waits for the next command.
+    /// The same for a member who is merged now: what has become available to whoever was merged into the member before waits
+    /// for the next command.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -169,7 +179,8 @@ impl<'a> ChangeBuilder<'a> {
             purchases: BTreeMap::new(),
             redemptions: BTreeMap::new(),
             released: Totals::default(),
-            others: Changes::default(),
+            merged: BTreeMap::new(),
+            goes_on: None,
         }
     }
 
@@ -236,7 +247,18 @@ impl<'a> ChangeBuilder<'a> {
     /// # Errors
     /// [`Undecided::Needs`] the purchase of what goes back; see [`see_purchases`](Self::see_purchases).
     pub fn move_lot(&mut self, step: LotMove) -> Result<Lot, Undecided> {
-        let (asset, is_return) = (step.lot.asset, step.is_return());
+        if step.is_return() {
+            self.give_back(&step.lot, step.amount)?;
+        }
+        Ok(self.carry_out(step)?)
+    }
+
+    /// The same for what was [given back](Self::give_back_grant) to a grant already.
+    ///
+    /// # Errors
+    /// As [`post`](Self::post).
+    pub fn carry_out(&mut self, step: LotMove) -> Result<Lot, Rejection> {
+        let asset = step.lot.asset;
         let holder = match step.to {
             Purpose::Funding(_) | Purpose::Expired | Purpose::Fees | Purpose::Adjustments => {
                 Holder::System
@@ -252,9 +274,6 @@ impl<'a> ChangeBuilder<'a> {
         let transfer = Transfer::new(from, to, step.amount, step.kind, step.effective_at)?
             .for_purchase(step.lot.purchase.clone());
         self.post(transfer)?;
-        if is_return {
-            self.give_back(&step.lot, step.amount)?;
-        }
         let lot = match step.kind {
             TransferKind::Mature => self.pay_debt(step.lot, step.effective_at)?,
             _ => step.lot,
@@ -274,18 +293,30 @@ impl<'a> ChangeBuilder<'a> {
     ) -> Result<Vec<Lot>, Undecided> {
         let is_voided = |lot: &&Lot| settle(lot, by).iter().any(LotMove::is_return);
         self.see_purchases(lots.clone().filter(is_voided))?;
+        let mut lots: Vec<&Lot> = lots.collect();
+        if self.owes() {
+            // What matures first pays first, whoever looks and when.
+            lots.sort_by_key(|lot| (lot.due_at().unwrap_or(Timestamp::MAX), lot.number));
+        }
+        let lots = lots.into_iter();
         lots.map(|lot| self.settle(lot, by)).collect()
     }
 
-    /// Carries out what is due for a lot by an instant, and returns the lot as it is then.
+    /// Carries out what is due for a lot by an instant, and returns the lot as it is then. What has become available to
+    /// somebody who was merged expires with the other member, if it does.
     ///
     /// # Errors
     /// As [`move_lot`](Self::move_lot).
     pub fn settle(&mut self, lot: &Lot, by: Timestamp) -> Result<Lot, Undecided> {
         let mut lot = self.current(lot);
-        while let Some(step) = next_due(&lot, by) {
+        while self.since(lot.number).is_none()
+            && let Some(step) = next_due(&lot, by)
+        {
             self.note_due(&step)?;
             let (at, before) = (step.effective_at, step.lot.remaining);
+            if step.kind == TransferKind::Mature {
+                self.note_available(lot.number, at);
+            }
             lot = self.move_lot(step)?;
             let paid = before.saturating_sub(lot.remaining);
             self.due_changes.pay(at, lot.asset, paid);
@@ -452,8 +483,18 @@ impl<'a> ChangeBuilder<'a> {
             row: self.row,
         };
         self.changes.members.push(write);
-        self.changes.merge(self.others);
+        for other in self.merged.into_values().filter(Self::is_changed) {
+            self.changes.merge(other.finish()?);
+        }
         Ok(self.changes)
+    }
+
+    /// Whether there is anything to write but the row's version: some rows are opened to be looked at.
+    fn is_changed(&self) -> bool {
+        !self.changes.is_empty()
+            || self.purchases.values().any(|open| open.is_changed)
+            || self.redemptions.values().any(|open| open.is_changed)
+            || self.merged.values().any(Self::is_changed)
     }
 }
 

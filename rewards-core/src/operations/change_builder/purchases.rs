@@ -1,35 +1,91 @@
 //! The purchases that a command changes, and what is released when something of them goes back.
 
+use std::collections::BTreeSet;
+
 use smol_str::SmolStr;
 
 use super::{ChangeBuilder, OpenPurchase};
-use crate::cashback::{GivenBack, PurchaseEntity, Undone, UndoneRemainder, UsedLimit};
+use crate::cashback::{Allocation, GivenBack, PurchaseEntity, Undone, UndoneRemainder, UsedLimit};
 use crate::command::Undecided;
 use crate::context::Context;
 use crate::counter::{CounterName, Summed};
 use crate::entity::{EntityKey, Stored};
 use crate::ids::{MemberId, ProgramId, PurchaseId};
 use crate::ledger::Lot;
+use crate::money::Asset;
 use crate::program::CompiledProgram;
 use crate::rejection::Rejection;
 use crate::snapshot::ReadPlan;
 
 impl ChangeBuilder<'_> {
-    /// A part of a lot goes back to the account that paid it.
+    /// A part of a lot goes back to the account that paid it. Rewards of one rule and purchase that have gone on from whoever
+    /// earned them are one: what comes back of them is of the first grants that have so much left.
     pub(super) fn give_back(&mut self, lot: &Lot, amount: i64) -> Result<(), Undecided> {
         let Some(purchase) = &lot.purchase else {
             return Ok(());
         };
-        let part = GivenBack {
-            lot: lot.number,
-            amount,
-            granted: lot.amount,
+        let left = |grant: &Allocation, granted: i64| granted.saturating_sub(grant.returned);
+        for part in self.parts_of(purchase, lot, amount, left)? {
+            let owner = self.owner_of(purchase)?;
+            owner.give_back_grant(purchase, lot.asset, &part)?;
+        }
+        Ok(())
+    }
+
+    /// Of which grants a part of a lot is that goes back, no more of each than `most` says.
+    ///
+    /// # Errors
+    /// [`Undecided::Needs`] what is missing in the view of the purchase.
+    pub(super) fn parts_of(
+        &mut self,
+        purchase: &PurchaseId,
+        lot: &Lot,
+        amount: i64,
+        most: impl Fn(&Allocation, i64) -> i64,
+    ) -> Result<Vec<GivenBack>, Undecided> {
+        let member = self.key.member.clone();
+        let owner = self.owner_of(purchase)?;
+        let is_own = owner.key.member == member;
+        let grants = owner.purchase(purchase)?.allocations.clone();
+        let is_of = |grant: &&Allocation| match is_own {
+            true => grant.lot == lot.number,
+            false => lot.rule.as_ref() == Some(&grant.rule),
         };
+        let (mut parts, mut left) = (Vec::new(), amount);
+        for grant in grants.iter().filter(is_of) {
+            let granted = match is_own {
+                true => Some(lot.amount),
+                false => owner.stored_lot(grant.lot).map(|lot| lot.amount),
+            };
+            let granted = granted.ok_or(Rejection::Internal("a grant that was not asked for"))?;
+            let amount = most(grant, granted).min(left);
+            if amount > 0 {
+                left = left.saturating_sub(amount);
+                parts.push(GivenBack {
+                    lot: grant.lot,
+                    amount,
+                    granted,
+                });
+            }
+        }
+        Ok(parts)
+    }
+
+    /// A part of a grant of the member's own goes back to the account that paid it.
+    ///
+    /// # Errors
+    /// [`Undecided::Needs`] the purchase.
+    pub fn give_back_grant(
+        &mut self,
+        purchase: &PurchaseId,
+        asset: Asset,
+        part: &GivenBack,
+    ) -> Result<(), Undecided> {
         let context = self.context;
         let open = self.open_purchase(purchase)?;
         let entity = &mut open.stored.entity;
         let program = revision_of(context, entity)?;
-        let (day, released) = (entity.day, entity.give_back(&part, program));
+        let (day, released) = (entity.day, entity.give_back(part, program));
         open.is_changed = true;
         for UsedLimit(number, bucket, amount, value) in released.limits {
             let counter = program.cap(number).and_then(|cap| {
@@ -42,7 +98,7 @@ impl ChangeBuilder<'_> {
         self.undo(
             program.id(),
             day,
-            [(Summed::Earned(lot.asset), released.unearned)],
+            [(Summed::Earned(asset), released.unearned)],
         );
         Ok(())
     }
@@ -92,26 +148,27 @@ impl ChangeBuilder<'_> {
         &self.key.member
     }
 
-    /// Checks that the purchases of lots are in the view, of which something is about to go back: all of them are asked for at
-    /// once then.
+    /// Checks that the purchases of lots are in the view, of which something is about to go back, and what each was granted
+    /// when somebody else made it: all of them are asked for at once then.
     ///
     /// # Errors
     /// [`Undecided::Needs`] those that are not.
     pub fn see_purchases<'l>(&self, lots: impl Iterator<Item = &'l Lot>) -> Result<(), Undecided> {
-        let named = lots.filter_map(|lot| lot.purchase.as_ref());
-        let keys = named.map(|id| EntityKey::of::<PurchaseEntity>(&self.context.tenant, id));
-        let is_seen = |key: &EntityKey| {
-            self.snapshot
-                .is_some_and(|snapshot| snapshot.entities.contains_key(key))
-        };
-        let entities: Vec<EntityKey> = keys.filter(|key| !is_seen(key)).collect();
-        if entities.is_empty() {
+        let mut missing = ReadPlan::default();
+        let named: BTreeSet<&PurchaseId> = lots.filter_map(|lot| lot.purchase.as_ref()).collect();
+        for id in named {
+            let key = EntityKey::of::<PurchaseEntity>(&self.context.tenant, id);
+            let snapshot = self.snapshot;
+            if snapshot.is_some_and(|snapshot| snapshot.entities.contains_key(&key)) {
+                self.see_grants(id, &mut missing)?;
+            } else {
+                missing.entities.push(key);
+            }
+        }
+        if missing == ReadPlan::default() {
             return Ok(());
         }
-        Err(Undecided::Needs(Box::new(ReadPlan {
-            entities,
-            ..ReadPlan::default()
-        })))
+        Err(Undecided::Needs(Box::new(missing)))
     }
 
     /// A purchase as the command has left it so far.

@@ -4,7 +4,6 @@
 //! a sweep: whoever opens the changes of a member sees the member after that. It counts from the end of that time.
 
 use super::{ChangeBuilder, OpenRedemption, Totals};
-use crate::cashback::Allocation;
 use crate::command::Undecided;
 use crate::entity::{Entity, EntityKey, Stored};
 use crate::event::Event;
@@ -229,7 +228,7 @@ impl ChangeBuilder<'_> {
         self.see_purchases(lots.into_iter())
     }
 
-    fn stored_lot(&self, number: LotNumber) -> Option<&Lot> {
+    pub(super) fn stored_lot(&self, number: LotNumber) -> Option<&Lot> {
         let snapshot = self.snapshot?;
         snapshot.lots.get(&(self.key.clone(), number))
     }
@@ -322,6 +321,7 @@ impl ChangeBuilder<'_> {
         }
         lot.remaining = lot.remaining.saturating_add(left);
         lot.state = LotState::Available;
+        self.note_available(lot.number, source.at);
         self.write_lot(lot);
         Ok(Fate::taken(taken))
     }
@@ -337,17 +337,20 @@ impl ChangeBuilder<'_> {
         let Some(purchase) = lot.purchase.clone() else {
             return Ok(0);
         };
-        let grants = &self.purchase(&purchase)?.allocations;
-        let own = grants.iter().find(|grant| grant.lot == lot.number);
-        let taken = own.map_or(0, Allocation::shortfall).min(amount);
+        let parts = self.parts_of(&purchase, lot, amount, |grant, _| grant.shortfall())?;
+        let taken = parts.iter().map(|part| part.amount);
+        let taken = taken.fold(0, i64::saturating_add);
         if taken <= 0 {
             return Ok(0);
         }
         let from = source.account(lot.asset);
         let to = Account::system(lot.source.clone(), lot.asset);
         let transfer = Transfer::new(from, to, taken, TransferKind::Clawback, source.at)?;
-        self.post(transfer.for_purchase(Some(purchase)))?;
-        self.give_back(lot, taken)?;
+        self.post(transfer.for_purchase(Some(purchase.clone())))?;
+        for part in parts {
+            let owner = self.owner_of(&purchase)?;
+            owner.give_back_grant(&purchase, lot.asset, &part)?;
+        }
         Ok(taken)
     }
 

@@ -186,7 +186,7 @@ impl Operation for ConfirmDeposit {
         extended.emit(&mut builder);
         Ok(Decision {
             reply: settled,
-            changes: finish(builder, snapshot, context, &ids)?,
+            changes: finish(builder, snapshot, context)?,
         })
     }
 }

@@ -17,6 +17,7 @@ use smallvec::smallvec;
 use smol_str::SmolStr;
 
 use super::super::change_builder::ChangeBuilder;
+use super::super::merged::hand_on_due;
 use super::super::pages::Page;
 use super::forfeit::{forfeit, see_lots};
 use crate::cashback::PurchaseEntity;
@@ -131,6 +132,7 @@ impl Operation for EraseMember {
     ) -> Result<Decision<ErasedMember>, Undecided> {
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
+        let handed_on = hand_on_due(&mut builder, snapshot, context)?;
         see_lots(&builder, snapshot, &self.member)?;
         let forfeited = forfeit(&mut builder, snapshot, context, &self.member, self.forfeit)?;
         let (purchases, next) = self.erase_purchases(&mut builder, prepared, snapshot)?;
@@ -146,6 +148,8 @@ impl Operation for EraseMember {
             });
         }
         let erased_at = self.erase_profile(&mut builder, context);
+        let mut changes = builder.finish()?;
+        changes.merge(handed_on);
         Ok(Decision {
             reply: ErasedMember {
                 member: self.member.clone(),
@@ -154,7 +158,7 @@ impl Operation for EraseMember {
                 forfeited,
                 next,
             },
-            changes: builder.finish()?,
+            changes,
         })
     }
 }

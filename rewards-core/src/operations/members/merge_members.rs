@@ -18,15 +18,15 @@ use smallvec::smallvec;
 
 use super::super::change_builder::{ChangeBuilder, Totals};
 use super::super::due::{due_lots, due_query};
-use super::super::merged::{Passage, Unpaid};
+use super::super::merged::Passage;
 use super::super::presence::{check_active, check_present};
 use super::super::review::{Reviewed, TierReview};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
-use crate::decision::{Changes, Decision};
+use crate::decision::Decision;
 use crate::entity::{By, Entity, EntityQuery};
 use crate::event::Event;
-use crate::ids::{IdAllocator, IdempotencyKey, MemberId, TenantId};
+use crate::ids::{IdempotencyKey, MemberId, TenantId};
 use crate::ledger::Purpose;
 use crate::member::{ALIASES_MAX, Alias, AliasId, MERGED_MAX, MemberStatus};
 use crate::money::Money;
@@ -168,11 +168,9 @@ impl Operation for MergeMembers {
         let owed = builder.debts().into_amounts();
         let passage = Passage {
             snapshot,
-            context,
             at: context.now,
-            unpaid: Unpaid::Owed,
         };
-        let moved = passage.go(&mut builder, &mut other)?.moved;
+        let moved = passage.go(&mut builder, &mut other)?;
         let tier_changes = self.review_tiers(&builder, &mut other, snapshot, context)?;
         let reply = MergedMembers {
             member: self.member.clone(),
@@ -184,12 +182,11 @@ impl Operation for MergeMembers {
             tier_changes,
             merged_at,
         };
-        let earlier = builder.row.profile.merged.clone();
+        for member in &builder.row.profile.merged.clone() {
+            self.name_new(builder.open_merged(member)?);
+        }
         let mut changes = builder.finish()?;
         changes.merge(other.finish()?);
-        for member in &earlier {
-            changes.merge(self.name_new(member, snapshot, context, &ids)?);
-        }
         Ok(Decision { reply, changes })
     }
 }
@@ -257,27 +254,13 @@ impl MergeMembers {
 
     /// Somebody who was merged into the member before is merged into the other one now, so that what becomes available there
     /// takes one step.
-    fn name_new(
-        &self,
-        member: &MemberId,
-        snapshot: &Snapshot,
-        context: &Context,
-        ids: &IdAllocator,
-    ) -> Result<Changes, Undecided> {
-        let key = context.member_key(member);
-        if !snapshot.members.contains_key(&key) {
-            return Err(Undecided::Needs(Box::new(ReadPlan {
-                members: vec![key],
-                ..ReadPlan::default()
-            })));
-        }
-        let mut builder = ChangeBuilder::open_as_is(snapshot, context, ids, member)?;
-        builder.row.profile.merged_into = Some(self.into.clone());
-        builder.emit(Event::MemberMerged {
-            member: member.clone(),
+    fn name_new(&self, earlier: &mut ChangeBuilder<'_>) {
+        earlier.row.profile.merged_into = Some(self.into.clone());
+        let member = earlier.member().clone();
+        earlier.emit(Event::MemberMerged {
+            member,
             into: self.into.clone(),
         });
-        Ok(builder.finish()?)
     }
 
     /// Takes over the tiers that are higher, if that is wanted, and reviews what value has moved.

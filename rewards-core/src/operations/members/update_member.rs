@@ -15,13 +15,14 @@ use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::super::change_builder::ChangeBuilder;
+use super::super::merged::hand_on_due;
 use super::super::presence::check_present;
 use super::super::review::{Reviewed, TierReview};
 use super::check_facts;
 use super::forfeit::{forfeit, see_lots};
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
-use crate::decision::Decision;
+use crate::decision::{Changes, Decision};
 use crate::event::Event;
 use crate::ids::MemberId;
 use crate::member::MemberStatus;
@@ -138,14 +139,20 @@ impl Operation for UpdateMember {
         context: &Context,
     ) -> Result<Decision<UpdatedMember>, Undecided> {
         let ids = context.id_allocator();
-        let mut builder = ChangeBuilder::open_as_is(snapshot, context, &ids, &self.member)?;
+        let leaves = self.status == Some(MemberStatus::Closed);
+        let open = match leaves {
+            true => ChangeBuilder::open,
+            false => ChangeBuilder::open_as_is,
+        };
+        let mut builder = open(snapshot, context, &ids, &self.member)?;
         // Who was merged can still leave, with what is pending there.
         if builder.row.profile.status != MemberStatus::Merged || !self.closes_only() {
             check_present(&builder.row.profile, &self.member)?;
         }
         let mut forfeited = Vec::new();
-        if self.status == Some(MemberStatus::Closed) {
-            builder.release_overdue(context.now)?;
+        let mut handed_on = Changes::default();
+        if leaves {
+            handed_on = hand_on_due(&mut builder, snapshot, context)?;
             see_lots(&builder, snapshot, &self.member)?;
             forfeited = forfeit(&mut builder, snapshot, context, &self.member, self.forfeit)?;
             // The tiers stay as they are from now on: what was due by now happens first.
@@ -162,13 +169,15 @@ impl Operation for UpdateMember {
         let status = self.status.unwrap_or(profile.status);
         profile.status = status;
         builder.emit(Event::MemberUpdated { status });
+        let mut changes = builder.finish()?;
+        changes.merge(handed_on);
         Ok(Decision {
             reply: UpdatedMember {
                 member: self.member.clone(),
                 status,
                 forfeited,
             },
-            changes: builder.finish()?,
+            changes,
         })
     }
 }

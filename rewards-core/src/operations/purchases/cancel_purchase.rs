@@ -19,9 +19,9 @@ use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::super::change_builder::ChangeBuilder;
-use super::super::merged::decide_for;
+use super::super::merged::{decide_for, finish_with};
 use super::super::review::{Reviewed, TierReview, due_for_review};
-use super::claims::{Claimed, claim_shortfall};
+use super::gone_on::GoneOn;
 use super::refund_purchase::refused;
 use super::take_back::take_back;
 use super::{find_purchase, owner_of, plan_purchase, purchase_lots, settle_others};
@@ -32,7 +32,6 @@ use crate::event::Event;
 use crate::ids::{IdempotencyKey, MemberId, PurchaseId, TenantId};
 use crate::ledger::LotNumber;
 use crate::money::Money;
-use crate::program::Shortfall;
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
 
@@ -107,6 +106,7 @@ impl Operation for CancelPurchase {
         open.map_err(|wrong| refused(&self.purchase, wrong))?;
         let due = due_for_review(snapshot, context, &self.member, context.now)?;
         settle_others(&mut builder, &due, &self.purchase, context.now)?;
+        let mut gone_on = GoneOn::of(&mut builder, snapshot, context, &stored.entity)?;
         let lots = purchase_lots(snapshot, context, &stored.entity)?;
         let granted: BTreeMap<LotNumber, Money> = lots
             .iter()
@@ -114,25 +114,25 @@ impl Operation for CancelPurchase {
             .collect();
         let grants = granted.iter().map(|(lot, all)| (*lot, (*all, all.minor())));
         let grants = grants.collect();
-        let mut back = take_back(&mut builder, &self.purchase, &lots, &grants, context.now)?;
+        let taken_back = take_back(
+            &mut builder,
+            gone_on.as_mut(),
+            (snapshot, &self.purchase),
+            &lots,
+            &grants,
+            context.now,
+        )?;
         let purchase = builder.purchase(&self.purchase)?.clone();
-        let (mut purchase, undone) = purchase
+        let (purchase, undone) = purchase
             .cancel(|lot| granted.get(&lot).copied())
             .map_err(|wrong| refused(&self.purchase, wrong))?;
         builder.undo_purchase(&purchase, undone)?;
-        let Claimed { handed_on, .. } = claim_shortfall(
-            &mut builder,
-            snapshot,
-            context,
-            &ids,
-            &grants,
-            &mut back,
-            (&mut purchase, Shortfall::StopAtZero),
-        )?;
+        // What could not be taken back is left at that.
+        builder.write_purchase(purchase)?;
         let mut reply = CancelledPurchase {
             purchase: self.purchase.clone(),
-            taken_back: back.taken.into_amounts(),
-            shortfall: back.shortfall.into_amounts(),
+            taken_back: taken_back.taken.into_amounts(),
+            shortfall: taken_back.shortfall.into_amounts(),
             tier_changes: 0,
         };
         builder.emit_due();
@@ -146,7 +146,12 @@ impl Operation for CancelPurchase {
         builder.move_days(snapshot, context)?;
         Ok(Decision {
             reply,
-            changes: handed_on.finish(builder)?,
+            changes: finish_with(
+                builder,
+                gone_on.map(|gone_on| gone_on.other),
+                snapshot,
+                context,
+            )?,
         })
     }
 }

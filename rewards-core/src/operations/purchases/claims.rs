@@ -1,108 +1,56 @@
 //! What a member owes of a refund: what was to be taken back and had been spent.
 //!
 //! What has expired is not owed, as the member had nothing of it. Like all of a refund it is counted over all refunds of the
-//! purchase: what is owed in all, less what was claimed before.
+//! purchase: what is owed in all, less what was claimed before. Whoever was merged owes nothing any more: the other member does.
 
 use std::collections::BTreeMap;
 
 use super::super::change_builder::{ChangeBuilder, Totals};
-use super::super::merged::{HandedOn, Unpaid, hand_on};
+use super::gone_on::{GoneOn, expiries_of};
 use super::take_back::{TakenBack, UndoneGrants};
 use crate::cashback::{GRANTS_MAX, PurchaseEntity};
 use crate::command::Undecided;
 use crate::context::Context;
-use crate::ids::{IdAllocator, PurchaseId};
-use crate::ledger::{LotNumber, Transfer, TransferKind};
+use crate::ids::PurchaseId;
+use crate::ledger::{LotNumber, TransferKind};
 use crate::money::{Asset, Money};
 use crate::program::Shortfall;
-use crate::snapshot::{ReadPlan, Snapshot, StatementQuery};
+use crate::snapshot::{ReadPlan, Snapshot};
 
-/// What is done about the shortfall of a refund.
-#[derive(Debug)]
-pub(super) struct Claimed {
-    /// What the member owes now, one amount per asset.
-    pub owed: Vec<Money>,
-    /// What went on to another member.
-    pub handed_on: HandedOn,
-}
-
-/// Claims the shortfall of a purchase that is undone already, as far as the policy says so, writes the purchase, and hands on what
-/// became available.
-///
-/// Of a member who was merged into another one, rewards of the purchase may have gone on. They were not spent, so they are
-/// claimed under every policy, from what the other member has.
+/// Claims the shortfall of a purchase that is undone already, as far as the policy says so, writes the purchase, and says what is
+/// owed now, one amount per asset.
 ///
 /// # Errors
 /// [`Undecided::Needs`] entries and lots, as long as a view does not have them.
-pub(super) fn claim_shortfall(
-    builder: &mut ChangeBuilder<'_>,
+pub(super) fn claim_shortfall<'a>(
+    builder: &mut ChangeBuilder<'a>,
+    gone_on: Option<&mut GoneOn<'a>>,
     snapshot: &Snapshot,
     context: &Context,
-    ids: &IdAllocator,
-    undone: &UndoneGrants,
-    back: &mut TakenBack,
+    (undone, back): (&UndoneGrants, &TakenBack),
     (purchase, policy): (&mut PurchaseEntity, Shortfall),
-) -> Result<Claimed, Undecided> {
+) -> Result<Vec<Money>, Undecided> {
     let id = purchase.purchase.id.clone();
-    let is_merged = builder.row.profile.merged_into.is_some();
-    let most = match policy {
-        Shortfall::Debt => None,
-        Shortfall::StopAtZero if is_merged => {
-            let kind = TransferKind::Merge;
-            Some(moved(builder, snapshot, context, &id, kind)?)
+    let claims = match policy {
+        Shortfall::Debt => {
+            let expired = expired(builder, gone_on.as_deref(), snapshot, context, back, &id)?;
+            claim(purchase, undone, back, expired)
         }
-        Shortfall::StopAtZero => Some(BTreeMap::new()),
+        Shortfall::StopAtZero => Totals::default(),
     };
-    let claims = claim(builder, snapshot, context, purchase, undone, back, most)?;
     // Before anything is owed: what is settled for that may change the purchase once more.
     builder.write_purchase(purchase.clone())?;
-    let owed = builder.owe(snapshot, &claims, Some(&id))?;
-    let unpaid = match policy {
-        Shortfall::Debt => Unpaid::Owed,
-        Shortfall::StopAtZero => Unpaid::GivenUp,
-    };
-    let handed_on = hand_on(builder, snapshot, context, ids, unpaid)?;
-    let mut left = Totals::default();
-    for amount in &owed {
-        let asset = amount.asset();
-        let paid = handed_on.paid.of(asset);
-        if policy == Shortfall::StopAtZero {
-            back.recover(asset, paid);
-            // Nobody is there to pay for somebody whose other self has left.
-            let unpaid = builder.debts().of(asset).min(amount.minor());
-            builder.settle_debt(asset, unpaid, TransferKind::WriteOff)?;
-        } else {
-            left.add(asset, amount.minor().saturating_sub(paid));
-        }
-    }
-    Ok(Claimed {
-        owed: left.into_amounts(),
-        handed_on,
-    })
+    let owing = gone_on.map_or(builder, |gone_on| &mut gone_on.other);
+    owing.owe(snapshot, &claims, Some(&id))
 }
 
-/// Claims what could not be taken back of a purchase, no more than `most` of each asset in all, and says how much that is.
-///
-/// # Errors
-/// [`Undecided::Needs`] what of the purchase has expired, as long as a view does not have it.
+/// Claims what could not be taken back of a purchase and has not expired, and says how much that is.
 fn claim(
-    builder: &ChangeBuilder<'_>,
-    snapshot: &Snapshot,
-    context: &Context,
     purchase: &mut PurchaseEntity,
     undone: &UndoneGrants,
     back: &TakenBack,
-    most: Option<BTreeMap<Asset, i64>>,
-) -> Result<Totals, Undecided> {
-    if most.as_ref().is_some_and(BTreeMap::is_empty) {
-        return Ok(Totals::default());
-    }
-    let expired = if back.has_expired {
-        let kind = TransferKind::Expire;
-        moved(builder, snapshot, context, &purchase.purchase.id, kind)?
-    } else {
-        BTreeMap::new()
-    };
+    expired: BTreeMap<Asset, i64>,
+) -> Totals {
     let mut left: BTreeMap<Asset, i64> = BTreeMap::new();
     for grant in &purchase.allocations {
         let Some((all, _)) = undone.get(&grant.lot) else {
@@ -115,11 +63,6 @@ fn claim(
     for (asset, minor) in expired {
         let sum = left.entry(asset).or_default();
         *sum = sum.saturating_sub(minor).max(0);
-    }
-    if let Some(most) = most {
-        for (asset, minor) in &mut left {
-            *minor = (*minor).min(most.get(asset).copied().unwrap_or_default());
-        }
     }
     for grant in &purchase.allocations {
         if let Some((all, _)) = undone.get(&grant.lot) {
@@ -140,28 +83,24 @@ fn claim(
         claims.add(all.asset(), part);
     }
     purchase.claim(&by_lot);
-    Ok(claims)
+    claims
 }
 
-/// What of the rewards of a purchase has moved for one reason, before this command and in it.
-fn moved(
+/// What of the rewards of a purchase has expired, before this command and in it.
+fn expired(
     builder: &ChangeBuilder<'_>,
+    gone_on: Option<&GoneOn<'_>>,
     snapshot: &Snapshot,
     context: &Context,
+    back: &TakenBack,
     purchase: &PurchaseId,
-    kind: TransferKind,
 ) -> Result<BTreeMap<Asset, i64>, Undecided> {
-    let query = StatementQuery {
-        member: context.member_key(builder.member()),
-        before: None,
-        kind: Some(kind),
-        purpose: None,
-        asset: None,
-        purchase: Some(purchase.clone()),
-        from: None,
-        until: None,
-        limit: GRANTS_MAX,
-    };
+    let mut sums = gone_on.map_or_else(BTreeMap::new, |gone_on| gone_on.expired(purchase));
+    if !back.has_expired {
+        return Ok(sums);
+    }
+    let member = context.member_key(builder.member());
+    let query = expiries_of(&member, purchase, GRANTS_MAX);
     let Some(entries) = snapshot.statements.get(&query) else {
         return Err(Undecided::Needs(Box::new(ReadPlan {
             statements: vec![query],
@@ -169,12 +108,11 @@ fn moved(
         })));
     };
     let now = builder.changes.journal.iter().map(|(_, entry)| entry);
-    let is_own = |transfer: &&Transfer| {
-        transfer.kind == kind && transfer.purchase.as_ref() == Some(purchase)
-    };
     let all = entries.iter().chain(now).map(|entry| &entry.transfer);
-    let mut sums: BTreeMap<Asset, i64> = BTreeMap::new();
-    for transfer in all.filter(is_own) {
+    let own = all.filter(|transfer| {
+        transfer.kind == TransferKind::Expire && transfer.purchase.as_ref() == Some(purchase)
+    });
+    for transfer in own {
         let sum = sums.entry(transfer.asset()).or_default();
         *sum = sum.saturating_add(transfer.minor());
     }

@@ -132,7 +132,7 @@ impl Operation for ConfirmPurchase {
                 released,
                 tier_changes,
             },
-            changes: finish(builder, snapshot, context, &ids)?,
+            changes: finish(builder, snapshot, context)?,
         })
     }
 }

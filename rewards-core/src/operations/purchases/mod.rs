@@ -5,6 +5,7 @@ mod claims;
 mod confirm_purchase;
 mod decide_purchase;
 mod get_purchase;
+mod gone_on;
 mod list_purchases;
 mod list_refunds;
 mod quote_purchase;

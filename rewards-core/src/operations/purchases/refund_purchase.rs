@@ -19,9 +19,10 @@ use smallvec::smallvec;
 
 use super::super::amounts::{check_positive, in_words};
 use super::super::change_builder::{ChangeBuilder, revision_of};
-use super::super::merged::{Seen, see_once};
+use super::super::merged::{Seen, finish_with, see_once};
 use super::super::review::{Reviewed, TierReview, due_for_review};
-use super::claims::{Claimed, claim_shortfall};
+use super::claims::claim_shortfall;
+use super::gone_on::GoneOn;
 use super::take_back::{UndoneGrants, take_back, undone_grants};
 use super::{find_purchase, owner_of, plan_purchase, purchase_lots, settle_others};
 use crate::cashback::{
@@ -175,20 +176,26 @@ impl RefundPurchase {
         settle_others(&mut builder, &due, &self.purchase, context.now)?;
         let program = revision_of(context, &stored.entity)?;
         let policy = self.policy(program.refunds());
+        let mut gone_on = GoneOn::of(&mut builder, snapshot, context, &stored.entity)?;
         let lots = purchase_lots(snapshot, context, &stored.entity)?;
         let undone = undone_grants(&stored.entity, &lots, &refunded, policy.rewards, program)?;
-        let mut back = take_back(&mut builder, &self.purchase, &lots, &undone, context.now)?;
+        let back = take_back(
+            &mut builder,
+            gone_on.as_mut(),
+            (snapshot, &self.purchase),
+            &lots,
+            &undone,
+            context.now,
+        )?;
         let (entity, mut purchase) = self.undo(&mut builder, refunded, &undone)?;
         purchase.replaced_by = replaced_by.cloned();
-        let shortfall = (&mut purchase, policy.shortfall);
-        let Claimed { owed, handed_on } = claim_shortfall(
+        let owed = claim_shortfall(
             &mut builder,
+            gone_on.as_mut(),
             snapshot,
             context,
-            ids,
-            &undone,
-            &mut back,
-            shortfall,
+            (&undone, &back),
+            (&mut purchase, policy.shortfall),
         )?;
         let mut reply = RefundedPurchase {
             refund: self.refund.clone(),
@@ -207,7 +214,12 @@ impl RefundPurchase {
         builder.move_days(snapshot, context)?;
         Ok(Decision {
             reply,
-            changes: handed_on.finish(builder)?,
+            changes: finish_with(
+                builder,
+                gone_on.map(|gone_on| gone_on.other),
+                snapshot,
+                context,
+            )?,
         })
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::change_builder::{ChangeBuilder, Totals};
 use super::decide_purchase::reevaluate;
+use super::gone_on::GoneOn;
 use crate::cashback::{Paid, PurchaseEntity, Refunded};
 use crate::command::Undecided;
 use crate::ids::PurchaseId;
@@ -11,6 +12,7 @@ use crate::ledger::{Lot, LotNumber, LotState};
 use crate::money::{Asset, Money, allocate};
 use crate::program::{CompiledProgram, RefundedRewards};
 use crate::rejection::Rejection;
+use crate::snapshot::Snapshot;
 use crate::time::Timestamp;
 
 /// What was granted as each lot, and what of that is undone in all.
@@ -26,14 +28,6 @@ pub(super) struct TakenBack {
     pub short: BTreeMap<LotNumber, i64>,
     /// Whether any of the lots has expired.
     pub has_expired: bool,
-}
-
-impl TakenBack {
-    /// What the purchase had earned was found with another member and taken back there.
-    pub fn recover(&mut self, asset: Asset, minor: i64) {
-        self.taken.add(asset, minor);
-        self.shortfall.add(asset, minor.saturating_neg());
-    }
 }
 
 /// What of each grant is undone when so much of the purchase is refunded.
@@ -109,11 +103,12 @@ fn recheck(
     Ok(())
 }
 
-/// Takes back what is undone and was not before, from the lots of the purchase: pending ones first. What is due for them comes
-/// before that: a lot that was voided in time was never the member's.
-pub(super) fn take_back(
-    builder: &mut ChangeBuilder<'_>,
-    purchase: &PurchaseId,
+/// Takes back what is undone and was not before, from the lots of the purchase: pending ones first, and what has gone on where it
+/// is. What is due for them comes before that: a lot that was voided in time was never the member's.
+pub(super) fn take_back<'a>(
+    builder: &mut ChangeBuilder<'a>,
+    mut gone_on: Option<&mut GoneOn<'a>>,
+    (snapshot, purchase): (&Snapshot, &PurchaseId),
     lots: &[&Lot],
     undone: &UndoneGrants,
     now: Timestamp,
@@ -131,7 +126,7 @@ pub(super) fn take_back(
         let before = unearned.get(&lot.number).copied().unwrap_or(0);
         let in_all = undone.get(&lot.number).map_or(0, |(_, undone)| *undone);
         let wanted = in_all.saturating_sub(before).max(0);
-        let taken = match lot.take_back(wanted, now) {
+        let mut taken = match lot.take_back(wanted, now) {
             Some(step) => {
                 let taken = step.amount;
                 builder.move_lot(step)?;
@@ -139,6 +134,11 @@ pub(super) fn take_back(
             }
             None => 0,
         };
+        if let Some(gone_on) = gone_on.as_deref_mut() {
+            let rest = (&lot, wanted.saturating_sub(taken));
+            let found = gone_on.take_back(builder, snapshot, purchase, rest, now)?;
+            taken = taken.saturating_add(found);
+        }
         result.taken.add(lot.asset, taken);
         let short = wanted.saturating_sub(taken);
         result.shortfall.add(lot.asset, short);

@@ -159,7 +159,7 @@ impl Operation for CancelRedemption {
         review(&mut builder, snapshot, context, &self.member)?;
         Ok(Decision {
             reply,
-            changes: finish(builder, snapshot, context, &ids)?,
+            changes: finish(builder, snapshot, context)?,
         })
     }
 }

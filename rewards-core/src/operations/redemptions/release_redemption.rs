@@ -124,7 +124,7 @@ impl Operation for ReleaseRedemption {
         review(&mut builder, snapshot, context, &self.member)?;
         Ok(Decision {
             reply,
-            changes: finish(builder, snapshot, context, &ids)?,
+            changes: finish(builder, snapshot, context)?,
         })
     }
 }

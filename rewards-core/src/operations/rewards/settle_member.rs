@@ -123,7 +123,7 @@ impl Operation for SettleMember {
             tier_changes,
             more: part.more,
         };
-        let changes = finish(builder, snapshot, context, &ids)?;
+        let changes = finish(builder, snapshot, context)?;
         Ok(Decision {
             reply,
             changes: unless_idle(changes, snapshot.members.get(&key)),

@@ -1,0 +1,156 @@
+//! What of the rewards of a purchase has gone on to the member into whom its own was merged.
+//!
+//! It was not spent: it is taken back there, from the very lots that went on, by rule. Those that have expired with the other
+//! member, or with somebody who was merged into that member as well, are not owed, as little as those that expired at home.
+
+use std::collections::BTreeMap;
+
+use super::super::change_builder::{ChangeBuilder, PAYING_LOTS_MAX, Totals};
+use super::super::merged::{Passage, open_other, settle_due};
+use crate::cashback::{GivenBack, PurchaseEntity};
+use crate::command::Undecided;
+use crate::context::Context;
+use crate::ids::{PurchaseId, Slug};
+use crate::ledger::{Lot, LotNumber, LotState, TransferKind};
+use crate::money::Asset;
+use crate::snapshot::{LotFilter, LotQuery, MemberKey, ReadPlan, Snapshot, StatementQuery};
+use crate::time::Timestamp;
+
+/// What of a purchase has gone on, and the changes of whoever has it.
+#[derive(Debug)]
+pub(super) struct GoneOn<'a> {
+    /// The other member's changes.
+    pub other: ChangeBuilder<'a>,
+    /// The rule of each grant.
+    rules: BTreeMap<LotNumber, Slug>,
+    /// What had expired before the command.
+    expired: Totals,
+}
+
+impl<'a> GoneOn<'a> {
+    /// Opens the changes of the other member, when there is one, hands on what is due, and looks what is there of a purchase.
+    ///
+    /// # Errors
+    /// [`Undecided::Needs`] the other member's rows.
+    pub fn of(
+        builder: &mut ChangeBuilder<'a>,
+        snapshot: &'a Snapshot,
+        context: &'a Context,
+        purchase: &PurchaseEntity,
+    ) -> Result<Option<Self>, Undecided> {
+        let Some(mut other) = open_other(builder, snapshot, context, context.now)? else {
+            return Ok(None);
+        };
+        // What has matured is the other member's since then, and has paid what that one owes.
+        settle_due(builder, snapshot, context)?;
+        let passage = Passage {
+            snapshot,
+            at: context.now,
+        };
+        passage.go(builder, &mut other)?;
+        let id = &purchase.purchase.id;
+        let merged = other.row.profile.merged.iter();
+        let holders = merged.filter(|member| *member != builder.member());
+        let holders = holders.chain([other.member()]);
+        let holders: Vec<MemberKey> = holders.map(|member| context.member_key(member)).collect();
+        let mut missing = ReadPlan::default();
+        let mut expired = Totals::default();
+        for holder in &holders {
+            let query = expiries_of(holder, id, PAYING_LOTS_MAX);
+            let Some(entries) = snapshot.statements.get(&query) else {
+                missing.lots.push(lots_of(holder, id));
+                missing.statements.push(query);
+                continue;
+            };
+            for entry in entries {
+                expired.add(entry.transfer.asset(), entry.transfer.minor());
+            }
+        }
+        if missing != ReadPlan::default() {
+            return Err(Undecided::Needs(Box::new(missing)));
+        }
+        let grants = purchase.allocations.iter();
+        Ok(Some(Self {
+            other,
+            rules: grants
+                .map(|grant| (grant.lot, grant.rule.clone()))
+                .collect(),
+            expired,
+        }))
+    }
+
+    /// Takes back so much of a grant, as far as it is there, and says how much that is.
+    ///
+    /// # Errors
+    /// Those of [`ChangeBuilder::settle`].
+    pub fn take_back(
+        &mut self,
+        builder: &mut ChangeBuilder<'a>,
+        snapshot: &Snapshot,
+        purchase: &PurchaseId,
+        (grant, wanted): (&Lot, i64),
+        now: Timestamp,
+    ) -> Result<i64, Undecided> {
+        let rule = self.rules.get(&grant.number);
+        let own = self.other.lots(snapshot).into_iter();
+        let own = own.filter(|lot| lot.purchase.as_ref() == Some(purchase));
+        let mut own: Vec<Lot> = own.filter(|lot| lot.rule.as_ref() == rule).collect();
+        own.sort_by_key(Lot::paying_order);
+        let mut left = wanted;
+        for lot in own {
+            let lot = self.other.settle(&lot, now)?;
+            if lot.state != LotState::Available {
+                continue;
+            }
+            if let Some(step) = lot.take_back(left, now) {
+                let part = GivenBack {
+                    lot: grant.number,
+                    amount: step.amount,
+                    granted: grant.amount,
+                };
+                left = left.saturating_sub(step.amount);
+                self.other.carry_out(step)?;
+                builder.give_back_grant(purchase, grant.asset, &part)?;
+            }
+        }
+        Ok(wanted.saturating_sub(left))
+    }
+
+    /// What of the purchase has expired with the other member, before this command and in it.
+    pub fn expired(&self, purchase: &PurchaseId) -> BTreeMap<Asset, i64> {
+        let mut expired = self.expired.clone();
+        for (_, entry) in &self.other.changes.journal {
+            let transfer = &entry.transfer;
+            let is_own = transfer.purchase.as_ref() == Some(purchase);
+            if is_own && transfer.kind == TransferKind::Expire {
+                expired.add(transfer.asset(), transfer.minor());
+            }
+        }
+        expired.iter().collect()
+    }
+}
+
+/// The entries by which rewards of a purchase have expired with a member.
+pub(super) fn expiries_of(member: &MemberKey, purchase: &PurchaseId, limit: u32) -> StatementQuery {
+    StatementQuery {
+        member: member.clone(),
+        before: None,
+        kind: Some(TransferKind::Expire),
+        purpose: None,
+        asset: None,
+        purchase: Some(purchase.clone()),
+        from: None,
+        until: None,
+        limit,
+    }
+}
+
+fn lots_of(member: &MemberKey, purchase: &PurchaseId) -> LotQuery {
+    LotQuery {
+        member: member.clone(),
+        filter: LotFilter::OfPurchase {
+            purchase: purchase.clone(),
+        },
+        limit: PAYING_LOTS_MAX,
+    }
+}
