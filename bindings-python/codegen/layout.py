@@ -9,6 +9,7 @@ MODULES: dict[str, tuple[str, list[str]]] = {
             "PurchaseId",
             "RefundId",
             "RedemptionId",
+            "SharedWalletId",
             "OrderId",
             "ProgramId",
             "Slug",
@@ -147,6 +148,19 @@ MODULES: dict[str, tuple[str, list[str]]] = {
             "RedemptionList",
             "GetRedemption",
             "RedemptionDetails",
+        ],
+    ),
+    "shared_wallets": (
+        "Shared wallets: members who pay together in one order, such as a household or a team.",
+        [
+            "CreateSharedWallet",
+            "CreatedSharedWallet",
+            "UpdateSharedWallet",
+            "UpdatedSharedWallet",
+            "ListSharedWallets",
+            "SharedWalletList",
+            "GetSharedWallet",
+            "SharedWalletDetails",
         ],
     ),
     "balances": (

@@ -213,8 +213,10 @@ SAMPLES = {
         f'"value":{MONEY}}}]}}',
     ),
     "authorize_redemption": (
-        f'{{"redemption":"r1","member":"ada","program":"club","order":"o1","total":{MONEY}}}',
-        f'{{"redemption":"r1","reserved":{MONEY},"rest":{MONEY},"parts":[],"expires_at":"2026-03-01T12:00:00Z"}}',
+        f'{{"redemption":"r1","member":"ada","program":"club","order":"o1","total":{MONEY},"wallet":"home"}}',
+        f'{{"redemption":"r1","reserved":{MONEY},"rest":{MONEY},"parts":[],"expires_at":"2026-03-01T12:00:00Z",'
+        f'"payers":[{{"member":"bob","paid":{MONEY},"parts":[{{"bucket":"main","amount":{MONEY},'
+        f'"value":{MONEY}}}]}}]}}',
     ),
     "capture_redemption": (
         f'{{"member":"ada","redemption":"r1","number":1,"amount":{MONEY}}}',
@@ -226,7 +228,8 @@ SAMPLES = {
     ),
     "cancel_redemption": (
         f'{{"member":"ada","redemption":"r1","number":2,"amount":{MONEY}}}',
-        f'{{"redemption":"r1","cancelled":{MONEY},"paid":{MONEY},"returned":[],"taken_back":[{MONEY}]}}',
+        f'{{"redemption":"r1","cancelled":{MONEY},"paid":{MONEY},"returned":[],"taken_back":[{MONEY}],'
+        f'"payers":[{{"member":"bob","returned":[{MONEY}]}}]}}',
     ),
     "list_redemptions": (
         '{"member":"ada","after":"place","limit":2}',
@@ -240,6 +243,24 @@ SAMPLES = {
         '"state":"authorized","made_at":"2026-03-01T12:00:00Z","recorded_at":"2026-03-01T12:00:00Z",'
         f'"expires_at":"2026-03-01T13:00:00Z","reserved":{MONEY},"captured":{MONEY},"returned":{MONEY},'
         f'"parts":[{{"bucket":"cashback","amount":{MONEY},"value":{MONEY},"captured":{MONEY},"returned":{MONEY}}}]}}',
+    ),
+    "create_shared_wallet": (
+        '{"wallet":"home","members":["ada","bob"]}',
+        '{"wallet":"home","members":["ada","bob"],"recorded_at":"2026-03-01T12:00:00Z"}',
+    ),
+    "update_shared_wallet": (
+        '{"wallet":"home","members":["bob","ada"]}',
+        '{"wallet":"home","state":"active","members":["bob","ada"]}',
+    ),
+    "list_shared_wallets": (
+        '{"member":"ada","after":"place","limit":2}',
+        '{"wallets":[{"wallet":"home","state":"closed","members":["ada"],"recorded_at":"2026-03-01T12:00:00Z"}],'
+        '"next":"place"}',
+    ),
+    "get_shared_wallet": (
+        '{"wallet":"home"}',
+        f'{{"wallet":"home","state":"active","members":[{{"member":"ada","status":"active","available":[{MONEY}]}}],'
+        f'"available":[{MONEY}],"recorded_at":"2026-03-01T12:00:00Z"}}',
     ),
     "get_balance": (
         '{"member":"ada","at":"2026-01-01T00:00:00Z","expiring_days":30}',
@@ -294,6 +315,8 @@ EVENTS = [
     f'{{"redemption_captured":{{"redemption":"r1","paid":{MONEY}}}}}',
     f'{{"redemption_released":{{"redemption":"r1","expired":true,"returned":[{MONEY}]}}}}',
     '{"redemption_cancelled":{"redemption":"r1","returned":[]}}',
+    '{"shared_wallet_joined":{"wallet":"home"}}',
+    '{"shared_wallet_left":{"wallet":"home"}}',
     '{"tier_changed":{"program":"club","ladder":"status","from":"base","to":"gold"}}',
 ]
 

@@ -189,6 +189,26 @@ let operations: [String: Operation] = [
         let reply = try await engine.getRedemption(request: request, now: now)
         return (try redemptionDetailsToJson(reply: reply), false)
     },
+    "create_shared_wallet": { engine, json, key, now in
+        let request = try createSharedWalletFromJson(json: json)
+        let receipt = try await engine.createSharedWalletReceipt(request: request, key: key, now: now)
+        return (try createdSharedWalletToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "update_shared_wallet": { engine, json, key, now in
+        let request = try updateSharedWalletFromJson(json: json)
+        let receipt = try await engine.updateSharedWalletReceipt(request: request, key: key, now: now)
+        return (try updatedSharedWalletToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "list_shared_wallets": { engine, json, _, now in
+        let request = try listSharedWalletsFromJson(json: json)
+        let reply = try await engine.listSharedWallets(request: request, now: now)
+        return (try sharedWalletListToJson(reply: reply), false)
+    },
+    "get_shared_wallet": { engine, json, _, now in
+        let request = try getSharedWalletFromJson(json: json)
+        let reply = try await engine.getSharedWallet(request: request, now: now)
+        return (try sharedWalletDetailsToJson(reply: reply), false)
+    },
     "get_balance": { engine, json, _, now in
         let request = try getBalanceFromJson(json: json)
         let reply = try await engine.getBalance(request: request, now: now)

@@ -35,6 +35,10 @@ use rewards_core::operations::rewards::{
     AdjustmentDetails, AdjustmentList, DeductBalance, DeductedBalance, GetAdjustment, GrantReward,
     ListAdjustments, ManualGrant, SettleMember, SettledMember,
 };
+use rewards_core::operations::shared_wallets::{
+    CreateSharedWallet, CreatedSharedWallet, GetSharedWallet, ListSharedWallets,
+    SharedWalletDetails, SharedWalletList, UpdateSharedWallet, UpdatedSharedWallet,
+};
 use rewards_core::operations::tiers::{GetTiers, MemberTiers};
 use rewards_core::operations::transfers::{
     CompletedTransfer, GetTransfer, ListTransfers, TransferBalance, TransferDetails, TransferList,
@@ -190,6 +194,12 @@ commands! {
     /// Cancels a redemption: what paid an order goes back to its member, all of it or a part.
     cancel_redemption, cancel_redemption_receipt -> CancelRedemptionReceipt: CancelRedemption => CancelledRedemption,
         cancel_redemption_from_json, cancelled_redemption_to_json;
+    /// Creates a wallet that members share: from now on any of them pays from it with what all have, in one order.
+    create_shared_wallet, create_shared_wallet_receipt -> CreateSharedWalletReceipt: CreateSharedWallet => CreatedSharedWallet,
+        create_shared_wallet_from_json, created_shared_wallet_to_json;
+    /// Changes who shares a wallet and in which order they pay, or closes it.
+    update_shared_wallet, update_shared_wallet_receipt -> UpdateSharedWalletReceipt: UpdateSharedWallet => UpdatedSharedWallet,
+        update_shared_wallet_from_json, updated_shared_wallet_to_json;
     /// Grants a reward manually, with a reason.
     grant_reward, grant_reward_receipt -> GrantRewardReceipt: GrantReward => ManualGrant,
         grant_reward_from_json, manual_grant_to_json;
@@ -243,6 +253,10 @@ queries! {
     list_redemptions: ListRedemptions => RedemptionList, list_redemptions_from_json, redemption_list_to_json;
     /// Asks for a redemption: what pays its order, and where it is in its life.
     get_redemption: GetRedemption => RedemptionDetails, get_redemption_from_json, redemption_details_to_json;
+    /// Asks for a page of shared wallets, newest first.
+    list_shared_wallets: ListSharedWallets => SharedWalletList, list_shared_wallets_from_json, shared_wallet_list_to_json;
+    /// Asks for a shared wallet: who pays in which order, and with what.
+    get_shared_wallet: GetSharedWallet => SharedWalletDetails, get_shared_wallet_from_json, shared_wallet_details_to_json;
     /// Asks for a member's balances.
     get_balance: GetBalance => Balance, get_balance_from_json, balance_to_json;
     /// Asks for a page of a member's statement, newest first.

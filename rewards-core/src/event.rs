@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::ids::{
     AdjustmentId, DepositId, MemberId, OrderId, ProgramId, PurchaseId, RedemptionId, RefundId,
-    Slug, TransferId,
+    SharedWalletId, Slug, TransferId,
 };
 use crate::member::MemberStatus;
 use crate::money::Money;
@@ -297,6 +297,16 @@ pub enum Event {
         redemption: RedemptionId,
         /// What went back, one amount per asset; what has expired meanwhile is not in it.
         returned: Vec<Money>,
+    },
+    /// A member shares a wallet from now on.
+    SharedWalletJoined {
+        /// The wallet.
+        wallet: SharedWalletId,
+    },
+    /// A member does not share a wallet any more: taken out of it, or it was closed, or the member was merged into another one.
+    SharedWalletLeft {
+        /// The wallet.
+        wallet: SharedWalletId,
     },
     /// A member moved on a tier ladder.
     TierChanged {

@@ -293,6 +293,10 @@ text_id!(
     OrderId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
 );
 text_id!(
+    /// A wallet that members share, named by the host; unique in its tenant.
+    SharedWalletId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
+);
+text_id!(
     /// A program, named by the host; its revisions are numbered by the engine.
     ProgramId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
 );
@@ -330,6 +334,12 @@ impl crate::entity::EntityId for PurchaseId {
 }
 
 impl crate::entity::EntityId for RedemptionId {
+    fn text(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl crate::entity::EntityId for SharedWalletId {
     fn text(&self) -> &str {
         self.as_str()
     }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::ids::{
-    AdjustmentId, DepositId, KeyId, MemberId, ProgramId, PurchaseId, RedemptionId, RefundId, Slug,
-    TransferId,
+    AdjustmentId, DepositId, KeyId, MemberId, ProgramId, PurchaseId, RedemptionId, RefundId,
+    SharedWalletId, Slug, TransferId,
 };
 use crate::ledger::LedgerError;
 use crate::money::Asset;
@@ -292,6 +292,26 @@ rejections! {
     RedemptionExpired(redemption: RedemptionId) => "redemption_expired", Rejected, 409, "the time of redemption `{redemption}` is over";
     /// The redemption was cancelled.
     RedemptionCancelled(redemption: RedemptionId) => "redemption_cancelled", Rejected, 409, "redemption `{redemption}` is cancelled";
+    /// No shared wallet has this id.
+    SharedWalletUnknown(wallet: SharedWalletId) => "shared_wallet_unknown", Rejected, 404, "unknown shared wallet `{wallet}`";
+    /// A shared wallet with this id was created already.
+    SharedWalletExists(wallet: SharedWalletId) => "shared_wallet_exists", Rejected, 409, "shared wallet `{wallet}` was created already";
+    /// The shared wallet is closed: nothing is paid from it any more.
+    SharedWalletClosed(wallet: SharedWalletId) => "shared_wallet_closed", Rejected, 409, "shared wallet `{wallet}` is closed";
+    /// The member shares a wallet already, and nobody shares two.
+    MemberInWallet {
+        /// The member.
+        member: MemberId,
+        /// The wallet.
+        wallet: SharedWalletId,
+    } => "member_in_wallet", Rejected, 409, "member `{member}` shares wallet `{wallet}` already";
+    /// The member does not share the wallet.
+    MemberNotInWallet {
+        /// The member.
+        member: MemberId,
+        /// The wallet.
+        wallet: SharedWalletId,
+    } => "member_not_in_wallet", Rejected, 403, "member `{member}` does not share wallet `{wallet}`";
     /// The decision would differ from the quote that the purchase pins.
     QuoteChanged {
         /// The digest the caller pinned.

@@ -122,6 +122,7 @@ fn take(world: &mut World, number: usize, step: Step) -> bool {
                 total: money("10.00", "EUR"),
                 amount: Some(money("0.50", "EUR")),
                 tenders: Vec::new(),
+                wallet: None,
             };
             world.run(&redeem).is_ok()
         }

@@ -22,6 +22,7 @@ mod program_parse;
 mod program_schema;
 mod refund_laws;
 mod replace_laws;
+mod shared_wallet_laws;
 mod table_laws;
 mod tiers;
 mod time_text;

@@ -217,6 +217,7 @@ impl Person {
                     total: euro(*minor),
                     amount: None,
                     tenders: Vec::new(),
+                    wallet: None,
                 };
                 let paid = self.world.run(&redeem);
                 self.redemptions.extend(paid.is_ok().then_some(name));
@@ -231,6 +232,7 @@ impl Person {
                     total: euro(*minor),
                     amount: None,
                     tenders: Vec::new(),
+                    wallet: None,
                 };
                 let held = self.world.run(&authorize);
                 self.redemptions.extend(held.is_ok().then_some(name));

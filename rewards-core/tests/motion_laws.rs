@@ -126,6 +126,7 @@ impl Motions {
                     total: euro(*minor),
                     amount: None,
                     tenders: Vec::new(),
+                    wallet: None,
                 };
                 if self.allowed(&redeem) {
                     self.redeemed.push((who, id));
@@ -141,6 +142,7 @@ impl Motions {
                     total: euro(*minor),
                     amount: None,
                     tenders: Vec::new(),
+                    wallet: None,
                 };
                 if self.allowed(&authorize) {
                     self.redeemed.push((who, id));

@@ -21,6 +21,8 @@ from .models import (
     ConfirmDeposit,
     ConfirmedPurchase,
     ConfirmPurchase,
+    CreatedSharedWallet,
+    CreateSharedWallet,
     DeductBalance,
     DeductedBalance,
     DepositDetails,
@@ -34,6 +36,7 @@ from .models import (
     GetProgram,
     GetPurchase,
     GetRedemption,
+    GetSharedWallet,
     GetStatement,
     GetTiers,
     GetTransfer,
@@ -50,6 +53,7 @@ from .models import (
     ListPurchases,
     ListRedemptions,
     ListRefunds,
+    ListSharedWallets,
     ListTransfers,
     ManualGrant,
     MemberList,
@@ -87,6 +91,8 @@ from .models import (
     SettledDeposit,
     SettledMember,
     SettleMember,
+    SharedWalletDetails,
+    SharedWalletList,
     Statement,
     TransferBalance,
     TransferDetails,
@@ -94,7 +100,9 @@ from .models import (
     UnlinkAlias,
     UnlinkedAlias,
     UpdatedMember,
+    UpdatedSharedWallet,
     UpdateMember,
+    UpdateSharedWallet,
 )
 from .receipt import Receipt
 
@@ -291,6 +299,26 @@ class Methods(ABC):
     def execute(
         self, request: GetRedemption, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[RedemptionDetails]: ...
+
+    @overload
+    def execute(
+        self, request: CreateSharedWallet, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[CreatedSharedWallet]: ...
+
+    @overload
+    def execute(
+        self, request: UpdateSharedWallet, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[UpdatedSharedWallet]: ...
+
+    @overload
+    def execute(
+        self, request: ListSharedWallets, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[SharedWalletList]: ...
+
+    @overload
+    def execute(
+        self, request: GetSharedWallet, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[SharedWalletDetails]: ...
 
     @overload
     def execute(
@@ -726,6 +754,48 @@ class Methods(ABC):
         outcome: tuple[RedemptionDetails, bool] = self._execute(request, None, now)
         return outcome[0]
 
+    def create_shared_wallet(
+        self, request: CreateSharedWallet, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> CreatedSharedWallet:
+        """Creates a wallet that members share.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[CreatedSharedWallet, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def update_shared_wallet(
+        self, request: UpdateSharedWallet, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> UpdatedSharedWallet:
+        """Updates a shared wallet.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[UpdatedSharedWallet, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def list_shared_wallets(
+        self, request: ListSharedWallets, *, now: Optional[datetime] = None
+    ) -> SharedWalletList:
+        """Asks for a page of shared wallets.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[SharedWalletList, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def get_shared_wallet(
+        self, request: GetSharedWallet, *, now: Optional[datetime] = None
+    ) -> SharedWalletDetails:
+        """Asks for a shared wallet.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[SharedWalletDetails, bool] = self._execute(request, None, now)
+        return outcome[0]
+
     def get_balance(
         self, request: GetBalance, *, now: Optional[datetime] = None
     ) -> Balance:
@@ -990,6 +1060,26 @@ class AsyncMethods(ABC):
     async def execute(
         self, request: GetRedemption, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[RedemptionDetails]: ...
+
+    @overload
+    async def execute(
+        self, request: CreateSharedWallet, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[CreatedSharedWallet]: ...
+
+    @overload
+    async def execute(
+        self, request: UpdateSharedWallet, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[UpdatedSharedWallet]: ...
+
+    @overload
+    async def execute(
+        self, request: ListSharedWallets, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[SharedWalletList]: ...
+
+    @overload
+    async def execute(
+        self, request: GetSharedWallet, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[SharedWalletDetails]: ...
 
     @overload
     async def execute(
@@ -1423,6 +1513,48 @@ class AsyncMethods(ABC):
         Decided at `now`, the current time when absent.
         """
         outcome: tuple[RedemptionDetails, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def create_shared_wallet(
+        self, request: CreateSharedWallet, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> CreatedSharedWallet:
+        """Creates a wallet that members share.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[CreatedSharedWallet, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def update_shared_wallet(
+        self, request: UpdateSharedWallet, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> UpdatedSharedWallet:
+        """Updates a shared wallet.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[UpdatedSharedWallet, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def list_shared_wallets(
+        self, request: ListSharedWallets, *, now: Optional[datetime] = None
+    ) -> SharedWalletList:
+        """Asks for a page of shared wallets.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[SharedWalletList, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def get_shared_wallet(
+        self, request: GetSharedWallet, *, now: Optional[datetime] = None
+    ) -> SharedWalletDetails:
+        """Asks for a shared wallet.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[SharedWalletDetails, bool] = await self._execute(request, None, now)
         return outcome[0]
 
     async def get_balance(

@@ -20,6 +20,8 @@ from .models import (
     ConfirmDeposit,
     ConfirmedPurchase,
     ConfirmPurchase,
+    CreatedSharedWallet,
+    CreateSharedWallet,
     DeductBalance,
     DeductedBalance,
     DepositDetails,
@@ -33,6 +35,7 @@ from .models import (
     GetProgram,
     GetPurchase,
     GetRedemption,
+    GetSharedWallet,
     GetStatement,
     GetTiers,
     GetTransfer,
@@ -49,6 +52,7 @@ from .models import (
     ListPurchases,
     ListRedemptions,
     ListRefunds,
+    ListSharedWallets,
     ListTransfers,
     ManualGrant,
     MemberList,
@@ -86,6 +90,8 @@ from .models import (
     SettledDeposit,
     SettledMember,
     SettleMember,
+    SharedWalletDetails,
+    SharedWalletList,
     Statement,
     TransferBalance,
     TransferDetails,
@@ -93,7 +99,9 @@ from .models import (
     UnlinkAlias,
     UnlinkedAlias,
     UpdatedMember,
+    UpdatedSharedWallet,
     UpdateMember,
+    UpdateSharedWallet,
 )
 
 Request = TypeVar("Request", bound=Model)
@@ -228,6 +236,18 @@ LIST_REDEMPTIONS = Operation("list_redemptions", "query", ListRedemptions, Redem
 GET_REDEMPTION = Operation("get_redemption", "query", GetRedemption, RedemptionDetails)
 """Asks for a redemption."""
 
+CREATE_SHARED_WALLET = Operation("create_shared_wallet", "command", CreateSharedWallet, CreatedSharedWallet)
+"""Creates a wallet that members share."""
+
+UPDATE_SHARED_WALLET = Operation("update_shared_wallet", "command", UpdateSharedWallet, UpdatedSharedWallet)
+"""Updates a shared wallet."""
+
+LIST_SHARED_WALLETS = Operation("list_shared_wallets", "query", ListSharedWallets, SharedWalletList)
+"""Asks for a page of shared wallets."""
+
+GET_SHARED_WALLET = Operation("get_shared_wallet", "query", GetSharedWallet, SharedWalletDetails)
+"""Asks for a shared wallet."""
+
 GET_BALANCE = Operation("get_balance", "query", GetBalance, Balance)
 """Asks for a member's balances."""
 
@@ -287,6 +307,10 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     CANCEL_REDEMPTION,
     LIST_REDEMPTIONS,
     GET_REDEMPTION,
+    CREATE_SHARED_WALLET,
+    UPDATE_SHARED_WALLET,
+    LIST_SHARED_WALLETS,
+    GET_SHARED_WALLET,
     GET_BALANCE,
     GET_STATEMENT,
     LIST_EXPIRING,

@@ -19,6 +19,7 @@ macro_rules! with_entities {
             $crate::transfers::TransferEntity,
             $crate::transfers::ReceivedTransfer,
             $crate::wallet::Redemption,
+            $crate::wallet::SharedWallet,
             $crate::adjustments::Adjustment,
         }
     };

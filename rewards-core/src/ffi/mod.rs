@@ -18,7 +18,7 @@ pub use error::RewardsError;
 
 use crate::ids::{
     AdjustmentId, DepositId, IdempotencyKey, KeyId, MemberId, OrderId, PaymentReference, ProgramId,
-    PurchaseId, RedemptionId, RefundId, Slug, TenantId, TransferId,
+    PurchaseId, RedemptionId, RefundId, SharedWalletId, Slug, TenantId, TransferId,
 };
 use crate::ledger::{ChainHash, LotNumber, Purpose};
 use crate::money::{Asset, Money};
@@ -70,6 +70,7 @@ cross_as_text! {
     TransferId: TransferId::new,
     ProgramId: ProgramId::new,
     RedemptionId: RedemptionId::new,
+    SharedWalletId: SharedWalletId::new,
     OrderId: OrderId::new,
     IdempotencyKey: IdempotencyKey::new,
     KeyId: KeyId::new,

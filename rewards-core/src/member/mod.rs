@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::counter::MemberCounters;
-use crate::ids::{MemberId, ProgramId, RedemptionId, Slug};
+use crate::ids::{MemberId, ProgramId, RedemptionId, SharedWalletId, Slug};
 use crate::ledger::{Balances, JournalHead};
 use crate::tiers::TierStatus;
 use crate::time::Timestamp;
@@ -125,6 +125,9 @@ pub struct MemberProfile {
     /// Who was merged into this member, those who had been merged into them included.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub merged: BTreeSet<MemberId>,
+    /// The open wallet that the member shares with others; its list has the member.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared_wallet: Option<SharedWalletId>,
 }
 
 impl MemberProfile {
@@ -151,6 +154,7 @@ impl MemberProfile {
             reserved: BTreeMap::new(),
             merged_into: None,
             merged: BTreeSet::new(),
+            shared_wallet: None,
         }
     }
 }

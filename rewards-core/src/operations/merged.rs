@@ -66,6 +66,10 @@ pub(super) enum Seen {
     Owner,
     /// What is due by an instant makes a difference: to what is owed, or to the member into whom this one was merged.
     Due(Timestamp),
+    /// The member shares a wallet with whoever acts: what a review of ladders by a balance looks at.
+    Sharer,
+    /// The member shares a wallet that is looked at: what is due.
+    Shown,
 }
 
 /// Asks for rows of a member unless they were asked for before. That some rows of the member are in the view says nothing of
@@ -90,13 +94,15 @@ pub(super) fn see_once(
         purchase: None,
         from: None,
         until: Some(match why {
-            Seen::Receiver | Seen::Owner => context.now,
+            Seen::Receiver | Seen::Owner | Seen::Sharer | Seen::Shown => context.now,
             Seen::Due(until) => until,
         }),
         limit: match why {
             Seen::Receiver => 1,
             Seen::Owner => 2,
             Seen::Due(_) => 3,
+            Seen::Sharer => 4,
+            Seen::Shown => 5,
         },
     };
     if snapshot.statements.contains_key(&seen) {

@@ -22,8 +22,10 @@ pub mod purchases;
 pub mod redemptions;
 mod review;
 pub mod rewards;
+pub mod shared_wallets;
 mod standing;
 pub mod tiers;
+mod together;
 pub mod transfers;
 
 /// Whether a count is left out of a reply.

@@ -5,6 +5,8 @@
 
 mod bucket;
 mod redemption;
+mod shared_redemption;
+mod shared_wallet;
 mod spending;
 #[cfg(test)]
 mod tests;
@@ -14,4 +16,6 @@ pub use redemption::{
     Captured, HeldLot, REDEMPTION_LOTS_MAX, Redemption, RedemptionPart, RedemptionState,
     ReturnedPart, WrongStep,
 };
+pub use shared_redemption::{Payer, ShareStep, SharedPayment, SharedRedemption, SharedStep};
+pub use shared_wallet::{SHARED_WALLET_MEMBERS_MAX, SharedWallet, SharedWalletState, WalletClosed};
 pub use spending::{SpendError, Tender, bucket_value, check_tenders, choose};

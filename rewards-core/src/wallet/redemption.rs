@@ -20,7 +20,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Bucket;
+use super::{Bucket, SharedPayment};
 use crate::entity::{Entity, Index};
 use crate::ids::{MemberId, OrderId, ProgramId, RedemptionId};
 use crate::ledger::LotNumber;
@@ -121,6 +121,56 @@ impl RedemptionPart {
     fn held(&self) -> i64 {
         self.amount.saturating_sub(self.captured)
     }
+
+    /// A bucket of which nothing pays.
+    pub(super) fn none(bucket: Bucket) -> Self {
+        Self {
+            bucket,
+            amount: 0,
+            value: 0,
+            lots: Vec::new(),
+            captured: 0,
+            captured_value: 0,
+            returned: 0,
+            returned_value: 0,
+        }
+    }
+
+    /// Adds what another one pays of the same bucket, but for the lots.
+    pub(super) fn add(&mut self, other: &Self) {
+        for (sum, part) in [
+            (&mut self.amount, other.amount),
+            (&mut self.value, other.value),
+            (&mut self.captured, other.captured),
+            (&mut self.captured_value, other.captured_value),
+            (&mut self.returned, other.returned),
+            (&mut self.returned_value, other.returned_value),
+        ] {
+            *sum = sum.saturating_add(part);
+        }
+    }
+
+    /// What was captured between this and a later state of it.
+    pub(super) fn captures_until(&self, after: &Self) -> Option<Captured> {
+        let amount = after.captured.saturating_sub(self.captured);
+        let value = after.captured_value.saturating_sub(self.captured_value);
+        (amount > 0 || value > 0).then_some(Captured {
+            bucket: self.bucket,
+            amount,
+            value,
+        })
+    }
+
+    /// What of the captured went back between this and a later state of it.
+    pub(super) fn returns_until(&self, after: &Self) -> Option<ReturnedPart> {
+        let from = after.captured.saturating_sub(after.returned);
+        let until = after.captured.saturating_sub(self.returned);
+        (until > from).then(|| ReturnedPart {
+            bucket: self.bucket,
+            amount: until.saturating_sub(from),
+            lots: self.lots_between(from, until),
+        })
+    }
 }
 
 /// What goes back to a bucket.
@@ -191,6 +241,9 @@ pub struct Redemption {
     pub expires_at: Option<Timestamp>,
     /// What pays, in paying order.
     pub parts: Vec<RedemptionPart>,
+    /// What ties it to those of others, when it is paid from a wallet that members share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared: Option<SharedPayment>,
 }
 
 impl Redemption {
@@ -223,6 +276,7 @@ impl Redemption {
             recorded_at,
             expires_at,
             parts,
+            shared: None,
         };
         if expires_at.is_none() {
             for part in &mut made.parts {
@@ -232,6 +286,58 @@ impl Redemption {
             made.state = RedemptionState::Captured;
         }
         made
+    }
+
+    /// The same, paid from a wallet that members share.
+    #[must_use]
+    pub fn paid_from(mut self, shared: SharedPayment) -> Self {
+        self.shared = Some(shared);
+        self
+    }
+
+    /// What the caller named: itself, unless it is what one of several payers pays.
+    #[must_use]
+    pub fn named(&self) -> &RedemptionId {
+        let shared = self.shared.as_ref();
+        shared.map_or(&self.id, |shared| &shared.redemption)
+    }
+
+    /// What a bucket pays.
+    pub(super) fn part(&self, bucket: Bucket) -> Option<&RedemptionPart> {
+        self.parts.iter().find(|part| part.bucket == bucket)
+    }
+
+    pub(super) fn part_mut(&mut self, bucket: Bucket) -> Option<&mut RedemptionPart> {
+        self.parts.iter_mut().find(|part| part.bucket == bucket)
+    }
+
+    /// The same in a state of its own, with other parts.
+    pub(super) fn with(&self, state: RedemptionState, parts: Vec<RedemptionPart>) -> Self {
+        Self {
+            state,
+            parts,
+            ..self.clone()
+        }
+    }
+
+    /// The same after a capture of some of it: captured when nothing is held any more.
+    pub(super) fn captured_as_far(mut self) -> Self {
+        let is_full = |part: &RedemptionPart| part.held() == 0 && part.captured_value == part.value;
+        if self.parts.iter().all(is_full) {
+            self.state = RedemptionState::Captured;
+        }
+        self
+    }
+
+    /// The same after some of it went back: cancelled when all has.
+    pub(super) fn returned_as_far(mut self) -> Self {
+        let is_back = |part: &RedemptionPart| {
+            part.returned == part.captured && part.returned_value == part.captured_value
+        };
+        if self.parts.iter().all(is_back) {
+            self.state = RedemptionState::Cancelled;
+        }
+        self
     }
 
     /// Where it is, as it was last written. [`seen_at`](Self::seen_at) says where it is at an instant.

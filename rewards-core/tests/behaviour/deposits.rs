@@ -552,6 +552,7 @@ fn what_expires_after_an_authorization_is_told() {
             total: money("3", "EUR"),
             amount: None,
             tenders: Vec::new(),
+            wallet: None,
         };
         world.run(&authorize).unwrap();
         if confirms {

@@ -87,6 +87,7 @@ fn redeem(id: &str, amount: &str) -> Redeem {
         total: money("100.00", "EUR"),
         amount: Some(money(amount, "EUR")),
         tenders: Vec::new(),
+        wallet: None,
     }
 }
 
@@ -99,6 +100,7 @@ fn authorize(id: &str, amount: &str) -> AuthorizeRedemption {
         total,
         amount,
         tenders,
+        wallet,
     } = redeem(id, amount);
     AuthorizeRedemption {
         redemption,
@@ -108,6 +110,7 @@ fn authorize(id: &str, amount: &str) -> AuthorizeRedemption {
         total,
         amount,
         tenders,
+        wallet,
     }
 }
 

@@ -249,6 +249,7 @@ fn what_had_paid_an_order_comes_back_to_the_other_member() {
         total: money("6", "EUR"),
         amount: None,
         tenders: Vec::new(),
+        wallet: None,
     };
     world.run(&redeem).unwrap();
     merge(&mut world, "ann", "bob").unwrap();

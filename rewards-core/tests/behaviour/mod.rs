@@ -28,6 +28,7 @@ mod merges;
 mod purchases;
 mod redemptions;
 mod replacements;
+mod shared_wallets;
 mod statements;
 mod tiers;
 mod transfers;

@@ -57,6 +57,7 @@ fn redeem(name: &str, total: &str) -> Redeem {
         total: money(total),
         amount: None,
         tenders: Vec::new(),
+        wallet: None,
     }
 }
 
@@ -69,6 +70,7 @@ fn authorize(name: &str, total: &str) -> AuthorizeRedemption {
         total: money(total),
         amount: None,
         tenders: Vec::new(),
+        wallet: None,
     }
 }
 
@@ -140,6 +142,7 @@ fn buckets_pay_in_the_order_of_the_program_and_lots_by_expiry() {
         total: money("3.00 EUR"),
         amount: None,
         tenders: Vec::new(),
+        wallet: None,
     };
     let quoted = world.run(&quote).unwrap();
     let paid = world.run(&redeem("r1", "3.00 EUR")).unwrap();
@@ -260,6 +263,7 @@ fn what_is_chosen_is_held_against_its_terms() {
     ] {
         let request = Redeem {
             tenders,
+            wallet: None,
             amount: amount.map(money),
             ..redeem("r", total)
         };

@@ -12,7 +12,7 @@ use rewards_core::entity::{EntityKey, EntityRow, EntityWrite, Expected, Index};
 use rewards_core::event::{Event, EventRecord, Stream};
 use rewards_core::fingerprint::Fingerprint;
 use rewards_core::ids::{
-    IdempotencyKey, MemberId, ProgramId, PurchaseId, RedemptionId, Slug, TenantId,
+    IdempotencyKey, MemberId, ProgramId, PurchaseId, RedemptionId, SharedWalletId, Slug, TenantId,
 };
 use rewards_core::ledger::{
     Account, Balances, ChainHash, JournalEntry, JournalHead, Lot, LotState, Purpose, Transfer,
@@ -266,6 +266,9 @@ pub fn member_row(version: u64) -> MemberRow {
             )]),
             merged_into: Some(member("eve \" 😀")),
             merged: BTreeSet::from([member("ann"), member("ä\\")]),
+            shared_wallet: Some(
+                SharedWalletId::new("w 'ä' 😀").expect("an id of the suite is valid"),
+            ),
         },
     }
 }

@@ -503,6 +503,7 @@ async fn spend(engine: &TenantEngine) {
         total: eur("1.00"),
         amount: None,
         tenders: Vec::new(),
+        wallet: None,
     };
     send(engine, redeem, "r1").await;
     let authorize = AuthorizeRedemption {
@@ -513,6 +514,7 @@ async fn spend(engine: &TenantEngine) {
         total: eur("1.50"),
         amount: None,
         tenders: Vec::new(),
+        wallet: None,
     };
     send(engine, authorize, "a1").await;
 }

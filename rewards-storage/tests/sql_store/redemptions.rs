@@ -83,6 +83,7 @@ fn redeem(name: &str, total: i64) -> Redeem {
         total: money(total),
         amount: Some(money(total)),
         tenders: Vec::new(),
+        wallet: None,
     }
 }
 
@@ -95,6 +96,7 @@ fn authorize(name: &str, total: i64) -> AuthorizeRedemption {
         total: money(total),
         amount: Some(money(total)),
         tenders: Vec::new(),
+        wallet: None,
     }
 }
 

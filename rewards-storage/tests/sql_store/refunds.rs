@@ -274,6 +274,7 @@ async fn beside_spending_the_same_is_left_whoever_comes_first() {
             total: money(150),
             amount: Some(money(150)),
             tenders: Vec::new(),
+            wallet: None,
         };
         let (one, replaced, other) = tokio::join!(
             run(&shop, redeem("x1")),

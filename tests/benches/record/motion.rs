@@ -151,6 +151,7 @@ fn redeem(number: u32) -> Result<Redeem, Box<dyn Error>> {
         total: euro(500)?,
         amount: None,
         tenders: Vec::new(),
+        wallet: None,
     })
 }
 

@@ -74,6 +74,7 @@ impl Script {
                 total,
                 amount,
                 tenders,
+                wallet: None,
             })
         } else {
             Command::Authorize(AuthorizeRedemption {
@@ -84,6 +85,7 @@ impl Script {
                 total,
                 amount,
                 tenders,
+                wallet: None,
             })
         })
     }

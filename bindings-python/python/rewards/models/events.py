@@ -13,7 +13,17 @@ from .members import MemberStatus
 from .purchases import RefundKind
 from .scalars import Timestamp, UInt32, UInt64
 from .transfers import TransferId
-from .values import MemberId, Money, OrderId, ProgramId, PurchaseId, RedemptionId, RefundId, Slug
+from .values import (
+    MemberId,
+    Money,
+    OrderId,
+    ProgramId,
+    PurchaseId,
+    RedemptionId,
+    RefundId,
+    SharedWalletId,
+    Slug,
+)
 
 
 class MemberStream(Model):
@@ -549,6 +559,36 @@ class RedemptionCancelledEvent(Model):
     redemption_cancelled: RedemptionCancelled
 
 
+class SharedWalletJoined(Model):
+    """A member shares a wallet from now on."""
+
+    wallet: SharedWalletId
+    """The wallet."""
+
+
+class SharedWalletJoinedEvent(Model):
+    """A member shares a wallet from now on."""
+
+    shared_wallet_joined: SharedWalletJoined
+
+
+class SharedWalletLeft(Model):
+    """A member does not share a wallet any more: taken out of it, or it was closed, or the member
+    was merged into another one.
+    """
+
+    wallet: SharedWalletId
+    """The wallet."""
+
+
+class SharedWalletLeftEvent(Model):
+    """A member does not share a wallet any more: taken out of it, or it was closed, or the member
+    was merged into another one.
+    """
+
+    shared_wallet_left: SharedWalletLeft
+
+
 class TierChanged(Model):
     """A member moved on a tier ladder."""
 
@@ -604,6 +644,8 @@ Event = Annotated[
         RedemptionCapturedEvent,
         RedemptionReleasedEvent,
         RedemptionCancelledEvent,
+        SharedWalletJoinedEvent,
+        SharedWalletLeftEvent,
         TierChangedEvent,
     ],
     Tagged(),

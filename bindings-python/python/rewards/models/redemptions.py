@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Union
 
 from .base import ListOf, Maybe, Model, Tagged
 from .scalars import Timestamp, UInt32
-from .values import Asset, MemberId, Money, OrderId, ProgramId, RedemptionId
+from .values import Asset, MemberId, Money, OrderId, ProgramId, RedemptionId, SharedWalletId
 
 
 class UnitBucket(Model):
@@ -36,7 +36,7 @@ class QuoteRedemption(Model):
     """Asks what would pay an order."""
 
     member: MemberId
-    """The member."""
+    """The member who pays, or who asks for it when it is paid from a shared wallet."""
 
     program: ProgramId
     """The program whose section `redemptions` decides."""
@@ -49,6 +49,11 @@ class QuoteRedemption(Model):
 
     tenders: ListOf[ChosenTender] = []
     """What pays, each bucket at most once, instead of what the order of the program would choose.
+    """
+
+    wallet: Maybe[SharedWalletId] = None
+    """The shared wallet that is paid from, in its paying order; what the member alone has when
+    absent.
     """
 
 
@@ -65,6 +70,19 @@ class PaidPart(Model):
     """What that is worth, in the currency of the order."""
 
 
+class PaidShare(Model):
+    """What one of several members pays."""
+
+    member: MemberId
+    """The member."""
+
+    paid: Money
+    """What the member pays, in the currency of the order. Of units it can be nothing by itself."""
+
+    parts: list[PaidPart]
+    """By what, in paying order."""
+
+
 class QuotedRedemption(Model):
     """What would pay."""
 
@@ -77,6 +95,9 @@ class QuotedRedemption(Model):
     parts: list[PaidPart]
     """By what, in paying order; nothing when nothing can pay."""
 
+    payers: ListOf[PaidShare] = []
+    """Who would pay what of it, in paying order; only from a shared wallet."""
+
 
 class Redeem(Model):
     """Pays an order at once."""
@@ -85,7 +106,7 @@ class Redeem(Model):
     """The id of what is made; unique in its tenant."""
 
     member: MemberId
-    """The member."""
+    """The member who pays, or who asks for it when it is paid from a shared wallet."""
 
     program: ProgramId
     """The program whose section `redemptions` decides."""
@@ -101,6 +122,11 @@ class Redeem(Model):
 
     tenders: ListOf[ChosenTender] = []
     """What pays, each bucket at most once, instead of what the order of the program would choose.
+    """
+
+    wallet: Maybe[SharedWalletId] = None
+    """The shared wallet that is paid from, in its paying order; what the member alone has when
+    absent.
     """
 
 
@@ -119,6 +145,9 @@ class Redeemed(Model):
     parts: list[PaidPart]
     """By what, in paying order."""
 
+    payers: ListOf[PaidShare] = []
+    """Who pays what of it, in paying order; only from a shared wallet."""
+
 
 class AuthorizeRedemption(Model):
     """Reserves value for an order."""
@@ -127,7 +156,7 @@ class AuthorizeRedemption(Model):
     """The id of what is made; unique in its tenant."""
 
     member: MemberId
-    """The member."""
+    """The member who pays, or who asks for it when it is paid from a shared wallet."""
 
     program: ProgramId
     """The program whose section `redemptions` decides."""
@@ -143,6 +172,11 @@ class AuthorizeRedemption(Model):
 
     tenders: ListOf[ChosenTender] = []
     """What pays, each bucket at most once, instead of what the order of the program would choose.
+    """
+
+    wallet: Maybe[SharedWalletId] = None
+    """The shared wallet that is paid from, in its paying order; what the member alone has when
+    absent.
     """
 
 
@@ -163,6 +197,9 @@ class AuthorizedRedemption(Model):
 
     expires_at: Timestamp
     """Until when, exclusive."""
+
+    payers: ListOf[PaidShare] = []
+    """Of whom what is reserved, in paying order; only from a shared wallet."""
 
 
 class CaptureRedemption(Model):
@@ -199,6 +236,9 @@ class CapturedRedemption(Model):
     reserved: Money
     """What is still reserved."""
 
+    payers: ListOf[PaidShare] = []
+    """Who paid what of this capture, in paying order; only from a shared wallet."""
+
 
 class ReleaseRedemption(Model):
     """Releases what is still reserved."""
@@ -208,6 +248,22 @@ class ReleaseRedemption(Model):
 
     redemption: RedemptionId
     """The redemption."""
+
+
+class ReturnedShare(Model):
+    """What goes back to one of several members."""
+
+    member: MemberId
+    """The member."""
+
+    returned: list[Money]
+    """What is the member's again, one amount per asset."""
+
+    expired: ListOf[Money] = []
+    """What had expired meanwhile, one amount per asset."""
+
+    taken_back: ListOf[Money] = []
+    """What went on to the accounts that had paid it, one amount per asset."""
 
 
 class ReleasedRedemption(Model):
@@ -226,6 +282,9 @@ class ReleasedRedemption(Model):
     """What was earned by purchases that were cancelled meanwhile, and went on to the accounts that
     had paid it; one amount per asset.
     """
+
+    payers: ListOf[ReturnedShare] = []
+    """To whom what of it went, in paying order; only when it was paid from a shared wallet."""
 
 
 class CancelRedemption(Model):
@@ -270,6 +329,9 @@ class CancelledRedemption(Model):
     had paid it; one amount per asset.
     """
 
+    payers: ListOf[ReturnedShare] = []
+    """To whom what of it went, in paying order; only when it was paid from a shared wallet."""
+
 
 class ListRedemptions(Model):
     """Asks for a page of redemptions."""
@@ -299,7 +361,10 @@ class ListedRedemption(Model):
     """A redemption in a list."""
 
     redemption: RedemptionId
-    """The redemption."""
+    """The redemption.
+
+    From a shared wallet it is in the list once for each payer, with what that member pays of it.
+    """
 
     member: MemberId
     """Who pays."""
@@ -321,6 +386,9 @@ class ListedRedemption(Model):
 
     recorded_at: Timestamp
     """When it was recorded."""
+
+    wallet: Maybe[SharedWalletId] = None
+    """The shared wallet that it is paid from, if any."""
 
 
 class RedemptionList(Model):
@@ -359,6 +427,25 @@ class RedemptionDetailsPart(Model):
     """How much of the captured has gone back."""
 
 
+class RedemptionShare(Model):
+    """What one of several members pays."""
+
+    member: MemberId
+    """The member."""
+
+    reserved: Money
+    """What is reserved of this member's."""
+
+    captured: Money
+    """What was captured; what has gone back since is part of it."""
+
+    returned: Money
+    """What of the captured has gone back."""
+
+    parts: list[RedemptionDetailsPart]
+    """By what, in paying order."""
+
+
 class RedemptionDetails(Model):
     """A redemption."""
 
@@ -366,7 +453,7 @@ class RedemptionDetails(Model):
     """The redemption."""
 
     member: MemberId
-    """Who pays."""
+    """Who pays; the first of the payers when it is paid from a shared wallet."""
 
     order: OrderId
     """The order."""
@@ -403,3 +490,9 @@ class RedemptionDetails(Model):
 
     parts: list[RedemptionDetailsPart]
     """By what, in paying order."""
+
+    wallet: Maybe[SharedWalletId] = None
+    """The shared wallet that it is paid from, if any."""
+
+    payers: ListOf[RedemptionShare] = []
+    """Who pays what of it, in paying order; only from a shared wallet."""

@@ -33,6 +33,12 @@ RedemptionId = Annotated[
 ]
 """A redemption, named by the host; unique in its tenant."""
 
+SharedWalletId = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=128, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+$"),
+]
+"""A wallet that members share, named by the host; unique in its tenant."""
+
 OrderId = Annotated[
     str,
     StringConstraints(min_length=1, max_length=128, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+$"),

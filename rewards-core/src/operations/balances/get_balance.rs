@@ -176,6 +176,24 @@ fn past(
     sums
 }
 
+/// What a member can use, with what is due by an instant carried out in mind; one amount per asset.
+pub(in crate::operations) fn available(
+    builder: &ChangeBuilder<'_>,
+    snapshot: &Snapshot,
+    by: Timestamp,
+) -> Vec<Money> {
+    let mut sums: BTreeMap<Asset, Sums> = BTreeMap::new();
+    for (purpose, asset, minor) in builder.row.balances.iter() {
+        add(sums.entry(asset).or_default(), purpose, minor);
+    }
+    for lot in &builder.lots(snapshot) {
+        add_due(sums.entry(lot.asset).or_default(), lot, by);
+    }
+    let sums = sums.into_iter().filter(|(_, sums)| sums.available > 0);
+    sums.map(|(asset, sums)| Money::new(sums.available, asset))
+        .collect()
+}
+
 /// Adds what is due for a lot by an instant, and gives the lot as it is then.
 fn add_due(sum: &mut Sums, lot: &Lot, by: Timestamp) -> Lot {
     let settled = settle_owing(lot, by, sum.owed);

@@ -32,6 +32,26 @@ pub(in crate::operations) struct Returned {
     paid: Totals,
 }
 
+impl Returned {
+    /// What became of it with several members.
+    pub fn together(all: &[Self]) -> Self {
+        let mut sums = Self::default();
+        for one in all {
+            for (sum, part) in [
+                (&mut sums.back, &one.back),
+                (&mut sums.expired, &one.expired),
+                (&mut sums.taken, &one.taken),
+                (&mut sums.paid, &one.paid),
+            ] {
+                for (asset, minor) in part.iter() {
+                    sum.add(asset, minor);
+                }
+            }
+        }
+        sums
+    }
+}
+
 /// From where value goes back, when, and by which rules.
 #[derive(Debug, Clone)]
 pub(in crate::operations) struct Source {
@@ -139,7 +159,7 @@ impl ChangeBuilder<'_> {
                 self.due_changes.pay(source.at, asset, minor);
             }
             self.settle_held(&parts, until)?;
-            let id = redemption.id.clone();
+            let id = redemption.named().clone();
             self.write_redemption(redemption);
             for amount in returned.back.amounts() {
                 self.released.add(amount.asset(), amount.minor());

@@ -205,6 +205,7 @@ impl EraseMember {
             erased_at: Some(erased_at),
             merged_into: profile.merged_into.take(),
             merged: std::mem::take(&mut profile.merged),
+            shared_wallet: profile.shared_wallet.take(),
             ..MemberProfile::new(profile.registered_at)
         };
         let key = context.member_key(&self.member);

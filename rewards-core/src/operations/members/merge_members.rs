@@ -8,10 +8,10 @@
 //! The member who was merged stays readable under the old id: statement, purchases, redemptions, deposits. What was begun there
 //! is finished there, under either id: purchases are confirmed, refunded and cancelled, redemptions captured, released and
 //! cancelled. What is pending matures there. **Whatever becomes available there goes on to the other member in the same
-//! step**, and so does what is owed. Nothing new begins: such a command is refused, and the refusal names the other member.
+//! step**, and so does what is owed. The place in a shared wallet is the other member's. Nothing new begins: such a command is refused, and the refusal names the other member.
 //!
 //! Refusals, in order: a member is merged into itself; unknown member; unknown other member; closed, merged before (each of
-//! both); suspended other member; more members or aliases than one may have; more due or open lots than one command may touch.
+//! both); suspended other member; the two share different wallets; more members or aliases than one may have; more due or open lots than one command may touch.
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
@@ -21,10 +21,11 @@ use super::super::due::{due_lots, due_query};
 use super::super::merged::Passage;
 use super::super::presence::{check_active, check_present};
 use super::super::review::{Reviewed, TierReview};
+use super::super::shared_wallets;
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
-use crate::entity::{By, Entity, EntityQuery};
+use crate::entity::{By, Entity, EntityKey, EntityQuery};
 use crate::event::Event;
 use crate::ids::{IdempotencyKey, MemberId, TenantId};
 use crate::ledger::Purpose;
@@ -34,6 +35,7 @@ use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
 use crate::tiers::TierStatus;
 use crate::time::Timestamp;
+use crate::wallet::{SharedWallet, WalletClosed};
 
 /// Merges a member into another one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -160,7 +162,9 @@ impl Operation for MergeMembers {
         check_active(&other.row.profile, &self.into)?;
         let merged_at = builder.recorded_at.max(other.recorded_at);
         (builder.recorded_at, other.recorded_at) = (merged_at, merged_at);
+        self.check_wallets(&builder, &other)?;
         self.check_counts(&builder, &other, prepared, snapshot)?;
+        self.move_place(&mut builder, &mut other, snapshot, context)?;
         catch_up(&mut builder, snapshot, context)?;
         catch_up(&mut other, snapshot, context)?;
         let aliases = self.move_aliases(&mut builder, prepared, snapshot)?;
@@ -212,6 +216,53 @@ impl MergeMembers {
             if !u32::try_from(count).is_ok_and(|count| count <= limit) {
                 return Err(Rejection::TooMany { what, limit });
             }
+        }
+        Ok(())
+    }
+
+    /// Nobody shares two wallets.
+    fn check_wallets(
+        &self,
+        builder: &ChangeBuilder<'_>,
+        other: &ChangeBuilder<'_>,
+    ) -> Result<(), Rejection> {
+        let [own, others] = [builder, other].map(|one| &one.row.profile.shared_wallet);
+        match (own, others) {
+            (Some(own), Some(wallet)) if own != wallet => Err(Rejection::MemberInWallet {
+                member: self.into.clone(),
+                wallet: wallet.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes the place in a shared wallet the other member's.
+    fn move_place(
+        &self,
+        builder: &mut ChangeBuilder<'_>,
+        other: &mut ChangeBuilder<'_>,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<(), Undecided> {
+        let Some(wallet) = builder.row.profile.shared_wallet.clone() else {
+            return Ok(());
+        };
+        let key = EntityKey::of::<SharedWallet>(&context.tenant, &wallet);
+        if !snapshot.entities.contains_key(&key) {
+            return Err(Undecided::Needs(Box::new(ReadPlan {
+                entities: vec![key],
+                ..ReadPlan::default()
+            })));
+        }
+        let stored = shared_wallets::stored(snapshot, context, &wallet)?;
+        let replaced = stored.entity.clone().replace(&self.member, &self.into);
+        let replaced = replaced.map_err(|WalletClosed| Rejection::Corrupt {
+            what: SharedWallet::KIND,
+        })?;
+        other.put(&wallet, stored.expected(), &replaced)?;
+        shared_wallets::leave(builder);
+        if other.row.profile.shared_wallet.is_none() {
+            shared_wallets::join(other, &wallet)?;
         }
         Ok(())
     }

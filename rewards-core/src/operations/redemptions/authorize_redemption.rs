@@ -3,19 +3,20 @@
 //! What is reserved does not expire, and nothing else can use it. It goes back when the time of the program is over, unless it was
 //! captured or released before.
 //!
-//! Refusals, in order: as for [`Redeem`](super::Redeem), but that too many authorizations of the member hold value comes after
-//! those about the member.
+//! Refusals, in order: as for [`Redeem`](super::Redeem), but that too many authorizations of a member who pays hold value comes
+//! last.
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
-use super::spending::{NewRedemption, PreparedSpending, Wanted};
-use super::{ChosenTender, PaidPart, review};
+use super::payers::NewRedemption;
+use super::spending::{PreparedSpending, Wanted};
+use super::{ChosenTender, PaidPart, PaidShare, review};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
 use crate::event::Event;
-use crate::ids::{MemberId, OrderId, ProgramId, RedemptionId, TenantId};
+use crate::ids::{MemberId, OrderId, ProgramId, RedemptionId, SharedWalletId, TenantId};
 use crate::money::Money;
 use crate::program::{CompiledProgram, CompiledRedemptions};
 use crate::rejection::Rejection;
@@ -35,7 +36,7 @@ const MINUTE_MICROS: i64 = 60_000_000;
 pub struct AuthorizeRedemption {
     /// The id of what is made; unique in its tenant.
     pub redemption: RedemptionId,
-    /// The member.
+    /// The member who pays, or who asks for it when it is paid from a shared wallet.
     pub member: MemberId,
     /// The program whose section `redemptions` decides.
     pub program: ProgramId,
@@ -51,6 +52,10 @@ pub struct AuthorizeRedemption {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub tenders: Vec<ChosenTender>,
+    /// The shared wallet that is paid from, in its paying order; what the member alone has when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub wallet: Option<SharedWalletId>,
 }
 
 /// What was reserved.
@@ -69,6 +74,10 @@ pub struct AuthorizedRedemption {
     pub parts: Vec<PaidPart>,
     /// Until when, exclusive.
     pub expires_at: Timestamp,
+    /// Of whom what is reserved, in paying order; only from a shared wallet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub payers: Vec<PaidShare>,
 }
 
 impl AuthorizeRedemption {
@@ -83,6 +92,7 @@ impl AuthorizeRedemption {
                 total: self.total,
                 amount: self.amount,
                 tenders: &self.tenders,
+                wallet: self.wallet.as_ref(),
             },
         }
     }
@@ -114,36 +124,43 @@ impl Operation for AuthorizeRedemption {
     ) -> Result<Decision<AuthorizedRedemption>, Undecided> {
         let ids = context.id_allocator();
         let wanted = self.wanted();
-        let (mut builder, spending) = wanted.take(prepared, snapshot, context, &ids)?;
-        let open = builder.row.profile.reserved.len();
-        if !u32::try_from(open).is_ok_and(|open| open < AUTHORIZATIONS_MAX) {
-            let (what, limit) = ("authorizations", AUTHORIZATIONS_MAX);
-            return Err(Rejection::TooMany { what, limit }.into());
+        let (reserved, shares) = wanted.take(prepared, snapshot, context, &ids)?;
+        for payer in &reserved.list {
+            let open = payer.builder.row.profile.reserved.len();
+            if !u32::try_from(open).is_ok_and(|open| open < AUTHORIZATIONS_MAX) {
+                let (what, limit) = ("authorizations", AUTHORIZATIONS_MAX);
+                return Err(Rejection::TooMany { what, limit }.into());
+            }
         }
         let currency = self.total.asset();
-        spending.post(&mut builder, currency, true)?;
+        let expires_at = expires_at(prepared.program(), context.now.max(reserved.taken.at));
         let reply = AuthorizedRedemption {
             redemption: self.redemption.clone(),
-            reserved: Money::new(spending.value(), currency),
-            rest: spending.rest(self.total),
-            parts: spending.told(currency),
-            expires_at: expires_at(prepared.program(), context.now.max(spending.at)),
+            reserved: reserved.taken.paid,
+            rest: reserved.rest(self.total),
+            parts: reserved.taken.parts.clone(),
+            expires_at,
+            payers: shares,
         };
-        wanted.keep(&mut builder, prepared, spending, Some(reply.expires_at))?;
-        let reserved = &mut builder.row.profile.reserved;
-        reserved.insert(self.redemption.clone(), reply.expires_at);
-        builder.emit_due();
-        builder.emit(Event::RedemptionAuthorized {
-            redemption: self.redemption.clone(),
-            order: self.order.clone(),
-            reserved: reply.reserved,
-            expires_at: reply.expires_at,
-        });
-        review(&mut builder, snapshot, context, &self.member)?;
-        Ok(Decision {
-            reply,
-            changes: builder.finish()?,
-        })
+        let changes = reserved.finish(|mut payer| {
+            let reserved = Money::new(payer.spending.value(), currency);
+            payer.spending.post(&mut payer.builder, currency, true)?;
+            wanted.keep(&mut payer, prepared, Some(expires_at))?;
+            let mut builder = payer.builder;
+            let open = &mut builder.row.profile.reserved;
+            open.insert(payer.id, expires_at);
+            builder.emit_due();
+            builder.emit(Event::RedemptionAuthorized {
+                redemption: self.redemption.clone(),
+                order: self.order.clone(),
+                reserved,
+                expires_at,
+            });
+            let member = builder.member().clone();
+            review(&mut builder, snapshot, context, &member)?;
+            Ok(builder.finish()?)
+        })?;
+        Ok(Decision { reply, changes })
     }
 }
 

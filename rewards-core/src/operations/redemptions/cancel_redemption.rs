@@ -13,21 +13,22 @@ use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::super::amounts::in_words;
-use super::super::change_builder::{ChangeBuilder, Source};
+use super::super::change_builder::{ChangeBuilder, Returned, Source};
 use super::super::merged::{decide_for, finish};
 use super::capture_redemption::{check, minor_of};
-use super::{give_back, owner_of, plan_redemption, refused, review};
+use super::shared::{each_share, returned_share, shared_for};
+use super::{ReturnedShare, give_back, owner_of, plan_redemption, refused, review};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
 use crate::event::Event;
-use crate::ids::{IdempotencyKey, MemberId, RedemptionId, TenantId};
+use crate::ids::{IdAllocator, IdempotencyKey, MemberId, RedemptionId, TenantId};
 use crate::ledger::{Holder, Purpose, TransferKind};
 use crate::member::MemberStatus;
 use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
-use crate::wallet::WrongStep;
+use crate::wallet::{Redemption, ReturnedPart, SharedRedemption, WrongStep};
 
 /// Undoes what paid an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +73,10 @@ pub struct CancelledRedemption {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub taken_back: Vec<Money>,
+    /// To whom what of it went, in paying order; only when it was paid from a shared wallet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub payers: Vec<ReturnedShare>,
 }
 
 impl Operation for CancelRedemption {
@@ -101,6 +106,10 @@ impl Operation for CancelRedemption {
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<CancelledRedemption>, Undecided> {
+        let (member, id) = (&self.member, &self.redemption);
+        if let Some(together) = shared_for(snapshot, context, member, id)? {
+            return self.decide_shared(&together, snapshot, context);
+        }
         if let Some(owner) = owner_of(snapshot, context, &self.member, &self.redemption)? {
             let own = |member| Self {
                 member,
@@ -109,57 +118,120 @@ impl Operation for CancelRedemption {
             return decide_for(owner, own, snapshot, context);
         }
         let ids = context.id_allocator();
-        let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
-        if builder.row.profile.status == MemberStatus::Closed {
-            return Err(Rejection::MemberClosed(self.member.clone()).into());
-        }
+        let mut builder = open(snapshot, context, &ids, &self.member)?;
         let before = builder.redemption(&self.redemption)?;
         let minor = minor_of(&before, self.amount)?;
         let cancelled = before.clone().cancel(minor, context.now);
-        let (redemption, parts) = cancelled.map_err(|step| match step {
+        let (redemption, parts) = cancelled.map_err(|step| self.refused(&before, step))?;
+        let after = redemption.clone();
+        let returned = undo(&mut builder, snapshot, context, redemption, &parts)?;
+        Ok(Decision {
+            reply: self.reply(&before, &after, returned, Vec::new()),
+            changes: finish(builder, snapshot, context)?,
+        })
+    }
+}
+
+impl CancelRedemption {
+    /// The same of what several members paid together.
+    fn decide_shared(
+        &self,
+        together: &SharedRedemption,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<CancelledRedemption>, Undecided> {
+        let before = together.whole(context.now);
+        let minor = minor_of(&before, self.amount)?;
+        let step = together.cancel(minor, context.now);
+        let step = step.map_err(|step| self.refused(&before, step))?;
+        let ids = context.id_allocator();
+        let (payers, changes) = each_share(snapshot, &step.shares, |view, share| {
+            let member = &share.redemption.member;
+            let mut builder = open(view, context, &ids, member)?;
+            builder.redemption(&share.redemption.id)?;
+            let redemption = share.redemption.clone();
+            let returned = undo(&mut builder, view, context, redemption, &share.returned)?;
+            let told = returned_share(member, &returned);
+            Ok(((told, returned), finish(builder, view, context)?))
+        })?;
+        let (payers, returned): (Vec<_>, Vec<_>) = payers.into_iter().unzip();
+        let returned = Returned::together(&returned);
+        Ok(Decision {
+            reply: self.reply(&before, &step.whole, returned, payers),
+            changes,
+        })
+    }
+
+    fn refused(&self, before: &Redemption, step: WrongStep) -> Rejection {
+        match step {
             WrongStep::Above { most } => Rejection::CancelAbovePaid {
                 redemption: self.redemption.clone(),
                 paid: in_words(most, before.total.asset()),
             },
-            step => refused(&before, step),
-        })?;
-        let source = Source {
-            holder: Holder::System,
-            purpose: Purpose::Spent,
-            kind: TransferKind::Restore,
-            at: context.now.max(redemption.made_at),
-            late: builder.returned_late(&redemption)?,
-        };
-        let returned = give_back(
-            &mut builder,
-            snapshot,
-            context,
-            &redemption,
-            &parts,
-            &source,
-        )?;
+            step => refused(before, step),
+        }
+    }
+
+    fn reply(
+        &self,
+        before: &Redemption,
+        after: &Redemption,
+        returned: Returned,
+        payers: Vec<ReturnedShare>,
+    ) -> CancelledRedemption {
         let minor = |money: Money| money.minor();
-        let undone = minor(redemption.returned()).saturating_sub(minor(before.returned()));
-        let paid = minor(redemption.captured()).saturating_sub(minor(redemption.returned()));
-        let currency = redemption.total.asset();
-        builder.write_redemption(redemption);
-        let reply = CancelledRedemption {
+        let undone = minor(after.returned()).saturating_sub(minor(before.returned()));
+        let paid = minor(after.captured()).saturating_sub(minor(after.returned()));
+        let currency = after.total.asset();
+        CancelledRedemption {
             redemption: self.redemption.clone(),
             cancelled: Money::new(undone, currency),
             paid: Money::new(paid, currency),
             returned: returned.back.into_amounts(),
             expired: returned.expired.into_amounts(),
             taken_back: returned.taken.into_amounts(),
-        };
-        builder.emit_due();
-        builder.emit(Event::RedemptionCancelled {
-            redemption: self.redemption.clone(),
-            returned: reply.returned.clone(),
-        });
-        review(&mut builder, snapshot, context, &self.member)?;
-        Ok(Decision {
-            reply,
-            changes: finish(builder, snapshot, context)?,
-        })
+            payers,
+        }
     }
+}
+
+/// Opens the changes of a member to whom something goes back. Nothing does to who has left.
+fn open<'a>(
+    snapshot: &'a Snapshot,
+    context: &'a Context,
+    ids: &'a IdAllocator,
+    member: &MemberId,
+) -> Result<ChangeBuilder<'a>, Undecided> {
+    let builder = ChangeBuilder::open(snapshot, context, ids, member)?;
+    if builder.row.profile.status == MemberStatus::Closed {
+        return Err(Rejection::MemberClosed(member.clone()).into());
+    }
+    Ok(builder)
+}
+
+/// Gives back what was paid with the redemption of a member, and writes what is left of it.
+fn undo(
+    builder: &mut ChangeBuilder<'_>,
+    snapshot: &Snapshot,
+    context: &Context,
+    redemption: Redemption,
+    parts: &[ReturnedPart],
+) -> Result<Returned, Undecided> {
+    let source = Source {
+        holder: Holder::System,
+        purpose: Purpose::Spent,
+        kind: TransferKind::Restore,
+        at: context.now.max(redemption.made_at),
+        late: builder.returned_late(&redemption)?,
+    };
+    let returned = give_back(builder, snapshot, context, &redemption, parts, &source)?;
+    let (named, member) = (redemption.named().clone(), redemption.member.clone());
+    builder.write_redemption(redemption);
+    builder.emit_due();
+    builder.emit(Event::RedemptionCancelled {
+        redemption: named,
+        returned: returned.back.amounts(),
+    });
+    review(builder, snapshot, context, &member)?;
+    Ok(returned)
 }

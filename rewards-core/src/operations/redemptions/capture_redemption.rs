@@ -12,17 +12,18 @@ use smallvec::smallvec;
 use super::super::amounts::{check_positive, in_words};
 use super::super::change_builder::ChangeBuilder;
 use super::super::merged::decide_for;
-use super::{PaidPart, owner_of, paid_in, plan_redemption, refused};
+use super::shared::{each_share, shared_for};
+use super::{PaidPart, PaidShare, owner_of, paid_in, plan_redemption, refused};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
 use crate::event::Event;
 use crate::ids::{IdempotencyKey, MemberId, RedemptionId, TenantId};
 use crate::ledger::{Account, Purpose, Transfer, TransferKind};
-use crate::money::Money;
+use crate::money::{Asset, Money};
 use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{ReadPlan, Snapshot};
-use crate::wallet::{Redemption, WrongStep};
+use crate::wallet::{Captured, Redemption, SharedRedemption, WrongStep};
 
 /// Captures reserved value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +59,10 @@ pub struct CapturedRedemption {
     pub captured: Money,
     /// What is still reserved.
     pub reserved: Money,
+    /// Who paid what of this capture, in paying order; only from a shared wallet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub payers: Vec<PaidShare>,
 }
 
 impl Operation for CaptureRedemption {
@@ -87,6 +92,10 @@ impl Operation for CaptureRedemption {
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<CapturedRedemption>, Undecided> {
+        let (member, id) = (&self.member, &self.redemption);
+        if let Some(together) = shared_for(snapshot, context, member, id)? {
+            return self.decide_shared(&together, snapshot, context);
+        }
         if let Some(owner) = owner_of(snapshot, context, &self.member, &self.redemption)? {
             let own = |member| Self {
                 member,
@@ -99,52 +108,119 @@ impl Operation for CaptureRedemption {
         let before = builder.redemption(&self.redemption)?;
         let minor = minor_of(&before, self.amount)?;
         let captured = before.clone().capture(minor, context.now);
-        let (redemption, taken) = captured.map_err(|step| match step {
-            WrongStep::Above { most } => Rejection::CaptureAboveReserved {
-                redemption: self.redemption.clone(),
-                reserved: in_words(most, before.total.asset()),
-            },
-            step => refused(&before, step),
-        })?;
-        let currency = redemption.total.asset();
-        let at = context.now.max(redemption.made_at);
-        let mut parts = Vec::with_capacity(taken.len());
-        let mut paid = 0_i64;
-        for part in taken {
-            let asset = part.bucket.asset(currency);
-            if part.amount > 0 {
-                let from = Account::member(&self.member, Purpose::Reserved, asset);
-                let to = Account::system(Purpose::Spent, asset);
-                let kind = TransferKind::Redeem;
-                builder.post(Transfer::new(from, to, part.amount, kind, at)?)?;
-            }
-            paid = paid.saturating_add(part.value);
-            parts.push(PaidPart {
-                bucket: part.bucket,
-                amount: Money::new(part.amount, asset),
-                value: Money::new(part.value, currency),
-            });
-        }
-        let reply = CapturedRedemption {
-            redemption: self.redemption.clone(),
-            paid: Money::new(paid, currency),
-            parts,
-            captured: redemption.captured(),
-            reserved: redemption.reserved_at(context.now),
-        };
-        let extension = paid_in(&redemption.program, context);
-        let extended = extension.make(&mut builder, snapshot, context)?;
-        builder.write_redemption(redemption);
-        builder.emit(Event::RedemptionCaptured {
-            redemption: self.redemption.clone(),
-            paid: reply.paid,
-        });
-        extended.emit(&mut builder);
+        let (redemption, taken) = captured.map_err(|step| self.refused(&before, step))?;
+        let reply = self.reply(&redemption, &taken, Vec::new(), context);
+        post(&mut builder, snapshot, context, redemption, &taken)?;
         Ok(Decision {
             reply,
             changes: builder.finish()?,
         })
     }
+}
+
+impl CaptureRedemption {
+    /// The same of what several members reserved together.
+    fn decide_shared(
+        &self,
+        together: &SharedRedemption,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<CapturedRedemption>, Undecided> {
+        let before = together.whole(context.now);
+        let minor = minor_of(&before, self.amount)?;
+        let step = together.capture(minor, context.now);
+        let step = step.map_err(|step| self.refused(&before, step))?;
+        let ids = context.id_allocator();
+        let currency = before.total.asset();
+        let (payers, changes) = each_share(snapshot, &step.shares, |view, share| {
+            let member = &share.redemption.member;
+            let mut builder = ChangeBuilder::open_as_is(view, context, &ids, member)?;
+            builder.redemption(&share.redemption.id)?;
+            let redemption = share.redemption.clone();
+            post(&mut builder, view, context, redemption, &share.captured)?;
+            let paid = PaidShare {
+                member: member.clone(),
+                paid: Money::new(value(&share.captured), currency),
+                parts: told(&share.captured, currency),
+            };
+            Ok((paid, builder.finish()?))
+        })?;
+        let reply = self.reply(&step.whole, &step.captured, payers, context);
+        Ok(Decision { reply, changes })
+    }
+
+    fn refused(&self, before: &Redemption, step: WrongStep) -> Rejection {
+        match step {
+            WrongStep::Above { most } => Rejection::CaptureAboveReserved {
+                redemption: self.redemption.clone(),
+                reserved: in_words(most, before.total.asset()),
+            },
+            step => refused(before, step),
+        }
+    }
+
+    fn reply(
+        &self,
+        redemption: &Redemption,
+        taken: &[Captured],
+        payers: Vec<PaidShare>,
+        context: &Context,
+    ) -> CapturedRedemption {
+        let currency = redemption.total.asset();
+        CapturedRedemption {
+            redemption: self.redemption.clone(),
+            paid: Money::new(value(taken), currency),
+            parts: told(taken, currency),
+            captured: redemption.captured(),
+            reserved: redemption.reserved_at(context.now),
+            payers,
+        }
+    }
+}
+
+/// Moves what a capture takes of a member to whoever gets it, and writes what is left of the redemption.
+fn post(
+    builder: &mut ChangeBuilder<'_>,
+    snapshot: &Snapshot,
+    context: &Context,
+    redemption: Redemption,
+    taken: &[Captured],
+) -> Result<(), Undecided> {
+    let currency = redemption.total.asset();
+    let at = context.now.max(redemption.made_at);
+    for part in taken.iter().filter(|part| part.amount > 0) {
+        let asset = part.bucket.asset(currency);
+        let from = Account::member(&redemption.member, Purpose::Reserved, asset);
+        let to = Account::system(Purpose::Spent, asset);
+        let kind = TransferKind::Redeem;
+        builder.post(Transfer::new(from, to, part.amount, kind, at)?)?;
+    }
+    let extension = paid_in(&redemption.program, context);
+    let extended = extension.make(builder, snapshot, context)?;
+    let named = redemption.named().clone();
+    builder.write_redemption(redemption.clone());
+    builder.emit(Event::RedemptionCaptured {
+        redemption: named,
+        paid: Money::new(value(taken), currency),
+    });
+    extended.emit(builder);
+    Ok(())
+}
+
+/// What a capture paid, in minor units of money.
+fn value(taken: &[Captured]) -> i64 {
+    let values = taken.iter().map(|part| part.value);
+    values.fold(0, i64::saturating_add)
+}
+
+/// What paid, as a caller is told.
+fn told(taken: &[Captured], currency: Asset) -> Vec<PaidPart> {
+    let parts = taken.iter().map(|part| PaidPart {
+        bucket: part.bucket,
+        amount: Money::new(part.amount, part.bucket.asset(currency)),
+        value: Money::new(part.value, currency),
+    });
+    parts.collect()
 }
 
 /// Checks the number and the amount of a step.

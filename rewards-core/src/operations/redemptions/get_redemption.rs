@@ -4,11 +4,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::shared::shared;
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
 use crate::entity::EntityKey;
-use crate::ids::{MemberId, OrderId, ProgramId, RedemptionId};
+use crate::ids::{MemberId, OrderId, ProgramId, RedemptionId, SharedWalletId};
 use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
@@ -33,7 +34,7 @@ pub struct GetRedemption {
 pub struct RedemptionDetails {
     /// The redemption.
     pub redemption: RedemptionId,
-    /// Who pays.
+    /// Who pays; the first of the payers when it is paid from a shared wallet.
     pub member: MemberId,
     /// The order.
     pub order: OrderId,
@@ -54,6 +55,32 @@ pub struct RedemptionDetails {
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub expires_at: Option<Timestamp>,
     /// What is reserved.
+    pub reserved: Money,
+    /// What was captured; what has gone back since is part of it.
+    pub captured: Money,
+    /// What of the captured has gone back.
+    pub returned: Money,
+    /// By what, in paying order.
+    pub parts: Vec<RedemptionDetailsPart>,
+    /// The shared wallet that it is paid from, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub wallet: Option<SharedWalletId>,
+    /// Who pays what of it, in paying order; only from a shared wallet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub payers: Vec<RedemptionShare>,
+}
+
+/// What one of several members pays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct RedemptionShare {
+    /// The member.
+    pub member: MemberId,
+    /// What is reserved of this member's.
     pub reserved: Money,
     /// What was captured; what has gone back since is part of it.
     pub captured: Money,
@@ -102,13 +129,31 @@ impl Operation for GetRedemption {
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<RedemptionDetails>, Undecided> {
+        if let Some(together) = shared(snapshot, context, &self.redemption)? {
+            let shares = together.shares().map(|own| share(own, context.now));
+            let payers = shares.collect();
+            return Ok(Decision::answer(RedemptionDetails {
+                payers,
+                ..details(&together.whole(context.now), context.now)
+            }));
+        }
         let stored = snapshot.get::<Redemption>(&context.tenant, &self.redemption)?;
         let stored = stored.ok_or_else(|| Rejection::RedemptionUnknown(self.redemption.clone()))?;
         Ok(Decision::answer(details(&stored.entity, context.now)))
     }
 }
 
-fn details(redemption: &Redemption, now: Timestamp) -> RedemptionDetails {
+fn share(redemption: &Redemption, now: Timestamp) -> RedemptionShare {
+    RedemptionShare {
+        member: redemption.member.clone(),
+        reserved: redemption.reserved_at(now),
+        captured: redemption.captured(),
+        returned: redemption.returned(),
+        parts: parts(redemption),
+    }
+}
+
+fn parts(redemption: &Redemption) -> Vec<RedemptionDetailsPart> {
     let currency = redemption.total.asset();
     let parts = redemption.parts.iter().map(|part| {
         let asset = part.bucket.asset(currency);
@@ -120,6 +165,11 @@ fn details(redemption: &Redemption, now: Timestamp) -> RedemptionDetails {
             returned: Money::new(part.returned, asset),
         }
     });
+    parts.collect()
+}
+
+fn details(redemption: &Redemption, now: Timestamp) -> RedemptionDetails {
+    let shared = redemption.shared.as_ref();
     RedemptionDetails {
         redemption: redemption.id.clone(),
         member: redemption.member.clone(),
@@ -134,6 +184,8 @@ fn details(redemption: &Redemption, now: Timestamp) -> RedemptionDetails {
         reserved: redemption.reserved_at(now),
         captured: redemption.captured(),
         returned: redemption.returned(),
-        parts: parts.collect(),
+        parts: parts(redemption),
+        wallet: shared.map(|shared| shared.wallet.clone()),
+        payers: Vec::new(),
     }
 }

@@ -10,7 +10,7 @@ use super::super::pages::EntityList;
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
-use crate::ids::{MemberId, OrderId, RedemptionId};
+use crate::ids::{MemberId, OrderId, RedemptionId, SharedWalletId};
 use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
@@ -57,7 +57,7 @@ pub struct RedemptionList {
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct ListedRedemption {
-    /// The redemption.
+    /// The redemption. From a shared wallet it is in the list once for each payer, with what that member pays of it.
     pub redemption: RedemptionId,
     /// Who pays.
     pub member: MemberId,
@@ -73,6 +73,10 @@ pub struct ListedRedemption {
     pub returned: Money,
     /// When it was recorded.
     pub recorded_at: Timestamp,
+    /// The shared wallet that it is paid from, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub wallet: Option<SharedWalletId>,
 }
 
 impl Operation for ListRedemptions {
@@ -105,7 +109,8 @@ fn listed(redemption: Redemption, now: Timestamp) -> ListedRedemption {
         reserved: redemption.reserved_at(now),
         captured: redemption.captured(),
         returned: redemption.returned(),
-        redemption: redemption.id,
+        redemption: redemption.named().clone(),
+        wallet: redemption.shared.map(|shared| shared.wallet),
         member: redemption.member,
         order: redemption.order,
         recorded_at: redemption.recorded_at,

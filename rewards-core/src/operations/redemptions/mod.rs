@@ -12,15 +12,19 @@ mod cancel_redemption;
 mod capture_redemption;
 mod get_redemption;
 mod list_redemptions;
+mod payers;
 mod quote_redemption;
 mod redeem;
 mod release_redemption;
+mod shared;
 mod spending;
 
 pub use authorize_redemption::{AUTHORIZATIONS_MAX, AuthorizeRedemption, AuthorizedRedemption};
 pub use cancel_redemption::{CancelRedemption, CancelledRedemption};
 pub use capture_redemption::{CaptureRedemption, CapturedRedemption};
-pub use get_redemption::{GetRedemption, RedemptionDetails, RedemptionDetailsPart};
+pub use get_redemption::{
+    GetRedemption, RedemptionDetails, RedemptionDetailsPart, RedemptionShare,
+};
 pub use list_redemptions::{ListRedemptions, ListedRedemption, RedemptionList};
 pub use quote_redemption::{QuoteRedemption, QuotedRedemption};
 pub use redeem::{Redeem, Redeemed};
@@ -67,6 +71,40 @@ pub struct PaidPart {
     pub amount: Money,
     /// What that is worth, in the currency of the order.
     pub value: Money,
+}
+
+/// What one of several members pays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct PaidShare {
+    /// The member.
+    pub member: MemberId,
+    /// What the member pays, in the currency of the order. Of units it can be nothing by itself.
+    pub paid: Money,
+    /// By what, in paying order.
+    pub parts: Vec<PaidPart>,
+}
+
+/// What goes back to one of several members.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct ReturnedShare {
+    /// The member.
+    pub member: MemberId,
+    /// What is the member's again, one amount per asset.
+    pub returned: Vec<Money>,
+    /// What had expired meanwhile, one amount per asset.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub expired: Vec<Money>,
+    /// What went on to the accounts that had paid it, one amount per asset.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub taken_back: Vec<Money>,
 }
 
 /// The rows that a command on a redemption must see.

@@ -5,13 +5,12 @@
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
-use super::super::change_builder::ChangeBuilder;
 use super::spending::{PreparedSpending, Wanted};
-use super::{ChosenTender, PaidPart};
+use super::{ChosenTender, PaidPart, PaidShare};
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
-use crate::ids::{MemberId, ProgramId};
+use crate::ids::{MemberId, ProgramId, SharedWalletId};
 use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
@@ -22,7 +21,7 @@ use crate::snapshot::{ReadPlan, Snapshot};
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct QuoteRedemption {
-    /// The member.
+    /// The member who pays, or who asks for it when it is paid from a shared wallet.
     pub member: MemberId,
     /// The program whose section `redemptions` decides.
     pub program: ProgramId,
@@ -36,6 +35,10 @@ pub struct QuoteRedemption {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub tenders: Vec<ChosenTender>,
+    /// The shared wallet that is paid from, in its paying order; what the member alone has when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub wallet: Option<SharedWalletId>,
 }
 
 /// What would pay.
@@ -50,6 +53,10 @@ pub struct QuotedRedemption {
     pub rest: Money,
     /// By what, in paying order; nothing when nothing can pay.
     pub parts: Vec<PaidPart>,
+    /// Who would pay what of it, in paying order; only from a shared wallet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub payers: Vec<PaidShare>,
 }
 
 impl Operation for QuoteRedemption {
@@ -63,14 +70,7 @@ impl Operation for QuoteRedemption {
     }
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, PreparedSpending), Rejection> {
-        let wanted = Wanted {
-            member: &self.member,
-            program: &self.program,
-            total: self.total,
-            amount: self.amount,
-            tenders: &self.tenders,
-        };
-        wanted.prepare(context)
+        self.wanted().prepare(context)
     }
 
     fn decide(
@@ -80,18 +80,38 @@ impl Operation for QuoteRedemption {
         context: &Context,
     ) -> Result<Decision<QuotedRedemption>, Undecided> {
         let ids = context.id_allocator();
-        let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
         let currency = self.total.asset();
-        let (paid, parts) = match prepared.take(&mut builder, snapshot, context) {
-            Ok(spending) => (spending.value(), spending.told(currency)),
-            Err(Undecided::Rejected(Rejection::RedemptionEmpty)) => (0, Vec::new()),
+        let wanted = self.wanted();
+        let (paid, parts, payers) = match wanted.take(prepared, snapshot, context, &ids, || Ok(()))
+        {
+            Ok((builders, taken)) => {
+                let payers = wanted.told(&builders, &taken, currency);
+                (taken.paid(currency), taken.parts(currency), payers)
+            }
+            Err(Undecided::Rejected(Rejection::RedemptionEmpty)) => {
+                (Money::new(0, currency), Vec::new(), Vec::new())
+            }
             Err(undecided) => return Err(undecided),
         };
-        let rest = self.total.minor().saturating_sub(paid);
+        let rest = self.total.minor().saturating_sub(paid.minor());
         Ok(Decision::answer(QuotedRedemption {
-            paid: Money::new(paid, currency),
+            paid,
             rest: Money::new(rest, currency),
             parts,
+            payers,
         }))
+    }
+}
+
+impl QuoteRedemption {
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            member: &self.member,
+            program: &self.program,
+            total: self.total,
+            amount: self.amount,
+            tenders: &self.tenders,
+            wallet: self.wallet.as_ref(),
+        }
     }
 }

@@ -6,18 +6,19 @@
 //! Refusals, in order: unknown program, or none active; redemptions are not offered; amounts that are not positive or of another
 //! asset, buckets that do not pay or come twice, an amount beside chosen ones; of chosen units in paying order too few, no
 //! multiple of the step or too many; more than the order or its share; unknown member; the redemption was made already; closed,
-//! merged or suspended member; less is there than asked for; nothing would be paid; more lots than one command may touch.
+//! merged or suspended member; unknown shared wallet, closed one, the member does not share it; less is there than asked for; nothing would be paid; more lots than one command may touch.
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
-use super::spending::{NewRedemption, PreparedSpending, Wanted};
-use super::{ChosenTender, PaidPart, paid_in, review};
+use super::payers::NewRedemption;
+use super::spending::{PreparedSpending, Wanted};
+use super::{ChosenTender, PaidPart, PaidShare, paid_in, review};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
 use crate::event::Event;
-use crate::ids::{MemberId, OrderId, ProgramId, RedemptionId, TenantId};
+use crate::ids::{MemberId, OrderId, ProgramId, RedemptionId, SharedWalletId, TenantId};
 use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
@@ -30,7 +31,7 @@ use crate::snapshot::{ReadPlan, Snapshot};
 pub struct Redeem {
     /// The id of what is made; unique in its tenant.
     pub redemption: RedemptionId,
-    /// The member.
+    /// The member who pays, or who asks for it when it is paid from a shared wallet.
     pub member: MemberId,
     /// The program whose section `redemptions` decides.
     pub program: ProgramId,
@@ -46,6 +47,10 @@ pub struct Redeem {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub tenders: Vec<ChosenTender>,
+    /// The shared wallet that is paid from, in its paying order; what the member alone has when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub wallet: Option<SharedWalletId>,
 }
 
 /// What was paid.
@@ -62,6 +67,10 @@ pub struct Redeemed {
     pub rest: Money,
     /// By what, in paying order.
     pub parts: Vec<PaidPart>,
+    /// Who pays what of it, in paying order; only from a shared wallet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub payers: Vec<PaidShare>,
 }
 
 impl Redeem {
@@ -76,6 +85,7 @@ impl Redeem {
                 total: self.total,
                 amount: self.amount,
                 tenders: &self.tenders,
+                wallet: self.wallet.as_ref(),
             },
         }
     }
@@ -109,29 +119,33 @@ impl Operation for Redeem {
     ) -> Result<Decision<Redeemed>, Undecided> {
         let ids = context.id_allocator();
         let wanted = self.wanted();
-        let (mut builder, spending) = wanted.take(prepared, snapshot, context, &ids)?;
+        let (paid, shares) = wanted.take(prepared, snapshot, context, &ids)?;
         let currency = self.total.asset();
-        spending.post(&mut builder, currency, false)?;
-        let extension = paid_in(&self.program, context);
-        let extended = extension.make(&mut builder, snapshot, context)?;
         let reply = Redeemed {
             redemption: self.redemption.clone(),
-            paid: Money::new(spending.value(), currency),
-            rest: spending.rest(self.total),
-            parts: spending.told(currency),
+            paid: paid.taken.paid,
+            rest: paid.rest(self.total),
+            parts: paid.taken.parts.clone(),
+            payers: shares,
         };
-        wanted.keep(&mut builder, prepared, spending, None)?;
-        builder.emit_due();
-        builder.emit(Event::OrderRedeemed {
-            redemption: self.redemption.clone(),
-            order: self.order.clone(),
-            paid: reply.paid,
-        });
-        extended.emit(&mut builder);
-        review(&mut builder, snapshot, context, &self.member)?;
-        Ok(Decision {
-            reply,
-            changes: builder.finish()?,
-        })
+        let changes = paid.finish(|mut payer| {
+            let paid = Money::new(payer.spending.value(), currency);
+            payer.spending.post(&mut payer.builder, currency, false)?;
+            let extension = paid_in(&self.program, context);
+            let extended = extension.make(&mut payer.builder, snapshot, context)?;
+            wanted.keep(&mut payer, prepared, None)?;
+            let mut builder = payer.builder;
+            builder.emit_due();
+            builder.emit(Event::OrderRedeemed {
+                redemption: self.redemption.clone(),
+                order: self.order.clone(),
+                paid,
+            });
+            extended.emit(&mut builder);
+            let member = builder.member().clone();
+            review(&mut builder, snapshot, context, &member)?;
+            Ok(builder.finish()?)
+        })?;
+        Ok(Decision { reply, changes })
     }
 }

@@ -9,9 +9,10 @@
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
-use super::super::change_builder::{ChangeBuilder, Source};
+use super::super::change_builder::{ChangeBuilder, Returned, Source};
 use super::super::merged::{decide_for, finish};
-use super::{give_back, owner_of, plan_redemption, refused, review};
+use super::shared::{each_share, returned_share, shared_for};
+use super::{ReturnedShare, give_back, owner_of, plan_redemption, refused, review};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
@@ -21,6 +22,7 @@ use crate::ledger::{Holder, Purpose, TransferKind};
 use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
+use crate::wallet::{Redemption, ReturnedPart, SharedRedemption};
 
 /// Releases what is still reserved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +55,10 @@ pub struct ReleasedRedemption {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub taken_back: Vec<Money>,
+    /// To whom what of it went, in paying order; only when it was paid from a shared wallet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub payers: Vec<ReturnedShare>,
 }
 
 impl Operation for ReleaseRedemption {
@@ -81,6 +87,10 @@ impl Operation for ReleaseRedemption {
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<ReleasedRedemption>, Undecided> {
+        let (member, id) = (&self.member, &self.redemption);
+        if let Some(together) = shared_for(snapshot, context, member, id)? {
+            return self.decide_shared(&together, snapshot, context);
+        }
         if let Some(owner) = owner_of(snapshot, context, &self.member, &self.redemption)? {
             let own = |member| Self {
                 member,
@@ -93,38 +103,79 @@ impl Operation for ReleaseRedemption {
         let before = builder.redemption(&self.redemption)?;
         let released = before.clone().release(context.now);
         let (redemption, parts) = released.map_err(|step| refused(&before, step))?;
-        let source = Source {
-            holder: Holder::Member(self.member.clone()),
-            purpose: Purpose::Reserved,
-            kind: TransferKind::Release,
-            at: context.now.max(redemption.made_at),
-            late: builder.returned_late(&redemption)?,
-        };
-        let returned = give_back(
-            &mut builder,
-            snapshot,
-            context,
-            &redemption,
-            &parts,
-            &source,
-        )?;
-        builder.write_redemption(redemption);
+        let returned = release(&mut builder, snapshot, context, redemption, &parts)?;
         let reply = ReleasedRedemption {
             redemption: self.redemption.clone(),
             returned: returned.back.into_amounts(),
             expired: returned.expired.into_amounts(),
             taken_back: returned.taken.into_amounts(),
+            payers: Vec::new(),
         };
-        builder.emit_due();
-        builder.emit(Event::RedemptionReleased {
-            redemption: self.redemption.clone(),
-            expired: false,
-            returned: reply.returned.clone(),
-        });
-        review(&mut builder, snapshot, context, &self.member)?;
         Ok(Decision {
             reply,
             changes: finish(builder, snapshot, context)?,
         })
     }
+}
+
+impl ReleaseRedemption {
+    /// The same of what several members reserved together.
+    fn decide_shared(
+        &self,
+        together: &SharedRedemption,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<ReleasedRedemption>, Undecided> {
+        let step = together.release(context.now);
+        let step = step.map_err(|step| refused(&together.whole(context.now), step))?;
+        let ids = context.id_allocator();
+        let (payers, changes) = each_share(snapshot, &step.shares, |view, share| {
+            let member = &share.redemption.member;
+            let mut builder = ChangeBuilder::open(view, context, &ids, member)?;
+            builder.redemption(&share.redemption.id)?;
+            let redemption = share.redemption.clone();
+            let returned = release(&mut builder, view, context, redemption, &share.returned)?;
+            let told = returned_share(member, &returned);
+            Ok(((told, returned), finish(builder, view, context)?))
+        })?;
+        let (payers, returned): (Vec<_>, Vec<_>) = payers.into_iter().unzip();
+        let returned = Returned::together(&returned);
+        let reply = ReleasedRedemption {
+            redemption: self.redemption.clone(),
+            returned: returned.back.into_amounts(),
+            expired: returned.expired.into_amounts(),
+            taken_back: returned.taken.into_amounts(),
+            payers,
+        };
+        Ok(Decision { reply, changes })
+    }
+}
+
+/// Gives back what is held of the redemption of a member, and writes what is left of it.
+fn release(
+    builder: &mut ChangeBuilder<'_>,
+    snapshot: &Snapshot,
+    context: &Context,
+    redemption: Redemption,
+    parts: &[ReturnedPart],
+) -> Result<Returned, Undecided> {
+    let member = redemption.member.clone();
+    let source = Source {
+        holder: Holder::Member(member.clone()),
+        purpose: Purpose::Reserved,
+        kind: TransferKind::Release,
+        at: context.now.max(redemption.made_at),
+        late: builder.returned_late(&redemption)?,
+    };
+    let returned = give_back(builder, snapshot, context, &redemption, parts, &source)?;
+    let named = redemption.named().clone();
+    builder.write_redemption(redemption);
+    builder.emit_due();
+    builder.emit(Event::RedemptionReleased {
+        redemption: named,
+        expired: false,
+        returned: returned.back.amounts(),
+    });
+    review(builder, snapshot, context, &member)?;
+    Ok(returned)
 }

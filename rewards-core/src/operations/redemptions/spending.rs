@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use super::super::amounts::{check_positive, in_words};
 use super::super::change_builder::ChangeBuilder;
-use super::super::presence::check_active;
 use super::super::review::{Reviewed, due_for_review};
-use super::super::rewards::{OPEN_LOTS_MAX, open_lots, settle_open};
-use super::{ChosenTender, PaidPart};
+use super::super::rewards::{OPEN_LOTS_MAX, open_lots};
+use super::super::together::for_each;
+use super::{ChosenTender, PaidPart, PaidShare};
 use crate::command::Undecided;
 use crate::context::Context;
-use crate::entity::{EntityKey, Expected};
-use crate::ids::{IdAllocator, MemberId, OrderId, ProgramId, RedemptionId, TenantId};
+use crate::entity::EntityKey;
+use crate::ids::{MemberId, ProgramId, SharedWalletId};
 use crate::ledger::{Account, Lot, LotState, Purpose, Transfer, TransferKind, consume};
 use crate::money::{Asset, Money, Rounding};
 use crate::program::{CompiledCeiling, CompiledProgram, CompiledRedemptions};
@@ -20,8 +20,8 @@ use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{ProgramKey, ReadPlan, Snapshot};
 use crate::time::Timestamp;
 use crate::wallet::{
-    Bucket, HeldLot, REDEMPTION_LOTS_MAX, Redemption, RedemptionPart, SpendError, Tender,
-    check_tenders, choose,
+    Bucket, HeldLot, REDEMPTION_LOTS_MAX, RedemptionPart, SharedWallet, SpendError, Tender,
+    bucket_value, check_tenders, choose,
 };
 
 /// What a request says of paying.
@@ -32,75 +32,7 @@ pub(super) struct Wanted<'a> {
     pub total: Money,
     pub amount: Option<Money>,
     pub tenders: &'a [ChosenTender],
-}
-
-/// A redemption that a request asks to make.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct NewRedemption<'a> {
-    pub id: &'a RedemptionId,
-    pub order: &'a OrderId,
-    pub wanted: Wanted<'a>,
-}
-
-impl<'a> NewRedemption<'a> {
-    pub fn key(&self, tenant: &TenantId) -> EntityKey {
-        EntityKey::of::<Redemption>(tenant, self.id)
-    }
-
-    /// Checks the request, and names the rows to look at.
-    ///
-    /// # Errors
-    /// As [`Wanted::prepare`].
-    pub fn prepare(&self, context: &Context) -> Result<(ReadPlan, PreparedSpending), Rejection> {
-        let (mut plan, prepared) = self.wanted.prepare(context)?;
-        plan.entities.push(self.key(&context.tenant));
-        Ok((plan, prepared))
-    }
-
-    /// Opens the changes of the member, and takes what pays out of its lots.
-    ///
-    /// # Errors
-    /// [`Rejection::MemberUnknown`], [`Rejection::RedemptionExists`]; then as [`PreparedSpending::take`].
-    pub fn take<'b>(
-        &self,
-        prepared: &PreparedSpending,
-        snapshot: &'b Snapshot,
-        context: &'b Context,
-        ids: &'b IdAllocator,
-    ) -> Result<(ChangeBuilder<'b>, Spending), Undecided> {
-        let mut builder = ChangeBuilder::open(snapshot, context, ids, self.wanted.member)?;
-        if snapshot.entities.contains_key(&self.key(&context.tenant)) {
-            return Err(Rejection::RedemptionExists(self.id.clone()).into());
-        }
-        let spending = prepared.take(&mut builder, snapshot, context)?;
-        Ok((builder, spending))
-    }
-
-    /// Keeps it: captured, or reserved until an instant.
-    ///
-    /// # Errors
-    /// [`Rejection::Internal`] when it cannot be encoded.
-    pub fn keep(
-        &self,
-        builder: &mut ChangeBuilder<'_>,
-        prepared: &PreparedSpending,
-        spending: Spending,
-        expires_at: Option<Timestamp>,
-    ) -> Result<(), Rejection> {
-        let program = prepared.program();
-        let entity = Redemption::new(
-            self.id.clone(),
-            self.wanted.member.clone(),
-            self.order.clone(),
-            self.wanted.total,
-            (program.id().clone(), program.number()),
-            spending.at,
-            builder.recorded_at,
-            expires_at,
-            spending.parts,
-        );
-        builder.put(self.id, Expected::Absent, &entity)
-    }
+    pub wallet: Option<&'a SharedWalletId>,
 }
 
 /// A request to pay, checked against the program that decides it.
@@ -109,6 +41,20 @@ pub struct PreparedSpending {
     program: Arc<CompiledProgram>,
     total: Money,
     wish: Wish,
+}
+
+/// The open lots of a member that can pay, by asset.
+type OpenLots = BTreeMap<Asset, Vec<Lot>>;
+
+/// What pays together, and what of it is paid by whom.
+#[derive(Debug)]
+pub(super) struct Taken {
+    /// What each bucket pays, in paying order.
+    pub tenders: Vec<Tender>,
+    /// What each member pays, in paying order; without parts for who pays nothing.
+    pub spendings: Vec<Spending>,
+    /// When it counts.
+    pub at: Timestamp,
 }
 
 /// How much pays, and who chooses what.
@@ -122,7 +68,7 @@ enum Wish {
     Chosen(Vec<Tender>),
 }
 
-/// What pays, taken from its lots but not moved yet.
+/// What one member pays, taken from its lots but not moved yet.
 #[derive(Debug)]
 pub(super) struct Spending {
     pub parts: Vec<RedemptionPart>,
@@ -159,6 +105,9 @@ impl Wanted<'_> {
             members: vec![key],
             ..ReadPlan::default()
         };
+        let wallet = self.wallet.iter();
+        let wallet = wallet.map(|id| EntityKey::of::<SharedWallet>(&context.tenant, id));
+        plan.entities.extend(wallet);
         Reviewed::Balances.plan(context, self.member, context.now, &mut plan);
         Ok((plan, prepared))
     }
@@ -303,58 +252,95 @@ impl PreparedSpending {
         assets
     }
 
-    /// Carries out what is due, chooses what pays and takes it out of its lots.
+    /// Carries out what is due for members who pay together, chooses what pays and takes it out of their lots. The terms of the
+    /// program hold for all of them as for one member: of each bucket pays who comes first, as far as it goes.
     ///
     /// # Errors
-    /// [`Rejection::MemberClosed`], [`Rejection::MemberMerged`], [`Rejection::MemberSuspended`]; [`Rejection::Insufficient`] and
-    /// [`Rejection::RedemptionEmpty`]; [`Rejection::TooMany`] for more lots than one command looks at or takes from.
+    /// [`Rejection::Insufficient`] and [`Rejection::RedemptionEmpty`]; [`Rejection::TooMany`] for more lots than one command
+    /// looks at or takes from.
     pub(super) fn take(
         &self,
-        builder: &mut ChangeBuilder<'_>,
+        builders: &mut [ChangeBuilder<'_>],
         snapshot: &Snapshot,
         context: &Context,
-    ) -> Result<Spending, Undecided> {
-        let member = builder.member().clone();
-        check_active(&builder.row.profile, &member)?;
-        let assets = self.assets();
-        let due = due_for_review(snapshot, context, &member, context.now)?;
-        let is_other = |lot: &&Lot| !assets.contains(&lot.asset);
-        builder.settle_all(due.into_iter().filter(is_other), context.now)?;
-        let mut lots: BTreeMap<Asset, Vec<Lot>> = BTreeMap::new();
-        for asset in assets {
-            let open = settle_open(builder, snapshot, asset, context.now)?;
-            lots.insert(asset, open);
-        }
-        let tenders = self.choose(builder, &lots)?;
-        let mut spending = Spending {
+    ) -> Result<Taken, Undecided> {
+        let lots = for_each(builders.iter_mut(), |builder| {
+            self.settle(builder, snapshot, context)
+        })?;
+        let tenders = self.choose(builders, &lots)?;
+        let spending = |_: &ChangeBuilder<'_>| Spending {
             parts: Vec::with_capacity(tenders.len()),
             at: context.now,
         };
-        for tender in tenders {
-            self.pay(builder, &lots, tender, &mut spending)?;
+        let mut spendings: Vec<Spending> = builders.iter().map(spending).collect();
+        for tender in &tenders {
+            self.pay(builders, &lots, tender, &mut spendings)?;
         }
-        let paying = spending.parts.iter().map(|part| part.lots.len());
+        let latest = spendings.iter().map(|spending| spending.at).max();
+        let at = latest.unwrap_or(context.now);
+        for spending in &mut spendings {
+            spending.at = at;
+        }
+        let parts = spendings.iter().flat_map(|spending| &spending.parts);
+        let paying = parts.map(|part| part.lots.len());
         let paying = paying.fold(0_usize, usize::saturating_add);
         if u32::try_from(paying).is_ok_and(|paying| paying <= REDEMPTION_LOTS_MAX) {
-            return Ok(spending);
+            return Ok(Taken {
+                tenders,
+                spendings,
+                at,
+            });
         }
         let (what, limit) = ("lots of one redemption", REDEMPTION_LOTS_MAX);
         Err(Rejection::TooMany { what, limit }.into())
     }
 
-    fn choose(
+    /// Carries out what is due for a member, and gives the open lots of each asset that pays.
+    fn settle(
         &self,
-        builder: &ChangeBuilder<'_>,
-        lots: &BTreeMap<Asset, Vec<Lot>>,
-    ) -> Result<Vec<Tender>, Rejection> {
+        builder: &mut ChangeBuilder<'_>,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<OpenLots, Undecided> {
+        let member = builder.member().clone();
+        let assets = self.assets();
+        let due = due_for_review(snapshot, context, &member, context.now)?;
+        let is_other = |lot: &&Lot| !assets.contains(&lot.asset);
+        builder.settle_all(due.into_iter().filter(is_other), context.now)?;
+        let open = builder.first_open_lots(snapshot, assets, OPEN_LOTS_MAX)?;
+        let mut lots = OpenLots::new();
+        for (asset, mut open) in open {
+            open.sort_by_key(|lot| lot.number);
+            let open = builder.settle_all(open.iter(), context.now)?;
+            lots.insert(asset, open);
+        }
+        Ok(lots)
+    }
+
+    /// What is there of a bucket with one member.
+    fn available(&self, bucket: Bucket, builder: &ChangeBuilder<'_>, lots: &OpenLots) -> i64 {
         let currency = self.program.currency();
-        let available = |bucket: Bucket| match bucket {
+        let there = match bucket {
             Bucket::Main => builder.row.balances.get(&Purpose::Main, currency),
             Bucket::Cashback | Bucket::Unit(_) => {
                 let lots = lots.get(&bucket.asset(currency)).into_iter().flatten();
                 let lots = lots.filter(|lot| lot.state == LotState::Available);
                 lots.fold(0_i64, |sum, lot| sum.saturating_add(lot.remaining))
             }
+        };
+        there.max(0)
+    }
+
+    fn choose(
+        &self,
+        builders: &[ChangeBuilder<'_>],
+        lots: &[OpenLots],
+    ) -> Result<Vec<Tender>, Rejection> {
+        let currency = self.program.currency();
+        let available = |bucket: Bucket| {
+            let members = builders.iter().zip(lots);
+            let there = members.map(|(builder, lots)| self.available(bucket, builder, lots));
+            there.fold(0_i64, i64::saturating_add)
         };
         let wanted = match &self.wish {
             Wish::Most => None,
@@ -383,11 +369,48 @@ impl PreparedSpending {
         })
     }
 
+    /// Takes what a bucket pays from the members in their order, each as much as the member has. What a part is worth follows
+    /// from how far it reaches into the whole, so that the parts are worth what the whole is.
     fn pay(
         &self,
+        builders: &mut [ChangeBuilder<'_>],
+        lots: &[OpenLots],
+        tender: &Tender,
+        spendings: &mut [Spending],
+    ) -> Result<(), Rejection> {
+        let terms = terms(&self.program)?.buckets().iter();
+        let terms = terms.clone().find(|own| Bucket::of(own) == tender.bucket);
+        let terms = terms.ok_or(Rejection::Internal("a bucket that does not pay"))?;
+        let (mut paid, mut worth) = (0_i64, 0_i64);
+        for ((builder, lots), spending) in builders.iter_mut().zip(lots).zip(spendings) {
+            let there = self.available(tender.bucket, builder, lots);
+            let amount = there.min(tender.amount.saturating_sub(paid));
+            if amount == 0 {
+                continue;
+            }
+            paid = paid.saturating_add(amount);
+            let until = if paid == tender.amount {
+                tender.value
+            } else {
+                bucket_value(terms, paid).map_err(|_| Rejection::Overflow)?
+            };
+            let value = until.saturating_sub(worth);
+            worth = until;
+            let tender = Tender {
+                bucket: tender.bucket,
+                amount,
+                value,
+            };
+            self.pay_alone(builder, lots, &tender, spending)?;
+        }
+        Ok(())
+    }
+
+    fn pay_alone(
+        &self,
         builder: &mut ChangeBuilder<'_>,
-        lots: &BTreeMap<Asset, Vec<Lot>>,
-        tender: Tender,
+        lots: &OpenLots,
+        tender: &Tender,
         spending: &mut Spending,
     ) -> Result<(), Rejection> {
         let asset = tender.bucket.asset(self.program.currency());
@@ -414,9 +437,9 @@ impl PreparedSpending {
 }
 
 /// Too little is there, or too much to see all of it.
-fn too_little(lots: &BTreeMap<Asset, Vec<Lot>>, rejection: Rejection) -> Rejection {
+fn too_little(lots: &[OpenLots], rejection: Rejection) -> Rejection {
     let is_cut = |lots: &Vec<Lot>| u32::try_from(lots.len()).is_ok_and(|n| n >= OPEN_LOTS_MAX);
-    if lots.values().any(is_cut) {
+    if lots.iter().flat_map(OpenLots::values).any(is_cut) {
         let (what, limit) = ("open lots", OPEN_LOTS_MAX);
         return Rejection::TooMany { what, limit };
     }
@@ -447,25 +470,41 @@ impl Spending {
         Ok(())
     }
 
-    /// What pays, as a caller is told.
-    pub fn told(&self, currency: Asset) -> Vec<PaidPart> {
+    /// What the member pays, as a caller is told.
+    pub fn told(&self, member: &MemberId, currency: Asset) -> PaidShare {
         let parts = self.parts.iter().map(|part| PaidPart {
             bucket: part.bucket,
             amount: Money::new(part.amount, part.bucket.asset(currency)),
             value: Money::new(part.value, currency),
         });
-        parts.collect()
+        PaidShare {
+            member: member.clone(),
+            paid: Money::new(self.value(), currency),
+            parts: parts.collect(),
+        }
     }
 
-    /// What of an order is left to be paid otherwise.
-    pub fn rest(&self, total: Money) -> Money {
-        let left = total.minor().saturating_sub(self.value());
-        Money::new(left, total.asset())
-    }
-
-    /// What pays in all, in minor units of money.
+    /// What the member pays in all, in minor units of money.
     pub fn value(&self) -> i64 {
         let parts = self.parts.iter();
         parts.fold(0, |sum, part| sum.saturating_add(part.value))
+    }
+}
+
+impl Taken {
+    /// What pays in all, as a caller is told.
+    pub fn parts(&self, currency: Asset) -> Vec<PaidPart> {
+        let parts = self.tenders.iter().map(|tender| PaidPart {
+            bucket: tender.bucket,
+            amount: Money::new(tender.amount, tender.bucket.asset(currency)),
+            value: Money::new(tender.value, currency),
+        });
+        parts.collect()
+    }
+
+    /// What pays in all, in money.
+    pub fn paid(&self, currency: Asset) -> Money {
+        let values = self.tenders.iter().map(|tender| tender.value);
+        Money::new(values.fold(0, i64::saturating_add), currency)
     }
 }

@@ -138,6 +138,20 @@ internal val OPERATIONS: Map<String, suspend Call.() -> Answer> = mapOf(
     "get_redemption" to {
         redemptionDetailsToJson(engine.getRedemption(getRedemptionFromJson(request), now)) to false
     },
+    "create_shared_wallet" to {
+        engine.createSharedWalletReceipt(createSharedWalletFromJson(request), key, now)
+            .let { createdSharedWalletToJson(it.reply) to it.replayed }
+    },
+    "update_shared_wallet" to {
+        engine.updateSharedWalletReceipt(updateSharedWalletFromJson(request), key, now)
+            .let { updatedSharedWalletToJson(it.reply) to it.replayed }
+    },
+    "list_shared_wallets" to {
+        sharedWalletListToJson(engine.listSharedWallets(listSharedWalletsFromJson(request), now)) to false
+    },
+    "get_shared_wallet" to {
+        sharedWalletDetailsToJson(engine.getSharedWallet(getSharedWalletFromJson(request), now)) to false
+    },
     "get_balance" to {
         balanceToJson(engine.getBalance(getBalanceFromJson(request), now)) to false
     },
