@@ -27,7 +27,7 @@ use crate::wallet::{Redemption, RedemptionState};
 #[derive(Debug)]
 pub struct MemberAudit<'a> {
     books: &'a mut BookAudit,
-    member: MemberId,
+    pub(super) member: MemberId,
     row: Option<&'a MemberRow>,
     head: JournalHead,
     /// Sums of the entries.
@@ -459,7 +459,7 @@ impl<'a> MemberAudit<'a> {
         }
     }
 
-    fn wrong_column(&mut self, what: &'static str) {
+    pub(super) fn wrong_column(&mut self, what: &'static str) {
         let member = self.member.clone();
         self.books
             .note(AuditProblem::MemberMismatch { member, what });

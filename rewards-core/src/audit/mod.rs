@@ -12,6 +12,7 @@
 //! | [purchases](MemberAudit::purchase) | the grants in the journal, both ways; what was taken back, both ways |
 //! | [deposits](MemberAudit::deposit) | the entries by which money came in, both ways |
 //! | [redemptions](MemberAudit::redemption) | what is reserved in the member's row, and what the entries moved to where spent value goes |
+//! | [shared wallets and what is paid from them](BookAudit::together) | the members' rows, and each other, both ways |
 //! | counters | recounted from what purchases hold of limits and remainders: [those of a member](MemberAudit::counter), and [shared ones](SharedCounters) |
 //! | history | how many purchases a member made in a program, and what was bought and earned on each day and in all |
 //! | [control accounts](BookAudit::control) | the sums of all entries, and zero per asset |
@@ -43,6 +44,7 @@ mod member;
 mod problem;
 mod programs;
 mod shared;
+mod together;
 
 pub use books::{Audited, BookAudit, PROBLEMS_MAX};
 pub use events::EventAudit;

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use rewards_core::audit::{AuditProblem, BookAudit, SharedCounters};
 use rewards_core::cashback::PurchaseEntity;
 use rewards_core::counter::{CounterKey, Subject};
-use rewards_core::entity::Entity as _;
+use rewards_core::entity::{Entity as _, EntityKey, EntityPage};
 use rewards_core::ids::{PurchaseId, TenantId};
 use rewards_core::member::HistoryPage;
 use rewards_core::payments::DepositEntity;
 use rewards_core::program::CompiledProgram;
-use rewards_core::wallet::Redemption;
+use rewards_core::wallet::{Redemption, SharedWallet};
 
 use super::world::World;
 
@@ -67,6 +67,12 @@ impl World {
                     audit.redemption(&redemption);
                 }
             }
+            if let Some(wallet) = &row.profile.shared_wallet {
+                let wallet = EntityKey::of::<SharedWallet>(tenant, wallet);
+                let found = self.entities.get(&wallet);
+                let found = found.map(|row| row.read::<SharedWallet>().unwrap().entity);
+                audit.shared_wallet(found.as_ref());
+            }
             let subject = Subject::Member(key.member.clone());
             for (counter, value) in self.counters_of(tenant) {
                 if counter.name.subject == subject {
@@ -81,6 +87,15 @@ impl World {
             .filter(|(key, _)| key.tenant == *tenant)
         {
             books.entity(key.kind, &key.id, row);
+        }
+        for kind in [Redemption::KIND, SharedWallet::KIND] {
+            let own = self.entities.iter();
+            let own = own.filter(|(key, _)| key.tenant == *tenant && key.kind == kind);
+            let page: EntityPage = own
+                .map(|(key, row)| (key.id.clone(), row.clone()))
+                .collect();
+            let seen = self.load(books.seen_with(kind, &page));
+            books.together(kind, &page, &seen);
         }
         let shared = self.counters_of(tenant);
         let shared = shared.filter(|(key, _)| !matches!(key.name.subject, Subject::Member(_)));

@@ -10,16 +10,16 @@ use rewards_core::audit::{
 use rewards_core::cashback::PurchaseEntity;
 use rewards_core::command::Operation as _;
 use rewards_core::counter::Subject;
-use rewards_core::entity::{ENTITIES, Entity as _, EntityKey};
+use rewards_core::entity::{ENTITIES, Entity as _, EntityKey, EntityPage};
 use rewards_core::event::Stream;
-use rewards_core::ids::{MemberId, PurchaseId, TenantId};
+use rewards_core::ids::{MemberId, PurchaseId, SharedWalletId, TenantId};
 use rewards_core::ledger::{JournalEntry, TransferKind};
 use rewards_core::member::HistoryPage;
 use rewards_core::operations::programs::PublishProgram;
 use rewards_core::payments::DepositEntity;
 use rewards_core::snapshot::{ReadPlan, Snapshot};
 use rewards_core::time::Timestamp;
-use rewards_core::wallet::Redemption;
+use rewards_core::wallet::{Redemption, SharedWallet};
 use smol_str::SmolStr;
 
 use self::pages::{OwnedPages, Pages};
@@ -210,7 +210,11 @@ impl<'v> Books<'v> {
         // The audit of the books is lent to that of the member, while the lists go on.
         let mut books = std::mem::replace(&mut self.audit, BookAudit::new(self.tenant.clone()));
         let mut audit = books.member(member, stored.map(|stored| &stored.row));
-        let read = self.tell_member(member, &mut audit).await;
+        let mut read = self.tell_member(member, &mut audit).await;
+        let wallet = stored.and_then(|stored| stored.row.profile.shared_wallet.as_ref());
+        if let (Ok(()), Some(wallet)) = (&read, wallet) {
+            read = self.tell_wallet(wallet, &mut audit).await;
+        }
         if let Some(stored) = stored {
             audit.listed_at(stored.at);
         }
@@ -257,6 +261,29 @@ impl<'v> Books<'v> {
             };
             audit.counter(&name, bucket, value);
         }
+    }
+
+    /// Reads the wallet that a member's row names.
+    async fn tell_wallet(
+        &mut self,
+        wallet: &SharedWalletId,
+        audit: &mut MemberAudit<'_>,
+    ) -> Result<(), StoreError> {
+        let plan = ReadPlan {
+            entities: vec![EntityKey::of::<SharedWallet>(&self.tenant, wallet)],
+            ..ReadPlan::default()
+        };
+        match self.view.load(&plan).await {
+            Ok(found) => {
+                let found = found.get::<SharedWallet>(&self.tenant, wallet);
+                let found = found.ok().flatten().map(|stored| stored.entity);
+                audit.shared_wallet(found.as_ref());
+            }
+            // It is put down where all entities are read.
+            Err(StoreError::Corrupt { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 
     async fn tell_lots(
@@ -443,6 +470,9 @@ impl<'v> Books<'v> {
                 return Ok(());
             };
             after = Some(last.clone());
+            if is_first {
+                self.check_together(kind, &page).await?;
+            }
             for (id, row) in &page {
                 if is_first {
                     self.audit.entity(kind, id, row);
@@ -454,6 +484,25 @@ impl<'v> Books<'v> {
                 }
             }
         }
+    }
+
+    /// Holds what members share against their rows and against each other.
+    async fn check_together(
+        &mut self,
+        kind: &'static str,
+        page: &EntityPage,
+    ) -> Result<(), StoreError> {
+        let plan = self.audit.seen_with(kind, page);
+        if plan == ReadPlan::default() {
+            return Ok(());
+        }
+        match self.view.load(&plan).await {
+            Ok(seen) => self.audit.together(kind, page, &seen),
+            // A row that cannot be read is put down where it is read by itself.
+            Err(StoreError::Corrupt { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 }
 

@@ -7,12 +7,14 @@ use rewards_core::audit::AuditProblem;
 use rewards_core::cashback::Purchase;
 use rewards_core::command::Operation;
 use rewards_core::event::Stream;
+use rewards_core::ids::SharedWalletId;
 use rewards_core::money::{Asset, Money};
 use rewards_core::operations::members::RegisterMember;
 use rewards_core::operations::programs::PublishProgram;
 use rewards_core::operations::purchases::{CancelPurchase, ConfirmPurchase, RecordPurchase};
 use rewards_core::operations::redemptions::{AuthorizeRedemption, Redeem};
 use rewards_core::operations::rewards::{DeductBalance, GrantReward};
+use rewards_core::operations::shared_wallets::CreateSharedWallet;
 use rewards_core::program::Program;
 use rewards_storage::engine::{CommandOptions, Engine, ManualClock, SeededRandom, TenantEngine};
 use rewards_storage::sql::{SqlOptions, SqlStore};
@@ -113,6 +115,32 @@ const DAMAGES: &[Damage] = &[
         r#"UPDATE entities SET state = 'released', due_at = NULL, body = «replace(plain(body), '"authorized"', '"released"')»
            WHERE id = 'a1'"#,
         "redemption_mismatch",
+    ),
+    (
+        "a wallet lists somebody else",
+        r#"UPDATE entities SET body = «replace(plain(body), '"fay"]', '"cat"]')» WHERE id = 'home'"#,
+        "entity_mismatch",
+    ),
+    (
+        "a member shares a wallet that is not there",
+        r#"UPDATE members SET body = «replace(plain(body), '"shared_wallet":"home"', '"shared_wallet":"hole"')» WHERE member = 'fay'"#,
+        "member_mismatch",
+    ),
+    (
+        "a wallet was closed for nobody",
+        r#"UPDATE entities SET state = 'closed', body = «replace(plain(body), '"active"', '"closed"')» WHERE id = 'home'"#,
+        "member_mismatch",
+    ),
+    (
+        "what one of several paid belongs to another redemption",
+        r#"UPDATE entities SET body = «replace(plain(body), '"redemption":"s1"', '"redemption":"r1"')»
+           WHERE owner = 'fay' AND kind = 'redemption'"#,
+        "entity_mismatch",
+    ),
+    (
+        "the first of several payers names nobody else",
+        r#"UPDATE entities SET body = «replace(plain(body), '["fay",', '["cat",')» WHERE id = 's1'"#,
+        "entity_mismatch",
     ),
     (
         "nobody knows of what is reserved",
@@ -517,6 +545,42 @@ async fn spend(engine: &TenantEngine) {
         wallet: None,
     };
     send(engine, authorize, "a1").await;
+    share(engine).await;
+}
+
+/// `dan` and `fay` have paid an order together.
+async fn share(engine: &TenantEngine) {
+    let members = [member("dan"), member("fay")].to_vec();
+    for member in &members {
+        let register = RegisterMember::new(member.clone());
+        send(engine, register, member.as_str()).await;
+        let grant = GrantReward {
+            source: None,
+            reference: None,
+            member: member.clone(),
+            amount: eur("1.00"),
+            reason: "goodwill".to_owned(),
+            expires_at: None,
+        };
+        send(engine, grant, &format!("{member}-grant")).await;
+    }
+    let wallet: SharedWalletId = "home".parse().unwrap();
+    let create = CreateSharedWallet {
+        wallet: wallet.clone(),
+        members,
+    };
+    send(engine, create, "home").await;
+    let redeem = Redeem {
+        redemption: "s1".parse().unwrap(),
+        member: member("fay"),
+        program: "club".parse().unwrap(),
+        order: "o3".parse().unwrap(),
+        total: eur("1.50"),
+        amount: None,
+        tenders: Vec::new(),
+        wallet: Some(wallet),
+    };
+    send(engine, redeem, "s1").await;
 }
 
 fn codes(problems: &[AuditProblem]) -> BTreeSet<&'static str> {
@@ -531,7 +595,7 @@ async fn every_kind_of_damage_is_found_and_named() {
         spend(&engine).await;
         let report = engine.verify().await.unwrap();
         assert_eq!((name, report.problems), (name, vec![]));
-        assert_eq!((report.members, report.entries), (3, 16), "{name}");
+        assert_eq!((report.members, report.entries), (5, 20), "{name}");
         let mut surgeon = Surgeon::at(&url).await;
         surgeon.unpack().await;
         surgeon.keep().await;
