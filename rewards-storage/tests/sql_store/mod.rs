@@ -25,6 +25,7 @@ mod reads;
 mod redemptions;
 mod refunds;
 mod schemas;
+mod shared_wallets;
 mod surgeon;
 mod sweeps;
 mod transfers;
