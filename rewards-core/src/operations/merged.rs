@@ -121,11 +121,7 @@ pub(super) fn finish<'a>(
     snapshot: &'a Snapshot,
     context: &'a Context,
 ) -> Result<Changes, Undecided> {
-    // Who was closed or erased since has nothing to come, but what had gone on can still be owed.
-    let other = match Resting::of(&builder).is_something() {
-        true => open_other(&mut builder, snapshot, context, context.now)?,
-        false => None,
-    };
+    let other = open_if_needed(&mut builder, snapshot, context, context.now)?;
     finish_with(builder, other, snapshot, context)
 }
 
@@ -172,9 +168,7 @@ pub(super) fn settle_merged<'a>(
     }
     let lots = builder.lots(snapshot);
     builder.settle_all(lots.iter(), until)?;
-    if Resting::of(builder).is_something()
-        && let Some(other) = open_other(builder, snapshot, context, until)?
-    {
+    if let Some(other) = open_if_needed(builder, snapshot, context, until)? {
         pass_on(builder, other, snapshot, context, until)?;
     }
     Ok(())
@@ -194,11 +188,7 @@ pub(super) fn hand_on_due<'a>(
         return Ok(Changes::default());
     }
     settle_due(builder, snapshot, context)?;
-    let other = match Resting::of(builder).is_something() {
-        true => open_other(builder, snapshot, context, context.now)?,
-        false => None,
-    };
-    match other {
+    match open_if_needed(builder, snapshot, context, context.now)? {
         Some(other) => pass_on(builder, other, snapshot, context, context.now),
         None => Ok(Changes::default()),
     }
@@ -223,6 +213,21 @@ pub(super) fn settle_due(
     let due = due_lots(snapshot, &key, context.now)?;
     builder.settle_all(due.into_iter(), context.now)?;
     Ok(())
+}
+
+/// Opens the changes of the other member when something can go on. Who was closed or erased since has nothing to come, but what
+/// had gone on can still be owed.
+fn open_if_needed<'a>(
+    builder: &mut ChangeBuilder<'a>,
+    snapshot: &'a Snapshot,
+    context: &'a Context,
+    until: Timestamp,
+) -> Result<Option<ChangeBuilder<'a>>, Undecided> {
+    if Resting::of(builder).is_something() {
+        open_other(builder, snapshot, context, until)
+    } else {
+        Ok(None)
+    }
 }
 
 /// Opens the changes of the member into whom somebody was merged. When that member has left since, what has become available by

@@ -47,15 +47,19 @@ impl ChangeBuilder<'_> {
         let owner = self.owner_of(purchase)?;
         let is_own = owner.key.member == member;
         let grants = owner.purchase(purchase)?.allocations.clone();
-        let is_of = |grant: &&Allocation| match is_own {
-            true => grant.lot == lot.number,
-            false => lot.rule.as_ref() == Some(&grant.rule),
+        let is_of = |grant: &&Allocation| {
+            if is_own {
+                grant.lot == lot.number
+            } else {
+                lot.rule.as_ref() == Some(&grant.rule)
+            }
         };
         let (mut parts, mut left) = (Vec::new(), amount);
         for grant in grants.iter().filter(is_of) {
-            let granted = match is_own {
-                true => Some(lot.amount),
-                false => owner.stored_lot(grant.lot).map(|lot| lot.amount),
+            let granted = if is_own {
+                Some(lot.amount)
+            } else {
+                owner.stored_lot(grant.lot).map(|lot| lot.amount)
             };
             let granted = granted.ok_or(Rejection::Internal("a grant that was not asked for"))?;
             let amount = most(grant, granted).min(left);

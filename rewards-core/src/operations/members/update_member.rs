@@ -140,9 +140,10 @@ impl Operation for UpdateMember {
     ) -> Result<Decision<UpdatedMember>, Undecided> {
         let ids = context.id_allocator();
         let leaves = self.status == Some(MemberStatus::Closed);
-        let open = match leaves {
-            true => ChangeBuilder::open,
-            false => ChangeBuilder::open_as_is,
+        let open = if leaves {
+            ChangeBuilder::open
+        } else {
+            ChangeBuilder::open_as_is
         };
         let mut builder = open(snapshot, context, &ids, &self.member)?;
         // Who was merged can still leave, with what is pending there.
