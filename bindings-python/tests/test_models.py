@@ -203,6 +203,95 @@ SAMPLES = {
         f'{{"deposits":[{DEPOSIT}],"next":"place"}}',
     ),
     "get_deposit": ('{"deposit":"d1","member":"ada"}', DEPOSIT),
+    "create_coupon_book": (
+        '{"book":"spring","terms":{"name":"Spring","owner":"Cafe","active_from":"2026-01-01T00:00:0'
+        '0Z","active_until":"2026-04-01T00:00:00Z","pattern":"SPRING-{RANDOM:8}","matching":"look_a'
+        'likes","redeemed_by":"holder","lock":"required","lease_seconds":600,"limits":{"uses_per_co'
+        'de":2,"uses_per_member":4,"codes_per_member":3,"codes":1000,"uses":1500}}}',
+        '{"book":"spring","state":"scheduled","created_at":"2026-01-01T00:00:00Z"}',
+    ),
+    "update_coupon_book": (
+        '{"book":"spring","status":"paused","name":"May","owner":"Bar","active_from":"2026-01-01T00'
+        ':00:00Z","active_until":"2026-04-01T00:00:00Z","pattern":"{UUID}","lock":"forbidden","leas'
+        'e_seconds":60,"limits":{"uses_per_code":2}}',
+        '{"book":"spring","state":"paused","updated_at":"2026-01-01T00:00:00Z"}',
+    ),
+    "list_coupon_books": (
+        '{"after":"place","limit":2}',
+        '{"books":[{"book":"spring","state":"closed","terms":{"name":"Spring","owner":"Cafe","activ'
+        'e_from":"2026-01-01T00:00:00Z","active_until":"2026-04-01T00:00:00Z","pattern":"SPRING-{RA'
+        'NDOM:8}","matching":"look_alikes","redeemed_by":"holder","lock":"required","lease_seconds"'
+        ':600,"limits":{"uses_per_code":2,"uses_per_member":4,"codes_per_member":3,"codes":1000,"us'
+        'es":1500}},"codes":1000,"created_at":"2026-01-01T00:00:00Z","closed_at":"2026-02-01T00:00:'
+        '00Z"}],"next":"place"}',
+    ),
+    "get_coupon_book": (
+        '{"book":"spring"}',
+        '{"book":{"book":"spring","state":"closed","terms":{"name":"Spring","owner":"Cafe","active_'
+        'from":"2026-01-01T00:00:00Z","active_until":"2026-04-01T00:00:00Z","pattern":"SPRING-{RAND'
+        'OM:8}","matching":"look_alikes","redeemed_by":"holder","lock":"required","lease_seconds":6'
+        '00,"limits":{"uses_per_code":2,"uses_per_member":4,"codes_per_member":3,"codes":1000,"uses'
+        '":1500}},"codes":1000,"created_at":"2026-01-01T00:00:00Z","closed_at":"2026-02-01T00:00:00'
+        'Z"},"statistics":{"generated":1000,"free":0,"assigned":0,"locked":0,"redeemed":900,"expire'
+        'd":90,"voided":10,"uses":1400}}',
+    ),
+    "generate_coupons": (
+        '{"book":"spring","batch":"b1","count":1500,"after":1000,"codes":true}',
+        '{"book":"spring","batch":"b1","generated":499,"total":1499,"wanted":1500,"from":1000,"pass'
+        'ed_over":[1007],"next":1500,"source":{"key":"codes-1","batch":"6/spring/b1","pattern":"{RA'
+        'NDOM:8}","matching":"any_case"},"codes":["A1B2C3D4"]}',
+    ),
+    "upload_coupons": (
+        '{"book":"spring","lines":["SAVE-10"," SAVE-20 "],"keep":"all_or_none","plain":true}',
+        '{"book":"spring","added":1,"bad":[{"line":2,"problem":"exists"}]}',
+    ),
+    "assign_coupons": (
+        '{"book":"spring","member":"ada","count":2,"by":"staff","reason":"welcome"}',
+        '{"book":"spring","member":"ada","coupons":[{"coupon":"l0123456789abcdef0123456789abcdef:co'
+        'des-1","code":"A1B2C3D4","source":{"key":"codes-1","batch":"6/spring/b1","pattern":"{RANDO'
+        'M:8}","matching":"any_case"},"index":7}],"assigned_at":"2026-01-01T00:00:00Z"}',
+    ),
+    "unassign_coupon": (
+        '{"coupon":"l0123456789abcdef0123456789abcdef:codes-1","by":"staff","reason":"lost"}',
+        '{"coupon":"l0123456789abcdef0123456789abcdef:codes-1","book":"spring","state":"available",'
+        '"at":"2026-01-01T00:00:00Z"}',
+    ),
+    "lock_coupon": (
+        '{"member":"ada","coupon":"l0123456789abcdef0123456789abcdef:codes-1","order":"o1","seconds":60}',
+        '{"outcome":"accepted","coupon":"l0123456789abcdef0123456789abcdef:codes-1","book":"spring"'
+        ',"until":"2026-01-01T00:01:00Z"}',
+    ),
+    "unlock_coupon": (
+        '{"member":"ada","coupon":"l0123456789abcdef0123456789abcdef:codes-1","order":"o1"}',
+        '{"outcome":"accepted","coupon":"l0123456789abcdef0123456789abcdef:codes-1","book":"spring"}',
+    ),
+    "redeem_coupon": (
+        '{"member":"ada","coupon":"l0123456789abcdef0123456789abcdef:codes-1","order":"o1"}',
+        '{"outcome":"accepted","coupon":"l0123456789abcdef0123456789abcdef:codes-1","book":"spring"'
+        ',"uses":1,"left":2,"redeemed_at":"2026-01-01T00:00:00Z"}',
+    ),
+    "void_coupon": (
+        '{"coupon":"l0123456789abcdef0123456789abcdef:codes-1","by":"staff","reason":"lost"}',
+        '{"coupon":"l0123456789abcdef0123456789abcdef:codes-1","book":"spring","state":"voided","at'
+        '":"2026-01-01T00:00:00Z"}',
+    ),
+    "list_coupons": (
+        '{"book":"spring","state":"locked","after":"place","limit":2}',
+        '{"coupons":[{"coupon":"l0123456789abcdef0123456789abcdef:codes-1","book":"spring","state":'
+        '"locked","code":"SAVE-10","batch":"b1","member":"ada","uses":1,"order":"o1","locked_until"'
+        ':"2026-01-01T00:05:00Z","expires_at":"2026-04-01T00:00:00Z","added_at":"2026-01-01T00:00:0'
+        '0Z","history":[{"action":"assigned","at":"2026-01-01T00:00:00Z","member":"ada","by":"staff'
+        '","reason":"welcome"},{"action":"locked","at":"2026-01-01T00:00:00Z","member":"ada","order'
+        '":"o1"}]}],"next":"place"}',
+    ),
+    "get_coupon": (
+        '{"coupon":"l0123456789abcdef0123456789abcdef:codes-1"}',
+        '{"coupon":"l0123456789abcdef0123456789abcdef:codes-1","book":"spring","state":"locked","co'
+        'de":"SAVE-10","batch":"b1","member":"ada","uses":1,"order":"o1","locked_until":"2026-01-01'
+        'T00:05:00Z","expires_at":"2026-04-01T00:00:00Z","added_at":"2026-01-01T00:00:00Z","history'
+        '":[{"action":"assigned","at":"2026-01-01T00:00:00Z","member":"ada","by":"staff","reason":"'
+        'welcome"},{"action":"locked","at":"2026-01-01T00:00:00Z","member":"ada","order":"o1"}]}',
+    ),
     "quote_redemption": (
         f'{{"member":"ada","program":"club","total":{MONEY},"tenders":[{{"bucket":{{"unit":"points"}},"amount":{MONEY}}}]}}',
         f'{{"paid":{MONEY},"rest":{MONEY},"parts":[{{"bucket":"cashback","amount":{MONEY},"value":{MONEY}}}]}}',
@@ -317,6 +406,10 @@ EVENTS = [
     '{"redemption_cancelled":{"redemption":"r1","returned":[]}}',
     '{"shared_wallet_joined":{"wallet":"home"}}',
     '{"shared_wallet_left":{"wallet":"home"}}',
+    '{"coupon_assigned":{"coupon":"c0f:codes-1","book":"spring","by":"staff","reason":"welcome"}}',
+    '{"coupon_locked":{"coupon":"c0f:codes-1","order":"o1","until":"2026-03-01T12:00:00Z"}}',
+    '{"coupon_redeemed":{"coupon":"c0f:codes-1","book":"spring","order":"o1","used_up":true}}',
+    '{"code_not_accepted":{"reason":"of_another","coupon":"c0f:codes-1"}}',
     '{"tier_changed":{"program":"club","ladder":"status","from":"base","to":"gold"}}',
 ]
 

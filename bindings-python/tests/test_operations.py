@@ -22,8 +22,9 @@ def paying_club() -> models.Program:
 
 
 def key_ring() -> rewards.KeyRing:
-    """A key for aliases, and one for deposits."""
-    return rewards.KeyRing([ring_key("first"), ring_key("card-1", purpose="deposits")])
+    """A key for aliases, one for deposits and one for coupons."""
+    deposits, coupons = ring_key("card-1", purpose="deposits"), ring_key("codes-1", purpose="coupons")
+    return rewards.KeyRing([ring_key("first"), deposits, coupons])
 
 
 TOTAL = Money.of("2.00", "EUR")
@@ -83,6 +84,60 @@ STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
     ("list_adjustments", models.ListAdjustments(member="ada"), None, {"next": None}),
     ("get_adjustment", models.GetAdjustment(adjustment="a1"), None, {"kind": "deduct", "source": "game"}),
     ("settle_member", models.SettleMember(member="ada"), "settle-1", {"more": False}),
+    (
+        "create_coupon_book",
+        models.CreateCouponBook(book="spring", terms=models.BookTerms(name="Spring", pattern="{RANDOM:8}")),
+        None,
+        {"book": "spring", "state": "active", "created_at": NOW},
+    ),
+    (
+        "update_coupon_book",
+        models.UpdateCouponBook(book="spring", owner="Cafe"),
+        "spring-1",
+        {"book": "spring", "state": "active"},
+    ),
+    ("list_coupon_books", models.ListCouponBooks(), None, {"next": None}),
+    ("get_coupon_book", models.GetCouponBook(book="spring"), None, {}),
+    (
+        "generate_coupons",
+        models.GenerateCoupons(book="spring", batch="b1", count=3),
+        None,
+        {"generated": 3, "total": 3, "next": None, "codes": []},
+    ),
+    (
+        "upload_coupons",
+        models.UploadCoupons(book="spring", lines=["SAVE-10", " "], plain=True),
+        "upload-1",
+        {"added": 1, "bad": [models.BadLine(line=2, problem="empty")]},
+    ),
+    (
+        "assign_coupons",
+        models.AssignCoupons(book="spring", member="ada", codes=["save-10"]),
+        "assign-1",
+        {"book": "spring", "member": "ada", "assigned_at": NOW},
+    ),
+    (
+        "lock_coupon",
+        models.LockCoupon(member="ada", code="SAVE-10", order="o1"),
+        "lock-1",
+        {"outcome": "accepted", "book": "spring"},
+    ),
+    (
+        "unlock_coupon",
+        models.UnlockCoupon(member="ada", code="SAVE-10", order="o1"),
+        "unlock-1",
+        {"outcome": "accepted"},
+    ),
+    ("unassign_coupon", models.UnassignCoupon(code="SAVE-10"), "unassign-1", {"state": "available"}),
+    ("void_coupon", models.VoidCoupon(code="SAVE-10", reason="lost"), "void-1", {"state": "voided"}),
+    (
+        "redeem_coupon",
+        models.RedeemCoupon(member="ada", code="NONE"),
+        "redeem-1",
+        {"outcome": "not_accepted", "coupon": None},
+    ),
+    ("list_coupons", models.ListCoupons(book="spring"), None, {"next": None}),
+    ("get_coupon", models.GetCoupon(code="SAVE-10"), None, {"state": "voided", "code": "SAVE-10"}),
     (
         "quote_redemption",
         models.QuoteRedemption(member="ada", program="club", total=TOTAL),

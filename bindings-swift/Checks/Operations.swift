@@ -149,6 +149,76 @@ let operations: [String: Operation] = [
         let reply = try await engine.getDeposit(request: request, now: now)
         return (try depositDetailsToJson(reply: reply), false)
     },
+    "create_coupon_book": { engine, json, key, now in
+        let request = try createCouponBookFromJson(json: json)
+        let receipt = try await engine.createCouponBookReceipt(request: request, key: key, now: now)
+        return (try createdCouponBookToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "update_coupon_book": { engine, json, key, now in
+        let request = try updateCouponBookFromJson(json: json)
+        let receipt = try await engine.updateCouponBookReceipt(request: request, key: key, now: now)
+        return (try updatedCouponBookToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "list_coupon_books": { engine, json, _, now in
+        let request = try listCouponBooksFromJson(json: json)
+        let reply = try await engine.listCouponBooks(request: request, now: now)
+        return (try couponBookListToJson(reply: reply), false)
+    },
+    "get_coupon_book": { engine, json, _, now in
+        let request = try getCouponBookFromJson(json: json)
+        let reply = try await engine.getCouponBook(request: request, now: now)
+        return (try couponBookStatisticsToJson(reply: reply), false)
+    },
+    "generate_coupons": { engine, json, key, now in
+        let request = try generateCouponsFromJson(json: json)
+        let receipt = try await engine.generateCouponsReceipt(request: request, key: key, now: now)
+        return (try generatedCouponsToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "upload_coupons": { engine, json, key, now in
+        let request = try uploadCouponsFromJson(json: json)
+        let receipt = try await engine.uploadCouponsReceipt(request: request, key: key, now: now)
+        return (try uploadedCouponsToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "assign_coupons": { engine, json, key, now in
+        let request = try assignCouponsFromJson(json: json)
+        let receipt = try await engine.assignCouponsReceipt(request: request, key: key, now: now)
+        return (try assignedCouponsToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "unassign_coupon": { engine, json, key, now in
+        let request = try unassignCouponFromJson(json: json)
+        let receipt = try await engine.unassignCouponReceipt(request: request, key: key, now: now)
+        return (try unassignedCouponToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "lock_coupon": { engine, json, key, now in
+        let request = try lockCouponFromJson(json: json)
+        let receipt = try await engine.lockCouponReceipt(request: request, key: key, now: now)
+        return (try lockedCouponToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "unlock_coupon": { engine, json, key, now in
+        let request = try unlockCouponFromJson(json: json)
+        let receipt = try await engine.unlockCouponReceipt(request: request, key: key, now: now)
+        return (try unlockedCouponToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "redeem_coupon": { engine, json, key, now in
+        let request = try redeemCouponFromJson(json: json)
+        let receipt = try await engine.redeemCouponReceipt(request: request, key: key, now: now)
+        return (try redeemedCouponToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "void_coupon": { engine, json, key, now in
+        let request = try voidCouponFromJson(json: json)
+        let receipt = try await engine.voidCouponReceipt(request: request, key: key, now: now)
+        return (try voidedCouponToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "list_coupons": { engine, json, _, now in
+        let request = try listCouponsFromJson(json: json)
+        let reply = try await engine.listCoupons(request: request, now: now)
+        return (try couponListToJson(reply: reply), false)
+    },
+    "get_coupon": { engine, json, _, now in
+        let request = try getCouponFromJson(json: json)
+        let reply = try await engine.getCoupon(request: request, now: now)
+        return (try couponDetailsToJson(reply: reply), false)
+    },
     "quote_redemption": { engine, json, _, now in
         let request = try quoteRedemptionFromJson(json: json)
         let reply = try await engine.quoteRedemption(request: request, now: now)

@@ -73,6 +73,7 @@ impl OfflineProgram {
                 now,
                 ids: IdSeed::new(now, 0),
                 programs: Arc::clone(&self.programs),
+                codes: None,
             };
             Ok(QuotePurchase { purchase, explain }.quote_new_member(&context)?)
         })

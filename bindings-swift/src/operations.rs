@@ -8,6 +8,13 @@ use rewards_core::operations::aliases::{
 use rewards_core::operations::balances::{
     Balance, ExpiringList, GetBalance, GetStatement, ListExpiring, Statement,
 };
+use rewards_core::operations::coupons::{
+    AssignCoupons, AssignedCoupons, CouponBookList, CouponBookStatistics, CouponDetails,
+    CouponList, CreateCouponBook, CreatedCouponBook, GenerateCoupons, GeneratedCoupons, GetCoupon,
+    GetCouponBook, ListCouponBooks, ListCoupons, LockCoupon, LockedCoupon, RedeemCoupon,
+    RedeemedCoupon, UnassignCoupon, UnassignedCoupon, UnlockCoupon, UnlockedCoupon,
+    UpdateCouponBook, UpdatedCouponBook, UploadCoupons, UploadedCoupons, VoidCoupon, VoidedCoupon,
+};
 use rewards_core::operations::deposits::{
     ConfirmDeposit, DepositDetails, DepositList, GetDeposit, InitiateDeposit, InitiatedDeposit,
     ListDeposits, SettledDeposit,
@@ -212,6 +219,36 @@ commands! {
     /// Confirms a deposit, or says that it has failed, by what its provider signed.
     confirm_deposit, confirm_deposit_receipt -> ConfirmDepositReceipt: ConfirmDeposit => SettledDeposit,
         confirm_deposit_from_json, settled_deposit_to_json;
+    /// Creates a book of coupons: what holds for all of its codes.
+    create_coupon_book, create_coupon_book_receipt -> CreateCouponBookReceipt: CreateCouponBook => CreatedCouponBook,
+        create_coupon_book_from_json, created_coupon_book_to_json;
+    /// Updates a book of coupons: pauses, resumes, closes or extends it, or changes what holds for its codes.
+    update_coupon_book, update_coupon_book_receipt -> UpdateCouponBookReceipt: UpdateCouponBook => UpdatedCouponBook,
+        update_coupon_book_from_json, updated_coupon_book_to_json;
+    /// Generates codes of a book, some of a batch at a time.
+    generate_coupons, generate_coupons_receipt -> GenerateCouponsReceipt: GenerateCoupons => GeneratedCoupons,
+        generate_coupons_from_json, generated_coupons_to_json;
+    /// Uploads codes that were made elsewhere, and tells which lines are none.
+    upload_coupons, upload_coupons_receipt -> UploadCouponsReceipt: UploadCoupons => UploadedCoupons,
+        upload_coupons_from_json, uploaded_coupons_to_json;
+    /// Assigns coupons of a book to a member: free ones by a fair draw, or those with given codes.
+    assign_coupons, assign_coupons_receipt -> AssignCouponsReceipt: AssignCoupons => AssignedCoupons,
+        assign_coupons_from_json, assigned_coupons_to_json;
+    /// Unassigns a coupon: it goes back from its holder to its book.
+    unassign_coupon, unassign_coupon_receipt -> UnassignCouponReceipt: UnassignCoupon => UnassignedCoupon,
+        unassign_coupon_from_json, unassigned_coupon_to_json;
+    /// Locks a coupon for an order, until a time.
+    lock_coupon, lock_coupon_receipt -> LockCouponReceipt: LockCoupon => LockedCoupon,
+        lock_coupon_from_json, locked_coupon_to_json;
+    /// Ends the lease of an order on a coupon.
+    unlock_coupon, unlock_coupon_receipt -> UnlockCouponReceipt: UnlockCoupon => UnlockedCoupon,
+        unlock_coupon_from_json, unlocked_coupon_to_json;
+    /// Redeems a coupon once.
+    redeem_coupon, redeem_coupon_receipt -> RedeemCouponReceipt: RedeemCoupon => RedeemedCoupon,
+        redeem_coupon_from_json, redeemed_coupon_to_json;
+    /// Voids a coupon: it is good for nothing any more.
+    void_coupon, void_coupon_receipt -> VoidCouponReceipt: VoidCoupon => VoidedCoupon,
+        void_coupon_from_json, voided_coupon_to_json;
     /// Carries out everything that is due for a member with time.
     settle_member, settle_member_receipt -> SettleMemberReceipt: SettleMember => SettledMember,
         settle_member_from_json, settled_member_to_json;
@@ -245,6 +282,14 @@ queries! {
     list_deposits: ListDeposits => DepositList, list_deposits_from_json, deposit_list_to_json;
     /// Asks for a deposit, as it is now.
     get_deposit: GetDeposit => DepositDetails, get_deposit_from_json, deposit_details_to_json;
+    /// Asks for a page of books of coupons, newest first.
+    list_coupon_books: ListCouponBooks => CouponBookList, list_coupon_books_from_json, coupon_book_list_to_json;
+    /// Asks for a book of coupons and how many of its codes are where in their life.
+    get_coupon_book: GetCouponBook => CouponBookStatistics, get_coupon_book_from_json, coupon_book_statistics_to_json;
+    /// Asks for a page of coupons, of a member or of a book.
+    list_coupons: ListCoupons => CouponList, list_coupons_from_json, coupon_list_to_json;
+    /// Asks for a coupon and where it is in its life.
+    get_coupon: GetCoupon => CouponDetails, get_coupon_from_json, coupon_details_to_json;
     /// Asks for a page of what expires soon, the first to expire first.
     list_expiring: ListExpiring => ExpiringList, list_expiring_from_json, expiring_list_to_json;
     /// Asks what would pay an order now. Nothing is reserved.

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use smallvec::SmallVec;
 
 use crate::context::Context;
+use crate::coupons::CodeKeys;
 use crate::decision::Decision;
 use crate::entity::EntityKey;
 use crate::fingerprint::Fingerprint;
@@ -95,6 +96,25 @@ pub trait Operation: Serialize + DeserializeOwned + Clone + Send + Sync + 'stati
     /// anything else.
     fn secrets(&mut self) -> Vec<(KeyPurpose, &mut Secret)> {
         Vec::new()
+    }
+
+    /// Whether what is told in confidence is kept beside its digests: only where the caller says so.
+    fn keeps_secrets(&self) -> bool {
+        false
+    }
+
+    /// Puts into a reply what is kept nowhere, not even in the reply as it is stored: codes, derived again each time. Done last of
+    /// all, for a reply that is new and for one that is replayed.
+    ///
+    /// # Errors
+    /// [`Rejection::KeyMissing`] when the key is gone.
+    fn reveal(
+        reply: &mut Self::Reply,
+        tenant: &TenantId,
+        keys: &dyn CodeKeys,
+    ) -> Result<(), Rejection> {
+        let _ = (reply, tenant, keys);
+        Ok(())
     }
 
     /// What of the request somebody else signed: the engine verifies it before it does anything else, refuses the request when

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::coupons::CodeKeys;
 use crate::ids::{IdAllocator, IdSeed, MemberId, ProgramId, TenantId};
 use crate::program::{CompiledProgram, Measure};
 use crate::rejection::Rejection;
+use crate::secret::KeyPurpose;
 use crate::snapshot::MemberKey;
 use crate::time::Timestamp;
 
@@ -141,6 +143,8 @@ pub struct Context {
     pub ids: IdSeed,
     /// The tenant's programs.
     pub programs: Arc<BTreeMap<ProgramId, Revisions>>,
+    /// What makes codes; nothing where there are no keys.
+    pub codes: Option<Arc<dyn CodeKeys>>,
 }
 
 impl Context {
@@ -148,6 +152,17 @@ impl Context {
     #[must_use]
     pub fn id_allocator(&self) -> IdAllocator {
         IdAllocator::new(self.ids)
+    }
+
+    /// What makes codes.
+    ///
+    /// # Errors
+    /// [`Rejection::KeyRingMissing`].
+    pub fn code_keys(&self) -> Result<&dyn CodeKeys, Rejection> {
+        let purpose = KeyPurpose::Coupons;
+        self.codes
+            .as_deref()
+            .ok_or(Rejection::KeyRingMissing { purpose })
     }
 
     /// Whether rewards of one of the tenant's programs are voided by time alone.

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::ids::{
-    AdjustmentId, DepositId, MemberId, OrderId, ProgramId, PurchaseId, RedemptionId, RefundId,
-    SharedWalletId, Slug, TransferId,
+    AdjustmentId, CouponBookId, CouponId, DepositId, MemberId, OrderId, ProgramId, PurchaseId,
+    RedemptionId, RefundId, SharedWalletId, Slug, TransferId,
 };
 use crate::member::MemberStatus;
 use crate::money::Money;
@@ -62,6 +62,19 @@ pub struct EventRecord {
     pub recorded_at: Timestamp,
     /// What happened.
     pub event: Event,
+}
+
+/// Why a code was not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum CodeRefusal {
+    /// There is no such code.
+    Unknown,
+    /// Nobody holds the coupon.
+    NotAssigned,
+    /// Another member holds it.
+    OfAnother,
 }
 
 /// What happened.
@@ -307,6 +320,81 @@ pub enum Event {
     SharedWalletLeft {
         /// The wallet.
         wallet: SharedWalletId,
+    },
+    /// A coupon was assigned to a member.
+    CouponAssigned {
+        /// The coupon.
+        coupon: CouponId,
+        /// Its book.
+        book: CouponBookId,
+        /// Who did it, when that was said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Slug>,
+        /// Why, when that was said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Slug>,
+    },
+    /// A coupon went back from a member to its book.
+    CouponUnassigned {
+        /// The coupon.
+        coupon: CouponId,
+        /// Its book.
+        book: CouponBookId,
+        /// Who did it, when that was said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Slug>,
+        /// Why, when that was said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Slug>,
+    },
+    /// An order got a lease on a coupon.
+    CouponLocked {
+        /// The coupon.
+        coupon: CouponId,
+        /// The order.
+        order: OrderId,
+        /// The first instant at which the lease is over.
+        until: Timestamp,
+    },
+    /// A lease on a coupon was given back.
+    CouponUnlocked {
+        /// The coupon.
+        coupon: CouponId,
+        /// The order.
+        order: OrderId,
+    },
+    /// A coupon was redeemed.
+    CouponRedeemed {
+        /// The coupon.
+        coupon: CouponId,
+        /// Its book.
+        book: CouponBookId,
+        /// The order, when there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        order: Option<OrderId>,
+        /// Whether it is used up.
+        used_up: bool,
+    },
+    /// A coupon of a member was voided.
+    CouponVoided {
+        /// The coupon.
+        coupon: CouponId,
+        /// Its book.
+        book: CouponBookId,
+        /// Who did it, when that was said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Slug>,
+        /// Why, when that was said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Slug>,
+    },
+    /// A member told a code that was not accepted.
+    CodeNotAccepted {
+        /// Why: the member is not told.
+        reason: CodeRefusal,
+        /// The coupon, when there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        coupon: Option<CouponId>,
     },
     /// A member moved on a tier ladder.
     TierChanged {

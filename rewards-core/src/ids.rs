@@ -24,6 +24,8 @@ use crate::time::Timestamp;
 pub const ID_BYTES_MAX: usize = 128;
 /// Longest idempotency key in bytes.
 pub const KEY_BYTES_MAX: usize = 255;
+/// Longest id of a coupon in bytes: a digest, and the id of the key it was made with.
+pub const COUPON_ID_BYTES_MAX: usize = ID_BYTES_MAX + 34;
 /// Longest name of a part of a program document in bytes.
 pub const SLUG_BYTES_MAX: usize = 64;
 /// What an opaque id looks like, for JSON Schema. Characters of zero width, those that change the direction of writing and
@@ -297,6 +299,18 @@ text_id!(
     SharedWalletId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
 );
 text_id!(
+    /// A book of coupons, named by the host; unique in its tenant.
+    CouponBookId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
+);
+text_id!(
+    /// A batch of the codes of a book, named by the host; unique in its book.
+    CouponBatchId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
+);
+text_id!(
+    /// A coupon: a digest of its code. It is made by the engine and says nothing of the code to whoever has no key.
+    CouponId, COUPON_ID_BYTES_MAX, check_printable, "id", ID_PATTERN
+);
+text_id!(
     /// A program, named by the host; its revisions are numbered by the engine.
     ProgramId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
 );
@@ -321,7 +335,21 @@ impl MemberId {
     }
 }
 
+impl CouponId {
+    /// The id of a coupon that is kept.
+    #[must_use]
+    pub(crate) fn kept(id: SmolStr) -> Self {
+        Self(id)
+    }
+}
+
 impl crate::entity::EntityId for DepositId {
+    fn text(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl crate::entity::EntityId for CouponBookId {
     fn text(&self) -> &str {
         self.as_str()
     }

@@ -50,6 +50,7 @@ mod coded;
 pub mod command;
 pub mod context;
 pub mod counter;
+pub mod coupons;
 pub mod decision;
 pub mod entity;
 pub mod event;

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::ids::{
-    AdjustmentId, DepositId, KeyId, MemberId, ProgramId, PurchaseId, RedemptionId, RefundId,
-    SharedWalletId, Slug, TransferId,
+    AdjustmentId, CouponBatchId, CouponBookId, DepositId, KeyId, MemberId, ProgramId, PurchaseId,
+    RedemptionId, RefundId, SharedWalletId, Slug, TransferId,
 };
 use crate::ledger::LedgerError;
 use crate::money::Asset;
@@ -357,6 +357,96 @@ rejections! {
         /// What it is taken of, as amount and asset.
         amount: String,
     } => "fee_exceeds_amount", Rejected, 422, "the fee of {fee} leaves nothing of {amount}";
+    /// No book of coupons has this id.
+    CouponBookUnknown(book: CouponBookId) => "coupon_book_unknown", Rejected, 404, "unknown coupon book `{book}`";
+    /// A book of coupons with this id is created already.
+    CouponBookExists(book: CouponBookId) => "coupon_book_exists", Rejected, 409, "coupon book `{book}` is created already";
+    /// The book of coupons is closed.
+    CouponBookClosed(book: CouponBookId) => "coupon_book_closed", Rejected, 410, "coupon book `{book}` is closed";
+    /// Nothing can be done with the codes of the book for now.
+    CouponBookPaused(book: CouponBookId) => "coupon_book_paused", Rejected, 409, "coupon book `{book}` is paused";
+    /// The time of the book of coupons has not come.
+    CouponBookScheduled {
+        /// The book.
+        book: CouponBookId,
+        /// From when on its codes can be redeemed.
+        from: Timestamp,
+    } => "coupon_book_scheduled", Rejected, 403, "the codes of coupon book `{book}` can be redeemed from {from} on";
+    /// The time of the book of coupons is over.
+    CouponBookExpired(book: CouponBookId) => "coupon_book_expired", Rejected, 410, "the time of coupon book `{book}` is over";
+    /// A batch of codes is somewhere else, or is another one.
+    CouponBatchMismatch {
+        /// The batch.
+        batch: CouponBatchId,
+        /// In what they differ: `count` or `after`.
+        differs: &'static str,
+        /// What it is.
+        found: u32,
+    } => "coupon_batch_mismatch", Rejected, 409, "batch `{batch}` has another `{differs}`: {found}";
+    /// No codes are made for the book.
+    PatternMissing(book: CouponBookId) => "pattern_missing", Rejected, 422, "coupon book `{book}` has no pattern";
+    /// The pattern has too few different codes.
+    PatternTooSmall {
+        /// How many different codes it has.
+        room: u128,
+        /// How many it must have at least.
+        needed: u128,
+    } => "pattern_too_small", Rejected, 422, "the pattern has {room} different codes, {needed} are needed";
+    /// A limit of a book of coupons would be broken.
+    CouponLimit {
+        /// Which one.
+        limit: &'static str,
+        /// What is allowed.
+        most: u32,
+    } => "coupon_limit", Rejected, 409, "the limit `{limit}` is {most}";
+    /// No coupon has this code or id.
+    CouponUnknown => "coupon_unknown", Rejected, 404, "unknown coupon";
+    /// Fewer codes of the book are free than were asked for.
+    CouponsShort {
+        /// How many were asked for.
+        asked: u32,
+        /// How many are free.
+        free: u32,
+    } => "coupons_short", Rejected, 409, "{asked} codes were asked for, {free} are free";
+    /// Anyone may redeem the codes of the book, so nobody holds one.
+    CouponNotAssignable(book: CouponBookId) => "coupon_not_assignable", Rejected, 422, "the codes of coupon book `{book}` are assigned to nobody";
+    /// Nobody holds the coupon.
+    CouponNotAssigned => "coupon_not_assigned", Rejected, 409, "the coupon is assigned to nobody";
+    /// A member holds the coupon.
+    CouponAssigned => "coupon_assigned", Rejected, 409, "the coupon is assigned already";
+    /// Another order has a lease on the coupon.
+    CouponLocked {
+        /// The first instant at which it is over.
+        until: Timestamp,
+        /// In how many seconds, rounded up.
+        seconds: i64,
+    } => "coupon_locked", Rejected, 423, "the coupon is locked until {until}, for {seconds} seconds more";
+    /// No order has a lease on the coupon.
+    CouponNotLocked => "coupon_not_locked", Rejected, 409, "the coupon is not locked";
+    /// The coupon must be locked before it is redeemed.
+    CouponLockRequired => "coupon_lock_required", Rejected, 409, "the coupon must be locked first";
+    /// Coupons of the book are never locked.
+    CouponLockForbidden => "coupon_lock_forbidden", Rejected, 422, "the coupon cannot be locked";
+    /// The coupon is used up.
+    CouponRedeemed => "coupon_redeemed", Rejected, 409, "the coupon is used up";
+    /// The coupon was voided.
+    CouponVoided => "coupon_voided", Rejected, 410, "the coupon was voided";
+    /// The time of the coupon is over.
+    CouponExpired => "coupon_expired", Rejected, 410, "the time of the coupon is over";
+    /// The coupon was redeemed before, so that it stays with its holder.
+    CouponUsed => "coupon_used", Rejected, 409, "the coupon was redeemed before";
+    /// The member has told too many wrong codes.
+    TooManyAttempts {
+        /// The first instant at which another one is looked at.
+        until: Timestamp,
+    } => "too_many_attempts", Rejected, 429, "too many wrong codes: no other is looked at before {until}";
+    /// A limit of a book of coupons would be below what is, or may be, used already.
+    LimitBelowUse {
+        /// Which limit.
+        limit: &'static str,
+        /// The least that it may be.
+        least: u32,
+    } => "limit_below_use", Rejected, 409, "the limit `{limit}` cannot be below {least}";
     /// More rows are involved than one command may touch.
     TooMany {
         /// What there is too much of.

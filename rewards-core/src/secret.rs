@@ -27,6 +27,8 @@ pub enum KeyPurpose {
     Alias,
     /// What payment providers sign of deposits.
     Deposits,
+    /// Codes of coupons: their digests, and those that are derived.
+    Coupons,
 }
 
 impl KeyPurpose {
@@ -36,13 +38,14 @@ impl KeyPurpose {
         match self {
             Self::Alias => "alias",
             Self::Deposits => "deposits",
+            Self::Coupons => "coupons",
         }
     }
 
     /// The purpose that a text names.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let known = [Self::Alias, Self::Deposits];
+        let known = [Self::Alias, Self::Deposits, Self::Coupons];
         known.into_iter().find(|purpose| purpose.text() == text)
     }
 }
@@ -108,6 +111,13 @@ pub enum Secret {
     Clear(String),
     /// Its digests, the one under the current key first.
     Sealed(Vec<KeyedDigest>),
+    /// The text beside its digests, where the caller wants it to be kept. It is written nowhere but where it is kept.
+    Kept {
+        /// The text.
+        text: String,
+        /// Its digests, as of one that is sealed.
+        digests: Vec<KeyedDigest>,
+    },
 }
 
 impl Secret {
@@ -118,7 +128,16 @@ impl Secret {
     pub fn check(&self) -> Result<(), SecretError> {
         match self {
             Self::Clear(text) => check(text),
-            Self::Sealed(_) => Err(SecretError::Sealed),
+            Self::Sealed(_) | Self::Kept { .. } => Err(SecretError::Sealed),
+        }
+    }
+
+    /// Its digests; none as long as it is not sealed.
+    #[must_use]
+    pub fn digests(&self) -> &[KeyedDigest] {
+        match self {
+            Self::Clear(_) => &[],
+            Self::Sealed(digests) | Self::Kept { digests, .. } => digests,
         }
     }
 }
@@ -141,7 +160,9 @@ impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Clear(_) => f.write_str("Secret(…)"),
-            Self::Sealed(digests) => f.debug_tuple("Secret").field(digests).finish(),
+            Self::Sealed(digests) | Self::Kept { digests, .. } => {
+                f.debug_tuple("Secret").field(digests).finish()
+            }
         }
     }
 }
@@ -156,7 +177,7 @@ impl Serialize for Secret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Clear(text) => serializer.serialize_str(text),
-            Self::Sealed(digests) => digests.serialize(serializer),
+            Self::Sealed(digests) | Self::Kept { digests, .. } => digests.serialize(serializer),
         }
     }
 }

@@ -94,8 +94,9 @@ const CORE: &[Row] = &[
     row("transfers", &[BASE, COMMON, SHARED, &["fees"]], &[]),
     row("wallet", &[BASE, COMMON, SHARED], &[]),
     // Between 1 and 2: plain values.
-    row("command", &[BASE, SHARED, PLUMBING], &[]),
-    row("context", &[BASE, SHARED, PLUMBING], &[]),
+    // What makes codes is handed to whoever decides.
+    row("command", &[BASE, SHARED, PLUMBING, &["coupons"]], &[]),
+    row("context", &[BASE, SHARED, PLUMBING, &["coupons"]], &[]),
     row("counter", &[BASE, COMMON], &[]),
     row("decision", &[BASE, SHARED, PLUMBING], &[]),
     // The list of kinds names the modules that have them.
@@ -107,6 +108,7 @@ const CORE: &[Row] = &[
             &[
                 "adjustments",
                 "cashback",
+                "coupons",
                 "member",
                 "payments",
                 "refunds",
@@ -119,7 +121,7 @@ const CORE: &[Row] = &[
     row("event", &[BASE, SHARED, PLUMBING, &["refunds"]], &[]),
     row("fingerprint", &[&["rejection"]], &[]),
     row("ids", &[BASE, SHARED, PLUMBING], &[]),
-    row("ffi", &[BASE, COMMON, SHARED], &[]),
+    row("ffi", &[BASE, COMMON, SHARED, &["coupons"]], &[]),
     row("parse", &[BASE, COMMON], &[]),
     // A member's row keeps where the member stands on ladders.
     row("member", &[BASE, SHARED, PLUMBING, &["tiers"]], &[]),

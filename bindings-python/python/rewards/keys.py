@@ -11,8 +11,8 @@ from . import errors
 
 __all__ = ["KeyPurpose", "KeyRing", "RingKey"]
 
-KeyPurpose = Literal["alias", "deposits"]
-"""What a key is for: digests of aliases, or what payment providers sign of deposits."""
+KeyPurpose = Literal["alias", "deposits", "coupons"]
+"""What a key is for: digests of aliases, what payment providers sign of deposits, or codes of coupons."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from typing import Any, Optional, overload
 from .models import (
     AdjustmentDetails,
     AdjustmentList,
+    AssignCoupons,
+    AssignedCoupons,
     AuthorizedRedemption,
     AuthorizeRedemption,
     Balance,
@@ -21,6 +23,12 @@ from .models import (
     ConfirmDeposit,
     ConfirmedPurchase,
     ConfirmPurchase,
+    CouponBookList,
+    CouponBookStatistics,
+    CouponDetails,
+    CouponList,
+    CreateCouponBook,
+    CreatedCouponBook,
     CreatedSharedWallet,
     CreateSharedWallet,
     DeductBalance,
@@ -30,8 +38,12 @@ from .models import (
     ErasedMember,
     EraseMember,
     ExpiringList,
+    GenerateCoupons,
+    GeneratedCoupons,
     GetAdjustment,
     GetBalance,
+    GetCoupon,
+    GetCouponBook,
     GetDeposit,
     GetProgram,
     GetPurchase,
@@ -46,6 +58,8 @@ from .models import (
     LinkAlias,
     LinkedAlias,
     ListAdjustments,
+    ListCouponBooks,
+    ListCoupons,
     ListDeposits,
     ListExpiring,
     ListMembers,
@@ -55,6 +69,8 @@ from .models import (
     ListRefunds,
     ListSharedWallets,
     ListTransfers,
+    LockCoupon,
+    LockedCoupon,
     ManualGrant,
     MemberList,
     MemberTiers,
@@ -74,7 +90,9 @@ from .models import (
     RecordedPurchase,
     RecordPurchase,
     Redeem,
+    RedeemCoupon,
     Redeemed,
+    RedeemedCoupon,
     RedemptionDetails,
     RedemptionList,
     RefundedPurchase,
@@ -97,12 +115,22 @@ from .models import (
     TransferBalance,
     TransferDetails,
     TransferList,
+    UnassignCoupon,
+    UnassignedCoupon,
     UnlinkAlias,
     UnlinkedAlias,
+    UnlockCoupon,
+    UnlockedCoupon,
+    UpdateCouponBook,
+    UpdatedCouponBook,
     UpdatedMember,
     UpdatedSharedWallet,
     UpdateMember,
     UpdateSharedWallet,
+    UploadCoupons,
+    UploadedCoupons,
+    VoidCoupon,
+    VoidedCoupon,
 )
 from .receipt import Receipt
 
@@ -259,6 +287,76 @@ class Methods(ABC):
     def execute(
         self, request: GetDeposit, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[DepositDetails]: ...
+
+    @overload
+    def execute(
+        self, request: CreateCouponBook, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[CreatedCouponBook]: ...
+
+    @overload
+    def execute(
+        self, request: UpdateCouponBook, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[UpdatedCouponBook]: ...
+
+    @overload
+    def execute(
+        self, request: ListCouponBooks, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[CouponBookList]: ...
+
+    @overload
+    def execute(
+        self, request: GetCouponBook, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[CouponBookStatistics]: ...
+
+    @overload
+    def execute(
+        self, request: GenerateCoupons, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[GeneratedCoupons]: ...
+
+    @overload
+    def execute(
+        self, request: UploadCoupons, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[UploadedCoupons]: ...
+
+    @overload
+    def execute(
+        self, request: AssignCoupons, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[AssignedCoupons]: ...
+
+    @overload
+    def execute(
+        self, request: UnassignCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[UnassignedCoupon]: ...
+
+    @overload
+    def execute(
+        self, request: LockCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[LockedCoupon]: ...
+
+    @overload
+    def execute(
+        self, request: UnlockCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[UnlockedCoupon]: ...
+
+    @overload
+    def execute(
+        self, request: RedeemCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[RedeemedCoupon]: ...
+
+    @overload
+    def execute(
+        self, request: VoidCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[VoidedCoupon]: ...
+
+    @overload
+    def execute(
+        self, request: ListCoupons, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[CouponList]: ...
+
+    @overload
+    def execute(
+        self, request: GetCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[CouponDetails]: ...
 
     @overload
     def execute(
@@ -669,6 +767,158 @@ class Methods(ABC):
         outcome: tuple[DepositDetails, bool] = self._execute(request, None, now)
         return outcome[0]
 
+    def create_coupon_book(
+        self, request: CreateCouponBook, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> CreatedCouponBook:
+        """Creates a book of coupons.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[CreatedCouponBook, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def update_coupon_book(
+        self, request: UpdateCouponBook, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> UpdatedCouponBook:
+        """Updates a book of coupons.
+
+        What is absent stays.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[UpdatedCouponBook, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def list_coupon_books(
+        self, request: ListCouponBooks, *, now: Optional[datetime] = None
+    ) -> CouponBookList:
+        """Asks for a page of books of coupons.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[CouponBookList, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def get_coupon_book(
+        self, request: GetCouponBook, *, now: Optional[datetime] = None
+    ) -> CouponBookStatistics:
+        """Asks for a book of coupons.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[CouponBookStatistics, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def generate_coupons(
+        self, request: GenerateCoupons, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> GeneratedCoupons:
+        """Generates codes of a book.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[GeneratedCoupons, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def upload_coupons(
+        self, request: UploadCoupons, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> UploadedCoupons:
+        """Uploads codes into a book.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[UploadedCoupons, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def assign_coupons(
+        self, request: AssignCoupons, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> AssignedCoupons:
+        """Assigns coupons of a book to a member.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[AssignedCoupons, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def unassign_coupon(
+        self, request: UnassignCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> UnassignedCoupon:
+        """Unassigns a coupon, by its code or its id.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[UnassignedCoupon, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def lock_coupon(
+        self, request: LockCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> LockedCoupon:
+        """Locks a coupon for an order.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[LockedCoupon, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def unlock_coupon(
+        self, request: UnlockCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> UnlockedCoupon:
+        """Ends the lease of an order on a coupon.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[UnlockedCoupon, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def redeem_coupon(
+        self, request: RedeemCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> RedeemedCoupon:
+        """Redeems a coupon once.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[RedeemedCoupon, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def void_coupon(
+        self, request: VoidCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> VoidedCoupon:
+        """Voids a coupon, by its code or its id.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[VoidedCoupon, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def list_coupons(
+        self, request: ListCoupons, *, now: Optional[datetime] = None
+    ) -> CouponList:
+        """Asks for a page of coupons.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[CouponList, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def get_coupon(
+        self, request: GetCoupon, *, now: Optional[datetime] = None
+    ) -> CouponDetails:
+        """Asks for a coupon.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[CouponDetails, bool] = self._execute(request, None, now)
+        return outcome[0]
+
     def quote_redemption(
         self, request: QuoteRedemption, *, now: Optional[datetime] = None
     ) -> QuotedRedemption:
@@ -1020,6 +1270,76 @@ class AsyncMethods(ABC):
     async def execute(
         self, request: GetDeposit, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[DepositDetails]: ...
+
+    @overload
+    async def execute(
+        self, request: CreateCouponBook, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[CreatedCouponBook]: ...
+
+    @overload
+    async def execute(
+        self, request: UpdateCouponBook, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[UpdatedCouponBook]: ...
+
+    @overload
+    async def execute(
+        self, request: ListCouponBooks, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[CouponBookList]: ...
+
+    @overload
+    async def execute(
+        self, request: GetCouponBook, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[CouponBookStatistics]: ...
+
+    @overload
+    async def execute(
+        self, request: GenerateCoupons, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[GeneratedCoupons]: ...
+
+    @overload
+    async def execute(
+        self, request: UploadCoupons, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[UploadedCoupons]: ...
+
+    @overload
+    async def execute(
+        self, request: AssignCoupons, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[AssignedCoupons]: ...
+
+    @overload
+    async def execute(
+        self, request: UnassignCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[UnassignedCoupon]: ...
+
+    @overload
+    async def execute(
+        self, request: LockCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[LockedCoupon]: ...
+
+    @overload
+    async def execute(
+        self, request: UnlockCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[UnlockedCoupon]: ...
+
+    @overload
+    async def execute(
+        self, request: RedeemCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[RedeemedCoupon]: ...
+
+    @overload
+    async def execute(
+        self, request: VoidCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[VoidedCoupon]: ...
+
+    @overload
+    async def execute(
+        self, request: ListCoupons, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[CouponList]: ...
+
+    @overload
+    async def execute(
+        self, request: GetCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[CouponDetails]: ...
 
     @overload
     async def execute(
@@ -1428,6 +1748,158 @@ class AsyncMethods(ABC):
         Decided at `now`, the current time when absent.
         """
         outcome: tuple[DepositDetails, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def create_coupon_book(
+        self, request: CreateCouponBook, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> CreatedCouponBook:
+        """Creates a book of coupons.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[CreatedCouponBook, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def update_coupon_book(
+        self, request: UpdateCouponBook, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> UpdatedCouponBook:
+        """Updates a book of coupons.
+
+        What is absent stays.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[UpdatedCouponBook, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def list_coupon_books(
+        self, request: ListCouponBooks, *, now: Optional[datetime] = None
+    ) -> CouponBookList:
+        """Asks for a page of books of coupons.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[CouponBookList, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def get_coupon_book(
+        self, request: GetCouponBook, *, now: Optional[datetime] = None
+    ) -> CouponBookStatistics:
+        """Asks for a book of coupons.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[CouponBookStatistics, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def generate_coupons(
+        self, request: GenerateCoupons, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> GeneratedCoupons:
+        """Generates codes of a book.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[GeneratedCoupons, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def upload_coupons(
+        self, request: UploadCoupons, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> UploadedCoupons:
+        """Uploads codes into a book.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[UploadedCoupons, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def assign_coupons(
+        self, request: AssignCoupons, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> AssignedCoupons:
+        """Assigns coupons of a book to a member.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[AssignedCoupons, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def unassign_coupon(
+        self, request: UnassignCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> UnassignedCoupon:
+        """Unassigns a coupon, by its code or its id.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[UnassignedCoupon, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def lock_coupon(
+        self, request: LockCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> LockedCoupon:
+        """Locks a coupon for an order.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[LockedCoupon, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def unlock_coupon(
+        self, request: UnlockCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> UnlockedCoupon:
+        """Ends the lease of an order on a coupon.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[UnlockedCoupon, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def redeem_coupon(
+        self, request: RedeemCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> RedeemedCoupon:
+        """Redeems a coupon once.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[RedeemedCoupon, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def void_coupon(
+        self, request: VoidCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> VoidedCoupon:
+        """Voids a coupon, by its code or its id.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[VoidedCoupon, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def list_coupons(
+        self, request: ListCoupons, *, now: Optional[datetime] = None
+    ) -> CouponList:
+        """Asks for a page of coupons.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[CouponList, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def get_coupon(
+        self, request: GetCoupon, *, now: Optional[datetime] = None
+    ) -> CouponDetails:
+        """Asks for a coupon.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[CouponDetails, bool] = await self._execute(request, None, now)
         return outcome[0]
 
     async def quote_redemption(

@@ -7,6 +7,8 @@ from typing import Any, Generic, Literal, TypeVar
 from .models import (
     AdjustmentDetails,
     AdjustmentList,
+    AssignCoupons,
+    AssignedCoupons,
     AuthorizedRedemption,
     AuthorizeRedemption,
     Balance,
@@ -20,6 +22,12 @@ from .models import (
     ConfirmDeposit,
     ConfirmedPurchase,
     ConfirmPurchase,
+    CouponBookList,
+    CouponBookStatistics,
+    CouponDetails,
+    CouponList,
+    CreateCouponBook,
+    CreatedCouponBook,
     CreatedSharedWallet,
     CreateSharedWallet,
     DeductBalance,
@@ -29,8 +37,12 @@ from .models import (
     ErasedMember,
     EraseMember,
     ExpiringList,
+    GenerateCoupons,
+    GeneratedCoupons,
     GetAdjustment,
     GetBalance,
+    GetCoupon,
+    GetCouponBook,
     GetDeposit,
     GetProgram,
     GetPurchase,
@@ -45,6 +57,8 @@ from .models import (
     LinkAlias,
     LinkedAlias,
     ListAdjustments,
+    ListCouponBooks,
+    ListCoupons,
     ListDeposits,
     ListExpiring,
     ListMembers,
@@ -54,6 +68,8 @@ from .models import (
     ListRefunds,
     ListSharedWallets,
     ListTransfers,
+    LockCoupon,
+    LockedCoupon,
     ManualGrant,
     MemberList,
     MemberTiers,
@@ -73,7 +89,9 @@ from .models import (
     RecordedPurchase,
     RecordPurchase,
     Redeem,
+    RedeemCoupon,
     Redeemed,
+    RedeemedCoupon,
     RedemptionDetails,
     RedemptionList,
     RefundedPurchase,
@@ -96,12 +114,22 @@ from .models import (
     TransferBalance,
     TransferDetails,
     TransferList,
+    UnassignCoupon,
+    UnassignedCoupon,
     UnlinkAlias,
     UnlinkedAlias,
+    UnlockCoupon,
+    UnlockedCoupon,
+    UpdateCouponBook,
+    UpdatedCouponBook,
     UpdatedMember,
     UpdatedSharedWallet,
     UpdateMember,
     UpdateSharedWallet,
+    UploadCoupons,
+    UploadedCoupons,
+    VoidCoupon,
+    VoidedCoupon,
 )
 
 Request = TypeVar("Request", bound=Model)
@@ -212,6 +240,48 @@ LIST_DEPOSITS = Operation("list_deposits", "query", ListDeposits, DepositList)
 GET_DEPOSIT = Operation("get_deposit", "query", GetDeposit, DepositDetails)
 """Asks for a deposit."""
 
+CREATE_COUPON_BOOK = Operation("create_coupon_book", "command", CreateCouponBook, CreatedCouponBook)
+"""Creates a book of coupons."""
+
+UPDATE_COUPON_BOOK = Operation("update_coupon_book", "command", UpdateCouponBook, UpdatedCouponBook)
+"""Updates a book of coupons. What is absent stays."""
+
+LIST_COUPON_BOOKS = Operation("list_coupon_books", "query", ListCouponBooks, CouponBookList)
+"""Asks for a page of books of coupons."""
+
+GET_COUPON_BOOK = Operation("get_coupon_book", "query", GetCouponBook, CouponBookStatistics)
+"""Asks for a book of coupons."""
+
+GENERATE_COUPONS = Operation("generate_coupons", "command", GenerateCoupons, GeneratedCoupons)
+"""Generates codes of a book."""
+
+UPLOAD_COUPONS = Operation("upload_coupons", "command", UploadCoupons, UploadedCoupons)
+"""Uploads codes into a book."""
+
+ASSIGN_COUPONS = Operation("assign_coupons", "command", AssignCoupons, AssignedCoupons)
+"""Assigns coupons of a book to a member."""
+
+UNASSIGN_COUPON = Operation("unassign_coupon", "command", UnassignCoupon, UnassignedCoupon)
+"""Unassigns a coupon, by its code or its id."""
+
+LOCK_COUPON = Operation("lock_coupon", "command", LockCoupon, LockedCoupon)
+"""Locks a coupon for an order."""
+
+UNLOCK_COUPON = Operation("unlock_coupon", "command", UnlockCoupon, UnlockedCoupon)
+"""Ends the lease of an order on a coupon."""
+
+REDEEM_COUPON = Operation("redeem_coupon", "command", RedeemCoupon, RedeemedCoupon)
+"""Redeems a coupon once."""
+
+VOID_COUPON = Operation("void_coupon", "command", VoidCoupon, VoidedCoupon)
+"""Voids a coupon, by its code or its id."""
+
+LIST_COUPONS = Operation("list_coupons", "query", ListCoupons, CouponList)
+"""Asks for a page of coupons."""
+
+GET_COUPON = Operation("get_coupon", "query", GetCoupon, CouponDetails)
+"""Asks for a coupon."""
+
 QUOTE_REDEMPTION = Operation("quote_redemption", "query", QuoteRedemption, QuotedRedemption)
 """Asks what would pay an order."""
 
@@ -299,6 +369,20 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     CONFIRM_DEPOSIT,
     LIST_DEPOSITS,
     GET_DEPOSIT,
+    CREATE_COUPON_BOOK,
+    UPDATE_COUPON_BOOK,
+    LIST_COUPON_BOOKS,
+    GET_COUPON_BOOK,
+    GENERATE_COUPONS,
+    UPLOAD_COUPONS,
+    ASSIGN_COUPONS,
+    UNASSIGN_COUPON,
+    LOCK_COUPON,
+    UNLOCK_COUPON,
+    REDEEM_COUPON,
+    VOID_COUPON,
+    LIST_COUPONS,
+    GET_COUPON,
     QUOTE_REDEMPTION,
     REDEEM,
     AUTHORIZE_REDEMPTION,

@@ -13,7 +13,7 @@
 //! | [deposits](MemberAudit::deposit) | the entries by which money came in, both ways |
 //! | [redemptions](MemberAudit::redemption) | what is reserved in the member's row, and what the entries moved to where spent value goes |
 //! | [shared wallets and what is paid from them](BookAudit::together) | the members' rows, and each other, both ways |
-//! | counters | recounted from what purchases hold of limits and remainders: [those of a member](MemberAudit::counter), and [shared ones](SharedCounters) |
+//! | counters | recounted from what purchases hold of limits and remainders: [those of a member](MemberAudit::counter), and [shared ones](SharedCounters), with those of coupon books |
 //! | history | how many purchases a member made in a program, and what was bought and earned on each day and in all |
 //! | [control accounts](BookAudit::control) | the sums of all entries, and zero per asset |
 //! | [events](EventAudit) that wait | no gap behind the first one that nobody was handed, up to the number that the row names |
@@ -31,6 +31,7 @@
 //!   by [heads](BookHead) that were kept elsewhere, or signed, before.
 //! - **What nothing else says once more**: when a lot becomes available, is voided or expires; the facts of a purchase; the
 //!   status, segments, attributes and tiers of a member; aliases; the reasons that people gave.
+//! - **What members used of coupon books**, and how often codes were used that are nobody's: it is in counters alone.
 //! - **Counters together with the purchases** that counted them, for as long as both say the same.
 //! - **Stored replies**: one that is gone lets its command happen again, one that was changed is told again.
 //! - **Events** at the end of a stream of which none is left, which look as if they had been delivered, and what waiting ones say.

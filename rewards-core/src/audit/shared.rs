@@ -1,4 +1,4 @@
-//! Counters that members share: recounted from what purchases counted.
+//! Counters that members share: recounted from what purchases and coupons counted.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,10 @@ use smol_str::SmolStr;
 
 use super::{AuditProblem, BookAudit};
 use crate::cashback::PurchaseEntity;
-use crate::counter::Subject;
+use crate::counter::{CounterKey, Subject};
+use crate::coupons::{BookCount, CodeUser, Coupon, CouponBook};
+use crate::entity::{Entity as _, EntityRow};
+use crate::ids::TenantId;
 
 /// Where a counter is: its subject as stored, its name and its bucket.
 pub type CounterPlace = (SmolStr, SmolStr, i64);
@@ -18,7 +21,7 @@ pub struct SharedCounters {
     after: Option<CounterPlace>,
     /// Only up to this place.
     until: Option<CounterPlace>,
-    /// What purchases counted, and what is stored.
+    /// What was counted, and what is stored.
     sums: BTreeMap<CounterPlace, (i128, i128)>,
 }
 
@@ -31,6 +34,8 @@ impl SharedCounters {
         is_last: bool,
     ) -> Self {
         let stored = stored.into_iter();
+        // How often a code was used that is nobody's is said nowhere else.
+        let stored = stored.filter(|((_, name, _), _)| !name.starts_with("coupons/code/"));
         let sums = stored.map(|(place, value)| (place, (0, i128::from(value))));
         let sums: BTreeMap<CounterPlace, (i128, i128)> = sums.collect();
         let until = sums.last_key_value().map(|(place, _)| place.clone());
@@ -41,24 +46,70 @@ impl SharedCounters {
         }
     }
 
+    /// Whether entities of a kind count anything that members share.
+    #[must_use]
+    pub fn counts(kind: &str) -> bool {
+        [PurchaseEntity::KIND, CouponBook::KIND, Coupon::KIND].contains(&kind)
+    }
+
+    /// Adds what an entity counts. One that cannot be read counts nothing.
+    pub fn entity(&mut self, books: &BookAudit, kind: &str, row: &EntityRow) {
+        if kind == PurchaseEntity::KIND
+            && let Ok(stored) = row.read::<PurchaseEntity>()
+        {
+            self.purchase(books, &stored.entity);
+        }
+        if kind == CouponBook::KIND
+            && let Ok(stored) = row.read::<CouponBook>()
+        {
+            self.coupon_book(books.tenant(), &stored.entity);
+        }
+        if kind == Coupon::KIND
+            && let Ok(stored) = row.read::<Coupon>()
+        {
+            self.coupon(books.tenant(), &stored.entity);
+        }
+    }
+
     /// Adds what a purchase counts, by the revisions that the books know.
     pub fn purchase(&mut self, books: &BookAudit, purchase: &PurchaseEntity) {
         for (key, amount) in books.counted(purchase) {
-            let subject = &key.name.subject;
-            if matches!(subject, Subject::Member(_)) {
-                continue;
-            }
-            let place = (subject.text(), key.name.name.clone(), key.bucket);
-            let is_behind = self.after.as_ref().is_none_or(|after| place > *after);
-            let is_before = self.until.as_ref().is_none_or(|until| place <= *until);
-            if is_behind && is_before {
-                let sums = self.sums.entry(place).or_default();
-                sums.0 = sums.0.saturating_add(i128::from(amount));
+            if !matches!(key.name.subject, Subject::Member(_)) {
+                self.add(&key, amount);
             }
         }
     }
 
-    /// Compares what purchases counted with what is stored.
+    /// Adds the room that the limit of a book of coupons leaves.
+    fn coupon_book(&mut self, tenant: &TenantId, book: &CouponBook) {
+        let most = i64::from(book.terms.limits().uses_of_book());
+        let above = BookCount::UsesAbove.key(tenant, &book.book);
+        if book.terms.user() == CodeUser::Anyone {
+            // How often codes were used that are nobody's is in counters alone.
+            self.sums.remove(&place(&above));
+            return;
+        }
+        self.add(&above, most.saturating_neg());
+    }
+
+    /// Adds a coupon where it is in its life, and its uses.
+    fn coupon(&mut self, tenant: &TenantId, coupon: &Coupon) {
+        self.add(&coupon.counted_as().key(tenant, &coupon.book), 1);
+        let uses = i64::from(coupon.uses);
+        self.add(&BookCount::UsesAbove.key(tenant, &coupon.book), uses);
+    }
+
+    fn add(&mut self, key: &CounterKey, amount: i64) {
+        let place = place(key);
+        let is_behind = self.after.as_ref().is_none_or(|after| place > *after);
+        let is_before = self.until.as_ref().is_none_or(|until| place <= *until);
+        if is_behind && is_before {
+            let sums = self.sums.entry(place).or_default();
+            sums.0 = sums.0.saturating_add(i128::from(amount));
+        }
+    }
+
+    /// Compares what was counted with what is stored.
     pub fn finish(self, books: &mut BookAudit) {
         for ((subject, name, bucket), (counted, stored)) in self.sums {
             if counted != stored {
@@ -72,4 +123,8 @@ impl SharedCounters {
             }
         }
     }
+}
+
+fn place(key: &CounterKey) -> CounterPlace {
+    (key.name.subject.text(), key.name.name.clone(), key.bucket)
 }

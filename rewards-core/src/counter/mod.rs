@@ -18,7 +18,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use smol_str::{SmolStr, format_smolstr};
 
-use crate::ids::{MemberId, ProgramId, TenantId};
+use crate::ids::{CouponBookId, MemberId, ProgramId, TenantId};
 
 /// How many values of counters a member's row holds. Beyond them, those that moved longest ago get rows of their own.
 pub const MEMBER_COUNTERS_MAX: usize = 64;
@@ -30,6 +30,8 @@ pub enum Subject {
     Member(MemberId),
     /// A whole program, shared by all members.
     Program(ProgramId),
+    /// A book of coupons, shared by all members.
+    Book(CouponBookId),
     /// One value of an attribute that the caller chose, such as a device or a household, as `attribute=value`.
     Value(SmolStr),
 }
@@ -41,6 +43,7 @@ impl Subject {
         match self {
             Self::Member(member) => format_smolstr!("m:{member}"),
             Self::Program(program) => format_smolstr!("p:{program}"),
+            Self::Book(book) => format_smolstr!("b:{book}"),
             Self::Value(value) => format_smolstr!("k:{value}"),
         }
     }
@@ -51,6 +54,7 @@ impl Subject {
         match text.split_at_checked(2)? {
             ("m:", member) => MemberId::new(member).ok().map(Self::Member),
             ("p:", program) => ProgramId::new(program).ok().map(Self::Program),
+            ("b:", book) => CouponBookId::new(book).ok().map(Self::Book),
             ("k:", value) => Some(Self::Value(SmolStr::new(value))),
             _ => None,
         }
@@ -207,7 +211,14 @@ mod tests {
 
     #[test]
     fn subjects_read_back() {
-        let texts = ["m:ann", "p:club", "k:device=a=b", "k:=", "m:p:x"];
+        let texts = [
+            "m:ann",
+            "p:club",
+            "b:spring",
+            "k:device=a=b",
+            "k:=",
+            "m:p:x",
+        ];
         for text in texts {
             assert_eq!(Subject::parse(text).unwrap().text(), text);
         }

@@ -21,6 +21,9 @@ macro_rules! with_entities {
             $crate::wallet::Redemption,
             $crate::wallet::SharedWallet,
             $crate::adjustments::Adjustment,
+            $crate::coupons::CouponBook,
+            $crate::coupons::CouponBatch,
+            $crate::coupons::Coupon,
         }
     };
 }

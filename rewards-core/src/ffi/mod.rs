@@ -16,9 +16,11 @@ use uuid::Uuid;
 
 pub use error::RewardsError;
 
+use crate::coupons::CodeLine;
 use crate::ids::{
-    AdjustmentId, DepositId, IdempotencyKey, KeyId, MemberId, OrderId, PaymentReference, ProgramId,
-    PurchaseId, RedemptionId, RefundId, SharedWalletId, Slug, TenantId, TransferId,
+    AdjustmentId, CouponBatchId, CouponBookId, CouponId, DepositId, IdempotencyKey, KeyId,
+    MemberId, OrderId, PaymentReference, ProgramId, PurchaseId, RedemptionId, RefundId,
+    SharedWalletId, Slug, TenantId, TransferId,
 };
 use crate::ledger::{ChainHash, LotNumber, Purpose};
 use crate::money::{Asset, Money};
@@ -64,6 +66,9 @@ cross_as_text! {
     MemberId: MemberId::new,
     PurchaseId: PurchaseId::new,
     RefundId: RefundId::new,
+    CouponBookId: CouponBookId::new,
+    CouponBatchId: CouponBatchId::new,
+    CouponId: CouponId::new,
     DepositId: DepositId::new,
     AdjustmentId: AdjustmentId::new,
     PaymentReference: PaymentReference::new,
@@ -83,7 +88,17 @@ uniffi::custom_type!(Secret, String, {
     // What was sealed crosses no boundary.
     lower: |secret| match secret {
         Secret::Clear(text) => text,
-        Secret::Sealed(_) => String::new(),
+        Secret::Sealed(_) | Secret::Kept { .. } => String::new(),
+    },
+});
+
+uniffi::custom_type!(CodeLine, String, {
+    try_lift: |text| Ok(CodeLine::new(&text)
+        .map_err(|error| refuse(error.code(), "", &error))?),
+    // What was sealed crosses no boundary.
+    lower: |line| {
+        let _ = line;
+        String::new()
     },
 });
 

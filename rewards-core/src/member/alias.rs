@@ -31,7 +31,7 @@ impl AliasId {
     pub fn candidates(kind: &Slug, name: &Secret) -> Vec<Self> {
         match name {
             Secret::Clear(text) => vec![Self(format_smolstr!("{kind}={text}"))],
-            Secret::Sealed(digests) => {
+            Secret::Sealed(digests) | Secret::Kept { digests, .. } => {
                 let digests = digests.iter();
                 let ids = digests.map(|KeyedDigest { key, digest }| {
                     Self(format_smolstr!("{kind}:{digest}:{key}"))

@@ -9,6 +9,7 @@ mod assets;
 pub mod balances;
 mod change_builder;
 mod counter_lookups;
+pub mod coupons;
 pub mod deposits;
 mod due;
 mod extension;

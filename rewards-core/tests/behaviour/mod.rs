@@ -14,6 +14,7 @@ mod cashback_effects;
 mod cashback_limits;
 mod cashback_stacking;
 mod clocks;
+mod coupons;
 mod departures;
 mod deposits;
 mod expiring;

@@ -104,9 +104,13 @@ impl World {
             (place, value)
         });
         let mut shared = SharedCounters::new(None, shared.collect::<Vec<_>>(), true);
-        purchases
-            .values()
-            .for_each(|purchase| shared.purchase(&books, purchase));
+        for (key, row) in self
+            .entities
+            .iter()
+            .filter(|(key, _)| key.tenant == *tenant)
+        {
+            shared.entity(&books, key.kind, row);
+        }
         shared.finish(&mut books);
         for ((_, purpose, asset), sum) in self.controls.iter().filter(|((t, ..), _)| t == tenant) {
             books.control(purpose, *asset, *sum);

@@ -119,6 +119,7 @@ impl World {
             now: self.now,
             ids: IdSeed::new(self.now, self.commands << 24),
             programs: Arc::new(programs.collect()),
+            codes: None,
         }
     }
 

@@ -10,7 +10,7 @@ use rewards_core::audit::{
 use rewards_core::cashback::PurchaseEntity;
 use rewards_core::command::Operation as _;
 use rewards_core::counter::Subject;
-use rewards_core::entity::{ENTITIES, Entity as _, EntityKey, EntityPage};
+use rewards_core::entity::{ENTITIES, EntityKey, EntityPage};
 use rewards_core::event::Stream;
 use rewards_core::ids::{MemberId, PurchaseId, SharedWalletId, TenantId};
 use rewards_core::ledger::{JournalEntry, TransferKind};
@@ -32,7 +32,7 @@ use crate::store::{BookView, StoredLot, StoredMember};
 pub(super) const PAGE: u32 = 1_000;
 /// How many streams are held against the waiting events at a time; for more, the events are read again.
 const STREAMS_MAX: usize = 100_000;
-/// How many shared counters are recounted at a time; for more, the purchases are read again.
+/// How many shared counters are recounted at a time; for more, the purchases and coupons are read again.
 const COUNTERS_MAX: usize = 100_000;
 
 /// A tenant's books, as they are read.
@@ -422,7 +422,7 @@ impl<'v> Books<'v> {
             let last = stored.last().map(|(place, _)| place.clone());
             let mut counters = SharedCounters::new(after, stored, is_last);
             for entry in ENTITIES {
-                if is_first || entry.kind == PurchaseEntity::KIND {
+                if is_first || SharedCounters::counts(entry.kind) {
                     self.read_kind(entry.kind, is_first, &mut counters).await?;
                 }
             }
@@ -477,11 +477,7 @@ impl<'v> Books<'v> {
                 if is_first {
                     self.audit.entity(kind, id, row);
                 }
-                if kind == PurchaseEntity::KIND
-                    && let Ok(stored) = row.read::<PurchaseEntity>()
-                {
-                    counters.purchase(&self.audit, &stored.entity);
-                }
+                counters.entity(&self.audit, kind, row);
             }
         }
     }

@@ -8,6 +8,7 @@ use rewards_core::rejection::Fault;
 
 use super::catalogue::{Catalogue, TENANTS_MAX};
 use super::clock::{Clock, RandomSource, SystemClock, SystemRandom};
+use super::codes::RingCodes;
 use super::faults::internal;
 use super::key_ring::KeyRing;
 use super::moment::ClockLimits;
@@ -194,12 +195,16 @@ impl EngineBuilder {
         for worker in workers.collect::<Vec<_>>() {
             runtime.spawn(worker.run());
         }
+        let codes = RingCodes {
+            ring: Arc::new(self.key_ring),
+            clock: Arc::clone(&self.clock),
+        };
         Ok(Engine::from_parts(Inner {
             shared,
             catalogue: Catalogue::new(self.tenants_max),
             clock: self.clock,
             random: self.random,
-            key_ring: self.key_ring,
+            codes: Arc::new(codes),
             queue,
             workers: self.workers,
             runs: AtomicU64::new(0),

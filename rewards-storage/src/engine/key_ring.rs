@@ -215,6 +215,12 @@ impl KeyRing {
         })
     }
 
+    /// The key of a purpose with this id, whatever its time.
+    pub(super) fn key(&self, purpose: KeyPurpose, id: &KeyId) -> Option<&RingKey> {
+        let mut own = self.keys.iter().filter(|key| key.purpose == purpose);
+        own.find(|key| key.id == *id)
+    }
+
     /// The live keys of a purpose, the current one first; none when there is no current one.
     pub(super) fn live(&self, purpose: KeyPurpose, at: KeyTime) -> Vec<&RingKey> {
         let own = self.keys.iter().filter(|key| key.purpose == purpose);

@@ -28,6 +28,7 @@ mod books;
 mod builder;
 mod catalogue;
 mod clock;
+mod codes;
 mod faults;
 mod key_data;
 mod key_ring;
@@ -79,6 +80,7 @@ pub use verify::BookReport;
 
 use crate::store::Backend;
 use catalogue::Catalogue;
+use codes::RingCodes;
 use moment::When;
 use queue::Queue;
 use submit::{Once, Told, receive};
@@ -98,7 +100,7 @@ struct Inner {
     catalogue: Catalogue,
     clock: Arc<dyn Clock>,
     random: Arc<dyn RandomSource>,
-    key_ring: KeyRing,
+    codes: Arc<RingCodes>,
     queue: Arc<Queue>,
     /// How many workers there were when it was opened.
     workers: usize,

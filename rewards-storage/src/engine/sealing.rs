@@ -12,6 +12,7 @@ use std::cell::LazyCell;
 
 use hmac::{Hmac, KeyInit, Mac};
 use rewards_core::command::{Operation, fingerprint};
+use rewards_core::coupons::{CodeMatching, spelled};
 use rewards_core::fingerprint::Fingerprint;
 use rewards_core::ids::TenantId;
 use rewards_core::rejection::{Fault, Problem, Rejection};
@@ -71,6 +72,7 @@ pub(super) fn seal<O: Operation>(
     }
     check(request)?;
     let at = *at;
+    let keeps = request.keeps_secrets();
     let mut purposes: Vec<KeyPurpose> = Vec::new();
     let mut sealed: Vec<Vec<KeyedDigest>> = Vec::new();
     for (purpose, secret) in request.secrets() {
@@ -79,10 +81,14 @@ pub(super) fn seal<O: Operation>(
             return Err(Rejection::KeyRingMissing { purpose }.into());
         }
         if let Secret::Clear(text) = secret {
-            let digests = keys.iter().map(|key| digest(key, tenant, text));
-            let digests: Vec<KeyedDigest> = digests.collect::<Result<_, _>>()?;
-            text.zeroize();
-            *secret = Secret::Sealed(digests.clone());
+            let digests = digests(&keys, tenant, text)?;
+            *secret = if keeps {
+                let (text, digests) = (std::mem::take(text), digests.clone());
+                Secret::Kept { text, digests }
+            } else {
+                text.zeroize();
+                Secret::Sealed(digests.clone())
+            };
             sealed.push(digests);
         }
         if !purposes.contains(&purpose) {
@@ -96,8 +102,8 @@ pub(super) fn seal<O: Operation>(
             let key = choice.iter().find(|key| key.purpose() == purpose);
             let own = digests
                 .iter()
-                .find(|digest| key.is_some_and(|key| *key.id() == digest.key));
-            *secret = Secret::Sealed(own.cloned().into_iter().collect());
+                .filter(|digest| key.is_some_and(|key| *key.id() == digest.key));
+            *secret = Secret::Sealed(own.cloned().collect());
         }
         prints.push(fingerprint(&only)?);
     }
@@ -126,9 +132,29 @@ fn choices<'r>(purposes: &[KeyPurpose], ring: &'r KeyRing, at: KeyTime) -> Vec<V
     choices
 }
 
-fn digest(key: &RingKey, tenant: &TenantId, text: &str) -> Result<KeyedDigest, Fault> {
+/// The digests of a text under all of these keys, in their order: one a key, and for a code one a way of matching.
+pub(super) fn digests(
+    keys: &[&RingKey],
+    tenant: &TenantId,
+    text: &str,
+) -> Result<Vec<KeyedDigest>, Rejection> {
+    let mut digests = Vec::new();
+    for key in keys {
+        match key.purpose() {
+            KeyPurpose::Coupons => {
+                for matching in CodeMatching::ALL {
+                    digests.push(digest(key, tenant, &spelled(text, matching))?);
+                }
+            }
+            KeyPurpose::Alias | KeyPurpose::Deposits => digests.push(digest(key, tenant, text)?),
+        }
+    }
+    Ok(digests)
+}
+
+fn digest(key: &RingKey, tenant: &TenantId, text: &str) -> Result<KeyedDigest, Rejection> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key.secret())
-        .map_err(|_| internal("a key cannot be used"))?;
+        .map_err(|_| Rejection::Internal("a key cannot be used"))?;
     // Parts that end in a zero byte, which none of them holds, cannot run into each other.
     for part in [
         DOMAIN,

@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use rewards_core::command::{NaturalKey, Operation};
 use rewards_core::context::Context;
+use rewards_core::coupons::CodeKeys;
 use rewards_core::ids::{IdSeed, IdempotencyKey, MemberId, TenantId};
-use rewards_core::rejection::Fault;
+use rewards_core::rejection::{Fault, Rejection};
 use rewards_core::snapshot::{KeyOrigin, MemberKey, ReadPlan, ReplyKey};
 use rewards_core::time::Timestamp;
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 use super::catalogue::Programs;
+use super::codes::RingCodes;
 use super::key_ring::KeyTime;
 use super::moment::{self, Moment, When};
 use super::ordered::{RunState, RunToken};
@@ -22,7 +24,13 @@ use super::{Receipt, TenantEngine, faults};
 use crate::batch::CommandKey;
 
 /// Where a caller waits for the answer to one command.
-pub(super) type AnswerReceiver<R> = oneshot::Receiver<Result<Answer<R>, Fault>>;
+pub(super) struct AnswerReceiver<R> {
+    answer: oneshot::Receiver<Result<Answer<R>, Fault>>,
+    tenant: TenantId,
+    codes: Arc<RingCodes>,
+    /// Puts into the reply what is stored nowhere.
+    reveal: fn(&mut R, &TenantId, &dyn CodeKeys) -> Result<(), Rejection>,
+}
 
 /// What makes a command happen once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,11 +59,18 @@ pub(super) struct Told {
     pub(super) when: When,
 }
 
-/// Waits for the answer to a command.
+/// Waits for the answer to a command, and puts into it what is stored nowhere.
 pub(super) async fn receive<R: serde::de::DeserializeOwned>(
-    answer: AnswerReceiver<R>,
+    AnswerReceiver {
+        answer,
+        tenant,
+        codes,
+        reveal,
+    }: AnswerReceiver<R>,
 ) -> Result<Receipt<R>, Fault> {
-    answer.await.map_err(|_| faults::lost())??.receipt()
+    let mut receipt = answer.await.map_err(|_| faults::lost())??.receipt()?;
+    reveal(&mut receipt.reply, &tenant, &*codes)?;
+    Ok(receipt)
 }
 
 impl TenantEngine {
@@ -69,7 +84,7 @@ impl TenantEngine {
             let clock = self.inner.clock.now();
             KeyTime::new(now.unwrap_or(clock), clock)
         };
-        sealing::seal(request, self.tenant(), &self.inner.key_ring, at)
+        sealing::seal(request, self.tenant(), &self.inner.codes.ring, at)
     }
 
     /// Fixes everything a command is decided with and puts it into the queue.
@@ -101,7 +116,12 @@ impl TenantEngine {
             moment,
         };
         self.accept(submission, run).await?;
-        Ok(answer)
+        Ok(AnswerReceiver {
+            answer,
+            tenant: self.tenant().clone(),
+            codes: Arc::clone(&self.inner.codes),
+            reveal: O::reveal,
+        })
     }
 
     /// Waits for what a command needs before it is prepared, and for its place. Made once and not for each operation: a library
@@ -248,6 +268,7 @@ impl TenantEngine {
             now,
             ids: IdSeed::new(now, random),
             programs: Arc::clone(&programs.revisions),
+            codes: Some(Arc::clone(&self.inner.codes) as _),
         }
     }
 }

@@ -351,7 +351,7 @@ impl Tell {
 pub fn digests(secrets: &[Secret]) -> Vec<KeyedDigest> {
     let sealed = secrets.iter().flat_map(|secret| match secret {
         Secret::Clear(_) => panic!("a secret in the clear"),
-        Secret::Sealed(digests) => digests.clone(),
+        Secret::Sealed(digests) | Secret::Kept { digests, .. } => digests.clone(),
     });
     sealed.collect()
 }

@@ -148,10 +148,7 @@ impl Operation for LinkAlias {
 impl LinkAlias {
     /// The key that the name is kept under from now on.
     fn key(&self) -> Option<&KeyId> {
-        match &self.name {
-            Secret::Clear(_) => None,
-            Secret::Sealed(digests) => digests.first().map(|digest| &digest.key),
-        }
+        self.name.digests().first().map(|digest| &digest.key)
     }
 
     fn put(

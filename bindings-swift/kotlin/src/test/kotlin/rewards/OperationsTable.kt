@@ -109,6 +109,58 @@ internal val OPERATIONS: Map<String, suspend Call.() -> Answer> = mapOf(
     "get_deposit" to {
         depositDetailsToJson(engine.getDeposit(getDepositFromJson(request), now)) to false
     },
+    "create_coupon_book" to {
+        engine.createCouponBookReceipt(createCouponBookFromJson(request), key, now)
+            .let { createdCouponBookToJson(it.reply) to it.replayed }
+    },
+    "update_coupon_book" to {
+        engine.updateCouponBookReceipt(updateCouponBookFromJson(request), key, now)
+            .let { updatedCouponBookToJson(it.reply) to it.replayed }
+    },
+    "list_coupon_books" to {
+        couponBookListToJson(engine.listCouponBooks(listCouponBooksFromJson(request), now)) to false
+    },
+    "get_coupon_book" to {
+        couponBookStatisticsToJson(engine.getCouponBook(getCouponBookFromJson(request), now)) to false
+    },
+    "generate_coupons" to {
+        engine.generateCouponsReceipt(generateCouponsFromJson(request), key, now)
+            .let { generatedCouponsToJson(it.reply) to it.replayed }
+    },
+    "upload_coupons" to {
+        engine.uploadCouponsReceipt(uploadCouponsFromJson(request), key, now)
+            .let { uploadedCouponsToJson(it.reply) to it.replayed }
+    },
+    "assign_coupons" to {
+        engine.assignCouponsReceipt(assignCouponsFromJson(request), key, now)
+            .let { assignedCouponsToJson(it.reply) to it.replayed }
+    },
+    "unassign_coupon" to {
+        engine.unassignCouponReceipt(unassignCouponFromJson(request), key, now)
+            .let { unassignedCouponToJson(it.reply) to it.replayed }
+    },
+    "lock_coupon" to {
+        engine.lockCouponReceipt(lockCouponFromJson(request), key, now)
+            .let { lockedCouponToJson(it.reply) to it.replayed }
+    },
+    "unlock_coupon" to {
+        engine.unlockCouponReceipt(unlockCouponFromJson(request), key, now)
+            .let { unlockedCouponToJson(it.reply) to it.replayed }
+    },
+    "redeem_coupon" to {
+        engine.redeemCouponReceipt(redeemCouponFromJson(request), key, now)
+            .let { redeemedCouponToJson(it.reply) to it.replayed }
+    },
+    "void_coupon" to {
+        engine.voidCouponReceipt(voidCouponFromJson(request), key, now)
+            .let { voidedCouponToJson(it.reply) to it.replayed }
+    },
+    "list_coupons" to {
+        couponListToJson(engine.listCoupons(listCouponsFromJson(request), now)) to false
+    },
+    "get_coupon" to {
+        couponDetailsToJson(engine.getCoupon(getCouponFromJson(request), now)) to false
+    },
     "quote_redemption" to {
         quotedRedemptionToJson(engine.quoteRedemption(quoteRedemptionFromJson(request), now)) to false
     },

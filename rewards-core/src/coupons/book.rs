@@ -1,0 +1,647 @@
+//! A book of coupons: what holds for all of its codes.
+//!
+//! | from | paused | active again | closed | time is over | extended |
+//! |---|---|---|---|---|---|
+//! | scheduled, active | paused | – | closed | expired | – |
+//! | paused | paused | as time says | closed | expired | – |
+//! | expired | paused, and expired | – | closed | – | as time says |
+//! | closed | refused | refused | refused | – | refused |
+//!
+//! Scheduled, active and expired follow from the window alone. Pausing and closing are said by somebody, and closing is final.
+
+use serde::{Deserialize, Serialize};
+
+use super::CodePattern;
+use crate::entity::{Entity, Index};
+use crate::ids::CouponBookId;
+use crate::rejection::Problem;
+use crate::time::Timestamp;
+
+/// How long a lease lasts when nothing is said, in seconds.
+pub const LEASE_SECONDS_DEFAULT: u32 = 300;
+/// The longest lease, in seconds.
+pub const LEASE_SECONDS_MAX: u32 = 3_600;
+/// The longest name of a book or its owner, in bytes.
+pub const NAME_BYTES_MAX: usize = 200;
+
+/// Whether a coupon must be locked before it is redeemed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+#[serde(rename_all = "snake_case")]
+pub enum LockRule {
+    /// Only a locked coupon is redeemed, by whoever holds its lease.
+    Required,
+    /// A coupon may be locked before.
+    #[default]
+    Permitted,
+    /// Coupons are never locked.
+    Forbidden,
+}
+
+/// Who may redeem the codes of a book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+#[serde(rename_all = "snake_case")]
+pub enum CodeUser {
+    /// Only the member whom a code is assigned to.
+    #[default]
+    Holder,
+    /// Every member who knows a code; codes are assigned to nobody, and never locked.
+    Anyone,
+}
+
+/// Which ways of writing a code count as the same code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+#[serde(rename_all = "snake_case")]
+pub enum CodeMatching {
+    /// Only the very same characters.
+    Exact,
+    /// Letters in either case.
+    #[default]
+    AnyCase,
+    /// Letters in either case; `O` and `0` are the same, and so are `I`, `L` and `1`, and spaces and dashes do not count.
+    LookAlikes,
+}
+
+/// Where a book is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+#[serde(rename_all = "snake_case")]
+pub enum BookState {
+    /// Its time has not come. Its codes can be assigned, not redeemed.
+    Scheduled,
+    /// Its codes can be assigned and redeemed.
+    Active,
+    /// Nothing can be done with its codes for now.
+    Paused,
+    /// Its time is over, unless it is extended.
+    Expired,
+    /// Nothing can be done with it or its codes any more. Final.
+    Closed,
+}
+
+/// How often codes may be used, and how many there may be. What is absent is not limited.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct CouponLimits {
+    /// How often each code may be redeemed; once when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub uses_per_code: Option<u32>,
+    /// How often one member may redeem codes of the book.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub uses_per_member: Option<u32>,
+    /// How many codes one member may be assigned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub codes_per_member: Option<u32>,
+    /// How many codes the book may have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub codes: Option<u32>,
+    /// How often codes of the book may be redeemed in all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub uses: Option<u32>,
+}
+
+impl CouponLimits {
+    /// How often each code may be redeemed.
+    #[must_use]
+    pub fn uses_of_code(&self) -> u32 {
+        self.uses_per_code.unwrap_or(1)
+    }
+
+    /// How often codes may be redeemed in all.
+    #[must_use]
+    pub fn uses_of_book(&self) -> u32 {
+        self.uses.unwrap_or(u32::MAX)
+    }
+
+    fn named(&self) -> [(&'static str, Option<u32>); 5] {
+        [
+            ("uses_per_code", self.uses_per_code),
+            ("uses_per_member", self.uses_per_member),
+            ("codes_per_member", self.codes_per_member),
+            ("codes", self.codes),
+            ("uses", self.uses),
+        ]
+    }
+}
+
+/// What holds for all codes of a book.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct BookTerms {
+    /// What the book is called, for people.
+    pub name: String,
+    /// Who issues it, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub owner: Option<String>,
+    /// From when on its codes can be redeemed; at once when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub active_from: Option<Timestamp>,
+    /// The first instant at which they cannot any more; never when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub active_until: Option<Timestamp>,
+    /// How codes are made, such as `SPRING-{RANDOM:8}`; none are made when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub pattern: Option<String>,
+    /// Which ways of writing a code count as the same; those in either case when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub matching: Option<CodeMatching>,
+    /// Who may redeem its codes; only their holders when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub redeemed_by: Option<CodeUser>,
+    /// Whether a code must be locked before it is redeemed; it may when absent, unless everybody may redeem it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub lock: Option<LockRule>,
+    /// How long a lease lasts, from 1 to 3,600 seconds; 300 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub lease_seconds: Option<u32>,
+    /// How often codes may be used, and how many there may be; every code once when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub limits: Option<CouponLimits>,
+}
+
+impl BookTerms {
+    /// Who may redeem codes.
+    #[must_use]
+    pub fn user(&self) -> CodeUser {
+        self.redeemed_by.unwrap_or_default()
+    }
+
+    /// Whether codes must be locked.
+    #[must_use]
+    pub fn lock_rule(&self) -> LockRule {
+        match (self.lock, self.user()) {
+            (Some(rule), _) => rule,
+            (None, CodeUser::Holder) => LockRule::default(),
+            (None, CodeUser::Anyone) => LockRule::Forbidden,
+        }
+    }
+
+    /// Which codes are the same.
+    #[must_use]
+    pub fn matching(&self) -> CodeMatching {
+        self.matching.unwrap_or_default()
+    }
+
+    /// How long a lease lasts when a request does not say, in seconds.
+    #[must_use]
+    pub fn lease(&self) -> u32 {
+        self.lease_seconds.unwrap_or(LEASE_SECONDS_DEFAULT)
+    }
+
+    /// How often codes may be used, and how many there may be.
+    #[must_use]
+    pub fn limits(&self) -> CouponLimits {
+        self.limits.clone().unwrap_or_default()
+    }
+
+    /// All that is wrong with them.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        check_name("name", Some(&self.name), &mut problems);
+        check_name("owner", self.owner.as_deref(), &mut problems);
+        if let (Some(from), Some(until)) = (self.active_from, self.active_until)
+            && from >= until
+        {
+            let detail = format!("expected an instant after {from}, got {until}");
+            problems.push(Problem::new("range_empty", "active_until", detail));
+        }
+        if self.user() == CodeUser::Anyone && self.lock_rule() != LockRule::Forbidden {
+            let detail = "codes that anyone may redeem are never locked: expected `forbidden`";
+            problems.push(Problem::new("lock_impossible", "lock", detail));
+        }
+        let pattern = self.pattern.as_deref();
+        let pattern = pattern.map(|pattern| CodePattern::parse(pattern, self.matching()));
+        if let Some(Err(error)) = pattern {
+            problems.push(Problem::new(error.code(), "pattern", error.to_string()));
+        }
+        check_lease("lease_seconds", self.lease_seconds, &mut problems);
+        for (name, limit) in self.limits().named() {
+            if limit == Some(0) {
+                let path = format!("limits.{name}");
+                problems.push(Problem::new(
+                    "limit_invalid",
+                    path,
+                    "expected at least 1, got 0",
+                ));
+            }
+        }
+        if self.user() == CodeUser::Anyone && self.limits().codes_per_member.is_some() {
+            let detail = "codes that anyone may redeem are assigned to nobody";
+            problems.push(Problem::new(
+                "limit_invalid",
+                "limits.codes_per_member",
+                detail,
+            ));
+        }
+        problems
+    }
+}
+
+/// Checks the length of a lease.
+pub(crate) fn check_lease(path: &str, seconds: Option<u32>, problems: &mut Vec<Problem>) {
+    if let Some(seconds) = seconds
+        && !(1..=LEASE_SECONDS_MAX).contains(&seconds)
+    {
+        let detail = format!("expected 1 to {LEASE_SECONDS_MAX} seconds, got {seconds}");
+        problems.push(Problem::new("lease_invalid", path, detail));
+    }
+}
+
+fn check_name(path: &str, name: Option<&str>, problems: &mut Vec<Problem>) {
+    let Some(name) = name else { return };
+    if name.trim().is_empty() || name.len() > NAME_BYTES_MAX {
+        let found = name.len();
+        let detail =
+            format!("expected 1 to {NAME_BYTES_MAX} bytes, not only spaces, got {found} bytes");
+        problems.push(Problem::new("name_invalid", path, detail));
+    }
+}
+
+/// What of a book is to be changed. What is absent stays.
+#[derive(Debug, Clone, Default)]
+pub struct BookChange<'a> {
+    /// What it is called.
+    pub name: Option<&'a str>,
+    /// Who issues it.
+    pub owner: Option<&'a str>,
+    /// From when on codes can be redeemed.
+    pub active_from: Option<Timestamp>,
+    /// When that ends.
+    pub active_until: Option<Timestamp>,
+    /// How codes are made.
+    pub pattern: Option<&'a str>,
+    /// Whether codes must be locked.
+    pub lock: Option<LockRule>,
+    /// How long a lease lasts.
+    pub lease_seconds: Option<u32>,
+    /// The limits; those that are absent in it stay.
+    pub limits: Option<&'a CouponLimits>,
+}
+
+/// Why a book stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BookRefusal {
+    /// It is closed.
+    Closed,
+    /// A limit would be below what may be used already.
+    BelowUse {
+        /// Which one.
+        limit: &'static str,
+        /// The least that it may be.
+        least: u32,
+    },
+    /// It would have terms that no book can have.
+    Invalid(Vec<Problem>),
+}
+
+/// A book of coupons.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CouponBook {
+    /// Its id.
+    pub book: CouponBookId,
+    /// What holds for its codes.
+    pub terms: BookTerms,
+    /// How many codes it has got.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub codes: u32,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// Whether nothing can be done with its codes for now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    paused: bool,
+    /// When it was closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    closed_at: Option<Timestamp>,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+impl CouponBook {
+    /// A book that is created now.
+    #[must_use]
+    pub fn new(book: CouponBookId, terms: BookTerms, created_at: Timestamp) -> Self {
+        Self {
+            book,
+            terms,
+            codes: 0,
+            created_at,
+            paused: false,
+            closed_at: None,
+        }
+    }
+
+    /// Where it is in its life at an instant.
+    #[must_use]
+    pub fn state(&self, now: Timestamp) -> BookState {
+        if self.closed_at.is_some() {
+            BookState::Closed
+        } else if self.is_over(now) {
+            BookState::Expired
+        } else if self.paused {
+            BookState::Paused
+        } else if self.terms.active_from.is_some_and(|from| now < from) {
+            BookState::Scheduled
+        } else {
+            BookState::Active
+        }
+    }
+
+    /// Whether its time is over at an instant.
+    #[must_use]
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.terms.active_until.is_some_and(|until| until <= now)
+    }
+
+    /// When it was closed.
+    #[must_use]
+    pub fn closed_at(&self) -> Option<Timestamp> {
+        self.closed_at
+    }
+
+    /// The room for codes that is left.
+    #[must_use]
+    pub fn room(&self) -> u32 {
+        let most = self.terms.limits().codes.unwrap_or(u32::MAX);
+        most.saturating_sub(self.codes)
+    }
+
+    /// It gets codes.
+    #[must_use]
+    pub fn with_codes(mut self, count: u32) -> Self {
+        self.codes = self.codes.saturating_add(count);
+        self
+    }
+
+    /// Nothing can be done with its codes until it is resumed.
+    ///
+    /// # Errors
+    /// [`BookRefusal::Closed`].
+    pub fn pause(self) -> Result<Self, BookRefusal> {
+        self.with_paused(true)
+    }
+
+    /// What can be done follows from time alone again.
+    ///
+    /// # Errors
+    /// [`BookRefusal::Closed`].
+    pub fn resume(self) -> Result<Self, BookRefusal> {
+        self.with_paused(false)
+    }
+
+    fn with_paused(mut self, paused: bool) -> Result<Self, BookRefusal> {
+        self.check_open()?;
+        self.paused = paused;
+        Ok(self)
+    }
+
+    /// Nothing can be done with it any more.
+    ///
+    /// # Errors
+    /// [`BookRefusal::Closed`].
+    pub fn close(mut self, at: Timestamp) -> Result<Self, BookRefusal> {
+        self.check_open()?;
+        self.closed_at = Some(at);
+        Ok(self)
+    }
+
+    fn check_open(&self) -> Result<(), BookRefusal> {
+        match self.closed_at {
+            None => Ok(()),
+            Some(_) => Err(BookRefusal::Closed),
+        }
+    }
+
+    /// Its terms change. Limits of what single codes and members may do can only be raised once there are codes, because nobody
+    /// knows the most that any of them has used; the other two never fall below what is used, of which `used` is the count of
+    /// redemptions.
+    ///
+    /// # Errors
+    /// [`BookRefusal`].
+    pub fn change(mut self, change: &BookChange<'_>, used: u32) -> Result<Self, BookRefusal> {
+        self.check_open()?;
+        let before = self.terms.limits();
+        let terms = &mut self.terms;
+        if let Some(name) = change.name {
+            terms.name = name.to_owned();
+        }
+        let owner = change.owner.map(ToOwned::to_owned);
+        let pattern = change.pattern.map(ToOwned::to_owned);
+        terms.owner = owner.or(terms.owner.take());
+        terms.active_from = change.active_from.or(terms.active_from);
+        terms.active_until = change.active_until.or(terms.active_until);
+        terms.pattern = pattern.or(terms.pattern.take());
+        terms.lock = change.lock.or(terms.lock);
+        terms.lease_seconds = change.lease_seconds.or(terms.lease_seconds);
+        if let Some(limits) = change.limits {
+            let after = CouponLimits {
+                uses_per_code: limits.uses_per_code.or(before.uses_per_code),
+                uses_per_member: limits.uses_per_member.or(before.uses_per_member),
+                codes_per_member: limits.codes_per_member.or(before.codes_per_member),
+                codes: limits.codes.or(before.codes),
+                uses: limits.uses.or(before.uses),
+            };
+            self.check_limits(&before, &after, used)?;
+            self.terms.limits = Some(after);
+        }
+        match self.terms.problems() {
+            problems if problems.is_empty() => Ok(self),
+            problems => Err(BookRefusal::Invalid(problems)),
+        }
+    }
+
+    fn check_limits(
+        &self,
+        before: &CouponLimits,
+        after: &CouponLimits,
+        used: u32,
+    ) -> Result<(), BookRefusal> {
+        let least = |limit: Option<u32>| match self.codes {
+            0 => 0,
+            _ => limit.unwrap_or(u32::MAX),
+        };
+        for (limit, after, least) in [
+            (
+                "uses_per_code",
+                Some(after.uses_of_code()),
+                least(Some(before.uses_of_code())),
+            ),
+            (
+                "uses_per_member",
+                after.uses_per_member,
+                least(before.uses_per_member),
+            ),
+            (
+                "codes_per_member",
+                after.codes_per_member,
+                least(before.codes_per_member),
+            ),
+            ("codes", after.codes, self.codes),
+            ("uses", after.uses, used),
+        ] {
+            if after.is_some_and(|after| after < least) {
+                return Err(BookRefusal::BelowUse { limit, least });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Entity for CouponBook {
+    const KIND: &'static str = "coupon_book";
+    const SHAPE: u16 = 1;
+    type Id = CouponBookId;
+
+    fn index(&self) -> Index {
+        let state = match self.closed_at {
+            None => "open",
+            Some(_) => "closed",
+        };
+        Index::new(state, self.created_at)
+    }
+
+    fn is_named(&self, id: &str) -> bool {
+        self.book.as_str() == id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(seconds * 1_000_000).unwrap()
+    }
+
+    fn terms() -> BookTerms {
+        BookTerms {
+            name: "Spring".to_owned(),
+            owner: None,
+            active_from: Some(at(10)),
+            active_until: Some(at(20)),
+            pattern: None,
+            matching: None,
+            redeemed_by: None,
+            lock: None,
+            lease_seconds: None,
+            limits: None,
+        }
+    }
+
+    fn book() -> CouponBook {
+        CouponBook::new("spring".parse().unwrap(), terms(), at(0))
+    }
+
+    #[test]
+    fn every_transition_is_as_the_table_says() {
+        use BookState::{Active, Closed, Expired, Paused, Scheduled};
+        let paused = book().pause().unwrap();
+        let closed = book().close(at(1)).unwrap();
+        let later = |book: CouponBook| {
+            let change = BookChange {
+                active_until: Some(at(30)),
+                ..BookChange::default()
+            };
+            book.change(&change, 0)
+        };
+        for (from, states) in [
+            (book(), [Scheduled, Active, Expired]),
+            (paused.clone(), [Paused, Paused, Expired]),
+            (
+                paused.clone().resume().unwrap(),
+                [Scheduled, Active, Expired],
+            ),
+            (later(book()).unwrap(), [Scheduled, Active, Active]),
+            (later(paused.clone()).unwrap(), [Paused, Paused, Paused]),
+            (closed.clone(), [Closed, Closed, Closed]),
+            (paused.close(at(1)).unwrap(), [Closed, Closed, Closed]),
+        ] {
+            assert_eq!([9, 10, 20].map(|now| from.state(at(now))), states);
+        }
+        let refused = Err(BookRefusal::Closed);
+        assert_eq!(closed.clone().pause(), refused);
+        assert_eq!(closed.clone().resume(), refused);
+        assert_eq!(closed.clone().close(at(2)), refused);
+        assert_eq!(later(closed), refused);
+    }
+
+    #[test]
+    fn limits_never_fall_below_what_may_be_used() {
+        let limits = |field: usize, limit: u32| {
+            let mut fields = [None; 5];
+            fields[field] = Some(limit);
+            let [
+                uses_per_code,
+                uses_per_member,
+                codes_per_member,
+                codes,
+                uses,
+            ] = fields;
+            CouponLimits {
+                uses_per_code,
+                uses_per_member,
+                codes_per_member,
+                codes,
+                uses,
+            }
+        };
+        for (field, name, least) in [
+            (0, "uses_per_code", 3),
+            (1, "uses_per_member", 3),
+            (2, "codes_per_member", 3),
+            (3, "codes", 7),
+            (4, "uses", 5),
+        ] {
+            let mut with = book();
+            with.terms.limits = Some(limits(field, 3));
+            let change = |book: &CouponBook, limit| {
+                let limits = limits(field, limit);
+                let change = BookChange {
+                    limits: Some(&limits),
+                    ..BookChange::default()
+                };
+                book.clone()
+                    .change(&change, 5)
+                    .map(|book| book.terms.limits)
+            };
+            if field < 3 {
+                assert!(change(&with, 1).is_ok(), "{name}: it has no codes");
+            }
+            let with = with.with_codes(7);
+            assert_eq!(
+                change(&with, least),
+                Ok(Some(limits(field, least))),
+                "{name}"
+            );
+            let refused = BookRefusal::BelowUse { limit: name, least };
+            assert_eq!(change(&with, least - 1), Err(refused), "{name}");
+        }
+    }
+}

@@ -1,0 +1,475 @@
+//! A coupon: one code of a book, and where it is in its life.
+//!
+//! | from | [assign](Coupon::assign) | [unassign](Coupon::unassign) | [lock](Coupon::lock) | [unlock](Coupon::unlock) | [redeem](Coupon::redeem) | [void](Coupon::void) |
+//! |---|---|---|---|---|---|---|
+//! | available | assigned | refused | refused | refused | refused, unless anyone may: available, or redeemed by the last use | voided |
+//! | assigned | refused | available, when it was never used | locked | refused | assigned, or redeemed by the last use; refused where a lock is required | voided |
+//! | locked | refused | refused | the same lease for its owner; else refused | assigned, for the owner of the lease | as assigned, for the owner of the lease | voided |
+//! | redeemed | refused | refused | refused | refused | refused | refused |
+//! | expired | refused | refused | refused | refused | refused | voided |
+//! | voided | refused | refused | refused | refused | refused | refused |
+//!
+//! A lease ends by time alone, and the coupon is assigned again for whoever reads it from then on. So does the time of its book,
+//! which makes every coupon expired that is not redeemed or voided; a book that is extended makes it what it was. Only the holder
+//! locks and redeems, and only the owner of a lease unlocks, or redeems while it lasts.
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use super::{BookCount, LockRule};
+use crate::entity::{Entity, EntityId, Index};
+use crate::ids::{CouponBatchId, CouponBookId, CouponId, MemberId, OrderId, Slug};
+use crate::time::Timestamp;
+
+/// How many of its last steps a coupon tells.
+pub const HISTORY_MAX: usize = 16;
+
+/// Where a coupon is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+#[serde(rename_all = "snake_case")]
+pub enum CouponState {
+    /// Nobody holds it.
+    Available,
+    /// A member holds it.
+    Assigned,
+    /// A member holds it, and an order has a lease on it.
+    Locked,
+    /// It is used up. Final.
+    Redeemed,
+    /// The time of its book is over.
+    Expired,
+    /// It was voided. Final.
+    Voided,
+}
+
+/// What happened to a coupon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+#[serde(rename_all = "snake_case")]
+pub enum CouponAction {
+    /// It was assigned to a member.
+    Assigned,
+    /// It went back to its book.
+    Unassigned,
+    /// An order got a lease on it.
+    Locked,
+    /// The lease was given back.
+    Unlocked,
+    /// It was redeemed.
+    Redeemed,
+    /// It was voided.
+    Voided,
+}
+
+/// One step of a coupon's life.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct CouponStep {
+    /// What happened.
+    pub action: CouponAction,
+    /// When.
+    pub at: Timestamp,
+    /// The member who held it then, or holds it from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub member: Option<MemberId>,
+    /// The order that it was for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub order: Option<OrderId>,
+    /// Who did it, where that is not the member.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub by: Option<Slug>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub reason: Option<Slug>,
+}
+
+/// When something is done to a coupon, by whom and why.
+#[derive(Debug, Clone, Default)]
+pub struct Doing<'a> {
+    /// Who does it, where that is not the member.
+    pub by: Option<&'a Slug>,
+    /// Why.
+    pub reason: Option<&'a Slug>,
+}
+
+/// The right of an order to redeem a coupon, until a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lease {
+    /// Whose it is.
+    pub order: OrderId,
+    /// The first instant at which it is over.
+    pub until: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kept {
+    Available,
+    Assigned,
+    Redeemed,
+    Voided,
+}
+
+/// Why a coupon stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CouponRefusal {
+    /// It is somewhere else in its life.
+    State(CouponState),
+    /// Another order has a lease on it.
+    Leased {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// It must be locked first.
+    LockRequired,
+    /// It is never locked.
+    LockForbidden,
+    /// It was used, so that it cannot go back.
+    Used,
+}
+
+/// One code of a book.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Coupon {
+    /// Its id: the digest of its code.
+    pub coupon: CouponId,
+    /// Its book.
+    pub book: CouponBookId,
+    /// The batch it was derived in, and its index there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub derived: Option<(CouponBatchId, u32)>,
+    /// The code itself, where its book keeps it plain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// When it came into its book.
+    pub added_at: Timestamp,
+    /// Who holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<MemberId>,
+    /// How often it was redeemed by its holders.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub uses: u32,
+    state: Kept,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lease: Option<Lease>,
+    /// Its last steps, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    history: Vec<CouponStep>,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+impl EntityId for CouponId {
+    fn text(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl Coupon {
+    /// A code that comes into its book.
+    #[must_use]
+    pub fn new(coupon: CouponId, book: CouponBookId, added_at: Timestamp) -> Self {
+        Self {
+            coupon,
+            book,
+            derived: None,
+            code: None,
+            added_at,
+            holder: None,
+            uses: 0,
+            state: Kept::Available,
+            lease: None,
+            history: Vec::new(),
+        }
+    }
+
+    /// Where it is in its life at an instant, when the time of its book is over or not.
+    #[must_use]
+    pub fn state(&self, now: Timestamp, is_over: bool) -> CouponState {
+        match self.state {
+            Kept::Redeemed => CouponState::Redeemed,
+            Kept::Voided => CouponState::Voided,
+            Kept::Available | Kept::Assigned if is_over => CouponState::Expired,
+            Kept::Available => CouponState::Available,
+            Kept::Assigned => match self.lease(now) {
+                Some(_) => CouponState::Locked,
+                None => CouponState::Assigned,
+            },
+        }
+    }
+
+    /// The lease that lasts at an instant.
+    #[must_use]
+    pub fn lease(&self, now: Timestamp) -> Option<&Lease> {
+        self.lease.as_ref().filter(|lease| now < lease.until)
+    }
+
+    /// Its last steps, oldest first.
+    #[must_use]
+    pub fn history(&self) -> &[CouponStep] {
+        &self.history
+    }
+
+    /// As what its book counts it.
+    #[must_use]
+    pub fn counted_as(&self) -> BookCount {
+        match self.state {
+            Kept::Available => BookCount::Available,
+            Kept::Assigned if self.lease.is_some() => BookCount::Locked,
+            Kept::Assigned => BookCount::Assigned,
+            Kept::Redeemed => BookCount::Redeemed,
+            Kept::Voided => BookCount::Voided,
+        }
+    }
+
+    fn check(
+        &self,
+        wanted: CouponState,
+        now: Timestamp,
+        is_over: bool,
+    ) -> Result<(), CouponRefusal> {
+        match self.state(now, is_over) {
+            found if found == wanted => Ok(()),
+            CouponState::Locked => Err(self.leased(now)),
+            found => Err(CouponRefusal::State(found)),
+        }
+    }
+
+    fn leased(&self, now: Timestamp) -> CouponRefusal {
+        match self.lease(now) {
+            Some(lease) => CouponRefusal::Leased { until: lease.until },
+            None => CouponRefusal::State(CouponState::Locked),
+        }
+    }
+
+    fn note(
+        &mut self,
+        action: CouponAction,
+        at: Timestamp,
+        order: Option<&OrderId>,
+        doing: &Doing<'_>,
+    ) {
+        if self.history.len() >= HISTORY_MAX {
+            self.history.remove(0);
+        }
+        self.history.push(CouponStep {
+            action,
+            at,
+            member: self.holder.clone(),
+            order: order.cloned(),
+            by: doing.by.cloned(),
+            reason: doing.reason.cloned(),
+        });
+    }
+
+    /// A member gets it.
+    ///
+    /// # Errors
+    /// [`CouponRefusal::State`] unless it is available.
+    pub fn assign(
+        mut self,
+        to: &MemberId,
+        now: Timestamp,
+        is_over: bool,
+        doing: &Doing<'_>,
+    ) -> Result<Self, CouponRefusal> {
+        self.check(CouponState::Available, now, is_over)?;
+        self.state = Kept::Assigned;
+        self.holder = Some(to.clone());
+        self.note(CouponAction::Assigned, now, None, doing);
+        Ok(self)
+    }
+
+    /// It goes back to its book.
+    ///
+    /// # Errors
+    /// [`CouponRefusal`] unless it is assigned and was never used.
+    pub fn unassign(
+        mut self,
+        now: Timestamp,
+        is_over: bool,
+        doing: &Doing<'_>,
+    ) -> Result<Self, CouponRefusal> {
+        self.check(CouponState::Assigned, now, is_over)?;
+        if self.uses > 0 {
+            return Err(CouponRefusal::Used);
+        }
+        self.note(CouponAction::Unassigned, now, None, doing);
+        self.state = Kept::Available;
+        self.lease = None;
+        self.holder = None;
+        Ok(self)
+    }
+
+    /// An order gets a lease, or has it already.
+    ///
+    /// # Errors
+    /// [`CouponRefusal`] unless it is assigned, or locked by the same order.
+    pub fn lock(
+        mut self,
+        lease: Lease,
+        rule: LockRule,
+        now: Timestamp,
+        is_over: bool,
+    ) -> Result<Self, CouponRefusal> {
+        if rule == LockRule::Forbidden {
+            return Err(CouponRefusal::LockForbidden);
+        }
+        let own = self
+            .lease(now)
+            .is_some_and(|known| known.order == lease.order);
+        if own && !is_over {
+            return Ok(self);
+        }
+        self.check(CouponState::Assigned, now, is_over)?;
+        self.note(
+            CouponAction::Locked,
+            now,
+            Some(&lease.order),
+            &Doing::default(),
+        );
+        self.lease = Some(lease);
+        Ok(self)
+    }
+
+    /// The lease of an order ends.
+    ///
+    /// # Errors
+    /// [`CouponRefusal`] unless the order has a lease.
+    pub fn unlock(
+        mut self,
+        order: &OrderId,
+        now: Timestamp,
+        is_over: bool,
+    ) -> Result<Self, CouponRefusal> {
+        self.check_lease_of(Some(order), now, is_over)?;
+        self.note(CouponAction::Unlocked, now, Some(order), &Doing::default());
+        self.lease = None;
+        Ok(self)
+    }
+
+    /// Checks that it is locked by an order.
+    fn check_lease_of(
+        &self,
+        order: Option<&OrderId>,
+        now: Timestamp,
+        is_over: bool,
+    ) -> Result<(), CouponRefusal> {
+        match self.state(now, is_over) {
+            CouponState::Locked => match self.lease(now) {
+                Some(lease) if Some(&lease.order) == order => Ok(()),
+                _ => Err(self.leased(now)),
+            },
+            found => Err(CouponRefusal::State(found)),
+        }
+    }
+
+    /// Its holder redeems it once, of at most so many times.
+    ///
+    /// # Errors
+    /// [`CouponRefusal`] unless it is assigned and needs no lock, or is locked by the order.
+    pub fn redeem(
+        mut self,
+        order: Option<&OrderId>,
+        rule: LockRule,
+        most: u32,
+        now: Timestamp,
+        is_over: bool,
+    ) -> Result<Self, CouponRefusal> {
+        match self.state(now, is_over) {
+            CouponState::Assigned if rule == LockRule::Required => {
+                return Err(CouponRefusal::LockRequired);
+            }
+            CouponState::Assigned => {}
+            _ => self.check_lease_of(order, now, is_over)?,
+        }
+        self.uses = self.uses.saturating_add(1);
+        self.lease = None;
+        if self.uses >= most {
+            self.state = Kept::Redeemed;
+        }
+        self.note(CouponAction::Redeemed, now, order, &Doing::default());
+        Ok(self)
+    }
+
+    /// The last use of a code that anyone may redeem.
+    ///
+    /// # Errors
+    /// [`CouponRefusal::State`] unless it is available.
+    pub fn use_up(
+        mut self,
+        order: Option<&OrderId>,
+        now: Timestamp,
+        is_over: bool,
+    ) -> Result<Self, CouponRefusal> {
+        self.check_usable(now, is_over)?;
+        self.state = Kept::Redeemed;
+        self.note(CouponAction::Redeemed, now, order, &Doing::default());
+        Ok(self)
+    }
+
+    /// Checks that anyone may redeem it.
+    ///
+    /// # Errors
+    /// [`CouponRefusal::State`] unless it is available.
+    pub fn check_usable(&self, now: Timestamp, is_over: bool) -> Result<(), CouponRefusal> {
+        self.check(CouponState::Available, now, is_over)
+    }
+
+    /// It is good for nothing any more.
+    ///
+    /// # Errors
+    /// [`CouponRefusal::State`] when it is redeemed or voided.
+    pub fn void(mut self, now: Timestamp, doing: &Doing<'_>) -> Result<Self, CouponRefusal> {
+        match self.state {
+            Kept::Available | Kept::Assigned => {}
+            Kept::Redeemed | Kept::Voided => {
+                return Err(CouponRefusal::State(self.state(now, false)));
+            }
+        }
+        self.note(CouponAction::Voided, now, None, doing);
+        self.state = Kept::Voided;
+        self.lease = None;
+        Ok(self)
+    }
+}
+
+impl Entity for Coupon {
+    const KIND: &'static str = "coupon";
+    const SHAPE: u16 = 1;
+    type Id = CouponId;
+
+    fn index(&self) -> Index {
+        let counted = self.counted_as();
+        let rank = match (&self.lease, counted) {
+            (Some(lease), BookCount::Locked) => lease.until.micros(),
+            _ => self.coupon.rank(),
+        };
+        Index {
+            owner: self.holder.clone(),
+            group: Some(SmolStr::new(self.book.as_str())),
+            rank: Some(rank),
+            ..Index::new(counted.state(), self.added_at)
+        }
+    }
+
+    fn is_named(&self, id: &str) -> bool {
+        self.coupon.as_str() == id
+    }
+}
+
+#[cfg(test)]
+mod tests;

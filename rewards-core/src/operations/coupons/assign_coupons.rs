@@ -1,0 +1,308 @@
+//! Assign coupons of a book to a member: so many free ones by a fair draw, or those with given codes. All of them or none.
+//!
+//! The reply has the codes that were generated, derived again each time, and those that are kept plain; of others nobody has more
+//! than a digest.
+//!
+//! Refusals, in order: both a count and codes, or more than [`ASSIGNED_MAX`]; a code given twice; unknown member; closed, merged or
+//! suspended member; unknown book; codes that are assigned to nobody; closed, paused or expired book; more codes than the member may
+//! have; a code that is none of the book; one that is not free; fewer free codes than were asked for.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use smallvec::smallvec;
+
+use super::super::change_builder::ChangeBuilder;
+use super::super::presence::check_active;
+use super::claim::of_member;
+use super::draw::Draw;
+use super::find::{NamedCoupon, check_open, refused};
+use super::{book_of, step};
+use crate::command::{Kind, Members, Operation, Undecided};
+use crate::context::Context;
+use crate::coupons::{
+    BatchKey, BookCount, CodeKeys, CodeSource, CodeUser, Coupon, CouponBatch, CouponBook,
+    CouponRefusal, CouponState, Doing,
+};
+use crate::decision::Decision;
+use crate::entity::{EntityKey, Stored};
+use crate::event::Event;
+use crate::ids::{CouponBookId, CouponId, MemberId, Slug, TenantId};
+use crate::rejection::{Problem, Rejection};
+use crate::secret::{KeyPurpose, Secret};
+use crate::snapshot::{ReadPlan, Snapshot};
+use crate::time::Timestamp;
+
+/// The most coupons that are assigned at once.
+pub const ASSIGNED_MAX: u32 = 100;
+
+/// Assigns coupons of a book to a member.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct AssignCoupons {
+    /// The book.
+    pub book: CouponBookId,
+    /// The member.
+    pub member: MemberId,
+    /// How many are drawn, up to 100; one when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub count: Option<u32>,
+    /// The codes of those that are assigned, when they are not drawn.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub codes: Vec<Secret>,
+    /// Who does it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub by: Option<Slug>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub reason: Option<Slug>,
+}
+
+/// A coupon that was assigned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct AssignedCoupon {
+    /// The coupon.
+    pub coupon: CouponId,
+    /// Its code, where that can be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub code: Option<String>,
+    /// How the code is derived, where it was generated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub source: Option<CodeSource>,
+    /// The index in its batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub index: Option<u32>,
+}
+
+/// The coupons that were assigned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct AssignedCoupons {
+    /// The book.
+    pub book: CouponBookId,
+    /// The member.
+    pub member: MemberId,
+    /// The coupons: in the order of the codes that were given, or as they were drawn.
+    pub coupons: Vec<AssignedCoupon>,
+    /// When they were assigned.
+    pub assigned_at: Timestamp,
+}
+
+impl AssignCoupons {
+    /// How many are asked for.
+    fn asked(&self) -> u32 {
+        match u32::try_from(self.codes.len()) {
+            Ok(0) => self.count.unwrap_or(1),
+            given => given.unwrap_or(u32::MAX),
+        }
+    }
+
+    /// The coupons with the codes that are given.
+    fn given(
+        &self,
+        named: &[NamedCoupon],
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Vec<Stored<Coupon>>, Rejection> {
+        let mut seen = BTreeSet::new();
+        let found = named.iter().enumerate().map(|(index, named)| {
+            let found = named.find(snapshot, &context.tenant)?;
+            let found = found.filter(|stored| stored.entity.book == self.book);
+            let found = found.ok_or(Rejection::CouponUnknown)?;
+            if !seen.insert(found.entity.coupon.clone()) {
+                let path = format!("codes[{index}]");
+                return Err(Problem::new("code_duplicate", path, "the code is given twice").into());
+            }
+            Ok(found)
+        });
+        found.collect()
+    }
+
+    fn check_limit(
+        &self,
+        builder: &ChangeBuilder<'_>,
+        snapshot: &Snapshot,
+        context: &Context,
+        book: &CouponBook,
+    ) -> Result<(), Rejection> {
+        let Some(most) = book.terms.limits().codes_per_member else {
+            return Ok(());
+        };
+        let range = of_member(context, &self.member, &self.book, "codes");
+        let held = snapshot.count(&range, Some(&builder.row));
+        if held.saturating_add(i64::from(self.asked())) > i64::from(most) {
+            let limit = "codes_per_member";
+            return Err(Rejection::CouponLimit { limit, most });
+        }
+        Ok(())
+    }
+}
+
+/// The coupons as a reply tells them; the batches of those that were generated are looked up.
+///
+/// # Errors
+/// [`Undecided::Needs`] the batches.
+fn told(
+    coupons: &[Coupon],
+    snapshot: &Snapshot,
+    context: &Context,
+) -> Result<Vec<AssignedCoupon>, Undecided> {
+    let mut unseen = Vec::new();
+    let mut told = Vec::new();
+    for coupon in coupons {
+        let mut one = AssignedCoupon {
+            coupon: coupon.coupon.clone(),
+            code: coupon.code.clone(),
+            source: None,
+            index: None,
+        };
+        if let Some((batch, index)) = &coupon.derived {
+            let key = BatchKey::new(&coupon.book, batch);
+            match snapshot.get::<CouponBatch>(&context.tenant, &key)? {
+                Some(batch) => one.source = Some(batch.entity.source),
+                None => unseen.push(EntityKey::of::<CouponBatch>(&context.tenant, &key)),
+            }
+            one.index = Some(*index);
+        }
+        told.push(one);
+    }
+    if unseen.is_empty() {
+        return Ok(told);
+    }
+    Err(Undecided::Needs(Box::new(ReadPlan {
+        entities: unseen,
+        ..ReadPlan::default()
+    })))
+}
+
+impl Operation for AssignCoupons {
+    const NAME: &'static str = "assign_coupons";
+    const KIND: Kind = Kind::Command;
+    type Reply = AssignedCoupons;
+    type Prepared = Vec<NamedCoupon>;
+
+    fn members(&self) -> Members<'_> {
+        smallvec![&self.member]
+    }
+
+    fn secrets(&mut self) -> Vec<(KeyPurpose, &mut Secret)> {
+        let codes = self.codes.iter_mut();
+        codes.map(|code| (KeyPurpose::Coupons, code)).collect()
+    }
+
+    fn reveal(
+        reply: &mut AssignedCoupons,
+        tenant: &TenantId,
+        keys: &dyn CodeKeys,
+    ) -> Result<(), Rejection> {
+        for coupon in &mut reply.coupons {
+            if let (Some(source), Some(index)) = (&coupon.source, coupon.index) {
+                coupon.code = Some(keys.code(tenant, source, index)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, Vec<NamedCoupon>), Rejection> {
+        let asked = self.asked();
+        if (self.count.is_some() && !self.codes.is_empty()) || !(1..=ASSIGNED_MAX).contains(&asked)
+        {
+            let detail = format!("expected a count of 1 to {ASSIGNED_MAX}, or as many codes");
+            return Err(Problem::new("count_invalid", "count", detail).into());
+        }
+        let tenant = &context.tenant;
+        let named = self.codes.iter();
+        let named = named.map(|code| NamedCoupon::new(Some(code), None));
+        let named: Vec<NamedCoupon> = named.collect::<Result<_, _>>()?;
+        let mut entities = vec![EntityKey::of::<CouponBook>(tenant, &self.book)];
+        entities.extend(named.iter().flat_map(|named| named.keys(tenant)));
+        let plan = ReadPlan {
+            members: vec![context.member_key(&self.member)],
+            entities,
+            counters: vec![
+                BookCount::Available.range(tenant, &self.book),
+                of_member(context, &self.member, &self.book, "codes"),
+            ],
+            ..ReadPlan::default()
+        };
+        Ok((plan, named))
+    }
+
+    fn decide(
+        &self,
+        named: &Vec<NamedCoupon>,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<AssignedCoupons>, Undecided> {
+        let ids = context.id_allocator();
+        let mut builder = ChangeBuilder::open_as_is(snapshot, context, &ids, &self.member)?;
+        check_active(&builder.row.profile, &self.member)?;
+        let book = book_of(snapshot, &context.tenant, &self.book)?.entity;
+        if book.terms.user() == CodeUser::Anyone {
+            return Err(Rejection::CouponNotAssignable(self.book.clone()).into());
+        }
+        check_open(&book, context.now, false)?;
+        if book.is_over(context.now) {
+            return Err(Rejection::CouponBookExpired(self.book.clone()).into());
+        }
+        self.check_limit(&builder, snapshot, context, &book)?;
+        let draw = Draw {
+            snapshot,
+            context,
+            book: &self.book,
+        };
+        let free = match named.is_empty() {
+            true => draw.draw(self.asked())?,
+            false => self.given(named, snapshot, context)?,
+        };
+        let doing = Doing {
+            by: self.by.as_ref(),
+            reason: self.reason.as_ref(),
+        };
+        let (member, at) = (&self.member, builder.recorded_at);
+        let mut coupons = Vec::new();
+        for stored in free {
+            let (expected, before) = (stored.expected(), stored.entity.counted_as());
+            let assigned = stored.entity.assign(member, at, false, &doing);
+            let coupon = assigned.map_err(|refusal| match refusal {
+                CouponRefusal::State(CouponState::Assigned) | CouponRefusal::Leased { .. } => {
+                    Rejection::CouponAssigned
+                }
+                other => refused(other, context.now),
+            })?;
+            step(&mut builder, context, before, expected, &coupon)?;
+            builder.emit(Event::CouponAssigned {
+                coupon: coupon.coupon.clone(),
+                book: self.book.clone(),
+                by: self.by.clone(),
+                reason: self.reason.clone(),
+            });
+            coupons.push(coupon);
+        }
+        let range = of_member(context, member, &self.book, "codes");
+        builder.count(range.name.at(0), self.asked().into(), None);
+        Ok(Decision {
+            reply: AssignedCoupons {
+                book: self.book.clone(),
+                member: self.member.clone(),
+                coupons: told(&coupons, snapshot, context)?,
+                assigned_at: at,
+            },
+            changes: builder.finish()?,
+        })
+    }
+}

@@ -1,0 +1,150 @@
+//! A member tells a code, and says that it is the member's own.
+//!
+//! A wrong code costs an attempt: the command is applied, its reply says that the code is not accepted and nothing else, and the true
+//! reason is in the event. Whether there is no such code, nobody holds it or somebody else does is one answer. So many attempts in one
+//! hour, and no other is looked at before the next.
+
+use serde::{Deserialize, Serialize};
+use smol_str::{SmolStr, format_smolstr};
+
+use super::super::change_builder::ChangeBuilder;
+use super::find::{NamedCoupon, book_of_coupon, check_open};
+use super::see_plan;
+use crate::command::Undecided;
+use crate::context::Context;
+use crate::counter::{CounterName, CounterRange};
+use crate::coupons::{CodeUser, Coupon, CouponBook};
+use crate::entity::{EntityKey, Stored};
+use crate::event::{CodeRefusal, Event};
+use crate::ids::{CouponBookId, CouponId, MemberId};
+use crate::rejection::Rejection;
+use crate::snapshot::{ReadPlan, Snapshot};
+use crate::time::Timestamp;
+
+/// How many codes of one member are not accepted in an hour, before none is looked at any more.
+pub const WRONG_CODES_MAX: u32 = 10;
+const HOUR_MICROS: i64 = 3_600_000_000;
+
+/// Whether a code was accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+#[serde(rename_all = "snake_case")]
+pub enum CodeOutcome {
+    /// It is the member's, and it was done.
+    Accepted,
+    /// It is no code of the member's. Nothing was done but to count the attempt.
+    NotAccepted,
+}
+
+/// A coupon that a member may use.
+#[derive(Debug)]
+pub(super) struct Claimed {
+    pub stored: Stored<Coupon>,
+    pub book: CouponBook,
+}
+
+/// The rows that a claim must see.
+pub(super) fn claim_plan(context: &Context, named: &NamedCoupon, member: &MemberId) -> ReadPlan {
+    ReadPlan {
+        members: vec![context.member_key(member)],
+        entities: named.keys(&context.tenant),
+        counters: vec![attempts(context, member)],
+        ..ReadPlan::default()
+    }
+}
+
+/// The coupon, when the member may use it; else the attempt is counted, and there is none. Counters that are to be seen beside it are
+/// asked for with its book.
+///
+/// # Errors
+/// [`Rejection::TooManyAttempts`]; what a book that is not open refuses; [`Undecided::Needs`] the book.
+pub(super) fn claim(
+    builder: &mut ChangeBuilder<'_>,
+    named: &NamedCoupon,
+    snapshot: &Snapshot,
+    context: &Context,
+    member: &MemberId,
+    counters: impl FnOnce(&Coupon) -> Vec<CounterRange>,
+) -> Result<Option<Claimed>, Undecided> {
+    let range = attempts(context, member);
+    let tried = snapshot.count(&range, Some(&builder.row));
+    if tried >= i64::from(WRONG_CODES_MAX) {
+        let next = range.from.saturating_add(1).saturating_mul(HOUR_MICROS);
+        let until = Timestamp::from_micros(next).unwrap_or(Timestamp::MAX);
+        return Err(Rejection::TooManyAttempts { until }.into());
+    }
+    let Some(stored) = named.find(snapshot, &context.tenant)? else {
+        refuse(builder, &range, CodeRefusal::Unknown, None);
+        return Ok(None);
+    };
+    let coupon = &stored.entity;
+    let counters = counters(coupon);
+    if !counters.is_empty() {
+        let plan = ReadPlan {
+            entities: vec![EntityKey::of::<CouponBook>(&context.tenant, &coupon.book)],
+            counters,
+            ..ReadPlan::default()
+        };
+        let what = format!("{}/{member}", coupon.coupon);
+        see_plan(snapshot, context, &what, 0, plan)?;
+    }
+    let book = book_of_coupon(snapshot, context, coupon)?;
+    if book.terms.user() == CodeUser::Holder && !is_holder(builder, coupon, member) {
+        let reason = match coupon.holder {
+            None => CodeRefusal::NotAssigned,
+            Some(_) => CodeRefusal::OfAnother,
+        };
+        let coupon = coupon.coupon.clone();
+        refuse(builder, &range, reason, Some(coupon));
+        return Ok(None);
+    }
+    Ok(Some(Claimed { stored, book }))
+}
+
+/// Checks that the codes of a book can be used now.
+pub(super) fn check_use(claimed: &Claimed, now: Timestamp) -> Result<(), Rejection> {
+    check_open(&claimed.book, now, true)
+}
+
+/// Whether a coupon is a member's, or was that of somebody who was merged into the member.
+fn is_holder(builder: &ChangeBuilder<'_>, coupon: &Coupon, member: &MemberId) -> bool {
+    let merged = &builder.row.profile.merged;
+    let holder = coupon.holder.as_ref();
+    holder.is_some_and(|holder| holder == member || merged.contains(holder))
+}
+
+fn refuse(
+    builder: &mut ChangeBuilder<'_>,
+    range: &CounterRange,
+    reason: CodeRefusal,
+    coupon: Option<CouponId>,
+) {
+    builder.count(range.name.at(range.from), 1, None);
+    builder.emit(Event::CodeNotAccepted { reason, coupon });
+}
+
+/// The wrong codes of a member in this hour.
+fn attempts(context: &Context, member: &MemberId) -> CounterRange {
+    let hour = context.now.micros().div_euclid(HOUR_MICROS);
+    CounterRange {
+        name: CounterName::of_member(&context.tenant, member, "coupons/wrong"),
+        from: hour,
+        until: hour,
+    }
+}
+
+/// How many codes of a book a member was assigned, or how often the member redeemed them.
+pub(super) fn of_member(
+    context: &Context,
+    member: &MemberId,
+    book: &CouponBookId,
+    what: &str,
+) -> CounterRange {
+    let name: SmolStr = format_smolstr!("coupons/{what}/{book}");
+    CounterRange {
+        name: CounterName::of_member(&context.tenant, member, &name),
+        from: 0,
+        until: 0,
+    }
+}

@@ -1,0 +1,134 @@
+//! A coupon and where it is in its life now, by its code or its id, with its last steps.
+//!
+//! For staff: it tells whoever asks. A member's own coupons are in [`ListCoupons`](super::ListCoupons).
+//!
+//! Refusals, in order: neither a code nor an id, or both; unknown coupon.
+
+use serde::{Deserialize, Serialize};
+
+use super::find::{NamedCoupon, book_of_coupon};
+use crate::command::{Kind, Operation, Undecided};
+use crate::context::Context;
+use crate::coupons::{Coupon, CouponBook, CouponState, CouponStep};
+use crate::decision::Decision;
+use crate::ids::{CouponBatchId, CouponBookId, CouponId, MemberId, OrderId};
+use crate::rejection::Rejection;
+use crate::secret::{KeyPurpose, Secret};
+use crate::snapshot::{ReadPlan, Snapshot};
+use crate::time::Timestamp;
+
+/// Asks for a coupon.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct GetCoupon {
+    /// Its code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub code: Option<Secret>,
+    /// Its id, when the code is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub coupon: Option<CouponId>,
+}
+
+/// A coupon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct CouponDetails {
+    /// The coupon.
+    pub coupon: CouponId,
+    /// Its book.
+    pub book: CouponBookId,
+    /// Where it is in its life now.
+    pub state: CouponState,
+    /// The code itself, where its book keeps it plain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub code: Option<String>,
+    /// The batch it was generated in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub batch: Option<CouponBatchId>,
+    /// Who holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub member: Option<MemberId>,
+    /// How often its holders redeemed it.
+    pub uses: u32,
+    /// The order that has a lease on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub order: Option<OrderId>,
+    /// The first instant at which the lease is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub locked_until: Option<Timestamp>,
+    /// The first instant at which it cannot be redeemed any more; absent when its book never ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub expires_at: Option<Timestamp>,
+    /// When it came into its book.
+    pub added_at: Timestamp,
+    /// Its last steps, oldest first, up to 16.
+    pub history: Vec<CouponStep>,
+}
+
+impl CouponDetails {
+    /// A coupon of a book as it is at an instant.
+    pub(super) fn of(coupon: Coupon, book: &CouponBook, now: Timestamp) -> Self {
+        let state = coupon.state(now, book.is_over(now));
+        let lease = coupon.lease(now).filter(|_| state == CouponState::Locked);
+        Self {
+            state,
+            order: lease.map(|lease| lease.order.clone()),
+            locked_until: lease.map(|lease| lease.until),
+            expires_at: book.terms.active_until,
+            history: coupon.history().to_vec(),
+            coupon: coupon.coupon,
+            book: coupon.book,
+            code: coupon.code,
+            batch: coupon.derived.map(|(batch, _)| batch),
+            member: coupon.holder,
+            uses: coupon.uses,
+            added_at: coupon.added_at,
+        }
+    }
+}
+
+impl Operation for GetCoupon {
+    const NAME: &'static str = "get_coupon";
+    const KIND: Kind = Kind::Query;
+    type Reply = CouponDetails;
+    type Prepared = NamedCoupon;
+
+    fn secrets(&mut self) -> Vec<(KeyPurpose, &mut Secret)> {
+        let code = self.code.iter_mut();
+        code.map(|code| (KeyPurpose::Coupons, code)).collect()
+    }
+
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, NamedCoupon), Rejection> {
+        let named = NamedCoupon::new(self.code.as_ref(), self.coupon.as_ref())?;
+        let plan = ReadPlan {
+            entities: named.keys(&context.tenant),
+            ..ReadPlan::default()
+        };
+        Ok((plan, named))
+    }
+
+    fn decide(
+        &self,
+        named: &NamedCoupon,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<CouponDetails>, Undecided> {
+        let found = named.find(snapshot, &context.tenant)?;
+        let coupon = found.ok_or(Rejection::CouponUnknown)?.entity;
+        let book = book_of_coupon(snapshot, context, &coupon)?;
+        let details = CouponDetails::of(coupon, &book, context.now);
+        Ok(Decision::answer(details))
+    }
+}

@@ -1,0 +1,160 @@
+//! A page of coupons: those of a member, newest first by when they came into their books; or those of a book in a state, in the
+//! order of their places in the book, which is random and stays.
+//!
+//! Coupons of a book are listed by the state that was last written: one whose lease is over is listed among the locked ones until
+//! somebody does something with it, and told as assigned.
+//!
+//! Refusals, in order: neither a member nor a book, or both; a page size of zero or above the bound, a place in another list; unknown
+//! member; unknown book.
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use super::super::pages::EntityList;
+use super::find::book_of_coupon;
+use super::{CouponDetails, book_of};
+use crate::command::{Kind, Operation, Undecided};
+use crate::context::Context;
+use crate::coupons::{BookCount, Coupon, CouponBook};
+use crate::decision::Decision;
+use crate::entity::{By, EntityKey};
+use crate::ids::{CouponBookId, MemberId};
+use crate::rejection::{Problem, Rejection};
+use crate::snapshot::{ReadPlan, Snapshot};
+
+/// The state of the coupons of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+#[serde(rename_all = "snake_case")]
+pub enum ListedState {
+    /// Nobody holds them.
+    #[default]
+    Available,
+    /// Members hold them.
+    Assigned,
+    /// Orders got leases on them, the first to end first.
+    Locked,
+    /// They are used up.
+    Redeemed,
+    /// They were voided.
+    Voided,
+}
+
+impl ListedState {
+    fn count(self) -> BookCount {
+        match self {
+            Self::Available => BookCount::Available,
+            Self::Assigned => BookCount::Assigned,
+            Self::Locked => BookCount::Locked,
+            Self::Redeemed => BookCount::Redeemed,
+            Self::Voided => BookCount::Voided,
+        }
+    }
+}
+
+/// Asks for a page of coupons.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct ListCoupons {
+    /// Those of this member.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub member: Option<MemberId>,
+    /// Those of this book, when no member is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub book: Option<CouponBookId>,
+    /// Those of the book in this state; the available ones when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub state: Option<ListedState>,
+    /// Continue after this page: its `next`. The first page when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub after: Option<String>,
+    /// At most so many coupons, up to 1,000; 50 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub limit: Option<u32>,
+}
+
+/// A page of coupons.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct CouponList {
+    /// The coupons.
+    pub coupons: Vec<CouponDetails>,
+    /// Where the next page begins: give it as `after`. Absent on the last page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub next: Option<String>,
+}
+
+impl Operation for ListCoupons {
+    const NAME: &'static str = "list_coupons";
+    const KIND: Kind = Kind::Query;
+    type Reply = CouponList;
+    type Prepared = EntityList;
+
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, EntityList), Rejection> {
+        let after = self.after.as_deref();
+        match (&self.member, &self.book) {
+            (Some(member), None) if self.state.is_none() => {
+                EntityList::newest::<Coupon>(context, "coupons", Some(member), after, self.limit)
+            }
+            (None, Some(book)) => {
+                let state = self.state.unwrap_or_default().count().state();
+                let by = By::Group {
+                    group: SmolStr::new(book.as_str()),
+                    state: SmolStr::new_static(state),
+                    from_rank: 0,
+                };
+                let name = format!("{state} coupons of {book}");
+                let list = EntityList::named::<Coupon>(context, &name, by, after, self.limit);
+                let (mut plan, list) = list?;
+                let key = EntityKey::of::<CouponBook>(&context.tenant, book);
+                plan.entities.push(key);
+                Ok((plan, list))
+            }
+            _ => {
+                let detail = "expected either `member` alone, or `book` with or without `state`";
+                Err(Problem::new("list_ambiguous", "member", detail).into())
+            }
+        }
+    }
+
+    fn decide(
+        &self,
+        list: &EntityList,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<CouponList>, Undecided> {
+        if let Some(book) = &self.book {
+            book_of(snapshot, &context.tenant, book)?;
+        }
+        let (coupons, next) = list.read(snapshot, context, |coupon: Coupon| coupon)?;
+        let keys = coupons.iter().map(|coupon| &coupon.book);
+        let keys = keys.map(|book| EntityKey::of::<CouponBook>(&context.tenant, book));
+        let unseen = keys.filter(|key| !snapshot.entities.contains_key(key));
+        let unseen: Vec<EntityKey> = unseen.collect();
+        if !unseen.is_empty() {
+            return Err(Undecided::Needs(Box::new(ReadPlan {
+                entities: unseen,
+                ..ReadPlan::default()
+            })));
+        }
+        let coupons = coupons.into_iter().map(|coupon| {
+            let book = book_of_coupon(snapshot, context, &coupon)?;
+            Ok(CouponDetails::of(coupon, &book, context.now))
+        });
+        Ok(Decision::answer(CouponList {
+            coupons: coupons.collect::<Result<_, Undecided>>()?,
+            next,
+        }))
+    }
+}

@@ -1,0 +1,154 @@
+//! Coupons: books, their codes, and what members and staff do with them.
+
+mod assign_coupons;
+mod claim;
+mod create_coupon_book;
+mod draw;
+mod find;
+mod generate_coupons;
+mod get_coupon;
+mod get_coupon_book;
+mod list_coupon_books;
+mod list_coupons;
+mod lock_coupon;
+mod redeem_coupon;
+mod staff_step;
+mod unassign_coupon;
+mod unlock_coupon;
+mod update_coupon_book;
+mod upload_coupons;
+mod void_coupon;
+
+pub use assign_coupons::{ASSIGNED_MAX, AssignCoupons, AssignedCoupon, AssignedCoupons};
+pub use claim::{CodeOutcome, WRONG_CODES_MAX};
+pub use create_coupon_book::{CreateCouponBook, CreatedCouponBook};
+pub use draw::CELL_SLOTS;
+pub use find::NamedCoupon;
+pub use generate_coupons::{GenerateCoupons, GeneratedCoupons};
+pub use get_coupon::{CouponDetails, GetCoupon};
+pub use get_coupon_book::{CouponBookDetails, CouponBookStatistics, GetCouponBook, OVERDUE_MAX};
+pub use list_coupon_books::{CouponBookList, ListCouponBooks};
+pub use list_coupons::{CouponList, ListCoupons, ListedState};
+pub use lock_coupon::{LockCoupon, LockedCoupon};
+pub use redeem_coupon::{RedeemCoupon, RedeemedCoupon};
+pub use unassign_coupon::{UnassignCoupon, UnassignedCoupon};
+pub use unlock_coupon::{UnlockCoupon, UnlockedCoupon};
+pub use update_coupon_book::{BookStatus, UpdateCouponBook, UpdatedCouponBook};
+pub use upload_coupons::{BadLine, KeepLines, LINES_MAX, UploadCoupons, UploadedCoupons};
+pub use void_coupon::{VoidCoupon, VoidedCoupon};
+
+use smol_str::format_smolstr;
+
+use super::change_builder::ChangeBuilder;
+use crate::command::Undecided;
+use crate::context::Context;
+use crate::counter::{CounterName, CounterRange, Subject};
+use crate::coupons::{BookCount, Coupon, CouponBook};
+use crate::decision::CounterChange;
+use crate::entity::{By, Entity, EntityKey, EntityQuery, Expected, Stored};
+use crate::ids::{CouponBookId, CouponId, TenantId};
+use crate::rejection::Rejection;
+use crate::snapshot::{ReadPlan, Snapshot};
+
+/// The book of a request.
+fn book_of(
+    snapshot: &Snapshot,
+    tenant: &TenantId,
+    book: &CouponBookId,
+) -> Result<Stored<CouponBook>, Rejection> {
+    let found = snapshot.get::<CouponBook>(tenant, book)?;
+    found.ok_or_else(|| Rejection::CouponBookUnknown(book.clone()))
+}
+
+/// A step of what is counted of a book. What is added to the uses stays within their limit.
+fn counted(tenant: &TenantId, book: &CouponBookId, count: BookCount, delta: i64) -> CounterChange {
+    CounterChange {
+        key: count.key(tenant, book),
+        delta,
+        bound: (count == BookCount::UsesAbove).then_some(0),
+    }
+}
+
+/// What is counted of a book when a coupon was counted as something and is what it is now.
+fn counted_step(context: &Context, before: BookCount, coupon: &Coupon) -> Vec<CounterChange> {
+    let after = coupon.counted_as();
+    if before == after {
+        return Vec::new();
+    }
+    let step = |count, delta| counted(&context.tenant, &coupon.book, count, delta);
+    vec![step(before, -1), step(after, 1)]
+}
+
+/// Writes a coupon and what is counted of its book.
+fn step(
+    builder: &mut ChangeBuilder<'_>,
+    context: &Context,
+    before: BookCount,
+    expected: Expected,
+    coupon: &Coupon,
+) -> Result<(), Rejection> {
+    let counters = counted_step(context, before, coupon);
+    builder.changes.counters.extend(counters);
+    builder.put(&coupon.coupon, expected, coupon)
+}
+
+/// How often a code was used that anyone may redeem.
+fn code_uses(tenant: &TenantId, book: &CouponBookId, coupon: &CouponId) -> CounterRange {
+    CounterRange {
+        name: CounterName {
+            tenant: tenant.clone(),
+            subject: Subject::Book(book.clone()),
+            name: format_smolstr!("coupons/code/{coupon}"),
+        },
+        from: 0,
+        until: 0,
+    }
+}
+
+/// Asks for entities that a view does not hold yet.
+///
+/// # Errors
+/// As [`see_plan`].
+fn see(
+    snapshot: &Snapshot,
+    context: &Context,
+    what: &str,
+    number: u32,
+    entities: Vec<EntityKey>,
+) -> Result<(), Undecided> {
+    let plan = ReadPlan {
+        entities,
+        ..ReadPlan::default()
+    };
+    see_plan(snapshot, context, what, number.into(), plan)
+}
+
+/// Asks for rows that a view does not hold yet. A row that is not there leaves no trace in a view, so an empty page is asked for
+/// with them, which does: `what` and `number` tell it from that of every other question.
+///
+/// # Errors
+/// [`Undecided::Needs`] them, unless they were asked for before.
+fn see_plan(
+    snapshot: &Snapshot,
+    context: &Context,
+    what: &str,
+    number: i64,
+    mut plan: ReadPlan,
+) -> Result<(), Undecided> {
+    let trace = EntityQuery {
+        tenant: context.tenant.clone(),
+        kind: Coupon::KIND,
+        by: By::Group {
+            group: what.into(),
+            state: "asked".into(),
+            from_rank: number,
+        },
+        after: None,
+        limit: 1,
+    };
+    if snapshot.entity_pages.contains_key(&trace) {
+        return Ok(());
+    }
+    plan.entity_pages.push(trace);
+    Err(Undecided::Needs(Box::new(plan)))
+}

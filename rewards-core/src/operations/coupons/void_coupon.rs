@@ -1,0 +1,123 @@
+//! Void a coupon: it is good for nothing any more, whoever holds it.
+//!
+//! What it was used before stays used, and it counts as one of the codes of its holder.
+//!
+//! Refusals, in order: neither a code nor an id, or both; unknown coupon; redeemed or voided coupon.
+
+use serde::{Deserialize, Serialize};
+
+use super::find::{NamedCoupon, keys_of};
+use super::staff_step::StaffStep;
+use crate::command::{Kind, Operation, Undecided};
+use crate::context::Context;
+use crate::coupons::{CouponState, Doing};
+use crate::decision::Decision;
+use crate::entity::EntityKey;
+use crate::event::Event;
+use crate::ids::{CouponBookId, CouponId, Slug, TenantId};
+use crate::rejection::Rejection;
+use crate::secret::{KeyPurpose, Secret};
+use crate::snapshot::{ReadPlan, Snapshot};
+use crate::time::Timestamp;
+
+/// Voids a coupon, by its code or its id.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct VoidCoupon {
+    /// Its code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub code: Option<Secret>,
+    /// Its id, when the code is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub coupon: Option<CouponId>,
+    /// Who does it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub by: Option<Slug>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub reason: Option<Slug>,
+}
+
+/// The coupon that was voided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct VoidedCoupon {
+    /// The coupon.
+    pub coupon: CouponId,
+    /// Its book.
+    pub book: CouponBookId,
+    /// Where it is in its life.
+    pub state: CouponState,
+    /// When that was done.
+    pub at: Timestamp,
+}
+
+impl Operation for VoidCoupon {
+    const NAME: &'static str = "void_coupon";
+    const KIND: Kind = Kind::Command;
+    type Reply = VoidedCoupon;
+    type Prepared = NamedCoupon;
+
+    fn owned_by(&self, tenant: &TenantId) -> Vec<EntityKey> {
+        keys_of(tenant, self.code.as_ref(), self.coupon.as_ref())
+    }
+
+    fn secrets(&mut self) -> Vec<(KeyPurpose, &mut Secret)> {
+        let code = self.code.iter_mut();
+        code.map(|code| (KeyPurpose::Coupons, code)).collect()
+    }
+
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, NamedCoupon), Rejection> {
+        let named = NamedCoupon::new(self.code.as_ref(), self.coupon.as_ref())?;
+        let plan = ReadPlan {
+            entities: named.keys(&context.tenant),
+            ..ReadPlan::default()
+        };
+        Ok((plan, named))
+    }
+
+    fn decide(
+        &self,
+        named: &NamedCoupon,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<VoidedCoupon>, Undecided> {
+        let doing = Doing {
+            by: self.by.as_ref(),
+            reason: self.reason.as_ref(),
+        };
+        let staff = StaffStep {
+            snapshot,
+            context,
+            named,
+        };
+        let (coupon, changes) = staff.take(
+            |coupon, _, now| coupon.void(now, &doing),
+            |builder, coupon, _| {
+                builder.emit(Event::CouponVoided {
+                    coupon: coupon.coupon.clone(),
+                    book: coupon.book.clone(),
+                    by: self.by.clone(),
+                    reason: self.reason.clone(),
+                });
+            },
+        )?;
+        Ok(Decision {
+            reply: VoidedCoupon {
+                state: coupon.state(context.now, false),
+                book: coupon.book,
+                coupon: coupon.coupon,
+                at: context.now,
+            },
+            changes,
+        })
+    }
+}
