@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rewards_core::operations::balances::GetBalance;
-use rewards_storage::engine::{CommandOptions, Engine, ManualClock, SeededRandom, TenantEngine};
+use rewards_core::secret::KeyPurpose;
+use rewards_storage::engine::{
+    CommandOptions, Engine, KeyRing, ManualClock, RingKey, SeededRandom, TenantEngine,
+};
 #[cfg(feature = "memory")]
 use rewards_storage::memory::MemoryStore;
 use rewards_storage::sql::SqlStore;
@@ -22,10 +25,24 @@ pub struct Engines {
     _files: Option<tempfile::TempDir>,
 }
 
+/// A key for codes of coupons.
+fn key_ring() -> KeyRing {
+    let purpose = KeyPurpose::Coupons;
+    let key = RingKey::new(
+        purpose,
+        "codes".parse().unwrap(),
+        vec![7; 32],
+        at(-1_000),
+        None,
+    );
+    KeyRing::new(vec![key.unwrap()]).unwrap()
+}
+
 async fn engine(store: impl Backend + 'static, seed: u64) -> TenantEngine {
     let engine = Engine::builder(Arc::new(store))
         .clock(Arc::new(ManualClock::new(at(0))))
         .random(Arc::new(SeededRandom::new(seed)))
+        .key_ring(key_ring())
         .workers(3)
         .open()
         .await

@@ -9,6 +9,7 @@
 mod adjustments;
 mod clocks;
 mod commits;
+mod coupons;
 mod damage;
 mod engines;
 mod events;
