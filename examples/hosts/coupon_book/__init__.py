@@ -1,0 +1,1 @@
+"""A coupon book service: books, codes, leases and redemptions over HTTP, with the engine inside."""
