@@ -121,7 +121,7 @@ def test_the_service_says_why_it_does_not_start(
 ) -> None:
     service = Service.on("sqlite", tmp_path)
     service.environment |= environment
-    assert service.launch().wait(30) == 1
+    assert service.launch().wait(120) == 1
     log = service.log()
     assert f"coupon book: cannot start: {told}" in log and "Traceback" not in log
     assert "c0ffee" not in log, "what is secret is not repeated"
