@@ -61,6 +61,20 @@ impl CodeLine {
         self.0.as_ref().map_err(|problem| *problem)
     }
 
+    /// A text that reads as the same line, for a request that another language reads and gives back: the code itself, or
+    /// a line with the same fault. What was sealed crosses no boundary.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        match &self.0 {
+            Ok(Secret::Clear(text)) => text.clone(),
+            Ok(Secret::Sealed(_) | Secret::Kept { .. }) | Err(LineProblem::Empty) => String::new(),
+            Err(LineProblem::TooLong) => "x".repeat(CODE_CHARS_MAX.saturating_add(1)),
+            Err(LineProblem::Unreadable | LineProblem::Repeated | LineProblem::Exists) => {
+                String::from(char::REPLACEMENT_CHARACTER)
+            }
+        }
+    }
+
     /// The code, to be sealed.
     pub fn code_mut(&mut self) -> Option<&mut Secret> {
         self.0.as_mut().ok()
@@ -140,6 +154,18 @@ mod tests {
                 wanted.as_ref().map_err(|problem| *problem),
                 "{text:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_line_that_crosses_to_another_language_and_back_is_the_same() {
+        let long = "x".repeat(CODE_CHARS_MAX + 1);
+        let huge = "ö".repeat(SECRET_BYTES_MAX);
+        for text in [
+            "SPRING-1", " a b ", "", "  ", "\u{7}", "\u{fffd}", &long, &huge,
+        ] {
+            let line = CodeLine::new(text).unwrap();
+            assert_eq!(CodeLine::new(&line.to_text()).unwrap(), line, "{text:?}");
         }
     }
 }

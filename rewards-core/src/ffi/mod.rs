@@ -95,11 +95,7 @@ uniffi::custom_type!(Secret, String, {
 uniffi::custom_type!(CodeLine, String, {
     try_lift: |text| Ok(CodeLine::new(&text)
         .map_err(|error| refuse(error.code(), "", &error))?),
-    // What was sealed crosses no boundary.
-    lower: |line| {
-        let _ = line;
-        String::new()
-    },
+    lower: |line| line.to_text(),
 });
 
 uniffi::custom_type!(Signature, String, {
