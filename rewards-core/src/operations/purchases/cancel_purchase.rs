@@ -19,9 +19,9 @@ use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::super::change_builder::ChangeBuilder;
-use super::super::merged::{decide_for, finish_with};
+use super::super::merged::decide_for;
 use super::super::review::{Reviewed, TierReview, due_for_review};
-use super::gone_on::GoneOn;
+use super::gone_on::{GoneOn, finish};
 use super::refund_purchase::refused;
 use super::take_back::take_back;
 use super::{find_purchase, owner_of, plan_purchase, purchase_lots, settle_others};
@@ -146,12 +146,7 @@ impl Operation for CancelPurchase {
         builder.move_days(snapshot, context)?;
         Ok(Decision {
             reply,
-            changes: finish_with(
-                builder,
-                gone_on.map(|gone_on| gone_on.other),
-                snapshot,
-                context,
-            )?,
+            changes: finish(builder, gone_on, snapshot, context)?,
         })
     }
 }

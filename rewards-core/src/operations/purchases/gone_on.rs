@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 
 use super::super::change_builder::{ChangeBuilder, PAYING_LOTS_MAX, Totals};
-use super::super::merged::{Passage, open_other, settle_due};
+use super::super::merged::{Passage, finish_with, open_other, settle_due};
 use crate::cashback::{GivenBack, PurchaseEntity};
 use crate::command::Undecided;
 use crate::context::Context;
+use crate::decision::Changes;
 use crate::ids::{PurchaseId, Slug};
 use crate::ledger::{Lot, LotNumber, LotState, TransferKind};
 use crate::money::Asset;
@@ -128,6 +129,20 @@ impl<'a> GoneOn<'a> {
         }
         expired.iter().collect()
     }
+}
+
+/// Ends a command on a purchase: what has become available goes on.
+///
+/// # Errors
+/// As [`finish_with`].
+pub(super) fn finish<'a>(
+    builder: ChangeBuilder<'a>,
+    gone_on: Option<GoneOn<'a>>,
+    snapshot: &'a Snapshot,
+    context: &'a Context,
+) -> Result<Changes, Undecided> {
+    let other = gone_on.map(|gone_on| gone_on.other);
+    finish_with(builder, other, snapshot, context)
 }
 
 /// The entries by which rewards of a purchase have expired with a member.

@@ -19,10 +19,10 @@ use smallvec::smallvec;
 
 use super::super::amounts::{check_positive, in_words};
 use super::super::change_builder::{ChangeBuilder, revision_of};
-use super::super::merged::{Seen, finish_with, see_once};
+use super::super::merged::{Seen, see_once};
 use super::super::review::{Reviewed, TierReview, due_for_review};
 use super::claims::claim_shortfall;
-use super::gone_on::GoneOn;
+use super::gone_on::{GoneOn, finish};
 use super::take_back::{UndoneGrants, take_back, undone_grants};
 use super::{find_purchase, owner_of, plan_purchase, purchase_lots, settle_others};
 use crate::cashback::{
@@ -214,12 +214,7 @@ impl RefundPurchase {
         builder.move_days(snapshot, context)?;
         Ok(Decision {
             reply,
-            changes: finish_with(
-                builder,
-                gone_on.map(|gone_on| gone_on.other),
-                snapshot,
-                context,
-            )?,
+            changes: finish(builder, gone_on, snapshot, context)?,
         })
     }
 
