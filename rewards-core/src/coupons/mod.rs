@@ -2,8 +2,8 @@
 //!
 //! - A [book](CouponBook) says for how long its codes are good, how many there may be, how often each may be redeemed, and whether
 //!   redeeming needs a lease. It is read by every command on its codes and written only when it is changed itself, or gets codes.
-//! - A [coupon](Coupon) is one code: its holder, its lease, its uses, its last steps. It is found by a [digest](CouponId) of the code,
-//!   and nothing else is kept of that.
+//! - A [coupon](Coupon) is one code: its holder, its lease, its uses, its last steps. It is found by a
+//!   [digest](crate::ids::CouponId) of the code, and nothing else is kept of that.
 //! - Codes are [derived](CodeSource) from a key of the host, a [batch](CouponBatch) and an index by what a [pattern](CodePattern) says,
 //!   so that they can be told again to whoever may know them, and are stored nowhere.
 //! - What is [counted](BookCount) of a book is in shared counters, moved in the commit of what they count: the statistics of a book
