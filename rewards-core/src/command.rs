@@ -52,6 +52,19 @@ pub enum Undecided {
     Needs(Box<ReadPlan>),
 }
 
+impl Undecided {
+    /// Asks for what is missing in a view, if anything is.
+    ///
+    /// # Errors
+    /// [`Undecided::Needs`] it.
+    pub fn unless_seen(missing: ReadPlan) -> Result<(), Self> {
+        if missing == ReadPlan::default() {
+            return Ok(());
+        }
+        Err(Self::Needs(Box::new(missing)))
+    }
+}
+
 impl<R: Into<Rejection>> From<R> for Undecided {
     fn from(rejection: R) -> Self {
         Self::Rejected(rejection.into())

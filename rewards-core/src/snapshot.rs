@@ -117,6 +117,20 @@ pub struct LotQuery {
     pub limit: u32,
 }
 
+impl LotQuery {
+    /// The lots of a member that a purchase earned.
+    #[must_use]
+    pub fn of_purchase(member: &MemberKey, purchase: &PurchaseId, limit: u32) -> Self {
+        Self {
+            member: member.clone(),
+            filter: LotFilter::OfPurchase {
+                purchase: purchase.clone(),
+            },
+            limit,
+        }
+    }
+}
+
 /// A page of the open lots of all members of a tenant for which something is due in a range of time, earliest due first, then
 /// by member and number.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -8,6 +8,7 @@ use super::change_builder::{ChangeBuilder, Totals};
 use super::due::{due_lots, due_query};
 use super::review::{Reviewed, TierReview, due_for_review};
 use super::rewards::{OPEN_LOTS_MAX, settle_open};
+use super::seen::{Seen, see_once};
 use crate::command::{Operation, Undecided};
 use crate::context::Context;
 use crate::decision::{Changes, Decision};
@@ -18,7 +19,7 @@ use crate::ledger::{Account, Lot, LotState, Purpose, Transfer, TransferKind};
 use crate::member::MemberStatus;
 use crate::money::{Asset, Money};
 use crate::rejection::Rejection;
-use crate::snapshot::{ReadPlan, Snapshot, StatementQuery};
+use crate::snapshot::{ReadPlan, Snapshot};
 use crate::time::Timestamp;
 
 /// Decides a request that names a member by whom the owner of something was merged into: for the owner.
@@ -55,61 +56,6 @@ pub(super) fn merged_owner<E: Entity>(
     let stored = snapshot.get::<E>(&context.tenant, id)?;
     let owner = stored.map(|stored| owner(stored.entity));
     Ok(owner.filter(|owner| row.profile.merged.contains(owner)))
-}
-
-/// Why rows of a member are asked for who becomes known only while something is decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Seen {
-    /// Value arrives at the member.
-    Receiver,
-    /// Something of the member's is changed.
-    Owner,
-    /// What is due by an instant makes a difference: to what is owed, or to the member into whom this one was merged.
-    Due(Timestamp),
-    /// The member shares a wallet with whoever acts: what a review of ladders by a balance looks at.
-    Sharer,
-    /// The member shares a wallet that is looked at: what is due.
-    Shown,
-}
-
-/// Asks for rows of a member unless they were asked for before. That some rows of the member are in the view says nothing of
-/// the others, as another command may have asked for those: an empty list that nobody else asks for says it.
-///
-/// # Errors
-/// [`Undecided::Needs`] the rows.
-pub(super) fn see_once(
-    snapshot: &Snapshot,
-    context: &Context,
-    member: &MemberId,
-    why: Seen,
-    mut plan: ReadPlan,
-) -> Result<(), Undecided> {
-    let seen = StatementQuery {
-        member: context.member_key(member),
-        // No entry has a number below the first.
-        before: Some(1),
-        kind: None,
-        purpose: None,
-        asset: None,
-        purchase: None,
-        from: None,
-        until: Some(match why {
-            Seen::Receiver | Seen::Owner | Seen::Sharer | Seen::Shown => context.now,
-            Seen::Due(until) => until,
-        }),
-        limit: match why {
-            Seen::Receiver => 1,
-            Seen::Owner => 2,
-            Seen::Due(_) => 3,
-            Seen::Sharer => 4,
-            Seen::Shown => 5,
-        },
-    };
-    if snapshot.statements.contains_key(&seen) {
-        return Ok(());
-    }
-    plan.statements.push(seen);
-    Err(Undecided::Needs(Box::new(plan)))
 }
 
 /// Ends a command on a member: what has become available goes on when the member was merged into another one.

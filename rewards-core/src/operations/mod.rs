@@ -23,6 +23,7 @@ pub mod purchases;
 pub mod redemptions;
 mod review;
 pub mod rewards;
+mod seen;
 pub mod shared_wallets;
 mod standing;
 pub mod tiers;

@@ -9,7 +9,8 @@
 //! whoever asks for it, and is kept with the changes of the member into whom its own was merged.
 
 use super::super::due::{due_lots, due_query};
-use super::super::merged::{Passage, Seen, see_once};
+use super::super::merged::Passage;
+use super::super::seen::{Seen, for_each, see_once, see_rows};
 use super::ChangeBuilder;
 use crate::cashback::{GRANTS_MAX, PurchaseEntity};
 use crate::command::Undecided;
@@ -19,7 +20,7 @@ use crate::ledger::{LotNumber, Purpose};
 use crate::member::{MemberProfile, MemberRow, MemberStatus};
 use crate::money::Money;
 use crate::rejection::Rejection;
-use crate::snapshot::{LotFilter, LotQuery, ReadPlan, Snapshot};
+use crate::snapshot::{LotQuery, ReadPlan, Snapshot};
 use crate::time::Timestamp;
 
 impl<'a> ChangeBuilder<'a> {
@@ -102,16 +103,10 @@ impl<'a> ChangeBuilder<'a> {
     /// [`Undecided::Needs`] the row.
     pub fn open_merged(&mut self, member: &MemberId) -> Result<&mut Self, Undecided> {
         if self.find_merged(member).is_none() {
-            let key = self.context.member_key(member);
-            let known = self
+            let snapshot = self
                 .snapshot
-                .filter(|known| known.members.contains_key(&key));
-            let Some(snapshot) = known else {
-                return Err(Undecided::Needs(Box::new(ReadPlan {
-                    members: vec![key],
-                    ..ReadPlan::default()
-                })));
-            };
+                .ok_or(Rejection::Internal("nobody was merged yet"))?;
+            see_rows(snapshot, self.context, [member])?;
             let opened = Self::open_as_is(snapshot, self.context, self.ids, member)?;
             self.merged.insert(member.clone(), opened);
         }
@@ -152,35 +147,29 @@ impl<'a> ChangeBuilder<'a> {
     }
 
     /// Adds to a plan what is not in the view of somebody else's purchase of which something goes back: the row of whoever made
-    /// it, and what it was granted.
+    /// it, and what it was granted. Somebody into whom nobody was merged has lots of own purchases only.
     ///
     /// # Errors
     /// What is wrong with its body.
     pub(super) fn see_grants(
         &self,
+        snapshot: &Snapshot,
         purchase: &PurchaseId,
         missing: &mut ReadPlan,
-    ) -> Result<(), Undecided> {
-        let owner = self.member_of(purchase)?;
-        if owner == self.key.member {
+    ) -> Result<(), Rejection> {
+        if self.row.profile.merged.is_empty() {
             return Ok(());
         }
-        let key = self.context.member_key(&owner);
-        let lots = LotQuery {
-            member: key.clone(),
-            filter: LotFilter::OfPurchase {
-                purchase: purchase.clone(),
-            },
-            limit: GRANTS_MAX,
-        };
-        let Some(snapshot) = self.snapshot else {
+        let found = snapshot.get::<PurchaseEntity>(&self.context.tenant, purchase)?;
+        let others = found.filter(|stored| stored.entity.purchase.member != self.key.member);
+        let Some(Stored { entity, .. }) = others else {
             return Ok(());
         };
-        let stored: Option<Stored<PurchaseEntity>> =
-            snapshot.get(&self.context.tenant, purchase)?;
-        let grants = stored.iter().flat_map(|stored| &stored.entity.allocations);
+        let key = self.context.member_key(&entity.purchase.member);
+        let grants = entity.allocations.iter();
         let mut grants = grants.map(|grant| (key.clone(), grant.lot));
         if !grants.all(|lot| snapshot.lots.contains_key(&lot)) {
+            let lots = LotQuery::of_purchase(&key, purchase, GRANTS_MAX);
             missing.lots.push(lots);
         }
         if !snapshot.members.contains_key(&key) {
@@ -195,32 +184,24 @@ impl<'a> ChangeBuilder<'a> {
         snapshot: &Snapshot,
         until: Timestamp,
     ) -> Result<Vec<MemberId>, Undecided> {
-        let mut missing = ReadPlan::default();
-        let mut due = Vec::new();
-        for member in &self.row.profile.merged {
+        let merged = &self.row.profile.merged;
+        see_rows(snapshot, self.context, merged)?;
+        let due = for_each(merged, |member| {
             let key = self.context.member_key(member);
-            let Some(row) = snapshot.members.get(&key) else {
-                missing.members.push(key);
-                continue;
+            let row = snapshot.members.get(&key);
+            let Some(row) = row.filter(|row| holds(row)) else {
+                return Ok(None);
             };
-            if !holds(row) {
-                continue;
-            }
             let plan = ReadPlan {
                 lots: vec![due_query(&key, until)],
                 ..ReadPlan::default()
             };
-            match see_once(snapshot, self.context, member, Seen::Due(until), plan) {
-                Err(Undecided::Needs(plan)) => missing.merge(*plan),
-                Err(other) => return Err(other),
-                Ok(()) if is_due(row, snapshot, self, member, until)? => due.push(member.clone()),
-                Ok(()) => {}
-            }
-        }
-        if missing == ReadPlan::default() {
-            return Ok(due);
-        }
-        Err(Undecided::Needs(Box::new(missing)))
+            see_once(snapshot, self.context, member, Seen::Due(until), plan)?;
+            let is_over = row.profile.reserved.values().any(|at| *at <= until);
+            let is_due = is_over || !due_lots(snapshot, &key, until)?.is_empty();
+            Ok(is_due.then(|| member.clone()))
+        })?;
+        Ok(due.into_iter().flatten().collect())
     }
 
     /// A lot has become available, which goes on when the member was merged.
@@ -262,16 +243,4 @@ fn holds(row: &MemberRow) -> bool {
         && balances.any(|(purpose, _, minor)| {
             matches!(purpose, Purpose::Pending | Purpose::Reserved) && minor > 0
         })
-}
-
-fn is_due(
-    row: &MemberRow,
-    snapshot: &Snapshot,
-    builder: &ChangeBuilder<'_>,
-    member: &MemberId,
-    until: Timestamp,
-) -> Result<bool, Undecided> {
-    let key = builder.context.member_key(member);
-    let is_over = row.profile.reserved.values().any(|at| *at <= until);
-    Ok(is_over || !due_lots(snapshot, &key, until)?.is_empty())
 }

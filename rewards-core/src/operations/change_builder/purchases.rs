@@ -18,61 +18,54 @@ use crate::rejection::Rejection;
 use crate::snapshot::ReadPlan;
 
 impl ChangeBuilder<'_> {
-    /// A part of a lot goes back to the account that paid it. Rewards of one rule and purchase that have gone on from whoever
-    /// earned them are one: what comes back of them is of the first grants that have so much left.
+    /// A part of a lot goes back to the account that paid it.
     pub(super) fn give_back(&mut self, lot: &Lot, amount: i64) -> Result<(), Undecided> {
-        let Some(purchase) = &lot.purchase else {
-            return Ok(());
-        };
         let left = |grant: &Allocation, granted: i64| granted.saturating_sub(grant.returned);
-        for part in self.parts_of(purchase, lot, amount, left)? {
-            let owner = self.owner_of(purchase)?;
-            owner.give_back_grant(purchase, lot.asset, &part)?;
-        }
+        self.give_back_of(lot, amount, left)?;
         Ok(())
     }
 
-    /// Of which grants a part of a lot is that goes back, no more of each than `most` says.
+    /// The same of no more of each grant than `most` says, and says how much that is in all. Rewards of one rule and purchase that
+    /// have gone on from whoever earned them are one: what comes back of them is of the first grants that have so much left.
     ///
     /// # Errors
     /// [`Undecided::Needs`] what is missing in the view of the purchase.
-    pub(super) fn parts_of(
+    pub(super) fn give_back_of(
         &mut self,
-        purchase: &PurchaseId,
         lot: &Lot,
         amount: i64,
         most: impl Fn(&Allocation, i64) -> i64,
-    ) -> Result<Vec<GivenBack>, Undecided> {
+    ) -> Result<i64, Undecided> {
+        let Some(purchase) = &lot.purchase else {
+            return Ok(0);
+        };
         let member = self.key.member.clone();
         let owner = self.owner_of(purchase)?;
         let is_own = owner.key.member == member;
         let grants = owner.purchase(purchase)?.allocations.clone();
-        let is_of = |grant: &&Allocation| {
-            if is_own {
-                grant.lot == lot.number
+        let mut left = amount;
+        for grant in grants {
+            let granted = if is_own && grant.lot == lot.number {
+                lot.amount
+            } else if !is_own && lot.rule.as_ref() == Some(&grant.rule) {
+                let stored = owner.stored_lot(grant.lot);
+                let stored = stored.ok_or(Rejection::Internal("a grant that was not asked for"))?;
+                stored.amount
             } else {
-                lot.rule.as_ref() == Some(&grant.rule)
-            }
-        };
-        let (mut parts, mut left) = (Vec::new(), amount);
-        for grant in grants.iter().filter(is_of) {
-            let granted = if is_own {
-                Some(lot.amount)
-            } else {
-                owner.stored_lot(grant.lot).map(|lot| lot.amount)
+                continue;
             };
-            let granted = granted.ok_or(Rejection::Internal("a grant that was not asked for"))?;
-            let amount = most(grant, granted).min(left);
+            let amount = most(&grant, granted).min(left);
             if amount > 0 {
                 left = left.saturating_sub(amount);
-                parts.push(GivenBack {
+                let part = GivenBack {
                     lot: grant.lot,
                     amount,
                     granted,
-                });
+                };
+                owner.give_back_grant(purchase, lot.asset, &part)?;
             }
         }
-        Ok(parts)
+        Ok(amount.saturating_sub(left))
     }
 
     /// A part of a grant of the member's own goes back to the account that paid it.
@@ -163,16 +156,12 @@ impl ChangeBuilder<'_> {
         for id in named {
             let key = EntityKey::of::<PurchaseEntity>(&self.context.tenant, id);
             let snapshot = self.snapshot;
-            if snapshot.is_some_and(|snapshot| snapshot.entities.contains_key(&key)) {
-                self.see_grants(id, &mut missing)?;
-            } else {
-                missing.entities.push(key);
+            match snapshot.filter(|snapshot| snapshot.entities.contains_key(&key)) {
+                Some(snapshot) => self.see_grants(snapshot, id, &mut missing)?,
+                None => missing.entities.push(key),
             }
         }
-        if missing == ReadPlan::default() {
-            return Ok(());
-        }
-        Err(Undecided::Needs(Box::new(missing)))
+        Undecided::unless_seen(missing)
     }
 
     /// A purchase as the command has left it so far.

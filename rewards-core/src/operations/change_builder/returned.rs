@@ -3,6 +3,7 @@
 //! What is reserved longer than its time allows goes back before anything else happens, so that no command and no query needs
 //! a sweep: whoever opens the changes of a member sees the member after that. It counts from the end of that time.
 
+use super::super::seen::see_entities;
 use super::{ChangeBuilder, OpenRedemption, Totals};
 use crate::command::Undecided;
 use crate::entity::{Entity, EntityKey, Stored};
@@ -129,7 +130,12 @@ impl ChangeBuilder<'_> {
             return Ok(());
         }
         over.sort();
-        self.see_redemptions(over.iter().map(|(_, id)| id))?;
+        if let Some(snapshot) = self.snapshot {
+            let tenant = &self.context.tenant;
+            let keys = over.iter();
+            let keys = keys.map(|(_, id)| EntityKey::of::<Redemption>(tenant, id));
+            see_entities(snapshot, keys)?;
+        }
         let mut ended = Vec::new();
         for (at, id) in over {
             let redemption = self.redemption(&id)?;
@@ -196,25 +202,6 @@ impl ChangeBuilder<'_> {
         }
         Err(Undecided::Needs(Box::new(ReadPlan {
             programs: vec![key],
-            ..ReadPlan::default()
-        })))
-    }
-
-    fn see_redemptions<'r>(
-        &self,
-        ids: impl Iterator<Item = &'r RedemptionId>,
-    ) -> Result<(), Undecided> {
-        let keys = ids.map(|id| EntityKey::of::<Redemption>(&self.context.tenant, id));
-        let is_seen = |key: &EntityKey| {
-            let snapshot = self.snapshot;
-            snapshot.is_some_and(|snapshot| snapshot.entities.contains_key(key))
-        };
-        let entities: Vec<EntityKey> = keys.filter(|key| !is_seen(key)).collect();
-        if entities.is_empty() {
-            return Ok(());
-        }
-        Err(Undecided::Needs(Box::new(ReadPlan {
-            entities,
             ..ReadPlan::default()
         })))
     }
@@ -354,22 +341,12 @@ impl ChangeBuilder<'_> {
         amount: i64,
         source: &Source,
     ) -> Result<i64, Undecided> {
-        let Some(purchase) = lot.purchase.clone() else {
-            return Ok(0);
-        };
-        let parts = self.parts_of(&purchase, lot, amount, |grant, _| grant.shortfall())?;
-        let taken = parts.iter().map(|part| part.amount);
-        let taken = taken.fold(0, i64::saturating_add);
-        if taken <= 0 {
-            return Ok(0);
-        }
-        let from = source.account(lot.asset);
-        let to = Account::system(lot.source.clone(), lot.asset);
-        let transfer = Transfer::new(from, to, taken, TransferKind::Clawback, source.at)?;
-        self.post(transfer.for_purchase(Some(purchase.clone())))?;
-        for part in parts {
-            let owner = self.owner_of(&purchase)?;
-            owner.give_back_grant(&purchase, lot.asset, &part)?;
+        let taken = self.give_back_of(lot, amount, |grant, _| grant.shortfall())?;
+        if taken > 0 {
+            let from = source.account(lot.asset);
+            let to = Account::system(lot.source.clone(), lot.asset);
+            let transfer = Transfer::new(from, to, taken, TransferKind::Clawback, source.at)?;
+            self.post(transfer.for_purchase(lot.purchase.clone()))?;
         }
         Ok(taken)
     }

@@ -14,6 +14,7 @@ use smallvec::smallvec;
 
 use super::super::change_builder::ChangeBuilder;
 use super::super::presence::check_active;
+use super::super::seen::see_entities;
 use super::claim::of_member;
 use super::draw::Draw;
 use super::find::{NamedCoupon, check_open, refused};
@@ -180,13 +181,8 @@ fn told(
         }
         told.push(one);
     }
-    if unseen.is_empty() {
-        return Ok(told);
-    }
-    Err(Undecided::Needs(Box::new(ReadPlan {
-        entities: unseen,
-        ..ReadPlan::default()
-    })))
+    see_entities(snapshot, unseen)?;
+    Ok(told)
 }
 
 impl Operation for AssignCoupons {

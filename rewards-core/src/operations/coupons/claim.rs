@@ -8,15 +8,16 @@ use serde::{Deserialize, Serialize};
 use smol_str::{SmolStr, format_smolstr};
 
 use super::super::change_builder::ChangeBuilder;
+use super::super::presence::check_active;
+use super::super::seen::see_plan;
 use super::find::{NamedCoupon, book_of_coupon, check_open};
-use super::see_plan;
 use crate::command::Undecided;
 use crate::context::Context;
 use crate::counter::{CounterName, CounterRange};
 use crate::coupons::{CodeUser, Coupon, CouponBook};
 use crate::entity::{EntityKey, Stored};
 use crate::event::{CodeRefusal, Event};
-use crate::ids::{CouponBookId, CouponId, MemberId};
+use crate::ids::{CouponBookId, CouponId, IdAllocator, MemberId};
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
 use crate::time::Timestamp;
@@ -54,19 +55,22 @@ pub(super) fn claim_plan(context: &Context, named: &NamedCoupon, member: &Member
     }
 }
 
-/// The coupon, when the member may use it; else the attempt is counted, and there is none. Counters that are to be seen beside it are
-/// asked for with its book.
+/// Opens the changes of a member who takes part, and gives the coupon when the member may use it; else the attempt is counted,
+/// and there is none. Counters that are to be seen beside it are asked for with its book.
 ///
 /// # Errors
-/// [`Rejection::TooManyAttempts`]; what a book that is not open refuses; [`Undecided::Needs`] the book.
-pub(super) fn claim(
-    builder: &mut ChangeBuilder<'_>,
+/// As [`ChangeBuilder::open_as_is`] and [`check_active`]; [`Rejection::TooManyAttempts`]; what a book that is not open refuses;
+/// [`Undecided::Needs`] the book.
+pub(super) fn claim<'a>(
     named: &NamedCoupon,
-    snapshot: &Snapshot,
-    context: &Context,
+    snapshot: &'a Snapshot,
+    context: &'a Context,
+    ids: &'a IdAllocator,
     member: &MemberId,
     counters: impl FnOnce(&Coupon) -> Vec<CounterRange>,
-) -> Result<Option<Claimed>, Undecided> {
+) -> Result<(ChangeBuilder<'a>, Option<Claimed>), Undecided> {
+    let mut builder = ChangeBuilder::open_as_is(snapshot, context, ids, member)?;
+    check_active(&builder.row.profile, member)?;
     let range = attempts(context, member);
     let tried = snapshot.count(&range, Some(&builder.row));
     if tried >= i64::from(WRONG_CODES_MAX) {
@@ -75,8 +79,8 @@ pub(super) fn claim(
         return Err(Rejection::TooManyAttempts { until }.into());
     }
     let Some(stored) = named.find(snapshot, &context.tenant)? else {
-        refuse(builder, &range, CodeRefusal::Unknown, None);
-        return Ok(None);
+        refuse(&mut builder, &range, CodeRefusal::Unknown, None);
+        return Ok((builder, None));
     };
     let coupon = &stored.entity;
     let counters = counters(coupon);
@@ -86,20 +90,20 @@ pub(super) fn claim(
             counters,
             ..ReadPlan::default()
         };
-        let what = format!("{}/{member}", coupon.coupon);
-        see_plan(snapshot, context, &what, 0, plan)?;
+        let what = format!("claim {} {member}", coupon.coupon);
+        see_plan(snapshot, context, &what, plan)?;
     }
     let book = book_of_coupon(snapshot, context, coupon)?;
-    if book.terms.user() == CodeUser::Holder && !is_holder(builder, coupon, member) {
+    if book.terms.user() == CodeUser::Holder && !is_holder(&builder, coupon, member) {
         let reason = match coupon.holder {
             None => CodeRefusal::NotAssigned,
             Some(_) => CodeRefusal::OfAnother,
         };
         let coupon = coupon.coupon.clone();
-        refuse(builder, &range, reason, Some(coupon));
-        return Ok(None);
+        refuse(&mut builder, &range, reason, Some(coupon));
+        return Ok((builder, None));
     }
-    Ok(Some(Claimed { stored, book }))
+    Ok((builder, Some(Claimed { stored, book })))
 }
 
 /// Checks that the codes of a book can be used now.

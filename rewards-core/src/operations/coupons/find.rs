@@ -1,12 +1,13 @@
 //! Coupons as requests name them, by code or by id, and what of them is refused.
 
+use super::super::seen::see_entities;
 use crate::command::Undecided;
 use crate::context::Context;
 use crate::coupons::{BookState, Coupon, CouponBook, CouponRefusal, CouponState};
 use crate::entity::{EntityKey, Stored};
 use crate::ids::{CouponId, TenantId};
 use crate::rejection::{Problem, Rejection};
-use crate::secret::Secret;
+use crate::secret::{KeyPurpose, Secret};
 use crate::snapshot::{ReadPlan, Snapshot};
 use crate::time::Timestamp;
 
@@ -31,6 +32,23 @@ impl NamedCoupon {
         }
     }
 
+    /// The same for whoever looks at nothing else before, with the rows to look for.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub(super) fn prepare(
+        context: &Context,
+        code: Option<&Secret>,
+        id: Option<&CouponId>,
+    ) -> Result<(ReadPlan, Self), Rejection> {
+        let named = Self::new(code, id)?;
+        let plan = ReadPlan {
+            entities: named.keys(&context.tenant),
+            ..ReadPlan::default()
+        };
+        Ok((plan, named))
+    }
+
     /// The rows to look for.
     pub(super) fn keys(&self, tenant: &TenantId) -> Vec<EntityKey> {
         let ids = self.0.iter();
@@ -52,6 +70,12 @@ impl NamedCoupon {
     }
 }
 
+/// The code of a request that may name a coupon by its id, to be sealed.
+pub(super) fn secret_of(code: &mut Option<Secret>) -> Vec<(KeyPurpose, &mut Secret)> {
+    let code = code.iter_mut();
+    code.map(|code| (KeyPurpose::Coupons, code)).collect()
+}
+
 /// The rows that a request with a code or an id is about, as the engine looks them up before anything else.
 pub(super) fn keys_of(
     tenant: &TenantId,
@@ -71,12 +95,7 @@ pub(super) fn book_of_coupon(
     coupon: &Coupon,
 ) -> Result<CouponBook, Undecided> {
     let key = EntityKey::of::<CouponBook>(&context.tenant, &coupon.book);
-    if !snapshot.entities.contains_key(&key) {
-        return Err(Undecided::Needs(Box::new(ReadPlan {
-            entities: vec![key],
-            ..ReadPlan::default()
-        })));
-    }
+    see_entities(snapshot, [key])?;
     Ok(super::book_of(snapshot, &context.tenant, &coupon.book)?.entity)
 }
 

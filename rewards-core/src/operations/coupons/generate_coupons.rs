@@ -229,7 +229,8 @@ impl Operation for GenerateCoupons {
         let places = places(context, &batch, tried)?;
         let keys = places.iter().flat_map(|(_, ids)| ids);
         let keys = keys.map(|id| EntityKey::of::<Coupon>(tenant, id)).collect();
-        see(snapshot, context, &batch.source.batch, batch.next, keys)?;
+        let what = format!("{} {}", batch.next, batch.source.batch);
+        see(snapshot, context, &what, keys)?;
         let mut changes = Changes::default();
         let mut passed_over = Vec::new();
         let mut own = std::collections::BTreeSet::new();

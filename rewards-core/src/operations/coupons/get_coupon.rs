@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::find::{NamedCoupon, book_of_coupon};
+use super::find::{NamedCoupon, book_of_coupon, secret_of};
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
 use crate::coupons::{Coupon, CouponBook, CouponState, CouponStep};
@@ -106,17 +106,11 @@ impl Operation for GetCoupon {
     type Prepared = NamedCoupon;
 
     fn secrets(&mut self) -> Vec<(KeyPurpose, &mut Secret)> {
-        let code = self.code.iter_mut();
-        code.map(|code| (KeyPurpose::Coupons, code)).collect()
+        secret_of(&mut self.code)
     }
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, NamedCoupon), Rejection> {
-        let named = NamedCoupon::new(self.code.as_ref(), self.coupon.as_ref())?;
-        let plan = ReadPlan {
-            entities: named.keys(&context.tenant),
-            ..ReadPlan::default()
-        };
-        Ok((plan, named))
+        NamedCoupon::prepare(context, self.code.as_ref(), self.coupon.as_ref())
     }
 
     fn decide(

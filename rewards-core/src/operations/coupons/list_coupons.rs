@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::super::pages::EntityList;
+use super::super::seen::see_entities;
 use super::find::book_of_coupon;
 use super::{CouponDetails, book_of};
 use crate::command::{Kind, Operation, Undecided};
@@ -140,14 +141,7 @@ impl Operation for ListCoupons {
         let (coupons, next) = list.read(snapshot, context, |coupon: Coupon| coupon)?;
         let keys = coupons.iter().map(|coupon| &coupon.book);
         let keys = keys.map(|book| EntityKey::of::<CouponBook>(&context.tenant, book));
-        let unseen = keys.filter(|key| !snapshot.entities.contains_key(key));
-        let unseen: Vec<EntityKey> = unseen.collect();
-        if !unseen.is_empty() {
-            return Err(Undecided::Needs(Box::new(ReadPlan {
-                entities: unseen,
-                ..ReadPlan::default()
-            })));
-        }
+        see_entities(snapshot, keys)?;
         let coupons = coupons.into_iter().map(|coupon| {
             let book = book_of_coupon(snapshot, context, &coupon)?;
             Ok(CouponDetails::of(coupon, &book, context.now))

@@ -10,10 +10,8 @@
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
-use super::super::change_builder::ChangeBuilder;
-use super::super::presence::check_active;
 use super::claim::{CodeOutcome, check_use, claim, claim_plan};
-use super::find::{NamedCoupon, refused};
+use super::find::{NamedCoupon, refused, secret_of};
 use super::step;
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
@@ -83,8 +81,7 @@ impl Operation for LockCoupon {
     }
 
     fn secrets(&mut self) -> Vec<(KeyPurpose, &mut Secret)> {
-        let code = self.code.iter_mut();
-        code.map(|code| (KeyPurpose::Coupons, code)).collect()
+        secret_of(&mut self.code)
     }
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, NamedCoupon), Rejection> {
@@ -104,11 +101,8 @@ impl Operation for LockCoupon {
         context: &Context,
     ) -> Result<Decision<LockedCoupon>, Undecided> {
         let ids = context.id_allocator();
-        let mut builder = ChangeBuilder::open_as_is(snapshot, context, &ids, &self.member)?;
-        check_active(&builder.row.profile, &self.member)?;
-        let claimed = claim(&mut builder, named, snapshot, context, &self.member, |_| {
-            Vec::new()
-        })?;
+        let member = &self.member;
+        let (mut builder, claimed) = claim(named, snapshot, context, &ids, member, |_| Vec::new())?;
         let Some(claimed) = claimed else {
             return Ok(Decision {
                 reply: LockedCoupon {
@@ -163,6 +157,6 @@ impl Operation for LockCoupon {
 /// When a lease ends.
 fn end_of(now: Timestamp, seconds: u32) -> Result<Timestamp, Rejection> {
     let micros = i64::from(seconds).saturating_mul(1_000_000);
-    let end = Timestamp::from_micros(now.micros().saturating_add(micros));
-    end.map_err(|_: TimeError| Rejection::Overflow)
+    now.checked_add_micros(micros)
+        .map_err(|_: TimeError| Rejection::Overflow)
 }

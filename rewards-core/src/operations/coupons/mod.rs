@@ -40,12 +40,13 @@ pub use void_coupon::{VoidCoupon, VoidedCoupon};
 use smol_str::format_smolstr;
 
 use super::change_builder::ChangeBuilder;
+use super::seen::see_plan;
 use crate::command::Undecided;
 use crate::context::Context;
 use crate::counter::{CounterName, CounterRange, Subject};
 use crate::coupons::{BookCount, Coupon, CouponBook};
 use crate::decision::CounterChange;
-use crate::entity::{By, Entity, EntityKey, EntityQuery, Expected, Stored};
+use crate::entity::{EntityKey, Expected, Stored};
 use crate::ids::{CouponBookId, CouponId, TenantId};
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
@@ -105,7 +106,7 @@ fn code_uses(tenant: &TenantId, book: &CouponBookId, coupon: &CouponId) -> Count
     }
 }
 
-/// Asks for entities that a view does not hold yet.
+/// Asks for coupons that may not be there.
 ///
 /// # Errors
 /// As [`see_plan`].
@@ -113,42 +114,11 @@ fn see(
     snapshot: &Snapshot,
     context: &Context,
     what: &str,
-    number: u32,
     entities: Vec<EntityKey>,
 ) -> Result<(), Undecided> {
     let plan = ReadPlan {
         entities,
         ..ReadPlan::default()
     };
-    see_plan(snapshot, context, what, number.into(), plan)
-}
-
-/// Asks for rows that a view does not hold yet. A row that is not there leaves no trace in a view, so an empty page is asked for
-/// with them, which does: `what` and `number` tell it from that of every other question.
-///
-/// # Errors
-/// [`Undecided::Needs`] them, unless they were asked for before.
-fn see_plan(
-    snapshot: &Snapshot,
-    context: &Context,
-    what: &str,
-    number: i64,
-    mut plan: ReadPlan,
-) -> Result<(), Undecided> {
-    let trace = EntityQuery {
-        tenant: context.tenant.clone(),
-        kind: Coupon::KIND,
-        by: By::Group {
-            group: what.into(),
-            state: "asked".into(),
-            from_rank: number,
-        },
-        after: None,
-        limit: 1,
-    };
-    if snapshot.entity_pages.contains_key(&trace) {
-        return Ok(());
-    }
-    plan.entity_pages.push(trace);
-    Err(Undecided::Needs(Box::new(plan)))
+    see_plan(snapshot, context, &format!("coupons {what}"), plan)
 }

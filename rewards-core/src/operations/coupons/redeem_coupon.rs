@@ -12,9 +12,8 @@ use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::super::change_builder::ChangeBuilder;
-use super::super::presence::check_active;
 use super::claim::{Claimed, CodeOutcome, check_use, claim, claim_plan, of_member};
-use super::find::{NamedCoupon, refused};
+use super::find::{NamedCoupon, refused, secret_of};
 use super::{code_uses, counted, step};
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
@@ -190,8 +189,7 @@ impl Operation for RedeemCoupon {
     }
 
     fn secrets(&mut self) -> Vec<(KeyPurpose, &mut Secret)> {
-        let code = self.code.iter_mut();
-        code.map(|code| (KeyPurpose::Coupons, code)).collect()
+        secret_of(&mut self.code)
     }
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, NamedCoupon), Rejection> {
@@ -206,8 +204,6 @@ impl Operation for RedeemCoupon {
         context: &Context,
     ) -> Result<Decision<RedeemedCoupon>, Undecided> {
         let ids = context.id_allocator();
-        let mut builder = ChangeBuilder::open_as_is(snapshot, context, &ids, &self.member)?;
-        check_active(&builder.row.profile, &self.member)?;
         let counters = |coupon: &Coupon| {
             let tenant = &context.tenant;
             vec![
@@ -216,8 +212,8 @@ impl Operation for RedeemCoupon {
                 code_uses(tenant, &coupon.book, &coupon.coupon),
             ]
         };
-        let member = &self.member;
-        let claimed = claim(&mut builder, named, snapshot, context, member, counters)?;
+        let claimed = claim(named, snapshot, context, &ids, &self.member, counters)?;
+        let (mut builder, claimed) = claimed;
         let Some(claimed) = claimed else {
             return Ok(Decision {
                 reply: RedeemedCoupon::not_accepted(),

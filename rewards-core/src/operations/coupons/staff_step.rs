@@ -1,6 +1,7 @@
 //! A step of a coupon that is taken for its holder, if it has one, by somebody else.
 
 use super::super::change_builder::ChangeBuilder;
+use super::super::seen::see_rows;
 use super::find::{NamedCoupon, book_of_coupon, refused};
 use super::{counted_step, step};
 use crate::command::Undecided;
@@ -10,7 +11,7 @@ use crate::decision::Changes;
 use crate::entity::{Expected, Stored};
 use crate::ids::MemberId;
 use crate::rejection::Rejection;
-use crate::snapshot::{ReadPlan, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::time::Timestamp;
 
 /// What becomes of a coupon, and what its holder is told and loses of what is counted.
@@ -48,13 +49,7 @@ impl StaffStep<'_> {
             changes.put(&context.tenant, &coupon.coupon, expected, &coupon)?;
             return Ok((coupon, changes));
         };
-        let row = context.member_key(&holder);
-        if !snapshot.members.contains_key(&row) {
-            return Err(Undecided::Needs(Box::new(ReadPlan {
-                members: vec![row],
-                ..ReadPlan::default()
-            })));
-        }
+        see_rows(snapshot, context, [&holder])?;
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open_as_is(snapshot, context, &ids, &holder)?;
         step(&mut builder, context, before, expected, &coupon)?;

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::claim::of_member;
-use super::find::{NamedCoupon, keys_of};
+use super::find::{NamedCoupon, keys_of, secret_of};
 use super::staff_step::StaffStep;
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
@@ -72,17 +72,11 @@ impl Operation for UnassignCoupon {
     }
 
     fn secrets(&mut self) -> Vec<(KeyPurpose, &mut Secret)> {
-        let code = self.code.iter_mut();
-        code.map(|code| (KeyPurpose::Coupons, code)).collect()
+        secret_of(&mut self.code)
     }
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, NamedCoupon), Rejection> {
-        let named = NamedCoupon::new(self.code.as_ref(), self.coupon.as_ref())?;
-        let plan = ReadPlan {
-            entities: named.keys(&context.tenant),
-            ..ReadPlan::default()
-        };
-        Ok((plan, named))
+        NamedCoupon::prepare(context, self.code.as_ref(), self.coupon.as_ref())
     }
 
     fn decide(

@@ -8,10 +8,8 @@
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
-use super::super::change_builder::ChangeBuilder;
-use super::super::presence::check_active;
 use super::claim::{CodeOutcome, claim, claim_plan};
-use super::find::{NamedCoupon, refused};
+use super::find::{NamedCoupon, refused, secret_of};
 use super::step;
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
@@ -71,8 +69,7 @@ impl Operation for UnlockCoupon {
     }
 
     fn secrets(&mut self) -> Vec<(KeyPurpose, &mut Secret)> {
-        let code = self.code.iter_mut();
-        code.map(|code| (KeyPurpose::Coupons, code)).collect()
+        secret_of(&mut self.code)
     }
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, NamedCoupon), Rejection> {
@@ -87,11 +84,8 @@ impl Operation for UnlockCoupon {
         context: &Context,
     ) -> Result<Decision<UnlockedCoupon>, Undecided> {
         let ids = context.id_allocator();
-        let mut builder = ChangeBuilder::open_as_is(snapshot, context, &ids, &self.member)?;
-        check_active(&builder.row.profile, &self.member)?;
-        let claimed = claim(&mut builder, named, snapshot, context, &self.member, |_| {
-            Vec::new()
-        })?;
+        let member = &self.member;
+        let (mut builder, claimed) = claim(named, snapshot, context, &ids, member, |_| Vec::new())?;
         let Some(claimed) = claimed else {
             return Ok(Decision {
                 reply: UnlockedCoupon {

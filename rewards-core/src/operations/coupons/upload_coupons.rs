@@ -172,7 +172,7 @@ impl Operation for UploadCoupons {
             .collect();
         let keys = ids.iter().map(|id| EntityKey::of::<Coupon>(tenant, id));
         let command = context.ids.nth(0).to_string();
-        see(snapshot, context, &command, 0, keys.collect())?;
+        see(snapshot, context, &command, keys.collect())?;
         let Sorted { mut good, bad } = self.sort(&book, snapshot, context);
         if self.keep == Some(KeepLines::AllOrNone) && !bad.is_empty() {
             good.clear();

@@ -25,7 +25,7 @@ use super::super::shared_wallets;
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
-use crate::entity::{By, Entity, EntityKey, EntityQuery};
+use crate::entity::{By, Entity, EntityQuery};
 use crate::event::Event;
 use crate::ids::{IdempotencyKey, MemberId, TenantId};
 use crate::ledger::Purpose;
@@ -247,14 +247,7 @@ impl MergeMembers {
         let Some(wallet) = builder.row.profile.shared_wallet.clone() else {
             return Ok(());
         };
-        let key = EntityKey::of::<SharedWallet>(&context.tenant, &wallet);
-        if !snapshot.entities.contains_key(&key) {
-            return Err(Undecided::Needs(Box::new(ReadPlan {
-                entities: vec![key],
-                ..ReadPlan::default()
-            })));
-        }
-        let stored = shared_wallets::stored(snapshot, context, &wallet)?;
+        let stored = shared_wallets::see_wallet(snapshot, context, &wallet)?;
         let replaced = stored.entity.clone().replace(&self.member, &self.into);
         let replaced = replaced.map_err(|WalletClosed| Rejection::Corrupt {
             what: SharedWallet::KIND,

@@ -6,13 +6,13 @@
 use std::collections::BTreeMap;
 
 use super::super::change_builder::{ChangeBuilder, Totals};
-use super::gone_on::{GoneOn, expiries_of};
+use super::gone_on::{GoneOn, add_expired, expiries_of, made_by};
 use super::take_back::{TakenBack, UndoneGrants};
 use crate::cashback::{GRANTS_MAX, PurchaseEntity};
 use crate::command::Undecided;
 use crate::context::Context;
 use crate::ids::PurchaseId;
-use crate::ledger::{LotNumber, TransferKind};
+use crate::ledger::LotNumber;
 use crate::money::{Asset, Money};
 use crate::program::Shortfall;
 use crate::snapshot::{ReadPlan, Snapshot};
@@ -34,7 +34,7 @@ pub(super) fn claim_shortfall<'a>(
     let claims = match policy {
         Shortfall::Debt => {
             let expired = expired(builder, gone_on.as_deref(), snapshot, context, back, &id)?;
-            claim(purchase, undone, back, expired)
+            claim(purchase, undone, back, &expired)
         }
         Shortfall::StopAtZero => Totals::default(),
     };
@@ -49,7 +49,7 @@ fn claim(
     purchase: &mut PurchaseEntity,
     undone: &UndoneGrants,
     back: &TakenBack,
-    expired: BTreeMap<Asset, i64>,
+    expired: &Totals,
 ) -> Totals {
     let mut left: BTreeMap<Asset, i64> = BTreeMap::new();
     for grant in &purchase.allocations {
@@ -60,7 +60,7 @@ fn claim(
         let sum = left.entry(all.asset()).or_default();
         *sum = sum.saturating_add(short);
     }
-    for (asset, minor) in expired {
+    for (asset, minor) in expired.iter() {
         let sum = left.entry(asset).or_default();
         *sum = sum.saturating_sub(minor).max(0);
     }
@@ -94,8 +94,8 @@ fn expired(
     context: &Context,
     back: &TakenBack,
     purchase: &PurchaseId,
-) -> Result<BTreeMap<Asset, i64>, Undecided> {
-    let mut sums = gone_on.map_or_else(BTreeMap::new, |gone_on| gone_on.expired(purchase));
+) -> Result<Totals, Undecided> {
+    let mut sums = gone_on.map_or_else(Totals::default, |gone_on| gone_on.expired(purchase));
     if !back.has_expired {
         return Ok(sums);
     }
@@ -107,14 +107,7 @@ fn expired(
             ..ReadPlan::default()
         })));
     };
-    let now = builder.changes.journal.iter().map(|(_, entry)| entry);
-    let all = entries.iter().chain(now).map(|entry| &entry.transfer);
-    let own = all.filter(|transfer| {
-        transfer.kind == TransferKind::Expire && transfer.purchase.as_ref() == Some(purchase)
-    });
-    for transfer in own {
-        let sum = sums.entry(transfer.asset()).or_default();
-        *sum = sum.saturating_add(transfer.minor());
-    }
+    add_expired(&mut sums, purchase, entries.iter());
+    add_expired(&mut sums, purchase, made_by(builder));
     Ok(sums)
 }

@@ -3,18 +3,15 @@
 //! It was not spent: it is taken back there, from the very lots that went on, by rule. Those that have expired with the other
 //! member, or with somebody who was merged into that member as well, are not owed, as little as those that expired at home.
 
-use std::collections::BTreeMap;
-
 use super::super::change_builder::{ChangeBuilder, PAYING_LOTS_MAX, Totals};
 use super::super::merged::{Passage, finish_with, open_other, settle_due};
 use crate::cashback::{GivenBack, PurchaseEntity};
 use crate::command::Undecided;
 use crate::context::Context;
 use crate::decision::Changes;
-use crate::ids::{PurchaseId, Slug};
-use crate::ledger::{Lot, LotNumber, LotState, TransferKind};
-use crate::money::Asset;
-use crate::snapshot::{LotFilter, LotQuery, MemberKey, ReadPlan, Snapshot, StatementQuery};
+use crate::ids::PurchaseId;
+use crate::ledger::{JournalEntry, Lot, LotState, TransferKind};
+use crate::snapshot::{LotQuery, MemberKey, ReadPlan, Snapshot, StatementQuery};
 use crate::time::Timestamp;
 
 /// What of a purchase has gone on, and the changes of whoever has it.
@@ -22,8 +19,6 @@ use crate::time::Timestamp;
 pub(super) struct GoneOn<'a> {
     /// The other member's changes.
     pub other: ChangeBuilder<'a>,
-    /// The rule of each grant.
-    rules: BTreeMap<LotNumber, Slug>,
     /// What had expired before the command.
     expired: Totals,
 }
@@ -59,25 +54,16 @@ impl<'a> GoneOn<'a> {
         for holder in &holders {
             let query = expiries_of(holder, id, PAYING_LOTS_MAX);
             let Some(entries) = snapshot.statements.get(&query) else {
-                missing.lots.push(lots_of(holder, id));
+                missing
+                    .lots
+                    .push(LotQuery::of_purchase(holder, id, PAYING_LOTS_MAX));
                 missing.statements.push(query);
                 continue;
             };
-            for entry in entries {
-                expired.add(entry.transfer.asset(), entry.transfer.minor());
-            }
+            add_expired(&mut expired, id, entries.iter());
         }
-        if missing != ReadPlan::default() {
-            return Err(Undecided::Needs(Box::new(missing)));
-        }
-        let grants = purchase.allocations.iter();
-        Ok(Some(Self {
-            other,
-            rules: grants
-                .map(|grant| (grant.lot, grant.rule.clone()))
-                .collect(),
-            expired,
-        }))
+        Undecided::unless_seen(missing)?;
+        Ok(Some(Self { other, expired }))
     }
 
     /// Takes back so much of a grant, as far as it is there, and says how much that is.
@@ -92,10 +78,9 @@ impl<'a> GoneOn<'a> {
         (grant, wanted): (&Lot, i64),
         now: Timestamp,
     ) -> Result<i64, Undecided> {
-        let rule = self.rules.get(&grant.number);
         let own = self.other.lots(snapshot).into_iter();
         let own = own.filter(|lot| lot.purchase.as_ref() == Some(purchase));
-        let mut own: Vec<Lot> = own.filter(|lot| lot.rule.as_ref() == rule).collect();
+        let mut own: Vec<Lot> = own.filter(|lot| lot.rule == grant.rule).collect();
         own.sort_by_key(Lot::paying_order);
         let mut left = wanted;
         for lot in own {
@@ -118,17 +103,31 @@ impl<'a> GoneOn<'a> {
     }
 
     /// What of the purchase has expired with the other member, before this command and in it.
-    pub fn expired(&self, purchase: &PurchaseId) -> BTreeMap<Asset, i64> {
+    pub fn expired(&self, purchase: &PurchaseId) -> Totals {
         let mut expired = self.expired.clone();
-        for (_, entry) in &self.other.changes.journal {
-            let transfer = &entry.transfer;
-            let is_own = transfer.purchase.as_ref() == Some(purchase);
-            if is_own && transfer.kind == TransferKind::Expire {
-                expired.add(transfer.asset(), transfer.minor());
-            }
-        }
-        expired.iter().collect()
+        add_expired(&mut expired, purchase, made_by(&self.other));
+        expired
     }
+}
+
+/// Adds what of a purchase has expired by these entries.
+pub(super) fn add_expired<'e>(
+    sums: &mut Totals,
+    purchase: &PurchaseId,
+    entries: impl Iterator<Item = &'e JournalEntry>,
+) {
+    let transfers = entries.map(|entry| &entry.transfer);
+    let own = transfers.filter(|transfer| transfer.purchase.as_ref() == Some(purchase));
+    for transfer in own.filter(|transfer| transfer.kind == TransferKind::Expire) {
+        sums.add(transfer.asset(), transfer.minor());
+    }
+}
+
+/// The entries that a command has made so far.
+pub(super) fn made_by<'e>(
+    builder: &'e ChangeBuilder<'_>,
+) -> impl Iterator<Item = &'e JournalEntry> {
+    builder.changes.journal.iter().map(|(_, entry)| entry)
 }
 
 /// Ends a command on a purchase: what has become available goes on.
@@ -157,15 +156,5 @@ pub(super) fn expiries_of(member: &MemberKey, purchase: &PurchaseId, limit: u32)
         from: None,
         until: None,
         limit,
-    }
-}
-
-fn lots_of(member: &MemberKey, purchase: &PurchaseId) -> LotQuery {
-    LotQuery {
-        member: member.clone(),
-        filter: LotFilter::OfPurchase {
-            purchase: purchase.clone(),
-        },
-        limit: PAYING_LOTS_MAX,
     }
 }

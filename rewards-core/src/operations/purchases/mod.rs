@@ -36,22 +36,15 @@ use crate::entity::{EntityKey, Stored};
 use crate::ids::{MemberId, PurchaseId};
 use crate::ledger::Lot;
 use crate::rejection::Rejection;
-use crate::snapshot::{LotFilter, LotQuery, ReadPlan, Snapshot};
+use crate::snapshot::{LotQuery, ReadPlan, Snapshot};
 use crate::time::Timestamp;
 
 /// The rows of a recorded purchase: its member, itself and its lots.
 fn plan_purchase(context: &Context, member: &MemberId, purchase: &PurchaseId) -> ReadPlan {
     let member = context.member_key(member);
-    let filter = LotFilter::OfPurchase {
-        purchase: purchase.clone(),
-    };
     ReadPlan {
         entities: vec![EntityKey::of::<PurchaseEntity>(&context.tenant, purchase)],
-        lots: vec![LotQuery {
-            member: member.clone(),
-            filter,
-            limit: GRANTS_MAX,
-        }],
+        lots: vec![LotQuery::of_purchase(&member, purchase, GRANTS_MAX)],
         members: vec![member],
         ..ReadPlan::default()
     }

@@ -19,8 +19,8 @@ use smallvec::smallvec;
 
 use super::super::amounts::{check_positive, in_words};
 use super::super::change_builder::{ChangeBuilder, revision_of};
-use super::super::merged::{Seen, see_once};
 use super::super::review::{Reviewed, TierReview, due_for_review};
+use super::super::seen::{Seen, see_once};
 use super::claims::claim_shortfall;
 use super::gone_on::{GoneOn, finish};
 use super::take_back::{UndoneGrants, take_back, undone_grants};

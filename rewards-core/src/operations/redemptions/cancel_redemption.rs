@@ -16,7 +16,7 @@ use super::super::amounts::in_words;
 use super::super::change_builder::{ChangeBuilder, Returned, Source};
 use super::super::merged::{decide_for, finish};
 use super::capture_redemption::{check, minor_of};
-use super::shared::{each_share, returned_share, shared_for};
+use super::shared::{return_shares, shared_for};
 use super::{ReturnedShare, give_back, owner_of, plan_redemption, refused, review};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
@@ -145,20 +145,16 @@ impl CancelRedemption {
         let step = together.cancel(minor, context.now);
         let step = step.map_err(|step| self.refused(&before, step))?;
         let ids = context.id_allocator();
-        let (payers, changes) = each_share(snapshot, &step.shares, |view, share| {
-            let member = &share.redemption.member;
-            let mut builder = open(view, context, &ids, member)?;
+        let back = return_shares(snapshot, &step.shares, |view, share| {
+            let mut builder = open(view, context, &ids, &share.redemption.member)?;
             builder.redemption(&share.redemption.id)?;
             let redemption = share.redemption.clone();
             let returned = undo(&mut builder, view, context, redemption, &share.returned)?;
-            let told = returned_share(member, &returned);
-            Ok(((told, returned), finish(builder, view, context)?))
+            Ok((returned, finish(builder, view, context)?))
         })?;
-        let (payers, returned): (Vec<_>, Vec<_>) = payers.into_iter().unzip();
-        let returned = Returned::together(&returned);
         Ok(Decision {
-            reply: self.reply(&before, &step.whole, returned, payers),
-            changes,
+            reply: self.reply(&before, &step.whole, back.returned, back.payers),
+            changes: back.changes,
         })
     }
 

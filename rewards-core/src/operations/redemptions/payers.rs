@@ -1,11 +1,11 @@
 //! Who pays an order: one member, or those who share a wallet, in its paying order.
 
 use super::super::change_builder::ChangeBuilder;
-use super::super::merged::Seen;
 use super::super::presence::check_active;
 use super::super::review::Reviewed;
+use super::super::seen::{Seen, for_each, see_all, see_rows};
 use super::super::shared_wallets::open_for;
-use super::super::together::{for_each, open_all, see_all, see_rows};
+use super::super::together::open_all;
 use super::PaidShare;
 use super::spending::{PreparedSpending, Spending, Taken, Wanted};
 use crate::command::Undecided;

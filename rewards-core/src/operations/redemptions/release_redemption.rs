@@ -11,7 +11,7 @@ use smallvec::smallvec;
 
 use super::super::change_builder::{ChangeBuilder, Returned, Source};
 use super::super::merged::{decide_for, finish};
-use super::shared::{each_share, returned_share, shared_for};
+use super::shared::{return_shares, shared_for};
 use super::{ReturnedShare, give_back, owner_of, plan_redemption, refused, review};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
@@ -104,15 +104,8 @@ impl Operation for ReleaseRedemption {
         let released = before.clone().release(context.now);
         let (redemption, parts) = released.map_err(|step| refused(&before, step))?;
         let returned = release(&mut builder, snapshot, context, redemption, &parts)?;
-        let reply = ReleasedRedemption {
-            redemption: self.redemption.clone(),
-            returned: returned.back.into_amounts(),
-            expired: returned.expired.into_amounts(),
-            taken_back: returned.taken.into_amounts(),
-            payers: Vec::new(),
-        };
         Ok(Decision {
-            reply,
+            reply: self.reply(returned, Vec::new()),
             changes: finish(builder, snapshot, context)?,
         })
     }
@@ -129,25 +122,28 @@ impl ReleaseRedemption {
         let step = together.release(context.now);
         let step = step.map_err(|step| refused(&together.whole(context.now), step))?;
         let ids = context.id_allocator();
-        let (payers, changes) = each_share(snapshot, &step.shares, |view, share| {
+        let back = return_shares(snapshot, &step.shares, |view, share| {
             let member = &share.redemption.member;
             let mut builder = ChangeBuilder::open(view, context, &ids, member)?;
             builder.redemption(&share.redemption.id)?;
             let redemption = share.redemption.clone();
             let returned = release(&mut builder, view, context, redemption, &share.returned)?;
-            let told = returned_share(member, &returned);
-            Ok(((told, returned), finish(builder, view, context)?))
+            Ok((returned, finish(builder, view, context)?))
         })?;
-        let (payers, returned): (Vec<_>, Vec<_>) = payers.into_iter().unzip();
-        let returned = Returned::together(&returned);
-        let reply = ReleasedRedemption {
+        Ok(Decision {
+            reply: self.reply(back.returned, back.payers),
+            changes: back.changes,
+        })
+    }
+
+    fn reply(&self, returned: Returned, payers: Vec<ReturnedShare>) -> ReleasedRedemption {
+        ReleasedRedemption {
             redemption: self.redemption.clone(),
             returned: returned.back.into_amounts(),
             expired: returned.expired.into_amounts(),
             taken_back: returned.taken.into_amounts(),
             payers,
-        };
-        Ok(Decision { reply, changes })
+        }
     }
 }
 

@@ -4,10 +4,9 @@
 //! and so are the parts of it to everybody: nobody can take a step for one payer alone.
 
 use super::super::change_builder::Returned;
-use super::super::merged::Seen;
 use super::super::review::Reviewed;
-use super::super::shared_wallets::stored;
-use super::super::together::{for_each, see_all};
+use super::super::seen::{Seen, for_each, see_all, see_entities};
+use super::super::shared_wallets::see_wallet;
 use super::ReturnedShare;
 use crate::command::Undecided;
 use crate::context::Context;
@@ -16,8 +15,8 @@ use crate::entity::{Entity, EntityKey};
 use crate::ids::{MemberId, RedemptionId};
 use crate::member::MemberStatus;
 use crate::rejection::Rejection;
-use crate::snapshot::{ReadPlan, Snapshot};
-use crate::wallet::{Redemption, ShareStep, SharedPayment, SharedRedemption, SharedWallet};
+use crate::snapshot::Snapshot;
+use crate::wallet::{Redemption, ShareStep, SharedPayment, SharedRedemption};
 
 /// The redemptions of all payers, when the one that a request names is paid from a shared wallet.
 ///
@@ -39,12 +38,7 @@ pub(super) fn shared(
     let others = tie.payers.iter().skip(1);
     let others = for_each(others, |payer| {
         let key = EntityKey::of::<Redemption>(&context.tenant, &payer.1);
-        if !snapshot.entities.contains_key(&key) {
-            return Err(Undecided::Needs(Box::new(ReadPlan {
-                entities: vec![key],
-                ..ReadPlan::default()
-            })));
-        }
+        see_entities(snapshot, [key])?;
         let found = snapshot.get::<Redemption>(&context.tenant, &payer.1)?;
         found.map(|stored| stored.entity).ok_or_else(corrupt)
     })?;
@@ -101,14 +95,8 @@ fn shares_wallet(
     let Some(SharedPayment { wallet, .. }) = first.and_then(|first| first.shared.as_ref()) else {
         return Ok(false);
     };
-    let key = EntityKey::of::<SharedWallet>(&context.tenant, wallet);
-    if !snapshot.entities.contains_key(&key) {
-        return Err(Undecided::Needs(Box::new(ReadPlan {
-            entities: vec![key],
-            ..ReadPlan::default()
-        })));
-    }
-    Ok(stored(snapshot, context, wallet)?.entity.has(member))
+    let wallet = see_wallet(snapshot, context, wallet)?.entity;
+    Ok(wallet.has(member))
 }
 
 /// Takes the step of each payer, on what those before have left, in one commit: what goes back to one who was merged into another
@@ -134,12 +122,36 @@ pub(super) fn each_share<T>(
     Ok((told, changes))
 }
 
-/// What went back to one of the payers, as a caller is told.
-pub(super) fn returned_share(member: &MemberId, returned: &Returned) -> ReturnedShare {
-    ReturnedShare {
-        member: member.clone(),
+/// What went back to the payers.
+#[derive(Debug)]
+pub(super) struct SharedReturn {
+    /// To each of them, as a caller is told.
+    pub payers: Vec<ReturnedShare>,
+    /// To all of them together.
+    pub returned: Returned,
+    pub changes: Changes,
+}
+
+/// Gives back to each payer what is the payer's.
+///
+/// # Errors
+/// As [`each_share`].
+pub(super) fn return_shares(
+    snapshot: &Snapshot,
+    shares: &[ShareStep],
+    step: impl Fn(&Snapshot, &ShareStep) -> Result<(Returned, Changes), Undecided>,
+) -> Result<SharedReturn, Undecided> {
+    let (returned, changes) = each_share(snapshot, shares, step)?;
+    let payers = shares.iter().zip(&returned);
+    let payers = payers.map(|(share, returned)| ReturnedShare {
+        member: share.redemption.member.clone(),
         returned: returned.back.amounts(),
         expired: returned.expired.amounts(),
         taken_back: returned.taken.amounts(),
-    }
+    });
+    Ok(SharedReturn {
+        payers: payers.collect(),
+        returned: Returned::together(&returned),
+        changes,
+    })
 }

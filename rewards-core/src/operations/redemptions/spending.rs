@@ -7,7 +7,7 @@ use super::super::amounts::{check_positive, in_words};
 use super::super::change_builder::ChangeBuilder;
 use super::super::review::{Reviewed, due_for_review};
 use super::super::rewards::{OPEN_LOTS_MAX, open_lots};
-use super::super::together::for_each;
+use super::super::seen::for_each;
 use super::{ChosenTender, PaidPart, PaidShare};
 use crate::command::Undecided;
 use crate::context::Context;

@@ -9,8 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::balances::{DUE_LOTS_MAX, available};
 use super::super::change_builder::{ChangeBuilder, Totals};
-use super::super::merged::Seen;
-use super::super::together::{for_each, see_all, see_rows};
+use super::super::seen::{Seen, for_each, see_all, see_rows};
 use super::stored;
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;

@@ -6,11 +6,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::pages::{EntityList, Page};
-use super::stored;
+use super::see_wallet;
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
-use crate::entity::EntityKey;
 use crate::ids::{MemberId, SharedWalletId};
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
@@ -123,14 +122,8 @@ fn own(
     let Some(wallet) = &row.profile.shared_wallet else {
         return Ok(Vec::new());
     };
-    let key = EntityKey::of::<SharedWallet>(&context.tenant, wallet);
-    if !snapshot.entities.contains_key(&key) {
-        return Err(Undecided::Needs(Box::new(ReadPlan {
-            entities: vec![key],
-            ..ReadPlan::default()
-        })));
-    }
-    Ok(vec![listed(stored(snapshot, context, wallet)?.entity)])
+    let wallet = see_wallet(snapshot, context, wallet)?.entity;
+    Ok(vec![listed(wallet)])
 }
 
 fn listed(wallet: SharedWallet) -> ListedSharedWallet {

@@ -21,9 +21,10 @@ pub use update_shared_wallet::{UpdateSharedWallet, UpdatedSharedWallet};
 
 use super::change_builder::ChangeBuilder;
 use super::presence::check_active;
+use super::seen::see_entities;
 use crate::command::Undecided;
 use crate::context::Context;
-use crate::entity::Stored;
+use crate::entity::{EntityKey, Stored};
 use crate::event::Event;
 use crate::ids::{MemberId, SharedWalletId};
 use crate::rejection::{Problem, Rejection};
@@ -62,6 +63,22 @@ pub(super) fn stored(
 ) -> Result<Stored<SharedWallet>, Rejection> {
     let stored = snapshot.get::<SharedWallet>(&context.tenant, wallet)?;
     stored.ok_or_else(|| Rejection::SharedWalletUnknown(wallet.clone()))
+}
+
+/// A wallet that becomes known only while something is decided.
+///
+/// # Errors
+/// [`Undecided::Needs`] it.
+pub(super) fn see_wallet(
+    snapshot: &Snapshot,
+    context: &Context,
+    wallet: &SharedWalletId,
+) -> Result<Stored<SharedWallet>, Undecided> {
+    see_entities(
+        snapshot,
+        [EntityKey::of::<SharedWallet>(&context.tenant, wallet)],
+    )?;
+    Ok(stored(snapshot, context, wallet)?)
 }
 
 /// A wallet from which a member can pay.

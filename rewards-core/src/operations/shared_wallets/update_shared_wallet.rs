@@ -8,7 +8,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::super::together::{open_all_as_is, see_rows};
+use super::super::seen::see_rows;
+use super::super::together::open_all_as_is;
 use super::{check_members, join, leave, stored};
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;

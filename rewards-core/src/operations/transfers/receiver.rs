@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::aliases::PreparedAlias;
-use super::super::merged::{Seen, see_once};
 use super::super::review::Reviewed;
+use super::super::seen::{Seen, see_once};
 use crate::command::Undecided;
 use crate::context::Context;
 use crate::ids::{MemberId, Slug};
