@@ -11,6 +11,8 @@ MODULES: dict[str, tuple[str, list[str]]] = {
             "RedemptionId",
             "SharedWalletId",
             "OrderId",
+            "CouponBookId",
+            "CouponId",
             "ProgramId",
             "Slug",
             "Currency",
@@ -28,6 +30,8 @@ MODULES: dict[str, tuple[str, list[str]]] = {
         ["Condition"],
     ),
     "effects": ("What a rule grants.", ["Effect"]),
+    "offers": ("What coupons take off a basket: the section of a program.", ["Offers"]),
+    "discounts": ("What offers take off a purchase, as decisions tell it.", ["BasketDiscount"]),
     "program": (
         "The program document, publishing it and reading what is published.",
         [
@@ -147,6 +151,8 @@ MODULES: dict[str, tuple[str, list[str]]] = {
             "AssignedCoupons",
             "UnassignCoupon",
             "UnassignedCoupon",
+            "CheckCoupon",
+            "CheckedCoupon",
             "LockCoupon",
             "LockedCoupon",
             "UnlockCoupon",
@@ -242,7 +248,11 @@ RANGES = {
 }
 
 # Names of the data of variants where the name of the variant alone would say too little.
-DATA_NAMES = {("Limit", "amount"): "LimitAmount"}
+DATA_NAMES = {
+    ("Limit", "amount"): "LimitAmount",
+    ("OfferVerdict", "unmatched"): "OfferUnmatched",
+    ("OfferVerdict", "outranked"): "OfferOutranked",
+}
 
 # Methods that a model has beyond its fields.
 METHODS = {

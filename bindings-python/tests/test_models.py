@@ -256,6 +256,11 @@ SAMPLES = {
         '{"coupon":"l0123456789abcdef0123456789abcdef:codes-1","book":"spring","state":"available",'
         '"at":"2026-01-01T00:00:00Z"}',
     ),
+    "check_coupon": (
+        '{"member":"ada","coupon":"l0123456789abcdef0123456789abcdef:codes-1"}',
+        '{"outcome":"accepted","coupon":"l0123456789abcdef0123456789abcdef:codes-1","book":"spring"'
+        ',"state":"assigned","book_state":"active","active_until":"2026-04-01T00:00:00Z"}',
+    ),
     "lock_coupon": (
         '{"member":"ada","coupon":"l0123456789abcdef0123456789abcdef:codes-1","order":"o1","seconds":60}',
         '{"outcome":"accepted","coupon":"l0123456789abcdef0123456789abcdef:codes-1","book":"spring"'

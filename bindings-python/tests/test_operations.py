@@ -117,6 +117,12 @@ STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
         {"book": "spring", "member": "ada", "assigned_at": NOW},
     ),
     (
+        "check_coupon",
+        models.CheckCoupon(member="ada", code="SAVE-10"),
+        "check-1",
+        {"outcome": "accepted", "state": "assigned", "book_state": "active"},
+    ),
+    (
         "lock_coupon",
         models.LockCoupon(member="ada", code="SAVE-10", order="o1"),
         "lock-1",

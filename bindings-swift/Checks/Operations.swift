@@ -189,6 +189,11 @@ let operations: [String: Operation] = [
         let receipt = try await engine.unassignCouponReceipt(request: request, key: key, now: now)
         return (try unassignedCouponToJson(reply: receipt.reply), receipt.replayed)
     },
+    "check_coupon": { engine, json, key, now in
+        let request = try checkCouponFromJson(json: json)
+        let receipt = try await engine.checkCouponReceipt(request: request, key: key, now: now)
+        return (try checkedCouponToJson(reply: receipt.reply), receipt.replayed)
+    },
     "lock_coupon": { engine, json, key, now in
         let request = try lockCouponFromJson(json: json)
         let receipt = try await engine.lockCouponReceipt(request: request, key: key, now: now)

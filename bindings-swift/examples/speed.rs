@@ -74,7 +74,11 @@ impl Wallet {
 
     async fn quote(&self, engine: &RewardsEngine) -> Result<(), Failure> {
         let (purchase, explain) = (self.order.clone(), false);
-        let request = QuotePurchase { purchase, explain };
+        let request = QuotePurchase {
+            purchase,
+            coupons: Vec::new(),
+            explain,
+        };
         engine.quote_purchase(request, Some(self.at)).await?;
         Ok(())
     }

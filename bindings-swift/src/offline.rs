@@ -75,7 +75,12 @@ impl OfflineProgram {
                 programs: Arc::clone(&self.programs),
                 codes: None,
             };
-            Ok(QuotePurchase { purchase, explain }.quote_new_member(&context)?)
+            Ok(QuotePurchase {
+                purchase,
+                coupons: Vec::new(),
+                explain,
+            }
+            .quote_new_member(&context)?)
         })
     }
 }
@@ -129,6 +134,7 @@ mod tests {
             .register_member(RegisterMember::new("alice".parse()?), None, now)
             .await?;
         let request = QuotePurchase {
+            coupons: Vec::new(),
             purchase,
             explain: true,
         };

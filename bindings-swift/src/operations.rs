@@ -9,11 +9,12 @@ use rewards_core::operations::balances::{
     Balance, ExpiringList, GetBalance, GetStatement, ListExpiring, Statement,
 };
 use rewards_core::operations::coupons::{
-    AssignCoupons, AssignedCoupons, CouponBookList, CouponBookStatistics, CouponDetails,
-    CouponList, CreateCouponBook, CreatedCouponBook, GenerateCoupons, GeneratedCoupons, GetCoupon,
-    GetCouponBook, ListCouponBooks, ListCoupons, LockCoupon, LockedCoupon, RedeemCoupon,
-    RedeemedCoupon, UnassignCoupon, UnassignedCoupon, UnlockCoupon, UnlockedCoupon,
-    UpdateCouponBook, UpdatedCouponBook, UploadCoupons, UploadedCoupons, VoidCoupon, VoidedCoupon,
+    AssignCoupons, AssignedCoupons, CheckCoupon, CheckedCoupon, CouponBookList,
+    CouponBookStatistics, CouponDetails, CouponList, CreateCouponBook, CreatedCouponBook,
+    GenerateCoupons, GeneratedCoupons, GetCoupon, GetCouponBook, ListCouponBooks, ListCoupons,
+    LockCoupon, LockedCoupon, RedeemCoupon, RedeemedCoupon, UnassignCoupon, UnassignedCoupon,
+    UnlockCoupon, UnlockedCoupon, UpdateCouponBook, UpdatedCouponBook, UploadCoupons,
+    UploadedCoupons, VoidCoupon, VoidedCoupon,
 };
 use rewards_core::operations::deposits::{
     ConfirmDeposit, DepositDetails, DepositList, GetDeposit, InitiateDeposit, InitiatedDeposit,
@@ -237,6 +238,9 @@ commands! {
     /// Unassigns a coupon: it goes back from its holder to its book.
     unassign_coupon, unassign_coupon_receipt -> UnassignCouponReceipt: UnassignCoupon => UnassignedCoupon,
         unassign_coupon_from_json, unassigned_coupon_to_json;
+    /// Checks a code for a member, and tells what it is good for.
+    check_coupon, check_coupon_receipt -> CheckCouponReceipt: CheckCoupon => CheckedCoupon,
+        check_coupon_from_json, checked_coupon_to_json;
     /// Locks a coupon for an order, until a time.
     lock_coupon, lock_coupon_receipt -> LockCouponReceipt: LockCoupon => LockedCoupon,
         lock_coupon_from_json, locked_coupon_to_json;

@@ -375,6 +375,15 @@ pub enum Event {
         /// Whether it is used up.
         used_up: bool,
     },
+    /// A use of a coupon was given back.
+    CouponReturned {
+        /// The coupon.
+        coupon: CouponId,
+        /// Its book.
+        book: CouponBookId,
+        /// The order that it was redeemed for.
+        order: OrderId,
+    },
     /// A coupon of a member was voided.
     CouponVoided {
         /// The coupon.

@@ -52,6 +52,7 @@ pub mod context;
 pub mod counter;
 pub mod coupons;
 pub mod decision;
+pub mod discounts;
 pub mod entity;
 pub mod event;
 pub mod fees;

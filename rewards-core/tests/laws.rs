@@ -251,11 +251,9 @@ impl Run {
             .lines
             .iter()
             .map(|(sku, pieces)| rewards_core::cashback::Line {
-                amount: euro(share),
                 sku: Some((*sku).to_owned()),
-                category: None,
                 quantity: *pieces,
-                attributes: BTreeMap::new(),
+                ..rewards_core::cashback::Line::new(euro(share))
             })
             .collect();
         purchase
@@ -264,6 +262,7 @@ impl Run {
     pub fn buy(&mut self, basket: &Basket, pinned: Option<String>) -> PurchaseDecision {
         let purchase = self.purchase(basket);
         let record = RecordPurchase {
+            coupons: Vec::new(),
             purchase: purchase.clone(),
             pinned,
         };
@@ -328,6 +327,7 @@ impl Run {
         let mut purchase = self.purchase(basket);
         purchase.member = replaced.member.clone();
         ReplacePurchase {
+            coupons: Vec::new(),
             refund: format!("r{}", self.world.commands).parse().unwrap(),
             replaced: replaced.id.clone(),
             reason: None,
@@ -441,7 +441,11 @@ proptest! {
         let purchase = run.purchase(&basket);
         let explain = basket.discount % 2 == 0;
         let get = GetPurchase { explain, ..GetPurchase::new(purchase.id.clone()) };
-        let quoted = run.world.run(&QuotePurchase { purchase, explain }).unwrap();
+        let quoted = run.world.run(&QuotePurchase {
+ purchase,
+ coupons: Vec::new(),
+ explain,
+}).unwrap();
         let recorded = run.buy(&basket, Some(quoted.decision.digest.clone()));
         prop_assert_eq!(recorded, quoted.decision);
         // Why it is granted what it is stays the same, whatever happens later.

@@ -15,6 +15,7 @@ mod merge_laws;
 mod money_laws;
 mod money_text;
 mod motion_laws;
+mod offer_laws;
 mod program_guide;
 mod program_laws;
 mod program_parse;

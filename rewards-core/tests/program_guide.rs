@@ -18,6 +18,7 @@ const TEXTS: &[(&str, usize)] = &[
     (include_str!("../../docs/guide/src/refunds.md"), 1),
     (include_str!("../../docs/guide/src/deposits.md"), 1),
     (include_str!("../../docs/guide/src/expiry.md"), 1),
+    (include_str!("../../docs/guide/src/offers.md"), 1),
     (include_str!("../../docs/guide/src/spending.md"), 1),
     (include_str!("../../docs/guide/src/transfers.md"), 1),
 ];

@@ -90,6 +90,7 @@ fn refund(replace: &ReplacePurchase) -> RefundPurchase {
 
 fn record(replace: &ReplacePurchase) -> RecordPurchase {
     RecordPurchase {
+        coupons: Vec::new(),
         purchase: replace.purchase.clone(),
         pinned: replace.pinned.clone(),
     }

@@ -306,6 +306,7 @@ fn agree(document: &Program, rows: &[Row]) -> Result<(), TestCaseError> {
         let register = RegisterMember::new(purchase.member.clone());
         world.run(&register).unwrap();
         let quote = QuotePurchase {
+            coupons: Vec::new(),
             purchase,
             explain: false,
         };

@@ -80,6 +80,8 @@ const CORE: &[Row] = &[
     row("adjustments", &[BASE, COMMON, SHARED], &[]),
     row("cashback", &[BASE, COMMON, SHARED], &[]),
     row("coupons", &[BASE, COMMON, SHARED], &[]),
+    // What offers take off is taken off a purchase.
+    row("discounts", &[BASE, COMMON, SHARED, &["cashback"]], &[]),
     row("fees", &[BASE, COMMON], &[]),
     row("fx", &[BASE, COMMON, SHARED], &[]),
     row("imports", &[BASE, COMMON, SHARED], &[]),

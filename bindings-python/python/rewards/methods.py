@@ -19,6 +19,8 @@ from .models import (
     CancelRedemption,
     CapturedRedemption,
     CaptureRedemption,
+    CheckCoupon,
+    CheckedCoupon,
     CompletedTransfer,
     ConfirmDeposit,
     ConfirmedPurchase,
@@ -327,6 +329,11 @@ class Methods(ABC):
     def execute(
         self, request: UnassignCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[UnassignedCoupon]: ...
+
+    @overload
+    def execute(
+        self, request: CheckCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[CheckedCoupon]: ...
 
     @overload
     def execute(
@@ -855,6 +862,17 @@ class Methods(ABC):
         outcome: tuple[UnassignedCoupon, bool] = self._execute(request, key, now)
         return outcome[0]
 
+    def check_coupon(
+        self, request: CheckCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> CheckedCoupon:
+        """Checks a code for a member.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[CheckedCoupon, bool] = self._execute(request, key, now)
+        return outcome[0]
+
     def lock_coupon(
         self, request: LockCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> LockedCoupon:
@@ -1310,6 +1328,11 @@ class AsyncMethods(ABC):
     async def execute(
         self, request: UnassignCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[UnassignedCoupon]: ...
+
+    @overload
+    async def execute(
+        self, request: CheckCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[CheckedCoupon]: ...
 
     @overload
     async def execute(
@@ -1836,6 +1859,17 @@ class AsyncMethods(ABC):
         at `now`, the current time when absent.
         """
         outcome: tuple[UnassignedCoupon, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def check_coupon(
+        self, request: CheckCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> CheckedCoupon:
+        """Checks a code for a member.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[CheckedCoupon, bool] = await self._execute(request, key, now)
         return outcome[0]
 
     async def lock_coupon(

@@ -18,6 +18,8 @@ from .models import (
     CancelRedemption,
     CapturedRedemption,
     CaptureRedemption,
+    CheckCoupon,
+    CheckedCoupon,
     CompletedTransfer,
     ConfirmDeposit,
     ConfirmedPurchase,
@@ -264,6 +266,9 @@ ASSIGN_COUPONS = Operation("assign_coupons", "command", AssignCoupons, AssignedC
 UNASSIGN_COUPON = Operation("unassign_coupon", "command", UnassignCoupon, UnassignedCoupon)
 """Unassigns a coupon, by its code or its id."""
 
+CHECK_COUPON = Operation("check_coupon", "command", CheckCoupon, CheckedCoupon)
+"""Checks a code for a member."""
+
 LOCK_COUPON = Operation("lock_coupon", "command", LockCoupon, LockedCoupon)
 """Locks a coupon for an order."""
 
@@ -377,6 +382,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     UPLOAD_COUPONS,
     ASSIGN_COUPONS,
     UNASSIGN_COUPON,
+    CHECK_COUPON,
     LOCK_COUPON,
     UNLOCK_COUPON,
     REDEEM_COUPON,

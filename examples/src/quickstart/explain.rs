@@ -50,13 +50,12 @@ pub(super) async fn decision(
     let id = PurchaseId::new("example")?;
     let mut purchase = Purchase::new(id, member.clone(), program.id.clone(), at, total);
     purchase.lines = vec![Line {
-        amount: total,
-        sku: None,
         category: Some("cd".to_owned()),
         quantity: PIECES,
-        attributes: std::collections::BTreeMap::new(),
+        ..Line::new(total)
     }];
     let quote = QuotePurchase {
+        coupons: Vec::new(),
         purchase,
         explain: true,
     };

@@ -68,11 +68,9 @@ fn parse(line: &str, number: usize, program: &Program) -> Result<Row, String> {
     let mut purchase = Purchase::new(id, member, program.id.clone(), occurred_at, total);
     purchase.channel = Some("online".to_owned());
     purchase.lines = vec![Line {
-        amount: total,
-        sku: None,
         category: Some("cd".to_owned()),
         quantity,
-        attributes: std::collections::BTreeMap::new(),
+        ..Line::new(total)
     }];
     Ok(Row {
         day: day.day(),

@@ -48,9 +48,9 @@ pub struct Grant {
     pub clipped_by: Option<u32>,
 }
 
-/// How many offers of rules are looked at for one purchase: as many as a program may have rules, so that only rules that pay by
+/// How many proposals of rules are looked at for one purchase: as many as a program may have rules, so that only rules that pay by
 /// line can come to more.
-pub const OFFERS_MAX: usize = RULES_MAX;
+pub const PROPOSALS_MAX: usize = RULES_MAX;
 
 /// Why a purchase cannot be evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -58,9 +58,9 @@ pub enum EvaluationError {
     /// An amount leaves its range.
     #[error("an amount exceeds the range of 64-bit minor units")]
     Overflow,
-    /// More than [`OFFERS_MAX`] rules and lines come together.
-    #[error("more than {OFFERS_MAX} offers")]
-    TooManyOffers,
+    /// More than [`PROPOSALS_MAX`] rules and lines come together.
+    #[error("more than {PROPOSALS_MAX} proposals")]
+    TooManyProposals,
 }
 
 impl From<MoneyError> for EvaluationError {
@@ -72,7 +72,7 @@ impl From<MoneyError> for EvaluationError {
 /// Evaluates a purchase: the same purchase and standing always give the same grants.
 ///
 /// # Errors
-/// [`EvaluationError`] when an amount leaves its range, or more offers come together than are looked at.
+/// [`EvaluationError`] when an amount leaves its range, or more proposals come together than are looked at.
 pub fn evaluate<T: Trace>(
     program: &CompiledProgram,
     facts: &Facts<'_>,
@@ -89,8 +89,8 @@ pub fn evaluate<T: Trace>(
         standing,
         trace,
         tags: SmallVec::new(),
-        offers: Offers::new(),
-        offers_left: OFFERS_MAX,
+        proposals: Proposals::new(),
+        proposals_left: PROPOSALS_MAX,
         result: &mut result,
     };
     let mut rest = candidates.as_slice();
@@ -107,7 +107,7 @@ pub fn evaluate<T: Trace>(
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Offer {
+struct Proposal {
     rule: u32,
     line: Option<u32>,
     desired: Desired,
@@ -115,7 +115,7 @@ struct Offer {
     base: i64,
 }
 
-type Offers = SmallVec<[Offer; 8]>;
+type Proposals = SmallVec<[Proposal; 8]>;
 
 struct Evaluator<'a, T> {
     program: &'a CompiledProgram,
@@ -124,10 +124,10 @@ struct Evaluator<'a, T> {
     trace: &'a mut T,
     /// Exclusive tags taken, each with the rule that took it.
     tags: SmallVec<[(u32, u32); 4]>,
-    /// What the rules of the stacking group offer, in rule order; of the rule at hand alone where all rules apply.
-    offers: Offers,
+    /// What the rules of the stacking group propose, in rule order; of the rule at hand alone where all rules apply.
+    proposals: Proposals,
     /// How many more are looked at.
-    offers_left: usize,
+    proposals_left: usize,
     result: &'a mut Evaluation,
 }
 
@@ -153,7 +153,7 @@ impl<'a, T: Trace> Evaluator<'a, T> {
         Ok(())
     }
 
-    /// Collects what a rule offers: nothing when it does not match, one offer for the basket or one for every matching
+    /// Collects what a rule proposes: nothing when it does not match, one proposal for the basket or one for every matching
     /// line.
     fn collect(&mut self, number: u32, base: RunningBase) -> Result<(), EvaluationError> {
         let Some(rule) = self.program.rule(number) else {
@@ -168,16 +168,16 @@ impl<'a, T: Trace> Evaluator<'a, T> {
             return Ok(());
         }
         if rule.scope == Scope::Basket {
-            return self.offer(rule, number, None, base);
+            return self.propose(rule, number, None, base);
         }
         for line in 0..self.facts.purchase.lines.len() {
-            self.offer(rule, number, Some(line), base)?;
+            self.propose(rule, number, Some(line), base)?;
         }
         Ok(())
     }
 
     #[inline]
-    fn offer(
+    fn propose(
         &mut self,
         rule: &CompiledRule,
         number: u32,
@@ -208,9 +208,9 @@ impl<'a, T: Trace> Evaluator<'a, T> {
         if desired == Desired::default() {
             self.note(number, line_number, Outcome::Nothing, 0);
         } else {
-            let left = self.offers_left.checked_sub(1);
-            self.offers_left = left.ok_or(EvaluationError::TooManyOffers)?;
-            self.offers.push(Offer {
+            let left = self.proposals_left.checked_sub(1);
+            self.proposals_left = left.ok_or(EvaluationError::TooManyProposals)?;
+            self.proposals.push(Proposal {
                 rule: number,
                 line: line_number,
                 desired,
@@ -228,25 +228,26 @@ impl<'a, T: Trace> Evaluator<'a, T> {
         }
     }
 
-    /// Lets the offers of a carrying rule for which it is chosen count together, once: what all their lines earn with what
+    /// Lets the proposals of a carrying rule for which it is chosen count together, once: what all their lines earn with what
     /// was kept is split over them by what each is for, largest remainders first, ties to the earliest line.
     fn put_together(
         &mut self,
         number: u32,
-        is_chosen: impl Fn(&Offer) -> bool,
+        is_chosen: impl Fn(&Proposal) -> bool,
     ) -> Result<(), MoneyError> {
         let Some(rule) = self.program.rule(number).filter(|r| r.carry.is_some()) else {
             return Ok(());
         };
-        let is_own = |offer: &Offer| offer.rule == number && is_chosen(offer);
-        let own = self.offers.iter().filter(|offer| is_own(offer));
-        let weights: SmallVec<[u64; 8]> = own.map(|offer| offer.base.unsigned_abs()).collect();
+        let is_own = |proposal: &Proposal| proposal.rule == number && is_chosen(proposal);
+        let own = self.proposals.iter().filter(|proposal| is_own(proposal));
+        let weights: SmallVec<[u64; 8]> =
+            own.map(|proposal| proposal.base.unsigned_abs()).collect();
         if weights.len() < 2 {
             return Ok(());
         }
-        let own = self.offers.iter().filter(|offer| is_own(offer));
+        let own = self.proposals.iter().filter(|proposal| is_own(proposal));
         let base = own
-            .map(|offer| offer.base)
+            .map(|proposal| proposal.base)
             .try_fold(0_i64, i64::checked_add)
             .ok_or(MoneyError::Overflow)?;
         let together = desired_together(rule, self.standing, base, self.kept(number))?;
@@ -257,9 +258,13 @@ impl<'a, T: Trace> Evaluator<'a, T> {
         };
         let mut shares = shares.into_iter();
         let mut carried = Some((together.carried, together.used));
-        for offer in self.offers.iter_mut().filter(|offer| is_own(offer)) {
+        for proposal in self
+            .proposals
+            .iter_mut()
+            .filter(|proposal| is_own(proposal))
+        {
             let (carried, used) = carried.take().unwrap_or_default();
-            offer.desired = Desired {
+            proposal.desired = Desired {
                 amount: shares.next().unwrap_or(0),
                 carried,
                 used,
@@ -315,19 +320,20 @@ impl<'a, T: Trace> Evaluator<'a, T> {
         stacking_group: CompiledStackingGroup,
         numbers: &[u32],
     ) -> Result<(), MoneyError> {
-        if self.offers.len() < 2 {
+        if self.proposals.len() < 2 {
             self.apply_all();
             return Ok(());
         }
         match stacking_group.scope {
             Scope::Basket => {
-                let winner = winner(stacking_group.stacking, &self.offers);
-                self.apply_where(|offer| winner == Some(offer.rule));
+                let winner = winner(stacking_group.stacking, &self.proposals);
+                self.apply_where(|proposal| winner == Some(proposal.rule));
             }
             Scope::Line => {
-                let winners = winners_by_line(stacking_group.stacking, &self.offers);
-                let is_chosen =
-                    |offer: &Offer| winners.get(line_slot(offer)) == Some(&Some(offer.rule));
+                let winners = winners_by_line(stacking_group.stacking, &self.proposals);
+                let is_chosen = |proposal: &Proposal| {
+                    winners.get(line_slot(proposal)) == Some(&Some(proposal.rule))
+                };
                 for number in numbers {
                     self.put_together(*number, is_chosen)?;
                 }
@@ -337,44 +343,44 @@ impl<'a, T: Trace> Evaluator<'a, T> {
         Ok(())
     }
 
-    fn apply_where(&mut self, is_chosen: impl Fn(&Offer) -> bool) {
-        for at in 0..self.offers.len() {
-            let Some(offer) = self.offers.get(at).copied() else {
+    fn apply_where(&mut self, is_chosen: impl Fn(&Proposal) -> bool) {
+        for at in 0..self.proposals.len() {
+            let Some(proposal) = self.proposals.get(at).copied() else {
                 continue;
             };
-            if is_chosen(&offer) {
-                self.apply(offer);
+            if is_chosen(&proposal) {
+                self.apply(proposal);
             } else {
-                let Offer { rule, line, .. } = offer;
-                self.note(rule, line, Outcome::Outranked, offer.desired.amount);
+                let Proposal { rule, line, .. } = proposal;
+                self.note(rule, line, Outcome::Outranked, proposal.desired.amount);
             }
         }
-        self.offers.clear();
+        self.proposals.clear();
     }
 
-    fn apply(&mut self, offer: Offer) {
-        let Some(rule) = self.program.rule(offer.rule) else {
+    fn apply(&mut self, proposal: Proposal) {
+        let Some(rule) = self.program.rule(proposal.rule) else {
             return;
         };
-        let wanted = offer.desired.amount;
-        if self.is_excluded(rule, offer.rule) {
-            self.note(offer.rule, offer.line, Outcome::Excluded, wanted);
+        let wanted = proposal.desired.amount;
+        if self.is_excluded(rule, proposal.rule) {
+            self.note(proposal.rule, proposal.line, Outcome::Excluded, wanted);
             return;
         }
         for tag in &rule.exclusive {
-            self.tags.push((*tag, offer.rule));
+            self.tags.push((*tag, proposal.rule));
         }
-        let Kept { remainder, part } = offer.desired.carried;
-        let used = offer.desired.used;
+        let Kept { remainder, part } = proposal.desired.carried;
+        let used = proposal.desired.used;
         if remainder != 0 || used != 0 {
-            self.result.carried.add(offer.rule, remainder);
-            self.result.carried_used.add(offer.rule, used);
+            self.result.carried.add(proposal.rule, remainder);
+            self.result.carried_used.add(proposal.rule, used);
         }
         if part != 0 {
-            self.result.carried_parts.add(offer.rule, part);
+            self.result.carried_parts.add(proposal.rule, part);
         }
         if wanted == 0 {
-            self.note(offer.rule, offer.line, Outcome::Nothing, 0);
+            self.note(proposal.rule, proposal.line, Outcome::Nothing, 0);
             return;
         }
         let (granted, clipped_by) =
@@ -386,8 +392,8 @@ impl<'a, T: Trace> Evaluator<'a, T> {
         };
         if T::WANTED {
             self.trace.step(Step {
-                rule: offer.rule,
-                line: offer.line,
+                rule: proposal.rule,
+                line: proposal.line,
                 outcome,
                 desired: wanted,
                 granted,
@@ -396,7 +402,7 @@ impl<'a, T: Trace> Evaluator<'a, T> {
         }
         if granted > 0 {
             use_up(self.program, &mut self.result.used, rule, granted);
-            let Offer { rule, line, .. } = offer;
+            let Proposal { rule, line, .. } = proposal;
             self.result.grants.push(Grant {
                 rule,
                 line,
@@ -433,30 +439,30 @@ impl<'a, T: Trace> Evaluator<'a, T> {
     }
 }
 
-/// The rule that wins among offers in rule order.
-fn winner(stacking: Stacking, offers: &[Offer]) -> Option<u32> {
+/// The rule that wins among proposals in rule order.
+fn winner(stacking: Stacking, proposals: &[Proposal]) -> Option<u32> {
     let mut contest = Contest::default();
-    for offer in offers {
-        contest.enter(stacking, offer);
+    for proposal in proposals {
+        contest.enter(stacking, proposal);
     }
     contest.winner(stacking)
 }
 
-/// The rule that wins on every line, among offers in rule order; see [`line_slot`].
-fn winners_by_line(stacking: Stacking, offers: &[Offer]) -> Vec<Option<u32>> {
-    let slots = offers.iter().map(line_slot).max();
+/// The rule that wins on every line, among proposals in rule order; see [`line_slot`].
+fn winners_by_line(stacking: Stacking, proposals: &[Proposal]) -> Vec<Option<u32>> {
+    let slots = proposals.iter().map(line_slot).max();
     let slots = slots.map_or(0, |last| last.saturating_add(1));
     let mut contests = vec![Contest::default(); slots];
-    for offer in offers {
-        if let Some(contest) = contests.get_mut(line_slot(offer)) {
-            contest.enter(stacking, offer);
+    for proposal in proposals {
+        if let Some(contest) = contests.get_mut(line_slot(proposal)) {
+            contest.enter(stacking, proposal);
         }
     }
     let winner = |contest: Contest| contest.winner(stacking);
     contests.into_iter().map(winner).collect()
 }
 
-/// Whether an offer takes the lead from the best of those before it.
+/// Whether a proposal takes the lead from the best of those before it.
 #[inline]
 pub(super) fn leads(stacking: Stacking, total: i64, best: i64) -> bool {
     match stacking {
@@ -466,13 +472,13 @@ pub(super) fn leads(stacking: Stacking, total: i64, best: i64) -> bool {
     }
 }
 
-/// Where the offers of one line compete; those for the whole basket do so in slot 0.
-fn line_slot(offer: &Offer) -> usize {
-    let line = offer.line.and_then(|line| usize::try_from(line).ok());
+/// Where the proposals of one line compete; those for the whole basket do so in slot 0.
+fn line_slot(proposal: &Proposal) -> usize {
+    let line = proposal.line.and_then(|line| usize::try_from(line).ok());
     line.map_or(0, |line| line.saturating_add(1))
 }
 
-/// Who leads among offers. Offers of one rule follow one another and count together; ties go to the first rule.
+/// Who leads among proposals. Proposals of one rule follow one another and count together; ties go to the first rule.
 #[derive(Debug, Clone, Copy, Default)]
 struct Contest {
     leader: Option<(u32, i64)>,
@@ -481,12 +487,12 @@ struct Contest {
 
 impl Contest {
     #[inline]
-    fn enter(&mut self, stacking: Stacking, offer: &Offer) {
-        let amount = offer.desired.amount;
+    fn enter(&mut self, stacking: Stacking, proposal: &Proposal) {
+        let amount = proposal.desired.amount;
         match &mut self.entering {
-            Some((rule, total)) if *rule == offer.rule => *total = total.saturating_add(amount),
+            Some((rule, total)) if *rule == proposal.rule => *total = total.saturating_add(amount),
             entering => {
-                let complete = entering.replace((offer.rule, amount));
+                let complete = entering.replace((proposal.rule, amount));
                 self.settle(stacking, complete);
             }
         }

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::Purchase;
 use crate::money::Money;
-use crate::program::{BasisMask, Boost, CompiledProgram, FactSymbols, Part};
+use crate::program::{BasisMask, Boost, CompiledProgram, FactSymbols, OfferNumbers, Part};
 use crate::time::LocalMoment;
 
 /// Values by number, usually few: a list is faster than a map.
@@ -73,6 +73,8 @@ pub struct Standing<'a> {
     /// The part of a minor unit of its asset that each carrying rule has kept, by rule number, in
     /// [`CARRIED_PARTS`](super::CARRIED_PARTS) of it.
     pub carried_parts: Values,
+    /// The numbers of the offers that apply to the purchase.
+    pub offers: OfferNumbers,
 }
 
 const PARTS: [Part; 4] = [Part::Discounts, Part::Fee, Part::Tax, Part::Shipping];

@@ -7,7 +7,7 @@ use crate::program::{AttributeTest, BasisMask, Check, CompiledProgram, LineCheck
 
 /// Everything a condition can look at.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct View<'a> {
+pub(crate) struct View<'a> {
     pub program: &'a CompiledProgram,
     pub facts: &'a Facts<'a>,
     pub standing: &'a Standing<'a>,
@@ -50,6 +50,10 @@ impl View<'_> {
             Check::TimeOfDay(range) => range.contains(self.facts.local(self.program).seconds),
             Check::Dates(range) => range.contains_day(self.facts.local(self.program).day),
             Check::Attribute(test) => self.attribute(test),
+            Check::Offer(numbers) => {
+                let mut applied = self.standing.offers.iter();
+                applied.any(|number| numbers.contains(number))
+            }
         }
     }
 
@@ -95,7 +99,8 @@ impl View<'_> {
         }
     }
 
-    fn line_holds(&self, check: &LineCheck, at: usize) -> bool {
+    /// Whether a line passes a test.
+    pub fn line_holds(&self, check: &LineCheck, at: usize) -> bool {
         let Some(line) = self.facts.purchase.lines.get(at) else {
             return false;
         };

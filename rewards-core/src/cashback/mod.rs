@@ -31,9 +31,10 @@ mod seen;
 mod trace;
 mod undone;
 
-pub use evaluate::{Evaluation, EvaluationError, GRANTS_MAX, Grant, OFFERS_MAX, evaluate};
+pub use evaluate::{Evaluation, EvaluationError, GRANTS_MAX, Grant, PROPOSALS_MAX, evaluate};
 pub use facts::{Amounts, Facts, Standing, Values};
 pub use limits::cap_limit;
+pub(crate) use matching::View;
 pub(crate) use plan::{Found, Plan, Plans, follow_mixed, follow_plain};
 pub use purchase::{AHEAD_MICROS_MAX, FACT_BYTES_MAX, FACTS_MAX, LINES_MAX, Line, Purchase};
 pub use purchase_entity::{Allocation, PurchaseEntity, PurchaseState, UsedLimit, WrongState};

@@ -467,6 +467,7 @@ mod tests {
             activity_counters: Values::default(),
             carried: Values::default(),
             carried_parts: Values::default(),
+            offers: SmallVec::new(),
         };
         let symbols = program.fact_symbols(|fact| (fact == Fact::Category).then_some("food"));
         let mut plans = Plans::new(&program);

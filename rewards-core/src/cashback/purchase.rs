@@ -120,6 +120,15 @@ pub struct Line {
     #[serde(default = "one")]
     #[cfg_attr(feature = "uniffi", uniffi(default = 1))]
     pub quantity: u32,
+    /// What of the purchase's discounts is for this line. What is for no line is split over all of them by what they cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub discounts: Option<Money>,
+    /// What of the purchase's taxes is for this line. What is for no line belongs to those that tell none, by what they cost;
+    /// when all tell one, to the shipping.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub tax: Option<Money>,
     /// Facts about the line.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
@@ -128,6 +137,22 @@ pub struct Line {
 
 fn one() -> u32 {
     1
+}
+
+impl Line {
+    /// One piece with nothing but its price.
+    #[must_use]
+    pub fn new(amount: Money) -> Self {
+        Self {
+            amount,
+            sku: None,
+            category: None,
+            quantity: one(),
+            discounts: None,
+            tax: None,
+            attributes: BTreeMap::new(),
+        }
+    }
 }
 
 impl Purchase {
@@ -168,11 +193,10 @@ impl Purchase {
     #[must_use]
     pub fn without_facts(self) -> Self {
         let lines = self.lines.into_iter().map(|line| Line {
-            amount: line.amount,
-            sku: None,
-            category: None,
             quantity: line.quantity,
-            attributes: BTreeMap::new(),
+            discounts: line.discounts,
+            tax: line.tax,
+            ..Line::new(line.amount)
         });
         Self {
             discounts: self.discounts,
@@ -209,16 +233,24 @@ impl Purchase {
         sums
     }
 
-    /// What of the discounts is for each line: split by what the lines cost, largest remainder first, so that the shares sum to
-    /// the discounts exactly. Empty when nothing can be split.
+    /// What of the discounts is for each line: its own, and of those that are for no line a part by what the lines cost, largest
+    /// remainder first, so that the shares sum to the discounts exactly. Empty when nothing can be split.
     #[must_use]
     pub fn discount_shares(&self) -> Vec<i64> {
         let total = self.discounts.map_or(0, |discounts| discounts.minor());
-        let lines = self.lines.iter();
-        let weights: Vec<u64> = lines
-            .map(|line| line.amount.minor().unsigned_abs())
-            .collect();
-        allocate(total, &weights).unwrap_or_default()
+        let own = self.lines.iter().map(|line| minor_of(line.discounts));
+        let rest = own.clone().fold(total, i64::saturating_sub).max(0);
+        let weights = self.lines.iter().zip(own.clone());
+        let weights = weights.map(|(line, own)| line.amount.minor().saturating_sub(own));
+        let weights: Vec<u64> = weights.map(|left| left.max(0).unsigned_abs()).collect();
+        let shares = allocate(rest, &weights).unwrap_or_default();
+        if rest == total {
+            return shares;
+        }
+        let shares = shares.into_iter().chain(std::iter::repeat(0));
+        own.zip(shares)
+            .map(|(own, share)| own.saturating_add(share))
+            .collect()
     }
 
     /// The text of a fact.
@@ -315,6 +347,7 @@ impl Purchase {
                 let detail = format!("expected zero or more, got `{}`", line.amount);
                 problems.push(Problem::new("amount_negative", path, detail));
             }
+            self.check_line_parts(at, line, currency, problems);
             if line.quantity == 0 {
                 let path = format!("lines[{at}].quantity");
                 problems.push(Problem::new(
@@ -336,6 +369,54 @@ impl Purchase {
         if sum > i128::from(self.total.minor().max(0)) {
             let detail = "the lines together exceed the total";
             problems.push(Problem::new("lines_exceed_total", "lines", detail));
+        }
+        let discounts = |line: &Line| line.discounts;
+        let tax = |line: &Line| line.tax;
+        self.check_sum("discounts", self.discounts, discounts, problems);
+        self.check_sum("tax", self.tax, tax, problems);
+    }
+
+    /// Checks what of discounts and tax a line says is its own.
+    fn check_line_parts(
+        &self,
+        at: usize,
+        line: &Line,
+        currency: Asset,
+        problems: &mut Vec<Problem>,
+    ) {
+        for (name, part) in [("discounts", line.discounts), ("tax", line.tax)] {
+            let Some(part) = part else { continue };
+            let path = format!("lines[{at}].{name}");
+            check_currency(&path, part, currency, problems);
+            if part.is_negative() {
+                let detail = format!("expected zero or more, got `{part}`");
+                problems.push(Problem::new("amount_negative", path, detail));
+            } else if name == "discounts" && part.minor() > line.amount.minor().max(0) {
+                let detail = format!(
+                    "expected at most what the line costs, `{}`, got `{part}`",
+                    line.amount
+                );
+                problems.push(Problem::new("part_exceeds_line", path, detail));
+            }
+        }
+    }
+
+    /// Checks that what lines say is theirs of a part of the total is not more than the part.
+    fn check_sum(
+        &self,
+        name: &'static str,
+        whole: Option<Money>,
+        part: impl Fn(&Line) -> Option<Money>,
+        problems: &mut Vec<Problem>,
+    ) {
+        let parts = self
+            .lines
+            .iter()
+            .map(|line| i128::from(minor_of(part(line))));
+        let sum = parts.fold(0_i128, i128::saturating_add);
+        if sum > i128::from(minor_of(whole).max(0)) {
+            let detail = format!("the `{name}` of the lines together exceed those of the purchase");
+            problems.push(Problem::new("line_parts_exceed", name, detail));
         }
     }
 
@@ -378,6 +459,10 @@ impl Purchase {
             problems.extend(found);
         }
     }
+}
+
+fn minor_of(amount: Option<Money>) -> i64 {
+    amount.map_or(0, Money::minor)
 }
 
 fn check_currency(path: &str, amount: Money, currency: Asset, problems: &mut Vec<Problem>) {

@@ -30,7 +30,7 @@ use smol_str::SmolStr;
 use super::{Carried, GivenBack, Paid, Purchase, Refunded, Released, SeenStanding, Undone};
 use crate::counter::Summed;
 use crate::entity::{Entity, Index};
-use crate::ids::{PurchaseId, Slug};
+use crate::ids::{CouponId, PurchaseId, Slug};
 use crate::ledger::LotNumber;
 use crate::money::Money;
 use crate::program::CompiledProgram;
@@ -70,7 +70,7 @@ impl PurchaseState {
 #[serde(deny_unknown_fields)]
 pub struct PurchaseEntity {
     state: PurchaseState,
-    /// What was told of it.
+    /// What was told of it, with what its coupons take off among its discounts.
     pub purchase: Purchase,
     /// The revision that decided it.
     pub revision: u32,
@@ -94,6 +94,9 @@ pub struct PurchaseEntity {
     /// How much of it was refunded; absent when nothing was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refunded: Option<Refunded>,
+    /// The coupons that were redeemed with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coupons: Vec<CouponId>,
     /// The purchase in whose place it was recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<PurchaseId>,
@@ -197,6 +200,7 @@ impl PurchaseEntity {
             carried: Vec::new(),
             seen: None,
             refunded: None,
+            coupons: Vec::new(),
             replaces: None,
             replaced_by: None,
         }

@@ -236,7 +236,7 @@ impl Refunded {
         sums
     }
 
-    /// The purchase as if what came back had not been bought. Discounts are split anew over what remains.
+    /// The purchase as if what came back had not been bought. Discounts that are for no line are split anew over what remains.
     #[must_use]
     pub fn remaining(&self, paid: &Paid, purchase: &Purchase) -> Purchase {
         let mut left = purchase.clone();
@@ -256,6 +256,10 @@ impl Refunded {
         for (number, line) in (0..).zip(&mut left.lines) {
             let undone = self.line_share(paid, number, line.amount.minor());
             line.amount = less(line.amount, undone);
+            for part in [&mut line.discounts, &mut line.tax] {
+                let undone = |part: Money| self.line_share(paid, number, part.minor());
+                *part = part.map(|part| less(part, undone(part)));
+            }
             let pieces = self.line(number).1;
             line.quantity = line.quantity.saturating_sub(pieces).max(1);
         }

@@ -22,6 +22,8 @@ pub struct SeenStanding {
     carried: Vec<(u32, i64)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     carried_parts: Vec<(u32, i64)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    offers: Vec<u32>,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     segments: BTreeSet<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -47,6 +49,7 @@ impl SeenStanding {
             counted: standing.activity_counters.iter().collect(),
             carried: standing.carried.iter().collect(),
             carried_parts: standing.carried_parts.iter().collect(),
+            offers: standing.offers.to_vec(),
             segments: named.cloned().collect(),
             attributes: attributes.collect(),
         }
@@ -81,6 +84,7 @@ impl SeenStanding {
             activity_counters: values(&self.counted),
             carried: values(&self.carried),
             carried_parts: values(&self.carried_parts),
+            offers: self.offers.iter().copied().collect(),
         }
     }
 }

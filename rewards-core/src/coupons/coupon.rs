@@ -1,13 +1,13 @@
 //! A coupon: one code of a book, and where it is in its life.
 //!
-//! | from | [assign](Coupon::assign) | [unassign](Coupon::unassign) | [lock](Coupon::lock) | [unlock](Coupon::unlock) | [redeem](Coupon::redeem) | [void](Coupon::void) |
-//! |---|---|---|---|---|---|---|
-//! | available | assigned | refused | refused | refused | refused, unless anyone may: available, or redeemed by the last use | voided |
-//! | assigned | refused | available, when it was never used | locked | refused | assigned, or redeemed by the last use; refused where a lock is required | voided |
-//! | locked | refused | refused | the same lease for its owner; else refused | assigned, for the owner of the lease | as assigned, for the owner of the lease | voided |
-//! | redeemed | refused | refused | refused | refused | refused | refused |
-//! | expired | refused | refused | refused | refused | refused | voided |
-//! | voided | refused | refused | refused | refused | refused | refused |
+//! | from | [assign](Coupon::assign) | [unassign](Coupon::unassign) | [lock](Coupon::lock) | [unlock](Coupon::unlock) | [redeem](Coupon::redeem) | [give back](Coupon::give_back) | [void](Coupon::void) |
+//! |---|---|---|---|---|---|---|---|
+//! | available | assigned | refused | refused | refused | refused, unless anyone may: available, or redeemed by the last use | available | voided |
+//! | assigned | refused | available, when it was never used | locked | refused | assigned, or redeemed by the last use; refused where a lock is required | assigned | voided |
+//! | locked | refused | refused | the same lease for its owner; else refused | assigned, for the owner of the lease | as assigned, for the owner of the lease | locked | voided |
+//! | redeemed | refused | refused | refused | refused | refused | assigned; anyone's: available | refused |
+//! | expired | refused | refused | refused | refused | refused | expired | voided |
+//! | voided | refused | refused | refused | refused | refused | voided, and nothing is given back | refused |
 //!
 //! A lease ends by time alone, and the coupon is assigned again for whoever reads it from then on. So does the time of its book,
 //! which makes every coupon expired that is not redeemed or voided; a book that is extended makes it what it was. Only the holder
@@ -60,6 +60,8 @@ pub enum CouponAction {
     Unlocked,
     /// It was redeemed.
     Redeemed,
+    /// A use of it was given back, because the purchase it was for is undone.
+    Returned,
     /// It was voided.
     Voided,
 }
@@ -427,6 +429,20 @@ impl Coupon {
     /// [`CouponRefusal::State`] unless it is available.
     pub fn check_usable(&self, now: Timestamp, is_over: bool) -> Result<(), CouponRefusal> {
         self.check(CouponState::Available, now, is_over)
+    }
+
+    /// A use of it is given back, and whoever held it holds it again; `None` when it was voided since.
+    #[must_use]
+    pub fn give_back(mut self, order: Option<&OrderId>, now: Timestamp) -> Option<Self> {
+        match (self.state, &self.holder) {
+            (Kept::Voided, _) => return None,
+            (Kept::Redeemed, Some(_)) => self.state = Kept::Assigned,
+            (Kept::Redeemed, None) => self.state = Kept::Available,
+            (Kept::Available | Kept::Assigned, _) => {}
+        }
+        self.uses = self.uses.saturating_sub(1);
+        self.note(CouponAction::Returned, now, order, &Doing::default());
+        Some(self)
     }
 
     /// It is good for nothing any more.

@@ -43,6 +43,12 @@ pub struct Rate {
 }
 
 impl Rate {
+    /// All of something.
+    pub const HUNDRED_PERCENT: Self = Self {
+        percent: Decimal::ONE_HUNDRED,
+        ratio: Ratio::ONE,
+    };
+
     /// Reads a percentage with its sign.
     ///
     /// # Errors

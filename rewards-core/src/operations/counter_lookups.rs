@@ -95,6 +95,21 @@ impl<'a> CounterLookups<'a> {
         wanted
     }
 
+    /// Adds what the conditions of offers ask of the member's history.
+    pub fn add_offers(&self, wanted: &mut Vec<CounterLookup>) {
+        let offers = self.program.offers().into_iter();
+        let offers = offers.flat_map(|offers| offers.list());
+        let mut asked = Vec::new();
+        for check in offers.filter_map(|offer| offer.when.as_ref()) {
+            self.activity_windows(check, &mut asked);
+        }
+        for lookup in asked {
+            if !wanted.contains(&lookup) {
+                wanted.push(lookup);
+            }
+        }
+    }
+
     fn cap(&self, number: u32) -> Option<CounterLookup> {
         let cap = self.program.cap(number)?;
         let name = self.cap_counter(cap)?;

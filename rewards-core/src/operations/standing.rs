@@ -293,6 +293,7 @@ pub(super) fn new_member(program: &CompiledProgram, purchase: &Purchase) -> Stan
         activity_counters: Values::default(),
         carried: Values::default(),
         carried_parts: Values::default(),
+        offers: SmallVec::new(),
     }
 }
 
@@ -328,6 +329,7 @@ pub(super) fn standing<'a>(
         activity_counters: Values::default(),
         carried: Values::default(),
         carried_parts: Values::default(),
+        offers: SmallVec::new(),
     };
     let counters = CounterLookups::new(&context.tenant, program, facts.purchase);
     for lookup in lookups {

@@ -178,6 +178,8 @@ pub enum Check {
     Dates(DateRange),
     /// An attribute passes a test.
     Attribute(Box<AttributeTest>),
+    /// One of the offers with these numbers applies.
+    Offer(OfferNumbers),
 }
 
 /// A test of what a member did in a window.
@@ -256,6 +258,9 @@ impl Symbols {
     }
 }
 
+/// Numbers of offers, in order.
+pub type OfferNumbers = SmallVec<[u32; 4]>;
+
 /// What compiling a condition needs to know of the program.
 #[derive(Debug)]
 pub struct CheckCompiler<'a> {
@@ -263,6 +268,8 @@ pub struct CheckCompiler<'a> {
     pub scale: u8,
     /// The ladders, in document order.
     pub ladders: &'a [Ladder],
+    /// The numbers of offers by their names.
+    pub offers: &'a FxHashMap<&'a Slug, u32>,
     /// Collects the texts of facts.
     pub symbols: &'a mut Symbols,
     /// Collects the activity_counters needed.
@@ -291,7 +298,7 @@ impl CheckCompiler<'_> {
             Condition::Tag(values) => Check::Tag(values.clone()),
             Condition::Segment(values) => Check::Segment(values.clone()),
             Condition::Tier(test) => self.tier(test),
-            Condition::Line(test) => self.line(test)?,
+            Condition::Line(test) => Check::Line(Box::new(self.line(test)?)),
             Condition::PurchaseNumber(test) => self.number(test),
             Condition::WindowCount(test) => {
                 let activity_counter = self.activity_counters.number(Activity::Visits, test.window);
@@ -319,6 +326,10 @@ impl CheckCompiler<'_> {
             Condition::TimeOfDay(range) => Check::TimeOfDay(*range),
             Condition::Dates(range) => Check::Dates(*range),
             Condition::Attribute(test) => Check::Attribute(Box::new(test.clone())),
+            Condition::Offer(names) => {
+                let numbers = names.iter().filter_map(|name| self.offers.get(name));
+                Check::Offer(numbers.copied().collect())
+            }
         })
     }
 
@@ -383,16 +394,20 @@ impl CheckCompiler<'_> {
         Check::Tier(number, bits)
     }
 
-    fn line(&self, test: &LineTest) -> Result<Check, MoneyError> {
+    /// Compiles a test of a line.
+    ///
+    /// # Errors
+    /// As [`compile`](Self::compile).
+    pub fn line(&self, test: &LineTest) -> Result<LineCheck, MoneyError> {
         let amount_at_least = test
             .amount_at_least
             .map(|amount| amount.to_minor(self.scale))
             .transpose()?;
         let amount_at_least = amount_at_least.unwrap_or(i64::MIN);
-        Ok(Check::Line(Box::new(LineCheck {
+        Ok(LineCheck {
             test: test.clone(),
             amount_at_least,
-        })))
+        })
     }
 
     fn number(&mut self, test: &NumberTest) -> Check {

@@ -11,6 +11,7 @@ use super::activity::{ActivityCounter, ActivityCounters};
 use super::check::{Check, CheckCompiler, Fact, Symbols};
 use super::compiled_effect::CompiledEffect;
 use super::compiled_ladder::{CompiledLadder, LadderError};
+use super::compiled_offer::{CompiledOffers, OfferCompiler, offer_order, offers_of};
 use super::compiled_redemption::CompiledRedemptions;
 use super::deposits::CompiledDeposits;
 use super::expiry::SlidingRule;
@@ -42,6 +43,7 @@ pub struct CompiledProgram {
     activity_counters: Vec<ActivityCounter>,
     ladders: Vec<CompiledLadder>,
     redemptions: Option<CompiledRedemptions>,
+    offers: Option<CompiledOffers>,
     symbols: Symbols,
     index: RuleIndex,
     member_facts: MemberFacts,
@@ -148,6 +150,8 @@ pub struct CompiledRule {
     pub tier_benefits: bool,
     /// Numbers of the activity_counters its condition reads.
     pub activity_counters: SmallVec<[u32; 2]>,
+    /// Numbers of the offers that it is granted for.
+    pub offers: SmallVec<[u32; 4]>,
     /// The name of its carry counter, if it carries remainders.
     pub carry: Option<SmolStr>,
     /// The name of the counter of parts of a minor unit that it carries, if tiers can leave any.
@@ -278,6 +282,12 @@ impl CompiledProgram {
         self.redemptions.as_ref()
     }
 
+    /// What coupons take off a basket, if they do.
+    #[must_use]
+    pub fn offers(&self) -> Option<&CompiledOffers> {
+        self.offers.as_ref()
+    }
+
     /// What of a member its conditions look at.
     #[must_use]
     pub fn member_facts(&self) -> &MemberFacts {
@@ -378,6 +388,7 @@ struct Compiler<'a> {
     tags: FxHashMap<&'a Slug, u32>,
     caps: FxHashMap<&'a Slug, u32>,
     budgets: FxHashMap<&'a Slug, u32>,
+    offers: FxHashMap<&'a Slug, u32>,
     /// Who pays for rules that name nobody.
     funding: Slug,
 }
@@ -389,6 +400,7 @@ struct Parts {
     activity_counters: Vec<ActivityCounter>,
     ladders: Vec<CompiledLadder>,
     redemptions: Option<CompiledRedemptions>,
+    offers: Option<CompiledOffers>,
     symbols: Symbols,
     index: RuleIndex,
     deposits: Option<CompiledDeposits>,
@@ -398,9 +410,12 @@ struct Parts {
 impl Parts {
     fn assemble(self, document: Program, number: u32, active_from: Timestamp) -> CompiledProgram {
         let mut member_facts = MemberFacts::default();
-        for check in self.rules.iter().filter_map(|rule| rule.condition.as_ref()) {
-            member_facts.add(check);
-        }
+        let rules = self.rules.iter().filter_map(|rule| rule.condition.as_ref());
+        let offers = self.offers.iter().flat_map(CompiledOffers::list);
+        let offers = offers.filter_map(|offer| offer.when.as_ref());
+        rules
+            .chain(offers)
+            .for_each(|check| member_facts.add(check));
         let mut program = CompiledProgram {
             number,
             active_from,
@@ -412,6 +427,7 @@ impl Parts {
             activity_counters: self.activity_counters,
             ladders: self.ladders,
             redemptions: self.redemptions,
+            offers: self.offers,
             symbols: self.symbols,
             index: self.index,
             member_facts,
@@ -468,6 +484,8 @@ impl<'a> Compiler<'a> {
         let first_budget = document.caps.len();
         let budgets = document.budgets.iter().enumerate();
         let budgets = budgets.map(|(at, b)| (&b.id, number(first_budget.saturating_add(at))));
+        let offers = document.offers.iter().flat_map(offer_order);
+        let offers = (0..).zip(offers).map(|(at, (_, offer))| (&offer.id, at));
         Self {
             document,
             symbols: Symbols::default(),
@@ -476,6 +494,7 @@ impl<'a> Compiler<'a> {
             tags: FxHashMap::default(),
             caps: caps.collect(),
             budgets: budgets.collect(),
+            offers: offers.collect(),
             funding: Slug::rewards(),
         }
     }
@@ -498,6 +517,7 @@ impl<'a> Compiler<'a> {
         let ladders = self.ladders()?;
         let caps = self.compile_caps()?;
         let transfers = self.transfers()?;
+        let offers = self.compile_offers()?;
         let redemptions = self.document.redemptions.as_ref();
         let redemptions = redemptions
             .map(|section| CompiledRedemptions::compile(section, self.document))
@@ -508,12 +528,36 @@ impl<'a> Compiler<'a> {
             caps,
             ladders,
             redemptions,
+            offers,
             activity_counters: self.activity_counters.into_vec(),
             symbols: self.symbols,
             index: self.index,
             deposits: CompiledDeposits::of(self.document)?,
             transfers,
         })
+    }
+
+    fn checks(&mut self) -> CheckCompiler<'_> {
+        CheckCompiler {
+            scale: self.document.currency.scale(),
+            ladders: &self.document.ladders,
+            offers: &self.offers,
+            symbols: &mut self.symbols,
+            activity_counters: &mut self.activity_counters,
+        }
+    }
+
+    fn compile_offers(&mut self) -> Result<Option<CompiledOffers>, MoneyError> {
+        let program = self.document;
+        let compile = |offers| {
+            let compiler = OfferCompiler {
+                program,
+                offers,
+                checks: self.checks(),
+            };
+            compiler.compile()
+        };
+        program.offers.as_ref().map(compile).transpose()
     }
 
     fn transfers(&self) -> Result<Vec<CompiledTransferRule>, MoneyError> {
@@ -566,17 +610,9 @@ impl<'a> Compiler<'a> {
         rule: &'a Rule,
         position: usize,
     ) -> Result<CompiledRule, MoneyError> {
-        let mut checks = CheckCompiler {
-            scale: self.document.currency.scale(),
-            ladders: &self.document.ladders,
-            symbols: &mut self.symbols,
-            activity_counters: &mut self.activity_counters,
-        };
-        let condition = rule
-            .when
-            .as_ref()
-            .map(|when| checks.compile(when))
-            .transpose()?;
+        let condition = rule.when.as_ref();
+        let condition = condition.map(|when| self.checks().compile(when));
+        let condition = condition.transpose()?;
         let by_line = rule.scope == Scope::Line;
         let residual = self.index.add(at, condition.as_ref(), by_line);
         let currency = Asset::from(self.document.currency);
@@ -589,10 +625,11 @@ impl<'a> Compiler<'a> {
         let exclusive = rule.exclusive.iter().map(|tag| self.tag(tag)).collect();
         let caps = rule.caps.iter().filter_map(|id| self.caps.get(id));
         let budgets = rule.budgets.iter().filter_map(|id| self.budgets.get(id));
-        let mut activity_counters = SmallVec::new();
-        condition
-            .iter()
-            .for_each(|check| activities_of(check, &mut activity_counters));
+        let (mut activity_counters, mut offers) = (SmallVec::new(), SmallVec::new());
+        if let Some(check) = &condition {
+            activities_of(check, &mut activity_counters);
+            offers_of(check, &mut offers);
+        }
         let tier_benefits = rule
             .tier_benefits
             .unwrap_or_else(|| effect.is_proportional());
@@ -616,6 +653,7 @@ impl<'a> Compiler<'a> {
             caps: caps.chain(budgets).copied().collect(),
             tier_benefits,
             activity_counters,
+            offers,
             carry_part: carry
                 .as_ref()
                 .filter(|_| tier_benefits && !self.document.ladders.is_empty())

@@ -61,6 +61,8 @@ pub enum Condition {
     Dates(DateRange),
     /// A fact that the caller injected with the purchase, or that is kept with the member.
     Attribute(AttributeTest),
+    /// At least one of these offers applies to the purchase. Only rules ask, as offers are settled before them.
+    Offer(Vec<Slug>),
 }
 
 impl Condition {

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Budget, Cap, Condition, Deposits, Effect, Expiry, Ladder, Redemptions, Refunds};
+use super::{
+    Budget, Cap, Condition, Deposits, Effect, Expiry, Ladder, Offers, Redemptions, Refunds,
+};
 use crate::ids::{ProgramId, Slug};
 use crate::money::{Asset, Currency, Rounding};
 use crate::time::{DateRange, Timestamp, WeekStart, Zone};
@@ -63,6 +65,9 @@ pub struct Program {
     /// How members pay orders with what they have; nothing can be paid when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redemptions: Option<Redemptions>,
+    /// What coupons take off a basket; they take nothing off when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offers: Option<Offers>,
 }
 
 /// A reward unit of the program.

@@ -33,7 +33,8 @@ impl MemberFacts {
             | Check::EveryNth(..)
             | Check::Weekday(_)
             | Check::TimeOfDay(_)
-            | Check::Dates(_) => {}
+            | Check::Dates(_)
+            | Check::Offer(_) => {}
         }
     }
 }

@@ -12,6 +12,7 @@ mod check;
 mod compiled;
 mod compiled_effect;
 mod compiled_ladder;
+mod compiled_offer;
 mod compiled_redemption;
 mod condition;
 mod deposits;
@@ -22,6 +23,7 @@ mod index;
 mod ladder;
 mod limit;
 mod member_facts;
+mod offer;
 mod parse;
 mod redemption;
 mod refunds;
@@ -31,11 +33,16 @@ mod validate;
 pub use activity::{Activity, ActivityCounter};
 pub use boost::Boost;
 pub use check::{
-    ActivityCheck, BasisMask, Check, FACTS, Fact, LineCheck, Range, SymbolSet, weekday_bit,
+    ActivityCheck, BasisMask, Check, FACTS, Fact, LineCheck, OfferNumbers, Range, SymbolSet,
+    weekday_bit,
 };
 pub use compiled::{CapScope, CompiledCap, CompiledProgram, CompiledRule, CompiledStackingGroup};
 pub use compiled_effect::{CompiledBand, CompiledBandReward, CompiledEffect};
 pub use compiled_ladder::{CompiledLadder, CompiledTier, LadderError};
+pub use compiled_offer::{
+    CompiledBuyGet, CompiledOffer, CompiledOfferEffect, CompiledOffers, CompiledPercent,
+    CompiledPieces, OfferGroup,
+};
 pub use compiled_redemption::{CompiledBucket, CompiledCeiling, CompiledRedemptions, CompiledUnit};
 pub use condition::{
     AmountTest, AttributeTest, Condition, LineTest, NumberTest, TierTest, WindowCount, WindowSum,
@@ -57,6 +64,10 @@ pub use index::{Candidates, FactSymbols, Residual};
 pub use ladder::{Benefits, Downgrade, Ladder, Measure, Tier, TierWindow};
 pub use limit::{Budget, Cap, CapPer, Limit};
 pub use member_facts::MemberFacts;
+pub use offer::{
+    Bundle, BuyGet, Combination, Each, Earn, FixedOff, FixedPrice, Minimum, Offer, OfferEffect,
+    Offers, PercentOff, PieceGroup, PiecesOff, Prices, ReturnedBy, Which, WithoutEffect,
+};
 pub use redemption::{
     Ceiling, EXPIRES_AFTER_MINUTES_DEFAULT, EXPIRES_AFTER_MINUTES_MAX, RETURNED_GRACE_DAYS_MAX,
     Redemptions, ReturnedLate, SpendBucket, UnitTerms, UnitValue,
@@ -64,6 +75,6 @@ pub use redemption::{
 pub use refunds::{RefundPolicy, RefundedRewards, Refunds, Shortfall};
 pub use succession::{Predecessor, Since, succession};
 pub use validate::{
-    CAPS_MAX, CONDITION_DEPTH_MAX, GRACE_DAYS_MAX, PARTS_MAX, RULES_MAX, TAGS_MAX, TEXT_BYTES_MAX,
-    TIERS_MAX, VALUES_MAX,
+    CAPS_MAX, CONDITION_DEPTH_MAX, GRACE_DAYS_MAX, PARTS_MAX, PROGRAM_OFFERS_MAX, RULES_MAX,
+    TAGS_MAX, TEXT_BYTES_MAX, TIERS_MAX, VALUES_MAX,
 };

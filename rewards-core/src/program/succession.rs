@@ -87,6 +87,14 @@ impl Late<'_> {
                 self.condition(&rules.item(index).field("when"), when);
             }
         }
+        let section = root.field("offers");
+        let list = section.field("list");
+        let offers = document.offers.iter().flat_map(|section| &section.list);
+        for (index, offer) in offers.enumerate() {
+            if let Some(when) = &offer.when {
+                self.condition(&list.item(index).field("when"), when);
+            }
+        }
         let list = root.field("ladders");
         for (index, ladder) in document.ladders.iter().enumerate() {
             self.ladder(&list.item(index), ladder);

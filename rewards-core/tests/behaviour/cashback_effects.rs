@@ -526,7 +526,7 @@ fn amounts_beyond_the_range_are_refused() {
 }
 
 #[test]
-fn the_offers_of_one_purchase_are_bounded() {
+fn the_proposals_of_one_purchase_are_bounded() {
     let lines = " line:1.00".repeat(1_000);
     for (rules, code) in [(20, None), (21, Some("too_many"))] {
         let rules: String = (0..rules)

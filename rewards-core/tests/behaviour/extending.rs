@@ -267,6 +267,7 @@ fn somebody_who_joins_with_a_purchase_has_anniversaries_of_that_day() {
     let mut world = World::with(&document("{ anniversary = true, months = 3 }"));
     world.at("2026-03-02");
     let quote = QuotePurchase {
+        coupons: Vec::new(),
         purchase: world.purchase("100"),
         explain: false,
     };
@@ -670,13 +671,7 @@ fn more_lots_than_one_step_may_touch_are_extended_in_turn() {
     let rules: String = (0..most).map(rule).collect();
     let life = "lifecycle = { expires = { days = 30, round = \"end_of_day\", extended_by = [\"purchase\"] } }\n";
     let mut world = World::with(&format!("{life}{rules}"));
-    let line = Line {
-        amount: money("1.00", "EUR"),
-        sku: None,
-        category: None,
-        quantity: 1,
-        attributes: std::collections::BTreeMap::new(),
-    };
+    let line = Line::new(money("1.00", "EUR"));
     world.at("2026-03-02");
     for (id, lines) in [("p1", LINES_MAX), ("p2", 1)] {
         let mut purchase = world.purchase(&format!("1000 id={id}"));

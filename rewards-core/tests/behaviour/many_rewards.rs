@@ -26,13 +26,7 @@ fn document(rules: usize) -> String {
 /// As many lines as a purchase may have.
 fn purchase(world: &World) -> Purchase {
     let mut purchase = world.purchase("1000 id=p1");
-    let line = Line {
-        amount: money("1.00", "EUR"),
-        sku: None,
-        category: None,
-        quantity: 1,
-        attributes: std::collections::BTreeMap::new(),
-    };
+    let line = Line::new(money("1.00", "EUR"));
     purchase.lines = vec![line; LINES_MAX];
     purchase
 }
@@ -69,7 +63,11 @@ fn more_rewards_than_one_step_can_touch_are_never_granted() {
     let record = RecordPurchase::new(purchase.clone());
     assert_eq!(world.run(&record).unwrap_err(), refused);
     let explain = false;
-    let quote = QuotePurchase { purchase, explain };
+    let quote = QuotePurchase {
+        purchase,
+        coupons: Vec::new(),
+        explain,
+    };
     assert_eq!(world.run(&quote).unwrap_err(), refused);
     assert!(world.lots.is_empty() && world.journal.is_empty());
 }

@@ -26,6 +26,7 @@ mod lifecycle;
 mod many_rewards;
 mod members;
 mod merges;
+mod offers;
 mod purchases;
 mod redemptions;
 mod replacements;

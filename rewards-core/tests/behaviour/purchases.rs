@@ -244,6 +244,7 @@ fn a_pinned_quote_holds_or_the_purchase_is_refused() {
     let purchase = world.purchase("100 id=p1 @home=h1");
     let digest = world.quote("100 id=p1 @home=h1").decision.digest;
     let pinned = RecordPurchase {
+        coupons: Vec::new(),
         purchase: purchase.clone(),
         pinned: Some(digest.clone()),
     };
@@ -263,6 +264,7 @@ fn a_pinned_quote_holds_or_the_purchase_is_refused() {
     assert_eq!(found, now.digest);
     assert!(!changed.entities.keys().any(|key| key.id == "p1"));
     let pinned_anew = RecordPurchase {
+        coupons: Vec::new(),
         purchase: purchase.clone(),
         pinned: Some(found),
     };
@@ -275,6 +277,7 @@ fn a_pinned_quote_holds_or_the_purchase_is_refused() {
         "100 id=p1 @home=h2",
     ] {
         let record = RecordPurchase {
+            coupons: Vec::new(),
             purchase: world.purchase(other),
             pinned: Some(digest.clone()),
         };

@@ -36,6 +36,7 @@ const OWED: &str = r#"
 
 fn replacement(world: &World, replaced: &str, text: &str) -> ReplacePurchase {
     ReplacePurchase {
+        coupons: Vec::new(),
         refund: format!("edit-{replaced}").parse().unwrap(),
         replaced: replaced.parse().unwrap(),
         reason: Some("edited".parse().unwrap()),

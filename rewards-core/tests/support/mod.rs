@@ -11,5 +11,6 @@ mod audit;
 pub mod problems;
 pub mod programs;
 pub mod sections;
+pub mod shop;
 pub mod words;
 pub mod world;

@@ -86,6 +86,7 @@ pub fn any_frame() -> impl Strategy<Value = Program> {
                 deposits,
                 transfers,
                 redemptions: None,
+                offers: None,
             }
         })
     })

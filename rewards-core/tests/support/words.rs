@@ -149,6 +149,7 @@ impl World {
     pub fn quote(&mut self, text: &str) -> QuotedPurchase {
         let purchase = self.purchase(text);
         let quote = QuotePurchase {
+            coupons: Vec::new(),
             purchase,
             explain: true,
         };
@@ -277,13 +278,7 @@ impl World {
 
 fn read_line(text: &str, amount: &dyn Fn(&str) -> Money) -> Line {
     let mut parts = text.split(',');
-    let mut line = Line {
-        amount: amount(parts.next().unwrap()),
-        sku: None,
-        category: None,
-        quantity: 1,
-        attributes: std::collections::BTreeMap::new(),
-    };
+    let mut line = Line::new(amount(parts.next().unwrap()));
     for part in parts {
         let (name, value) = part.split_once('=').unwrap();
         match name.strip_prefix('@') {
@@ -293,6 +288,8 @@ fn read_line(text: &str, amount: &dyn Fn(&str) -> Money) -> Line {
             None if name == "sku" => line.sku = Some(value.to_owned()),
             None if name == "category" => line.category = Some(value.to_owned()),
             None if name == "quantity" => line.quantity = value.parse().unwrap(),
+            None if name == "discounts" => line.discounts = Some(amount(value)),
+            None if name == "tax" => line.tax = Some(amount(value)),
             None => panic!("a line has no `{name}`"),
         }
     }

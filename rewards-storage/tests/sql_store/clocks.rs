@@ -174,6 +174,7 @@ async fn a_clock_that_jumps_ahead_does_nothing_until_the_host_accepts_it() {
             check(&joined.unwrap_err(), "clock_ahead", by);
         }
         let quoted = QuotePurchase {
+            coupons: Vec::new(),
             purchase: bought(2, found),
             explain: false,
         };
@@ -289,6 +290,7 @@ async fn a_clock_that_is_behind_is_told_and_never_the_request_blamed() {
         let recorded = shop.execute(order(2, later(noon(), DAY))).await;
         check(&recorded.unwrap_err(), "clock_behind", by);
         let quoted = QuotePurchase {
+            coupons: Vec::new(),
             purchase: bought(2, later(noon(), DAY)),
             explain: false,
         };

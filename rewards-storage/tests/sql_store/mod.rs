@@ -19,6 +19,7 @@ mod lifecycle;
 #[cfg(feature = "sqlite")]
 mod log;
 mod merges;
+mod offers;
 #[cfg(feature = "sqlite")]
 mod own_file;
 mod programs;

@@ -83,6 +83,7 @@ async fn queries_meet_a_new_program() {
         let tiers = stands.execute(tiers).await.unwrap();
         assert_eq!(tiers.ladders.len(), 1);
         let quote = QuotePurchase {
+            coupons: Vec::new(),
             purchase: bought("1"),
             explain: false,
         };

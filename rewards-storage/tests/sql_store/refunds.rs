@@ -112,6 +112,7 @@ fn refund(id: &str, what: RefundedPart) -> RefundPurchase {
 
 fn replace(refund: &str, by: &str) -> ReplacePurchase {
     ReplacePurchase {
+        coupons: Vec::new(),
         refund: RefundId::new(refund).unwrap(),
         replaced: "p1".parse().unwrap(),
         reason: None,

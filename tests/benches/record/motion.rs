@@ -120,11 +120,9 @@ fn purchase(number: u32, kind: &str, lines: u32) -> Result<RecordPurchase, Box<d
     );
     for line in 0..lines {
         purchase.lines.push(Line {
-            amount: euro(246)?,
             sku: Some(format!("sku-{line}")),
-            category: None,
             quantity: 2,
-            attributes: Default::default(),
+            ..Line::new(euro(246)?)
         });
     }
     Ok(RecordPurchase::new(purchase))

@@ -289,6 +289,15 @@ class AttributeCondition(Model):
     attribute: AttributeTest
 
 
+class OfferCondition(Model):
+    """At least one of these offers applies to the purchase.
+
+    Only rules ask, as offers are settled before them.
+    """
+
+    offer: list[Slug]
+
+
 Condition = Annotated[
     Union[
         AllCondition,
@@ -314,6 +323,7 @@ Condition = Annotated[
         TimeOfDayCondition,
         DatesCondition,
         AttributeCondition,
+        OfferCondition,
     ],
     Tagged(),
 ]

@@ -9,13 +9,7 @@ from .aliases import Secret
 from .base import Blank, ListOf, Maybe, Model
 from .program import KeyId
 from .scalars import Timestamp, UInt32, UInt64
-from .values import MemberId, OrderId, Slug
-
-CouponBookId = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=128, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+$"),
-]
-"""A book of coupons, named by the host; unique in its tenant."""
+from .values import CouponBookId, CouponId, MemberId, OrderId, Slug
 
 CodeMatching = Literal["exact", "any_case", "look_alikes"]
 """Which ways of writing a code count as the same code.
@@ -433,16 +427,6 @@ class AssignCoupons(Model):
     """Why."""
 
 
-CouponId = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=162, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+$"),
-]
-"""A coupon: a digest of its code.
-
-It is made by the engine and says nothing of the code to whoever has no key.
-"""
-
-
 class AssignedCoupon(Model):
     """A coupon that was assigned."""
 
@@ -519,6 +503,49 @@ class UnassignedCoupon(Model):
     """When that was done."""
 
 
+class CheckCoupon(Model):
+    """Checks a code for a member."""
+
+    member: MemberId
+    """Who tells it."""
+
+    code: Maybe[Secret] = None
+    """The code."""
+
+    coupon: Maybe[CouponId] = None
+    """The coupon's id, when the code is not given."""
+
+
+CodeOutcome = Literal["accepted", "not_accepted"]
+"""Whether a code was accepted.
+
+- `accepted`: It is the member's, and it was done.
+- `not_accepted`: It is no code of the member's. Nothing was done but to count the attempt.
+"""
+
+
+class CheckedCoupon(Model):
+    """What a coupon is good for."""
+
+    outcome: CodeOutcome
+    """Whether the code was accepted. When it was not, nothing else is told."""
+
+    coupon: Maybe[CouponId] = None
+    """The coupon."""
+
+    book: Maybe[CouponBookId] = None
+    """Its book."""
+
+    state: Maybe[CouponState] = None
+    """Where the coupon is in its life now."""
+
+    book_state: Maybe[BookState] = None
+    """Where its book is."""
+
+    active_until: Maybe[Timestamp] = None
+    """The first instant at which it cannot be redeemed any more; absent when there is none."""
+
+
 class LockCoupon(Model):
     """Locks a coupon for an order."""
 
@@ -536,14 +563,6 @@ class LockCoupon(Model):
 
     seconds: Maybe[UInt32] = None
     """How long the lease lasts, from 1 to 3,600; as its book says when absent."""
-
-
-CodeOutcome = Literal["accepted", "not_accepted"]
-"""Whether a code was accepted.
-
-- `accepted`: It is the member's, and it was done.
-- `not_accepted`: It is no code of the member's. Nothing was done but to count the attempt.
-"""
 
 
 class LockedCoupon(Model):
@@ -691,7 +710,15 @@ class ListCoupons(Model):
     """At most so many coupons, up to 1,000; 50 when absent."""
 
 
-CouponAction = Literal["assigned", "unassigned", "locked", "unlocked", "redeemed", "voided"]
+CouponAction = Literal[
+    "assigned",
+    "unassigned",
+    "locked",
+    "unlocked",
+    "redeemed",
+    "returned",
+    "voided",
+]
 """What happened to a coupon.
 
 - `assigned`: It was assigned to a member.
@@ -699,6 +726,7 @@ CouponAction = Literal["assigned", "unassigned", "locked", "unlocked", "redeemed
 - `locked`: An order got a lease on it.
 - `unlocked`: The lease was given back.
 - `redeemed`: It was redeemed.
+- `returned`: A use of it was given back, because the purchase it was for is undone.
 - `voided`: It was voided.
 """
 

@@ -7,7 +7,6 @@ from uuid import UUID
 from pydantic import Field, StrictBool
 
 from .base import Maybe, Model, Tagged
-from .coupons import CouponBookId, CouponId
 from .deposits import DepositId
 from .grants import AdjustmentId
 from .members import MemberStatus
@@ -15,6 +14,8 @@ from .purchases import RefundKind
 from .scalars import Timestamp, UInt32, UInt64
 from .transfers import TransferId
 from .values import (
+    CouponBookId,
+    CouponId,
     MemberId,
     Money,
     OrderId,
@@ -699,6 +700,25 @@ class CouponRedeemedEvent(Model):
     coupon_redeemed: CouponRedeemed
 
 
+class CouponReturned(Model):
+    """A use of a coupon was given back."""
+
+    coupon: CouponId
+    """The coupon."""
+
+    book: CouponBookId
+    """Its book."""
+
+    order: OrderId
+    """The order that it was redeemed for."""
+
+
+class CouponReturnedEvent(Model):
+    """A use of a coupon was given back."""
+
+    coupon_returned: CouponReturned
+
+
 class CouponVoided(Model):
     """A coupon of a member was voided."""
 
@@ -799,6 +819,7 @@ Event = Annotated[
         CouponLockedEvent,
         CouponUnlockedEvent,
         CouponRedeemedEvent,
+        CouponReturnedEvent,
         CouponVoidedEvent,
         CodeNotAcceptedEvent,
         TierChangedEvent,

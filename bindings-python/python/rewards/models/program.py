@@ -8,6 +8,7 @@ from pydantic import StrictBool, StringConstraints
 from .base import Blank, ListOf, Maybe, Model, Tagged
 from .conditions import Condition, Since
 from .effects import Effect
+from .offers import Offers, Scope, StackingGroup
 from .scalars import DecimalText, Factor, Int32, Rate, Timestamp, UInt16, UInt32, Zone
 from .values import Asset, Basis, Currency, DateRange, Period, ProgramId, Rounding, Slug, WeekStart
 
@@ -20,50 +21,6 @@ class UnitDefinition(Model):
 
     name: Maybe[str] = None
     """A name for people."""
-
-
-Stacking = Literal["all", "first", "best", "lowest"]
-"""Which matching rules of a stacking group apply.
-
-The choice is made before caps: a cap clips the chosen rule, it never hands the purchase to another
-one.
-
-- `all`: All of them.
-- `first`: The first in rule order: higher priority first, then by id.
-- `best`: The one that pays the member most; a tie goes to the first in rule order.
-- `lowest`: The one that pays the member least; a tie goes to the first in rule order.
-"""
-
-Scope = Literal["basket", "line"]
-"""Whether something is looked at for the whole basket or line by line.
-
-- `basket`: Once, for the whole purchase.
-- `line`: For every line on its own.
-"""
-
-RunningBase = Literal["original", "running"]
-"""What a percentage is taken of when several rules apply.
-
-- `original`: The amount as it was, whatever was granted before.
-- `running`: The amount less the money that rules before this one granted on the same purchase (or
-  line).
-"""
-
-
-class StackingGroup(Model):
-    """A stacking group. Stacking groups are evaluated in document order."""
-
-    id: Slug
-    """The stacking group's name."""
-
-    stacking: Stacking = "all"
-    """Which of its matching rules apply."""
-
-    scope: Scope = "basket"
-    """Whether the choice is made once per purchase or for every line."""
-
-    base: RunningBase = "original"
-    """What a percentage in this stacking group is taken of."""
 
 
 class DaysPending(Model):
@@ -776,6 +733,9 @@ class Program(Model):
 
     redemptions: Maybe[Redemptions] = None
     """How members pay orders with what they have; nothing can be paid when absent."""
+
+    offers: Maybe[Offers] = None
+    """What coupons take off a basket; they take nothing off when absent."""
 
 
 class PublishProgram(Model):

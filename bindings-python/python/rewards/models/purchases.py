@@ -6,9 +6,10 @@ from typing import Annotated, Literal, Optional, Union
 from pydantic import Field, StrictBool
 
 from .base import Blank, DictOf, ListOf, Maybe, Model, Tagged
+from .discounts import BasketDiscount
 from .members import MemberStatus
 from .scalars import Timestamp, UInt32, UInt64
-from .values import MemberId, Money, ProgramId, PurchaseId, RefundId, Slug
+from .values import CouponId, MemberId, Money, ProgramId, PurchaseId, RefundId, Slug
 
 
 class Line(Model):
@@ -25,6 +26,19 @@ class Line(Model):
 
     quantity: UInt32 = 1
     """How many pieces."""
+
+    discounts: Maybe[Money] = None
+    """What of the purchase's discounts is for this line.
+
+    What is for no line is split over all of them by what they cost.
+    """
+
+    tax: Maybe[Money] = None
+    """What of the purchase's taxes is for this line.
+
+    What is for no line belongs to those that tell none, by what they cost; when all tell one, to
+    the shipping.
+    """
 
     attributes: DictOf[str, str] = {}
     """Facts about the line."""
@@ -100,6 +114,11 @@ class QuotePurchase(Model):
     purchase: Purchase
     """The purchase."""
 
+    coupons: ListOf[CouponId] = []
+    """Coupons of the member's that are to be redeemed with it, by their ids: at most
+    `PURCHASE_COUPONS_MAX`. For each the reply says what it comes to.
+    """
+
     explain: StrictBool = False
     """Whether to say for every rule why it does or does not apply.
 
@@ -155,6 +174,9 @@ class PurchaseDecision(Model):
 
     totals: list[Money]
     """What is granted in total, one amount per asset."""
+
+    discount: Maybe[BasketDiscount] = None
+    """What the coupons given with the purchase take off it; absent when none were given."""
 
     withheld: Maybe[MemberStatus] = None
     """Why nothing is granted whatever the rules say: the member's status, when it is not active."""
@@ -284,8 +306,17 @@ class RecordPurchase(Model):
     purchase: Purchase
     """The purchase."""
 
+    coupons: ListOf[CouponId] = []
+    """Coupons of the member's that are redeemed with it, by their ids: at most
+    `PURCHASE_COUPONS_MAX`. The id of the purchase is the order that may have locked them. If one
+    cannot be redeemed the purchase is refused; one without effect is kept, unless the program says
+    otherwise.
+    """
+
     pinned: Maybe[str] = None
-    """The digest of a quote: the purchase is refused unless it is granted exactly that."""
+    """The digest of a quote: the purchase is refused unless it is granted exactly that, at that
+    price.
+    """
 
 
 class TierChange(Model):
@@ -468,6 +499,12 @@ class ReplacePurchase(Model):
 
     purchase: Purchase
     """The purchase that takes its place, under an id of its own."""
+
+    coupons: ListOf[CouponId] = []
+    """Coupons that are redeemed with the new purchase, by their ids.
+
+    Those that the first one gave back can be among them.
+    """
 
     pinned: Maybe[str] = None
     """The digest of a quote: everything is refused unless the new purchase is granted exactly that.

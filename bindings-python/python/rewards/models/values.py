@@ -45,6 +45,21 @@ OrderId = Annotated[
 ]
 """An order that is paid, named by the host. The engine keeps nothing of it but this name."""
 
+CouponBookId = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=128, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+$"),
+]
+"""A book of coupons, named by the host; unique in its tenant."""
+
+CouponId = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=162, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+$"),
+]
+"""A coupon: a digest of its code.
+
+It is made by the engine and says nothing of the code to whoever has no key.
+"""
+
 ProgramId = Annotated[
     str,
     StringConstraints(min_length=1, max_length=128, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+$"),

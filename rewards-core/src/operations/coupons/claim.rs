@@ -18,6 +18,7 @@ use crate::coupons::{CodeUser, Coupon, CouponBook};
 use crate::entity::{EntityKey, Stored};
 use crate::event::{CodeRefusal, Event};
 use crate::ids::{CouponBookId, CouponId, IdAllocator, MemberId};
+use crate::member::MemberProfile;
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
 use crate::time::Timestamp;
@@ -94,7 +95,7 @@ pub(super) fn claim<'a>(
         see_plan(snapshot, context, &what, plan)?;
     }
     let book = book_of_coupon(snapshot, context, coupon)?;
-    if book.terms.user() == CodeUser::Holder && !is_holder(&builder, coupon, member) {
+    if book.terms.user() == CodeUser::Holder && !is_holder(&builder.row.profile, coupon, member) {
         let reason = match coupon.holder {
             None => CodeRefusal::NotAssigned,
             Some(_) => CodeRefusal::OfAnother,
@@ -112,8 +113,8 @@ pub(super) fn check_use(claimed: &Claimed, now: Timestamp) -> Result<(), Rejecti
 }
 
 /// Whether a coupon is a member's, or was that of somebody who was merged into the member.
-fn is_holder(builder: &ChangeBuilder<'_>, coupon: &Coupon, member: &MemberId) -> bool {
-    let merged = &builder.row.profile.merged;
+pub(super) fn is_holder(profile: &MemberProfile, coupon: &Coupon, member: &MemberId) -> bool {
+    let merged = &profile.merged;
     let holder = coupon.holder.as_ref();
     holder.is_some_and(|holder| holder == member || merged.contains(holder))
 }

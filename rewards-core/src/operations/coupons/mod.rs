@@ -1,6 +1,7 @@
 //! Coupons: books, their codes, and what members and staff do with them.
 
 mod assign_coupons;
+mod check_coupon;
 mod claim;
 mod create_coupon_book;
 mod draw;
@@ -8,6 +9,7 @@ mod find;
 mod generate_coupons;
 mod get_coupon;
 mod get_coupon_book;
+mod given;
 mod list_coupon_books;
 mod list_coupons;
 mod lock_coupon;
@@ -17,9 +19,11 @@ mod unassign_coupon;
 mod unlock_coupon;
 mod update_coupon_book;
 mod upload_coupons;
+mod using;
 mod void_coupon;
 
 pub use assign_coupons::{ASSIGNED_MAX, AssignCoupons, AssignedCoupon, AssignedCoupons};
+pub use check_coupon::{CheckCoupon, CheckedCoupon};
 pub use claim::{CodeOutcome, WRONG_CODES_MAX};
 pub use create_coupon_book::{CreateCouponBook, CreatedCouponBook};
 pub use draw::CELL_SLOTS;
@@ -27,6 +31,8 @@ pub use find::NamedCoupon;
 pub use generate_coupons::{GenerateCoupons, GeneratedCoupons};
 pub use get_coupon::{CouponDetails, GetCoupon};
 pub use get_coupon_book::{CouponBookDetails, CouponBookStatistics, GetCouponBook, OVERDUE_MAX};
+pub use given::PURCHASE_COUPONS_MAX;
+pub(super) use given::{Usable, check_given, find_given, plan_given, redeem_given, return_given};
 pub use list_coupon_books::{CouponBookList, ListCouponBooks};
 pub use list_coupons::{CouponList, ListCoupons, ListedState};
 pub use lock_coupon::{LockCoupon, LockedCoupon};

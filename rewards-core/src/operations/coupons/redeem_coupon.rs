@@ -11,16 +11,13 @@
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
-use super::super::change_builder::ChangeBuilder;
-use super::claim::{Claimed, CodeOutcome, check_use, claim, claim_plan, of_member};
-use super::find::{NamedCoupon, refused, secret_of};
-use super::{code_uses, counted, step};
+use super::claim::{Claimed, CodeOutcome, check_use, claim, claim_plan};
+use super::find::{NamedCoupon, secret_of};
+use super::using::{Using, uses_of};
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
-use crate::coupons::{BookCount, CodeUser, Coupon, CouponBook};
+use crate::coupons::Coupon;
 use crate::decision::Decision;
-use crate::entity::Stored;
-use crate::event::Event;
 use crate::ids::{CouponBookId, CouponId, MemberId, OrderId};
 use crate::rejection::Rejection;
 use crate::secret::{KeyPurpose, Secret};
@@ -92,92 +89,6 @@ impl RedeemedCoupon {
     }
 }
 
-/// What a redemption of a coupon rests on, and what it changes.
-struct Redeeming<'a, 'b> {
-    builder: &'a mut ChangeBuilder<'b>,
-    snapshot: &'a Snapshot,
-    context: &'a Context,
-    book: &'a CouponBook,
-}
-
-impl RedeemCoupon {
-    /// Uses a coupon of the member's; says how often it was used by now.
-    fn use_own(
-        &self,
-        with: &mut Redeeming<'_, '_>,
-        stored: Stored<Coupon>,
-    ) -> Result<u32, Undecided> {
-        let (book, now) = (with.book, with.context.now);
-        let (expected, before) = (stored.expected(), stored.entity.counted_as());
-        let (rule, most) = (book.terms.lock_rule(), book.terms.limits().uses_of_code());
-        let is_over = book.is_over(now);
-        let coupon = stored
-            .entity
-            .redeem(self.order.as_ref(), rule, most, now, is_over);
-        let coupon = coupon.map_err(|refusal| refused(refusal, now))?;
-        step(with.builder, with.context, before, expected, &coupon)?;
-        Ok(coupon.uses)
-    }
-
-    /// Uses a code that anyone may redeem; says how often it was used by now, of which nobody can be sure who comes in between.
-    ///
-    /// Whoever makes the last use writes down that it was the last one. A use that is not the last one as far as is known here may
-    /// not become it, so the counter is bounded below it, and whoever runs into that bound decides anew.
-    fn use_shared(
-        &self,
-        with: &mut Redeeming<'_, '_>,
-        stored: Stored<Coupon>,
-    ) -> Result<u32, Undecided> {
-        let (book, context) = (with.book, with.context);
-        let (now, is_over) = (context.now, book.is_over(context.now));
-        let coupon = &stored.entity;
-        coupon
-            .check_usable(now, is_over)
-            .map_err(|refusal| refused(refusal, now))?;
-        let uses = code_uses(&context.tenant, &book.book, &coupon.coupon);
-        let used = with.snapshot.count(&uses, None);
-        let most = i64::from(book.terms.limits().uses_of_code());
-        let after = used.saturating_add(1);
-        let bound = match after < most {
-            true => most.saturating_sub(1),
-            false => most,
-        };
-        with.builder.count(uses.name.at(0), 1, Some(bound));
-        if after >= most {
-            let (expected, before) = (stored.expected(), coupon.counted_as());
-            let last = stored.entity.use_up(self.order.as_ref(), now, is_over);
-            let last = last.map_err(|refusal| refused(refusal, now))?;
-            step(with.builder, context, before, expected, &last)?;
-        }
-        u32::try_from(after).map_err(|_| Rejection::Overflow.into())
-    }
-}
-
-impl Redeeming<'_, '_> {
-    /// Counts a use of the member and of the book, within their limits.
-    fn count(&mut self, member: &MemberId) -> Result<(), Rejection> {
-        let (context, book) = (self.context, self.book);
-        let limits = book.terms.limits();
-        let own = of_member(context, member, &book.book, "uses");
-        let above = BookCount::UsesAbove.range(&context.tenant, &book.book);
-        let used = self.snapshot.count(&own, Some(&self.builder.row));
-        if let Some(most) = limits.uses_per_member
-            && used >= i64::from(most)
-        {
-            let limit = "uses_per_member";
-            return Err(Rejection::CouponLimit { limit, most });
-        }
-        if self.snapshot.count(&above, None) >= 0 {
-            let (limit, most) = ("uses", limits.uses_of_book());
-            return Err(Rejection::CouponLimit { limit, most });
-        }
-        self.builder.count(own.name.at(0), 1, None);
-        let step = counted(&context.tenant, &book.book, BookCount::UsesAbove, 1);
-        self.builder.count(step.key, step.delta, step.bound);
-        Ok(())
-    }
-}
-
 impl Operation for RedeemCoupon {
     const NAME: &'static str = "redeem_coupon";
     const KIND: Kind = Kind::Command;
@@ -204,14 +115,7 @@ impl Operation for RedeemCoupon {
         context: &Context,
     ) -> Result<Decision<RedeemedCoupon>, Undecided> {
         let ids = context.id_allocator();
-        let counters = |coupon: &Coupon| {
-            let tenant = &context.tenant;
-            vec![
-                of_member(context, &self.member, &coupon.book, "uses"),
-                BookCount::UsesAbove.range(tenant, &coupon.book),
-                code_uses(tenant, &coupon.book, &coupon.coupon),
-            ]
-        };
+        let counters = |coupon: &Coupon| uses_of(context, &self.member, coupon);
         let claimed = claim(named, snapshot, context, &ids, &self.member, counters)?;
         let (mut builder, claimed) = claimed;
         let Some(claimed) = claimed else {
@@ -223,24 +127,16 @@ impl Operation for RedeemCoupon {
         check_use(&claimed, context.now)?;
         let Claimed { stored, book } = claimed;
         let coupon = stored.entity.coupon.clone();
-        let mut with = Redeeming {
+        let mut using = Using {
             builder: &mut builder,
             snapshot,
             context,
             book: &book,
+            member: &self.member,
+            order: self.order.as_ref(),
         };
-        let uses = match book.terms.user() {
-            CodeUser::Holder => self.use_own(&mut with, stored)?,
-            CodeUser::Anyone => self.use_shared(&mut with, stored)?,
-        };
-        with.count(&self.member)?;
+        let uses = using.redeem(stored)?;
         let left = book.terms.limits().uses_of_code().saturating_sub(uses);
-        builder.emit(Event::CouponRedeemed {
-            coupon: coupon.clone(),
-            book: book.book.clone(),
-            order: self.order.clone(),
-            used_up: left == 0,
-        });
         Ok(Decision {
             reply: RedeemedCoupon {
                 outcome: CodeOutcome::Accepted,

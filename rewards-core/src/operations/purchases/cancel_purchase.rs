@@ -5,7 +5,7 @@
 //! available lots what is left is taken. What was spent or has expired stays where it is and is reported as the shortfall: a balance
 //! never falls below its floor, and caps and budgets stay used by it. What was voided before is neither. What the member
 //! did is undone: the purchase is no visit any more, nothing was spent or earned by it. All tier ladders are reviewed at
-//! once, after everything that is due has happened.
+//! once, after everything that is due has happened. Coupons that were redeemed with it get their uses back.
 //!
 //! The purchase of a member who has left is cancelled as well, because others wait for what it used of shared limits. Nothing
 //! is there to be taken back; what was forfeited is no shortfall, as it went back to whoever paid it.
@@ -18,10 +18,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
-use super::super::change_builder::ChangeBuilder;
+use super::super::change_builder::{ChangeBuilder, revision_of};
+use super::super::coupons::return_given;
 use super::super::merged::decide_for;
 use super::super::review::{Reviewed, TierReview, due_for_review};
 use super::gone_on::{GoneOn, finish};
+use super::price_purchase::are_returned;
 use super::refund_purchase::refused;
 use super::take_back::take_back;
 use super::{find_purchase, owner_of, plan_purchase, purchase_lots, settle_others};
@@ -129,6 +131,11 @@ impl Operation for CancelPurchase {
         builder.undo_purchase(&purchase, undone)?;
         // What could not be taken back is left at that.
         builder.write_purchase(purchase)?;
+        let program = revision_of(context, &stored.entity)?;
+        if are_returned(program, true) {
+            let (whose, coupons) = ((&self.member, &self.purchase), &stored.entity.coupons);
+            return_given(&mut builder, snapshot, context, whose, coupons)?;
+        }
         let mut reply = CancelledPurchase {
             purchase: self.purchase.clone(),
             taken_back: taken_back.taken.into_amounts(),

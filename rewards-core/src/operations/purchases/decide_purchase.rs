@@ -7,23 +7,26 @@ use sha2::{Digest, Sha256};
 
 use super::super::change_builder::ChangeBuilder;
 use super::super::counter_lookups::{CounterLookup, CounterLookups};
+use super::super::coupons::{check_given, plan_given};
 use super::super::due::{any_ladder_by_lots, due_lots, due_query};
 use super::super::history::plan_pages;
 use super::super::presence::check_present;
 use super::super::standing::{Ladders, MemberView, Moves, plan_ladders, standing};
+use super::price_purchase::{Priced, price};
 use super::{is_too_many, too_many_grants};
 use crate::cashback::{
-    Earned, Evaluation, EvaluationError, Explanation, Facts, Grant, NoTrace, OFFERS_MAX, Purchase,
-    Schedule, SeenStanding, Standing, Steps, Verdict, evaluate, explain,
+    Earned, Evaluation, EvaluationError, Explanation, Facts, Grant, NoTrace, PROPOSALS_MAX,
+    Purchase, Schedule, SeenStanding, Standing, Steps, Verdict, evaluate, explain,
 };
 use crate::command::Undecided;
 use crate::context::Context;
-use crate::ids::{ProgramId, Slug};
+use crate::discounts::BasketDiscount;
+use crate::ids::{CouponId, ProgramId, Slug};
 use crate::ledger::Lot;
 use crate::member::{MemberProfile, MemberRow, MemberStatus};
 use crate::money::{Money, Ratio};
 use crate::program::{CompiledProgram, FactSymbols, Measure};
-use crate::rejection::Rejection;
+use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{ProgramKey, ReadPlan, Snapshot};
 use crate::tiers::benefits;
 use crate::time::Timestamp;
@@ -45,6 +48,10 @@ pub struct PurchaseDecision {
     pub grants: Vec<GrantedReward>,
     /// What is granted in total, one amount per asset.
     pub totals: Vec<Money>,
+    /// What the coupons given with the purchase take off it; absent when none were given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub discount: Option<BasketDiscount>,
     /// Why nothing is granted whatever the rules say: the member's status, when it is not active.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
@@ -92,12 +99,13 @@ pub struct PreparedPurchase {
     lookups: Vec<CounterLookup>,
 }
 
-/// A purchase with the revision that decides it.
+/// A purchase with the revision that decides it, and the coupons given with it.
 #[derive(Debug)]
 pub(super) struct PurchaseContext<'a> {
     pub context: &'a Context,
     pub program: &'a CompiledProgram,
     pub purchase: &'a Purchase,
+    pub coupons: &'a [CouponId],
     pub facts: Facts<'a>,
     lookups: &'a [CounterLookup],
 }
@@ -156,16 +164,16 @@ fn seen_standing<'s>(program: &CompiledProgram, seen: &'s SeenStanding) -> Stand
 pub(super) fn not_evaluated(error: EvaluationError) -> Rejection {
     match error {
         EvaluationError::Overflow => Rejection::Overflow,
-        EvaluationError::TooManyOffers => Rejection::TooMany {
-            what: "offers",
-            limit: u32::try_from(OFFERS_MAX).unwrap_or(u32::MAX),
+        EvaluationError::TooManyProposals => Rejection::TooMany {
+            what: "proposals of rules and lines",
+            limit: u32::try_from(PROPOSALS_MAX).unwrap_or(u32::MAX),
         },
     }
 }
 
 /// What was decided, before anything is written.
 #[derive(Debug)]
-pub(super) struct PurchaseOutcome {
+pub(super) struct PurchaseOutcome<'a> {
     pub evaluation: Evaluation,
     pub schedules: Vec<Schedule>,
     pub reply: PurchaseDecision,
@@ -176,6 +184,8 @@ pub(super) struct PurchaseOutcome {
     pub seen: SeenStanding,
     /// By how much the member's tiers raise caps.
     pub cap_multiplier: Ratio,
+    /// The purchase as its coupons leave it; absent when none were given.
+    pub priced: Option<Priced<'a>>,
 }
 
 /// Whether what is due for lots comes before a purchase: where it can move the member on a ladder, of this program or of
@@ -185,30 +195,39 @@ fn looks_at_due(context: &Context) -> bool {
 }
 
 impl PreparedPurchase {
-    /// Finds the revision that decides the purchase, checks the purchase against it, and names the rows to look at.
+    /// Finds the revision that decides the purchase, checks the purchase and the list of its coupons against it, and names the
+    /// rows to look at.
     ///
     /// # Errors
-    /// Unknown program, no revision active when the purchase happened, all problems of the purchase.
+    /// Unknown program, no revision active when the purchase happened, all problems of the purchase and of the list.
     pub(super) fn new(
         context: &Context,
         purchase: &Purchase,
+        coupons: &[CouponId],
     ) -> Result<(ReadPlan, Self), Rejection> {
         let program = context.program_at(&purchase.program, purchase.occurred_at)?;
         let problems = purchase.problems(program.currency(), context.now);
+        let problems = problems.into_iter();
+        let problems = problems.map(|problem| problem.below("purchase"));
+        let problems: Vec<Problem> = problems.chain(check_given(coupons)).collect();
         if !problems.is_empty() {
-            let problems = problems.into_iter();
-            let problems = problems.map(|problem| problem.below("purchase"));
-            return Err(Rejection::Invalid(problems.collect()));
+            return Err(Rejection::Invalid(problems));
         }
         let facts = Facts::new(program, purchase);
-        let lookups = CounterLookups::new(&context.tenant, program, purchase).wanted(&facts);
+        let lookups = CounterLookups::new(&context.tenant, program, purchase);
+        let mut wanted = lookups.wanted(&facts);
+        if !coupons.is_empty() {
+            lookups.add_offers(&mut wanted);
+        }
         let symbols = facts.symbols;
         let prepared = Self {
             program: Arc::clone(program),
             symbols,
-            lookups,
+            lookups: wanted,
         };
-        Ok((prepared.plan(context, purchase), prepared))
+        let mut plan = prepared.plan(context, purchase);
+        plan_given(context, coupons, &mut plan);
+        Ok((plan, prepared))
     }
 
     fn plan(&self, context: &Context, purchase: &Purchase) -> ReadPlan {
@@ -238,23 +257,25 @@ impl PreparedPurchase {
         &'a self,
         context: &'a Context,
         purchase: &'a Purchase,
+        coupons: &'a [CouponId],
     ) -> PurchaseContext<'a> {
         PurchaseContext {
             context,
             program: &self.program,
             purchase,
+            coupons,
             facts: Facts::with_symbols(purchase, self.symbols),
             lookups: &self.lookups,
         }
     }
 }
 
-impl PurchaseContext<'_> {
+impl<'a> PurchaseContext<'a> {
     /// Carries out what is due for the member's lots, as far as it can make a difference, then decides the purchase. The
     /// grants are not written; a query throws the changes away.
     ///
     /// # Errors
-    /// [`Rejection::MemberClosed`]; [`Rejection::TooMany`] when more is due than one command may touch, or more offers of
+    /// [`Rejection::MemberClosed`]; [`Rejection::TooMany`] when more is due than one command may touch, or more proposals of
     /// rules and lines come together than are looked at; [`Rejection::Overflow`] when an amount leaves its range, and
     /// [`Rejection::TimeOutOfRange`] when a time of a reward does; [`Undecided::Needs`] pages of the member's history, and
     /// purchases of what is voided.
@@ -263,7 +284,7 @@ impl PurchaseContext<'_> {
         builder: &mut ChangeBuilder<'_>,
         snapshot: &Snapshot,
         wants_explanation: bool,
-    ) -> Result<PurchaseOutcome, Undecided> {
+    ) -> Result<PurchaseOutcome<'a>, Undecided> {
         let context = self.context;
         let row = self.member(snapshot)?;
         builder.settle_all(self.due_lots(snapshot)?.into_iter(), context.now)?;
@@ -281,7 +302,7 @@ impl PurchaseContext<'_> {
                 Measure::Earned(_) | Measure::Spend(_) | Measure::Visits => Some(latest),
             });
         view.history.check_seen()?;
-        let standing = standing(
+        let mut standing = standing(
             builder,
             snapshot,
             context,
@@ -290,11 +311,49 @@ impl PurchaseContext<'_> {
             &self.facts,
             self.lookups,
         )?;
+        let priced = price(self, snapshot, &row.profile, &standing)?;
+        let outcome = match priced {
+            None => self.judge(&standing, &row.profile, wants_explanation)?,
+            Some(priced) => {
+                self.judge_priced(priced, &mut standing, &row.profile, wants_explanation)?
+            }
+        };
         Ok(PurchaseOutcome {
             ladders,
             moves,
-            ..self.judge(&standing, &row.profile, wants_explanation)?
+            ..outcome
         })
+    }
+
+    /// Decides the purchase as its coupons leave it. Offers for which rules were to grant something and did not are dropped, and
+    /// then it is decided anew, as rules may have looked at them.
+    fn judge_priced(
+        &self,
+        mut priced: Priced<'a>,
+        standing: &mut Standing<'_>,
+        profile: &MemberProfile,
+        wants_explanation: bool,
+    ) -> Result<PurchaseOutcome<'a>, Rejection> {
+        let purchase = priced.purchase().clone();
+        let context = PurchaseContext {
+            purchase: &purchase,
+            facts: Facts::with_symbols(&purchase, self.facts.symbols),
+            ..*self
+        };
+        loop {
+            standing.offers = priced.numbers();
+            let mut outcome = context.judge(standing, profile, wants_explanation)?;
+            if !priced.drop_idle(&outcome.evaluation.grants) {
+                let discount = priced.told();
+                let grants = &outcome.reply.grants;
+                outcome.reply.digest = context.digest(&(grants, &discount))?;
+                outcome.reply.discount = Some(discount);
+                return Ok(PurchaseOutcome {
+                    priced: Some(priced),
+                    ..outcome
+                });
+            }
+        }
     }
 
     /// The lots of the member for which something is due that makes a difference.
@@ -319,7 +378,7 @@ impl PurchaseContext<'_> {
         standing: &Standing<'_>,
         profile: &MemberProfile,
         wants_explanation: bool,
-    ) -> Result<PurchaseOutcome, Rejection> {
+    ) -> Result<PurchaseOutcome<'static>, Rejection> {
         let status = profile.status;
         let mut explanation = None;
         let mut evaluation = if wants_explanation {
@@ -351,6 +410,7 @@ impl PurchaseContext<'_> {
             digest,
             grants,
             totals,
+            discount: None,
             withheld: (status != MemberStatus::Active).then_some(status),
         };
         let cap_multiplier = standing.boost.cap_multiplier;
@@ -363,6 +423,7 @@ impl PurchaseContext<'_> {
             explanation,
             seen: SeenStanding::of(self.program, standing),
             cap_multiplier,
+            priced: None,
         })
     }
 
@@ -407,13 +468,13 @@ impl PurchaseContext<'_> {
         Ok((reward, schedule))
     }
 
-    /// SHA-256 over the tenant, the revision, the purchase and its grants.
-    fn digest(&self, grants: &[GrantedReward]) -> Result<String, Rejection> {
+    /// SHA-256 over the tenant, the revision, the purchase and what it comes to.
+    fn digest(&self, result: &impl Serialize) -> Result<String, Rejection> {
         let content = (
             &self.context.tenant,
             self.program.number(),
             self.purchase,
-            grants,
+            result,
         );
         let bytes = serde_json::to_vec(&content)
             .map_err(|_| Rejection::Internal("a decision cannot be encoded"))?;

@@ -8,6 +8,7 @@ mod get_purchase;
 mod gone_on;
 mod list_purchases;
 mod list_refunds;
+mod price_purchase;
 mod quote_purchase;
 mod record_purchase;
 mod refund_purchase;
@@ -27,6 +28,7 @@ pub use refund_purchase::{RefundPurchase, RefundedPart, RefundedPurchase};
 pub use replace_purchase::{PreparedReplacement, ReplacePurchase, ReplacedPurchase};
 pub use stateless_quote::{StatelessQuote, StatelessRow, StatelessRows};
 
+use self::decide_purchase::PurchaseContext;
 use super::change_builder::ChangeBuilder;
 use super::merged::merged_owner;
 use crate::cashback::{GRANTS_MAX, PurchaseEntity};

@@ -4,8 +4,10 @@
 //! granted now, with what is used of limits by now. What is due for the member is carried out in mind. Why a recorded purchase was granted what it was, says
 //! [`GetPurchase`](super::GetPurchase) with `explain`.
 //!
-//! Refusals, in order: unknown program; no revision active when the purchase happened; all problems of the purchase;
-//! unknown member; closed or merged member; more lots due than a query may look at; an amount leaves its range; more than
+//! A coupon that cannot be redeemed is told beside the others and refuses nothing.
+//!
+//! Refusals, in order: unknown program; no revision active when the purchase happened; all problems of the purchase and of the
+//! list of coupons; unknown member; closed or merged member; more lots due than a query may look at; an amount leaves its range; more than
 //! [`GRANTS_MAX`](crate::cashback::GRANTS_MAX) grants; the time of a reward leaves its range.
 
 use serde::{Deserialize, Serialize};
@@ -18,8 +20,9 @@ use crate::cashback::{Explanation, Purchase};
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
+use crate::ids::CouponId;
 use crate::member::MemberProfile;
-use crate::rejection::Rejection;
+use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{ReadPlan, Snapshot};
 
 /// Asks what a purchase would be granted.
@@ -30,6 +33,11 @@ use crate::snapshot::{ReadPlan, Snapshot};
 pub struct QuotePurchase {
     /// The purchase.
     pub purchase: Purchase,
+    /// Coupons of the member's that are to be redeemed with it, by their ids: at most
+    /// [`PURCHASE_COUPONS_MAX`](crate::operations::coupons::PURCHASE_COUPONS_MAX). For each the reply says what it comes to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub coupons: Vec<CouponId>,
     /// Whether to say for every rule why it does or does not apply. For a member who is not active, what would have been
     /// granted is `withheld`.
     #[serde(default)]
@@ -56,10 +64,15 @@ impl QuotePurchase {
     /// yet, and anniversaries of this day.
     ///
     /// # Errors
-    /// As the operation, but for the unknown member.
+    /// As the operation, but for the unknown member; [`Rejection::Invalid`] with `coupons_need_store` for coupons, which are
+    /// nowhere without a store.
     pub fn quote_new_member(&self, context: &Context) -> Result<QuotedPurchase, Rejection> {
-        let (_, prepared) = PreparedPurchase::new(context, &self.purchase)?;
-        let purchase = prepared.purchase(context, &self.purchase);
+        if !self.coupons.is_empty() {
+            let detail = "coupons are looked up in a store: quote with one, or without coupons";
+            return Err(Problem::new("coupons_need_store", "coupons", detail).into());
+        }
+        let (_, prepared) = PreparedPurchase::new(context, &self.purchase, &[])?;
+        let purchase = prepared.purchase(context, &self.purchase, &[]);
         let standing = new_member(purchase.program, &self.purchase);
         let profile = MemberProfile::new(self.purchase.occurred_at);
         let decided = purchase.judge(&standing, &profile, self.explain)?;
@@ -81,7 +94,7 @@ impl Operation for QuotePurchase {
     }
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, PreparedPurchase), Rejection> {
-        PreparedPurchase::new(context, &self.purchase)
+        PreparedPurchase::new(context, &self.purchase, &self.coupons)
     }
 
     fn decide(
@@ -91,7 +104,7 @@ impl Operation for QuotePurchase {
         context: &Context,
     ) -> Result<Decision<Self::Reply>, Undecided> {
         let ids = context.id_allocator();
-        let purchase = prepared.purchase(context, &self.purchase);
+        let purchase = prepared.purchase(context, &self.purchase, &self.coupons);
         let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.purchase.member)?;
         let decided = purchase.decide(&mut builder, snapshot, self.explain)?;
         Ok(Decision::answer(QuotedPurchase {

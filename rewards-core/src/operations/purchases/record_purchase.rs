@@ -4,10 +4,12 @@
 //! rewards are extended by, the purchase, its grants in the ledger, their lots, everything that is counted, the member's tiers
 //! and the events. The purchase's id is its key: recorded again it is replayed, with another content it is refused.
 //!
-//! Refusals, in order: unknown program; no revision active when the purchase happened; all problems of the purchase;
-//! unknown member; the purchase is recorded already; closed or merged member; more lots due than one command may touch; an amount
+//! Coupons are redeemed in the same step, and what their offers take off is in the purchase that is kept.
+//!
+//! Refusals, in order: unknown program; no revision active when the purchase happened; all problems of the purchase and of the
+//! list of coupons; unknown member; the purchase is recorded already; closed or merged member; more lots due than one command may touch; an amount
 //! leaves its range; more than [`GRANTS_MAX`](crate::cashback::GRANTS_MAX) grants; the time of a reward leaves its range; a
-//! pinned quote no longer holds.
+//! coupon that cannot be redeemed; a pinned quote no longer holds.
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
@@ -15,11 +17,13 @@ use smol_str::SmolStr;
 
 use super::super::change_builder::ChangeBuilder;
 use super::super::counter_lookups::{AddedTo, Addition, CounterLookups};
+use super::super::coupons::{Usable, redeem_given};
 use super::super::due::DueChanges;
 use super::super::extension::{Extended, Extension};
 use super::super::review::{Reviewed, TierReview};
 use super::super::standing::{Ladders, MemberView, Moves};
 use super::decide_purchase::{PurchaseContext, PurchaseOutcome};
+use super::price_purchase::Priced;
 use super::{PreparedPurchase, PurchaseDecision};
 use crate::cashback::{
     Allocation, Carried, Grant, Purchase, PurchaseEntity, Schedule, UsedLimit, cap_limit,
@@ -29,7 +33,7 @@ use crate::context::Context;
 use crate::decision::Decision;
 use crate::entity::{EntityKey, Expected};
 use crate::event::Event;
-use crate::ids::{IdAllocator, PurchaseId, Slug, TenantId};
+use crate::ids::{CouponId, IdAllocator, PurchaseId, Slug, TenantId};
 use crate::ledger::{Lot, LotState, Origin, Purpose, TransferKind};
 use crate::money::allocate;
 use crate::program::{CapScope, CompiledProgram, ExtendingActivity};
@@ -45,7 +49,14 @@ use crate::time::Timestamp;
 pub struct RecordPurchase {
     /// The purchase.
     pub purchase: Purchase,
-    /// The digest of a quote: the purchase is refused unless it is granted exactly that.
+    /// Coupons of the member's that are redeemed with it, by their ids: at most
+    /// [`PURCHASE_COUPONS_MAX`](crate::operations::coupons::PURCHASE_COUPONS_MAX). The id of the purchase is the order that may
+    /// have locked them. If one cannot be redeemed the purchase is refused; one without effect is kept, unless the program says
+    /// otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub coupons: Vec<CouponId>,
+    /// The digest of a quote: the purchase is refused unless it is granted exactly that, at that price.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub pinned: Option<String>,
@@ -91,6 +102,7 @@ impl RecordPurchase {
     pub fn new(purchase: Purchase) -> Self {
         Self {
             purchase,
+            coupons: Vec::new(),
             pinned: None,
         }
     }
@@ -104,7 +116,7 @@ impl RecordPurchase {
         }
     }
 
-    fn check_pinned(&self, decided: &PurchaseOutcome) -> Result<(), Rejection> {
+    fn check_pinned(&self, decided: &PurchaseOutcome<'_>) -> Result<(), Rejection> {
         match &self.pinned {
             Some(expected) if *expected != decided.reply.digest => Err(Rejection::QuoteChanged {
                 expected: expected.clone(),
@@ -131,7 +143,7 @@ impl Operation for RecordPurchase {
     }
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, PreparedPurchase), Rejection> {
-        let (mut plan, prepared) = PreparedPurchase::new(context, &self.purchase)?;
+        let (mut plan, prepared) = PreparedPurchase::new(context, &self.purchase, &self.coupons)?;
         let key = EntityKey::of::<PurchaseEntity>(&context.tenant, &self.purchase.id);
         plan.entities.push(key);
         let member = &self.purchase.member;
@@ -164,21 +176,26 @@ impl RecordPurchase {
         ids: &IdAllocator,
         replaces: Option<&PurchaseId>,
     ) -> Result<Decision<RecordedPurchase>, Undecided> {
-        let purchase = prepared.purchase(context, &self.purchase);
+        let told = prepared.purchase(context, &self.purchase, &self.coupons);
         let mut builder = ChangeBuilder::open(snapshot, context, ids, &self.purchase.member)?;
         let key = EntityKey::of::<PurchaseEntity>(&context.tenant, &self.purchase.id);
         if snapshot.entities.contains_key(&key) {
             return Err(Rejection::PurchaseExists(self.purchase.id.clone()).into());
         }
-        let decided = purchase.decide(&mut builder, snapshot, false)?;
+        let decided = told.decide(&mut builder, snapshot, false)?;
+        let priced = decided.priced.as_ref();
+        priced.map_or(Ok(()), Priced::check_accepted)?;
         self.check_pinned(&decided)?;
+        let priced_purchase = priced.map_or(&self.purchase, Priced::purchase);
+        let purchase = prepared.purchase(context, priced_purchase, &self.coupons);
         let extended = self.extension().make(&mut builder, snapshot, context)?;
         let (revision, recorded_at) = (purchase.program.number(), builder.recorded_at);
-        let mut entity = PurchaseEntity::new(self.purchase.clone(), revision, recorded_at);
+        let mut entity = PurchaseEntity::new(priced_purchase.clone(), revision, recorded_at);
         entity.allocations = grant(&mut builder, &purchase, &decided)?;
         count(&mut builder, &purchase, &decided, &mut entity);
         entity.seen = Some(decided.seen.clone());
         entity.replaces = replaces.cloned();
+        entity.coupons = self.redeem(&mut builder, snapshot, context, priced)?;
         builder.put(&self.purchase.id, Expected::Absent, &entity)?;
         let (ladders, moves) = review_tiers(&builder, &purchase, &decided, snapshot)?;
         builder.emit_due();
@@ -209,11 +226,30 @@ impl RecordPurchase {
     }
 }
 
+impl RecordPurchase {
+    /// Redeems the coupons that have an effect, and names them.
+    fn redeem(
+        &self,
+        builder: &mut ChangeBuilder<'_>,
+        snapshot: &Snapshot,
+        context: &Context,
+        priced: Option<&Priced<'_>>,
+    ) -> Result<Vec<CouponId>, Undecided> {
+        let used = priced.into_iter().flat_map(Priced::used).cloned();
+        let used: Vec<Usable> = used.collect();
+        let ids = used.iter().map(|own| own.stored.entity.coupon.clone());
+        let ids = ids.collect();
+        let whose = (&self.purchase.member, &self.purchase.id);
+        redeem_given(builder, snapshot, context, whose, used)?;
+        Ok(ids)
+    }
+}
+
 /// Writes the grants as lots, and says which lines each is for.
 fn grant(
     builder: &mut ChangeBuilder<'_>,
     purchase: &PurchaseContext<'_>,
-    decided: &PurchaseOutcome,
+    decided: &PurchaseOutcome<'_>,
 ) -> Result<Vec<Allocation>, Rejection> {
     let mut allocations = Vec::with_capacity(decided.evaluation.grants.len());
     for (grant, schedule) in decided.evaluation.grants.iter().zip(&decided.schedules) {
@@ -284,7 +320,7 @@ fn lot(
 fn count(
     builder: &mut ChangeBuilder<'_>,
     purchase: &PurchaseContext<'_>,
-    decided: &PurchaseOutcome,
+    decided: &PurchaseOutcome<'_>,
     entity: &mut PurchaseEntity,
 ) {
     let program = purchase.program;
@@ -336,7 +372,7 @@ fn keep_part(program: &CompiledProgram, rule: u32, part: i64, carried: &mut [Car
 fn review_tiers(
     builder: &ChangeBuilder<'_>,
     purchase: &PurchaseContext<'_>,
-    decided: &PurchaseOutcome,
+    decided: &PurchaseOutcome<'_>,
     snapshot: &Snapshot,
 ) -> Result<(Ladders, Moves), Undecided> {
     let (mut ladders, mut moves) = (decided.ladders.clone(), decided.moves.clone());
@@ -360,7 +396,7 @@ fn review_tiers(
 fn emit(
     builder: &mut ChangeBuilder<'_>,
     purchase: &PurchaseContext<'_>,
-    decided: &PurchaseOutcome,
+    decided: &PurchaseOutcome<'_>,
     extended: Extended,
     moves: Moves,
 ) -> Vec<TierChange> {

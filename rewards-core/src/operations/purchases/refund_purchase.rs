@@ -19,10 +19,12 @@ use smallvec::smallvec;
 
 use super::super::amounts::{check_positive, in_words};
 use super::super::change_builder::{ChangeBuilder, revision_of};
+use super::super::coupons::return_given;
 use super::super::review::{Reviewed, TierReview, due_for_review};
 use super::super::seen::{Seen, see_once};
 use super::claims::claim_shortfall;
 use super::gone_on::{GoneOn, finish};
+use super::price_purchase::are_returned;
 use super::take_back::{UndoneGrants, take_back, undone_grants};
 use super::{find_purchase, owner_of, plan_purchase, purchase_lots, settle_others};
 use crate::cashback::{
@@ -35,7 +37,7 @@ use crate::entity::{EntityKey, Expected, Stored};
 use crate::event::Event;
 use crate::ids::{IdAllocator, MemberId, PurchaseId, RefundId, Slug, TenantId};
 use crate::money::Money;
-use crate::program::RefundPolicy;
+use crate::program::{CompiledProgram, RefundPolicy};
 use crate::refunds::{RefundEntity, RefundKind, RefundedPieces};
 use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{ReadPlan, Snapshot};
@@ -197,6 +199,7 @@ impl RefundPurchase {
             (&undone, &back),
             (&mut purchase, policy.shortfall),
         )?;
+        self.return_coupons(&mut builder, snapshot, context, (&purchase, program))?;
         let mut reply = RefundedPurchase {
             refund: self.refund.clone(),
             purchase: self.purchase.clone(),
@@ -224,6 +227,22 @@ impl RefundPurchase {
 
     fn kind(&self) -> RefundKind {
         self.kind.unwrap_or_default()
+    }
+
+    /// Gives the uses of the purchase's coupons back, when all of it has come back by now.
+    fn return_coupons(
+        &self,
+        builder: &mut ChangeBuilder<'_>,
+        snapshot: &Snapshot,
+        context: &Context,
+        (purchase, program): (&PurchaseEntity, &CompiledProgram),
+    ) -> Result<(), Undecided> {
+        let is_whole = purchase.state() == PurchaseState::Refunded;
+        if !is_whole || self.kind() != RefundKind::Refund || !are_returned(program, false) {
+            return Ok(());
+        }
+        let whose = (&self.member, &self.purchase);
+        return_given(builder, snapshot, context, whose, &purchase.coupons)
     }
 
     fn policy(&self, refunds: crate::program::Refunds) -> RefundPolicy {

@@ -27,7 +27,7 @@ use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
 use crate::entity::EntityKey;
-use crate::ids::{PurchaseId, RefundId, Slug, TenantId};
+use crate::ids::{CouponId, PurchaseId, RefundId, Slug, TenantId};
 use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{ReadPlan, Snapshot};
 
@@ -47,6 +47,10 @@ pub struct ReplacePurchase {
     pub reason: Option<Slug>,
     /// The purchase that takes its place, under an id of its own.
     pub purchase: Purchase,
+    /// Coupons that are redeemed with the new purchase, by their ids. Those that the first one gave back can be among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub coupons: Vec<CouponId>,
     /// The digest of a quote: everything is refused unless the new purchase is granted exactly that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
@@ -88,6 +92,7 @@ impl ReplacePurchase {
     fn record(&self) -> RecordPurchase {
         RecordPurchase {
             purchase: self.purchase.clone(),
+            coupons: self.coupons.clone(),
             pinned: self.pinned.clone(),
         }
     }
@@ -148,7 +153,7 @@ impl Operation for ReplacePurchase {
         let by = Some(&self.purchase.id);
         let refunded = refund.decide_with(snapshot, context, &ids, by)?;
         // A view that may hold a part of what is due may seem to hold all of it once the refund has settled some.
-        let purchase = prepared.purchase.purchase(context, &record.purchase);
+        let purchase = prepared.purchase.purchase(context, &record.purchase, &[]);
         purchase.due_lots(snapshot)?;
         let mut view = snapshot.clone();
         view.apply(&refunded.changes);

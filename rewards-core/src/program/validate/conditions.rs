@@ -1,7 +1,7 @@
 //! Conditions: each on its own, and those that must hold together.
 
 use super::narrow::Narrowing;
-use super::{CONDITION_DEPTH_MAX, Checker, VALUES_MAX};
+use super::{CONDITION_DEPTH_MAX, Checker, VALUES_MAX, offers};
 use crate::money::DecimalText;
 use crate::parse::At;
 use crate::program::{
@@ -97,11 +97,12 @@ fn check_leaf(checker: &mut Checker<'_>, at: &At<'_>, leaf: &Condition) {
             check_bounds(checker, &at.field("dates"), bounds);
         }
         Condition::Attribute(test) => check_attribute(checker, &at.field("attribute"), test),
+        Condition::Offer(names) => offers::check_names(checker, &at.field("offer"), names),
     }
 }
 
 /// Whether a list is not too long to be looked into; an empty one is refused.
-fn check_length(checker: &mut Checker<'_>, at: &At<'_>, length: usize) -> bool {
+pub(super) fn check_length(checker: &mut Checker<'_>, at: &At<'_>, length: usize) -> bool {
     if length == 0 {
         let words = "expected at least one item: an empty list matches nothing or everything";
         checker.report("condition_empty", at, words);
@@ -246,7 +247,7 @@ fn check_tier(checker: &mut Checker<'_>, at: &At<'_>, test: &TierTest) {
     }
 }
 
-fn check_line(checker: &mut Checker<'_>, at: &At<'_>, test: &LineTest) {
+pub(super) fn check_line(checker: &mut Checker<'_>, at: &At<'_>, test: &LineTest) {
     if *test == LineTest::default() {
         check_bounds(checker, at, [false]);
     }

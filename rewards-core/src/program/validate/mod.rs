@@ -30,6 +30,10 @@
 //! | `purpose_invalid` | a transfer of an asset from an account that does not hold it |
 //! | `ladder_window` | a ladder whose window does not fit what it measures |
 //! | `buckets_empty`, `bucket_contradiction`, `share_invalid`, `minutes_invalid`, `grace_invalid` | redemptions that cannot be |
+//! | `offers_empty`, `books_empty`, `parts_empty` | offers that nobody could get, or a bundle of nothing |
+//! | `rate_invalid` | a percentage off that is nothing, or more than all |
+//! | `stacking_contradiction` | an offer that always and never goes with another one |
+//! | `offer_circular` | an offer that asks for offers |
 //! | `problems_omitted` | more is wrong than is listed |
 
 mod conditions;
@@ -39,6 +43,7 @@ mod fees;
 mod ladders;
 mod limits;
 mod narrow;
+mod offers;
 mod redemptions;
 mod rest;
 mod rules;
@@ -61,6 +66,8 @@ pub const RULES_MAX: usize = 20_000;
 pub const CAPS_MAX: usize = 20_000;
 /// Most stacking groups, units or ladders of a program.
 pub const PARTS_MAX: usize = 64;
+/// Most offers of a program.
+pub const PROGRAM_OFFERS_MAX: usize = 1_000;
 /// Most tiers of a ladder.
 pub const TIERS_MAX: usize = 32;
 /// The longest grace of a ladder, in days.
@@ -93,6 +100,7 @@ pub(crate) fn validate(program: &Program) -> Vec<Problem> {
     rules::check(&mut checker);
     transfers::check(&mut checker);
     redemptions::check(&mut checker);
+    offers::check(&mut checker);
     told(checker.problems)
 }
 
@@ -106,6 +114,8 @@ struct PartNames<'a> {
     caps: Names<'a>,
     budgets: Names<'a>,
     ladders: Names<'a>,
+    offers: Names<'a>,
+    offer_groups: Names<'a>,
 }
 
 /// The document, the names in it, and the problems found so far.
@@ -136,7 +146,19 @@ impl<'a> Checker<'a> {
         let caps = program.caps.iter().map(|cap| cap.id.as_str());
         let budgets = program.budgets.iter().map(|budget| budget.id.as_str());
         let ladders = program.ladders.iter().map(|ladder| ladder.id.as_str());
+        let section = root.field("offers");
+        let list = program.offers.as_ref().map(|section| &*section.list);
+        let offers = list.unwrap_or_default().iter();
+        let offers = offers.map(|offer| offer.id.as_str());
+        let groups = program
+            .offers
+            .as_ref()
+            .map(|section| &*section.stacking_groups);
+        let groups = groups.unwrap_or_default().iter();
+        let groups = groups.map(|group| group.id.as_str());
         PartNames {
+            offers: self.names(&section.field("list"), PROGRAM_OFFERS_MAX, offers),
+            offer_groups: self.names(&section.field("stacking_groups"), PARTS_MAX, groups),
             stacking_groups: self.names(&root.field("stacking_groups"), PARTS_MAX, stacking_groups),
             caps: self.names(&root.field("caps"), CAPS_MAX, caps),
             budgets: self.names(&root.field("budgets"), CAPS_MAX, budgets),

@@ -10,7 +10,7 @@ use crate::program::Program;
 use crate::rejection::Problem;
 
 /// The fields of a document.
-const SECTIONS: [&str; 17] = [
+const SECTIONS: [&str; 18] = [
     "id",
     "name",
     "currency",
@@ -28,6 +28,7 @@ const SECTIONS: [&str; 17] = [
     "deposits",
     "transfers",
     "redemptions",
+    "offers",
 ];
 
 /// The problems of what is left of a document, except those that may follow from the amended values.
@@ -83,7 +84,7 @@ fn may_hold_a_name(path: &str) -> bool {
 /// The sections, beside its own item, that a problem with this code is about.
 fn rests_on(code: &str) -> &'static [&'static str] {
     match code {
-        "reference_unknown" => &["stacking_groups", "caps", "budgets", "ladders"],
+        "reference_unknown" => &["stacking_groups", "caps", "budgets", "ladders", "offers"],
         "asset_unknown" | "amount_scale" | "amount_overflow" => &["currency", "units"],
         "asset_mismatch" => &["currency", "units", "caps", "budgets", "rules"],
         "scope_invalid" | "scope_mixed" | "stacking_mixed_assets" => {

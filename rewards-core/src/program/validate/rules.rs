@@ -255,7 +255,7 @@ fn check_limit_asset(checker: &mut Checker<'_>, at: &At<'_>, limited: Asset, pai
 }
 
 /// Whether a list of names is short enough to be looked into; names given twice are refused.
-fn check_list(checker: &mut Checker<'_>, at: &At<'_>, names: &[Slug]) -> bool {
+pub(super) fn check_list(checker: &mut Checker<'_>, at: &At<'_>, names: &[Slug]) -> bool {
     if !checker.is_within(at, names.len(), TAGS_MAX) {
         return false;
     }

@@ -113,6 +113,7 @@ impl Stage {
                 activity_counters: Values::default(),
                 carried: Values::default(),
                 carried_parts: Values::default(),
+                offers: Default::default(),
             }
         };
         STANDINGS.iter().map(standing).collect()
@@ -249,6 +250,7 @@ fn check(
 
 fn query(purchase: &Purchase) -> QuotePurchase {
     QuotePurchase {
+        coupons: Vec::new(),
         purchase: purchase.clone(),
         explain: false,
     }

@@ -139,6 +139,10 @@ internal val OPERATIONS: Map<String, suspend Call.() -> Answer> = mapOf(
         engine.unassignCouponReceipt(unassignCouponFromJson(request), key, now)
             .let { unassignedCouponToJson(it.reply) to it.replayed }
     },
+    "check_coupon" to {
+        engine.checkCouponReceipt(checkCouponFromJson(request), key, now)
+            .let { checkedCouponToJson(it.reply) to it.replayed }
+    },
     "lock_coupon" to {
         engine.lockCouponReceipt(lockCouponFromJson(request), key, now)
             .let { lockedCouponToJson(it.reply) to it.replayed }

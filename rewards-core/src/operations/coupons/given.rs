@@ -1,0 +1,229 @@
+//! Coupons that are given with a purchase: found, redeemed with it, and given back when it is undone.
+//!
+//! They are named by their ids, which nobody can guess, so no attempt is counted. One that is not the member's is unknown, whoever
+//! holds it.
+
+use std::collections::BTreeMap;
+
+use super::super::change_builder::ChangeBuilder;
+use super::super::presence::check_active;
+use super::super::seen::see_plan;
+use super::book_of;
+use super::claim::{is_holder, of_member};
+use super::find::{check_open, refused};
+use super::using::{Using, check_limits, uses_of};
+use crate::command::Undecided;
+use crate::context::Context;
+use crate::coupons::{BookCount, CodeUser, Coupon, CouponBook};
+use crate::entity::{EntityKey, Stored};
+use crate::ids::{CouponBookId, CouponId, MemberId, OrderId, PurchaseId};
+use crate::member::MemberProfile;
+use crate::rejection::{Problem, Rejection};
+use crate::snapshot::{ReadPlan, Snapshot};
+
+/// The most coupons that are given with one purchase.
+pub const PURCHASE_COUPONS_MAX: usize = 50;
+
+/// A coupon that may be redeemed with a purchase.
+#[derive(Debug, Clone)]
+pub(in crate::operations) struct Usable {
+    pub stored: Stored<Coupon>,
+    pub book: CouponBook,
+}
+
+/// Checks the list of coupons of a request.
+pub(in crate::operations) fn check_given(coupons: &[CouponId]) -> Vec<Problem> {
+    if coupons.len() > PURCHASE_COUPONS_MAX {
+        let detail = format!(
+            "at most {PURCHASE_COUPONS_MAX} coupons, got {}",
+            coupons.len()
+        );
+        return vec![Problem::new("too_many_coupons", "coupons", detail)];
+    }
+    let repeated = coupons.iter().enumerate().filter(|(at, coupon)| {
+        let mut earlier = coupons.iter().take(*at);
+        earlier.any(|other| other == *coupon)
+    });
+    repeated
+        .map(|(at, coupon)| {
+            let detail = format!("coupon `{coupon}` is in the list already");
+            Problem::new("coupon_duplicate", format!("coupons[{at}]"), detail)
+        })
+        .collect()
+}
+
+/// The rows of coupons.
+pub(in crate::operations) fn plan_given(
+    context: &Context,
+    coupons: &[CouponId],
+    plan: &mut ReadPlan,
+) {
+    let keys = coupons.iter();
+    let keys = keys.map(|coupon| EntityKey::of::<Coupon>(&context.tenant, coupon));
+    plan.entities.extend(keys);
+}
+
+/// The coupons of a member, each as it can be redeemed for a purchase now, or why it cannot.
+///
+/// # Errors
+/// [`Undecided::Needs`] their books and what is counted of them.
+pub(in crate::operations) fn find_given(
+    snapshot: &Snapshot,
+    context: &Context,
+    profile: &MemberProfile,
+    (member, purchase): (&MemberId, &PurchaseId),
+    coupons: &[CouponId],
+) -> Result<Vec<Result<Usable, Rejection>>, Undecided> {
+    see_books(snapshot, context, member, coupons)?;
+    let order = order_of(purchase)?;
+    let mut earlier: BTreeMap<CouponBookId, i64> = BTreeMap::new();
+    let mut found = Vec::with_capacity(coupons.len());
+    for id in coupons {
+        let usable = find_one(snapshot, context, profile, member, id).and_then(|usable| {
+            let before = earlier.entry(usable.book.book.clone()).or_default();
+            check_usable(snapshot, context, member, (&usable, &order), *before)?;
+            *before = before.saturating_add(1);
+            Ok(usable)
+        });
+        found.push(usable);
+    }
+    Ok(found)
+}
+
+/// Asks for the books of coupons, and for what is counted of their uses.
+fn see_books(
+    snapshot: &Snapshot,
+    context: &Context,
+    member: &MemberId,
+    coupons: &[CouponId],
+) -> Result<(), Undecided> {
+    let mut plan = ReadPlan::default();
+    for id in coupons {
+        if let Some(stored) = snapshot.get::<Coupon>(&context.tenant, id)? {
+            let book = &stored.entity.book;
+            plan.entities
+                .push(EntityKey::of::<CouponBook>(&context.tenant, book));
+            plan.counters
+                .extend(uses_of(context, member, &stored.entity));
+        }
+    }
+    if plan.entities.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<&str> = coupons.iter().map(CouponId::as_str).collect();
+    let what = format!("given {member} {}", ids.join(" "));
+    see_plan(snapshot, context, &what, plan)
+}
+
+fn find_one(
+    snapshot: &Snapshot,
+    context: &Context,
+    profile: &MemberProfile,
+    member: &MemberId,
+    id: &CouponId,
+) -> Result<Usable, Rejection> {
+    check_active(profile, member)?;
+    let stored = snapshot.get::<Coupon>(&context.tenant, id)?;
+    let stored = stored.ok_or(Rejection::CouponUnknown)?;
+    let book = book_of(snapshot, &context.tenant, &stored.entity.book)?.entity;
+    if book.terms.user() == CodeUser::Holder && !is_holder(profile, &stored.entity, member) {
+        return Err(Rejection::CouponUnknown);
+    }
+    Ok(Usable { stored, book })
+}
+
+/// Checks that a coupon can be redeemed when so many of its book are before it.
+fn check_usable(
+    snapshot: &Snapshot,
+    context: &Context,
+    member: &MemberId,
+    (usable, order): (&Usable, &OrderId),
+    before: i64,
+) -> Result<(), Rejection> {
+    let (book, now) = (&usable.book, context.now);
+    check_open(book, now, true)?;
+    let is_over = book.is_over(now);
+    let coupon = usable.stored.entity.clone();
+    let checked = match book.terms.user() {
+        CodeUser::Anyone => coupon.check_usable(now, is_over),
+        CodeUser::Holder => {
+            let (rule, most) = (book.terms.lock_rule(), book.terms.limits().uses_of_code());
+            let redeemed = coupon.redeem(Some(order), rule, most, now, is_over);
+            redeemed.map(|_| ())
+        }
+    };
+    checked.map_err(|refusal| refused(refusal, now))?;
+    let row = snapshot.members.get(&context.member_key(member));
+    let own = of_member(context, member, &book.book, "uses");
+    let used = snapshot.count(&own, row).saturating_add(before);
+    let above = BookCount::UsesAbove.range(&context.tenant, &book.book);
+    let above = snapshot.count(&above, None).saturating_add(before);
+    check_limits(book, used, above)
+}
+
+/// Redeems coupons that were [found](find_given) for a purchase.
+pub(in crate::operations) fn redeem_given(
+    builder: &mut ChangeBuilder<'_>,
+    snapshot: &Snapshot,
+    context: &Context,
+    (member, purchase): (&MemberId, &PurchaseId),
+    used: impl IntoIterator<Item = Usable>,
+) -> Result<(), Undecided> {
+    let order = order_of(purchase)?;
+    for Usable { stored, book } in used {
+        let mut using = Using {
+            builder,
+            snapshot,
+            context,
+            book: &book,
+            member,
+            order: Some(&order),
+        };
+        using.redeem(stored)?;
+    }
+    Ok(())
+}
+
+/// Gives the uses of coupons back that were redeemed for a purchase of a member. A coupon or a book that is not there any more gets
+/// nothing back.
+///
+/// # Errors
+/// [`Undecided::Needs`] the coupons and their books.
+pub(in crate::operations) fn return_given(
+    builder: &mut ChangeBuilder<'_>,
+    snapshot: &Snapshot,
+    context: &Context,
+    (member, purchase): (&MemberId, &PurchaseId),
+    coupons: &[CouponId],
+) -> Result<(), Undecided> {
+    if coupons.is_empty() {
+        return Ok(());
+    }
+    let mut plan = ReadPlan::default();
+    plan_given(context, coupons, &mut plan);
+    let what = format!("returned {purchase}");
+    see_plan(snapshot, context, &what, plan)?;
+    see_books(snapshot, context, member, coupons)?;
+    let order = order_of(purchase)?;
+    for id in coupons {
+        let Some(stored) = snapshot.get::<Coupon>(&context.tenant, id)? else {
+            continue;
+        };
+        let book = book_of(snapshot, &context.tenant, &stored.entity.book)?.entity;
+        let mut using = Using {
+            builder,
+            snapshot,
+            context,
+            book: &book,
+            member,
+            order: None,
+        };
+        using.give_back(stored, &order)?;
+    }
+    Ok(())
+}
+
+/// A purchase as the order that its coupons are redeemed for, and locked by.
+fn order_of(purchase: &PurchaseId) -> Result<OrderId, Rejection> {
+    OrderId::new(purchase.as_str()).map_err(|_| Rejection::Internal("a purchase is no order"))
+}

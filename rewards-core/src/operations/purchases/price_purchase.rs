@@ -1,0 +1,250 @@
+//! What the coupons given with a purchase take off it, the same for a quote and for the record.
+
+use super::super::coupons::{Usable, find_given};
+use super::PurchaseContext;
+use crate::cashback::{Grant, Purchase, Standing, View};
+use crate::command::Undecided;
+use crate::discounts::{
+    AppliedOffer, Basket, BasketDiscount, Candidate, Chosen, CouponUse, CouponVerdict, LineAmount,
+    OfferVerdict, OtherOffer, Reason, Repriced, Taken, choose, reprice,
+};
+use crate::ids::CouponId;
+use crate::member::MemberProfile;
+use crate::money::Money;
+use crate::program::{CompiledOfferEffect, CompiledOffers, CompiledProgram, OfferNumbers, Prices};
+use crate::program::{ReturnedBy, WithoutEffect};
+use crate::rejection::Rejection;
+use crate::snapshot::Snapshot;
+
+/// A purchase with what its coupons take off it.
+#[derive(Debug)]
+pub(super) struct Priced<'a> {
+    program: &'a CompiledProgram,
+    coupons: &'a [CouponId],
+    found: Vec<Result<Usable, Rejection>>,
+    chosen: Chosen,
+    repriced: Repriced,
+}
+
+/// Prices a purchase of a member who stands so.
+///
+/// # Errors
+/// [`Undecided::Needs`] the books of the coupons; [`Rejection::Overflow`].
+pub(super) fn price<'a>(
+    purchase: &PurchaseContext<'a>,
+    snapshot: &Snapshot,
+    profile: &MemberProfile,
+    standing: &Standing<'_>,
+) -> Result<Option<Priced<'a>>, Undecided> {
+    if purchase.coupons.is_empty() {
+        return Ok(None);
+    }
+    let (program, told) = (purchase.program, purchase.purchase);
+    let whose = (&told.member, &told.id);
+    let found = find_given(snapshot, purchase.context, profile, whose, purchase.coupons)?;
+    let view = View {
+        program,
+        facts: &purchase.facts,
+        standing,
+        line: None,
+    };
+    let prices = program
+        .offers()
+        .map_or(Prices::default(), |offers| offers.prices);
+    let basket = Basket::of(told, prices);
+    let overflow = |_| Rejection::Overflow;
+    let chosen = match program.offers() {
+        Some(offers) => {
+            let candidates = candidates(offers, &found);
+            choose(offers, &view, &basket, &candidates).map_err(overflow)?
+        }
+        None => Chosen::nothing(basket),
+    };
+    let rounding = program.document().rounding;
+    let repriced = reprice(told, &chosen.basket, prices, rounding).map_err(overflow)?;
+    Ok(Some(Priced {
+        program,
+        coupons: purchase.coupons,
+        found,
+        chosen,
+        repriced,
+    }))
+}
+
+/// The offers that coupons give which can be redeemed, in order.
+fn candidates(offers: &CompiledOffers, found: &[Result<Usable, Rejection>]) -> Vec<Candidate> {
+    let usable = found.iter().enumerate();
+    let usable = usable.filter_map(|(coupon, found)| Some((coupon, found.as_ref().ok()?)));
+    let candidates = usable.flat_map(|(coupon, usable)| {
+        let numbers = offers.of_book(&usable.book.book).iter();
+        numbers.map(move |offer| Candidate {
+            offer: *offer,
+            coupon,
+        })
+    });
+    let mut candidates: Vec<Candidate> = candidates.collect();
+    candidates.sort_unstable();
+    candidates
+}
+
+impl<'a> Priced<'a> {
+    /// The purchase with what is taken off it.
+    pub fn purchase(&self) -> &Purchase {
+        &self.repriced.purchase
+    }
+
+    /// The numbers of the offers that apply, each once.
+    pub fn numbers(&self) -> OfferNumbers {
+        let applied = self.chosen.applied.iter();
+        let mut numbers: OfferNumbers = applied.map(|(own, _)| own.offer).collect();
+        numbers.dedup();
+        numbers
+    }
+
+    /// Drops the offers that take nothing off and for which no rule granted anything. Says whether there were any.
+    pub fn drop_idle(&mut self, grants: &[Grant]) -> bool {
+        let program = self.program;
+        let is_granted = |offer: u32| {
+            let mut rules = grants.iter().filter_map(|grant| program.rule(grant.rule));
+            rules.any(|rule| rule.offers.contains(&offer))
+        };
+        let earns = |offer: u32| {
+            let offer = program.offers().and_then(|offers| offers.get(offer));
+            offer.is_some_and(|offer| matches!(offer.effect, CompiledOfferEffect::Earn))
+        };
+        let applied = std::mem::take(&mut self.chosen.applied).into_iter();
+        let (kept, idle): (Vec<_>, Vec<_>) =
+            applied.partition(|(own, _)| !earns(own.offer) || is_granted(own.offer));
+        self.chosen.applied = kept;
+        let dropped = !idle.is_empty();
+        let idle = idle.into_iter().map(|(own, _)| (own, Reason::NoEffect));
+        self.chosen.others.extend(idle);
+        self.chosen.others.sort_by_key(|(own, _)| *own);
+        dropped
+    }
+
+    /// Checks that every coupon can be redeemed.
+    ///
+    /// # Errors
+    /// What the first one that cannot is refused for.
+    pub fn check_accepted(&self) -> Result<(), Rejection> {
+        let mut refused = self.found.iter().filter_map(|found| found.as_ref().err());
+        refused
+            .next()
+            .map_or(Ok(()), |refused| Err(refused.clone()))
+    }
+
+    /// The coupons that are used: whose offers have an effect, or all of them where the program says so.
+    pub fn used(&self) -> impl Iterator<Item = &Usable> {
+        let offers = self.program.offers();
+        let uses_all = offers.is_some_and(|offers| offers.without_effect == WithoutEffect::Use);
+        let found = self.found.iter().enumerate();
+        found.filter_map(move |(at, found)| {
+            let mut applied = self.chosen.applied.iter();
+            let is_used = uses_all || applied.any(|(own, _)| own.coupon == at);
+            found.as_ref().ok().filter(|_| is_used)
+        })
+    }
+
+    /// What is taken off, as it is told.
+    pub fn told(&self) -> BasketDiscount {
+        let purchase = &self.repriced.purchase;
+        let money = |minor: i64| Money::new(minor, purchase.total.asset());
+        let lines = self.chosen.basket.lines.iter();
+        let off_lines = lines.fold(0_i64, |sum, price| {
+            sum.saturating_add(price.original.saturating_sub(price.left))
+        });
+        let shipping = self.chosen.basket.shipping;
+        let discounts = purchase.discounts.map_or(0, Money::minor);
+        let applied = self.chosen.applied.iter();
+        let others = self.chosen.others.iter();
+        BasketDiscount {
+            applied: applied
+                .filter_map(|(own, taken)| self.applied(*own, taken))
+                .collect(),
+            others: others
+                .filter_map(|(own, reason)| self.other(*own, reason))
+                .collect(),
+            coupons: self.uses(),
+            lines: self.repriced.lines.clone(),
+            taken_off: money(off_lines),
+            shipping_off: money(shipping.original.saturating_sub(shipping.left)),
+            tax_off: money(self.repriced.tax_off),
+            to_pay: money(purchase.total.minor().saturating_sub(discounts)),
+            bound_reached: !self.chosen.is_complete,
+        }
+    }
+
+    fn applied(&self, own: Candidate, taken: &Taken) -> Option<AppliedOffer> {
+        let asset = self.repriced.purchase.total.asset();
+        let shares = (0..).zip(&taken.lines);
+        let shares = shares.filter(|(_, minor)| **minor != 0 && self.chosen.basket.has_lines);
+        let lines = shares.map(|(line, minor)| LineAmount {
+            line,
+            amount: Money::new(*minor, asset),
+        });
+        Some(AppliedOffer {
+            offer: self.program.offers()?.get(own.offer)?.id.clone(),
+            coupon: self.coupons.get(own.coupon)?.clone(),
+            taken_off: Money::new(taken.total(), asset),
+            lines: lines.collect(),
+        })
+    }
+
+    fn other(&self, own: Candidate, reason: &Reason) -> Option<OtherOffer> {
+        let offers = self.program.offers()?;
+        let offer = offers.get(own.offer)?;
+        let money = |minor: &i64| Money::new(*minor, self.repriced.purchase.total.asset());
+        let outcome = match reason {
+            Reason::Inactive => OfferVerdict::Inactive,
+            Reason::Unmatched { failed } => OfferVerdict::Unmatched {
+                failed: format!("offers.list[{}].when{failed}", offer.position),
+            },
+            Reason::NoLines => OfferVerdict::NoLines,
+            Reason::BelowMinimum { short_by } => OfferVerdict::BelowMinimum {
+                short_by: money(short_by),
+            },
+            Reason::NoEffect => OfferVerdict::NoEffect,
+            Reason::Outranked { taken } => OfferVerdict::Outranked {
+                amount: money(taken),
+            },
+            Reason::Excluded { by } => OfferVerdict::Excluded {
+                by: offers.get(*by)?.id.clone(),
+            },
+            Reason::TooMany => OfferVerdict::TooMany,
+        };
+        Some(OtherOffer {
+            offer: offer.id.clone(),
+            coupon: self.coupons.get(own.coupon)?.clone(),
+            outcome,
+        })
+    }
+
+    fn uses(&self) -> Vec<CouponUse> {
+        let used: Vec<&CouponId> = self.used().map(|own| &own.stored.entity.coupon).collect();
+        let found = self.coupons.iter().zip(&self.found);
+        let uses = found.map(|(coupon, found)| CouponUse {
+            coupon: coupon.clone(),
+            book: found.as_ref().ok().map(|usable| usable.book.book.clone()),
+            outcome: match found {
+                Ok(_) if used.contains(&coupon) => CouponVerdict::Used,
+                Ok(_) => CouponVerdict::Kept,
+                Err(refused) => CouponVerdict::Refused {
+                    code: refused.code().to_owned(),
+                    message: refused.to_string(),
+                },
+            },
+        });
+        uses.collect()
+    }
+}
+
+/// Whether coupons get their uses back when a purchase that this revision decided is cancelled, or else refunded as a whole.
+pub(super) fn are_returned(program: &CompiledProgram, is_cancelled: bool) -> bool {
+    let returned_by = program.offers().map(|offers| offers.returned_by);
+    match returned_by.unwrap_or_default() {
+        ReturnedBy::Refund => true,
+        ReturnedBy::Cancellation => is_cancelled,
+        ReturnedBy::Never => false,
+    }
+}
