@@ -1,6 +1,6 @@
 //! Recording purchases: the engine beside `pgbench`, beside a bare set-based loop, and beside row-by-row sqlx.
 //!
-//! `cargo bench -p rewards-tests --features bench --bench record [-- --rounds N --seconds N --only postgres|sqlite|growth|member|telemetry|processes|settle|motion|transfers]`
+//! `cargo bench -p rewards-tests --features bench --bench record [-- --rounds N --seconds N --only postgres|sqlite|growth|member|telemetry|processes|settle|motion|transfers|codes|draws]`
 //!
 //! Everything runs interleaved (A B C A B C …) on the same machine and database; each figure is a median of the rounds with
 //! its spread. The engine and the bare loops write the same rows: the purchase with its reply, a journal entry, a lot, an
@@ -8,6 +8,8 @@
 //! eleven rows a purchase, as the first engine wrote them. Prints tables and writes `target/bench/record.json`.
 
 mod bare;
+mod codes;
+mod draws;
 mod engine;
 mod frozen;
 mod growth;
@@ -38,6 +40,7 @@ pub struct Options {
     only: Option<String>,
     grown: Option<String>,
     worker: Option<String>,
+    drawer: Option<String>,
 }
 
 impl Options {
@@ -48,6 +51,7 @@ impl Options {
             only: None,
             grown: None,
             worker: None,
+            drawer: None,
         };
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
@@ -58,6 +62,7 @@ impl Options {
                 // What this program tells itself when it measures in a process of its own.
                 "--grown" => options.grown = words.next(),
                 "--worker" => options.worker = words.next(),
+                "--drawer" => options.drawer = words.next(),
                 "--bench" => {}
                 other => return Err(format!("unknown option `{other}`").into()),
             }
@@ -78,6 +83,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     if let Some(worker) = &options.worker {
         return processes::work(worker, &options).await;
+    }
+    if let Some(drawer) = &options.drawer {
+        return draws::work(drawer).await;
     }
     let mut report = Report::default();
     if options.wants("postgres") {
@@ -103,6 +111,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     if options.wants("transfers") {
         transfers::run(&options, &mut report).await?;
+    }
+    if options.wants("codes") {
+        codes::run(&mut report).await?;
+    }
+    if options.wants("draws") {
+        draws::run(&options, &mut report).await?;
     }
     if options.wants("telemetry") {
         telemetry::run(&options, &mut report).await?;
