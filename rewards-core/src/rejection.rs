@@ -503,15 +503,16 @@ rejections! {
 fn describe(problems: &[Problem]) -> String {
     match problems.split_first() {
         None => "invalid input".to_owned(),
-        Some((first, [])) => format!("{}: {}", first.path, first.detail),
-        Some((first, rest)) => {
-            format!(
-                "{}: {} (and {} more problems)",
-                first.path,
-                first.detail,
-                rest.len()
-            )
-        }
+        Some((first, [])) => worded(first),
+        Some((first, rest)) => format!("{} (and {} more problems)", worded(first), rest.len()),
+    }
+}
+
+/// A problem with where it is; the whole of a request has no path.
+fn worded(problem: &Problem) -> String {
+    match problem.path.as_str() {
+        "" => problem.detail.clone(),
+        path => format!("{path}: {}", problem.detail),
     }
 }
 
