@@ -11,7 +11,9 @@ use rewards_core::operations::coupons::{CreateCouponBook, GenerateCoupons, GetCo
 use rewards_core::secret::KeyPurpose;
 use rewards_core::time::Timestamp;
 use rewards_storage::engine::{Engine, KeyRing, RingKey, TenantEngine};
+use rewards_storage::memory::MemoryStore;
 use rewards_storage::sql::{SqlOptions, SqlStore};
+use rewards_storage::store::Backend;
 use sqlx::{Connection, PgPool, Row, SqliteConnection};
 
 use super::report::Report;
@@ -62,9 +64,17 @@ pub async fn run(report: &mut Report) -> Outcome {
     Ok(())
 }
 
-/// An engine with a key for codes.
+/// An engine with a key for codes, on a database.
 pub async fn open(url: &str) -> Outcome<(Engine, TenantEngine)> {
-    let store = SqlStore::open(url, SqlOptions::default()).await?;
+    open_on(SqlStore::open(url, SqlOptions::default()).await?).await
+}
+
+/// The same in memory.
+pub async fn open_in_memory() -> Outcome<(Engine, TenantEngine)> {
+    open_on(MemoryStore::new()).await
+}
+
+async fn open_on(store: impl Backend + 'static) -> Outcome<(Engine, TenantEngine)> {
     let since = Timestamp::from_micros(0)?;
     let key = RingKey::new(
         KeyPurpose::Coupons,

@@ -1,12 +1,17 @@
 //! P11: 10,000 free codes, drawn one by one by 64 and 256 callers in two processes on one PostgreSQL, beside the usual transaction, which
-//! takes a free row with `FOR UPDATE SKIP LOCKED`. No code may go twice, and none be left.
+//! takes a free row with `FOR UPDATE SKIP LOCKED`. No code may go twice, and none be left. And one code that may be used 1,000 times, by
+//! 100,000 attempts at once on every store: 1,000 are accepted.
 
 use std::error::Error;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures::future::try_join_all;
-use rewards_core::operations::coupons::{AssignCoupons, GetCouponBook};
+use rewards_core::coupons::{BookTerms, CodeUser, CouponLimits};
+use rewards_core::ids::CouponBookId;
+use rewards_core::operations::coupons::{
+    AssignCoupons, CreateCouponBook, GenerateCoupons, GetCouponBook, RedeemCoupon,
+};
 use rewards_core::operations::members::RegisterMember;
 use rewards_storage::engine::{CommandOptions, TenantEngine};
 use serde::{Deserialize, Serialize};
@@ -14,12 +19,16 @@ use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 
 use super::Options;
-use super::codes::{fill, open};
+use super::codes::{fill, open, open_in_memory, terms};
 use super::report::Report;
 
 const CODES: u32 = 10_000;
 const MEMBERS: u32 = 1_000;
 const PROCESSES: u32 = 2;
+/// How often one code may be used, and how often that is tried by how many callers.
+const USES: u32 = 1_000;
+const ATTEMPTS: u32 = 100_000;
+const CALLERS: u32 = 250;
 /// Connections of one process: both together stay below what PostgreSQL allows.
 const CONNECTIONS: u32 = 40;
 /// How long the processes have until they start together.
@@ -32,10 +41,21 @@ type Failure = Box<dyn Error + Send + Sync>;
 #[derive(Debug, Serialize, Deserialize)]
 struct Task {
     url: String,
-    is_usual: bool,
+    work: Work,
     callers: u32,
     process: u32,
     start_at_ms: u64,
+}
+
+/// What its callers do.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+enum Work {
+    /// Draw codes from the engine until none is left.
+    Draw,
+    /// The same by the usual transaction.
+    DrawUsual,
+    /// Use this code so often.
+    Use { code: String, attempts: u32 },
 }
 
 /// What it found out.
@@ -45,16 +65,22 @@ struct Found {
     seconds: f64,
 }
 
-/// Measures both sides in turn.
+/// Measures both sides in turn, and uses one code on every store.
 pub async fn run(options: &Options, report: &mut Report) -> Outcome {
     let cluster = rewards_tests::postgres::Cluster::start()?;
+    let folder = tempfile::tempdir()?;
+    let file = format!("sqlite:///{}", folder.path().join("uses.db").display());
+    uses_here("memory", &open_in_memory().await?.1, report).await?;
+    uses_here("SQLite", &open(&file).await?.1, report).await?;
+    uses_together(&cluster.database()?, report).await?;
     for round in 0..options.rounds {
         eprintln!("draws round {} of {}", round + 1, options.rounds);
         for callers in [64, 256] {
             let url = cluster.database()?;
             let (engine, tenant) = open(&url).await?;
             prepare(&tenant).await?;
-            let rate = together(&url, false, callers)?;
+            let (drawn, rate) = together(&url, &Work::Draw, callers)?;
+            expect("codes drawn", drawn, CODES)?;
             report.add(&format!("draws, engine, {callers} callers, codes/s"), rate);
             let get = GetCouponBook { book: "b".parse()? };
             let found = tenant.execute(get).await?.statistics;
@@ -65,7 +91,8 @@ pub async fn run(options: &Options, report: &mut Report) -> Outcome {
             let url = cluster.database()?;
             let pool = PgPool::connect(&url).await?;
             prepare_usual(&pool).await?;
-            let rate = together(&url, true, callers)?;
+            let (drawn, rate) = together(&url, &Work::DrawUsual, callers)?;
+            expect("codes drawn", drawn, CODES)?;
             report.add(&format!("draws, usual, {callers} callers, codes/s"), rate);
             let twice = "SELECT COUNT(*) FROM history";
             let twice: i64 = sqlx::query_scalar(twice).fetch_one(&pool).await?;
@@ -109,15 +136,15 @@ async fn prepare_usual(pool: &PgPool) -> Outcome {
     Ok(())
 }
 
-/// Codes a second of all processes together.
-fn together(url: &str, is_usual: bool, callers: u32) -> Outcome<f64> {
+/// How much all processes did together, and how much a second.
+fn together(url: &str, work: &Work, callers: u32) -> Outcome<(u32, f64)> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let start_at_ms = u64::try_from((since + HEAD_START).as_millis())?;
     let mut children: Vec<Child> = Vec::new();
     for process in 0..PROCESSES {
         let task = Task {
             url: url.to_owned(),
-            is_usual,
+            work: work.clone(),
             callers: callers / PROCESSES,
             process,
             start_at_ms,
@@ -135,25 +162,38 @@ fn together(url: &str, is_usual: bool, callers: u32) -> Outcome<f64> {
         drawn += found.drawn;
         seconds = seconds.max(found.seconds);
     }
-    if drawn != CODES {
-        return Err(format!("{drawn} codes were drawn").into());
+    Ok((drawn, f64::from(drawn) / seconds))
+}
+
+fn expect(what: &str, found: u32, expected: u32) -> Outcome {
+    match found == expected {
+        true => Ok(()),
+        false => Err(format!("{what}: {found} instead of {expected}").into()),
     }
-    Ok(f64::from(drawn) / seconds)
 }
 
 /// One of the processes: waits for the common start, draws until no code is left, and prints how many it drew.
 pub async fn work(task: &str) -> Outcome {
     let task: Task = serde_json::from_str(task)?;
-    let found = if task.is_usual {
-        let options = PgPoolOptions::new().max_connections(CONNECTIONS);
-        let pool = options.connect(&task.url).await?;
-        let draw = |caller| draw_all_usual(pool.clone(), caller);
-        all(&task, draw).await
-    } else {
-        let (_engine, tenant) = open(&task.url).await?;
-        let process = task.process;
-        let draw = |caller| draw_all(tenant.clone(), process, caller);
-        all(&task, draw).await
+    let process = task.process;
+    let found = match &task.work {
+        Work::DrawUsual => {
+            let options = PgPoolOptions::new().max_connections(CONNECTIONS);
+            let pool = options.connect(&task.url).await?;
+            all(&task, |caller| draw_all_usual(pool.clone(), caller)).await
+        }
+        Work::Draw => {
+            let (_engine, tenant) = open(&task.url).await?;
+            all(&task, |caller| draw_all(tenant.clone(), process, caller)).await
+        }
+        Work::Use { code, attempts } => {
+            let (_engine, tenant) = open(&task.url).await?;
+            let each = attempts / task.callers;
+            all(&task, |caller| {
+                use_often(tenant.clone(), code.clone(), (process, caller), each)
+            })
+            .await
+        }
     };
     println!(
         "{}",
@@ -239,4 +279,96 @@ async fn draw_all_usual(pool: PgPool, caller: u32) -> Result<u32, Failure> {
         work.commit().await?;
         drawn += 1;
     }
+}
+
+/// A code that anyone may use so often.
+async fn prepare_code(tenant: &TenantEngine) -> Outcome<String> {
+    for number in 0..MEMBERS {
+        let member = format!("m{number}").parse()?;
+        tenant.execute(RegisterMember::new(member)).await?;
+    }
+    let book: CouponBookId = "b".parse()?;
+    let terms = BookTerms {
+        redeemed_by: Some(CodeUser::Anyone),
+        limits: Some(CouponLimits {
+            uses_per_code: Some(USES),
+            ..CouponLimits::default()
+        }),
+        ..terms()
+    };
+    let create = CreateCouponBook { book, terms };
+    let book = create.book.clone();
+    tenant.execute(create).await?;
+    let generate = GenerateCoupons {
+        book,
+        batch: "b1".parse()?,
+        count: 1,
+        after: None,
+        codes: true,
+    };
+    let codes = tenant.execute(generate).await?.codes;
+    Ok(codes.into_iter().next().ok_or("a code is made")?)
+}
+
+/// Uses one code in this process.
+async fn uses_here(store: &str, tenant: &TenantEngine, report: &mut Report) -> Outcome {
+    eprintln!("uses on {store}");
+    let code = prepare_code(tenant).await?;
+    let started = Instant::now();
+    let each = ATTEMPTS / CALLERS;
+    let callers =
+        (0..CALLERS).map(|caller| use_often(tenant.clone(), code.clone(), (0, caller), each));
+    let used = try_join_all(callers).await.map_err(|e| e.to_string())?;
+    let elapsed = started.elapsed().as_secs_f64();
+    expect(&format!("uses on {store}"), used.into_iter().sum(), USES)?;
+    let attempts = f64::from(each * CALLERS) / elapsed;
+    report.add(
+        &format!("uses of one code on {store}, attempts/s"),
+        attempts,
+    );
+    Ok(())
+}
+
+/// Uses one code from several processes.
+async fn uses_together(url: &str, report: &mut Report) -> Outcome {
+    eprintln!("uses on PostgreSQL");
+    let (engine, tenant) = open(url).await?;
+    let work = Work::Use {
+        code: prepare_code(&tenant).await?,
+        attempts: ATTEMPTS / PROCESSES,
+    };
+    let (used, rate) = together(url, &work, CALLERS)?;
+    expect("uses on PostgreSQL", used, USES)?;
+    let attempts = rate / f64::from(USES) * f64::from(ATTEMPTS);
+    report.add("uses of one code on PostgreSQL, attempts/s", attempts);
+    engine.close().await;
+    Ok(())
+}
+
+/// Tries to use a code so often; says how often it was accepted.
+async fn use_often(
+    tenant: TenantEngine,
+    code: String,
+    (process, caller): (u32, u32),
+    attempts: u32,
+) -> Result<u32, Failure> {
+    let mut used = 0;
+    for attempt in 0..attempts {
+        let redeem = RedeemCoupon {
+            member: format!("m{}", (caller * 37 + attempt) % MEMBERS).parse()?,
+            code: Some(code.as_str().into()),
+            coupon: None,
+            order: None,
+        };
+        let key = format!("{process}-{caller}-{attempt}").parse()?;
+        match tenant
+            .execute_with(redeem, CommandOptions::keyed(key))
+            .await
+        {
+            Ok(_) => used += 1,
+            Err(fault) if fault.code == "coupon_redeemed" => {}
+            Err(fault) => return Err(fault.to_string().into()),
+        }
+    }
+    Ok(used)
 }
