@@ -145,6 +145,8 @@ MODULES: dict[str, tuple[str, list[str]]] = {
             "CouponBookStatistics",
             "GenerateCoupons",
             "GeneratedCoupons",
+            "GetCouponBatch",
+            "CouponBatchDetails",
             "UploadCoupons",
             "UploadedCoupons",
             "AssignCoupons",

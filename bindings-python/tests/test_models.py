@@ -241,6 +241,11 @@ SAMPLES = {
         'ed_over":[1007],"next":1500,"source":{"key":"codes-1","batch":"6/spring/b1","pattern":"{RA'
         'NDOM:8}","matching":"any_case"},"codes":["A1B2C3D4"]}',
     ),
+    "get_coupon_batch": (
+        '{"book":"spring","batch":"b1"}',
+        '{"book":"spring","batch":"b1","wanted":1500,"total":999,"passed_over":1,"next":1000,"begun'
+        '_at":"2026-01-01T00:00:00Z"}',
+    ),
     "upload_coupons": (
         '{"book":"spring","lines":["SAVE-10"," SAVE-20 "],"keep":"all_or_none","plain":true}',
         '{"book":"spring","added":1,"bad":[{"line":2,"problem":"exists"}]}',
@@ -281,7 +286,7 @@ SAMPLES = {
         '":"2026-01-01T00:00:00Z"}',
     ),
     "list_coupons": (
-        '{"book":"spring","state":"locked","after":"place","limit":2}',
+        '{"book":"spring","state":"locked","after":"place","limit":2,"codes":true}',
         '{"coupons":[{"coupon":"l0123456789abcdef0123456789abcdef:codes-1","book":"spring","state":'
         '"locked","code":"SAVE-10","batch":"b1","member":"ada","uses":1,"order":"o1","locked_until"'
         ':"2026-01-01T00:05:00Z","expires_at":"2026-04-01T00:00:00Z","added_at":"2026-01-01T00:00:0'

@@ -105,6 +105,12 @@ STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
         {"generated": 3, "total": 3, "next": None, "codes": []},
     ),
     (
+        "get_coupon_batch",
+        models.GetCouponBatch(book="spring", batch="b1"),
+        None,
+        {"wanted": 3, "total": 3, "passed_over": 0, "next": None},
+    ),
+    (
         "upload_coupons",
         models.UploadCoupons(book="spring", lines=["SAVE-10", " "], plain=True),
         "upload-1",
@@ -142,7 +148,7 @@ STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
         "redeem-1",
         {"outcome": "not_accepted", "coupon": None},
     ),
-    ("list_coupons", models.ListCoupons(book="spring"), None, {"next": None}),
+    ("list_coupons", models.ListCoupons(book="spring", codes=True), None, {"next": None}),
     ("get_coupon", models.GetCoupon(code="SAVE-10"), None, {"state": "voided", "code": "SAVE-10"}),
     (
         "quote_redemption",

@@ -174,6 +174,11 @@ let operations: [String: Operation] = [
         let receipt = try await engine.generateCouponsReceipt(request: request, key: key, now: now)
         return (try generatedCouponsToJson(reply: receipt.reply), receipt.replayed)
     },
+    "get_coupon_batch": { engine, json, _, now in
+        let request = try getCouponBatchFromJson(json: json)
+        let reply = try await engine.getCouponBatch(request: request, now: now)
+        return (try couponBatchDetailsToJson(reply: reply), false)
+    },
     "upload_coupons": { engine, json, key, now in
         let request = try uploadCouponsFromJson(json: json)
         let receipt = try await engine.uploadCouponsReceipt(request: request, key: key, now: now)

@@ -9,12 +9,12 @@ use rewards_core::operations::balances::{
     Balance, ExpiringList, GetBalance, GetStatement, ListExpiring, Statement,
 };
 use rewards_core::operations::coupons::{
-    AssignCoupons, AssignedCoupons, CheckCoupon, CheckedCoupon, CouponBookList,
+    AssignCoupons, AssignedCoupons, CheckCoupon, CheckedCoupon, CouponBatchDetails, CouponBookList,
     CouponBookStatistics, CouponDetails, CouponList, CreateCouponBook, CreatedCouponBook,
-    GenerateCoupons, GeneratedCoupons, GetCoupon, GetCouponBook, ListCouponBooks, ListCoupons,
-    LockCoupon, LockedCoupon, RedeemCoupon, RedeemedCoupon, UnassignCoupon, UnassignedCoupon,
-    UnlockCoupon, UnlockedCoupon, UpdateCouponBook, UpdatedCouponBook, UploadCoupons,
-    UploadedCoupons, VoidCoupon, VoidedCoupon,
+    GenerateCoupons, GeneratedCoupons, GetCoupon, GetCouponBatch, GetCouponBook, ListCouponBooks,
+    ListCoupons, LockCoupon, LockedCoupon, RedeemCoupon, RedeemedCoupon, UnassignCoupon,
+    UnassignedCoupon, UnlockCoupon, UnlockedCoupon, UpdateCouponBook, UpdatedCouponBook,
+    UploadCoupons, UploadedCoupons, VoidCoupon, VoidedCoupon,
 };
 use rewards_core::operations::deposits::{
     ConfirmDeposit, DepositDetails, DepositList, GetDeposit, InitiateDeposit, InitiatedDeposit,
@@ -290,6 +290,8 @@ queries! {
     list_coupon_books: ListCouponBooks => CouponBookList, list_coupon_books_from_json, coupon_book_list_to_json;
     /// Asks for a book of coupons and how many of its codes are where in their life.
     get_coupon_book: GetCouponBook => CouponBookStatistics, get_coupon_book_from_json, coupon_book_statistics_to_json;
+    /// Asks for a batch of codes and how far it is.
+    get_coupon_batch: GetCouponBatch => CouponBatchDetails, get_coupon_batch_from_json, coupon_batch_details_to_json;
     /// Asks for a page of coupons, of a member or of a book.
     list_coupons: ListCoupons => CouponList, list_coupons_from_json, coupon_list_to_json;
     /// Asks for a coupon and where it is in its life.

@@ -58,6 +58,7 @@ macro_rules! with_operations {
             $crate::operations::coupons::ListCouponBooks,
             $crate::operations::coupons::GetCouponBook,
             $crate::operations::coupons::GenerateCoupons,
+            $crate::operations::coupons::GetCouponBatch,
             $crate::operations::coupons::UploadCoupons,
             $crate::operations::coupons::AssignCoupons,
             $crate::operations::coupons::UnassignCoupon,

@@ -374,6 +374,8 @@ rejections! {
     } => "coupon_book_scheduled", Rejected, 403, "the codes of coupon book `{book}` can be redeemed from {from} on";
     /// The time of the book of coupons is over.
     CouponBookExpired(book: CouponBookId) => "coupon_book_expired", Rejected, 410, "the time of coupon book `{book}` is over";
+    /// The book of coupons has no batch with this id.
+    CouponBatchUnknown(batch: CouponBatchId) => "coupon_batch_unknown", Rejected, 404, "unknown batch `{batch}`";
     /// A batch of codes is somewhere else, or is another one.
     CouponBatchMismatch {
         /// The batch.

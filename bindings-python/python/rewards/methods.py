@@ -25,6 +25,7 @@ from .models import (
     ConfirmDeposit,
     ConfirmedPurchase,
     ConfirmPurchase,
+    CouponBatchDetails,
     CouponBookList,
     CouponBookStatistics,
     CouponDetails,
@@ -45,6 +46,7 @@ from .models import (
     GetAdjustment,
     GetBalance,
     GetCoupon,
+    GetCouponBatch,
     GetCouponBook,
     GetDeposit,
     GetProgram,
@@ -314,6 +316,11 @@ class Methods(ABC):
     def execute(
         self, request: GenerateCoupons, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[GeneratedCoupons]: ...
+
+    @overload
+    def execute(
+        self, request: GetCouponBatch, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[CouponBatchDetails]: ...
 
     @overload
     def execute(
@@ -829,6 +836,16 @@ class Methods(ABC):
         outcome: tuple[GeneratedCoupons, bool] = self._execute(request, key, now)
         return outcome[0]
 
+    def get_coupon_batch(
+        self, request: GetCouponBatch, *, now: Optional[datetime] = None
+    ) -> CouponBatchDetails:
+        """Asks for a batch of codes.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[CouponBatchDetails, bool] = self._execute(request, None, now)
+        return outcome[0]
+
     def upload_coupons(
         self, request: UploadCoupons, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> UploadedCoupons:
@@ -1313,6 +1330,11 @@ class AsyncMethods(ABC):
     async def execute(
         self, request: GenerateCoupons, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[GeneratedCoupons]: ...
+
+    @overload
+    async def execute(
+        self, request: GetCouponBatch, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[CouponBatchDetails]: ...
 
     @overload
     async def execute(
@@ -1826,6 +1848,16 @@ class AsyncMethods(ABC):
         at `now`, the current time when absent.
         """
         outcome: tuple[GeneratedCoupons, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def get_coupon_batch(
+        self, request: GetCouponBatch, *, now: Optional[datetime] = None
+    ) -> CouponBatchDetails:
+        """Asks for a batch of codes.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[CouponBatchDetails, bool] = await self._execute(request, None, now)
         return outcome[0]
 
     async def upload_coupons(

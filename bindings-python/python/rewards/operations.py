@@ -24,6 +24,7 @@ from .models import (
     ConfirmDeposit,
     ConfirmedPurchase,
     ConfirmPurchase,
+    CouponBatchDetails,
     CouponBookList,
     CouponBookStatistics,
     CouponDetails,
@@ -44,6 +45,7 @@ from .models import (
     GetAdjustment,
     GetBalance,
     GetCoupon,
+    GetCouponBatch,
     GetCouponBook,
     GetDeposit,
     GetProgram,
@@ -257,6 +259,9 @@ GET_COUPON_BOOK = Operation("get_coupon_book", "query", GetCouponBook, CouponBoo
 GENERATE_COUPONS = Operation("generate_coupons", "command", GenerateCoupons, GeneratedCoupons)
 """Generates codes of a book."""
 
+GET_COUPON_BATCH = Operation("get_coupon_batch", "query", GetCouponBatch, CouponBatchDetails)
+"""Asks for a batch of codes."""
+
 UPLOAD_COUPONS = Operation("upload_coupons", "command", UploadCoupons, UploadedCoupons)
 """Uploads codes into a book."""
 
@@ -379,6 +384,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     LIST_COUPON_BOOKS,
     GET_COUPON_BOOK,
     GENERATE_COUPONS,
+    GET_COUPON_BATCH,
     UPLOAD_COUPONS,
     ASSIGN_COUPONS,
     UNASSIGN_COUPON,

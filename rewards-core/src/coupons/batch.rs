@@ -64,6 +64,12 @@ impl CouponBatch {
         self.made >= self.wanted
     }
 
+    /// How many indices were passed over, because their codes are those of other coupons.
+    #[must_use]
+    pub fn passed_over(&self) -> u32 {
+        self.next.saturating_sub(self.made)
+    }
+
     /// It goes on: so many indices were tried, and so many codes made.
     #[must_use]
     pub fn advance(mut self, tried: u32, made: u32) -> Self {

@@ -470,14 +470,12 @@ impl Entity for Coupon {
 
     fn index(&self) -> Index {
         let counted = self.counted_as();
-        let rank = match (&self.lease, counted) {
-            (Some(lease), BookCount::Locked) => lease.until.micros(),
-            _ => self.coupon.rank(),
-        };
+        let lease = self.lease.as_ref().filter(|_| counted == BookCount::Locked);
         Index {
             owner: self.holder.clone(),
             group: Some(SmolStr::new(self.book.as_str())),
-            rank: Some(rank),
+            rank: Some(self.coupon.rank()),
+            due_at: lease.map(|lease| lease.until),
             ..Index::new(counted.state(), self.added_at)
         }
     }

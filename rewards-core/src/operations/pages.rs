@@ -75,11 +75,14 @@ impl Page {
     }
 }
 
-/// A page of the entities of a kind, ready to be looked up: those of a member or of all, newest first, or those of a group by rank.
+/// A page of the entities of a kind, ready to be looked up: those of a member or of all, newest first, or those of a group by rank,
+/// in one state or in several.
 #[derive(Debug)]
 pub struct EntityList {
     page: Page,
     query: EntityQuery,
+    /// The same of other states of the group.
+    others: Vec<EntityQuery>,
 }
 
 impl EntityList {
@@ -114,19 +117,45 @@ impl EntityList {
         after: Option<&str>,
         limit: Option<u32>,
     ) -> Result<(ReadPlan, Self), Rejection> {
+        Self::together::<E>(context, name, vec![by], after, limit)
+    }
+
+    /// A page of several lists in one order, that of the first. What moves from one list to another keeps its place.
+    ///
+    /// # Errors
+    /// As for any [page](Page::new).
+    pub(super) fn together<E: Entity>(
+        context: &Context,
+        name: &str,
+        lists: Vec<By>,
+        after: Option<&str>,
+        limit: Option<u32>,
+    ) -> Result<(ReadPlan, Self), Rejection> {
         let page = Page::new(context, name, after, limit)?;
-        let query = EntityQuery {
+        let queries = lists.into_iter().map(|by| EntityQuery {
             tenant: context.tenant.clone(),
             kind: E::KIND,
             by,
             after: page.after.clone(),
             limit: page.rows(),
-        };
+        });
+        let mut others: Vec<EntityQuery> = queries.collect();
         let plan = ReadPlan {
-            entity_pages: vec![query.clone()],
+            entity_pages: others.clone(),
             ..ReadPlan::default()
         };
-        Ok((plan, Self { page, query }))
+        if others.is_empty() {
+            return Err(Rejection::Internal("a page of no list"));
+        }
+        let query = others.remove(0);
+        Ok((
+            plan,
+            Self {
+                page,
+                query,
+                others,
+            },
+        ))
     }
 
     /// The entities of the page, each shown in its way, and where the next page begins. Those of whoever was merged into the
@@ -146,8 +175,12 @@ impl EntityList {
         let mut rows: Vec<&(SmolStr, EntityRow)> = pages.flatten().flatten().collect();
         if queries.len() > 1 {
             rows.sort_by(|(left, row), (right, other)| {
-                let places = (row.index.at, left.as_bytes());
-                (other.index.at, right.as_bytes()).cmp(&places)
+                let place = (self.value(row), left.as_bytes());
+                let behind = (self.value(other), right.as_bytes());
+                match self.query.by {
+                    By::Group { .. } => place.cmp(&behind),
+                    By::Newest | By::Owner(_) | By::Due(_) => behind.cmp(&place),
+                }
             });
         }
         let (rows, next) = self.page.cut(rows, |(id, row)| self.place(id, row));
@@ -163,6 +196,7 @@ impl EntityList {
         context: &Context,
     ) -> Result<Vec<EntityQuery>, Undecided> {
         let mut queries = vec![self.query.clone()];
+        queries.extend(self.others.iter().cloned());
         let By::Owner(member) = &self.query.by else {
             return Ok(queries);
         };
@@ -185,13 +219,17 @@ impl EntityList {
     }
 
     fn place(&self, id: &SmolStr, row: &EntityRow) -> Cursor {
-        let value = match self.query.by {
+        Cursor {
+            value: self.value(row),
+            id: id.clone(),
+        }
+    }
+
+    /// What the list is ordered by.
+    fn value(&self, row: &EntityRow) -> i64 {
+        match self.query.by {
             By::Group { .. } => row.index.rank.unwrap_or_default(),
             By::Newest | By::Owner(_) | By::Due(_) => row.index.at.micros(),
-        };
-        Cursor {
-            value,
-            id: id.clone(),
         }
     }
 }

@@ -30,6 +30,10 @@ pub(super) async fn ask<O: Operation>(
         Ok(_) => decide(engine, &request, now).await,
         Err(fault) => Err(fault),
     };
+    let answer = answer.and_then(|mut reply| {
+        O::reveal(&mut reply, engine.tenant(), &*engine.inner.codes)?;
+        Ok(reply)
+    });
     let telemetry = &engine.inner.shared.telemetry;
     telemetry.answered(O::NAME, outcome(&answer), false, accepted);
     answer.map(|reply| Receipt {

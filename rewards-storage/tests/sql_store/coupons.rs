@@ -16,12 +16,12 @@ use rewards_core::rejection::Fault;
 use super::engines::{Engines, PATIENCE, keyed, of_every_store};
 use crate::world::member;
 
-fn spring() -> CouponBookId {
+pub(super) fn spring() -> CouponBookId {
     "spring".parse().unwrap()
 }
 
 /// A book with so many codes, and so many members. Gives the codes.
-async fn open(
+pub(super) async fn open(
     with: &Engines,
     members: usize,
     codes: u32,
@@ -61,14 +61,14 @@ async fn open(
     one.execute(generate).await.unwrap().codes
 }
 
-async fn statistics(with: &Engines) -> CouponStatistics {
+pub(super) async fn statistics(with: &Engines) -> CouponStatistics {
     let [_, two] = &with.engines;
     let get = GetCouponBook { book: spring() };
     two.execute(get).await.unwrap().statistics
 }
 
 /// Executes everything at once, in turns through both engines, each under a key of its own.
-async fn all_at_once<O: Operation>(
+pub(super) async fn all_at_once<O: Operation>(
     with: &Engines,
     what: &str,
     all: impl IntoIterator<Item = O>,
@@ -86,7 +86,7 @@ async fn all_at_once<O: Operation>(
     ended.map(|one| one.map(|receipt| receipt.reply)).collect()
 }
 
-fn assign(who: usize, count: u32) -> AssignCoupons {
+pub(super) fn assign(who: usize, count: u32) -> AssignCoupons {
     AssignCoupons {
         book: spring(),
         member: member(&format!("m{who}")),
@@ -97,7 +97,7 @@ fn assign(who: usize, count: u32) -> AssignCoupons {
     }
 }
 
-fn redeem(who: usize, code: &str) -> RedeemCoupon {
+pub(super) fn redeem(who: usize, code: &str) -> RedeemCoupon {
     RedeemCoupon {
         member: member(&format!("m{who}")),
         code: Some(code.into()),
@@ -106,7 +106,11 @@ fn redeem(who: usize, code: &str) -> RedeemCoupon {
     }
 }
 
-fn codes_of<T>(ended: Vec<Result<T, Fault>>, with: &Engines, codes: &[&str]) -> (Vec<T>, usize) {
+pub(super) fn codes_of<T>(
+    ended: Vec<Result<T, Fault>>,
+    with: &Engines,
+    codes: &[&str],
+) -> (Vec<T>, usize) {
     let mut done = Vec::new();
     let mut refused = 0;
     for one in ended {

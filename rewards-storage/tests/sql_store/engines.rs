@@ -22,6 +22,8 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 pub struct Engines {
     pub name: &'static str,
     pub engines: [TenantEngine; 2],
+    /// Where the store is, if it is a database.
+    pub url: Option<String>,
     _files: Option<tempfile::TempDir>,
 }
 
@@ -59,6 +61,7 @@ pub async fn of_every_store(test: &str) -> Vec<Engines> {
         all.push(Engines {
             name: "memory",
             engines: [one.clone(), one],
+            url: None,
             _files: None,
         });
     }
@@ -72,6 +75,7 @@ pub async fn of_every_store(test: &str) -> Vec<Engines> {
         all.push(Engines {
             name,
             engines: [one, two],
+            url: Some(url),
             _files: files,
         });
     }

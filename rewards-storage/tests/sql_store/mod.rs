@@ -9,6 +9,7 @@
 mod adjustments;
 mod clocks;
 mod commits;
+mod coupon_codes;
 mod coupons;
 mod damage;
 mod engines;

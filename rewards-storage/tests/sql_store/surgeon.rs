@@ -103,6 +103,35 @@ impl Surgeon {
     }
 }
 
+#[cfg(feature = "sqlite")]
+impl Surgeon {
+    /// Everything that is stored, in whichever table and column, as hexadecimal digits of its bytes; with where it is.
+    pub async fn stored(&mut self) -> Vec<(String, String)> {
+        let connection = match self {
+            Self::Sqlite(connection) => connection,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => panic!("only of SQLite"),
+        };
+        let columns = "SELECT t.name, c.name FROM sqlite_master t JOIN pragma_table_info(t.name) c \
+                       WHERE t.type = 'table'";
+        let columns: Vec<(String, String)> = sqlx::query_as(columns)
+            .fetch_all(&mut *connection)
+            .await
+            .unwrap();
+        let mut stored = Vec::new();
+        for (table, column) in columns {
+            let sql = format!(
+                "SELECT hex(CAST(\"{column}\" AS BLOB)) FROM \"{table}\" WHERE \"{column}\" IS NOT NULL"
+            );
+            let values = sqlx::query_scalar(AssertSqlSafe(sql));
+            let values: Vec<String> = values.fetch_all(&mut *connection).await.unwrap();
+            let place = format!("{table}.{column}");
+            stored.extend(values.into_iter().map(|value| (place.clone(), value)));
+        }
+        stored
+    }
+}
+
 /// The columns of documents that are stored packed.
 const PACKED: [(&str, &str); 5] = [
     ("members", "body"),

@@ -347,6 +347,41 @@ class GeneratedCoupons(Model):
     """The codes, when they were asked for."""
 
 
+class GetCouponBatch(Model):
+    """Asks for a batch of codes."""
+
+    book: CouponBookId
+    """The book."""
+
+    batch: CouponBatchId
+    """The batch."""
+
+
+class CouponBatchDetails(Model):
+    """A batch of codes."""
+
+    book: CouponBookId
+    """The book."""
+
+    batch: CouponBatchId
+    """The batch."""
+
+    wanted: UInt32
+    """How many codes it shall have."""
+
+    total: UInt32
+    """How many it has."""
+
+    passed_over: UInt32
+    """How many indices were passed over because their codes are those of other coupons."""
+
+    next: Maybe[UInt32] = None
+    """Where it goes on: give it as `after`. Absent when it has all of its codes."""
+
+    begun_at: Timestamp
+    """When it was begun."""
+
+
 KeepLines = Literal["good", "all_or_none"]
 """Which codes of an upload are kept when some lines are bad.
 
@@ -680,14 +715,15 @@ class VoidedCoupon(Model):
     """When that was done."""
 
 
-ListedState = Literal["available", "assigned", "locked", "redeemed", "voided"]
+ListedState = Literal["available", "assigned", "locked", "redeemed", "voided", "any"]
 """The state of the coupons of a list.
 
 - `available`: Nobody holds them.
 - `assigned`: Members hold them.
-- `locked`: Orders got leases on them, the first to end first.
+- `locked`: Orders got leases on them.
 - `redeemed`: They are used up.
 - `voided`: They were voided.
+- `any`: All of them, wherever they are in their life.
 """
 
 
@@ -708,6 +744,9 @@ class ListCoupons(Model):
 
     limit: Maybe[UInt32] = None
     """At most so many coupons, up to 1,000; 50 when absent."""
+
+    codes: Blank[StrictBool] = False
+    """Whether the page has the codes that were generated."""
 
 
 CouponAction = Literal[
@@ -766,10 +805,17 @@ class CouponDetails(Model):
     """Where it is in its life now."""
 
     code: Maybe[str] = None
-    """The code itself, where its book keeps it plain."""
+    """The code itself: where it is kept plain, and where it was generated and codes were asked for.
+    """
 
     batch: Maybe[CouponBatchId] = None
     """The batch it was generated in."""
+
+    source: Maybe[CodeSource] = None
+    """How its code is derived, when codes were asked for."""
+
+    index: Maybe[UInt32] = None
+    """The index in its batch, when codes were asked for."""
 
     member: Maybe[MemberId] = None
     """Who holds it."""
@@ -812,3 +858,6 @@ class GetCoupon(Model):
 
     coupon: Maybe[CouponId] = None
     """Its id, when the code is not given."""
+
+    codes: Blank[StrictBool] = False
+    """Whether the reply has its code, where that was generated."""

@@ -130,6 +130,7 @@ CODES: dict[str, Code] = {
     "coupon_book_paused": Code("rejected", 409),
     "coupon_book_scheduled": Code("rejected", 403),
     "coupon_book_expired": Code("rejected", 410),
+    "coupon_batch_unknown": Code("rejected", 404),
     "coupon_batch_mismatch": Code("rejected", 409),
     "pattern_missing": Code("rejected", 422),
     "pattern_too_small": Code("rejected", 422),

@@ -14,16 +14,16 @@ use smallvec::smallvec;
 
 use super::super::change_builder::ChangeBuilder;
 use super::super::presence::check_active;
-use super::super::seen::see_entities;
 use super::claim::of_member;
 use super::draw::Draw;
 use super::find::{NamedCoupon, check_open, refused};
+use super::tell::{sources, tell};
 use super::{book_of, step};
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::coupons::{
-    BatchKey, BookCount, CodeKeys, CodeSource, CodeUser, Coupon, CouponBatch, CouponBook,
-    CouponRefusal, CouponState, Doing,
+    BookCount, CodeKeys, CodeSource, CodeUser, Coupon, CouponBook, CouponRefusal, CouponState,
+    Doing,
 };
 use crate::decision::Decision;
 use crate::entity::{EntityKey, Stored};
@@ -153,36 +153,38 @@ impl AssignCoupons {
     }
 }
 
-/// The coupons as a reply tells them; the batches of those that were generated are looked up.
-///
-/// # Errors
-/// [`Undecided::Needs`] the batches.
-fn told(
-    coupons: &[Coupon],
-    snapshot: &Snapshot,
-    context: &Context,
-) -> Result<Vec<AssignedCoupon>, Undecided> {
-    let mut unseen = Vec::new();
-    let mut told = Vec::new();
-    for coupon in coupons {
-        let mut one = AssignedCoupon {
+impl AssignedCoupon {
+    /// Coupons as a reply tells them; the batches of those that were generated are looked up.
+    ///
+    /// # Errors
+    /// [`Undecided::Needs`] the batches.
+    pub(super) fn of(
+        coupons: &[Coupon],
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Vec<Self>, Undecided> {
+        let sources = sources(coupons, snapshot, context)?;
+        let told = coupons.iter().zip(sources).map(|(coupon, source)| Self {
             coupon: coupon.coupon.clone(),
             code: coupon.code.clone(),
-            source: None,
-            index: None,
-        };
-        if let Some((batch, index)) = &coupon.derived {
-            let key = BatchKey::new(&coupon.book, batch);
-            match snapshot.get::<CouponBatch>(&context.tenant, &key)? {
-                Some(batch) => one.source = Some(batch.entity.source),
-                None => unseen.push(EntityKey::of::<CouponBatch>(&context.tenant, &key)),
-            }
-            one.index = Some(*index);
-        }
-        told.push(one);
+            source,
+            index: coupon.derived.as_ref().map(|(_, index)| *index),
+        });
+        Ok(told.collect())
     }
-    see_entities(snapshot, unseen)?;
-    Ok(told)
+
+    /// Puts the code into the reply.
+    ///
+    /// # Errors
+    /// As [`tell`].
+    pub(super) fn reveal(
+        &mut self,
+        tenant: &TenantId,
+        keys: &dyn CodeKeys,
+    ) -> Result<(), Rejection> {
+        let source = self.source.as_ref();
+        tell(&mut self.code, source, self.index, tenant, keys)
+    }
 }
 
 impl Operation for AssignCoupons {
@@ -205,12 +207,8 @@ impl Operation for AssignCoupons {
         tenant: &TenantId,
         keys: &dyn CodeKeys,
     ) -> Result<(), Rejection> {
-        for coupon in &mut reply.coupons {
-            if let (Some(source), Some(index)) = (&coupon.source, coupon.index) {
-                coupon.code = Some(keys.code(tenant, source, index)?);
-            }
-        }
-        Ok(())
+        let mut coupons = reply.coupons.iter_mut();
+        coupons.try_for_each(|coupon| coupon.reveal(tenant, keys))
     }
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, Vec<NamedCoupon>), Rejection> {
@@ -295,7 +293,7 @@ impl Operation for AssignCoupons {
             reply: AssignedCoupons {
                 book: self.book.clone(),
                 member: self.member.clone(),
-                coupons: told(&coupons, snapshot, context)?,
+                coupons: AssignedCoupon::of(&coupons, snapshot, context)?,
                 assigned_at: at,
             },
             changes: builder.finish()?,

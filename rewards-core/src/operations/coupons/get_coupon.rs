@@ -1,17 +1,19 @@
 //! A coupon and where it is in its life now, by its code or its id, with its last steps.
 //!
-//! For staff: it tells whoever asks. A member's own coupons are in [`ListCoupons`](super::ListCoupons).
+//! For staff: it tells whoever asks, the code as well where that is asked for and can be derived. A member's own coupons are in
+//! [`ListCoupons`](super::ListCoupons).
 //!
-//! Refusals, in order: neither a code nor an id, or both; unknown coupon.
+//! Refusals, in order: neither a code nor an id, or both; unknown coupon; a key that is gone.
 
 use serde::{Deserialize, Serialize};
 
 use super::find::{NamedCoupon, book_of_coupon, secret_of};
+use super::tell::{sources, tell};
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
-use crate::coupons::{Coupon, CouponBook, CouponState, CouponStep};
+use crate::coupons::{CodeKeys, CodeSource, Coupon, CouponBook, CouponState, CouponStep};
 use crate::decision::Decision;
-use crate::ids::{CouponBatchId, CouponBookId, CouponId, MemberId, OrderId};
+use crate::ids::{CouponBatchId, CouponBookId, CouponId, MemberId, OrderId, TenantId};
 use crate::rejection::Rejection;
 use crate::secret::{KeyPurpose, Secret};
 use crate::snapshot::{ReadPlan, Snapshot};
@@ -31,6 +33,10 @@ pub struct GetCoupon {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub coupon: Option<CouponId>,
+    /// Whether the reply has its code, where that was generated.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub codes: bool,
 }
 
 /// A coupon.
@@ -45,7 +51,7 @@ pub struct CouponDetails {
     pub book: CouponBookId,
     /// Where it is in its life now.
     pub state: CouponState,
-    /// The code itself, where its book keeps it plain.
+    /// The code itself: where it is kept plain, and where it was generated and codes were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub code: Option<String>,
@@ -53,6 +59,14 @@ pub struct CouponDetails {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub batch: Option<CouponBatchId>,
+    /// How its code is derived, when codes were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub source: Option<CodeSource>,
+    /// The index in its batch, when codes were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub index: Option<u32>,
     /// Who holds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
@@ -92,10 +106,43 @@ impl CouponDetails {
             book: coupon.book,
             code: coupon.code,
             batch: coupon.derived.map(|(batch, _)| batch),
+            source: None,
+            index: None,
             member: coupon.holder,
             uses: coupon.uses,
             added_at: coupon.added_at,
         }
+    }
+
+    /// The same coupons with how their codes are derived.
+    ///
+    /// # Errors
+    /// [`Undecided::Needs`] their batches.
+    pub(super) fn with_sources(
+        coupons: &[Coupon],
+        details: &mut [Self],
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<(), Undecided> {
+        let sources = sources(coupons, snapshot, context)?;
+        for ((details, coupon), source) in details.iter_mut().zip(coupons).zip(sources) {
+            details.source = source;
+            details.index = coupon.derived.as_ref().map(|(_, index)| *index);
+        }
+        Ok(())
+    }
+
+    /// Puts the code into the reply.
+    ///
+    /// # Errors
+    /// As [`tell`].
+    pub(super) fn reveal(
+        &mut self,
+        tenant: &TenantId,
+        keys: &dyn CodeKeys,
+    ) -> Result<(), Rejection> {
+        let source = self.source.as_ref();
+        tell(&mut self.code, source, self.index, tenant, keys)
     }
 }
 
@@ -107,6 +154,14 @@ impl Operation for GetCoupon {
 
     fn secrets(&mut self) -> Vec<(KeyPurpose, &mut Secret)> {
         secret_of(&mut self.code)
+    }
+
+    fn reveal(
+        reply: &mut CouponDetails,
+        tenant: &TenantId,
+        keys: &dyn CodeKeys,
+    ) -> Result<(), Rejection> {
+        reply.reveal(tenant, keys)
     }
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, NamedCoupon), Rejection> {
@@ -122,7 +177,11 @@ impl Operation for GetCoupon {
         let found = named.find(snapshot, &context.tenant)?;
         let coupon = found.ok_or(Rejection::CouponUnknown)?.entity;
         let book = book_of_coupon(snapshot, context, &coupon)?;
-        let details = CouponDetails::of(coupon, &book, context.now);
+        let mut details = CouponDetails::of(coupon.clone(), &book, context.now);
+        if self.codes {
+            let details = std::slice::from_mut(&mut details);
+            CouponDetails::with_sources(&[coupon], details, snapshot, context)?;
+        }
         Ok(Decision::answer(details))
     }
 }

@@ -1,25 +1,28 @@
 //! A book of coupons as it is now, with its statistics.
 //!
 //! The statistics are counters, so they cost the same however many codes there are. Leases whose time is over and that nobody has
-//! touched since are looked at one by one, up to [`OVERDUE_MAX`] of them; beyond those, codes are still told as locked.
+//! touched since are looked at one by one, up to [`OVERDUE_MAX`] of all books; beyond those, codes are still told as locked.
 //!
 //! Refusals: unknown book.
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::book_of;
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
 use crate::coupons::{BookCount, BookState, BookTerms, Coupon, CouponBook, CouponStatistics};
 use crate::decision::Decision;
-use crate::entity::{By, Entity, EntityKey, EntityQuery};
+use crate::entity::{By, Cursor, Entity, EntityKey, EntityQuery};
 use crate::ids::CouponBookId;
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
 use crate::time::Timestamp;
 
 /// How many leases whose time is over are looked at, so that their codes are told as what they are.
-pub const OVERDUE_MAX: u32 = 1_000;
+pub const OVERDUE_MAX: u32 = 10_000;
+/// How many of them are looked up at once.
+const OVERDUE_PAGE: u32 = 1_000;
 
 /// Asks for a book of coupons.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,13 +94,9 @@ impl Operation for GetCouponBook {
         let leases = EntityQuery {
             tenant: tenant.clone(),
             kind: Coupon::KIND,
-            by: By::Group {
-                group: self.book.as_str().into(),
-                state: BookCount::Locked.state().into(),
-                from_rank: 0,
-            },
+            by: By::Due(context.now),
             after: None,
-            limit: OVERDUE_MAX,
+            limit: OVERDUE_PAGE,
         };
         let plan = ReadPlan {
             entity_pages: vec![leases.clone()],
@@ -120,14 +119,41 @@ impl Operation for GetCouponBook {
         let book = book_of(snapshot, tenant, &self.book)?.entity;
         let count = |of: BookCount| snapshot.count(&of.range(tenant, &self.book), None);
         let most = book.terms.limits().uses_of_book();
-        let leases = snapshot.entity_pages.get(leases).into_iter().flatten();
-        let is_over = |rank: i64| rank <= context.now.micros();
-        let overdue = leases.filter(|(_, row)| row.index.rank.is_some_and(is_over));
-        let overdue = u64::try_from(overdue.count()).unwrap_or_default();
+        let overdue = self.overdue(leases, snapshot)?;
         let statistics = CouponStatistics::of(count, most, overdue, book.is_over(context.now));
         Ok(Decision::answer(CouponBookStatistics {
             book: CouponBookDetails::of(book, context.now),
             statistics,
         }))
+    }
+}
+
+impl GetCouponBook {
+    /// How many leases of the book are over that nobody has written down as such, page by page.
+    fn overdue(&self, leases: &EntityQuery, snapshot: &Snapshot) -> Result<u64, Undecided> {
+        let (mut query, mut overdue) = (leases.clone(), 0_u64);
+        for _ in 0..OVERDUE_MAX.div_euclid(OVERDUE_PAGE) {
+            let Some(page) = snapshot.entity_pages.get(&query) else {
+                return Err(Undecided::Needs(Box::new(ReadPlan {
+                    entity_pages: vec![query],
+                    ..ReadPlan::default()
+                })));
+            };
+            let own = |group: &SmolStr| group.as_str() == self.book.as_str();
+            let own = page
+                .iter()
+                .filter(|(_, row)| row.index.group.as_ref().is_some_and(own));
+            overdue = overdue.saturating_add(u64::try_from(own.count()).unwrap_or_default());
+            match page.last() {
+                Some((id, row)) if u32::try_from(page.len()).is_ok_and(|l| l >= OVERDUE_PAGE) => {
+                    query.after = Some(Cursor {
+                        value: row.index.due_at.map_or(0, Timestamp::micros),
+                        id: id.clone(),
+                    });
+                }
+                _ => break,
+            }
+        }
+        Ok(overdue)
     }
 }

@@ -1,11 +1,13 @@
-//! A page of coupons: those of a member, newest first by when they came into their books; or those of a book in a state, in the
-//! order of their places in the book, which is random and stays.
+//! A page of coupons: those of a member, newest first by when they came into their books; or those of a book, in the order of their
+//! places in the book, which is random and stays.
 //!
-//! Coupons of a book are listed by the state that was last written: one whose lease is over is listed among the locked ones until
-//! somebody does something with it, and told as assigned.
+//! Coupons of a book in a state are listed by the state that was last written: one whose lease is over is listed among the locked
+//! ones until somebody does something with it, and told as assigned. **The pages of all states have each coupon exactly once**, whatever
+//! happens to coupons between one page and the next, but for those that come into the book meanwhile: with their codes they are
+//! the export of a book.
 //!
 //! Refusals, in order: neither a member nor a book, or both; a page size of zero or above the bound, a place in another list; unknown
-//! member; unknown book.
+//! member; unknown book; a key that is gone.
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -16,10 +18,10 @@ use super::find::book_of_coupon;
 use super::{CouponDetails, book_of};
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
-use crate::coupons::{BookCount, Coupon, CouponBook};
+use crate::coupons::{BookCount, CodeKeys, Coupon, CouponBook};
 use crate::decision::Decision;
 use crate::entity::{By, EntityKey};
-use crate::ids::{CouponBookId, MemberId};
+use crate::ids::{CouponBookId, MemberId, TenantId};
 use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{ReadPlan, Snapshot};
 
@@ -34,23 +36,28 @@ pub enum ListedState {
     Available,
     /// Members hold them.
     Assigned,
-    /// Orders got leases on them, the first to end first.
+    /// Orders got leases on them.
     Locked,
     /// They are used up.
     Redeemed,
     /// They were voided.
     Voided,
+    /// All of them, wherever they are in their life.
+    Any,
 }
 
 impl ListedState {
-    fn count(self) -> BookCount {
-        match self {
+    /// The states of these coupons, as they are indexed.
+    fn states(self) -> Vec<&'static str> {
+        let count = match self {
             Self::Available => BookCount::Available,
             Self::Assigned => BookCount::Assigned,
             Self::Locked => BookCount::Locked,
             Self::Redeemed => BookCount::Redeemed,
             Self::Voided => BookCount::Voided,
-        }
+            Self::Any => return BookCount::STATES.map(BookCount::state).to_vec(),
+        };
+        vec![count.state()]
     }
 }
 
@@ -80,6 +87,10 @@ pub struct ListCoupons {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub limit: Option<u32>,
+    /// Whether the page has the codes that were generated.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub codes: bool,
 }
 
 /// A page of coupons.
@@ -102,6 +113,15 @@ impl Operation for ListCoupons {
     type Reply = CouponList;
     type Prepared = EntityList;
 
+    fn reveal(
+        reply: &mut CouponList,
+        tenant: &TenantId,
+        keys: &dyn CodeKeys,
+    ) -> Result<(), Rejection> {
+        let mut coupons = reply.coupons.iter_mut();
+        coupons.try_for_each(|coupon| coupon.reveal(tenant, keys))
+    }
+
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, EntityList), Rejection> {
         let after = self.after.as_deref();
         match (&self.member, &self.book) {
@@ -109,14 +129,20 @@ impl Operation for ListCoupons {
                 EntityList::newest::<Coupon>(context, "coupons", Some(member), after, self.limit)
             }
             (None, Some(book)) => {
-                let state = self.state.unwrap_or_default().count().state();
-                let by = By::Group {
+                let states = self.state.unwrap_or_default().states();
+                let name = format!("{} coupons of {book}", states.join(" "));
+                let lists = states.into_iter().map(|state| By::Group {
                     group: SmolStr::new(book.as_str()),
                     state: SmolStr::new_static(state),
                     from_rank: 0,
-                };
-                let name = format!("{state} coupons of {book}");
-                let list = EntityList::named::<Coupon>(context, &name, by, after, self.limit);
+                });
+                let list = EntityList::together::<Coupon>(
+                    context,
+                    &name,
+                    lists.collect(),
+                    after,
+                    self.limit,
+                );
                 let (mut plan, list) = list?;
                 let key = EntityKey::of::<CouponBook>(&context.tenant, book);
                 plan.entities.push(key);
@@ -142,12 +168,16 @@ impl Operation for ListCoupons {
         let keys = coupons.iter().map(|coupon| &coupon.book);
         let keys = keys.map(|book| EntityKey::of::<CouponBook>(&context.tenant, book));
         see_entities(snapshot, keys)?;
-        let coupons = coupons.into_iter().map(|coupon| {
-            let book = book_of_coupon(snapshot, context, &coupon)?;
-            Ok(CouponDetails::of(coupon, &book, context.now))
+        let details = coupons.iter().map(|coupon| {
+            let book = book_of_coupon(snapshot, context, coupon)?;
+            Ok(CouponDetails::of(coupon.clone(), &book, context.now))
         });
+        let mut details = details.collect::<Result<Vec<_>, Undecided>>()?;
+        if self.codes {
+            CouponDetails::with_sources(&coupons, &mut details, snapshot, context)?;
+        }
         Ok(Decision::answer(CouponList {
-            coupons: coupons.collect::<Result<_, Undecided>>()?,
+            coupons: details,
             next,
         }))
     }

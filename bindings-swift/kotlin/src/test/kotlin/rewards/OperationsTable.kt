@@ -127,6 +127,9 @@ internal val OPERATIONS: Map<String, suspend Call.() -> Answer> = mapOf(
         engine.generateCouponsReceipt(generateCouponsFromJson(request), key, now)
             .let { generatedCouponsToJson(it.reply) to it.replayed }
     },
+    "get_coupon_batch" to {
+        couponBatchDetailsToJson(engine.getCouponBatch(getCouponBatchFromJson(request), now)) to false
+    },
     "upload_coupons" to {
         engine.uploadCouponsReceipt(uploadCouponsFromJson(request), key, now)
             .let { uploadedCouponsToJson(it.reply) to it.replayed }
