@@ -1,8 +1,8 @@
 """Batches of codes, those of more than 1,000 in the background.
 
-The engine keeps how far a batch is, and no step is done twice. So nothing is kept here but which jobs this process is at:
-whoever asks for an unfinished job after the service was started again, or on another process, has it go on. Whoever asks
-for one that cannot go on is told why.
+The engine keeps how far a batch is and tells it, and no step is done twice. So nothing is kept here but which jobs this
+process is at: whoever asks for an unfinished job after the service was started again, or on another process, has it go on.
+Whoever asks for one that cannot go on is told why.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 import logging
 
 from rewards import AsyncEngine, RewardsError
-from rewards.models import GenerateCoupons, GeneratedCoupons
+from rewards.models import CouponBatchDetails, GenerateCoupons, GeneratedCoupons, GetCouponBatch
 
 from .errors import refused
 from .models import Job
@@ -19,8 +19,6 @@ from .models import Job
 LOG = logging.getLogger("uvicorn.error")
 AT_ONCE_MAX = 1_000
 """How many codes the engine makes in one step; more of them are a job."""
-NOWHERE = 2**32 - 1
-"""A place where no batch is, by which the engine tells where it is instead."""
 
 
 class Jobs:
@@ -46,19 +44,25 @@ class Jobs:
         """How far a job is; it goes on where it was interrupted."""
         if made := self._last.get((book, name)):
             return _job(made)
-        batch = GenerateCoupons(book=book, batch=name, count=1)
-        count = await self._found(batch, "count")
-        if count <= AT_ONCE_MAX:
+        batch = await self._batch(book, name)
+        if batch is None or batch.wanted <= AT_ONCE_MAX:
             raise refused(404, "job_unknown", "no job of the book has this name")
-        return await self.start(batch.model_copy(update={"count": count}))
+        return await self._go_on(GenerateCoupons(book=book, batch=name, count=batch.wanted), batch)
 
     async def start(self, batch: GenerateCoupons) -> Job:
-        """Begins a job, or goes on with it. One step is done at once, so that what is refused is told."""
+        """Begins a job, or goes on with it."""
         key = (batch.book, batch.batch)
-        place = await self._found(batch, "after")
-        # Below both, every thousandth place is where a step began. That step was done, and is told again.
-        last = max(0, min(place, batch.count) - 1) // AT_ONCE_MAX * AT_ONCE_MAX
-        made = await self._step(batch, last or None)
+        if key in self._tasks and batch.count == self._last[key].wanted:
+            return _job(self._last[key])
+        return await self._go_on(batch, await self._batch(*key))
+
+    async def _go_on(self, batch: GenerateCoupons, known: CouponBatchDetails | None) -> Job:
+        """Goes on from where a batch is. One step is done at once, so that what is refused is told."""
+        key = (batch.book, batch.batch)
+        is_own = known is not None and known.wanted == batch.count
+        if known and is_own and known.next is None:
+            return _job(known)
+        made = await self._step(batch, known.next if known and is_own else None)
         if made.next is not None and key not in self._tasks:
             self._last[key] = made
             self._tasks[key] = asyncio.create_task(self._run(key, batch))
@@ -84,18 +88,16 @@ class Jobs:
     async def _step(self, batch: GenerateCoupons, after: int | None) -> GeneratedCoupons:
         return await self._engine.generate_coupons(batch.model_copy(update={"after": after}))
 
-    async def _found(self, batch: GenerateCoupons, what: str) -> int:
-        """The count or the place of a batch, which the engine tells when it refuses to go on from nowhere; 0 for none."""
+    async def _batch(self, book: str, name: str) -> CouponBatchDetails | None:
         try:
-            await self._step(batch, NOWHERE)
+            return await self._engine.get_coupon_batch(GetCouponBatch(book=book, batch=name))
         except RewardsError as error:
-            if error.code == "coupon_batch_mismatch":
-                return int(error.context["found"]) if error.context["differs"] == what else 0
-            raise
-        raise RuntimeError("a batch went on from nowhere")
+            if error.code != "coupon_batch_unknown":
+                raise
+            return None
 
 
-def _job(made: GeneratedCoupons) -> Job:
+def _job(made: GeneratedCoupons | CouponBatchDetails) -> Job:
     return Job(
         book=made.book,
         job=made.batch,

@@ -38,22 +38,24 @@ def test_a_job_that_was_killed_goes_on_and_makes_exactly_what_was_asked(own: Ser
     own.environment["COUPONS_JOB_PAUSE"] = PAUSE
     own.start()
     book = own.book(pattern="J-{RANDOM:10}")
-    body = {"count": 2_500, "batch": "big"}
+    body = {"count": 5_500, "batch": "big"}
     assert own.post(f"books/{book}/codes/generate", body, 202)["total"] == 1_000
     own.kill()
     own.start()
     assert own.statistics(book)["generated"] == 1_000
     job = own.get(f"books/{book}/jobs/big")
-    assert (job["state"], job["total"], job["wanted"]) == ("running", 1_000, 2_500)
-    while own.get(f"books/{book}/jobs/big")["total"] < 2_000:
+    assert (job["state"], job["total"], job["wanted"]) == ("running", 2_000, 5_500)
+    while own.get(f"books/{book}/jobs/big")["total"] < 3_000:
         time.sleep(0.05)
     own.stop()
     own.start()
     assert own.post(f"books/{book}/codes/generate", body, 202)["state"] == "running"
     done = until_done(own, f"books/{book}/jobs/big")
-    assert done["total"] == 2_500
+    assert done["total"] == 5_500
     assert own.post(f"books/{book}/codes/generate", body, 202) == done
-    assert own.statistics(book)["generated"] == 2_500
+    assert own.statistics(book)["generated"] == 5_500
+    assert own.call("PATCH", f"books/{book}", {"status": "closed"}).status_code == 200
+    assert own.get(f"books/{book}/jobs/big") == done, "what is done stays done"
 
 
 def test_a_job_of_a_book_that_was_closed_says_why_it_does_not_go_on(own: Service) -> None:
