@@ -206,14 +206,14 @@ SAMPLES = {
     "create_coupon_book": (
         '{"book":"spring","terms":{"name":"Spring","owner":"Cafe","active_from":"2026-01-01T00:00:0'
         '0Z","active_until":"2026-04-01T00:00:00Z","pattern":"SPRING-{RANDOM:8}","matching":"look_a'
-        'likes","redeemed_by":"holder","lock":"required","lease_seconds":600,"limits":{"uses_per_co'
+        'likes","redeemed_by":"holder","lock":"required","lease_seconds":600,"transfer":"permitted","limits":{"uses_per_co'
         'de":2,"uses_per_member":4,"codes_per_member":3,"codes":1000,"uses":1500}}}',
         '{"book":"spring","state":"scheduled","created_at":"2026-01-01T00:00:00Z"}',
     ),
     "update_coupon_book": (
         '{"book":"spring","status":"paused","name":"May","owner":"Bar","active_from":"2026-01-01T00'
         ':00:00Z","active_until":"2026-04-01T00:00:00Z","pattern":"{UUID}","lock":"forbidden","leas'
-        'e_seconds":60,"limits":{"uses_per_code":2}}',
+        'e_seconds":60,"transfer":"forbidden","limits":{"uses_per_code":2}}',
         '{"book":"spring","state":"paused","updated_at":"2026-01-01T00:00:00Z"}',
     ),
     "list_coupon_books": (
@@ -279,6 +279,19 @@ SAMPLES = {
         '{"member":"ada","coupon":"l0123456789abcdef0123456789abcdef:codes-1","order":"o1"}',
         '{"outcome":"accepted","coupon":"l0123456789abcdef0123456789abcdef:codes-1","book":"spring"'
         ',"uses":1,"left":2,"redeemed_at":"2026-01-01T00:00:00Z"}',
+    ),
+    "transfer_coupon": (
+        '{"member":"ada","to":"bob","coupon":"l0123456789abcdef0123456789abcdef:codes-1"}',
+        '{"outcome":"accepted","coupon":"l0123456789abcdef0123456789abcdef:codes-1","book":"spring"'
+        ',"to":"bob","transferred_at":"2026-01-01T00:00:00Z"}',
+    ),
+    "replace_coupon": (
+        '{"coupon":"l0123456789abcdef0123456789abcdef:codes-1","new_code":"SAVE-30","plain":true,"b'
+        'y":"staff","reason":"lost"}',
+        '{"coupon":"l0123456789abcdef0123456789abcdef:codes-1","replacement":{"coupon":"l1123456789'
+        'abcdef0123456789abcdef:codes-1","code":"SAVE-30","source":{"key":"codes-1","batch":"6/spri'
+        'ng/b1","pattern":"{RANDOM:8}","matching":"any_case"},"index":0},"book":"spring","member":"'
+        'ada","left":1,"at":"2026-01-01T00:00:00Z"}',
     ),
     "void_coupon": (
         '{"coupon":"l0123456789abcdef0123456789abcdef:codes-1","by":"staff","reason":"lost"}',
@@ -419,6 +432,9 @@ EVENTS = [
     '{"coupon_assigned":{"coupon":"c0f:codes-1","book":"spring","by":"staff","reason":"welcome"}}',
     '{"coupon_locked":{"coupon":"c0f:codes-1","order":"o1","until":"2026-03-01T12:00:00Z"}}',
     '{"coupon_redeemed":{"coupon":"c0f:codes-1","book":"spring","order":"o1","used_up":true}}',
+    '{"coupon_replaced":{"coupon":"c0f:codes-1","replacement":"c1f:codes-1","book":"spring","reason":"lost"}}',
+    '{"coupon_sent":{"coupon":"c0f:codes-1","book":"spring","to":"bob"}}',
+    '{"coupon_received":{"coupon":"c0f:codes-1","book":"spring","from":"ada"}}',
     '{"code_not_accepted":{"reason":"of_another","coupon":"c0f:codes-1"}}',
     '{"tier_changed":{"program":"club","ladder":"status","from":"base","to":"gold"}}',
 ]

@@ -86,7 +86,9 @@ STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
     ("settle_member", models.SettleMember(member="ada"), "settle-1", {"more": False}),
     (
         "create_coupon_book",
-        models.CreateCouponBook(book="spring", terms=models.BookTerms(name="Spring", pattern="{RANDOM:8}")),
+        models.CreateCouponBook(
+            book="spring", terms=models.BookTerms(name="Spring", pattern="{RANDOM:8}", transfer="permitted")
+        ),
         None,
         {"book": "spring", "state": "active", "created_at": NOW},
     ),
@@ -140,8 +142,20 @@ STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
         "unlock-1",
         {"outcome": "accepted"},
     ),
-    ("unassign_coupon", models.UnassignCoupon(code="SAVE-10"), "unassign-1", {"state": "available"}),
-    ("void_coupon", models.VoidCoupon(code="SAVE-10", reason="lost"), "void-1", {"state": "voided"}),
+    (
+        "transfer_coupon",
+        models.TransferCoupon(member="ada", to="bob", code="SAVE-10"),
+        "transfer-coupon-1",
+        {"outcome": "accepted", "to": "bob"},
+    ),
+    (
+        "replace_coupon",
+        models.ReplaceCoupon(code="SAVE-10", new_code="SAVE-30", reason="lost"),
+        "replace-1",
+        {"book": "spring", "member": "bob", "left": 1},
+    ),
+    ("unassign_coupon", models.UnassignCoupon(code="SAVE-30"), "unassign-1", {"state": "available"}),
+    ("void_coupon", models.VoidCoupon(code="SAVE-30", reason="lost"), "void-1", {"state": "voided"}),
     (
         "redeem_coupon",
         models.RedeemCoupon(member="ada", code="NONE"),

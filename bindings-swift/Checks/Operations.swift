@@ -214,6 +214,16 @@ let operations: [String: Operation] = [
         let receipt = try await engine.redeemCouponReceipt(request: request, key: key, now: now)
         return (try redeemedCouponToJson(reply: receipt.reply), receipt.replayed)
     },
+    "transfer_coupon": { engine, json, key, now in
+        let request = try transferCouponFromJson(json: json)
+        let receipt = try await engine.transferCouponReceipt(request: request, key: key, now: now)
+        return (try transferredCouponToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "replace_coupon": { engine, json, key, now in
+        let request = try replaceCouponFromJson(json: json)
+        let receipt = try await engine.replaceCouponReceipt(request: request, key: key, now: now)
+        return (try replacedCouponToJson(reply: receipt.reply), receipt.replayed)
+    },
     "void_coupon": { engine, json, key, now in
         let request = try voidCouponFromJson(json: json)
         let receipt = try await engine.voidCouponReceipt(request: request, key: key, now: now)

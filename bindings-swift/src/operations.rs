@@ -12,9 +12,10 @@ use rewards_core::operations::coupons::{
     AssignCoupons, AssignedCoupons, CheckCoupon, CheckedCoupon, CouponBatchDetails, CouponBookList,
     CouponBookStatistics, CouponDetails, CouponList, CreateCouponBook, CreatedCouponBook,
     GenerateCoupons, GeneratedCoupons, GetCoupon, GetCouponBatch, GetCouponBook, ListCouponBooks,
-    ListCoupons, LockCoupon, LockedCoupon, RedeemCoupon, RedeemedCoupon, UnassignCoupon,
-    UnassignedCoupon, UnlockCoupon, UnlockedCoupon, UpdateCouponBook, UpdatedCouponBook,
-    UploadCoupons, UploadedCoupons, VoidCoupon, VoidedCoupon,
+    ListCoupons, LockCoupon, LockedCoupon, RedeemCoupon, RedeemedCoupon, ReplaceCoupon,
+    ReplacedCoupon, TransferCoupon, TransferredCoupon, UnassignCoupon, UnassignedCoupon,
+    UnlockCoupon, UnlockedCoupon, UpdateCouponBook, UpdatedCouponBook, UploadCoupons,
+    UploadedCoupons, VoidCoupon, VoidedCoupon,
 };
 use rewards_core::operations::deposits::{
     ConfirmDeposit, DepositDetails, DepositList, GetDeposit, InitiateDeposit, InitiatedDeposit,
@@ -250,6 +251,12 @@ commands! {
     /// Redeems a coupon once.
     redeem_coupon, redeem_coupon_receipt -> RedeemCouponReceipt: RedeemCoupon => RedeemedCoupon,
         redeem_coupon_from_json, redeemed_coupon_to_json;
+    /// Transfers a coupon to another member.
+    transfer_coupon, transfer_coupon_receipt -> TransferCouponReceipt: TransferCoupon => TransferredCoupon,
+        transfer_coupon_from_json, transferred_coupon_to_json;
+    /// Replaces a coupon whose code was lost: another code takes its place, and it is voided.
+    replace_coupon, replace_coupon_receipt -> ReplaceCouponReceipt: ReplaceCoupon => ReplacedCoupon,
+        replace_coupon_from_json, replaced_coupon_to_json;
     /// Voids a coupon: it is good for nothing any more.
     void_coupon, void_coupon_receipt -> VoidCouponReceipt: VoidCoupon => VoidedCoupon,
         void_coupon_from_json, voided_coupon_to_json;

@@ -397,6 +397,39 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<Slug>,
     },
+    /// A coupon of a member was voided, and another code took its place.
+    CouponReplaced {
+        /// The coupon that was voided.
+        coupon: CouponId,
+        /// The coupon in its place.
+        replacement: CouponId,
+        /// Their book.
+        book: CouponBookId,
+        /// Who did it, when that was said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Slug>,
+        /// Why, when that was said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Slug>,
+    },
+    /// A member gave a coupon to another one.
+    CouponSent {
+        /// The coupon.
+        coupon: CouponId,
+        /// Its book.
+        book: CouponBookId,
+        /// Who has it now.
+        to: MemberId,
+    },
+    /// A member got a coupon from another one.
+    CouponReceived {
+        /// The coupon.
+        coupon: CouponId,
+        /// Its book.
+        book: CouponBookId,
+        /// Who had it.
+        from: MemberId,
+    },
     /// A member told a code that was not accepted.
     CodeNotAccepted {
         /// Why: the member is not told.

@@ -66,6 +66,8 @@ macro_rules! with_operations {
             $crate::operations::coupons::LockCoupon,
             $crate::operations::coupons::UnlockCoupon,
             $crate::operations::coupons::RedeemCoupon,
+            $crate::operations::coupons::TransferCoupon,
+            $crate::operations::coupons::ReplaceCoupon,
             $crate::operations::coupons::VoidCoupon,
             $crate::operations::coupons::ListCoupons,
             $crate::operations::coupons::GetCoupon,

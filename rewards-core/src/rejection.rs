@@ -435,6 +435,10 @@ rejections! {
     CouponVoided => "coupon_voided", Rejected, 410, "the coupon was voided";
     /// The time of the coupon is over.
     CouponExpired => "coupon_expired", Rejected, 410, "the time of the coupon is over";
+    /// Members keep the coupons of the book.
+    CouponTransferForbidden(book: CouponBookId) => "coupon_transfer_forbidden", Rejected, 422, "the coupons of book `{book}` are not given to other members";
+    /// The code is that of a coupon already.
+    CouponExists => "coupon_exists", Rejected, 409, "a coupon has this code already";
     /// The coupon was redeemed before, so that it stays with its holder.
     CouponUsed => "coupon_used", Rejected, 409, "the coupon was redeemed before";
     /// The member has told too many wrong codes.

@@ -148,6 +148,7 @@ impl Stage {
             redeemed_by: None,
             lock: None,
             lease_seconds: None,
+            transfer: None,
             limits: None,
         };
         let create = CreateCouponBook { book, terms };

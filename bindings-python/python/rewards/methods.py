@@ -106,6 +106,8 @@ from .models import (
     RegisterMember,
     ReleasedRedemption,
     ReleaseRedemption,
+    ReplaceCoupon,
+    ReplacedCoupon,
     ReplacedPurchase,
     ReplacePurchase,
     ResolveAlias,
@@ -117,8 +119,10 @@ from .models import (
     SharedWalletList,
     Statement,
     TransferBalance,
+    TransferCoupon,
     TransferDetails,
     TransferList,
+    TransferredCoupon,
     UnassignCoupon,
     UnassignedCoupon,
     UnlinkAlias,
@@ -356,6 +360,16 @@ class Methods(ABC):
     def execute(
         self, request: RedeemCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[RedeemedCoupon]: ...
+
+    @overload
+    def execute(
+        self, request: TransferCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[TransferredCoupon]: ...
+
+    @overload
+    def execute(
+        self, request: ReplaceCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ReplacedCoupon]: ...
 
     @overload
     def execute(
@@ -923,6 +937,28 @@ class Methods(ABC):
         outcome: tuple[RedeemedCoupon, bool] = self._execute(request, key, now)
         return outcome[0]
 
+    def transfer_coupon(
+        self, request: TransferCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> TransferredCoupon:
+        """Transfers a coupon to another member.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[TransferredCoupon, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def replace_coupon(
+        self, request: ReplaceCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> ReplacedCoupon:
+        """Replaces a coupon, by its code or its id.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[ReplacedCoupon, bool] = self._execute(request, key, now)
+        return outcome[0]
+
     def void_coupon(
         self, request: VoidCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> VoidedCoupon:
@@ -1370,6 +1406,16 @@ class AsyncMethods(ABC):
     async def execute(
         self, request: RedeemCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[RedeemedCoupon]: ...
+
+    @overload
+    async def execute(
+        self, request: TransferCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[TransferredCoupon]: ...
+
+    @overload
+    async def execute(
+        self, request: ReplaceCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ReplacedCoupon]: ...
 
     @overload
     async def execute(
@@ -1935,6 +1981,28 @@ class AsyncMethods(ABC):
         at `now`, the current time when absent.
         """
         outcome: tuple[RedeemedCoupon, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def transfer_coupon(
+        self, request: TransferCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> TransferredCoupon:
+        """Transfers a coupon to another member.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[TransferredCoupon, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def replace_coupon(
+        self, request: ReplaceCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> ReplacedCoupon:
+        """Replaces a coupon, by its code or its id.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[ReplacedCoupon, bool] = await self._execute(request, key, now)
         return outcome[0]
 
     async def void_coupon(

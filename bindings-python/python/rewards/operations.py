@@ -105,6 +105,8 @@ from .models import (
     RegisterMember,
     ReleasedRedemption,
     ReleaseRedemption,
+    ReplaceCoupon,
+    ReplacedCoupon,
     ReplacedPurchase,
     ReplacePurchase,
     ResolveAlias,
@@ -116,8 +118,10 @@ from .models import (
     SharedWalletList,
     Statement,
     TransferBalance,
+    TransferCoupon,
     TransferDetails,
     TransferList,
+    TransferredCoupon,
     UnassignCoupon,
     UnassignedCoupon,
     UnlinkAlias,
@@ -283,6 +287,12 @@ UNLOCK_COUPON = Operation("unlock_coupon", "command", UnlockCoupon, UnlockedCoup
 REDEEM_COUPON = Operation("redeem_coupon", "command", RedeemCoupon, RedeemedCoupon)
 """Redeems a coupon once."""
 
+TRANSFER_COUPON = Operation("transfer_coupon", "command", TransferCoupon, TransferredCoupon)
+"""Transfers a coupon to another member."""
+
+REPLACE_COUPON = Operation("replace_coupon", "command", ReplaceCoupon, ReplacedCoupon)
+"""Replaces a coupon, by its code or its id."""
+
 VOID_COUPON = Operation("void_coupon", "command", VoidCoupon, VoidedCoupon)
 """Voids a coupon, by its code or its id."""
 
@@ -392,6 +402,8 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     LOCK_COUPON,
     UNLOCK_COUPON,
     REDEEM_COUPON,
+    TRANSFER_COUPON,
+    REPLACE_COUPON,
     VOID_COUPON,
     LIST_COUPONS,
     GET_COUPON,

@@ -95,7 +95,7 @@ impl SharedCounters {
     /// Adds a coupon where it is in its life, and its uses.
     fn coupon(&mut self, tenant: &TenantId, coupon: &Coupon) {
         self.add(&coupon.counted_as().key(tenant, &coupon.book), 1);
-        let uses = i64::from(coupon.uses);
+        let uses = i64::from(coupon.own_uses());
         self.add(&BookCount::UsesAbove.key(tenant, &coupon.book), uses);
     }
 

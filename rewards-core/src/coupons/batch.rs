@@ -70,6 +70,13 @@ impl CouponBatch {
         self.next.saturating_sub(self.made)
     }
 
+    /// It shall have one code more.
+    #[must_use]
+    pub fn longer(mut self) -> Self {
+        self.wanted = self.wanted.saturating_add(1);
+        self
+    }
+
     /// It goes on: so many indices were tried, and so many codes made.
     #[must_use]
     pub fn advance(mut self, tried: u32, made: u32) -> Self {

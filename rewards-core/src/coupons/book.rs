@@ -52,6 +52,19 @@ pub enum CodeUser {
     Anyone,
 }
 
+/// Whether a member may give a coupon to another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+#[serde(rename_all = "snake_case")]
+pub enum CouponTransfer {
+    /// Who it is assigned to keeps it.
+    #[default]
+    Forbidden,
+    /// Its holder may give it to another member.
+    Permitted,
+}
+
 /// Which ways of writing a code count as the same code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -177,6 +190,10 @@ pub struct BookTerms {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub lease_seconds: Option<u32>,
+    /// Whether a member may give a code to another one; nobody may when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub transfer: Option<CouponTransfer>,
     /// How often codes may be used, and how many there may be; every code once when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
@@ -212,6 +229,12 @@ impl BookTerms {
         self.lease_seconds.unwrap_or(LEASE_SECONDS_DEFAULT)
     }
 
+    /// Whether a member may give a code to another one.
+    #[must_use]
+    pub fn transfer_rule(&self) -> CouponTransfer {
+        self.transfer.unwrap_or_default()
+    }
+
     /// How often codes may be used, and how many there may be.
     #[must_use]
     pub fn limits(&self) -> CouponLimits {
@@ -233,6 +256,10 @@ impl BookTerms {
         if self.user() == CodeUser::Anyone && self.lock_rule() != LockRule::Forbidden {
             let detail = "codes that anyone may redeem are never locked: expected `forbidden`";
             problems.push(Problem::new("lock_impossible", "lock", detail));
+        }
+        if self.user() == CodeUser::Anyone && self.transfer_rule() != CouponTransfer::Forbidden {
+            let detail = "codes that anyone may redeem are held by nobody: expected `forbidden`";
+            problems.push(Problem::new("transfer_impossible", "transfer", detail));
         }
         let pattern = self.pattern.as_deref();
         let pattern = pattern.map(|pattern| CodePattern::parse(pattern, self.matching()));
@@ -299,6 +326,8 @@ pub struct BookChange<'a> {
     pub lock: Option<LockRule>,
     /// How long a lease lasts.
     pub lease_seconds: Option<u32>,
+    /// Whether a member may give a code to another one.
+    pub transfer: Option<CouponTransfer>,
     /// The limits; those that are absent in it stay.
     pub limits: Option<&'a CouponLimits>,
 }
@@ -460,6 +489,7 @@ impl CouponBook {
         terms.pattern = pattern.or(terms.pattern.take());
         terms.lock = change.lock.or(terms.lock);
         terms.lease_seconds = change.lease_seconds.or(terms.lease_seconds);
+        terms.transfer = change.transfer.or(terms.transfer);
         if let Some(limits) = change.limits {
             let after = CouponLimits {
                 uses_per_code: limits.uses_per_code.or(before.uses_per_code),
@@ -551,6 +581,7 @@ mod tests {
             redeemed_by: None,
             lock: None,
             lease_seconds: None,
+            transfer: None,
             limits: None,
         }
     }

@@ -1,13 +1,15 @@
 //! A coupon: one code of a book, and where it is in its life.
 //!
-//! | from | [assign](Coupon::assign) | [unassign](Coupon::unassign) | [lock](Coupon::lock) | [unlock](Coupon::unlock) | [redeem](Coupon::redeem) | [give back](Coupon::give_back) | [void](Coupon::void) |
-//! |---|---|---|---|---|---|---|---|
-//! | available | assigned | refused | refused | refused | refused, unless anyone may: available, or redeemed by the last use | available | voided |
-//! | assigned | refused | available, when it was never used | locked | refused | assigned, or redeemed by the last use; refused where a lock is required | assigned | voided |
-//! | locked | refused | refused | the same lease for its owner; else refused | assigned, for the owner of the lease | as assigned, for the owner of the lease | locked | voided |
-//! | redeemed | refused | refused | refused | refused | refused | assigned; anyone's: available | refused |
-//! | expired | refused | refused | refused | refused | refused | expired | voided |
-//! | voided | refused | refused | refused | refused | refused | voided, and nothing is given back | refused |
+//! | from | [assign](Coupon::assign) | [unassign](Coupon::unassign) | [lock](Coupon::lock) | [unlock](Coupon::unlock) | [redeem](Coupon::redeem) | [give back](Coupon::give_back) | [transfer](Coupon::transfer) | [replace](Coupon::replace) | [void](Coupon::void) |
+//! |---|---|---|---|---|---|---|---|---|---|
+//! | available | assigned | refused | refused | refused | refused, unless anyone may: available, or redeemed by the last use | available | refused | voided | voided |
+//! | assigned | refused | available, when it was never used | locked | refused | assigned, or redeemed by the last use; refused where a lock is required | assigned | assigned | voided | voided |
+//! | locked | refused | refused | the same lease for its owner; else refused | assigned, for the owner of the lease | as assigned, for the owner of the lease | locked | refused | voided | voided |
+//! | redeemed | refused | refused | refused | refused | refused | assigned; anyone's: available | refused | refused | refused |
+//! | expired | refused | refused | refused | refused | refused | expired | refused | refused | voided |
+//! | voided | refused | refused | refused | refused | refused | voided, and nothing is given back | refused | refused | refused |
+//!
+//! What replaces a coupon is where that was, but for a lease, and has the uses it has left.
 //!
 //! A lease ends by time alone, and the coupon is assigned again for whoever reads it from then on. So does the time of its book,
 //! which makes every coupon expired that is not redeemed or voided; a book that is extended makes it what it was. Only the holder
@@ -64,6 +66,10 @@ pub enum CouponAction {
     Returned,
     /// It was voided.
     Voided,
+    /// Its holder gave it to another member.
+    Transferred,
+    /// It took the place of another code.
+    Replaced,
 }
 
 /// One step of a coupon's life.
@@ -162,6 +168,15 @@ pub struct Coupon {
     /// How often it was redeemed by its holders.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub uses: u32,
+    /// How many of these uses were of the coupon that it replaces.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    carried: u32,
+    /// The coupon that it replaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replaces: Option<CouponId>,
+    /// The coupon by which it is replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replaced_by: Option<CouponId>,
     state: Kept,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lease: Option<Lease>,
@@ -192,6 +207,9 @@ impl Coupon {
             added_at,
             holder: None,
             uses: 0,
+            carried: 0,
+            replaces: None,
+            replaced_by: None,
             state: Kept::Available,
             lease: None,
             history: Vec::new(),
@@ -223,6 +241,24 @@ impl Coupon {
     #[must_use]
     pub fn history(&self) -> &[CouponStep] {
         &self.history
+    }
+
+    /// How often it was redeemed itself, without what the coupon that it replaces was.
+    #[must_use]
+    pub fn own_uses(&self) -> u32 {
+        self.uses.saturating_sub(self.carried)
+    }
+
+    /// The coupon that it replaces.
+    #[must_use]
+    pub fn replaces(&self) -> Option<&CouponId> {
+        self.replaces.as_ref()
+    }
+
+    /// The coupon by which it is replaced.
+    #[must_use]
+    pub fn replaced_by(&self) -> Option<&CouponId> {
+        self.replaced_by.as_ref()
     }
 
     /// As what its book counts it.
@@ -443,6 +479,53 @@ impl Coupon {
         self.uses = self.uses.saturating_sub(1);
         self.note(CouponAction::Returned, now, order, &Doing::default());
         Some(self)
+    }
+
+    /// Its holder gives it to another member.
+    ///
+    /// # Errors
+    /// [`CouponRefusal`] unless it is assigned.
+    pub fn transfer(
+        mut self,
+        to: &MemberId,
+        now: Timestamp,
+        is_over: bool,
+    ) -> Result<Self, CouponRefusal> {
+        self.check(CouponState::Assigned, now, is_over)?;
+        self.lease = None;
+        self.holder = Some(to.clone());
+        self.note(CouponAction::Transferred, now, None, &Doing::default());
+        Ok(self)
+    }
+
+    /// Another code of its book takes its place, and it is voided. Gives it, and what replaces it: with the same holder, if it has
+    /// one, and the uses that it has left.
+    ///
+    /// # Errors
+    /// [`CouponRefusal::State`] when it is redeemed, expired or voided.
+    pub fn replace(
+        self,
+        by: Self,
+        now: Timestamp,
+        is_over: bool,
+        doing: &Doing<'_>,
+    ) -> Result<(Self, Self), CouponRefusal> {
+        match self.state(now, is_over) {
+            CouponState::Available | CouponState::Assigned | CouponState::Locked => {}
+            found => return Err(CouponRefusal::State(found)),
+        }
+        let mut other = Self {
+            holder: self.holder.clone(),
+            uses: self.uses,
+            carried: self.uses,
+            replaces: Some(self.coupon.clone()),
+            state: self.state,
+            ..by
+        };
+        other.note(CouponAction::Replaced, now, None, doing);
+        let mut voided = self.void(now, doing)?;
+        voided.replaced_by = Some(other.coupon.clone());
+        Ok((voided, other))
     }
 
     /// It is good for nothing any more.

@@ -23,7 +23,8 @@ pub use batch::{BATCH_CODES_MAX, BatchKey, CODES_AT_ONCE_MAX, CouponBatch};
 pub(crate) use book::check_lease;
 pub use book::{
     BookChange, BookRefusal, BookState, BookTerms, CodeMatching, CodeUser, CouponBook,
-    CouponLimits, LEASE_SECONDS_DEFAULT, LEASE_SECONDS_MAX, LockRule, NAME_BYTES_MAX,
+    CouponLimits, CouponTransfer, LEASE_SECONDS_DEFAULT, LEASE_SECONDS_MAX, LockRule,
+    NAME_BYTES_MAX,
 };
 pub use code::{CodeKeys, CodeSource, batch_name, spelled};
 pub use count::{BookCount, CouponStatistics};

@@ -37,6 +37,7 @@ impl Books {
             redeemed_by: None,
             lock: None,
             lease_seconds: None,
+            transfer: None,
             limits: None,
         };
         world

@@ -36,6 +36,7 @@ pub fn terms(limits: Option<CouponLimits>) -> BookTerms {
         redeemed_by: None,
         lock: None,
         lease_seconds: None,
+        transfer: None,
         limits,
     }
 }

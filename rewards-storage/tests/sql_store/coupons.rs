@@ -43,6 +43,7 @@ pub(super) async fn open(
         redeemed_by: Some(user),
         lock: None,
         lease_seconds: None,
+        transfer: None,
         limits: Some(limits),
     };
     let book = spring();
@@ -300,7 +301,7 @@ async fn what_is_counted_is_what_is_there() {
     }
 }
 
-fn unchanged() -> UpdateCouponBook {
+pub(super) fn unchanged() -> UpdateCouponBook {
     UpdateCouponBook {
         book: spring(),
         status: None,
@@ -311,6 +312,7 @@ fn unchanged() -> UpdateCouponBook {
         pattern: None,
         lock: None,
         lease_seconds: None,
+        transfer: None,
         limits: None,
     }
 }

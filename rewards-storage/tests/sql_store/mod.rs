@@ -10,6 +10,7 @@ mod adjustments;
 mod clocks;
 mod commits;
 mod coupon_codes;
+mod coupon_transfers;
 mod coupons;
 mod damage;
 mod engines;

@@ -52,6 +52,7 @@ async fn open(with: &Engines, user: CodeUser, uses: u32) -> CouponId {
         redeemed_by: Some(user),
         lock: None,
         lease_seconds: None,
+        transfer: None,
         limits: Some(CouponLimits {
             uses_per_code: Some(uses),
             ..CouponLimits::default()

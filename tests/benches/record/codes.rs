@@ -101,6 +101,7 @@ pub fn terms() -> BookTerms {
         redeemed_by: None,
         lock: None,
         lease_seconds: None,
+        transfer: None,
         limits: None,
     }
 }

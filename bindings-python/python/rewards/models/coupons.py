@@ -9,7 +9,13 @@ from .aliases import Secret
 from .base import Blank, ListOf, Maybe, Model
 from .program import KeyId
 from .scalars import Timestamp, UInt32, UInt64
-from .values import CouponBookId, CouponId, MemberId, OrderId, Slug
+from .values import MemberId, OrderId, Slug
+
+CouponBookId = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=128, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+$"),
+]
+"""A book of coupons, named by the host; unique in its tenant."""
 
 CodeMatching = Literal["exact", "any_case", "look_alikes"]
 """Which ways of writing a code count as the same code.
@@ -33,6 +39,13 @@ LockRule = Literal["required", "permitted", "forbidden"]
 - `required`: Only a locked coupon is redeemed, by whoever holds its lease.
 - `permitted`: A coupon may be locked before.
 - `forbidden`: Coupons are never locked.
+"""
+
+CouponTransfer = Literal["forbidden", "permitted"]
+"""Whether a member may give a coupon to another one.
+
+- `forbidden`: Who it is assigned to keeps it.
+- `permitted`: Its holder may give it to another member.
 """
 
 
@@ -86,6 +99,9 @@ class BookTerms(Model):
 
     lease_seconds: Maybe[UInt32] = None
     """How long a lease lasts, from 1 to 3,600 seconds; 300 when absent."""
+
+    transfer: Maybe[CouponTransfer] = None
+    """Whether a member may give a code to another one; nobody may when absent."""
 
     limits: Maybe[CouponLimits] = None
     """How often codes may be used, and how many there may be; every code once when absent."""
@@ -166,6 +182,9 @@ class UpdateCouponBook(Model):
 
     lease_seconds: Maybe[UInt32] = None
     """How long a lease lasts, from 1 to 3,600 seconds."""
+
+    transfer: Maybe[CouponTransfer] = None
+    """Whether a member may give a code to another one."""
 
     limits: Maybe[CouponLimits] = None
     """The limits; those that are absent in it stay."""
@@ -462,6 +481,16 @@ class AssignCoupons(Model):
     """Why."""
 
 
+CouponId = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=162, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+$"),
+]
+"""A coupon: a digest of its code.
+
+It is made by the engine and says nothing of the code to whoever has no key.
+"""
+
+
 class AssignedCoupon(Model):
     """A coupon that was assigned."""
 
@@ -538,49 +567,6 @@ class UnassignedCoupon(Model):
     """When that was done."""
 
 
-class CheckCoupon(Model):
-    """Checks a code for a member."""
-
-    member: MemberId
-    """Who tells it."""
-
-    code: Maybe[Secret] = None
-    """The code."""
-
-    coupon: Maybe[CouponId] = None
-    """The coupon's id, when the code is not given."""
-
-
-CodeOutcome = Literal["accepted", "not_accepted"]
-"""Whether a code was accepted.
-
-- `accepted`: It is the member's, and it was done.
-- `not_accepted`: It is no code of the member's. Nothing was done but to count the attempt.
-"""
-
-
-class CheckedCoupon(Model):
-    """What a coupon is good for."""
-
-    outcome: CodeOutcome
-    """Whether the code was accepted. When it was not, nothing else is told."""
-
-    coupon: Maybe[CouponId] = None
-    """The coupon."""
-
-    book: Maybe[CouponBookId] = None
-    """Its book."""
-
-    state: Maybe[CouponState] = None
-    """Where the coupon is in its life now."""
-
-    book_state: Maybe[BookState] = None
-    """Where its book is."""
-
-    active_until: Maybe[Timestamp] = None
-    """The first instant at which it cannot be redeemed any more; absent when there is none."""
-
-
 class LockCoupon(Model):
     """Locks a coupon for an order."""
 
@@ -598,6 +584,14 @@ class LockCoupon(Model):
 
     seconds: Maybe[UInt32] = None
     """How long the lease lasts, from 1 to 3,600; as its book says when absent."""
+
+
+CodeOutcome = Literal["accepted", "not_accepted"]
+"""Whether a code was accepted.
+
+- `accepted`: It is the member's, and it was done.
+- `not_accepted`: It is no code of the member's. Nothing was done but to count the attempt.
+"""
 
 
 class LockedCoupon(Model):
@@ -683,6 +677,85 @@ class RedeemedCoupon(Model):
     """When it was redeemed."""
 
 
+class TransferCoupon(Model):
+    """Transfers a coupon to another member."""
+
+    member: MemberId
+    """Who holds it."""
+
+    to: MemberId
+    """Who gets it."""
+
+    code: Maybe[Secret] = None
+    """Its code."""
+
+    coupon: Maybe[CouponId] = None
+    """Its id, when the code is not given."""
+
+
+class TransferredCoupon(Model):
+    """The coupon that was transferred."""
+
+    outcome: CodeOutcome
+    """Whether the code was accepted. When it was not, nothing else is told."""
+
+    coupon: Maybe[CouponId] = None
+    """The coupon."""
+
+    book: Maybe[CouponBookId] = None
+    """Its book."""
+
+    to: Maybe[MemberId] = None
+    """Who holds it now."""
+
+    transferred_at: Maybe[Timestamp] = None
+    """When it was transferred."""
+
+
+class ReplaceCoupon(Model):
+    """Replaces a coupon, by its code or its id."""
+
+    code: Maybe[Secret] = None
+    """The code that was lost."""
+
+    coupon: Maybe[CouponId] = None
+    """The coupon's id, when the code is not given."""
+
+    new_code: Maybe[str] = None
+    """The new code, when it is made elsewhere; made by the pattern of the book when absent."""
+
+    plain: Blank[StrictBool] = False
+    """Whether the new code itself is kept, where it is given, and not its digest alone."""
+
+    by: Maybe[Slug] = None
+    """Who does it."""
+
+    reason: Maybe[Slug] = None
+    """Why."""
+
+
+class ReplacedCoupon(Model):
+    """The coupon that was replaced."""
+
+    coupon: CouponId
+    """The coupon, which is voided."""
+
+    replacement: AssignedCoupon
+    """The coupon in its place."""
+
+    book: CouponBookId
+    """Their book."""
+
+    member: Maybe[MemberId] = None
+    """Who holds the new coupon."""
+
+    left: UInt32
+    """How often the new coupon can be redeemed."""
+
+    at: Timestamp
+    """When that was done."""
+
+
 class VoidCoupon(Model):
     """Voids a coupon, by its code or its id."""
 
@@ -755,8 +828,9 @@ CouponAction = Literal[
     "locked",
     "unlocked",
     "redeemed",
-    "returned",
     "voided",
+    "transferred",
+    "replaced",
 ]
 """What happened to a coupon.
 
@@ -765,8 +839,9 @@ CouponAction = Literal[
 - `locked`: An order got a lease on it.
 - `unlocked`: The lease was given back.
 - `redeemed`: It was redeemed.
-- `returned`: A use of it was given back, because the purchase it was for is undone.
 - `voided`: It was voided.
+- `transferred`: Its holder gave it to another member.
+- `replaced`: It took the place of another code.
 """
 
 
@@ -816,6 +891,12 @@ class CouponDetails(Model):
 
     index: Maybe[UInt32] = None
     """The index in its batch, when codes were asked for."""
+
+    replaces: Maybe[CouponId] = None
+    """The coupon that it replaces."""
+
+    replaced_by: Maybe[CouponId] = None
+    """The coupon by which it is replaced."""
 
     member: Maybe[MemberId] = None
     """Who holds it."""

@@ -741,6 +741,69 @@ class CouponVoidedEvent(Model):
     coupon_voided: CouponVoided
 
 
+class CouponReplaced(Model):
+    """A coupon of a member was voided, and another code took its place."""
+
+    coupon: CouponId
+    """The coupon that was voided."""
+
+    replacement: CouponId
+    """The coupon in its place."""
+
+    book: CouponBookId
+    """Their book."""
+
+    by: Maybe[Slug] = None
+    """Who did it, when that was said."""
+
+    reason: Maybe[Slug] = None
+    """Why, when that was said."""
+
+
+class CouponReplacedEvent(Model):
+    """A coupon of a member was voided, and another code took its place."""
+
+    coupon_replaced: CouponReplaced
+
+
+class CouponSent(Model):
+    """A member gave a coupon to another one."""
+
+    coupon: CouponId
+    """The coupon."""
+
+    book: CouponBookId
+    """Its book."""
+
+    to: MemberId
+    """Who has it now."""
+
+
+class CouponSentEvent(Model):
+    """A member gave a coupon to another one."""
+
+    coupon_sent: CouponSent
+
+
+class CouponReceived(Model):
+    """A member got a coupon from another one."""
+
+    coupon: CouponId
+    """The coupon."""
+
+    book: CouponBookId
+    """Its book."""
+
+    from_: MemberId = Field(validation_alias="from", serialization_alias="from")
+    """Who had it."""
+
+
+class CouponReceivedEvent(Model):
+    """A member got a coupon from another one."""
+
+    coupon_received: CouponReceived
+
+
 class CodeNotAccepted(Model):
     """A member told a code that was not accepted."""
 
@@ -821,6 +884,9 @@ Event = Annotated[
         CouponRedeemedEvent,
         CouponReturnedEvent,
         CouponVoidedEvent,
+        CouponReplacedEvent,
+        CouponSentEvent,
+        CouponReceivedEvent,
         CodeNotAcceptedEvent,
         TierChangedEvent,
     ],

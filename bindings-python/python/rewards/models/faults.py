@@ -147,6 +147,8 @@ CODES: dict[str, Code] = {
     "coupon_redeemed": Code("rejected", 409),
     "coupon_voided": Code("rejected", 410),
     "coupon_expired": Code("rejected", 410),
+    "coupon_transfer_forbidden": Code("rejected", 422),
+    "coupon_exists": Code("rejected", 409),
     "coupon_used": Code("rejected", 409),
     "too_many_attempts": Code("rejected", 429),
     "limit_below_use": Code("rejected", 409),

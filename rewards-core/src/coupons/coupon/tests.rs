@@ -58,6 +58,10 @@ fn steps(coupon: &Coupon, now: i64, is_over: bool) -> Vec<(&'static str, Option<
     };
     let lock = |owner| coupon.clone().lock(lease(owner, 200), rule, now, is_over);
     let never = LockRule::Forbidden;
+    let replace = || {
+        let by = Coupon::new(CouponId::kept("c0e:k".into()), coupon.book.clone(), now);
+        coupon.clone().replace(by, now, is_over, &doing)
+    };
     let all = [
         ("assign", coupon.clone().assign(&bob, now, is_over, &doing)),
         ("unassign", coupon.clone().unassign(now, is_over, &doing)),
@@ -80,6 +84,8 @@ fn steps(coupon: &Coupon, now: i64, is_over: bool) -> Vec<(&'static str, Option<
             redeem(Some("o1"), LockRule::Required, 1),
         ),
         ("use up", coupon.clone().use_up(None, now, is_over)),
+        ("transfer", coupon.clone().transfer(&bob, now, is_over)),
+        ("replace", replace().map(|(voided, _)| voided)),
         ("void", coupon.clone().void(now, &doing)),
     ];
     let states = all.into_iter().map(|(name, after)| {
@@ -99,6 +105,8 @@ fn every_transition_is_as_the_table_says() {
         ("redeem", Redeemed),
         ("redeem, more left", Assigned),
         ("redeem, other", Redeemed),
+        ("transfer", Assigned),
+        ("replace", Voided),
         ("void", Voided),
     ];
     for (from, now, is_over, state, wanted) in [
@@ -107,7 +115,12 @@ fn every_transition_is_as_the_table_says() {
             5,
             false,
             Available,
-            &[("assign", Assigned), ("use up", Redeemed), ("void", Voided)][..],
+            &[
+                ("assign", Assigned),
+                ("use up", Redeemed),
+                ("replace", Voided),
+                ("void", Voided),
+            ][..],
         ),
         (assigned(), 5, false, Assigned, of_assigned),
         (
@@ -121,6 +134,7 @@ fn every_transition_is_as_the_table_says() {
                 ("redeem", Redeemed),
                 ("redeem, more left", Assigned),
                 ("redeem, locked only", Redeemed),
+                ("replace", Voided),
                 ("void", Voided),
             ],
         ),
@@ -166,6 +180,26 @@ fn a_used_coupon_stays_with_its_holder_and_is_used_so_often() {
         assert!(back.is_err());
     }
     assert_eq!(coupon.counted_as(), BookCount::Redeemed);
+}
+
+#[test]
+fn what_replaces_a_coupon_has_its_holder_and_the_uses_that_are_left() {
+    let rule = LockRule::Permitted;
+    let used = assigned().redeem(None, rule, 3, at(2), false).unwrap();
+    let locked = used.lock(lease("o1", 100), rule, at(3), false).unwrap();
+    let by = Coupon::new(CouponId::kept("c0e:k".into()), locked.book.clone(), at(4));
+    let (old, new) = locked.replace(by, at(4), false, &Doing::default()).unwrap();
+    assert_eq!(old.state(at(4), false), CouponState::Voided);
+    assert_eq!(new.state(at(4), false), CouponState::Assigned);
+    assert_eq!(
+        (old.replaced_by(), new.replaces()),
+        (Some(&new.coupon), Some(&old.coupon))
+    );
+    assert_eq!((&new.holder, new.uses), (&Some(ada()), 1));
+    let again = new.redeem(None, rule, 3, at(5), false).unwrap();
+    assert_eq!((again.uses, again.own_uses(), old.own_uses()), (2, 1, 1));
+    let up = again.redeem(None, rule, 3, at(5), false).unwrap();
+    assert_eq!(up.state(at(5), false), CouponState::Redeemed);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use smallvec::smallvec;
 
 use super::super::change_builder::ChangeBuilder;
 use super::super::presence::check_active;
-use super::claim::of_member;
+use super::claim::{check_codes, codes_room, of_member};
 use super::draw::Draw;
 use super::find::{NamedCoupon, check_open, refused};
 use super::tell::{sources, tell};
@@ -132,25 +132,6 @@ impl AssignCoupons {
         });
         found.collect()
     }
-
-    fn check_limit(
-        &self,
-        builder: &ChangeBuilder<'_>,
-        snapshot: &Snapshot,
-        context: &Context,
-        book: &CouponBook,
-    ) -> Result<(), Rejection> {
-        let Some(most) = book.terms.limits().codes_per_member else {
-            return Ok(());
-        };
-        let range = of_member(context, &self.member, &self.book, "codes");
-        let held = snapshot.count(&range, Some(&builder.row));
-        if held.saturating_add(i64::from(self.asked())) > i64::from(most) {
-            let limit = "codes_per_member";
-            return Err(Rejection::CouponLimit { limit, most });
-        }
-        Ok(())
-    }
 }
 
 impl AssignedCoupon {
@@ -253,7 +234,8 @@ impl Operation for AssignCoupons {
         if book.is_over(context.now) {
             return Err(Rejection::CouponBookExpired(self.book.clone()).into());
         }
-        self.check_limit(&builder, snapshot, context, &book)?;
+        let room = codes_room(&builder, snapshot, context, &self.member, &book);
+        check_codes(room, self.asked(), &book)?;
         let draw = Draw {
             snapshot,
             context,

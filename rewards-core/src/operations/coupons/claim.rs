@@ -153,3 +153,33 @@ pub(super) fn of_member(
         until: 0,
     }
 }
+
+/// How many codes more of a book a member may have.
+pub(super) fn codes_room(
+    builder: &ChangeBuilder<'_>,
+    snapshot: &Snapshot,
+    context: &Context,
+    member: &MemberId,
+    book: &CouponBook,
+) -> u32 {
+    let Some(most) = book.terms.limits().codes_per_member else {
+        return u32::MAX;
+    };
+    let range = of_member(context, member, &book.book, "codes");
+    let held = snapshot.count(&range, Some(&builder.row));
+    u32::try_from(i64::from(most).saturating_sub(held)).unwrap_or_default()
+}
+
+/// Checks that a member may have so many codes more.
+///
+/// # Errors
+/// [`Rejection::CouponLimit`].
+pub(super) fn check_codes(room: u32, asked: u32, book: &CouponBook) -> Result<(), Rejection> {
+    match book.terms.limits().codes_per_member {
+        Some(most) if asked > room => {
+            let limit = "codes_per_member";
+            Err(Rejection::CouponLimit { limit, most })
+        }
+        _ => Ok(()),
+    }
+}

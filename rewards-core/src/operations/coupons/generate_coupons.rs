@@ -118,40 +118,63 @@ impl GenerateCoupons {
     }
 
     fn begin(&self, context: &Context, book: &CouponBook) -> Result<CouponBatch, Rejection> {
-        let pattern = book.terms.pattern.clone();
-        let pattern = pattern.ok_or_else(|| Rejection::PatternMissing(self.book.clone()))?;
-        let read = CodePattern::parse(&pattern, book.terms.matching());
-        let read = read.map_err(|_| Rejection::Corrupt { what: "pattern" })?;
-        let codes = u128::from(book.codes).saturating_add(u128::from(self.count));
-        let needed = codes.saturating_mul(u128::from(ROOM_FACTOR));
-        let room = read.room();
-        if room < needed {
-            return Err(Rejection::PatternTooSmall { room, needed });
-        }
+        let pattern = pattern_for(book, self.count)?;
         if self.count > book.room() {
             let most = book.terms.limits().codes.unwrap_or(u32::MAX);
             let limit = "codes";
             return Err(Rejection::CouponLimit { limit, most });
         }
-        Ok(CouponBatch {
-            book: self.book.clone(),
-            batch: self.batch.clone(),
-            source: CodeSource {
-                key: context.code_keys()?.current(context.now)?,
-                batch: batch_name(self.book.as_str(), self.batch.as_str()).to_string(),
-                pattern,
-                matching: book.terms.matching(),
-            },
-            wanted: self.count,
-            made: 0,
-            next: 0,
-            begun_at: context.now,
-        })
+        begin_batch(context, book, &self.batch, pattern, self.count)
     }
 }
 
+/// The pattern of a book, which must have room for so many codes more.
+///
+/// # Errors
+/// [`Rejection::PatternMissing`], [`Rejection::PatternTooSmall`].
+pub(super) fn pattern_for(book: &CouponBook, more: u32) -> Result<String, Rejection> {
+    let pattern = book.terms.pattern.clone();
+    let pattern = pattern.ok_or_else(|| Rejection::PatternMissing(book.book.clone()))?;
+    let read = CodePattern::parse(&pattern, book.terms.matching());
+    let read = read.map_err(|_| Rejection::Corrupt { what: "pattern" })?;
+    let codes = u128::from(book.codes).saturating_add(u128::from(more));
+    let needed = codes.saturating_mul(u128::from(ROOM_FACTOR));
+    let room = read.room();
+    if room < needed {
+        return Err(Rejection::PatternTooSmall { room, needed });
+    }
+    Ok(pattern)
+}
+
+/// A batch that is begun now, with the key of now.
+///
+/// # Errors
+/// [`Rejection::KeyRingMissing`].
+pub(super) fn begin_batch(
+    context: &Context,
+    book: &CouponBook,
+    batch: &CouponBatchId,
+    pattern: String,
+    wanted: u32,
+) -> Result<CouponBatch, Rejection> {
+    Ok(CouponBatch {
+        book: book.book.clone(),
+        batch: batch.clone(),
+        source: CodeSource {
+            key: context.code_keys()?.current(context.now)?,
+            batch: batch_name(book.book.as_str(), batch.as_str()).to_string(),
+            pattern,
+            matching: book.terms.matching(),
+        },
+        wanted,
+        made: 0,
+        next: 0,
+        begun_at: context.now,
+    })
+}
+
 /// Where the next codes of a batch may be kept, by index.
-fn places(
+pub(super) fn places(
     context: &Context,
     batch: &CouponBatch,
     count: u32,

@@ -67,6 +67,14 @@ pub struct CouponDetails {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub index: Option<u32>,
+    /// The coupon that it replaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub replaces: Option<CouponId>,
+    /// The coupon by which it is replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub replaced_by: Option<CouponId>,
     /// Who holds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
@@ -102,6 +110,8 @@ impl CouponDetails {
             locked_until: lease.map(|lease| lease.until),
             expires_at: book.terms.active_until,
             history: coupon.history().to_vec(),
+            replaces: coupon.replaces().cloned(),
+            replaced_by: coupon.replaced_by().cloned(),
             coupon: coupon.coupon,
             book: coupon.book,
             code: coupon.code,

@@ -11,7 +11,8 @@ use super::{book_of, counted};
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
 use crate::coupons::{
-    BookChange, BookCount, BookRefusal, BookState, CouponBook, CouponLimits, LockRule,
+    BookChange, BookCount, BookRefusal, BookState, CouponBook, CouponLimits, CouponTransfer,
+    LockRule,
 };
 use crate::decision::{Changes, Decision};
 use crate::entity::EntityKey;
@@ -74,6 +75,10 @@ pub struct UpdateCouponBook {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub lease_seconds: Option<u32>,
+    /// Whether a member may give a code to another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub transfer: Option<CouponTransfer>,
     /// The limits; those that are absent in it stay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
@@ -110,6 +115,7 @@ impl UpdateCouponBook {
             pattern: self.pattern.as_deref(),
             lock: self.lock,
             lease_seconds: self.lease_seconds,
+            transfer: self.transfer,
             limits: self.limits.as_ref(),
         };
         let book = book

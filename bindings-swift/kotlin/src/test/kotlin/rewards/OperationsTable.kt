@@ -158,6 +158,14 @@ internal val OPERATIONS: Map<String, suspend Call.() -> Answer> = mapOf(
         engine.redeemCouponReceipt(redeemCouponFromJson(request), key, now)
             .let { redeemedCouponToJson(it.reply) to it.replayed }
     },
+    "transfer_coupon" to {
+        engine.transferCouponReceipt(transferCouponFromJson(request), key, now)
+            .let { transferredCouponToJson(it.reply) to it.replayed }
+    },
+    "replace_coupon" to {
+        engine.replaceCouponReceipt(replaceCouponFromJson(request), key, now)
+            .let { replacedCouponToJson(it.reply) to it.replayed }
+    },
     "void_coupon" to {
         engine.voidCouponReceipt(voidCouponFromJson(request), key, now)
             .let { voidedCouponToJson(it.reply) to it.replayed }

@@ -1,0 +1,207 @@
+//! Transfer a coupon: its holder gives it to another member, where its book permits that.
+//!
+//! It goes with the uses that it has left, and counts as one of the codes of the other member from then on. A wrong code is
+//! [counted](super::WRONG_CODES_MAX), and the reply says that it is not accepted.
+//!
+//! Refusals, in order: neither a code nor an id, or both; both are the same member; unknown member; closed, merged or suspended
+//! member; too many wrong codes; a book whose coupons are not transferred; closed or paused book; unknown receiver; closed, merged
+//! or suspended receiver; expired, used up or voided coupon; one that is locked; more codes than the receiver may have, or no use
+//! that the receiver has left.
+
+use serde::{Deserialize, Serialize};
+use smallvec::smallvec;
+
+use super::super::change_builder::ChangeBuilder;
+use super::super::presence::check_active;
+use super::super::seen::see_rows;
+use super::claim::{Claimed, CodeOutcome, check_codes, claim, claim_plan, codes_room, of_member};
+use super::find::{NamedCoupon, check_open, keys_of, refused, secret_of};
+use super::step;
+use crate::command::{Kind, Members, Operation, Undecided};
+use crate::context::Context;
+use crate::coupons::{CouponBook, CouponTransfer};
+use crate::decision::Decision;
+use crate::entity::EntityKey;
+use crate::event::Event;
+use crate::ids::{CouponBookId, CouponId, MemberId, TenantId};
+use crate::rejection::Rejection;
+use crate::secret::{KeyPurpose, Secret};
+use crate::snapshot::{ReadPlan, Snapshot};
+use crate::time::Timestamp;
+
+/// Transfers a coupon to another member.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct TransferCoupon {
+    /// Who holds it.
+    pub member: MemberId,
+    /// Who gets it.
+    pub to: MemberId,
+    /// Its code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub code: Option<Secret>,
+    /// Its id, when the code is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub coupon: Option<CouponId>,
+}
+
+/// The coupon that was transferred.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct TransferredCoupon {
+    /// Whether the code was accepted. When it was not, nothing else is told.
+    pub outcome: CodeOutcome,
+    /// The coupon.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub coupon: Option<CouponId>,
+    /// Its book.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub book: Option<CouponBookId>,
+    /// Who holds it now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub to: Option<MemberId>,
+    /// When it was transferred.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub transferred_at: Option<Timestamp>,
+}
+
+impl TransferCoupon {
+    /// Checks what the book permits, to this receiver.
+    fn check(
+        &self,
+        receiver: &ChangeBuilder<'_>,
+        snapshot: &Snapshot,
+        context: &Context,
+        book: &CouponBook,
+    ) -> Result<(), Rejection> {
+        let room = codes_room(receiver, snapshot, context, &self.to, book);
+        check_codes(room, 1, book)?;
+        let uses = of_member(context, &self.to, &book.book, "uses");
+        let used = snapshot.count(&uses, Some(&receiver.row));
+        match book.terms.limits().uses_per_member {
+            Some(most) if used >= i64::from(most) => {
+                let limit = "uses_per_member";
+                Err(Rejection::CouponLimit { limit, most })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Operation for TransferCoupon {
+    const NAME: &'static str = "transfer_coupon";
+    const KIND: Kind = Kind::Command;
+    type Reply = TransferredCoupon;
+    type Prepared = NamedCoupon;
+
+    fn members(&self) -> Members<'_> {
+        smallvec![&self.member, &self.to]
+    }
+
+    fn owned_by(&self, tenant: &TenantId) -> Vec<EntityKey> {
+        keys_of(tenant, self.code.as_ref(), self.coupon.as_ref())
+    }
+
+    fn secrets(&mut self) -> Vec<(KeyPurpose, &mut Secret)> {
+        secret_of(&mut self.code)
+    }
+
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, NamedCoupon), Rejection> {
+        let named = NamedCoupon::new(self.code.as_ref(), self.coupon.as_ref())?;
+        if self.member == self.to {
+            return Err(Rejection::TransferToSelf(self.member.clone()));
+        }
+        let mut plan = claim_plan(context, &named, &self.member);
+        plan.members.push(context.member_key(&self.to));
+        Ok((plan, named))
+    }
+
+    fn decide(
+        &self,
+        named: &NamedCoupon,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<TransferredCoupon>, Undecided> {
+        let (ids, now) = (context.id_allocator(), context.now);
+        let counters = |coupon: &crate::coupons::Coupon| {
+            let of = |what| of_member(context, &self.to, &coupon.book, what);
+            vec![of("codes"), of("uses")]
+        };
+        let (mut giver, claimed) = claim(named, snapshot, context, &ids, &self.member, counters)?;
+        let Some(Claimed { stored, book }) = claimed else {
+            return Ok(Decision {
+                reply: TransferredCoupon {
+                    outcome: CodeOutcome::NotAccepted,
+                    coupon: None,
+                    book: None,
+                    to: None,
+                    transferred_at: None,
+                },
+                changes: giver.finish()?,
+            });
+        };
+        if book.terms.transfer_rule() == CouponTransfer::Forbidden {
+            return Err(Rejection::CouponTransferForbidden(book.book).into());
+        }
+        check_open(&book, now, false)?;
+        let mut receiver = ChangeBuilder::open_as_is(snapshot, context, &ids, &self.to)?;
+        check_active(&receiver.row.profile, &self.to)?;
+        // Both sides tell the same time, so that one order holds for both.
+        let recorded_at = giver.recorded_at.max(receiver.recorded_at);
+        (giver.recorded_at, receiver.recorded_at) = (recorded_at, recorded_at);
+        let (expected, before) = (stored.expected(), stored.entity.counted_as());
+        let holder = stored.entity.holder.clone();
+        let transferred = stored.entity.transfer(&self.to, now, book.is_over(now));
+        let coupon = transferred.map_err(|refusal| refused(refusal, now))?;
+        self.check(&receiver, snapshot, context, &book)?;
+        step(&mut giver, context, before, expected, &coupon)?;
+        let codes = |member| of_member(context, member, &book.book, "codes").name.at(0);
+        receiver.count(codes(&self.to), 1, None);
+        giver.emit(Event::CouponSent {
+            coupon: coupon.coupon.clone(),
+            book: book.book.clone(),
+            to: self.to.clone(),
+        });
+        receiver.emit(Event::CouponReceived {
+            coupon: coupon.coupon.clone(),
+            book: book.book.clone(),
+            from: self.member.clone(),
+        });
+        let mut changes = match holder.filter(|holder| *holder != self.member) {
+            None => {
+                giver.count(codes(&self.member), -1, None);
+                giver.finish()?
+            }
+            // It was assigned to somebody who was merged into the member.
+            Some(holder) => {
+                see_rows(snapshot, context, [&holder])?;
+                let mut merged = ChangeBuilder::open_as_is(snapshot, context, &ids, &holder)?;
+                merged.count(codes(&holder), -1, None);
+                let mut changes = giver.finish()?;
+                changes.merge(merged.finish()?);
+                changes
+            }
+        };
+        changes.merge(receiver.finish()?);
+        Ok(Decision {
+            reply: TransferredCoupon {
+                outcome: CodeOutcome::Accepted,
+                coupon: Some(coupon.coupon),
+                book: Some(book.book),
+                to: Some(self.to.clone()),
+                transferred_at: Some(recorded_at),
+            },
+            changes,
+        })
+    }
+}
