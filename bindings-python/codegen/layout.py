@@ -151,6 +151,8 @@ MODULES: dict[str, tuple[str, list[str]]] = {
             "UploadedCoupons",
             "AssignCoupons",
             "AssignedCoupons",
+            "DistributeCoupons",
+            "DistributedCoupons",
             "UnassignCoupon",
             "UnassignedCoupon",
             "CheckCoupon",

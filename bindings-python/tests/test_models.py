@@ -256,6 +256,13 @@ SAMPLES = {
         'des-1","code":"A1B2C3D4","source":{"key":"codes-1","batch":"6/spring/b1","pattern":"{RANDO'
         'M:8}","matching":"any_case"},"index":7}],"assigned_at":"2026-01-01T00:00:00Z"}',
     ),
+    "distribute_coupons": (
+        '{"book":"spring","members":["ada","bob"],"total":3,"partial":true,"by":"staff","reason":"welcome"}',
+        '{"book":"spring","assigned":1,"short":2,"shares":[{"member":"ada","coupons":[{"coupon":"l0'
+        '123456789abcdef0123456789abcdef:codes-1","code":"SAVE-10"}],"shortage":"no_free_code"},{"m'
+        'ember":"bob","coupons":[],"shortage":"member_suspended"}],"assigned_at":"2026-01-01T00:00:'
+        '00Z"}',
+    ),
     "unassign_coupon": (
         '{"coupon":"l0123456789abcdef0123456789abcdef:codes-1","by":"staff","reason":"lost"}',
         '{"coupon":"l0123456789abcdef0123456789abcdef:codes-1","book":"spring","state":"available",'

@@ -143,6 +143,12 @@ STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
         {"outcome": "accepted"},
     ),
     (
+        "distribute_coupons",
+        models.DistributeCoupons(book="spring", members=["bob", "nobody"], each=1, partial=True),
+        "distribute-1",
+        {"assigned": 1, "short": 1},
+    ),
+    (
         "transfer_coupon",
         models.TransferCoupon(member="ada", to="bob", code="SAVE-10"),
         "transfer-coupon-1",

@@ -189,6 +189,11 @@ let operations: [String: Operation] = [
         let receipt = try await engine.assignCouponsReceipt(request: request, key: key, now: now)
         return (try assignedCouponsToJson(reply: receipt.reply), receipt.replayed)
     },
+    "distribute_coupons": { engine, json, key, now in
+        let request = try distributeCouponsFromJson(json: json)
+        let receipt = try await engine.distributeCouponsReceipt(request: request, key: key, now: now)
+        return (try distributedCouponsToJson(reply: receipt.reply), receipt.replayed)
+    },
     "unassign_coupon": { engine, json, key, now in
         let request = try unassignCouponFromJson(json: json)
         let receipt = try await engine.unassignCouponReceipt(request: request, key: key, now: now)

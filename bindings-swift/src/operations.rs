@@ -11,11 +11,11 @@ use rewards_core::operations::balances::{
 use rewards_core::operations::coupons::{
     AssignCoupons, AssignedCoupons, CheckCoupon, CheckedCoupon, CouponBatchDetails, CouponBookList,
     CouponBookStatistics, CouponDetails, CouponList, CreateCouponBook, CreatedCouponBook,
-    GenerateCoupons, GeneratedCoupons, GetCoupon, GetCouponBatch, GetCouponBook, ListCouponBooks,
-    ListCoupons, LockCoupon, LockedCoupon, RedeemCoupon, RedeemedCoupon, ReplaceCoupon,
-    ReplacedCoupon, TransferCoupon, TransferredCoupon, UnassignCoupon, UnassignedCoupon,
-    UnlockCoupon, UnlockedCoupon, UpdateCouponBook, UpdatedCouponBook, UploadCoupons,
-    UploadedCoupons, VoidCoupon, VoidedCoupon,
+    DistributeCoupons, DistributedCoupons, GenerateCoupons, GeneratedCoupons, GetCoupon,
+    GetCouponBatch, GetCouponBook, ListCouponBooks, ListCoupons, LockCoupon, LockedCoupon,
+    RedeemCoupon, RedeemedCoupon, ReplaceCoupon, ReplacedCoupon, TransferCoupon, TransferredCoupon,
+    UnassignCoupon, UnassignedCoupon, UnlockCoupon, UnlockedCoupon, UpdateCouponBook,
+    UpdatedCouponBook, UploadCoupons, UploadedCoupons, VoidCoupon, VoidedCoupon,
 };
 use rewards_core::operations::deposits::{
     ConfirmDeposit, DepositDetails, DepositList, GetDeposit, InitiateDeposit, InitiatedDeposit,
@@ -236,6 +236,9 @@ commands! {
     /// Assigns coupons of a book to a member: free ones by a fair draw, or those with given codes.
     assign_coupons, assign_coupons_receipt -> AssignCouponsReceipt: AssignCoupons => AssignedCoupons,
         assign_coupons_from_json, assigned_coupons_to_json;
+    /// Distributes coupons of a book to a pool of members: so many for each, or so many in all.
+    distribute_coupons, distribute_coupons_receipt -> DistributeCouponsReceipt: DistributeCoupons => DistributedCoupons,
+        distribute_coupons_from_json, distributed_coupons_to_json;
     /// Unassigns a coupon: it goes back from its holder to its book.
     unassign_coupon, unassign_coupon_receipt -> UnassignCouponReceipt: UnassignCoupon => UnassignedCoupon,
         unassign_coupon_from_json, unassigned_coupon_to_json;

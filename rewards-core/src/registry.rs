@@ -61,6 +61,7 @@ macro_rules! with_operations {
             $crate::operations::coupons::GetCouponBatch,
             $crate::operations::coupons::UploadCoupons,
             $crate::operations::coupons::AssignCoupons,
+            $crate::operations::coupons::DistributeCoupons,
             $crate::operations::coupons::UnassignCoupon,
             $crate::operations::coupons::CheckCoupon,
             $crate::operations::coupons::LockCoupon,

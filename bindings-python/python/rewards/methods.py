@@ -38,6 +38,8 @@ from .models import (
     DeductedBalance,
     DepositDetails,
     DepositList,
+    DistributeCoupons,
+    DistributedCoupons,
     ErasedMember,
     EraseMember,
     ExpiringList,
@@ -335,6 +337,11 @@ class Methods(ABC):
     def execute(
         self, request: AssignCoupons, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[AssignedCoupons]: ...
+
+    @overload
+    def execute(
+        self, request: DistributeCoupons, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[DistributedCoupons]: ...
 
     @overload
     def execute(
@@ -882,6 +889,17 @@ class Methods(ABC):
         outcome: tuple[AssignedCoupons, bool] = self._execute(request, key, now)
         return outcome[0]
 
+    def distribute_coupons(
+        self, request: DistributeCoupons, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> DistributedCoupons:
+        """Distributes coupons of a book to a pool of members.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[DistributedCoupons, bool] = self._execute(request, key, now)
+        return outcome[0]
+
     def unassign_coupon(
         self, request: UnassignCoupon, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> UnassignedCoupon:
@@ -1381,6 +1399,11 @@ class AsyncMethods(ABC):
     async def execute(
         self, request: AssignCoupons, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[AssignedCoupons]: ...
+
+    @overload
+    async def execute(
+        self, request: DistributeCoupons, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[DistributedCoupons]: ...
 
     @overload
     async def execute(
@@ -1926,6 +1949,17 @@ class AsyncMethods(ABC):
         at `now`, the current time when absent.
         """
         outcome: tuple[AssignedCoupons, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def distribute_coupons(
+        self, request: DistributeCoupons, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> DistributedCoupons:
+        """Distributes coupons of a book to a pool of members.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[DistributedCoupons, bool] = await self._execute(request, key, now)
         return outcome[0]
 
     async def unassign_coupon(

@@ -37,6 +37,8 @@ from .models import (
     DeductedBalance,
     DepositDetails,
     DepositList,
+    DistributeCoupons,
+    DistributedCoupons,
     ErasedMember,
     EraseMember,
     ExpiringList,
@@ -272,6 +274,9 @@ UPLOAD_COUPONS = Operation("upload_coupons", "command", UploadCoupons, UploadedC
 ASSIGN_COUPONS = Operation("assign_coupons", "command", AssignCoupons, AssignedCoupons)
 """Assigns coupons of a book to a member."""
 
+DISTRIBUTE_COUPONS = Operation("distribute_coupons", "command", DistributeCoupons, DistributedCoupons)
+"""Distributes coupons of a book to a pool of members."""
+
 UNASSIGN_COUPON = Operation("unassign_coupon", "command", UnassignCoupon, UnassignedCoupon)
 """Unassigns a coupon, by its code or its id."""
 
@@ -397,6 +402,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     GET_COUPON_BATCH,
     UPLOAD_COUPONS,
     ASSIGN_COUPONS,
+    DISTRIBUTE_COUPONS,
     UNASSIGN_COUPON,
     CHECK_COUPON,
     LOCK_COUPON,

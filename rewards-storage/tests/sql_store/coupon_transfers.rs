@@ -1,13 +1,15 @@
-//! Coupons that are given away and replaced by many at once, on every store: one holder, no limit broken, no use twice.
+//! Coupons that are given away, replaced and distributed by many at once, on every store: one holder, no limit broken, no use twice.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rewards_core::coupons::{CodeUser, CouponLimits, CouponState, CouponTransfer};
+use rewards_core::ids::CouponId;
 use rewards_core::operations::coupons::{
-    CodeOutcome, GetCoupon, LockCoupon, ReplaceCoupon, TransferCoupon, UpdateCouponBook,
+    CodeOutcome, DistributeCoupons, GetCoupon, LockCoupon, ReplaceCoupon, TransferCoupon,
+    UpdateCouponBook,
 };
 
-use super::coupons::{all_at_once, assign, codes_of, open, redeem, statistics, unchanged};
+use super::coupons::{all_at_once, assign, codes_of, open, redeem, spring, statistics, unchanged};
 use super::engines::{Engines, keyed, of_every_store};
 use crate::world::member;
 
@@ -133,6 +135,100 @@ async fn a_coupon_that_is_replaced_keeps_its_uses() {
             assert_eq!(other.state, CouponState::Assigned, "{}", with.name);
             assert_eq!((found.voided, found.generated), (1, 2), "{}", with.name);
         }
+        with.assert_valid().await;
+    }
+}
+
+/// Pools that share members and codes are given coupons at once, with others who draw: no code twice, no limit broken.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pools_are_given_what_is_there() {
+    for with in of_every_store("coupons_pooled").await {
+        let limits = CouponLimits {
+            codes_per_member: Some(4),
+            ..CouponLimits::default()
+        };
+        open(&with, 20, 70, CodeUser::Holder, limits).await;
+        let pool = |n: usize| DistributeCoupons {
+            book: spring(),
+            members: (0..12)
+                .map(|k| member(&format!("m{}", (n * 3 + k) % 20)))
+                .collect(),
+            each: n.is_multiple_of(2).then_some(2),
+            total: (!n.is_multiple_of(2)).then_some(17),
+            partial: !n.is_multiple_of(3),
+            by: None,
+            reason: None,
+        };
+        let (pools, draws) = tokio::join!(
+            all_at_once(&with, "pool", (0..8).map(pool)),
+            all_at_once(&with, "draw", (0..20).map(|who| assign(who, 1))),
+        );
+        let (pools, _) = codes_of(pools, &with, &["coupons_short", "coupon_limit"]);
+        let (draws, _) = codes_of(draws, &with, &["coupons_short", "coupon_limit"]);
+        let mut held: BTreeMap<String, Vec<CouponId>> = BTreeMap::new();
+        for pool in pools {
+            let given = pool
+                .shares
+                .iter()
+                .map(|share| share.coupons.len())
+                .sum::<usize>();
+            assert_eq!(given, usize::try_from(pool.assigned).unwrap());
+            for share in pool.shares {
+                let own = held.entry(share.member.to_string()).or_default();
+                own.extend(share.coupons.into_iter().map(|one| one.coupon));
+            }
+        }
+        for drawn in draws {
+            let own = held.entry(drawn.member.to_string()).or_default();
+            own.extend(drawn.coupons.into_iter().map(|one| one.coupon));
+        }
+        assert!(held.values().all(|own| own.len() <= 4), "{}", with.name);
+        let all: Vec<&CouponId> = held.values().flatten().collect();
+        let different: BTreeSet<&CouponId> = all.iter().copied().collect();
+        assert_eq!(all.len(), different.len(), "{}: each once", with.name);
+        let found = statistics(&with).await;
+        assert_eq!(
+            found.assigned,
+            u64::try_from(all.len()).unwrap(),
+            "{}",
+            with.name
+        );
+        with.assert_valid().await;
+    }
+}
+
+/// The largest pool there may be, of a large book, in one step.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_largest_pool_is_given_a_coupon_each() {
+    for with in of_every_store("coupons_pool_large").await {
+        let limits = CouponLimits::default();
+        open(&with, 1_000, 1_000, CodeUser::Holder, limits).await;
+        let pool = DistributeCoupons {
+            book: spring(),
+            members: (0..1_000).map(|n| member(&format!("m{n}"))).collect(),
+            each: Some(1),
+            total: None,
+            partial: false,
+            by: None,
+            reason: None,
+        };
+        let given = with.engines[0]
+            .execute_with(pool, keyed("pool"))
+            .await
+            .unwrap();
+        assert_eq!(
+            (given.reply.assigned, given.reply.short),
+            (1_000, 0),
+            "{}",
+            with.name
+        );
+        assert!(
+            given
+                .reply
+                .shares
+                .iter()
+                .all(|share| share.coupons.len() == 1)
+        );
         with.assert_valid().await;
     }
 }

@@ -523,6 +523,82 @@ class AssignedCoupons(Model):
     """When they were assigned."""
 
 
+class DistributeCoupons(Model):
+    """Distributes coupons of a book to a pool of members."""
+
+    book: CouponBookId
+    """The book."""
+
+    members: list[MemberId]
+    """The members, up to 1,000."""
+
+    each: Maybe[UInt32] = None
+    """How many each of them gets; up to 1,000 for all of them together."""
+
+    total: Maybe[UInt32] = None
+    """How many all of them get together, up to 1,000, when it is not said how many each gets."""
+
+    partial: Blank[StrictBool] = False
+    """Whether as many as can be are given, when not all can; else none is given then."""
+
+    by: Maybe[Slug] = None
+    """Who does it."""
+
+    reason: Maybe[Slug] = None
+    """Why."""
+
+
+Shortage = Literal[
+    "no_free_code",
+    "member_limit",
+    "member_unknown",
+    "member_suspended",
+    "member_closed",
+    "member_merged",
+]
+"""Why a member of a pool got no more coupons.
+
+- `no_free_code`: No code of the book was free any more.
+- `member_limit`: The member has as many codes of the book as a member may have.
+- `member_unknown`: There is no such member.
+- `member_suspended`: The member is suspended.
+- `member_closed`: The member is closed.
+- `member_merged`: The member was merged into another one.
+"""
+
+
+class CouponShare(Model):
+    """What a member of a pool got."""
+
+    member: MemberId
+    """The member."""
+
+    coupons: list[AssignedCoupon]
+    """The coupons."""
+
+    shortage: Maybe[Shortage] = None
+    """Why the member got no more, where fewer were given than were asked for."""
+
+
+class DistributedCoupons(Model):
+    """The coupons that were distributed."""
+
+    book: CouponBookId
+    """The book."""
+
+    assigned: UInt32
+    """How many were given."""
+
+    short: UInt32
+    """How many fewer than were asked for."""
+
+    shares: list[CouponShare]
+    """What each member got, in the order of the request."""
+
+    assigned_at: Timestamp
+    """When they were assigned."""
+
+
 class UnassignCoupon(Model):
     """Unassigns a coupon, by its code or its id."""
 

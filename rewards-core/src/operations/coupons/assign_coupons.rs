@@ -234,7 +234,7 @@ impl Operation for AssignCoupons {
         if book.is_over(context.now) {
             return Err(Rejection::CouponBookExpired(self.book.clone()).into());
         }
-        let room = codes_room(&builder, snapshot, context, &self.member, &book);
+        let room = codes_room(&builder.row, snapshot, context, &self.member, &book);
         check_codes(room, self.asked(), &book)?;
         let draw = Draw {
             snapshot,

@@ -18,7 +18,7 @@ use crate::coupons::{CodeUser, Coupon, CouponBook};
 use crate::entity::{EntityKey, Stored};
 use crate::event::{CodeRefusal, Event};
 use crate::ids::{CouponBookId, CouponId, IdAllocator, MemberId};
-use crate::member::MemberProfile;
+use crate::member::{MemberProfile, MemberRow};
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
 use crate::time::Timestamp;
@@ -156,7 +156,7 @@ pub(super) fn of_member(
 
 /// How many codes more of a book a member may have.
 pub(super) fn codes_room(
-    builder: &ChangeBuilder<'_>,
+    row: &MemberRow,
     snapshot: &Snapshot,
     context: &Context,
     member: &MemberId,
@@ -166,7 +166,7 @@ pub(super) fn codes_room(
         return u32::MAX;
     };
     let range = of_member(context, member, &book.book, "codes");
-    let held = snapshot.count(&range, Some(&builder.row));
+    let held = snapshot.count(&range, Some(row));
     u32::try_from(i64::from(most).saturating_sub(held)).unwrap_or_default()
 }
 

@@ -128,6 +128,16 @@ impl Draw<'_> {
         Ok(drawn)
     }
 
+    /// The numbers below a bound in an order that is shuffled: each order is as likely as every other.
+    pub fn shuffled(&self, below: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..below).collect();
+        for left in (1..=below).rev() {
+            let number = u32::try_from(left).unwrap_or(u32::MAX);
+            order.swap(self.random(number, 2, left), left.saturating_sub(1));
+        }
+        order
+    }
+
     /// The free codes of a cell.
     fn cell(&self, cell: u64, bits: u32, limit: u32) -> EntityQuery {
         EntityQuery {

@@ -4,6 +4,7 @@ mod assign_coupons;
 mod check_coupon;
 mod claim;
 mod create_coupon_book;
+mod distribute_coupons;
 mod draw;
 mod find;
 mod generate_coupons;
@@ -30,6 +31,10 @@ pub use assign_coupons::{ASSIGNED_MAX, AssignCoupons, AssignedCoupon, AssignedCo
 pub use check_coupon::{CheckCoupon, CheckedCoupon};
 pub use claim::{CodeOutcome, WRONG_CODES_MAX};
 pub use create_coupon_book::{CreateCouponBook, CreatedCouponBook};
+pub use distribute_coupons::{
+    CouponShare, DistributeCoupons, DistributedCoupons, POOL_COUPONS_MAX, POOL_MEMBERS_MAX,
+    Shortage,
+};
 pub use draw::CELL_SLOTS;
 pub use find::NamedCoupon;
 pub use generate_coupons::{GenerateCoupons, GeneratedCoupons};

@@ -104,7 +104,7 @@ impl ReplaceCoupon {
         match &self.new_code {
             None => made(old, snapshot, context, book),
             Some(line) => {
-                let code = line.code().map_err(|problem| invalid(problem))?;
+                let code = line.code().map_err(invalid)?;
                 given(code, snapshot, context, book)
             }
         }

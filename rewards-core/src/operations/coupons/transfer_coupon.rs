@@ -19,11 +19,12 @@ use super::find::{NamedCoupon, check_open, keys_of, refused, secret_of};
 use super::step;
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
-use crate::coupons::{CouponBook, CouponTransfer};
-use crate::decision::Decision;
+use crate::counter::CounterKey;
+use crate::coupons::{Coupon, CouponBook, CouponTransfer};
+use crate::decision::{Changes, Decision};
 use crate::entity::EntityKey;
 use crate::event::Event;
-use crate::ids::{CouponBookId, CouponId, MemberId, TenantId};
+use crate::ids::{CouponBookId, CouponId, IdAllocator, MemberId, TenantId};
 use crate::rejection::Rejection;
 use crate::secret::{KeyPurpose, Secret};
 use crate::snapshot::{ReadPlan, Snapshot};
@@ -75,6 +76,18 @@ pub struct TransferredCoupon {
     pub transferred_at: Option<Timestamp>,
 }
 
+impl TransferredCoupon {
+    fn not_accepted() -> Self {
+        Self {
+            outcome: CodeOutcome::NotAccepted,
+            coupon: None,
+            book: None,
+            to: None,
+            transferred_at: None,
+        }
+    }
+}
+
 impl TransferCoupon {
     /// Checks what the book permits, to this receiver.
     fn check(
@@ -84,7 +97,7 @@ impl TransferCoupon {
         context: &Context,
         book: &CouponBook,
     ) -> Result<(), Rejection> {
-        let room = codes_room(receiver, snapshot, context, &self.to, book);
+        let room = codes_room(&receiver.row, snapshot, context, &self.to, book);
         check_codes(room, 1, book)?;
         let uses = of_member(context, &self.to, &book.book, "uses");
         let used = snapshot.count(&uses, Some(&receiver.row));
@@ -96,6 +109,28 @@ impl TransferCoupon {
             _ => Ok(()),
         }
     }
+}
+
+/// Ends the changes of a giver, who has one code less: the holder has, when that is somebody who was merged into the giver.
+fn given_up<'a>(
+    mut giver: ChangeBuilder<'a>,
+    member: &MemberId,
+    holder: &MemberId,
+    codes: CounterKey,
+    snapshot: &'a Snapshot,
+    context: &'a Context,
+    ids: &'a IdAllocator,
+) -> Result<Changes, Undecided> {
+    if holder == member {
+        giver.count(codes, -1, None);
+        return Ok(giver.finish()?);
+    }
+    see_rows(snapshot, context, [holder])?;
+    let mut merged = ChangeBuilder::open_as_is(snapshot, context, ids, holder)?;
+    merged.count(codes, -1, None);
+    let mut changes = giver.finish()?;
+    changes.merge(merged.finish()?);
+    Ok(changes)
 }
 
 impl Operation for TransferCoupon {
@@ -133,20 +168,14 @@ impl Operation for TransferCoupon {
         context: &Context,
     ) -> Result<Decision<TransferredCoupon>, Undecided> {
         let (ids, now) = (context.id_allocator(), context.now);
-        let counters = |coupon: &crate::coupons::Coupon| {
+        let counters = |coupon: &Coupon| {
             let of = |what| of_member(context, &self.to, &coupon.book, what);
             vec![of("codes"), of("uses")]
         };
         let (mut giver, claimed) = claim(named, snapshot, context, &ids, &self.member, counters)?;
         let Some(Claimed { stored, book }) = claimed else {
             return Ok(Decision {
-                reply: TransferredCoupon {
-                    outcome: CodeOutcome::NotAccepted,
-                    coupon: None,
-                    book: None,
-                    to: None,
-                    transferred_at: None,
-                },
+                reply: TransferredCoupon::not_accepted(),
                 changes: giver.finish()?,
             });
         };
@@ -177,21 +206,17 @@ impl Operation for TransferCoupon {
             book: book.book.clone(),
             from: self.member.clone(),
         });
-        let mut changes = match holder.filter(|holder| *holder != self.member) {
-            None => {
-                giver.count(codes(&self.member), -1, None);
-                giver.finish()?
-            }
-            // It was assigned to somebody who was merged into the member.
-            Some(holder) => {
-                see_rows(snapshot, context, [&holder])?;
-                let mut merged = ChangeBuilder::open_as_is(snapshot, context, &ids, &holder)?;
-                merged.count(codes(&holder), -1, None);
-                let mut changes = giver.finish()?;
-                changes.merge(merged.finish()?);
-                changes
-            }
-        };
+        let holder = holder.unwrap_or_else(|| self.member.clone());
+        let codes_held = codes(&holder);
+        let mut changes = given_up(
+            giver,
+            &self.member,
+            &holder,
+            codes_held,
+            snapshot,
+            context,
+            &ids,
+        )?;
         changes.merge(receiver.finish()?);
         Ok(Decision {
             reply: TransferredCoupon {

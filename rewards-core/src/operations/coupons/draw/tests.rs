@@ -173,3 +173,29 @@ fn all_codes_are_drawn_and_no_more() {
         assert_eq!(shelf.draw(1), Err(short));
     }
 }
+
+#[test]
+fn every_order_is_as_likely_as_every_other() {
+    let mut found: BTreeMap<Vec<usize>, u32> = BTreeMap::new();
+    let snapshot = Snapshot::default();
+    for command in 0..6_000 {
+        let context = Context {
+            tenant: tenant(),
+            now: Timestamp::MIN,
+            ids: IdSeed::new(Timestamp::MIN, command),
+            programs: Arc::default(),
+            codes: None,
+        };
+        let draw = Draw {
+            snapshot: &snapshot,
+            context: &context,
+            book: &book(),
+        };
+        *found.entry(draw.shuffled(3)).or_default() += 1;
+    }
+    assert_eq!(found.len(), 6);
+    // Each order is expected 1,000 times, and six standard deviations are 173.
+    for (order, times) in found {
+        assert!((827..=1_173).contains(&times), "{order:?}: {times}");
+    }
+}

@@ -138,6 +138,10 @@ internal val OPERATIONS: Map<String, suspend Call.() -> Answer> = mapOf(
         engine.assignCouponsReceipt(assignCouponsFromJson(request), key, now)
             .let { assignedCouponsToJson(it.reply) to it.replayed }
     },
+    "distribute_coupons" to {
+        engine.distributeCouponsReceipt(distributeCouponsFromJson(request), key, now)
+            .let { distributedCouponsToJson(it.reply) to it.replayed }
+    },
     "unassign_coupon" to {
         engine.unassignCouponReceipt(unassignCouponFromJson(request), key, now)
             .let { unassignedCouponToJson(it.reply) to it.replayed }
