@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Optional
+from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool, create_model
 from rewards import models as api
@@ -55,21 +55,13 @@ class Pool(api.Model):
     """How many for each, up to 100, or in all."""
 
 
-class Share(api.Model):
-    """What a member of a pool was given: the codes, null for each that nobody can be told, and why there are no more."""
-
-    member: api.MemberId
-    codes: list[Optional[str]]
-    fault: Maybe[api.Fault] = None
-
-
 class PoolReport(api.Model):
     """What came of giving codes to a pool, and how many fewer than were asked for."""
 
     book: api.CouponBookId
     assigned: int
     short: int
-    shares: list[Share]
+    shares: list[api.CouponShare]
 
 
 class Claim(api.Model):

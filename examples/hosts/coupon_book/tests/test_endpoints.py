@@ -152,13 +152,16 @@ def test_a_pool_gets_equal_shares_until_codes_are_short(service: Service, member
     report = service.post(f"books/{book}/codes/distribute", body, 200, **keyed)
     assert (report["assigned"], report["short"]) == (6, 2)
     shares = {share["member"]: share for share in report["shares"]}
-    assert [len(shares[m]["codes"]) for m in members] == [2, 0, 2, 2]
-    assert shares[members[1]]["fault"]["code"] == "coupon_limit"
+    assert sorted(len(share["coupons"]) for share in report["shares"]) == [1, 1, 2, 2]
+    assert len(shares[members[1]]["coupons"]) == 1
+    assert shares[members[1]]["shortage"] == "member_limit"
     again = service.post(f"books/{book}/codes/distribute", body, 200, **keyed)
     assert again == report, "a repetition gives nothing more"
     report = service.post(f"books/{book}/codes/distribute", body | {"members": ["new"]}, 200)
     assert (report["assigned"], report["short"]) == (0, 2)
-    assert report["shares"][0]["fault"]["code"] == "coupons_short"
+    assert report["shares"][0]["shortage"] == "no_free_code"
+    assert service.call("PATCH", f"books/{book}", {"status": "closed"}).status_code == 200
+    service.refuse(f"books/{book}/codes/distribute", body, 410, "coupon_book_closed")
 
 
 def test_a_pool_gets_random_shares_round_by_round(service: Service, member: str) -> None:
@@ -168,12 +171,12 @@ def test_a_pool_gets_random_shares_round_by_round(service: Service, member: str)
     body = {"members": members, "mode": "random", "count": 7}
     keyed = {"headers": {"Idempotency-Key": uuid4().hex}}
     report = service.post(f"books/{book}/codes/distribute", body, 200, **keyed)
-    assert [len(share["codes"]) for share in report["shares"]] == [1, 3, 3]
+    assert [len(share["coupons"]) for share in report["shares"]] == [1, 3, 3]
     assert (report["assigned"], report["short"]) == (7, 0)
     assert service.post(f"books/{book}/codes/distribute", body, 200, **keyed)["shares"] == report["shares"]
     report = service.post(f"books/{book}/codes/distribute", body, 200)
     assert (report["assigned"], report["short"]) == (0, 7)
-    assert {share["fault"]["code"] for share in report["shares"]} == {"coupon_limit"}
+    assert {share["shortage"] for share in report["shares"]} == {"member_limit"}
 
 
 @pytest.mark.parametrize(
