@@ -225,6 +225,7 @@ FORMATS = {
     "date-time": "Timestamp",
     "date": "LocalDate",
     "time-of-day": "TimeOfDay",
+    "local-time": "LocalTime",
     "iana-time-zone": "Zone",
     "decimal": "Amount",
     "uuid": "UUID",

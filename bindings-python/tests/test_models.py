@@ -212,8 +212,8 @@ SAMPLES = {
     ),
     "update_coupon_book": (
         '{"book":"spring","status":"paused","name":"May","owner":"Bar","active_from":"2026-01-01T00'
-        ':00:00Z","active_until":"2026-04-01T00:00:00Z","pattern":"{UUID}","lock":"forbidden","leas'
-        'e_seconds":60,"transfer":"forbidden","limits":{"uses_per_code":2}}',
+        ':00:00Z","active_until":"2026-04-01T00:00:00Z","local":{"program":"club","from":"2026-01-0'
+        '1","before":"2026-04-01T09:30"},"pattern":"{UUID}","lock":"forbidden","lease_seconds":60,"transfer":"forbidden","limits":{"uses_per_code":2}}',
         '{"book":"spring","state":"paused","updated_at":"2026-01-01T00:00:00Z"}',
     ),
     "list_coupon_books": (

@@ -143,6 +143,7 @@ impl Stage {
             owner: None,
             active_from: None,
             active_until: None,
+            local: None,
             pattern: None,
             matching: None,
             redeemed_by: None,

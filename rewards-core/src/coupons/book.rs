@@ -11,7 +11,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::CodePattern;
+use super::{CodePattern, LocalWindow};
 use crate::entity::{Entity, Index};
 use crate::ids::CouponBookId;
 use crate::rejection::Problem;
@@ -170,6 +170,10 @@ pub struct BookTerms {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub active_until: Option<Timestamp>,
+    /// When its codes can be redeemed, on the clock of a program; the two instants follow from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub local: Option<LocalWindow>,
     /// How codes are made, such as `SPRING-{RANDOM:8}`; none are made when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
@@ -253,6 +257,8 @@ impl BookTerms {
             let detail = format!("expected an instant after {from}, got {until}");
             problems.push(Problem::new("range_empty", "active_until", detail));
         }
+        let local = self.local.iter().flat_map(LocalWindow::problems);
+        problems.extend(local.map(|problem| problem.below("local")));
         if self.user() == CodeUser::Anyone && self.lock_rule() != LockRule::Forbidden {
             let detail = "codes that anyone may redeem are never locked: expected `forbidden`";
             problems.push(Problem::new("lock_impossible", "lock", detail));
@@ -320,6 +326,8 @@ pub struct BookChange<'a> {
     pub active_from: Option<Timestamp>,
     /// When that ends.
     pub active_until: Option<Timestamp>,
+    /// When codes can be redeemed on the clock of a program; the two instants follow from it then, and are absent where it is open.
+    pub local: Option<&'a LocalWindow>,
     /// How codes are made.
     pub pattern: Option<&'a str>,
     /// Whether codes must be locked.
@@ -484,8 +492,20 @@ impl CouponBook {
         let owner = change.owner.map(ToOwned::to_owned);
         let pattern = change.pattern.map(ToOwned::to_owned);
         terms.owner = owner.or(terms.owner.take());
-        terms.active_from = change.active_from.or(terms.active_from);
-        terms.active_until = change.active_until.or(terms.active_until);
+        match change.local {
+            Some(local) => {
+                terms.local = Some(local.clone());
+                (terms.active_from, terms.active_until) = (change.active_from, change.active_until);
+            }
+            None => {
+                // What was said on a clock is no longer so.
+                if change.active_from.is_some() || change.active_until.is_some() {
+                    terms.local = None;
+                }
+                terms.active_from = change.active_from.or(terms.active_from);
+                terms.active_until = change.active_until.or(terms.active_until);
+            }
+        }
         terms.pattern = pattern.or(terms.pattern.take());
         terms.lock = change.lock.or(terms.lock);
         terms.lease_seconds = change.lease_seconds.or(terms.lease_seconds);
@@ -576,6 +596,7 @@ mod tests {
             owner: None,
             active_from: Some(at(10)),
             active_until: Some(at(20)),
+            local: None,
             pattern: None,
             matching: None,
             redeemed_by: None,

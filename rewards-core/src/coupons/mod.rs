@@ -18,6 +18,7 @@ mod count;
 mod coupon;
 mod line;
 mod pattern;
+mod window;
 
 pub use batch::{BATCH_CODES_MAX, BatchKey, CODES_AT_ONCE_MAX, CouponBatch};
 pub(crate) use book::check_lease;
@@ -33,3 +34,4 @@ pub use coupon::{
 };
 pub use line::{CodeLine, LineProblem};
 pub use pattern::{CODE_CHARS_MAX, CodePattern, PatternError, ROOM_FACTOR, check_character};
+pub use window::LocalWindow;

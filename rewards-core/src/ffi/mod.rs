@@ -28,7 +28,7 @@ use crate::program::Program;
 use crate::rejection::Problem;
 use crate::secret::Secret;
 use crate::signature::Signature;
-use crate::time::Timestamp;
+use crate::time::{LocalTime, Timestamp};
 
 /// A decimal number as the text it is written as; the platform's own decimal type on the other side.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,6 +118,12 @@ uniffi::custom_type!(Timestamp, i64, {
     try_lift: |micros| Ok(Timestamp::from_micros(micros)
         .map_err(|error| refuse(error.code(), "", &error))?),
     lower: |at| at.micros(),
+});
+
+uniffi::custom_type!(LocalTime, String, {
+    try_lift: |text| Ok(LocalTime::parse(&text)
+        .map_err(|error| refuse(error.code(), "", &error))?),
+    lower: |time| time.to_string(),
 });
 
 uniffi::custom_type!(Program, String, {

@@ -20,6 +20,7 @@
 mod calendar;
 mod date;
 mod error;
+mod local_time;
 mod period;
 mod rounding;
 mod text;
@@ -33,6 +34,7 @@ mod zone_table;
 pub use calendar::{AnniversaryWindow, Calendar};
 pub use date::{DateEnd, DateRange, LocalDate};
 pub use error::TimeError;
+pub use local_time::LocalTime;
 pub use period::{Bucket, Period};
 pub use rounding::CalendarRounding;
 pub use time_of_day::{TimeOfDay, TimeOfDayRange};

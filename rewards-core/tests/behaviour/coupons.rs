@@ -32,6 +32,7 @@ impl Books {
             owner: None,
             active_from: None,
             active_until: None,
+            local: None,
             pattern: None,
             matching: None,
             redeemed_by: None,

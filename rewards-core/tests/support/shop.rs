@@ -31,6 +31,7 @@ pub fn terms(limits: Option<CouponLimits>) -> BookTerms {
         owner: None,
         active_from: None,
         active_until: None,
+        local: None,
         pattern: None,
         matching: None,
         redeemed_by: None,

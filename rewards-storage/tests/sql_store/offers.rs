@@ -47,6 +47,7 @@ async fn open(with: &Engines, user: CodeUser, uses: u32) -> CouponId {
         owner: None,
         active_from: None,
         active_until: None,
+        local: None,
         pattern: Some("{RANDOM:10}".to_owned()),
         matching: None,
         redeemed_by: Some(user),

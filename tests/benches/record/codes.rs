@@ -96,6 +96,7 @@ pub fn terms() -> BookTerms {
         owner: None,
         active_from: None,
         active_until: None,
+        local: None,
         pattern: Some("{RANDOM:10}".to_owned()),
         matching: None,
         redeemed_by: None,

@@ -8,14 +8,27 @@ from pydantic import Field, StrictBool, StringConstraints
 from .aliases import Secret
 from .base import Blank, ListOf, Maybe, Model
 from .program import KeyId
-from .scalars import Timestamp, UInt32, UInt64
-from .values import MemberId, OrderId, Slug
+from .scalars import LocalTime, Timestamp, UInt32, UInt64
+from .values import CouponBookId, CouponId, MemberId, OrderId, ProgramId, Slug
 
-CouponBookId = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=128, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+$"),
-]
-"""A book of coupons, named by the host; unique in its tenant."""
+
+class LocalWindow(Model):
+    """When codes can be redeemed, on the clock of a program. What is absent is open."""
+
+    program: ProgramId
+    """The program whose zone it is, by its revision that is active when this is said."""
+
+    from_: Maybe[LocalTime] = Field(
+        default=None, validation_alias="from", serialization_alias="from"
+    )
+    """From when on: `2026-11-21`, or `2026-11-21T09:30`."""
+
+    through: Maybe[LocalTime] = None
+    """The last date on which they can."""
+
+    before: Maybe[LocalTime] = None
+    """The first time at which they cannot any more, when no last date is given."""
+
 
 CodeMatching = Literal["exact", "any_case", "look_alikes"]
 """Which ways of writing a code count as the same code.
@@ -82,6 +95,10 @@ class BookTerms(Model):
 
     active_until: Maybe[Timestamp] = None
     """The first instant at which they cannot any more; never when absent."""
+
+    local: Maybe[LocalWindow] = None
+    """When its codes can be redeemed, on the clock of a program; the two instants follow from it.
+    """
 
     pattern: Maybe[str] = None
     """How codes are made, such as `SPRING-{RANDOM:8}`; none are made when absent."""
@@ -173,6 +190,9 @@ class UpdateCouponBook(Model):
 
     A later one than before extends the book, also when its time was over.
     """
+
+    local: Maybe[LocalWindow] = None
+    """When its codes can be redeemed, on the clock of a program, instead of the two instants."""
 
     pattern: Maybe[str] = None
     """How codes are made from now on."""
@@ -481,16 +501,6 @@ class AssignCoupons(Model):
     """Why."""
 
 
-CouponId = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=162, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+$"),
-]
-"""A coupon: a digest of its code.
-
-It is made by the engine and says nothing of the code to whoever has no key.
-"""
-
-
 class AssignedCoupon(Model):
     """A coupon that was assigned."""
 
@@ -643,6 +653,49 @@ class UnassignedCoupon(Model):
     """When that was done."""
 
 
+class CheckCoupon(Model):
+    """Checks a code for a member."""
+
+    member: MemberId
+    """Who tells it."""
+
+    code: Maybe[Secret] = None
+    """The code."""
+
+    coupon: Maybe[CouponId] = None
+    """The coupon's id, when the code is not given."""
+
+
+CodeOutcome = Literal["accepted", "not_accepted"]
+"""Whether a code was accepted.
+
+- `accepted`: It is the member's, and it was done.
+- `not_accepted`: It is no code of the member's. Nothing was done but to count the attempt.
+"""
+
+
+class CheckedCoupon(Model):
+    """What a coupon is good for."""
+
+    outcome: CodeOutcome
+    """Whether the code was accepted. When it was not, nothing else is told."""
+
+    coupon: Maybe[CouponId] = None
+    """The coupon."""
+
+    book: Maybe[CouponBookId] = None
+    """Its book."""
+
+    state: Maybe[CouponState] = None
+    """Where the coupon is in its life now."""
+
+    book_state: Maybe[BookState] = None
+    """Where its book is."""
+
+    active_until: Maybe[Timestamp] = None
+    """The first instant at which it cannot be redeemed any more; absent when there is none."""
+
+
 class LockCoupon(Model):
     """Locks a coupon for an order."""
 
@@ -660,14 +713,6 @@ class LockCoupon(Model):
 
     seconds: Maybe[UInt32] = None
     """How long the lease lasts, from 1 to 3,600; as its book says when absent."""
-
-
-CodeOutcome = Literal["accepted", "not_accepted"]
-"""Whether a code was accepted.
-
-- `accepted`: It is the member's, and it was done.
-- `not_accepted`: It is no code of the member's. Nothing was done but to count the attempt.
-"""
 
 
 class LockedCoupon(Model):
@@ -904,6 +949,7 @@ CouponAction = Literal[
     "locked",
     "unlocked",
     "redeemed",
+    "returned",
     "voided",
     "transferred",
     "replaced",
@@ -915,6 +961,7 @@ CouponAction = Literal[
 - `locked`: An order got a lease on it.
 - `unlocked`: The lease was given back.
 - `redeemed`: It was redeemed.
+- `returned`: A use of it was given back, because the purchase it was for is undone.
 - `voided`: It was voided.
 - `transferred`: Its holder gave it to another member.
 - `replaced`: It took the place of another code.

@@ -217,6 +217,14 @@ TimeOfDay = Annotated[
 ]
 """A time of day as text: `09:30` or `09:30:15`; `24:00` is the end of the day."""
 
+LocalTime = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?)?$"
+    ),
+]
+"""A date, or a date and a time of day, without an offset, as text: `2026-11-21` or `2026-11-21T09:30`."""
+
 Zone = Annotated[str, StringConstraints(min_length=1)]
 """A time zone by its IANA name, such as `Europe/Berlin`."""
 

@@ -26,6 +26,7 @@ mod update_coupon_book;
 mod upload_coupons;
 mod using;
 mod void_coupon;
+mod window;
 
 pub use assign_coupons::{ASSIGNED_MAX, AssignCoupons, AssignedCoupon, AssignedCoupons};
 pub use check_coupon::{CheckCoupon, CheckedCoupon};

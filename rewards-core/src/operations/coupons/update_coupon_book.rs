@@ -1,18 +1,20 @@
 //! Update a book of coupons: pause, resume, close or extend it, or change what holds for its codes.
 //!
 //! What is absent stays. A limit never falls below what is used already: those of single codes and members can only be raised
-//! once the book has codes. Codes that were made stay as they are when the pattern changes.
+//! once the book has codes. Codes that were made stay as they are when the pattern changes. A window on the clock of a program takes
+//! the place of the whole window before, and is forgotten when an instant is given after it.
 //!
-//! Refusals, in order: unknown book; closed book; a limit below its use; terms that no book can have.
+//! Refusals, in order: a window that is said twice, or with two ends; unknown program, none that is active; unknown book; closed book; a limit below its use; terms that no book can have.
 
 use serde::{Deserialize, Serialize};
 
+use super::window::Said;
 use super::{book_of, counted};
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
 use crate::coupons::{
     BookChange, BookCount, BookRefusal, BookState, CouponBook, CouponLimits, CouponTransfer,
-    LockRule,
+    LocalWindow, LockRule,
 };
 use crate::decision::{Changes, Decision};
 use crate::entity::EntityKey;
@@ -63,6 +65,10 @@ pub struct UpdateCouponBook {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub active_until: Option<Timestamp>,
+    /// When its codes can be redeemed, on the clock of a program, instead of the two instants.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub local: Option<LocalWindow>,
     /// How codes are made from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
@@ -105,13 +111,15 @@ impl UpdateCouponBook {
         &self,
         book: CouponBook,
         used: u32,
+        (active_from, active_until): (Option<Timestamp>, Option<Timestamp>),
         now: Timestamp,
     ) -> Result<CouponBook, Rejection> {
         let change = BookChange {
             name: self.name.as_deref(),
             owner: self.owner.as_deref(),
-            active_from: self.active_from,
-            active_until: self.active_until,
+            active_from,
+            active_until,
+            local: self.local.as_ref(),
             pattern: self.pattern.as_deref(),
             lock: self.lock,
             lease_seconds: self.lease_seconds,
@@ -138,21 +146,33 @@ impl Operation for UpdateCouponBook {
     const NAME: &'static str = "update_coupon_book";
     const KIND: Kind = Kind::Command;
     type Reply = UpdatedCouponBook;
-    type Prepared = ();
+    type Prepared = (Option<Timestamp>, Option<Timestamp>);
 
-    fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, Self::Prepared), Rejection> {
+        let said = Said {
+            local: self.local.as_ref(),
+            from: self.active_from,
+            until: self.active_until,
+        };
+        let local = self.local.iter().flat_map(LocalWindow::problems);
+        let mut problems: Vec<_> = local.map(|problem| problem.below("local")).collect();
+        said.check(&mut problems);
+        if !problems.is_empty() {
+            return Err(Rejection::Invalid(problems));
+        }
+        let window = said.instants(context)?;
         let tenant = &context.tenant;
         let plan = ReadPlan {
             entities: vec![EntityKey::of::<CouponBook>(tenant, &self.book)],
             counters: vec![BookCount::UsesAbove.range(tenant, &self.book)],
             ..ReadPlan::default()
         };
-        Ok((plan, ()))
+        Ok((plan, window))
     }
 
     fn decide(
         &self,
-        (): &(),
+        window: &Self::Prepared,
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<UpdatedCouponBook>, Undecided> {
@@ -163,7 +183,7 @@ impl Operation for UpdateCouponBook {
         let above = BookCount::UsesAbove.range(tenant, &self.book);
         let used = snapshot.count(&above, None).saturating_add(i64::from(most));
         let used = u32::try_from(used).unwrap_or_default();
-        let book = self.changed(stored.entity, used, context.now)?;
+        let book = self.changed(stored.entity, used, *window, context.now)?;
         let mut changes = Changes::default();
         let limit = i64::from(book.terms.limits().uses_of_book());
         let lowered = i64::from(most).saturating_sub(limit);
