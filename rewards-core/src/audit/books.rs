@@ -26,6 +26,8 @@ pub struct BookAudit {
     controls: BTreeMap<(Purpose, Asset), i128>,
     /// Of the stored control accounts, per asset.
     sums: BTreeMap<Asset, i128>,
+    /// How often codes were used that are nobody's, by book: as each code counts it, and as the book does, where they differ.
+    code_uses: BTreeMap<SmolStr, (i128, i128)>,
     entries: u64,
     problems: Vec<AuditProblem>,
     unlisted: u64,
@@ -52,6 +54,7 @@ impl BookAudit {
             uneven: BTreeMap::new(),
             controls: BTreeMap::new(),
             sums: BTreeMap::new(),
+            code_uses: BTreeMap::new(),
             entries: 0,
             problems: Vec::new(),
             unlisted: 0,
@@ -158,6 +161,13 @@ impl BookAudit {
         }
     }
 
+    /// Takes in how often codes of a book were used that are nobody's. The parts come in any order.
+    pub(super) fn code_uses(&mut self, book: SmolStr, (counted, stored): (i128, i128)) {
+        let sums = self.code_uses.entry(book).or_default();
+        sums.0 = sums.0.saturating_add(counted);
+        sums.1 = sums.1.saturating_add(stored);
+    }
+
     /// Ends the audit. Control accounts that were folded but are not stored are problems too, and so are stored ones that do
     /// not sum to zero per asset.
     #[must_use]
@@ -173,6 +183,17 @@ impl BookAudit {
         }
         for (key, folded) in std::mem::take(&mut self.controls) {
             self.compare_control(key, folded, 0);
+        }
+        for (subject, (counted, stored)) in std::mem::take(&mut self.code_uses) {
+            if counted != stored {
+                self.note(AuditProblem::CounterMismatch {
+                    subject,
+                    name: SmolStr::new_static("coupons/code"),
+                    bucket: 0,
+                    counted,
+                    stored,
+                });
+            }
         }
         for (asset, sum) in std::mem::take(&mut self.sums) {
             if sum != 0 {

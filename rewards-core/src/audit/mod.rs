@@ -31,7 +31,8 @@
 //!   by [heads](BookHead) that were kept elsewhere, or signed, before.
 //! - **What nothing else says once more**: when a lot becomes available, is voided or expires; the facts of a purchase; the
 //!   status, segments, attributes and tiers of a member; aliases; the reasons that people gave.
-//! - **What members used of coupon books**, and how often codes were used that are nobody's: it is in counters alone.
+//! - **What members used of coupon books**, and how often each code was used that is nobody's: it is in counters alone, and only what
+//!   all codes of a book were used together is counted twice.
 //! - **Counters together with the purchases** that counted them, for as long as both say the same.
 //! - **Stored replies**: one that is gone lets its command happen again, one that was changed is told again.
 //! - **Events** at the end of a stream of which none is left, which look as if they had been delivered, and what waiting ones say.

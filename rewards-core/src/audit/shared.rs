@@ -23,7 +23,12 @@ pub struct SharedCounters {
     until: Option<CounterPlace>,
     /// What was counted, and what is stored.
     sums: BTreeMap<CounterPlace, (i128, i128)>,
+    /// How often codes of coupon books were used that are nobody's: as each code counts it, and as the book does.
+    uses: Vec<(SmolStr, (i128, i128))>,
 }
+
+/// Where it is counted how often a code was used that is nobody's.
+const CODE_USES: &str = "coupons/code/";
 
 impl SharedCounters {
     /// The counters behind a place, as far as `stored` goes; to the end when `is_last`. They come in their order.
@@ -33,16 +38,22 @@ impl SharedCounters {
         stored: impl IntoIterator<Item = (CounterPlace, i64)>,
         is_last: bool,
     ) -> Self {
-        let stored = stored.into_iter();
-        // How often a code was used that is nobody's is said nowhere else.
-        let stored = stored.filter(|((_, name, _), _)| !name.starts_with("coupons/code/"));
-        let sums = stored.map(|(place, value)| (place, (0, i128::from(value))));
-        let sums: BTreeMap<CounterPlace, (i128, i128)> = sums.collect();
-        let until = sums.last_key_value().map(|(place, _)| place.clone());
+        let (mut sums, mut uses, mut until) = (BTreeMap::new(), Vec::new(), None);
+        for (place, value) in stored {
+            let value = i128::from(value);
+            until = until.max(Some(place.clone()));
+            // No entity says how often a code was used that is nobody's, but all of them together are what their book counts.
+            if place.1.starts_with(CODE_USES) {
+                uses.push((place.0, (value, 0)));
+            } else {
+                sums.insert(place, (0, value));
+            }
+        }
         Self {
             after,
             until: until.filter(|_| !is_last),
             sums,
+            uses,
         }
     }
 
@@ -85,8 +96,12 @@ impl SharedCounters {
         let most = i64::from(book.terms.limits().uses_of_book());
         let above = BookCount::UsesAbove.key(tenant, &book.book);
         if book.terms.user() == CodeUser::Anyone {
-            // How often codes were used that are nobody's is in counters alone.
-            self.sums.remove(&place(&above));
+            let place = place(&above);
+            if self.is_here(&place) {
+                let stored = self.sums.remove(&place).map_or(0, |(_, stored)| stored);
+                let used = stored.saturating_add(i128::from(most));
+                self.uses.push((place.0, (0, used)));
+            }
             return;
         }
         self.add(&above, most.saturating_neg());
@@ -101,16 +116,23 @@ impl SharedCounters {
 
     fn add(&mut self, key: &CounterKey, amount: i64) {
         let place = place(key);
-        let is_behind = self.after.as_ref().is_none_or(|after| place > *after);
-        let is_before = self.until.as_ref().is_none_or(|until| place <= *until);
-        if is_behind && is_before {
+        if self.is_here(&place) {
             let sums = self.sums.entry(place).or_default();
             sums.0 = sums.0.saturating_add(i128::from(amount));
         }
     }
 
+    fn is_here(&self, place: &CounterPlace) -> bool {
+        let is_behind = self.after.as_ref().is_none_or(|after| place > after);
+        let is_before = self.until.as_ref().is_none_or(|until| place <= until);
+        is_behind && is_before
+    }
+
     /// Compares what was counted with what is stored.
     pub fn finish(self, books: &mut BookAudit) {
+        for (book, uses) in self.uses {
+            books.code_uses(book, uses);
+        }
         for ((subject, name, bucket), (counted, stored)) in self.sums {
             if counted != stored {
                 books.note(AuditProblem::CounterMismatch {

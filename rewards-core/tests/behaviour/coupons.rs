@@ -1,10 +1,10 @@
 //! Coupons: drawn, given back, and counted.
 
 use rewards_core::command::Operation;
-use rewards_core::coupons::{BookTerms, CodeLine, CodeMatching};
+use rewards_core::coupons::{BookTerms, CodeLine, CodeMatching, CodeUser, CouponLimits};
 use rewards_core::ids::{CouponBookId, CouponId};
 use rewards_core::operations::coupons::{
-    AssignCoupons, CreateCouponBook, GetCouponBook, UnassignCoupon, UploadCoupons,
+    AssignCoupons, CreateCouponBook, GetCouponBook, RedeemCoupon, UnassignCoupon, UploadCoupons,
 };
 use rewards_core::rejection::Rejection;
 use rewards_core::secret::{KeyedDigest, Secret};
@@ -26,6 +26,10 @@ struct Books(World);
 impl Books {
     /// Book `b` with so many codes.
     fn with(codes: u32) -> Self {
+        Self::used_by(codes, CodeUser::Holder, None)
+    }
+
+    fn used_by(codes: u32, user: CodeUser, limits: Option<CouponLimits>) -> Self {
         let mut world = World::with("rules = []");
         let terms = BookTerms {
             name: "B".to_owned(),
@@ -35,11 +39,11 @@ impl Books {
             local: None,
             pattern: None,
             matching: None,
-            redeemed_by: None,
+            redeemed_by: Some(user),
             lock: None,
             lease_seconds: None,
             transfer: None,
-            limits: None,
+            limits,
         };
         world
             .run(&CreateCouponBook {
@@ -108,4 +112,35 @@ fn many_are_drawn_at_once_and_all_are_different() {
     books.give_back(&drawn[7]);
     assert_eq!(books.draw(1), drawn[7..8]);
     assert_eq!(books.0.audit(&books.0.tenant), []);
+}
+
+#[test]
+fn what_codes_for_anyone_were_used_is_held_against_their_book() {
+    let limits = CouponLimits {
+        uses_per_code: Some(3),
+        ..CouponLimits::default()
+    };
+    let mut books = Books::used_by(2, CodeUser::Anyone, Some(limits));
+    for code in ["code 0", "code 1", "code 1", "code 1"] {
+        let redeem = RedeemCoupon {
+            member: member("ann"),
+            code: Some(sealed(code)),
+            coupon: None,
+            order: None,
+        };
+        books.run(&redeem).unwrap();
+    }
+    let world = &mut books.0;
+    assert_eq!(world.audit(&world.tenant.clone()), []);
+    for part in ["coupons/code/", "coupons/uses_above"] {
+        let mut counters = world.counters.iter_mut();
+        let counter = counters.find(|(key, _)| key.name.name.starts_with(part));
+        *counter.unwrap().1 += 1;
+        let found = world.audit(&world.tenant.clone());
+        let codes: Vec<_> = found.iter().map(|problem| problem.code()).collect();
+        assert_eq!(codes, ["counter_mismatch"], "{part}");
+        let mut counters = world.counters.iter_mut();
+        let counter = counters.find(|(key, _)| key.name.name.starts_with(part));
+        *counter.unwrap().1 -= 1;
+    }
 }
