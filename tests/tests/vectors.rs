@@ -200,6 +200,12 @@ const FAULTS_ELSEWHERE: &[Elsewhere] = &[
 /// The codes of problems that no request of a case can have, because a case is JSON that was read already.
 const PROBLEMS_ELSEWHERE: &[Elsewhere] = &[
     elsewhere(
+        "coupons_need_store",
+        "every case has a store",
+        "rewards-core/tests/behaviour/offers.rs",
+        "problems[0].code, \"coupons_need_store\"",
+    ),
+    elsewhere(
         "document_too_large",
         "the text of a request is not seen",
         "rewards-core/tests/program_parse.rs",
