@@ -46,6 +46,11 @@ const PROGRAM: &str = r#"
     id = "waits"
     effect = { fixed = { amount = "0.77" } }
     lifecycle = { pending = { confirmation = {} }, expires = { days = 900 } }
+    [[rules]]
+    id = "lapses"
+    effect = { percent = { rate = "3%" } }
+    budgets = ["launch"]
+    lifecycle = { pending = { confirmation = { void_after_days = 20 } }, expires = { days = 700 } }
     [redemptions]
     order = ["cashback"]
     expires_after_minutes = 20000

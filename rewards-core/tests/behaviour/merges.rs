@@ -13,7 +13,7 @@ use rewards_core::operations::purchases::{
     CancelPurchase, CancelledPurchase, ConfirmPurchase, ListPurchases, RefundPurchase,
     RefundedPart, RefundedPurchase,
 };
-use rewards_core::operations::redemptions::{CancelRedemption, Redeem};
+use rewards_core::operations::redemptions::{AuthorizeRedemption, CancelRedemption, Redeem};
 use rewards_core::operations::rewards::{GrantReward, SettleMember};
 use rewards_core::rejection::Rejection;
 use rewards_core::secret::Secret;
@@ -264,6 +264,49 @@ fn what_had_paid_an_order_comes_back_to_the_other_member() {
     assert_eq!(say_all(&back.returned), "6.00 EUR");
     assert_eq!(balance(&mut world, "ann"), "0.00 EUR + 3.00 EUR");
     assert_eq!(balance(&mut world, "bob"), "10.00 EUR + 0.00 EUR");
+}
+
+/// What a purchase of somebody who was merged has used of a budget, and releases by time, is there for the other member's next
+/// purchase, as it is for somebody who had one id all along.
+#[test]
+fn what_is_released_by_time_is_there_for_the_next_purchase() {
+    let reserved = "[redemptions]\norder = [\"cashback\"]\nexpires_after_minutes = 60\n";
+    let voided = "lifecycle = { pending = { confirmation = { void_after_days = 5 } } }\n";
+    for (section, life) in [(reserved, ""), ("", voided)] {
+        for buys in ["ann", "bob"] {
+            let mut world = World::with(&format!(
+                "budgets = [{{ id = \"launch\", amount = \"12\" }}]\n[[rules]]\nid = \"it\"\n\
+                 budgets = [\"launch\"]\neffect = {{ percent = {{ rate = \"10%\" }} }}\n{life}{section}"
+            ));
+            world.register("bob");
+            world.buy("100 id=p1");
+            if !section.is_empty() {
+                let authorize = AuthorizeRedemption {
+                    redemption: "x1".parse().unwrap(),
+                    member: member("ann"),
+                    program: "main".parse().unwrap(),
+                    order: "o1".parse().unwrap(),
+                    total: money("9", "EUR"),
+                    amount: None,
+                    tenders: Vec::new(),
+                    wallet: None,
+                };
+                world.run(&authorize).unwrap();
+                let back = refund(&mut world, "ann", None);
+                assert_eq!(say_all(&back.shortfall), "9.00 EUR");
+            }
+            if buys == "bob" {
+                merge(&mut world, "ann", "bob").unwrap();
+            }
+            world.at("2026-03-20");
+            let bought = format!("110 member={buys} id=p2");
+            assert_eq!(world.quoted(&bought), ["it 11.00 EUR"], "{life} {buys}");
+            assert_eq!(world.grants(&bought), ["it 11.00 EUR"], "{life} {buys}");
+            let used = ["p:main budget/launch/amount.EUR/lifetime@0 = 1100"];
+            assert_eq!(world.say_counted(), used, "{life} {buys}");
+            world.assert_valid();
+        }
+    }
 }
 
 #[test]

@@ -346,11 +346,14 @@ impl<'a> ChangeBuilder<'a> {
         &self.due_changes
     }
 
-    /// What the command has added so far to a counter that is not in the member's row.
+    /// What the command has added so far to a counter that is not in the member's row: for the member, and for members who were
+    /// merged into this one, whose purchases something may have gone back to.
     pub fn added(&self, range: &CounterRange) -> i64 {
         let changes = self.changes.counters.iter();
         let own = changes.filter(|change| range.contains(&change.key));
-        own.fold(0, |sum, change| sum.saturating_add(change.delta))
+        let own = own.fold(0_i64, |sum, change| sum.saturating_add(change.delta));
+        let merged = self.merged.values();
+        merged.fold(own, |sum, other| sum.saturating_add(other.added(range)))
     }
 
     /// Tells what was carried out because it was due, and returns it.
@@ -483,9 +486,12 @@ impl<'a> ChangeBuilder<'a> {
             row: self.row,
         };
         self.changes.members.push(write);
+        // What was released for those who were merged was seen when something was added within a bound, so it comes before that.
+        let own = std::mem::take(&mut self.changes.counters);
         for other in self.merged.into_values().filter(Self::is_changed) {
             self.changes.merge(other.finish()?);
         }
+        self.changes.counters.extend(own);
         Ok(self.changes)
     }
 
