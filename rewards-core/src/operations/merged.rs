@@ -169,7 +169,7 @@ fn open_if_needed<'a>(
     context: &'a Context,
     until: Timestamp,
 ) -> Result<Option<ChangeBuilder<'a>>, Undecided> {
-    if Resting::of(builder).is_something() {
+    if builder.changes_other() || Resting::of(builder).is_something() {
         open_other(builder, snapshot, context, until)
     } else {
         Ok(None)

@@ -43,6 +43,7 @@ const PROGRAM: &str = r#"
 
 const DEBT: &str = "[refunds]\nshortfall = \"debt\"\n";
 const PAYING: &str = "[redemptions]\norder = [\"main\", \"cashback\"]\n";
+const RESERVED: &str = "[redemptions]\norder = [\"cashback\"]\nexpires_after_minutes = 60\n";
 
 fn merge(world: &mut World, who: &str, into: &str) -> Result<MergedMembers, Rejection> {
     world.run(&MergeMembers {
@@ -73,6 +74,21 @@ fn refund(world: &mut World, who: &str, amount: Option<Money>) -> RefundedPurcha
         reason: None,
     };
     world.run(&refund).unwrap()
+}
+
+/// Reserves for an order that is paid from the rewards alone.
+fn authorize(world: &mut World, who: &str, total: &str) {
+    let authorize = AuthorizeRedemption {
+        redemption: "x1".parse().unwrap(),
+        member: member(who),
+        program: "main".parse().unwrap(),
+        order: "o1".parse().unwrap(),
+        total: money(total, "EUR"),
+        amount: None,
+        tenders: Vec::new(),
+        wallet: None,
+    };
+    world.run(&authorize).unwrap();
 }
 
 fn cancel(world: &mut World, who: &str) -> CancelledPurchase {
@@ -270,7 +286,7 @@ fn what_had_paid_an_order_comes_back_to_the_other_member() {
 /// purchase, as it is for somebody who had one id all along.
 #[test]
 fn what_is_released_by_time_is_there_for_the_next_purchase() {
-    let reserved = "[redemptions]\norder = [\"cashback\"]\nexpires_after_minutes = 60\n";
+    let reserved = RESERVED;
     let voided = "lifecycle = { pending = { confirmation = { void_after_days = 5 } } }\n";
     for (section, life) in [(reserved, ""), ("", voided)] {
         for buys in ["ann", "bob"] {
@@ -281,17 +297,7 @@ fn what_is_released_by_time_is_there_for_the_next_purchase() {
             world.register("bob");
             world.buy("100 id=p1");
             if !section.is_empty() {
-                let authorize = AuthorizeRedemption {
-                    redemption: "x1".parse().unwrap(),
-                    member: member("ann"),
-                    program: "main".parse().unwrap(),
-                    order: "o1".parse().unwrap(),
-                    total: money("9", "EUR"),
-                    amount: None,
-                    tenders: Vec::new(),
-                    wallet: None,
-                };
-                world.run(&authorize).unwrap();
+                authorize(&mut world, "ann", "9");
                 let back = refund(&mut world, "ann", None);
                 assert_eq!(say_all(&back.shortfall), "9.00 EUR");
             }
@@ -306,6 +312,64 @@ fn what_is_released_by_time_is_there_for_the_next_purchase() {
             assert_eq!(world.say_counted(), used, "{life} {buys}");
             world.assert_valid();
         }
+    }
+}
+
+#[test]
+fn a_refund_finds_what_has_gone_on_twice_and_is_released_by_time() {
+    let mut world = World::with(&format!("{PROGRAM}{RESERVED}"));
+    world.register("bob").register("cid");
+    world.buy("100 id=p1");
+    merge(&mut world, "ann", "bob").unwrap();
+    authorize(&mut world, "bob", "4");
+    merge(&mut world, "bob", "cid").unwrap();
+    assert_eq!(balance(&mut world, "cid"), "6.00 EUR + 0.00 EUR");
+    world.at("2026-03-03");
+    let back = refund(&mut world, "cid", None);
+    assert_eq!(say_all(&back.taken_back), "13.00 EUR");
+    assert_eq!(say_all(&back.shortfall), "");
+    assert_eq!(balance(&mut world, "cid"), "0.00 EUR + 0.00 EUR");
+    world.assert_valid();
+}
+
+/// What a refund could not take back is taken of what comes back first, whoever of the two has it.
+#[test]
+fn what_is_released_by_time_comes_before_a_command_under_either_id() {
+    for authorizes in ["ann", "bob"] {
+        let mut world = World::with(&format!("{PROGRAM}{RESERVED}"));
+        world.register("bob");
+        world.buy("100 id=p1");
+        let redeem = Redeem {
+            redemption: "x0".parse().unwrap(),
+            member: member("ann"),
+            program: "main".parse().unwrap(),
+            order: "o0".parse().unwrap(),
+            total: money("3", "EUR"),
+            amount: None,
+            tenders: Vec::new(),
+            wallet: None,
+        };
+        world.run(&redeem).unwrap();
+        if authorizes == "bob" {
+            merge(&mut world, "ann", "bob").unwrap();
+        }
+        authorize(&mut world, authorizes, "7");
+        let back = refund(&mut world, authorizes, Some(money("50", "EUR")));
+        assert_eq!(say_all(&back.taken_back), "1.50 EUR");
+        assert_eq!(say_all(&back.shortfall), "5.00 EUR");
+        world.at("2026-03-03");
+        let cancel = CancelRedemption {
+            member: member(authorizes),
+            redemption: "x0".parse().unwrap(),
+            number: None,
+            amount: None,
+        };
+        let back = world.run(&cancel).unwrap();
+        assert_eq!(say_all(&back.returned), "3.00 EUR", "{authorizes}");
+        assert_eq!(say_all(&back.taken_back), "", "{authorizes}");
+        let has = world.run(&GetBalance::new(member(authorizes))).unwrap();
+        assert_eq!(say(&has.assets[0].available), "5.00 EUR", "{authorizes}");
+        world.assert_valid();
     }
 }
 

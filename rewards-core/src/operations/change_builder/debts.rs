@@ -10,6 +10,7 @@ use crate::command::Undecided;
 use crate::event::Event;
 use crate::ids::PurchaseId;
 use crate::ledger::{Account, Lot, LotState, Purpose, Transfer, TransferKind, consume};
+use crate::member::MemberRow;
 use crate::money::{Asset, Money};
 use crate::rejection::Rejection;
 use crate::snapshot::Snapshot;
@@ -127,8 +128,7 @@ impl ChangeBuilder<'_> {
 
     /// Whether the member owes anything.
     pub fn owes(&self) -> bool {
-        let mut balances = self.row.balances.iter();
-        balances.any(|(purpose, _, minor)| *purpose == Purpose::Debt && minor > 0)
+        owes(&self.row)
     }
 
     /// What the member owes.
@@ -170,4 +170,10 @@ impl ChangeBuilder<'_> {
         self.post(Transfer::new(from, to, minor, kind, self.context.now)?)?;
         Ok(())
     }
+}
+
+/// Whether a member owes anything.
+pub(super) fn owes(row: &MemberRow) -> bool {
+    let mut balances = row.balances.iter();
+    balances.any(|(purpose, _, minor)| *purpose == Purpose::Debt && minor > 0)
 }

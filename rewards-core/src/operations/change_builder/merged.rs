@@ -9,9 +9,10 @@
 //! whoever asks for it, and is kept with the changes of the member into whom its own was merged.
 
 use super::super::due::{due_lots, due_query};
-use super::super::merged::Passage;
+use super::super::merged::{Passage, settle_due};
 use super::super::seen::{Seen, for_each, see_once, see_rows};
 use super::ChangeBuilder;
+use super::debts::owes;
 use crate::cashback::{GRANTS_MAX, PurchaseEntity};
 use crate::command::Undecided;
 use crate::entity::{EntityKey, Stored};
@@ -33,16 +34,32 @@ impl<'a> ChangeBuilder<'a> {
         snapshot: &'a Snapshot,
         until: Timestamp,
     ) -> Result<(), Undecided> {
+        self.take_in_but(snapshot, until, None)
+    }
+
+    /// The same but for one of them, whose changes are in the making.
+    fn take_in_but(
+        &mut self,
+        snapshot: &'a Snapshot,
+        until: Timestamp,
+        but: Option<&MemberId>,
+    ) -> Result<(), Undecided> {
         let profile = &self.row.profile;
         // Whoever was merged takes in nothing any more.
         if profile.merged.is_empty() || profile.status.is_final() {
             return Ok(());
         }
-        for member in self.see_merged(snapshot, until)? {
-            let context = self.context;
-            let mut merged = match self.merged.remove(&member) {
+        let (context, ids) = (self.context, self.ids);
+        let due = self.see_merged(snapshot, until, but)?;
+        // What all of them need is asked for at once.
+        for_each(&due, |member| {
+            let mut merged = ChangeBuilder::open_as_is(snapshot, context, ids, member)?;
+            merged.release_overdue(until)
+        })?;
+        for member in due {
+            let mut merged = match self.remove_merged(&member) {
                 Some(merged) => merged,
-                None => ChangeBuilder::open_as_is(snapshot, context, self.ids, &member)?,
+                None => ChangeBuilder::open_as_is(snapshot, context, ids, &member)?,
             };
             // What has paid for the one may have been earned by the other.
             std::mem::swap(&mut merged.merged, &mut self.merged);
@@ -62,8 +79,39 @@ impl<'a> ChangeBuilder<'a> {
         Ok(())
     }
 
-    /// Opens the changes of the member into whom this one was merged. What has become available to others who were merged into
-    /// that member waits for the next command.
+    /// Opens the changes of the member into whom this one was merged, when something comes before a command on this one: the time
+    /// of an authorization that anybody of them has is over, or what has matured pays what the other member owes.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(super) fn open_into(&mut self, snapshot: &'a Snapshot) -> Result<(), Undecided> {
+        let profile = &self.row.profile;
+        let into = match (profile.status, &profile.merged_into) {
+            (MemberStatus::Merged, Some(into)) => into.clone(),
+            _ => return Ok(()),
+        };
+        let context = self.context;
+        see_rows(snapshot, context, [&into])?;
+        let row = snapshot.members.get(&context.member_key(&into));
+        let Some(row) = row.filter(|row| !row.profile.status.is_final()) else {
+            return Ok(());
+        };
+        see_rows(snapshot, context, &row.profile.merged)?;
+        let merged = row.profile.merged.iter();
+        let merged = merged.filter_map(|member| snapshot.members.get(&context.member_key(member)));
+        let mut all = merged.chain([row]);
+        if owes(row) || all.any(|row| is_over(row, context.now)) {
+            let other = self.open_other(snapshot, &into)?;
+            if owes(row) {
+                settle_due(self, snapshot, context)?;
+            }
+            self.into = Some(Box::new(other));
+        }
+        Ok(())
+    }
+
+    /// Opens the changes of the member into whom this one was merged, after all that is due there and with others who were merged
+    /// into that member. The changes of those are with this member's.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -72,20 +120,34 @@ impl<'a> ChangeBuilder<'a> {
         snapshot: &'a Snapshot,
         into: &MemberId,
     ) -> Result<Self, Undecided> {
-        let mut other = Self::open_as_is(snapshot, self.context, self.ids, into)?;
+        if let Some(other) = self.into.take() {
+            return Ok(*other);
+        }
+        let (context, member) = (self.context, self.key.member.clone());
+        let mut other = Self::open_as_is(snapshot, context, self.ids, into)?;
         // While the other member gives back what this one has earned, this one's changes are with it.
-        let member = self.key.member.clone();
         let profile = MemberProfile::new(self.recorded_at);
         let stand_in = MemberRow::new(profile, self.recorded_at);
-        let stand_in = Self::from_row(self.context, self.ids, self.key.clone(), stand_in);
+        let stand_in = Self::from_row(context, self.ids, self.key.clone(), stand_in);
         let own = std::mem::replace(self, stand_in);
         other.merged.insert(member.clone(), own);
-        let released = other.release_overdue(self.context.now);
+        let released = other.release_overdue(context.now);
+        let taken_in =
+            released.and_then(|()| other.take_in_but(snapshot, context.now, Some(&member)));
         if let Some(own) = other.merged.remove(&member) {
             *self = own;
         }
-        released?;
+        taken_in?;
+        self.merged.append(&mut other.merged);
+        if other.owes() {
+            settle_due(&mut other, snapshot, context)?;
+        }
         Ok(other)
+    }
+
+    /// Whether the other member's changes are open, and there are any.
+    pub fn changes_other(&self) -> bool {
+        self.into.as_ref().is_some_and(|other| other.is_changed())
     }
 
     /// The changes of whoever made a purchase: this member, or one who was merged into this one.
@@ -125,6 +187,15 @@ impl<'a> ChangeBuilder<'a> {
         }
         let mut merged = self.merged.values_mut();
         merged.find_map(|other| other.find_merged(member))
+    }
+
+    /// Takes the changes of somebody who was merged out of those that are open.
+    fn remove_merged(&mut self, member: &MemberId) -> Option<Self> {
+        let own = self.merged.remove(member);
+        own.or_else(|| {
+            let mut merged = self.merged.values_mut();
+            merged.find_map(|other| other.remove_merged(member))
+        })
     }
 
     /// Who made a purchase. Somebody into whom nobody was merged has lots of own purchases only.
@@ -183,9 +254,11 @@ impl<'a> ChangeBuilder<'a> {
         &self,
         snapshot: &Snapshot,
         until: Timestamp,
+        but: Option<&MemberId>,
     ) -> Result<Vec<MemberId>, Undecided> {
-        let merged = &self.row.profile.merged;
-        see_rows(snapshot, self.context, merged)?;
+        let merged = self.row.profile.merged.iter();
+        let merged = merged.filter(|member| Some(*member) != but);
+        see_rows(snapshot, self.context, merged.clone())?;
         let due = for_each(merged, |member| {
             let key = self.context.member_key(member);
             let row = snapshot.members.get(&key);
@@ -197,8 +270,7 @@ impl<'a> ChangeBuilder<'a> {
                 ..ReadPlan::default()
             };
             see_once(snapshot, self.context, member, Seen::Due(until), plan)?;
-            let is_over = row.profile.reserved.values().any(|at| *at <= until);
-            let is_due = is_over || !due_lots(snapshot, &key, until)?.is_empty();
+            let is_due = is_over(row, until) || !due_lots(snapshot, &key, until)?.is_empty();
             Ok(is_due.then(|| member.clone()))
         })?;
         Ok(due.into_iter().flatten().collect())
@@ -234,6 +306,11 @@ impl<'a> ChangeBuilder<'a> {
         self.due_changes.returned(at, arrived);
         self.due_changes.pay(at, arrived.asset(), paid);
     }
+}
+
+/// Whether the time of an authorization is over by an instant.
+fn is_over(row: &MemberRow, until: Timestamp) -> bool {
+    row.profile.reserved.values().any(|at| *at <= until)
 }
 
 /// Whether a member who was merged has anything that becomes available by itself.

@@ -63,6 +63,8 @@ pub(super) struct ChangeBuilder<'a> {
     released: Totals,
     /// The changes of members who were merged into this one, as far as the command changes them too.
     merged: BTreeMap<MemberId, ChangeBuilder<'a>>,
+    /// The changes of the member into whom this one was merged, when something due came before the command there.
+    into: Option<Box<ChangeBuilder<'a>>>,
     /// What has become available in this command to somebody who was merged, and is to go on: since when each lot is.
     goes_on: Option<BTreeMap<LotNumber, Timestamp>>,
 }
@@ -85,7 +87,8 @@ struct OpenPurchase {
 
 impl<'a> ChangeBuilder<'a> {
     /// Starts from the member's row, gives back what is reserved longer than its time allows, and takes in what has become
-    /// available by itself to whoever was merged into the member. What a member owes is paid by what has matured since.
+    /// available by itself to whoever was merged into the member. What a member owes is paid by what has matured since. For a
+    /// member who was merged, the same happens first with all who are one by now.
     ///
     /// # Errors
     /// [`Rejection::MemberUnknown`] when there is none; [`Undecided::Needs`] what goes back, or is due.
@@ -96,6 +99,7 @@ impl<'a> ChangeBuilder<'a> {
         member: &MemberId,
     ) -> Result<Self, Undecided> {
         let mut builder = Self::open_until(snapshot, context, ids, member, context.now)?;
+        builder.open_into(snapshot)?;
         if builder.owes() {
             settle_due(&mut builder, snapshot, context)?;
         }
@@ -180,6 +184,7 @@ impl<'a> ChangeBuilder<'a> {
             redemptions: BTreeMap::new(),
             released: Totals::default(),
             merged: BTreeMap::new(),
+            into: None,
             goes_on: None,
         }
     }
@@ -488,7 +493,9 @@ impl<'a> ChangeBuilder<'a> {
         self.changes.members.push(write);
         // What was released for those who were merged was seen when something was added within a bound, so it comes before that.
         let own = std::mem::take(&mut self.changes.counters);
-        for other in self.merged.into_values().filter(Self::is_changed) {
+        let others = self.merged.into_values();
+        let others = others.chain(self.into.map(|into| *into));
+        for other in others.filter(Self::is_changed) {
             self.changes.merge(other.finish()?);
         }
         self.changes.counters.extend(own);
