@@ -7,6 +7,7 @@ pub mod postgres;
 pub mod proxy;
 pub mod simulation;
 pub mod source;
+pub mod stopwatch;
 
 /// The README, so that its code is compiled and run.
 #[cfg(doctest)]

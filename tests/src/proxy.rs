@@ -3,6 +3,7 @@
 //! What is not forwarded is kept from the one who waits for it, for as long as the proxy lives: connections that were silenced
 //! stay silent, as behind a router that has forgotten them. Those that are made after [`Proxy::speak`] are forwarded again.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +15,9 @@ use tokio::task::JoinHandle;
 
 /// How much is read at once.
 const CHUNK: usize = 64 * 1_024;
+
+/// How a client takes leave, for which it waits for nothing.
+const LEAVE: &[u8] = b"X\0\0\0\x04";
 
 /// From whom bytes come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +65,17 @@ struct State {
     trigger: Option<Trigger>,
     rewrites: Vec<(&'static [u8], &'static [u8])>,
     rewritten: u64,
+    /// Connections so far.
+    connections: u64,
+    /// Those that were silenced, on which a client still spoke since the network last changed.
+    in_vain: BTreeSet<u64>,
+}
+
+/// One connection: its number, and the age of the network at which it was made.
+#[derive(Debug, Clone, Copy)]
+struct Line {
+    number: u64,
+    made: u64,
 }
 
 #[derive(Debug, Default)]
@@ -71,12 +86,17 @@ impl Network {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn age(&self) -> u64 {
-        self.state().age
+    fn line(&self) -> Line {
+        let mut state = self.state();
+        state.connections = state.connections.saturating_add(1);
+        Line {
+            number: state.connections,
+            made: state.age,
+        }
     }
 
-    /// What is forwarded of bytes on a connection that was made at an age; `None` when it is nothing, for ever.
-    fn pass(&self, made: u64, from: Side, mut bytes: Vec<u8>) -> Option<Vec<u8>> {
+    /// What is forwarded of bytes on a connection; `None` when it is nothing, for ever.
+    fn pass(&self, line: Line, from: Side, mut bytes: Vec<u8>) -> Option<Vec<u8>> {
         let mut state = self.state();
         if from == Side::Client {
             let says = |says: &[u8]| bytes.windows(says.len()).any(|part| part == says);
@@ -88,8 +108,13 @@ impl Network {
                 state.rewritten = state.rewritten.saturating_add(count);
             }
         }
-        match state.silence {
-            Some((age, silence)) if made <= age && silence.swallows(from) => None,
+        let is_silenced = |(age, _): &(u64, Silence)| line.made <= *age;
+        let silence = state.silence.filter(is_silenced);
+        if silence.is_some() && from == Side::Client && bytes != LEAVE {
+            state.in_vain.insert(line.number);
+        }
+        match silence {
+            Some((_, silence)) if silence.swallows(from) => None,
             _ => Some(bytes),
         }
     }
@@ -158,11 +183,19 @@ impl Proxy {
         let mut state = self.network.state();
         state.silence = Some((state.age, silence));
         state.age = state.age.saturating_add(1);
+        state.in_vain.clear();
     }
 
     /// Falls silent once the client says this, before it is forwarded.
     pub fn silence_when_client_says(&self, says: &'static [u8], silence: Silence) {
         self.network.state().trigger = Some(Trigger { says, silence });
+    }
+
+    /// Whether it has fallen silent, and has not spoken since.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        let state = self.network.state();
+        state.silence.is_some_and(|(until, _)| until >= state.age)
     }
 
     /// Forwards again what is said on new connections.
@@ -173,6 +206,14 @@ impl Proxy {
         }
         state.age = state.age.saturating_add(1);
         state.trigger = None;
+        state.in_vain.clear();
+    }
+
+    /// On how many connections that were silenced a client still spoke, since the network last spoke again or forgot them. To take
+    /// leave is not to speak.
+    #[must_use]
+    pub fn spoken_in_vain(&self) -> usize {
+        self.network.state().in_vain.len()
     }
 
     /// Puts other bytes in the place of what the client says.
@@ -205,7 +246,7 @@ async fn listen(listener: TcpListener, server: SocketAddr, network: Arc<Network>
     while let Ok((client, _)) = listener.accept().await {
         let network = Arc::clone(&network);
         tokio::spawn(async move {
-            let made = network.age();
+            let line = network.line();
             let Ok(server) = TcpStream::connect(server).await else {
                 return;
             };
@@ -213,8 +254,8 @@ async fn listen(listener: TcpListener, server: SocketAddr, network: Arc<Network>
             let _ = (client.set_nodelay(true), server.set_nodelay(true));
             let (from_client, to_client) = client.into_split();
             let (from_server, to_server) = server.into_split();
-            let asks = forward(&network, made, Side::Client, from_client, to_server);
-            let answers = forward(&network, made, Side::Server, from_server, to_client);
+            let asks = forward(&network, line, Side::Client, from_client, to_server);
+            let answers = forward(&network, line, Side::Server, from_server, to_client);
             tokio::join!(asks, answers);
         });
     }
@@ -223,7 +264,7 @@ async fn listen(listener: TcpListener, server: SocketAddr, network: Arc<Network>
 /// Forwards what one side says, and that it ends; a side that was silenced is read on and says nothing.
 async fn forward(
     network: &Network,
-    made: u64,
+    line: Line,
     from: Side,
     mut speaker: OwnedReadHalf,
     mut listener: OwnedWriteHalf,
@@ -235,7 +276,7 @@ async fn forward(
         if read == 0 {
             break;
         }
-        match network.pass(made, from, bytes) {
+        match network.pass(line, from, bytes) {
             Some(bytes) if !is_silent => {
                 if listener.write_all(&bytes).await.is_err() {
                     return;
