@@ -10,8 +10,9 @@ use std::time::Instant;
 use rewards_core::command::{Operation, ROUNDS_MAX, Undecided, prepare};
 use rewards_core::context::Context;
 use rewards_core::decision::{Changes, Decision};
-use rewards_core::entity::EntityKey;
+use rewards_core::entity::{By, EntityKey};
 use rewards_core::fingerprint::Fingerprint;
+use rewards_core::ids::{MemberId, TenantId};
 use rewards_core::rejection::{Fault, Rejection};
 use rewards_core::snapshot::{KeyOrigin, MemberKey, ReadPlan, ReplyKey, Snapshot, StoredReply};
 use smallvec::SmallVec;
@@ -213,6 +214,9 @@ pub(super) struct Concerns {
     pub(super) owned_by: Vec<EntityKey>,
 }
 
+/// All entities of a kind that a member of a tenant owns.
+pub(super) type List<'p> = (&'p TenantId, &'static str, &'p MemberId);
+
 /// A command that was accepted and is not answered yet.
 pub(super) struct Pending {
     work: Box<dyn Work>,
@@ -315,6 +319,17 @@ impl Pending {
         lines.filter_map(|line| match line {
             Line::Member(member) => Some(member),
             Line::Run(_) => None,
+        })
+    }
+
+    /// The lists of members' entities that it reads.
+    pub(super) fn lists(&self) -> impl Iterator<Item = List<'_>> {
+        let needs = self.needs.iter();
+        let pages = needs.flat_map(|needs| &needs.entity_pages);
+        let pages = self.reads.plan.entity_pages.iter().chain(pages);
+        pages.filter_map(|query| match &query.by {
+            By::Owner(owner) => Some((&query.tenant, query.kind, owner)),
+            By::Newest | By::Group { .. } | By::Due(_) => None,
         })
     }
 

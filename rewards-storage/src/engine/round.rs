@@ -4,15 +4,18 @@
 //! that rests on an open decision: a refusal that follows one waits for the commit, and is decided again when the
 //! commit did not go as decided.
 //!
-//! A command that cannot be decided on this view goes round again, and with it all that stand behind it in one of its lines.
+//! A command that cannot be decided on this view goes round again, and with it all that stand behind it in one of its lines. So does
+//! one that reads a list of a member's entities of which a command before it has made, changed or removed one: rows move on with the
+//! view, and lists stay as they were read.
 
 use std::iter;
 use std::mem;
 use std::sync::Arc;
 
 use rewards_core::decision::Changes;
-use rewards_core::entity::EntityKey;
+use rewards_core::entity::{EntityKey, EntityRemoval};
 use rewards_core::fingerprint::Fingerprint;
+use rewards_core::ids::{MemberId, TenantId};
 use rewards_core::rejection::{Fault, Rejection};
 use rewards_core::snapshot::{MemberKey, ReadPlan, Snapshot, StoredReply};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -95,6 +98,8 @@ struct Deciding<'s> {
     moved: FxHashSet<MemberKey>,
     /// Lines of which somebody needs a fresh view.
     held: FxHashSet<Line>,
+    /// Lists of which something has changed; what was removed unseen may have been in any of its kind.
+    changed: FxHashSet<(TenantId, &'static str, Option<MemberId>)>,
 }
 
 impl Deciding<'_> {
@@ -107,7 +112,7 @@ impl Deciding<'_> {
             self.round.followers.push((*leader, pending));
             return;
         }
-        if self.is_held(&pending) {
+        if self.is_held(&pending) || self.reads_changed_list(&pending) {
             return self.defer(pending);
         }
         if let Some(fault) = self.mistimed(&pending) {
@@ -158,6 +163,7 @@ impl Deciding<'_> {
             pending.tenant.known_time.note(write.row.recorded_at);
         }
         if !is_last {
+            self.note_lists(&changes);
             self.apply(&changes);
             if *key != CommandKey::None {
                 let index = self.round.decided.len();
@@ -182,6 +188,44 @@ impl Deciding<'_> {
             changes: Arc::new(changes),
         });
         self.round.decided.push(pending);
+    }
+
+    /// Notes the lists that are not any more as they were read.
+    fn note_lists(&mut self, changes: &Changes) {
+        if self.snapshot.entity_pages.is_empty() {
+            return;
+        }
+        let known = |key: &EntityKey| {
+            let row = self.snapshot.entities.get(key);
+            row.map(|row| row.index.owner.clone())
+        };
+        for write in &changes.entities {
+            let (now, before) = (write.row.index.owner.clone(), known(&write.key).flatten());
+            for owner in [now, before].into_iter().flatten() {
+                let (tenant, kind) = (write.key.tenant.clone(), write.key.kind);
+                self.changed.insert((tenant, kind, Some(owner)));
+            }
+        }
+        for EntityRemoval { key, .. } in &changes.removals {
+            let list = match known(key) {
+                Some(Some(owner)) => Some(owner),
+                Some(None) => continue,
+                None => None,
+            };
+            self.changed.insert((key.tenant.clone(), key.kind, list));
+        }
+    }
+
+    /// Whether a list that it reads has changed since.
+    fn reads_changed_list(&self, pending: &Pending) -> bool {
+        !self.changed.is_empty()
+            && pending.lists().any(|(tenant, kind, owner)| {
+                let is_changed = |owner: Option<&MemberId>| {
+                    let list = (tenant.clone(), kind, owner.cloned());
+                    self.changed.contains(&list)
+                };
+                is_changed(Some(owner)) || is_changed(None)
+            })
     }
 
     /// Moves the view on. Rows of a member whom nobody else in the batch reads stay as they are: copying them is for nobody.
@@ -270,6 +314,7 @@ impl Round {
             leaders: FxHashMap::default(),
             moved: FxHashSet::default(),
             held: FxHashSet::default(),
+            changed: FxHashSet::default(),
         };
         for (index, pending) in view.batch.into_iter().enumerate() {
             deciding.next(pending, index == last);

@@ -7,6 +7,7 @@
 )]
 
 mod adjustments;
+mod batches;
 mod clocks;
 mod commits;
 mod coupon_codes;
