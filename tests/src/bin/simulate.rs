@@ -2,11 +2,15 @@
 //!
 //! ```text
 //! simulate [--seed N] [--seconds N] [--store memory|sqlite|postgres] [--clients N] [--members N] [--rounds N] [--orders N] [--lots N] [--calm]
+//!          [--everything]
 //! ```
 //! Each run has a store of its own and prints what happened: commands, refusals, the faults that struck, and every violation
-//! with the seed that brings it about again. It ends with status 1 when there was one.
+//! with the seed that brings it about again. It ends with status 1 when there was one. With `--everything` every operation is ordered
+//! that there is; without it those are whose outcome is worked out again to the minor unit. At the end it prints how often each
+//! operation was ordered, carried out and refused.
 #![forbid(unsafe_code)]
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,10 +19,10 @@ use rewards_storage::memory::MemoryStore;
 use rewards_storage::sql::{SqlOptions, SqlStore};
 use rewards_storage::store::Backend;
 use rewards_tests::postgres::shared_cluster;
-use rewards_tests::simulation::{Deployment, Evidence, Failed, Failure, Scenario, run};
+use rewards_tests::simulation::{Deployment, Evidence, Failed, Failure, Scenario, Tally, run};
 
 const USAGE: &str = "simulate [--seed N] [--seconds N] [--store memory|sqlite|postgres] [--clients N] [--members N] [--rounds N] \
-                     [--orders N] [--lots N] [--calm]";
+                     [--orders N] [--lots N] [--calm] [--everything]";
 
 /// Where the books are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +52,10 @@ impl Arguments {
             if word == "--calm" {
                 arguments.scenario.faults = false;
                 arguments.scenario.mayhem = false;
+                continue;
+            }
+            if word == "--everything" {
+                arguments.scenario = arguments.scenario.with_everything();
                 continue;
             }
             let value = words.next().ok_or_else(|| format!("usage: {USAGE}"))?;
@@ -85,12 +93,19 @@ async fn main() -> Result<ExitCode, Failed> {
     let started = Instant::now();
     let mut scenario = arguments.scenario;
     let (mut runs, mut commands, mut violations) = (0_u64, 0_usize, 0_usize);
+    let mut tallies: BTreeMap<&str, Tally> = BTreeMap::new();
     loop {
         let began = Instant::now();
         match simulate(scenario, arguments.place).await {
             Ok(evidence) => {
                 commands += evidence.applied();
                 tell(scenario, began.elapsed(), &evidence);
+                for (operation, more) in evidence.tallies() {
+                    let tally = tallies.entry(operation).or_default();
+                    tally.ordered += more.ordered;
+                    tally.accepted += more.accepted;
+                    tally.refused += more.refused;
+                }
             }
             Err(error) => {
                 let failure = error.downcast::<Failure>()?;
@@ -103,6 +118,16 @@ async fn main() -> Result<ExitCode, Failed> {
         if started.elapsed() >= arguments.time {
             break;
         }
+    }
+    for (operation, tally) in tallies {
+        let Tally {
+            ordered,
+            accepted,
+            refused,
+        } = tally;
+        println!(
+            "{operation:<24} {ordered:>8} ordered, {accepted:>8} carried out, {refused:>8} refused"
+        );
     }
     println!("{runs} runs, {commands} commands, {violations} violations");
     Ok(ExitCode::from(u8::from(violations > 0)))

@@ -2,20 +2,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rewards_core::adjustments::{Adjustment, AdjustmentKind};
 use rewards_core::audit::AuditProblem;
 use rewards_core::cashback::PurchaseEntity;
 use rewards_core::command::Operation as _;
 use rewards_core::counter::Subject;
+use rewards_core::coupons::{Coupon, CouponBook};
 use rewards_core::decision::ProgramWrite;
 use rewards_core::entity::{Entity, EntityKey, EntityRow, Stored};
 use rewards_core::ids::{IdempotencyKey, MemberId, PurchaseId, TenantId};
 use rewards_core::ledger::{Account, JournalEntry, Lot, LotNumber, Purpose, TransferKind};
-use rewards_core::member::MemberRow;
+use rewards_core::member::{Alias, MemberRow};
 use rewards_core::money::Asset;
 use rewards_core::operations::balances::{Balance, GetBalance};
+use rewards_core::operations::coupons::CreateCouponBook;
 use rewards_core::operations::deposits::InitiateDeposit;
-use rewards_core::operations::purchases::{RecordPurchase, RefundPurchase};
+use rewards_core::operations::purchases::{RecordPurchase, RefundPurchase, ReplacePurchase};
 use rewards_core::operations::redemptions::{AuthorizeRedemption, Redeem};
+use rewards_core::operations::rewards::{DeductBalance, GrantReward};
+use rewards_core::operations::shared_wallets::CreateSharedWallet;
 use rewards_core::operations::transfers::TransferBalance;
 use rewards_core::payments::DepositEntity;
 use rewards_core::refunds::RefundEntity;
@@ -24,13 +29,14 @@ use rewards_core::snapshot::{
 };
 use rewards_core::time::Timestamp;
 use rewards_core::transfers::{ReceivedTransfer, TransferEntity};
-use rewards_core::wallet::Redemption;
+use rewards_core::wallet::{Redemption, SharedWallet};
 use rewards_storage::engine::Engine;
 use rewards_storage::store::{Backend, MemberHead};
 
 use super::Failed;
 use super::model::History;
-use super::workload::{Command, HOUR, Order};
+use super::named::{entities_of, purchase_of};
+use super::workload::{HOUR, Order};
 
 /// Rows of one page.
 const PAGE: u32 = 500;
@@ -67,6 +73,16 @@ pub struct Books {
     pub received: BTreeMap<String, ReceivedTransfer>,
     /// Deposits.
     pub deposits: BTreeMap<String, DepositEntity>,
+    /// Other names of members.
+    pub aliases: BTreeMap<String, Alias>,
+    /// What was granted and taken manually under an id.
+    pub adjustments: BTreeMap<String, Adjustment>,
+    /// Wallets that members share.
+    pub wallets: BTreeMap<String, SharedWallet>,
+    /// Books of coupons.
+    pub coupon_books: BTreeMap<String, CouponBook>,
+    /// Their coupons.
+    pub coupons: BTreeMap<String, Coupon>,
     /// Stored replies of all keys that were ever sent, by operation and key.
     pub replies: BTreeMap<(&'static str, IdempotencyKey), StoredReply>,
     /// The journal, by member and number.
@@ -110,6 +126,11 @@ impl Books {
             transfers: BTreeMap::new(),
             received: BTreeMap::new(),
             deposits: BTreeMap::new(),
+            aliases: BTreeMap::new(),
+            adjustments: BTreeMap::new(),
+            wallets: BTreeMap::new(),
+            coupon_books: BTreeMap::new(),
+            coupons: BTreeMap::new(),
             replies: BTreeMap::new(),
             journal: Vec::new(),
             balances: BTreeMap::new(),
@@ -124,6 +145,7 @@ impl Books {
         for plan in books.plans(history)? {
             books.take(backend, &plan).await?;
         }
+        books.read_kinds(backend).await?;
         books.read_counters(backend, history).await?;
         books.ask(engine).await?;
         Ok(books)
@@ -144,6 +166,28 @@ impl Books {
             self.answers.insert(head.member.clone(), answers);
         }
         Ok(())
+    }
+
+    /// Who goes on for a member: somebody else for who was merged, and mostly the member.
+    #[must_use]
+    pub fn goes_on_as<'b>(&'b self, member: &'b MemberId) -> &'b MemberId {
+        let row = self.members.get(member);
+        let into = row.and_then(|row| row.profile.merged_into.as_ref());
+        into.unwrap_or(member)
+    }
+
+    /// Whether a member has left, or was erased or merged.
+    #[must_use]
+    pub fn is_gone(&self, member: &MemberId) -> bool {
+        let row = self.members.get(member);
+        row.is_some_and(|row| row.profile.status.is_final())
+    }
+
+    /// Whether a member was erased.
+    #[must_use]
+    pub fn is_erased(&self, member: &MemberId) -> bool {
+        let row = self.members.get(member);
+        row.is_some_and(|row| row.profile.erased_at.is_some())
     }
 
     async fn read_pages(&mut self, backend: &dyn Backend) -> Result<(), Failed> {
@@ -185,9 +229,11 @@ impl Books {
         for write in &self.programs {
             subjects.insert(Subject::Program(write.key.program.clone()));
         }
+        let books = self.coupon_books.values().map(|book| book.book.clone());
+        subjects.extend(books.map(Subject::Book));
         for order in orders(history, &self.tenant) {
-            if let Command::Record(record) = &order.command {
-                let attributes = record.purchase.attributes.iter();
+            if let Some(purchase) = purchase_of(&order.command) {
+                let attributes = purchase.attributes.iter();
                 let values = attributes.map(|(name, value)| format!("{name}={value}"));
                 subjects.extend(values.map(|value| Subject::Value(value.into())));
             }
@@ -248,10 +294,10 @@ impl Books {
             lots_of(member_key(&entry.member), filter);
         }
         for order in orders(history, &self.tenant) {
-            if let Command::Record(record) = &order.command {
-                let purchase = record.purchase.id.clone();
+            if let Some(bought) = purchase_of(&order.command) {
+                let purchase = bought.id.clone();
                 let filter = LotFilter::OfPurchase { purchase };
-                lots_of(member_key(&record.purchase.member), filter);
+                lots_of(member_key(&bought.member), filter);
             }
             whole
                 .entities
@@ -287,6 +333,11 @@ impl Books {
             TransferEntity::KIND => drop(self.transfers.insert(id, row.read()?.entity)),
             ReceivedTransfer::KIND => drop(self.received.insert(id, row.read()?.entity)),
             DepositEntity::KIND => drop(self.deposits.insert(id, row.read()?.entity)),
+            Alias::KIND => drop(self.aliases.insert(id, row.read()?.entity)),
+            Adjustment::KIND => drop(self.adjustments.insert(id, row.read()?.entity)),
+            SharedWallet::KIND => drop(self.wallets.insert(id, row.read()?.entity)),
+            CouponBook::KIND => drop(self.coupon_books.insert(id, row.read()?.entity)),
+            Coupon::KIND => drop(self.coupons.insert(id, row.read()?.entity)),
             _ => drop(self.purchases.insert(PurchaseId::new(&id)?, row.read()?)),
         }
         Ok(())
@@ -303,8 +354,37 @@ impl Books {
                 Some(made) if made.expires_at.is_some() => AuthorizeRedemption::NAME,
                 _ => Redeem::NAME,
             },
-            _ => RecordPurchase::NAME,
+            SharedWallet::KIND => CreateSharedWallet::NAME,
+            CouponBook::KIND => CreateCouponBook::NAME,
+            Adjustment::KIND => match self.adjustments.get(&*key.id).map(|made| made.kind) {
+                Some(AdjustmentKind::Deduct) => DeductBalance::NAME,
+                _ => GrantReward::NAME,
+            },
+            _ => {
+                let made = self.purchases.get(key.id.as_str());
+                match made.is_some_and(|made| made.entity.replaces.is_some()) {
+                    true => ReplacePurchase::NAME,
+                    false => RecordPurchase::NAME,
+                }
+            }
         }
+    }
+
+    /// What nobody names beforehand: redemptions of those who pay together, names and codes, of which digests are kept.
+    async fn read_kinds(&mut self, backend: &dyn Backend) -> Result<(), Failed> {
+        for kind in [Redemption::KIND, Alias::KIND, Coupon::KIND] {
+            let mut after = None;
+            loop {
+                let page = backend.entities(&self.tenant, kind, after, PAGE).await?;
+                let Some((last, _)) = page.last() else { break };
+                after = Some(last.clone());
+                for (id, row) in page {
+                    let tenant = self.tenant.clone();
+                    self.take_entity(&EntityKey { tenant, kind, id }, &row)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn take(&mut self, backend: &dyn Backend, plan: &ReadPlan) -> Result<(), Failed> {
@@ -326,38 +406,6 @@ impl Books {
         self.lots
             .extend(lots.map(|((key, number), lot)| ((key.member, number), lot)));
         Ok(())
-    }
-}
-
-/// The entities that a command makes or changes.
-fn entities_of(tenant: &TenantId, command: &Command) -> Vec<EntityKey> {
-    let purchase = |id| EntityKey::of::<PurchaseEntity>(tenant, id);
-    let redemption = |id| EntityKey::of::<Redemption>(tenant, id);
-    let deposit = |id| EntityKey::of::<DepositEntity>(tenant, id);
-    match command {
-        Command::Record(record) => vec![purchase(&record.purchase.id)],
-        Command::Confirm(confirm) => vec![purchase(&confirm.purchase)],
-        Command::Cancel(cancel) => vec![purchase(&cancel.purchase)],
-        Command::Refund(refund) => {
-            let own = EntityKey::of::<RefundEntity>(tenant, &refund.refund);
-            vec![own, purchase(&refund.purchase)]
-        }
-        Command::Redeem(made) => vec![redemption(&made.redemption)],
-        Command::Authorize(made) => vec![redemption(&made.redemption)],
-        Command::Capture(step) => vec![redemption(&step.redemption)],
-        Command::Release(step) => vec![redemption(&step.redemption)],
-        Command::Restore(step) => vec![redemption(&step.redemption)],
-        Command::Send(send) => vec![
-            EntityKey::of::<TransferEntity>(tenant, &send.transfer),
-            EntityKey::of::<ReceivedTransfer>(tenant, &send.transfer),
-        ],
-        Command::Initiate(initiate) => vec![deposit(&initiate.deposit)],
-        Command::PayIn(confirm) => vec![deposit(&confirm.deposit)],
-        Command::Publish(_)
-        | Command::Register(_)
-        | Command::Grant(_)
-        | Command::Deduct(_)
-        | Command::Settle(_) => Vec::new(),
     }
 }
 

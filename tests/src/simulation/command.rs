@@ -1,41 +1,75 @@
 //! The commands of a simulation, and how they are sent.
 
-use hmac::{Hmac, KeyInit, Mac};
-use rewards_core::command::{NaturalKey, Operation, fingerprint};
+use rewards_core::command::{NaturalKey, Operation};
 use rewards_core::fingerprint::Fingerprint;
-use rewards_core::ids::{IdempotencyKey, KeyId, MemberId, TenantId};
+use rewards_core::ids::{IdempotencyKey, MemberId, TenantId};
 use rewards_core::money::Money;
+use rewards_core::operations::aliases::{LinkAlias, UnlinkAlias};
+use rewards_core::operations::coupons::{
+    AssignCoupons, AssignedCoupons, CheckCoupon, CreateCouponBook, GenerateCoupons,
+    GeneratedCoupons, LockCoupon, RedeemCoupon, UnassignCoupon, UnlockCoupon, UpdateCouponBook,
+    UploadCoupons, VoidCoupon,
+};
 use rewards_core::operations::deposits::{ConfirmDeposit, InitiateDeposit};
-use rewards_core::operations::members::RegisterMember;
+use rewards_core::operations::members::{
+    EraseMember, MergeMembers, MergedTiers, RegisterMember, UpdateMember,
+};
 use rewards_core::operations::programs::PublishProgram;
 use rewards_core::operations::purchases::{
-    CancelPurchase, ConfirmPurchase, RecordPurchase, RefundPurchase,
+    CancelPurchase, ConfirmPurchase, RecordPurchase, RefundPurchase, ReplacePurchase,
 };
 use rewards_core::operations::redemptions::{
     AuthorizeRedemption, CancelRedemption, CaptureRedemption, Redeem, ReleaseRedemption,
 };
 use rewards_core::operations::rewards::{DeductBalance, GrantReward, SettleMember};
+use rewards_core::operations::shared_wallets::{CreateSharedWallet, UpdateSharedWallet};
 use rewards_core::operations::transfers::{TransferBalance, TransferReceiver};
 use rewards_core::rejection::Fault;
-use rewards_core::secret::KeyPurpose;
-use rewards_core::signature::Signature;
 use rewards_core::time::Timestamp;
-use rewards_storage::engine::{CommandOptions, Engine, KeyRing, Receipt, RingKey};
-use sha2::Sha256;
+use rewards_storage::engine::{CommandOptions, Engine, Receipt};
 
 use super::Failed;
-use super::programs::PROVIDER_KEYS;
+use super::keys::{fingerprint_of, sign};
 
-/// A command of any kind.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each variant is the operation of its name")]
-pub enum Command {
+macro_rules! commands {
+    (($d:tt) $($(#[$doc:meta])* $name:ident($operation:ty),)*) => {
+        /// A command of any kind. There is one for every operation that can change anything.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "each variant is the operation of its name")]
+        pub enum Command {
+            $($(#[$doc])* $name($operation),)*
+        }
+
+        impl Command {
+            /// The names of all operations that a simulation can order.
+            pub const OPERATIONS: &'static [&'static str] =
+                &[$(<$operation as Operation>::NAME,)*];
+        }
+
+        macro_rules! each {
+            ($d command:expr, $d request:ident => $d body:expr) => {
+                match $d command {
+                    $(Command::$name($d request) => $d body,)*
+                }
+            };
+        }
+    };
+}
+
+commands! {
+    ($)
     Publish(PublishProgram),
     Register(RegisterMember),
+    Update(UpdateMember),
+    Merge(MergeMembers),
+    Erase(EraseMember),
+    Link(LinkAlias),
+    Unlink(UnlinkAlias),
     Record(RecordPurchase),
     Confirm(ConfirmPurchase),
     Cancel(CancelPurchase),
     Refund(RefundPurchase),
+    Replace(ReplacePurchase),
     Grant(GrantReward),
     Deduct(DeductBalance),
     Settle(SettleMember),
@@ -44,34 +78,23 @@ pub enum Command {
     Capture(CaptureRedemption),
     Release(ReleaseRedemption),
     Restore(CancelRedemption),
+    Share(CreateSharedWallet),
+    Reshare(UpdateSharedWallet),
     Send(TransferBalance),
     Initiate(InitiateDeposit),
     /// As long as it is not sent nobody has signed it: it names the key alone.
     PayIn(ConfirmDeposit),
-}
-
-macro_rules! each {
-    ($command:expr, $request:ident => $body:expr) => {
-        match $command {
-            Command::Publish($request) => $body,
-            Command::Register($request) => $body,
-            Command::Record($request) => $body,
-            Command::Confirm($request) => $body,
-            Command::Cancel($request) => $body,
-            Command::Refund($request) => $body,
-            Command::Grant($request) => $body,
-            Command::Deduct($request) => $body,
-            Command::Settle($request) => $body,
-            Command::Redeem($request) => $body,
-            Command::Authorize($request) => $body,
-            Command::Capture($request) => $body,
-            Command::Release($request) => $body,
-            Command::Restore($request) => $body,
-            Command::Send($request) => $body,
-            Command::Initiate($request) => $body,
-            Command::PayIn($request) => $body,
-        }
-    };
+    OpenBook(CreateCouponBook),
+    ChangeBook(UpdateCouponBook),
+    Generate(GenerateCoupons),
+    Upload(UploadCoupons),
+    Assign(AssignCoupons),
+    Unassign(UnassignCoupon),
+    Check(CheckCoupon),
+    Lock(LockCoupon),
+    Unlock(UnlockCoupon),
+    UseCoupon(RedeemCoupon),
+    VoidCoupon(VoidCoupon),
 }
 
 fn name_of<O: Operation>(_: &O) -> &'static str {
@@ -85,24 +108,16 @@ impl Command {
         each!(self, request => name_of(request))
     }
 
-    /// The member it is about, the first one of a transfer; none for what names no member.
+    /// The member it is about, the first one of several; none for what names no member.
     #[must_use]
     pub fn member(&self) -> Option<&MemberId> {
         each!(self, request => request.members().first().copied())
     }
 
-    /// What tells it apart from others under the same key.
-    ///
-    /// # Errors
-    /// When it cannot be encoded.
-    pub fn fingerprint(&self) -> Result<Fingerprint, Failed> {
-        each!(self, request => {
-            let mut request = request.clone();
-            if let Some(signed) = request.signed() {
-                signed.forget();
-            }
-            Ok(fingerprint(&request)?)
-        })
+    /// All members that it names as those whose rows it changes.
+    #[must_use]
+    pub fn members(&self) -> Vec<&MemberId> {
+        each!(self, request => request.members().into_iter().collect())
     }
 
     fn natural_key(&self, tenant: &TenantId) -> Option<IdempotencyKey> {
@@ -110,6 +125,29 @@ impl Command {
             NaturalKey::Text(key) => Some(key),
             NaturalKey::Entity(key) => IdempotencyKey::new(&key.id).ok(),
         }
+    }
+
+    /// A reply as it is stored: without the codes, which are derived again each time.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn stored_reply(&self, told: &str) -> Result<String, Failed> {
+        Ok(match self {
+            Self::Assign(_) => {
+                let mut reply: AssignedCoupons = serde_json::from_str(told)?;
+                let derived = reply.coupons.iter_mut();
+                for coupon in derived.filter(|coupon| coupon.source.is_some()) {
+                    coupon.code = None;
+                }
+                serde_json::to_string(&reply)?
+            }
+            Self::Generate(_) => {
+                let mut reply: GeneratedCoupons = serde_json::from_str(told)?;
+                reply.codes.clear();
+                serde_json::to_string(&reply)?
+            }
+            _ => told.to_owned(),
+        })
     }
 
     /// Another payload for the same operation.
@@ -120,10 +158,16 @@ impl Command {
             Self::Register(register) => {
                 register.segments.insert("other".to_owned());
             }
+            Self::Update(update) => update.member = other,
+            Self::Merge(merge) => merge.tiers = Some(MergedTiers::Own),
+            Self::Erase(erase) => erase.forfeit = !erase.forfeit,
+            Self::Link(link) => link.member = other,
+            Self::Unlink(unlink) => unlink.member = Some(other),
             Self::Record(record) => record.purchase.total = more(&record.purchase.total),
             Self::Confirm(confirm) => confirm.member = other,
             Self::Cancel(cancel) => cancel.member = other,
             Self::Refund(refund) => refund.member = other,
+            Self::Replace(replace) => replace.purchase.total = more(&replace.purchase.total),
             Self::Grant(grant) => grant.amount = more(&grant.amount),
             Self::Deduct(deduct) => deduct.take = more(&deduct.take),
             Self::Settle(settle) => settle.member = other,
@@ -132,10 +176,23 @@ impl Command {
             Self::Capture(capture) => capture.member = other,
             Self::Release(release) => release.member = other,
             Self::Restore(cancel) => cancel.member = other,
+            Self::Share(share) => share.members = vec![other],
+            Self::Reshare(update) => (update.members, update.close) = (Some(vec![other]), false),
             Self::Send(send) => send.to = TransferReceiver::Member(other),
             Self::Initiate(initiate) => initiate.amount = more(&initiate.amount),
             // Another message is another command.
             Self::PayIn(confirm) => confirm.message.push(' '),
+            Self::OpenBook(create) => create.terms.name.push('!'),
+            Self::ChangeBook(update) => update.name = Some("another".to_owned()),
+            Self::Generate(generate) => generate.codes = !generate.codes,
+            Self::Upload(upload) => upload.plain = !upload.plain,
+            Self::Assign(assign) => assign.member = other,
+            Self::Unassign(unassign) => unassign.reason = None,
+            Self::Check(check) => check.member = other,
+            Self::Lock(lock) => lock.member = other,
+            Self::Unlock(unlock) => unlock.member = other,
+            Self::UseCoupon(redeem) => redeem.member = other,
+            Self::VoidCoupon(void) => void.reason = None,
         }
     }
 }
@@ -166,7 +223,15 @@ impl Order {
         }
     }
 
-    /// Sends it at an instant, which is when a provider signs what it says; the reply comes back as the text that the store keeps.
+    /// What tells it apart from others under the same key.
+    ///
+    /// # Errors
+    /// When it cannot be encoded.
+    pub fn fingerprint(&self) -> Result<Fingerprint, Failed> {
+        each!(&self.command, request => fingerprint_of(request, &self.tenant))
+    }
+
+    /// Sends it at an instant, which is when a provider signs what it says; the reply comes back as the text that is told.
     ///
     /// # Errors
     /// The fault of the engine.
@@ -185,43 +250,4 @@ impl Order {
             Ok(Receipt { reply, replayed: receipt.replayed })
         })
     }
-}
-
-/// Signs what a provider says, with the key that it names.
-fn sign<O: Operation>(request: &mut O, at: Timestamp) {
-    let Some(signed) = request.signed() else {
-        return;
-    };
-    let seconds = at.micros().div_euclid(1_000_000);
-    let key = signed.key.as_ref().map_or("", KeyId::as_str);
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&bytes_of(key)) else {
-        return;
-    };
-    mac.update(format!("{seconds}.{}", signed.message).as_bytes());
-    let digits = mac.finalize().into_bytes().into_iter();
-    *signed.timestamp = seconds;
-    *signed.signature = Signature::Claimed(digits.map(|byte| format!("{byte:02x}")).collect());
-}
-
-/// The bytes of a provider's key: known to the provider, and to all engines.
-fn bytes_of(key: &str) -> Vec<u8> {
-    key.bytes().cycle().take(32).collect()
-}
-
-/// The keys that every engine of a simulation knows.
-///
-/// # Errors
-/// When a key cannot be one, which is a mistake here.
-pub fn key_ring() -> Result<KeyRing, Failed> {
-    let keys = PROVIDER_KEYS.iter().map(|id| {
-        let (purpose, from) = (KeyPurpose::Deposits, Timestamp::MIN);
-        Ok(RingKey::new(
-            purpose,
-            KeyId::new(id)?,
-            bytes_of(id),
-            from,
-            None,
-        )?)
-    });
-    Ok(KeyRing::new(keys.collect::<Result<_, Failed>>()?)?)
 }

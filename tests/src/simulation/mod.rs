@@ -13,7 +13,11 @@ pub mod books;
 pub mod broken;
 mod clients;
 pub mod command;
+mod evidence;
+mod keys;
+mod mix;
 pub mod model;
+mod named;
 mod orders;
 mod processes;
 mod programs;
@@ -28,11 +32,13 @@ use rewards_core::ids::TenantId;
 use rewards_core::time::Timestamp;
 
 pub use clients::{Site, World, drain};
-pub use command::key_ring;
+pub use evidence::{Evidence, Tally};
+pub use keys::key_ring;
+pub use mix::Scope;
 pub use processes::{Answer, CLOCKS_DIFFER_MAX, Line, process_script};
 pub use programs::documents;
 pub use random::Random;
-pub use runner::{Deployment, Evidence, run};
+pub use runner::{Deployment, run};
 
 use auditor::Problem;
 use workload::{HOUR, Script};
@@ -64,6 +70,8 @@ pub struct Scenario {
     pub mayhem: bool,
     /// How many lots one member of each tenant is given beforehand, one by one.
     pub lots: u64,
+    /// How much of what the engine can do is ordered.
+    pub scope: Scope,
 }
 
 impl Scenario {
@@ -81,6 +89,7 @@ impl Scenario {
             faults: true,
             mayhem: false,
             lots: 0,
+            scope: Scope::Recalculated,
         }
     }
 
@@ -121,6 +130,16 @@ impl Scenario {
         }
     }
 
+    /// The same world, in which every operation is ordered that there is, of more members, because some of them leave.
+    #[must_use]
+    pub const fn with_everything(self) -> Self {
+        Self {
+            members: self.members.saturating_mul(2),
+            scope: Scope::Everything,
+            ..self
+        }
+    }
+
     /// All orders of the simulation.
     ///
     /// # Errors
@@ -138,6 +157,7 @@ impl Scenario {
             clients: self.clients,
             start: Timestamp::parse("2026-03-20T09:00:00Z")?,
             step: 11 * HOUR,
+            scope: self.scope,
         })
     }
 }

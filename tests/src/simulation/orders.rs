@@ -1,5 +1,10 @@
 //! What the clients want of what members have: refunds, redemptions, transfers and deposits.
 
+mod coupons;
+mod members;
+mod purchases;
+mod wallets;
+
 use rewards_core::cashback::Purchase;
 use rewards_core::ids::{
     DepositId, KeyId, MemberId, OrderId, ProgramId, RedemptionId, RefundId, Slug, TransferId,
@@ -16,8 +21,15 @@ use rewards_core::signature::Signature;
 use serde_json::json;
 
 use super::Failed;
+use super::mix::{Kind, Scope};
 use super::random::Random;
-use super::workload::{Command, Kind, Script};
+use super::workload::{Command, Script};
+use purchases::some_pieces;
+use wallets::some_tenders;
+
+pub(super) use coupons::BOOKS;
+pub(super) use purchases::with_lines;
+pub(super) use wallets::FIRST_WALLETS;
 
 /// The two providers, and the key of each.
 const PROVIDERS: [(&str, &str); 2] = [("bank", "bank-1"), ("card", "card-1")];
@@ -34,6 +46,7 @@ impl Script {
         let total = purchase.total;
         let paid = u64::try_from(total.minor())?;
         let what = match random.below(10) {
+            4.. if !purchase.lines.is_empty() => some_pieces(random, purchase)?,
             0..4 => RefundedPart::All,
             4 => RefundedPart::Amount(euro(random, paid.saturating_mul(2))?),
             _ => RefundedPart::Amount(euro(random, paid)?),
@@ -56,7 +69,7 @@ impl Script {
         index: u64,
     ) -> Result<Command, Failed> {
         let redemption = RedemptionId::new(&format!("x-{client}-{index}"))?;
-        let member = self.some_member(random)?;
+        let mut member = self.some_member(random)?;
         let program = some_program(random)?;
         let order = OrderId::new(&format!("o-{client}-{index}"))?;
         let total = euro(random, 600)?;
@@ -64,7 +77,18 @@ impl Script {
             true => Some(euro(random, 250)?),
             false => None,
         };
-        let tenders = Vec::new();
+        let (mut tenders, mut wallet) = (Vec::new(), None);
+        if self.scope == Scope::Everything {
+            if amount.is_none() && random.chance(300) {
+                tenders = some_tenders(random, &program)?;
+            }
+            if random.chance(400)
+                && let Some((shared, sharer)) = self.some_wallet(random, (client, index))?
+            {
+                wallet = Some(shared);
+                member = sharer;
+            }
+        }
         Ok(if random.chance(350) {
             Command::Redeem(Redeem {
                 redemption,
@@ -74,7 +98,7 @@ impl Script {
                 total,
                 amount,
                 tenders,
-                wallet: None,
+                wallet,
             })
         } else {
             Command::Authorize(AuthorizeRedemption {
@@ -85,7 +109,7 @@ impl Script {
                 total,
                 amount,
                 tenders,
-                wallet: None,
+                wallet,
             })
         })
     }
@@ -140,11 +164,16 @@ impl Script {
         let program = some_program(random)?;
         let asset = random.pick(&["EUR", "points"]).unwrap_or(&"EUR");
         let minor = i64::try_from(random.below(150))?.saturating_add(1);
+        let from = self.some_member(random)?;
+        let to = match self.scope {
+            Scope::Recalculated => TransferReceiver::Member(self.some_member(random)?),
+            Scope::Everything => self.some_receiver(random)?,
+        };
         Ok(Command::Send(TransferBalance {
             transfer: TransferId::new(&id)?,
             program,
-            from: self.some_member(random)?,
-            to: TransferReceiver::Member(self.some_member(random)?),
+            from,
+            to,
             amount: Money::new(minor, Asset::parse(asset)?),
             note: Some(id),
         }))

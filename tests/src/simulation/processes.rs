@@ -7,8 +7,8 @@ use rewards_core::rejection::Fault;
 use rewards_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Failed;
 use super::workload::{HOUR, Script};
+use super::{Failed, Scope};
 
 /// How far the clocks of the processes may differ: each goes as fast as its own clients are answered.
 pub const CLOCKS_DIFFER_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -41,17 +41,23 @@ pub enum Answer {
     },
 }
 
-/// The orders that all processes know: few members and one tenant, so that everybody meets everybody.
+/// The orders that all processes know: few members and one tenant, so that everybody meets everybody. Where the seed is even, every
+/// operation is ordered that there is.
 ///
 /// # Errors
 /// When an id cannot be made, which is a mistake here.
 pub fn process_script(seed: u64, clients: u64) -> Result<Script, Failed> {
+    let (scope, members) = match seed % 2 {
+        0 => (Scope::Everything, 14),
+        _ => (Scope::Recalculated, 8),
+    };
     Ok(Script {
         seed,
         tenants: vec![TenantId::new("acme")?],
-        members: 8,
+        members,
         clients,
         start: Timestamp::parse("2026-03-20T09:00:00Z")?,
         step: 2 * HOUR,
+        scope,
     })
 }

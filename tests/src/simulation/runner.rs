@@ -1,7 +1,5 @@
 //! Runs a simulation: rounds of work, and an audit at every quiet moment between them.
 
-use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -23,6 +21,7 @@ use super::auditor::{Check, Problem, audit};
 use super::books::Books;
 use super::broken::Shared;
 use super::clients::{Site, World, drain, may_pass};
+use super::evidence::Evidence;
 use super::model::{Deliveries, History};
 use super::random::Random;
 use super::workload::{Command, HOUR, Order};
@@ -64,46 +63,6 @@ pub struct Deployment {
     pub truth: Arc<dyn Backend>,
     /// What the engines of the clients see of it; the store itself when it is no worse than it should be.
     pub front: Arc<dyn Backend>,
-}
-
-/// What a simulation leaves behind.
-#[derive(Debug, Clone)]
-pub struct Evidence {
-    /// What the clients were told.
-    pub history: History,
-    /// What was delivered.
-    pub deliveries: Deliveries,
-    /// The books of every tenant.
-    pub books: Vec<Books>,
-    /// The faults that struck.
-    pub faults: FaultCounts,
-}
-
-impl Evidence {
-    /// A number that two runs share only when everything went the same.
-    #[must_use]
-    pub fn digest(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        format!("{self:?}").hash(&mut hasher);
-        hasher.finish()
-    }
-
-    /// How many commands happened.
-    #[must_use]
-    pub fn applied(&self) -> usize {
-        self.books.iter().map(|books| books.replies.len()).sum()
-    }
-
-    /// How often each refusal was given.
-    #[must_use]
-    pub fn refusals(&self) -> BTreeMap<&str, usize> {
-        let mut refusals: BTreeMap<&str, usize> = BTreeMap::new();
-        let all = self.history.0.values().flat_map(|told| &told.refused);
-        for refused in all {
-            *refusals.entry(&refused.code).or_default() += 1;
-        }
-        refusals
-    }
 }
 
 /// Runs a simulation on an empty store and audits it.

@@ -5,7 +5,9 @@
 //! other's keys, with the same payload and with another one.
 
 use rewards_core::cashback::Purchase;
-use rewards_core::ids::{IdempotencyKey, MemberId, ProgramId, PurchaseId, TenantId};
+use rewards_core::ids::{
+    AdjustmentId, IdempotencyKey, MemberId, ProgramId, PurchaseId, Slug, TenantId,
+};
 use rewards_core::money::{Asset, Money};
 use rewards_core::operations::members::RegisterMember;
 use rewards_core::operations::purchases::{CancelPurchase, ConfirmPurchase, RecordPurchase};
@@ -14,45 +16,12 @@ use rewards_core::time::Timestamp;
 
 use super::Failed;
 pub use super::command::{Command, Order};
+use super::mix::{Kind, Scope};
+use super::orders::{BOOKS, FIRST_WALLETS, with_lines};
 use super::random::Random;
 
 /// One hour in microseconds.
 pub const HOUR: i64 = 3_600_000_000;
-
-/// What an order is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Record,
-    OfPurchase,
-    Grant,
-    Deduct,
-    Settle,
-    Redeem,
-    OfRedemption,
-    Send,
-    Initiate,
-    PayIn,
-    Register,
-}
-
-impl Kind {
-    /// The first draw of an order.
-    fn of(random: &mut Random) -> Self {
-        match random.below(100) {
-            0..32 => Self::Record,
-            32..50 => Self::OfPurchase,
-            50..58 => Self::Grant,
-            58..62 => Self::Deduct,
-            62..68 => Self::Settle,
-            68..76 => Self::Redeem,
-            76..84 => Self::OfRedemption,
-            84..90 => Self::Send,
-            90..94 => Self::Initiate,
-            94..98 => Self::PayIn,
-            _ => Self::Register,
-        }
-    }
-}
 
 /// All orders of a simulation.
 #[derive(Debug, Clone)]
@@ -69,6 +38,8 @@ pub struct Script {
     pub start: Timestamp,
     /// How far the clock moves from one index to the next, in microseconds.
     pub step: i64,
+    /// How much of what the engine can do is ordered.
+    pub scope: Scope,
 }
 
 impl Script {
@@ -102,14 +73,17 @@ impl Script {
         let mut random = Random::of(&[self.seed, 2, client, index]);
         let tenant = self.tenant(client)?;
         let key = IdempotencyKey::new(&format!("k-{client}-{index}"))?;
-        let command = match Kind::of(&mut random) {
-            _ if index == 0 => Command::Register(self.registration(client)?),
+        let drawn = Kind::of(&mut random, self.scope);
+        if let Some(command) = self.beginning(&mut random, client, index)? {
+            return Ok(Order::new(&tenant, key, command));
+        }
+        let command = match drawn {
             Kind::Record => Command::Record(self.purchase(&mut random, client, index)?),
             Kind::OfPurchase => self
                 .of_purchase(&mut random, client, index)?
                 .unwrap_or(self.settle(&mut random)?),
-            Kind::Grant => self.grant(&mut random, &key, index)?,
-            Kind::Deduct => self.deduct(&mut random, &key)?,
+            Kind::Grant => self.grant(&mut random, &key, (client, index))?,
+            Kind::Deduct => self.deduct(&mut random, &key, (client, index))?,
             Kind::Settle => self.settle(&mut random)?,
             Kind::Redeem => self.redeem(&mut random, client, index)?,
             Kind::OfRedemption => self
@@ -121,8 +95,70 @@ impl Script {
                 .pay_in(&mut random, client, index)?
                 .unwrap_or(self.settle(&mut random)?),
             Kind::Register => Command::Register(self.registration(random.below(self.members))?),
+            other => match self.beyond(&mut random, other, client, index)? {
+                Some(command) => command,
+                None => self.settle(&mut random)?,
+            },
         };
         Ok(Order::new(&tenant, key, command))
+    }
+
+    /// What a client begins with: members, and where everything is ordered a book and its codes, or a wallet.
+    fn beginning(
+        &self,
+        random: &mut Random,
+        client: u64,
+        index: u64,
+    ) -> Result<Option<Command>, Failed> {
+        let tenants = u64::try_from(self.tenants.len())?.max(1);
+        let number = client.checked_div(tenants).unwrap_or(0);
+        let makes_books = self.scope == Scope::Everything && number < 2 * BOOKS;
+        let makes_wallets = self.scope == Scope::Everything && number < 2 * BOOKS + FIRST_WALLETS;
+        Ok(match index {
+            0 => Some(Command::Register(self.registration(client)?)),
+            1 if makes_books => Some(self.open_book(number)?),
+            1 if makes_wallets => Some(Command::Share(self.first_wallet(number)?)),
+            2 if makes_books => Some(self.upload(random, number)?),
+            _ => None,
+        })
+    }
+
+    /// An order of what is not worked out again, by its kind.
+    fn beyond(
+        &self,
+        random: &mut Random,
+        kind: Kind,
+        client: u64,
+        index: u64,
+    ) -> Result<Option<Command>, Failed> {
+        Ok(Some(match kind {
+            Kind::Replace => return self.replace(random, (client, index)),
+            Kind::Reshare => return self.reshare(random, (client, index)),
+            Kind::Update => self.update(random)?,
+            Kind::Merge => self.merge(random)?,
+            Kind::Erase => self.erase(random)?,
+            Kind::Link => self.link(random)?,
+            Kind::Unlink => self.unlink(random)?,
+            Kind::Share => self.share(random, client, index)?,
+            Kind::OpenBook => {
+                let book = random.below(BOOKS);
+                self.open_book(book)?
+            }
+            Kind::ChangeBook => self.change_book(random, index)?,
+            Kind::Generate => self.generate(random)?,
+            Kind::Upload => {
+                let book = random.below(BOOKS);
+                self.upload(random, book)?
+            }
+            Kind::Assign => self.assign(random)?,
+            Kind::Check => self.check(random, index)?,
+            Kind::Lock => self.lock(random, index)?,
+            Kind::Unlock => self.unlock(random, index)?,
+            Kind::UseCoupon => self.use_coupon(random, index)?,
+            Kind::Unassign => self.unassign(random)?,
+            Kind::VoidCoupon => self.void_coupon(random)?,
+            _ => return Ok(None),
+        }))
     }
 
     /// The same order again: under another key, or under its key with another payload.
@@ -200,7 +236,7 @@ impl Script {
         })
     }
 
-    fn purchase(
+    pub(super) fn purchase(
         &self,
         random: &mut Random,
         client: u64,
@@ -230,6 +266,9 @@ impl Script {
             let device = format!("d{}", random.below(4));
             purchase.attributes.insert("device".to_owned(), device);
         }
+        if self.scope == Scope::Everything {
+            with_lines(random, &mut purchase)?;
+        }
         Ok(RecordPurchase::new(purchase))
     }
 
@@ -240,19 +279,25 @@ impl Script {
         client: u64,
         index: u64,
     ) -> Result<Option<Command>, Failed> {
-        let Some(Command::Record(record)) = self.of_kind(random, (client, index), Kind::Record)?
-        else {
+        let found = match self.scope {
+            Scope::Recalculated => match self.of_kind(random, (client, index), Kind::Record)? {
+                Some(Command::Record(record)) => Some(record.purchase),
+                _ => None,
+            },
+            Scope::Everything => self.some_purchase(random, (client, index))?,
+        };
+        let Some(bought) = found else {
             return Ok(None);
         };
         let member = match random.below(20) {
             0 => self.some_member(random)?,
-            _ => record.purchase.member.clone(),
+            _ => bought.member.clone(),
         };
-        let purchase = record.purchase.id.clone();
+        let purchase = bought.id.clone();
         Ok(Some(match random.below(100) {
             0..34 => Command::Confirm(ConfirmPurchase { member, purchase }),
             34..55 => Command::Cancel(CancelPurchase { member, purchase }),
-            _ => self.refund(random, member, &record.purchase, (client, index))?,
+            _ => self.refund(random, member, &bought, (client, index))?,
         }))
     }
 
@@ -265,8 +310,8 @@ impl Script {
         kind: Kind,
     ) -> Result<Option<Command>, Failed> {
         let is_one = |client: u64, index: &u64| {
-            let drawn = Kind::of(&mut Random::of(&[self.seed, 2, client, *index]));
-            *index > 0 && drawn == kind
+            let mut random = Random::of(&[self.seed, 2, client, *index]);
+            *index > 0 && Kind::of(&mut random, self.scope) == kind
         };
         for _ in 0..8 {
             let (other, _) = self.earlier(random, client, index);
@@ -282,7 +327,7 @@ impl Script {
         &self,
         random: &mut Random,
         key: &IdempotencyKey,
-        index: u64,
+        (client, index): (u64, u64),
     ) -> Result<Command, Failed> {
         let life = HOUR.saturating_mul(i64::try_from(random.below(72))?.saturating_add(48));
         let expires_at = if random.chance(500) {
@@ -290,24 +335,51 @@ impl Script {
         } else {
             None
         };
+        let (member, amount) = (self.some_member(random)?, some_amount(random, 300)?);
+        let (source, reference) = self.adjustment(random, client, index)?;
         Ok(Command::Grant(GrantReward {
-            source: None,
-            reference: None,
-            member: self.some_member(random)?,
-            amount: some_amount(random, 300)?,
+            source,
+            reference,
+            member,
+            amount,
             reason: key.to_string(),
             expires_at,
         }))
     }
 
-    fn deduct(&self, random: &mut Random, key: &IdempotencyKey) -> Result<Command, Failed> {
+    fn deduct(
+        &self,
+        random: &mut Random,
+        key: &IdempotencyKey,
+        (client, index): (u64, u64),
+    ) -> Result<Command, Failed> {
+        let (member, take) = (self.some_member(random)?, some_amount(random, 250)?);
+        let (source, reference) = self.adjustment(random, client, index)?;
         Ok(Command::Deduct(DeductBalance {
-            source: None,
-            reference: None,
-            member: self.some_member(random)?,
-            take: some_amount(random, 250)?,
+            source,
+            reference,
+            member,
+            take,
             reason: key.to_string(),
         }))
+    }
+
+    /// Where something manual comes from and what the host calls it, now and then by a name that was used before.
+    fn adjustment(
+        &self,
+        random: &mut Random,
+        client: u64,
+        index: u64,
+    ) -> Result<(Option<Slug>, Option<AdjustmentId>), Failed> {
+        if self.scope == Scope::Recalculated || random.chance(500) {
+            return Ok((None, None));
+        }
+        let index = match random.chance(100) {
+            true => index.saturating_sub(1),
+            false => index,
+        };
+        let reference = AdjustmentId::new(&format!("a-{client}-{index}"))?;
+        Ok((Some(Slug::new("service")?), Some(reference)))
     }
 
     fn settle(&self, random: &mut Random) -> Result<Command, Failed> {

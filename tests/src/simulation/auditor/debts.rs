@@ -22,7 +22,7 @@ struct Moved {
 pub(super) fn check(books: &Books, findings: &mut Findings) {
     let mut moved = Moved::default();
     for entry in &books.journal {
-        if !moved.take(entry) {
+        if !moved.take(books, entry) {
             findings.add(Check::Refund, format!("no way of a debt: {entry:?}"));
         }
     }
@@ -32,7 +32,8 @@ pub(super) fn check(books: &Books, findings: &mut Findings) {
         for own in purchase.allocations.iter().filter(|own| own.claimed != 0) {
             let lot = (purchase.purchase.member.clone(), own.lot);
             if let Some(lot) = books.lots.get(&lot) {
-                let place = (purchase.purchase.member.clone(), lot.asset);
+                let member = books.goes_on_as(&purchase.purchase.member);
+                let place = (member.clone(), lot.asset);
                 *claimed.entry(place).or_default() += i128::from(own.claimed);
             }
         }
@@ -54,16 +55,28 @@ pub(super) fn check(books: &Books, findings: &mut Findings) {
 
 impl Moved {
     /// Whether an entry moves debts only as they may move.
-    fn take(&mut self, entry: &JournalEntry) -> bool {
+    fn take(&mut self, books: &Books, entry: &JournalEntry) -> bool {
         let transfer = &entry.transfer;
         let (from, to) = (&transfer.from().purpose, &transfer.to().purpose);
         let (asset, minor) = (transfer.asset(), i128::from(transfer.minor()));
-        let place = (entry.member.clone(), asset);
+        // What somebody owed who was merged, the other one owes.
+        let place = (books.goes_on_as(&entry.member).clone(), asset);
         match transfer.kind {
             TransferKind::Owe => {
                 *self.claimed.entry(place).or_default() += minor;
                 *self.receivable.entry(asset).or_default() -= minor;
                 (from, to) == (&Purpose::Receivable, &Purpose::Debt)
+            }
+            // What somebody owed who was merged is incurred again by the other one.
+            TransferKind::Merge if *from == Purpose::Debt => {
+                *self.claimed.entry(place).or_default() -= minor;
+                *self.receivable.entry(asset).or_default() += minor;
+                *to == Purpose::Receivable
+            }
+            // What is given up when somebody leaves was claimed all the same.
+            TransferKind::WriteOff => {
+                *self.receivable.entry(asset).or_default() += minor;
+                (from, to) == (&Purpose::Debt, &Purpose::Receivable)
             }
             // What pays later was claimed before: it leaves the account of the debt, and below that of the member.
             TransferKind::Repay if *from == Purpose::Debt => {

@@ -165,9 +165,10 @@ fn section<'s>(story: &'s Story<'_>, deposit: &DepositEntity) -> Result<&'s Valu
 
 /// One entry for each deposit that was paid, and no other money comes in.
 fn money(books: &Books, settled: &BTreeMap<&str, SettledDeposit>, findings: &mut Findings) {
-    let paid = settled
-        .iter()
-        .filter(|(_, reply)| reply.state == DepositState::Confirmed);
+    // Which entry is of which deposit goes with whoever is erased.
+    let paid = settled.iter().filter(|(_, reply)| {
+        reply.state == DepositState::Confirmed && !books.is_erased(&reply.member)
+    });
     let expected: BTreeMap<String, Vec<_>> = paid
         .map(|(id, reply)| {
             let entry = (reply.member.clone(), reply.amount, reply.entry);
@@ -190,6 +191,9 @@ fn money(books: &Books, settled: &BTreeMap<&str, SettledDeposit>, findings: &mut
             findings.add(Check::Deposit, format!("came in elsewhere: {entry:?}"));
         }
         *sums.entry(transfer.asset()).or_default() -= i128::from(transfer.minor());
+        if books.is_erased(&entry.member) {
+            continue;
+        }
         let id = transfer.reason.clone().unwrap_or_default();
         let came = (entry.member.clone(), transfer.amount(), Some(entry.seq));
         found.entry(id).or_default().push(came);

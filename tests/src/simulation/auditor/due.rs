@@ -141,7 +141,7 @@ fn entries(books: &Books, findings: &mut Findings) {
 }
 
 /// After a sweep nothing is left that was due at its instant.
-fn settled(books: &Books, findings: &mut Findings) {
+pub(super) fn settled(books: &Books, findings: &mut Findings) {
     let Some(swept_at) = books.swept_at else {
         return;
     };

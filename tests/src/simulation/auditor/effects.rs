@@ -92,7 +92,7 @@ fn members(
     Ok(())
 }
 
-fn purchases(
+pub(super) fn purchases(
     books: &Books,
     applied: &[Applied<'_>],
     findings: &mut Findings,
@@ -116,7 +116,9 @@ fn purchases(
             // what comes back to its lots when it was refunded meanwhile.
             let least = expected.get(id).map_or(0, |row| row.version);
             let most = least + voids.get(id).copied().unwrap_or(0);
-            let is_expected = (least..=most).contains(&stored.version);
+            // So does whoever leaves, or is erased.
+            let is_expected = (least..=most).contains(&stored.version)
+                || stored.version > most && books.is_gone(&purchase.purchase.member);
             let row = Expected {
                 member: purchase.purchase.member.clone(),
                 version: if is_expected { least } else { stored.version },

@@ -22,6 +22,19 @@ pub(super) fn check(
     is_told: bool,
     findings: &mut Findings,
 ) -> Result<(), Failed> {
+    let told = streams(books, deliveries, findings)?;
+    contents(applied, &told, is_told, findings)?;
+    due(books, applied, &told, findings)?;
+    tiers(books, &told, findings);
+    Ok(())
+}
+
+/// The events of every stream, each once, and that none is missing.
+pub(super) fn streams<'a>(
+    books: &Books,
+    deliveries: &'a Deliveries,
+    findings: &mut Findings,
+) -> Result<BTreeMap<Stream, Vec<&'a Event>>, Failed> {
     let mut ends: BTreeMap<Stream, u64> = BTreeMap::new();
     let mut told: BTreeMap<Stream, Vec<&Event>> = BTreeMap::new();
     for (stream, records) in deliveries.streams(&books.tenant) {
@@ -31,10 +44,7 @@ pub(super) fn check(
         told.insert(stream.clone(), records.iter().map(|r| &r.event).collect());
     }
     findings.same_maps(Check::Event, "end of", &expected_ends(books), &ends);
-    contents(applied, &told, is_told, findings)?;
-    due(books, applied, &told, findings)?;
-    tiers(books, &told, findings);
-    Ok(())
+    Ok(told)
 }
 
 /// The events of a stream without repetitions. Nothing may come before what it follows, and a repetition is identical. The
@@ -272,7 +282,7 @@ fn due(
 }
 
 /// Every move begins where the one before ended, and the last one ends where the member stands.
-fn tiers(books: &Books, told: &BTreeMap<Stream, Vec<&Event>>, findings: &mut Findings) {
+pub(super) fn tiers(books: &Books, told: &BTreeMap<Stream, Vec<&Event>>, findings: &mut Findings) {
     let mut standing: BTreeMap<(MemberId, String, String), String> = BTreeMap::new();
     for (stream, events) in told {
         let Stream::Member(member) = stream else {
@@ -312,7 +322,11 @@ fn tiers(books: &Books, told: &BTreeMap<Stream, Vec<&Event>>, findings: &mut Fin
             );
         }
     }
-    for (place, tier) in standing {
+    // With everything that is known of whoever is erased their tiers go.
+    for (place, tier) in standing
+        .into_iter()
+        .filter(|(place, _)| !books.is_erased(&place.0))
+    {
         findings.add(Check::Tier, format!("{place:?} is not on {tier}"));
     }
 }

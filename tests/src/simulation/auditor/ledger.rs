@@ -29,11 +29,12 @@ pub(super) fn check(
     findings: &mut Findings,
 ) -> Result<(), Failed> {
     fold(books, findings);
-    lots(books, applied, findings)
+    rest(books, findings);
+    pots(books, applied, findings)
 }
 
 /// Balances, sums and floors from the entries alone. Members' accounts may not be below zero after any entry.
-fn fold(books: &Books, findings: &mut Findings) {
+pub(super) fn fold(books: &Books, findings: &mut Findings) {
     let mut folded: BTreeMap<Account, i128> = BTreeMap::new();
     let mut last: Option<&JournalEntry> = None;
     for entry in &books.journal {
@@ -91,8 +92,8 @@ fn fold(books: &Books, findings: &mut Findings) {
     findings.same_maps(Check::Journal, "balance", &folded, &stored);
 }
 
-/// What is left in lots is what is in the balances, and what went into a purchase's lots came out of them.
-fn lots(books: &Books, applied: &[Applied<'_>], findings: &mut Findings) -> Result<(), Failed> {
+/// What is left in lots is what is in the balances.
+pub(super) fn rest(books: &Books, findings: &mut Findings) {
     let mut left: BTreeMap<Account, i128> = BTreeMap::new();
     for ((member, number), lot) in &books.lots {
         let spare = !lot.state.is_open() && lot.remaining != 0;
@@ -118,7 +119,6 @@ fn lots(books: &Books, applied: &[Applied<'_>], findings: &mut Findings) -> Resu
         .map(|(account, balance)| (account.clone(), i128::from(*balance)))
         .collect();
     findings.same_maps(Check::Lot, "left in lots of", &stored, &left);
-    pots(books, applied, findings)
 }
 
 fn resting_place(lot: &Lot) -> Purpose {

@@ -1,6 +1,6 @@
 //! Caps and budgets, recounted from what purchases were granted and what of it went back, and not from any counter.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rewards_core::cashback::{Allocation, Purchase, PurchaseEntity};
 use rewards_core::counter::{CounterKind, Summed};
@@ -102,6 +102,70 @@ pub(super) fn check(
     let sent = transfers::counted(books, story, applied)?;
     totals(books, applied, (&uses, &summed, sent), findings);
     Ok(())
+}
+
+/// The caps and budgets alone, whatever else is counted: recounted from what was granted and what of it did not go back.
+pub(super) fn caps(
+    books: &Books,
+    applied: &[Applied<'_>],
+    deliveries: &Deliveries,
+    findings: &mut Findings,
+) -> Result<(), Failed> {
+    let programs = compiled(books)?;
+    let factors = cap_factors(books, deliveries, &programs);
+    let mut uses = Uses::new();
+    for command in applied {
+        let Command::Record(request) = &command.order.command else {
+            continue;
+        };
+        let purchase = &request.purchase;
+        let decision = command.reply::<RecordedPurchase>()?.decision;
+        let revision = (decision.program.clone(), decision.revision);
+        let program = programs.get(&revision).ok_or("an unknown revision")?;
+        let factor = factors.get(&(purchase.member.clone(), decision.program.clone()));
+        let factor = factor.copied().unwrap_or(Ratio::ONE);
+        let stored = books.purchases.get(&purchase.id);
+        let kept = stored.map_or(&[][..], |stored| &stored.entity.allocations);
+        let used = uses_of(program, purchase, &decision.grants, kept, factor)?;
+        uses.insert(purchase.id.clone(), used);
+    }
+    single(&uses, findings);
+    along_streams(books, deliveries, &uses, findings);
+    let mut counted: BTreeMap<CounterPlace, i64> = BTreeMap::new();
+    let mut limits: BTreeMap<CounterPlace, i64> = BTreeMap::new();
+    for used in uses.values().flatten() {
+        if let Some(place) = &used.place {
+            *counted.entry(place.clone()).or_default() += used.left;
+            let limit = limits.entry(place.clone()).or_insert(used.limit);
+            *limit = (*limit).max(used.limit);
+        }
+    }
+    bounded(&limits, &counted, findings);
+    counted.retain(|_, value| *value != 0);
+    let mut names = BTreeSet::new();
+    for program in programs.values() {
+        let bounds = bounds(program.document())?.into_iter();
+        names.extend(bounds.map(|bound| bound.counter));
+    }
+    let stored = books.counters.iter();
+    let stored = stored.filter(|((_, name, _), _)| names.contains(name));
+    let stored = stored.map(|(place, value)| (place.clone(), *value));
+    findings.same_maps(Check::Counter, "counter", &counted, &stored.collect());
+    Ok(())
+}
+
+/// What is counted is no more than it may be.
+fn bounded(
+    limits: &BTreeMap<CounterPlace, i64>,
+    counted: &BTreeMap<CounterPlace, i64>,
+    findings: &mut Findings,
+) {
+    for (place, limit) in limits {
+        let sum = counted.get(place).copied().unwrap_or(0);
+        if sum > *limit {
+            findings.add(Check::Limit, format!("{place:?} is at {sum} of {limit}"));
+        }
+    }
 }
 
 fn compiled(books: &Books) -> Result<BTreeMap<(ProgramId, u32), CompiledProgram>, Failed> {
@@ -405,12 +469,7 @@ fn totals(
             }
         }
     }
-    for (place, limit) in limits {
-        let sum = counted.get(&place).copied().unwrap_or(0);
-        if sum > limit {
-            findings.add(Check::Limit, format!("{place:?} is at {sum} of {limit}"));
-        }
-    }
+    bounded(&limits, &counted, findings);
     counted.retain(|_, value| *value != 0);
     let stored = books.counters.iter();
     let stored = stored.filter(|((_, name, _), _)| !name.contains("/carry/"));

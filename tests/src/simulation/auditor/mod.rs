@@ -13,6 +13,7 @@ mod deposits;
 mod due;
 mod effects;
 mod events;
+mod everything;
 mod fraction;
 mod ladders;
 mod ledger;
@@ -82,6 +83,12 @@ pub enum Check {
     Deposit,
     /// The order of what happened to a member, held against when clients asked and were answered.
     Order,
+    /// Members who were merged, erased or left, and their other names.
+    Member,
+    /// Wallets that members share, and who pays what from them.
+    SharedWallet,
+    /// Coupons and their books: how often they are used, and whose they are.
+    Coupon,
 }
 
 /// Something that cannot be.
@@ -172,7 +179,7 @@ impl Applied<'_> {
             }
             // It names a deposit, and the deposit has an owner.
             Command::PayIn(_) => vec![self.reply::<SettledDeposit>()?.member],
-            command => command.member().cloned().into_iter().collect(),
+            command => command.members().into_iter().cloned().collect(),
         })
     }
 }
@@ -197,9 +204,10 @@ pub fn audit(
         findings.add(Check::Books, format!("{problem:?}"));
     }
     let mut applied = Vec::new();
+    let everything = everything::is_ordered(history, &books.tenant);
     for (id, told) in history.of(&books.tenant) {
         applied.extend(replies(books, history, id, told, &mut findings)?);
-        refusals::check(id, told, &mut findings);
+        refusals::check(id, told, everything, &mut findings);
     }
     once_an_entity(&mut applied);
     let swept = history
@@ -210,9 +218,13 @@ pub fn audit(
         order: &swept.order,
         body: &swept.reply,
     }));
-    ledger::check(books, &applied, &mut findings)?;
     // Sweeps in mid-work may have lost the answers to what they did.
     let is_told = history.3 == 0;
+    if everything {
+        everything::check(books, &applied, deliveries, &mut findings)?;
+        return Ok(findings.0);
+    }
+    ledger::check(books, &applied, &mut findings)?;
     effects::check(books, &applied, is_told, &mut findings)?;
     events::check(books, &applied, deliveries, is_told, &mut findings)?;
     let story = Story::of(books, &applied, deliveries)?;
@@ -251,6 +263,11 @@ fn made(command: &Command) -> Option<&str> {
         Command::Authorize(request) => request.redemption.as_str(),
         Command::Send(request) => request.transfer.as_str(),
         Command::Initiate(request) => request.deposit.as_str(),
+        Command::Replace(request) => request.purchase.id.as_str(),
+        Command::Share(request) => request.wallet.as_str(),
+        Command::OpenBook(request) => request.book.as_str(),
+        Command::Grant(request) => request.reference.as_ref()?.as_str(),
+        Command::Deduct(request) => request.reference.as_ref()?.as_str(),
         _ => return None,
     })
 }
@@ -282,7 +299,7 @@ fn replies<'a>(
     };
     acknowledged(id, told, stored, findings)?;
     for order in told.orders() {
-        if order.command.fingerprint()? == stored.fingerprint {
+        if order.fingerprint()? == stored.fingerprint {
             let only_refused = told.acks.is_empty() && told.unknown.is_empty();
             if only_refused && !is_sent_elsewhere(books, history, id, stored)? {
                 findings.add(
@@ -316,10 +333,10 @@ fn acknowledged(
         findings.same(
             Check::Reply,
             format!("reply of {id:?}"),
-            ack.reply.as_str(),
+            ack.order.command.stored_reply(&ack.reply)?.as_str(),
             &*stored.body,
         );
-        if ack.order.command.fingerprint()? != stored.fingerprint {
+        if ack.order.fingerprint()? != stored.fingerprint {
             let request = &ack.order.command;
             findings.add(
                 Check::Reply,
@@ -343,7 +360,7 @@ fn is_sent_elsewhere(
         let may_have_happened = !told.acks.is_empty() || !told.unknown.is_empty();
         let mut orders = told.orders().filter(|_| may_have_happened);
         let is_one = orders.try_fold(false, |is_one, order| {
-            Ok::<_, Failed>(is_one || order.command.fingerprint()? == stored.fingerprint)
+            Ok::<_, Failed>(is_one || order.fingerprint()? == stored.fingerprint)
         })?;
         Ok(found || is_one)
     })

@@ -216,7 +216,7 @@ fn refusal(
         }),
         "key_reused" => {
             let stored = books.replies.get(&(id.operation, id.key.clone()));
-            let own = command.fingerprint()?;
+            let own = refused.order.fingerprint()?;
             stored.is_some_and(|stored| stored.fingerprint != own)
         }
         code => refusals::fits(books, code, command)?,

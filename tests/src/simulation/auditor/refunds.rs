@@ -55,6 +55,8 @@ struct Undone {
     amount: i64,
     count: u32,
     is_whole: bool,
+    /// Whether pieces of lines came back: what is undone then depends on what was granted for each line.
+    is_by_line: bool,
     /// What is undone at least, and unless rewards were looked at again exactly, of each grant.
     grants: Vec<i128>,
     /// Whether some refund looked at rewards again, with what was left of the purchase then.
@@ -75,6 +77,8 @@ struct Flows {
     /// What went on to the account that had paid it when it came back from a redemption.
     late: i64,
     expired: i64,
+    /// What was left when its member left.
+    forfeited: i64,
     owed: i64,
 }
 
@@ -155,11 +159,12 @@ fn refund_once(
     findings: &mut Findings,
 ) -> Result<(), Failed> {
     let id = &request.refund;
-    let total = bought.order.total.minor();
+    let total = bought.paid();
     let left = total - undone.amount;
     let amount = match &request.what {
         RefundedPart::Amount(amount) => amount.minor(),
-        _ => left,
+        RefundedPart::All => left,
+        RefundedPart::Lines(_) => reply.amount.minor(),
     };
     if undone.is_whole || amount > left {
         findings.add(
@@ -169,7 +174,11 @@ fn refund_once(
     }
     undone.amount += amount;
     undone.count += 1;
-    undone.is_whole = request.what == RefundedPart::All || amount == left;
+    let is_by_line = matches!(request.what, RefundedPart::Lines(_));
+    undone.is_by_line |= is_by_line;
+    // Pieces that cost nothing may be left when nothing else is.
+    let has_pieces = is_by_line && reply.state != PurchaseState::Refunded;
+    undone.is_whole = request.what == RefundedPart::All || amount == left && !has_pieces;
     let state = undone.is_whole.then_some(PurchaseState::Refunded);
     findings.same(
         Check::Refund,
@@ -182,19 +191,22 @@ fn refund_once(
             &reply.purchase,
         ),
     );
-    kept(books, (request, reply), undone, findings);
+    kept(books, bought, (request, reply), undone, findings);
     let kind = request.kind.unwrap_or_default();
     let policy = Policy::of(story.document(bought)?, kind);
     let before = undone.grants.clone();
     undone.add(bought, policy);
     undone.tell(reply, policy);
-    within(bought, &before, reply, (undone, policy), findings);
+    if !undone.is_by_line {
+        within(bought, &before, reply, (undone, policy), findings);
+    }
     Ok(())
 }
 
 /// It is kept once, as it was answered.
 fn kept(
     books: &Books,
+    bought: &Bought<'_>,
     (request, reply): (&RefundPurchase, &RefundedPurchase),
     undone: &Undone,
     findings: &mut Findings,
@@ -208,7 +220,8 @@ fn kept(
         Check::Refund,
         format!("kept of {id}"),
         (
-            &request.member,
+            // Of whoever bought, also when somebody asked who goes on for that one.
+            &bought.order.member,
             &request.purchase,
             request.kind.unwrap_or_default(),
             undone.count,
@@ -246,7 +259,7 @@ impl Undone {
         if policy.keeps {
             return;
         }
-        let total = bought.order.total.minor();
+        let total = bought.paid();
         for (undone, grant) in self.grants.iter_mut().zip(grants) {
             let now = share(grant.granted.minor(), self.amount, total, self.is_whole);
             *undone = now.max(*undone);
@@ -371,9 +384,11 @@ fn grants(
     let id = &bought.order.id;
     let decided = bought.reply.decision.grants.iter();
     let mut kept: BTreeMap<Asset, i128> = BTreeMap::new();
+    let is_any = undone.is_by_line && !undone.is_whole && !is_cancelled;
     for ((own, least), grant) in allocations.iter().zip(&undone.grants).zip(decided) {
         let (found, all) = (i128::from(own.undone), i128::from(grant.granted.minor()));
         let is_right = match undone.rechecked {
+            _ if is_any => (0..=all).contains(&found),
             Some(_) => (*least..=all).contains(&found),
             None => found == *least,
         };
@@ -388,7 +403,7 @@ fn grants(
     // Rewards that were looked at again are no more than those of what was left.
     if let Some(left) = undone
         .rechecked
-        .filter(|_| !is_cancelled && !undone.is_whole)
+        .filter(|_| !is_cancelled && !undone.is_whole && !undone.is_by_line)
     {
         let rules = allocations.iter().map(|own| own.rule.as_str());
         let most = rewards::still_earned(story.document(bought)?, rules, left)?;
@@ -428,8 +443,9 @@ fn adds_up(
     let (taken, short) = (of(&undone.taken), of(&undone.short));
     let voided = moved.voided - (taken - moved.clawed);
     let is_taken = taken >= moved.clawed && voided >= 0;
-    let adds_up = taken + short <= all && taken + short + voided >= all;
-    let is_back = returned == moved.voided + moved.clawed + moved.late;
+    // What was left with somebody who has left went back before.
+    let adds_up = taken + short <= all && taken + short + voided + moved.forfeited >= all;
+    let is_back = returned == moved.voided + moved.clawed + moved.late + moved.forfeited;
     if !is_taken || !adds_up || !is_back || returned > moved.granted {
         findings.add(
             Check::Refund,
@@ -462,6 +478,7 @@ fn flows(books: &Books) -> BTreeMap<(PurchaseId, Asset), Flows> {
             TransferKind::Clawback if is_available => own.clawed += minor,
             TransferKind::Clawback => own.late += minor,
             TransferKind::Expire => own.expired += minor,
+            TransferKind::Forfeit => own.forfeited += minor,
             TransferKind::Owe => own.owed += minor,
             _ => {}
         }

@@ -11,16 +11,20 @@ use rewards_core::wallet::{Redemption, RedemptionState};
 use serde_json::Value;
 
 use super::story::text;
-use super::{Check, Findings};
+use super::{Check, Findings, everything};
 use crate::simulation::Failed;
 use crate::simulation::books::Books;
 use crate::simulation::model::{CommandId, Told};
 use crate::simulation::workload::Command;
 
-pub(super) fn check(id: &CommandId, told: &Told, findings: &mut Findings) {
+/// `everything` says whether everything is ordered.
+pub(super) fn check(id: &CommandId, told: &Told, everything: bool, findings: &mut Findings) {
     for refused in &told.refused {
         let code = refused.code.as_str();
-        let is_allowed = code == "key_reused" || allowed(&refused.order.command).contains(&code);
+        let command = &refused.order.command;
+        let is_allowed = code == "key_reused"
+            || allowed(command).contains(&code)
+            || everything && everything::refusals::are_allowed(command, code);
         if !is_allowed {
             let detail = &refused.detail;
             findings.add(
@@ -33,7 +37,6 @@ pub(super) fn check(id: &CommandId, told: &Told, findings: &mut Findings) {
 
 fn allowed(command: &Command) -> &'static [&'static str] {
     match command {
-        Command::Publish(_) => &[],
         Command::Register(_) => &["member_exists"],
         Command::Record(_) => &[
             "invalid",
@@ -98,6 +101,8 @@ fn allowed(command: &Command) -> &'static [&'static str] {
             "signature_invalid",
             "signature_expired",
         ],
+        // Where those are ordered, what they can meet is told beside what is told here.
+        _ => &[],
     }
 }
 

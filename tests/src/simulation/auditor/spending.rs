@@ -53,7 +53,13 @@ pub(super) fn check(
         note(command, &mut told)?;
     }
     let ended = overdue(story);
-    for (id, redemption) in &books.redemptions {
+    // What several members pay together is looked at as a whole.
+    let is_alone = |id: &str| {
+        let found = books.redemptions.get(id);
+        found.is_none_or(|redemption| redemption.shared.is_none())
+    };
+    told.retain(|id, _| is_alone(id));
+    for (id, redemption) in books.redemptions.iter().filter(|(id, _)| is_alone(id)) {
         let Some(told) = told.get_mut(id.as_str()) else {
             findings.add(Check::Spending, format!("{id} is from nowhere"));
             continue;

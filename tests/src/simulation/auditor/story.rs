@@ -21,6 +21,17 @@ pub(super) struct Bought<'a> {
     pub reply: RecordedPurchase,
 }
 
+impl Bought<'_> {
+    /// What was paid: the total less discounts, in minor units.
+    pub fn paid(&self) -> i64 {
+        let discounts = self
+            .order
+            .discounts
+            .map_or(0, |discounts| discounts.minor());
+        self.order.total.minor() - discounts
+    }
+}
+
 /// What happened to a purchase.
 #[derive(Debug, Clone)]
 pub(super) enum Step<'s, 'a> {

@@ -57,6 +57,10 @@ pub(super) fn events_of(command: &Applied<'_>) -> Result<(Vec<(Stream, Event)>, 
         | Command::Release(_)
         | Command::Restore(_) => (vec![of_redemption(command)?], 0),
         Command::Initiate(_) | Command::PayIn(_) => (vec![of_deposit(command)?], 0),
+        other => {
+            let operation = other.operation();
+            return Err(format!("`{operation}` is not worked out again").into());
+        }
     };
     let members = command.members()?;
     let member = members.first().ok_or("a command about nobody")?;

@@ -40,7 +40,7 @@ pub(super) fn check(
         charge(books, story, request, &reply, findings)?;
         let id = request.transfer.as_str();
         let own = entries.get(id).map_or(&[][..], Vec::as_slice);
-        moved(request, &reply, own, findings);
+        moved(books, request, &reply, own, findings);
         arrivals(books, story, request, own, findings)?;
     }
     for id in books.transfers.keys().chain(books.received.keys()) {
@@ -111,9 +111,13 @@ fn kept(
         findings.add(Check::Transfer, format!("{id} was completed and is gone"));
         return;
     };
-    let to = TransferReceiver::Member(sent.to.clone());
-    let asked = (&request.from, &request.to, &sent.to, reply.given, reply.fee);
-    let found = (&sent.from, &to, &got.to, sent.given(), sent.fee());
+    // Whose another name was then, nobody knows any more.
+    let to = match &request.to {
+        TransferReceiver::Member(to) => to,
+        TransferReceiver::Alias(_) => &sent.to,
+    };
+    let asked = (&request.from, to, &sent.to, reply.given, reply.fee);
+    let found = (&sent.from, &sent.to, &got.to, sent.given(), sent.fee());
     findings.same(Check::Transfer, format!("completed {id}"), asked, found);
 }
 
@@ -182,15 +186,24 @@ fn rule_of(document: &Value, asset: Asset) -> Option<&Value> {
 
 /// In both journals together it left once, and arrived once.
 fn moved(
+    books: &Books,
     request: &TransferBalance,
     reply: &CompletedTransfer,
     entries: &[&JournalEntry],
     findings: &mut Findings,
 ) {
     let id = &request.transfer;
-    let TransferReceiver::Member(to) = &request.to else {
+    let Some(sent) = books.transfers.get(id.as_str()) else {
         return;
     };
+    let to = &sent.to;
+    // The notes that tell whose an entry is go with whoever is erased.
+    if [&request.from, to]
+        .into_iter()
+        .any(|member| books.is_erased(member))
+    {
+        return;
+    }
     let sum = |kind: TransferKind, member: &MemberId| {
         let own = entries.iter();
         let own = own.filter(|entry| entry.transfer.kind == kind && entry.member == *member);

@@ -1,0 +1,256 @@
+//! Coupons: whose each is, how often it was used, and that leases were kept.
+
+use std::collections::BTreeMap;
+
+use rewards_core::coupons::{
+    BookCount, CodeUser, Coupon, CouponAction, CouponBook, CouponStep, LockRule,
+};
+use rewards_core::event::{Event, Stream};
+use rewards_core::time::Timestamp;
+
+use super::super::{Check, Findings};
+use crate::simulation::books::Books;
+use crate::simulation::model::Deliveries;
+
+/// The events of every stream, in order and each once.
+pub(in super::super) type Told<'a> = BTreeMap<Stream, Vec<&'a Event>>;
+
+/// What the events tell of one coupon.
+#[derive(Debug, Default, Clone, Copy)]
+struct Life {
+    assigned: i64,
+    unassigned: i64,
+    used: i64,
+    used_up: i64,
+    voided: i64,
+}
+
+/// Ends of leases, by coupon, order and beginning.
+type Leases = BTreeMap<(String, String, Timestamp), Timestamp>;
+
+pub(super) fn check(
+    books: &Books,
+    deliveries: &Deliveries,
+    told: &Told<'_>,
+    findings: &mut Findings,
+) {
+    let lives = lives(told);
+    let leases = leases(books, deliveries);
+    for (id, coupon) in &books.coupons {
+        let Some(book) = books.coupon_books.get(coupon.book.as_str()) else {
+            findings.add(Check::Coupon, format!("{id} is of no book"));
+            continue;
+        };
+        let life = lives.get(id).copied().unwrap_or_default();
+        uses(books, book, coupon, life, findings);
+        steps(book, coupon, &leases, findings);
+    }
+    for id in lives.keys().filter(|id| !books.coupons.contains_key(*id)) {
+        findings.add(Check::Coupon, format!("{id} is from nowhere"));
+    }
+    for book in books.coupon_books.values() {
+        counts(books, book, &lives, findings);
+    }
+    members(books, told, findings);
+}
+
+fn lives(told: &Told<'_>) -> BTreeMap<String, Life> {
+    let mut lives: BTreeMap<String, Life> = BTreeMap::new();
+    for event in told.values().flatten() {
+        match event {
+            Event::CouponAssigned { coupon, .. } => {
+                lives.entry(coupon.to_string()).or_default().assigned += 1;
+            }
+            Event::CouponUnassigned { coupon, .. } => {
+                lives.entry(coupon.to_string()).or_default().unassigned += 1;
+            }
+            Event::CouponRedeemed {
+                coupon, used_up, ..
+            } => {
+                let life = lives.entry(coupon.to_string()).or_default();
+                life.used += 1;
+                life.used_up += i64::from(*used_up);
+            }
+            Event::CouponVoided { coupon, .. } => {
+                lives.entry(coupon.to_string()).or_default().voided += 1;
+            }
+            _ => {}
+        }
+    }
+    lives
+}
+
+fn leases(books: &Books, deliveries: &Deliveries) -> Leases {
+    let mut leases = Leases::new();
+    for record in deliveries.0.get(&books.tenant).into_iter().flatten() {
+        if let Event::CouponLocked {
+            coupon,
+            order,
+            until,
+        } = &record.event
+        {
+            let place = (coupon.to_string(), order.to_string(), record.recorded_at);
+            leases.insert(place, *until);
+        }
+    }
+    leases
+}
+
+/// The count of a book, or of a code of it.
+fn counted(books: &Books, book: &CouponBook, name: &str) -> i64 {
+    let place = (format!("b:{}", book.book), name.to_owned(), 0);
+    books.counters.get(&place).copied().unwrap_or(0)
+}
+
+/// A coupon is with at most one member, and was used as often as it says and no more often than it may be.
+fn uses(books: &Books, book: &CouponBook, coupon: &Coupon, life: Life, findings: &mut Findings) {
+    let id = &coupon.coupon;
+    let is_held = i64::from(coupon.holder.is_some());
+    let may_be = i64::from(book.terms.limits().uses_of_code());
+    let kept = match book.terms.user() {
+        CodeUser::Holder => i64::from(coupon.uses),
+        CodeUser::Anyone => counted(books, book, &format!("coupons/code/{id}")),
+    };
+    let is_right = life.assigned - life.unassigned == is_held
+        && life.used == kept
+        && life.used <= may_be
+        && life.used_up == i64::from(life.used == may_be)
+        && life.voided <= 1;
+    if !is_right {
+        let detail = format!(
+            "{id} of {} may be used {may_be} times: {life:?}, {coupon:?}",
+            book.book
+        );
+        findings.add(Check::Coupon, detail);
+    }
+}
+
+/// Step by step as far as it remembers: whose it is changes as it may, and no lease is taken from an order.
+fn steps(book: &CouponBook, coupon: &Coupon, leases: &Leases, findings: &mut Findings) {
+    let mut held: Option<bool> = None;
+    let mut lease: Option<(&CouponStep, Option<Timestamp>)> = None;
+    let mut before: Option<&CouponStep> = None;
+    for step in coupon.history() {
+        let order = step
+            .order
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let end = leases.get(&(coupon.coupon.to_string(), order, step.at));
+        let is_of_other = lease.is_some_and(|(locked, until)| {
+            locked.order != step.order && until.is_some_and(|until| step.at < until)
+        });
+        let is_right = match step.action {
+            CouponAction::Assigned => held != Some(true),
+            CouponAction::Unassigned => held != Some(false) && !is_of_other,
+            CouponAction::Locked => held != Some(false) && !is_of_other,
+            CouponAction::Unlocked => held != Some(false),
+            CouponAction::Redeemed => {
+                let has_lease = lease.is_some_and(|(locked, _)| locked.order == step.order);
+                let needs = book.terms.lock_rule() == LockRule::Required && before.is_some();
+                !is_of_other && (!needs || has_lease)
+            }
+            CouponAction::Returned | CouponAction::Voided => true,
+        };
+        if !is_right {
+            let (id, history) = (&coupon.coupon, coupon.history());
+            let detail = format!("{id}: {step:?} cannot follow, {lease:?}, {history:?}");
+            findings.add(Check::Coupon, detail);
+        }
+        match step.action {
+            CouponAction::Assigned => held = Some(true),
+            CouponAction::Unassigned => held = Some(false),
+            _ => {}
+        }
+        lease = match step.action {
+            CouponAction::Locked => Some((step, end.copied())),
+            CouponAction::Unlocked | CouponAction::Redeemed => None,
+            _ => lease,
+        };
+        before = Some(step);
+    }
+}
+
+/// A book has as many codes as it says, in the states that are counted, and was used no more often than it may be.
+fn counts(
+    books: &Books,
+    book: &CouponBook,
+    lives: &BTreeMap<String, Life>,
+    findings: &mut Findings,
+) {
+    let own = || {
+        books
+            .coupons
+            .values()
+            .filter(|coupon| coupon.book == book.book)
+    };
+    let (codes, limits) = (own().count(), book.terms.limits());
+    let id = &book.book;
+    findings.same(
+        Check::Coupon,
+        format!("codes of {id}"),
+        usize::try_from(book.codes).unwrap_or(usize::MAX),
+        codes,
+    );
+    if limits.codes.is_some_and(|most| book.codes > most) {
+        findings.add(Check::Coupon, format!("{id} has {codes} codes: {limits:?}"));
+    }
+    for state in BookCount::STATES {
+        let found = own().filter(|coupon| coupon.counted_as() == state).count();
+        findings.same(
+            Check::Coupon,
+            format!("{} of {id}", state.state()),
+            i64::try_from(found).unwrap_or(i64::MAX),
+            counted(books, book, &format!("coupons/{}", state.state())),
+        );
+    }
+    let used: i64 = own()
+        .filter_map(|coupon| lives.get(coupon.coupon.as_str()))
+        .map(|life| life.used)
+        .sum();
+    let most = i64::from(limits.uses_of_book());
+    let above = counted(books, book, "coupons/uses_above");
+    if used > most || above > 0 {
+        findings.add(
+            Check::Coupon,
+            format!("{id} was used {used} of {most} times: {above}"),
+        );
+    }
+}
+
+/// Nobody used a book more often, or got more of its codes, than one member may.
+fn members(books: &Books, told: &Told<'_>, findings: &mut Findings) {
+    for (stream, events) in told {
+        let mut uses: BTreeMap<&str, i64> = BTreeMap::new();
+        let mut codes: BTreeMap<&str, i64> = BTreeMap::new();
+        for event in events {
+            match event {
+                Event::CouponRedeemed { book, .. } => *uses.entry(book.as_str()).or_default() += 1,
+                Event::CouponAssigned { book, .. } => *codes.entry(book.as_str()).or_default() += 1,
+                Event::CouponUnassigned { book, .. } => {
+                    *codes.entry(book.as_str()).or_default() -= 1;
+                }
+                _ => {}
+            }
+        }
+        for book in books.coupon_books.values() {
+            let limits = book.terms.limits();
+            let id = book.book.as_str();
+            for (count, most) in [
+                (uses.get(id), limits.uses_per_member),
+                (codes.get(id), limits.codes_per_member),
+            ] {
+                let (count, most) = (
+                    count.copied().unwrap_or(0),
+                    most.map_or(i64::MAX, i64::from),
+                );
+                if count > most {
+                    findings.add(
+                        Check::Coupon,
+                        format!("{stream:?}: {count} of {most} of {id}"),
+                    );
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Refusals where everything is ordered: those that each command can meet beside those that it meets elsewhere.
+
+use crate::simulation::workload::Command;
+
+/// What can be said of a member who does not take part.
+const ABSENT: &[&str] = &[
+    "member_unknown",
+    "member_closed",
+    "member_merged",
+    "member_suspended",
+];
+/// What can be said of a code by whoever it is told to.
+const OF_CODE: &[&str] = &[
+    "too_many_attempts",
+    "coupon_book_closed",
+    "coupon_book_paused",
+    "coupon_book_scheduled",
+    "coupon_expired",
+    "coupon_redeemed",
+    "coupon_voided",
+    "coupon_locked",
+];
+
+/// Whether a command can be refused so.
+pub(in super::super) fn are_allowed(command: &Command, code: &str) -> bool {
+    let (present, lists): (bool, [&[&str]; 2]) = of(command);
+    let is_of_member = present && ABSENT.contains(&code);
+    is_of_member || lists.iter().any(|list| list.contains(&code))
+}
+
+/// Whether it can be said of it that somebody does not take part, and what else.
+fn of(command: &Command) -> (bool, [&'static [&'static str]; 2]) {
+    let own: &[&str] = match command {
+        // More than one member can have is nobody's here, but for the one with many lots.
+        Command::Update(_) => &["balance_left", "reserved_left", "too_many"],
+        Command::Erase(_) => &["balance_left", "reserved_left", "too_many"],
+        Command::Merge(_) => &["merge_to_self", "member_in_wallet", "too_many"],
+        Command::Link(_) => &["alias_exists"],
+        Command::Unlink(_) => return (false, [&["alias_unknown"], &[]]),
+        Command::Replace(_) => &[
+            "invalid",
+            "program_unknown",
+            "purchase_unknown",
+            "refund_exists",
+            "purchase_cancelled",
+            "purchase_refunded",
+            "purchase_exists",
+        ],
+        Command::Refund(_) => &["line_unknown", "pieces_exceed"],
+        Command::Redeem(_) | Command::Authorize(_) => &[
+            "shared_wallet_unknown",
+            "shared_wallet_closed",
+            "member_not_in_wallet",
+            "units_below_floor",
+            "units_not_of_step",
+            "redemption_not_offered",
+            // A bucket that does not pay in the program.
+            "invalid",
+        ],
+        Command::Share(_) => &["shared_wallet_exists", "member_in_wallet"],
+        Command::Reshare(_) => &[
+            "shared_wallet_unknown",
+            "shared_wallet_closed",
+            "member_in_wallet",
+        ],
+        Command::Send(_) => &["alias_unknown", "receiver_unavailable"],
+        Command::OpenBook(_)
+        | Command::ChangeBook(_)
+        | Command::Generate(_)
+        | Command::Upload(_)
+        | Command::Assign(_)
+        | Command::Unassign(_)
+        | Command::VoidCoupon(_)
+        | Command::Check(_)
+        | Command::Lock(_)
+        | Command::Unlock(_)
+        | Command::UseCoupon(_) => return of_coupons(command),
+        Command::Register(_) | Command::Publish(_) => return (false, [&[], &[]]),
+        Command::Record(_)
+        | Command::Confirm(_)
+        | Command::Cancel(_)
+        | Command::Grant(_)
+        | Command::Deduct(_)
+        | Command::Settle(_)
+        | Command::Capture(_)
+        | Command::Release(_)
+        | Command::Restore(_)
+        | Command::Initiate(_)
+        | Command::PayIn(_) => &[],
+    };
+    (true, [own, &[]])
+}
+
+/// The same of what is done with coupons.
+fn of_coupons(command: &Command) -> (bool, [&'static [&'static str]; 2]) {
+    const UNKNOWN: &str = "coupon_book_unknown";
+    const CLOSED: &str = "coupon_book_closed";
+    match command {
+        Command::OpenBook(_) => (false, [&["coupon_book_exists"], &[]]),
+        Command::ChangeBook(_) => (
+            false,
+            [&[UNKNOWN, CLOSED, "limit_below_use", "invalid"], &[]],
+        ),
+        Command::Generate(_) => (
+            false,
+            [
+                &[UNKNOWN, CLOSED, "coupon_batch_mismatch", "coupon_limit"],
+                &[],
+            ],
+        ),
+        Command::Upload(_) => (false, [&[UNKNOWN, CLOSED, "coupon_limit"], &[]]),
+        Command::Assign(_) => {
+            let own: &[&str] = &[
+                UNKNOWN,
+                "coupon_not_assignable",
+                "coupon_book_expired",
+                "coupon_limit",
+                "coupon_unknown",
+                "coupon_assigned",
+                "coupons_short",
+            ];
+            (true, [own, OF_CODE])
+        }
+        Command::Unassign(_) => {
+            let own: &[&str] = &["coupon_unknown", "coupon_not_assigned", "coupon_used"];
+            (false, [own, OF_CODE])
+        }
+        Command::VoidCoupon(_) => (
+            false,
+            [&["coupon_unknown", "coupon_redeemed", "coupon_voided"], &[]],
+        ),
+        Command::Check(_) => (true, [&["too_many_attempts"], &[]]),
+        Command::Lock(_) => (true, [&["coupon_lock_forbidden"], OF_CODE]),
+        Command::Unlock(_) => (
+            true,
+            [&["coupon_not_locked", "coupon_not_assigned"], OF_CODE],
+        ),
+        _ => (true, [&["coupon_lock_required", "coupon_limit"], OF_CODE]),
+    }
+}

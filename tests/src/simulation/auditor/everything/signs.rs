@@ -1,0 +1,255 @@
+//! Signs: what tells in the events that a command happened, and how often. Each command that was applied has left its own.
+
+use std::collections::BTreeMap;
+
+use rewards_core::event::{Event, Stream};
+use rewards_core::ids::MemberId;
+use rewards_core::operations::aliases::UnlinkedAlias;
+use rewards_core::operations::coupons::{
+    AssignedCoupons, CheckedCoupon, CodeOutcome, LockedCoupon, RedeemedCoupon, UnassignedCoupon,
+    UnlockedCoupon,
+};
+use rewards_core::operations::redemptions::{CancelledRedemption, CapturedRedemption};
+
+use super::super::{Applied, Check, Findings};
+use super::coupons::Told;
+use crate::simulation::Failed;
+use crate::simulation::books::Books;
+use crate::simulation::workload::Command;
+
+/// How often there is a sign, or how much it says.
+type Signs = BTreeMap<String, i64>;
+
+pub(super) fn check(
+    books: &Books,
+    applied: &[Applied<'_>],
+    told: &Told<'_>,
+    findings: &mut Findings,
+) -> Result<(), Failed> {
+    let mut expected = Signs::new();
+    for command in applied {
+        for (sign, count) in left_by(books, command)? {
+            match command.order.command {
+                // To erase again changes nothing that could be told.
+                Command::Erase(_) => drop(expected.insert(sign, count)),
+                _ => *expected.entry(sign).or_default() += count,
+            }
+        }
+    }
+    let mut found = Signs::new();
+    for (stream, events) in told {
+        let Stream::Member(member) = stream else {
+            continue;
+        };
+        let mut was_merged = false;
+        for event in events {
+            let is_merger = matches!(event, Event::MemberMerged { member: of, .. } if of == member);
+            // Who was merged is told again when the one who went on is merged.
+            if let Some((sign, count)) = seen_in(books, member, event)
+                && !(is_merger && was_merged)
+            {
+                *found.entry(sign).or_default() += count;
+            }
+            was_merged |= is_merger;
+        }
+    }
+    for signs in [&mut expected, &mut found] {
+        signs.retain(|_, count| *count != 0);
+    }
+    findings.same_maps(Check::Effect, "sign", &expected, &found);
+    Ok(())
+}
+
+/// The signs that a command leaves.
+fn left_by(books: &Books, command: &Applied<'_>) -> Result<Vec<(String, i64)>, Failed> {
+    let once = |sign: String| vec![(sign, 1)];
+    Ok(match &command.order.command {
+        Command::Register(request) => once(format!("{} registered", request.member)),
+        Command::Update(request) => once(format!("{} updated", request.member)),
+        Command::Merge(request) => once(format!("{} merged into {}", request.member, request.into)),
+        Command::Erase(request) => once(format!("{} erased", request.member)),
+        Command::Unlink(_) => {
+            let reply: UnlinkedAlias = command.reply()?;
+            once(format!("{} unlinked of {}", reply.kind, reply.member))
+        }
+        Command::Record(request) => once(format!("{} recorded", request.purchase.id)),
+        Command::Confirm(request) => once(format!("{} confirmed", request.purchase)),
+        Command::Cancel(request) => once(format!("{} cancelled", request.purchase)),
+        Command::Refund(request) => once(format!("{} refunded", request.refund)),
+        Command::Replace(request) => vec![
+            (format!("{} refunded", request.refund), 1),
+            (format!("{} recorded", request.purchase.id), 1),
+        ],
+        Command::Grant(request) => {
+            let (member, id) = (&request.member, &request.reference);
+            once(format!("{member} granted {} {id:?}", request.amount))
+        }
+        Command::Deduct(request) => {
+            let (member, id) = (&request.member, &request.reference);
+            once(format!("{member} gave {} {id:?}", request.take))
+        }
+        Command::Redeem(_)
+        | Command::Authorize(_)
+        | Command::Capture(_)
+        | Command::Release(_)
+        | Command::Restore(_) => of_redemption(books, command)?,
+        Command::Send(request) => vec![
+            (format!("{} sent", request.transfer), 1),
+            (format!("{} received", request.transfer), 1),
+        ],
+        Command::Initiate(request) => once(format!("{} initiated", request.deposit)),
+        Command::PayIn(request) => once(format!("{} ended", request.deposit)),
+        Command::Assign(_)
+        | Command::Unassign(_)
+        | Command::Check(_)
+        | Command::Lock(_)
+        | Command::Unlock(_)
+        | Command::UseCoupon(_) => of_coupons(command)?,
+        // Of these an event tells whom they concern, when they do; others hold those against what is stored.
+        Command::Publish(_)
+        | Command::Settle(_)
+        | Command::Link(_)
+        | Command::Share(_)
+        | Command::Reshare(_)
+        | Command::OpenBook(_)
+        | Command::ChangeBook(_)
+        | Command::Generate(_)
+        | Command::Upload(_)
+        | Command::VoidCoupon(_) => Vec::new(),
+    })
+}
+
+/// The signs of what is paid and comes back.
+fn of_redemption(books: &Books, command: &Applied<'_>) -> Result<Vec<(String, i64)>, Failed> {
+    let once = |sign: String| vec![(sign, 1)];
+    Ok(match &command.order.command {
+        Command::Redeem(request) => once(format!("{} redeemed", request.redemption)),
+        Command::Authorize(request) => once(format!("{} authorized", request.redemption)),
+        Command::Capture(request) => {
+            let paid = command.reply::<CapturedRedemption>()?.paid.minor();
+            vec![(format!("{} captured", request.redemption), paid)]
+        }
+        Command::Release(request) if !is_shared(books, request.redemption.as_str()) => {
+            once(format!("{} released", request.redemption))
+        }
+        Command::Restore(_) => {
+            let reply: CancelledRedemption = command.reply()?;
+            match is_shared(books, reply.redemption.as_str()) {
+                true => Vec::new(),
+                false => once(format!("{} given back", reply.redemption)),
+            }
+        }
+        _ => Vec::new(),
+    })
+}
+
+/// The signs of what is done with coupons.
+fn of_coupons(command: &Applied<'_>) -> Result<Vec<(String, i64)>, Failed> {
+    let once = |sign: String| vec![(sign, 1)];
+    Ok(match &command.order.command {
+        Command::Assign(request) => {
+            let reply: AssignedCoupons = command.reply()?;
+            let own = reply.coupons.into_iter().map(|own| own.coupon);
+            own.map(|coupon| (format!("{coupon} assigned to {}", request.member), 1))
+                .collect()
+        }
+        Command::Unassign(_) => {
+            let reply: UnassignedCoupon = command.reply()?;
+            once(format!("{} unassigned", reply.coupon))
+        }
+        Command::Check(request) => match command.reply::<CheckedCoupon>()?.outcome {
+            CodeOutcome::NotAccepted => once(format!("wrong code of {}", request.member)),
+            CodeOutcome::Accepted => Vec::new(),
+        },
+        Command::Lock(request) => match command.reply::<LockedCoupon>()?.outcome {
+            CodeOutcome::NotAccepted => once(format!("wrong code of {}", request.member)),
+            // To lock again what one has locked changes nothing.
+            CodeOutcome::Accepted => Vec::new(),
+        },
+        Command::Unlock(request) => {
+            let reply: UnlockedCoupon = command.reply()?;
+            match reply.coupon {
+                None => once(format!("wrong code of {}", request.member)),
+                Some(coupon) => once(format!("{coupon} unlocked")),
+            }
+        }
+        Command::UseCoupon(request) => {
+            let reply: RedeemedCoupon = command.reply()?;
+            match reply.coupon {
+                None => once(format!("wrong code of {}", request.member)),
+                Some(coupon) => once(format!("{coupon} used by {}", request.member)),
+            }
+        }
+        _ => Vec::new(),
+    })
+}
+
+/// Whether several members pay together.
+fn is_shared(books: &Books, redemption: &str) -> bool {
+    let made = books.redemptions.get(redemption);
+    made.is_some_and(|made| made.shared.is_some())
+}
+
+/// The sign that an event of a member is.
+fn seen_in(books: &Books, member: &MemberId, event: &Event) -> Option<(String, i64)> {
+    let sign = match event {
+        Event::MemberRegistered {} => format!("{member} registered"),
+        Event::MemberUpdated { .. } => format!("{member} updated"),
+        // Both are told.
+        Event::MemberMerged { member: of, into } if of == member => {
+            format!("{member} merged into {into}")
+        }
+        Event::MemberErased {} => format!("{member} erased"),
+        Event::AliasUnlinked { kind } => format!("{kind} unlinked of {member}"),
+        Event::PurchaseRecorded { purchase, .. } => format!("{purchase} recorded"),
+        Event::PurchaseConfirmed { purchase, .. } => format!("{purchase} confirmed"),
+        Event::PurchaseCancelled { purchase, .. } => format!("{purchase} cancelled"),
+        Event::PurchaseRefunded { refund, .. } => format!("{refund} refunded"),
+        Event::RewardGranted {
+            amount, adjustment, ..
+        } => format!("{member} granted {amount} {adjustment:?}"),
+        Event::BalanceDeducted {
+            amount, adjustment, ..
+        } => format!("{member} gave {amount} {adjustment:?}"),
+        Event::OrderRedeemed { redemption, .. }
+            if pays_first(books, redemption.as_str(), member) =>
+        {
+            format!("{redemption} redeemed")
+        }
+        Event::RedemptionAuthorized { redemption, .. }
+            if pays_first(books, redemption.as_str(), member) =>
+        {
+            format!("{redemption} authorized")
+        }
+        Event::RedemptionCaptured { redemption, paid } => {
+            return Some((format!("{redemption} captured"), paid.minor()));
+        }
+        Event::RedemptionReleased {
+            redemption,
+            expired: false,
+            ..
+        } if !is_shared(books, redemption.as_str()) => format!("{redemption} released"),
+        Event::RedemptionCancelled { redemption, .. } if !is_shared(books, redemption.as_str()) => {
+            format!("{redemption} given back")
+        }
+        Event::TransferSent { transfer, .. } => format!("{transfer} sent"),
+        Event::TransferReceived { transfer, .. } => format!("{transfer} received"),
+        Event::DepositInitiated { deposit, .. } => format!("{deposit} initiated"),
+        Event::DepositConfirmed { deposit, .. } | Event::DepositFailed { deposit, .. } => {
+            format!("{deposit} ended")
+        }
+        Event::CouponAssigned { coupon, .. } => format!("{coupon} assigned to {member}"),
+        Event::CouponUnassigned { coupon, .. } => format!("{coupon} unassigned"),
+        Event::CouponUnlocked { coupon, .. } => format!("{coupon} unlocked"),
+        Event::CouponRedeemed { coupon, .. } => format!("{coupon} used by {member}"),
+        Event::CodeNotAccepted { .. } => format!("wrong code of {member}"),
+        _ => return None,
+    };
+    Some((sign, 1))
+}
+
+/// Whether a redemption of this name is a member's own, who pays first of those who pay together.
+fn pays_first(books: &Books, redemption: &str, member: &MemberId) -> bool {
+    let made = books.redemptions.get(redemption);
+    made.is_none_or(|made| made.member == *member)
+}

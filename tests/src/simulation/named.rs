@@ -1,0 +1,83 @@
+//! What commands name: the purchase that is recorded, and the entities that are made or changed.
+
+use rewards_core::adjustments::Adjustment;
+use rewards_core::cashback::{Purchase, PurchaseEntity};
+use rewards_core::coupons::CouponBook;
+use rewards_core::entity::EntityKey;
+use rewards_core::ids::TenantId;
+use rewards_core::operations::rewards::{DeductBalance, GrantReward};
+use rewards_core::payments::DepositEntity;
+use rewards_core::refunds::RefundEntity;
+use rewards_core::transfers::{ReceivedTransfer, TransferEntity};
+use rewards_core::wallet::{Redemption, SharedWallet};
+
+use super::workload::Command;
+
+/// The purchase that a command records.
+pub(super) fn purchase_of(command: &Command) -> Option<&Purchase> {
+    match command {
+        Command::Record(record) => Some(&record.purchase),
+        Command::Replace(replace) => Some(&replace.purchase),
+        _ => None,
+    }
+}
+
+/// The entities that a command makes or changes.
+pub(super) fn entities_of(tenant: &TenantId, command: &Command) -> Vec<EntityKey> {
+    let purchase = |id| EntityKey::of::<PurchaseEntity>(tenant, id);
+    let redemption = |id| EntityKey::of::<Redemption>(tenant, id);
+    let deposit = |id| EntityKey::of::<DepositEntity>(tenant, id);
+    let wallet = |id| EntityKey::of::<SharedWallet>(tenant, id);
+    match command {
+        Command::Record(record) => vec![purchase(&record.purchase.id)],
+        Command::Confirm(confirm) => vec![purchase(&confirm.purchase)],
+        Command::Cancel(cancel) => vec![purchase(&cancel.purchase)],
+        Command::Refund(refund) => {
+            let own = EntityKey::of::<RefundEntity>(tenant, &refund.refund);
+            vec![own, purchase(&refund.purchase)]
+        }
+        Command::Redeem(made) => vec![redemption(&made.redemption)],
+        Command::Authorize(made) => vec![redemption(&made.redemption)],
+        Command::Capture(step) => vec![redemption(&step.redemption)],
+        Command::Release(step) => vec![redemption(&step.redemption)],
+        Command::Restore(step) => vec![redemption(&step.redemption)],
+        Command::Send(send) => vec![
+            EntityKey::of::<TransferEntity>(tenant, &send.transfer),
+            EntityKey::of::<ReceivedTransfer>(tenant, &send.transfer),
+        ],
+        Command::Initiate(initiate) => vec![deposit(&initiate.deposit)],
+        Command::PayIn(confirm) => vec![deposit(&confirm.deposit)],
+        Command::Replace(replace) => vec![
+            purchase(&replace.replaced),
+            purchase(&replace.purchase.id),
+            EntityKey::of::<RefundEntity>(tenant, &replace.refund),
+        ],
+        Command::Grant(GrantReward { reference, .. })
+        | Command::Deduct(DeductBalance { reference, .. }) => {
+            let made = reference.iter();
+            made.map(|id| EntityKey::of::<Adjustment>(tenant, id))
+                .collect()
+        }
+        Command::Share(share) => vec![wallet(&share.wallet)],
+        Command::Reshare(update) => vec![wallet(&update.wallet)],
+        Command::OpenBook(create) => vec![EntityKey::of::<CouponBook>(tenant, &create.book)],
+        Command::Publish(_)
+        | Command::Register(_)
+        | Command::Update(_)
+        | Command::Merge(_)
+        | Command::Erase(_)
+        | Command::Link(_)
+        | Command::Unlink(_)
+        | Command::Settle(_)
+        | Command::ChangeBook(_)
+        | Command::Generate(_)
+        | Command::Upload(_)
+        | Command::Assign(_)
+        | Command::Unassign(_)
+        | Command::Check(_)
+        | Command::Lock(_)
+        | Command::Unlock(_)
+        | Command::UseCoupon(_)
+        | Command::VoidCoupon(_) => Vec::new(),
+    }
+}

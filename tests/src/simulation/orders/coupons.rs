@@ -1,0 +1,313 @@
+//! Books of coupons: few, with few codes that everybody knows of, so that everybody wants the same ones.
+//!
+//! Codes that are uploaded follow from their book and a number. Of each it is known who is to hold it and for which order, so that
+//! what members say of their codes is mostly right, and not always.
+
+use rewards_core::coupons::{BookTerms, CodeLine, CodeMatching, CodeUser, CouponLimits, LockRule};
+use rewards_core::ids::{CouponBatchId, CouponBookId, MemberId, OrderId, Slug};
+use rewards_core::operations::coupons::{
+    AssignCoupons, BookStatus, CheckCoupon, CreateCouponBook, GenerateCoupons, LockCoupon,
+    RedeemCoupon, UnassignCoupon, UnlockCoupon, UpdateCouponBook, UploadCoupons, VoidCoupon,
+};
+use rewards_core::secret::Secret;
+
+use super::super::Failed;
+use super::super::random::Random;
+use super::super::workload::{Command, HOUR, Script};
+
+/// How many books a tenant has.
+pub(in super::super) const BOOKS: u64 = 6;
+/// How many codes of each are known.
+const CODES: u64 = 7;
+/// The book whose codes must be locked.
+const LOCKED: u64 = 1;
+/// The book whose codes anyone may redeem.
+const SHARED: u64 = 2;
+
+impl Script {
+    /// A book, the same whoever makes it.
+    pub(in super::super) fn open_book(&self, book: u64) -> Result<Command, Failed> {
+        let (book, terms) = (book % BOOKS, self.terms(book % BOOKS)?);
+        let book = book_id(book)?;
+        Ok(Command::OpenBook(CreateCouponBook { book, terms }))
+    }
+
+    fn terms(&self, book: u64) -> Result<BookTerms, Failed> {
+        let hours = |hours: i64| self.start.checked_add_micros(hours.saturating_mul(HOUR));
+        let limited = |change: fn(&mut CouponLimits)| {
+            let mut limits = CouponLimits::default();
+            change(&mut limits);
+            Some(limits)
+        };
+        let mut terms = BookTerms {
+            name: format!("book {book}"),
+            owner: None,
+            active_from: None,
+            active_until: None,
+            pattern: Some("SPRING-{RANDOM:8}".to_owned()),
+            matching: None,
+            redeemed_by: None,
+            lock: None,
+            lease_seconds: None,
+            limits: None,
+        };
+        match book {
+            0 => terms.limits = limited(|limits| limits.codes_per_member = Some(6)),
+            LOCKED => {
+                (terms.lock, terms.lease_seconds) = (Some(LockRule::Required), Some(3_600));
+                terms.limits = limited(|limits| limits.uses_per_code = Some(2));
+            }
+            SHARED => {
+                terms.redeemed_by = Some(CodeUser::Anyone);
+                terms.limits = limited(|limits| {
+                    limits.uses_per_code = Some(5);
+                    limits.uses_per_member = Some(3);
+                    limits.uses = Some(30);
+                });
+            }
+            3 => {
+                (terms.active_from, terms.active_until) = (Some(hours(12)?), Some(hours(90)?));
+                terms.matching = Some(CodeMatching::LookAlikes);
+                terms.limits = limited(|limits| limits.uses_per_member = Some(3));
+            }
+            4 => {
+                terms.lock = Some(LockRule::Forbidden);
+                terms.limits = limited(|limits| (limits.uses, limits.codes) = (Some(6), Some(40)));
+            }
+            _ => terms.matching = Some(CodeMatching::Exact),
+        }
+        Ok(terms)
+    }
+
+    /// A pause, the end of it, more room, a longer time; and rarely the end of a book.
+    pub(in super::super) fn change_book(
+        &self,
+        random: &mut Random,
+        index: u64,
+    ) -> Result<Command, Failed> {
+        let mut update = UpdateCouponBook {
+            book: book_id(random.below(BOOKS))?,
+            status: None,
+            name: None,
+            owner: None,
+            active_from: None,
+            active_until: None,
+            pattern: None,
+            lock: None,
+            lease_seconds: None,
+            limits: None,
+        };
+        match random.below(40) {
+            0 => update.status = Some(BookStatus::Closed),
+            1..4 => update.status = Some(BookStatus::Paused),
+            4..20 => update.status = Some(BookStatus::Active),
+            20..25 => {
+                let until = self.instant(index.saturating_add(random.below(6)))?;
+                update.active_until = Some(until);
+            }
+            25..35 => {
+                let most = |random: &mut Random, most: u64| {
+                    u32::try_from(random.below(most)).map(|most| Some(most.saturating_add(1)))
+                };
+                update.limits = Some(CouponLimits {
+                    uses: most(random, 40)?,
+                    uses_per_member: None,
+                    uses_per_code: None,
+                    codes_per_member: None,
+                    codes: most(random, 100)?,
+                });
+            }
+            _ => update.name = Some(format!("book of {index}")),
+        }
+        Ok(Command::ChangeBook(update))
+    }
+
+    /// A batch: how many codes it has and whether they are told follows from its name.
+    pub(in super::super) fn generate(&self, random: &mut Random) -> Result<Command, Failed> {
+        let (book, batch) = (random.below(BOOKS), random.below(4));
+        Ok(Command::Generate(GenerateCoupons {
+            book: book_id(book)?,
+            batch: CouponBatchId::new(&format!("batch-{batch}"))?,
+            count: u32::try_from(5 + 4 * batch)?,
+            after: random.chance(50).then_some(3),
+            codes: batch % 2 == 0,
+        }))
+    }
+
+    /// Some of the known codes, with a bad line now and then.
+    pub(in super::super) fn upload(
+        &self,
+        random: &mut Random,
+        book: u64,
+    ) -> Result<Command, Failed> {
+        let book = book % BOOKS;
+        let first = match book == SHARED {
+            true => 0,
+            false => random.below(CODES),
+        };
+        let mut lines = Vec::new();
+        for number in 0..random.below(7).saturating_add(2) {
+            let text = match random.below(20) {
+                0 => "  ".to_owned(),
+                1 => "x".repeat(300),
+                2 => code(book, first),
+                _ => code(book, (first + number) % CODES),
+            };
+            lines.push(CodeLine::new(&text)?);
+        }
+        let keep = random
+            .chance(200)
+            .then_some(rewards_core::operations::coupons::KeepLines::AllOrNone);
+        Ok(Command::Upload(UploadCoupons {
+            book: book_id(book)?,
+            lines,
+            keep,
+            plain: book == BOOKS - 1,
+        }))
+    }
+
+    /// Coupons by a draw, or with codes that somebody chose.
+    pub(in super::super) fn assign(&self, random: &mut Random) -> Result<Command, Failed> {
+        let (book, number) = (random.below(BOOKS), random.below(CODES));
+        let mut assign = AssignCoupons {
+            book: book_id(book)?,
+            member: self.holder(random, book, number)?,
+            count: None,
+            codes: Vec::new(),
+            by: None,
+            reason: None,
+        };
+        if random.chance(350) {
+            assign.count = Some(u32::try_from(random.below(3))?.saturating_add(1));
+        } else {
+            assign.codes.push(Secret::from(code(book, number).as_str()));
+        }
+        if random.chance(200) {
+            (assign.by, assign.reason) = (Some(Slug::new("desk")?), Some(Slug::new("sorry")?));
+        }
+        Ok(Command::Assign(assign))
+    }
+
+    /// Who is to hold a code; now and then somebody else.
+    fn holder(&self, random: &mut Random, book: u64, number: u64) -> Result<MemberId, Failed> {
+        if random.chance(150) {
+            return self.some_member(random);
+        }
+        self.some_member(&mut Random::of(&[self.seed, 11, book, number]))
+    }
+
+    /// A code, who says so and the order it is for. At one index everybody speaks of a few codes of each book.
+    fn claim(
+        &self,
+        random: &mut Random,
+        index: u64,
+    ) -> Result<(u64, Secret, MemberId, OrderId), Failed> {
+        let book = random.below(BOOKS);
+        let number = match random.chance(700) {
+            true => (index * 3 + random.below(3)) % CODES,
+            false => random.below(CODES),
+        };
+        // So few that they are used up.
+        let number = if book == SHARED { number % 3 } else { number };
+        let text = match random.below(25) {
+            0 => "no such code".to_owned(),
+            1 => code(book, number).to_lowercase(),
+            _ => code(book, number),
+        };
+        let member = self.holder(random, book, number)?;
+        let order = format!("o-{number}-{}", u64::from(random.chance(150)));
+        let code = Secret::from(text.as_str());
+        Ok((book, code, member, OrderId::new(&order)?))
+    }
+
+    pub(in super::super) fn check(
+        &self,
+        random: &mut Random,
+        index: u64,
+    ) -> Result<Command, Failed> {
+        let (_, code, member, _) = self.claim(random, index)?;
+        Ok(Command::Check(CheckCoupon {
+            member,
+            code: Some(code),
+            coupon: None,
+        }))
+    }
+
+    pub(in super::super) fn lock(
+        &self,
+        random: &mut Random,
+        index: u64,
+    ) -> Result<Command, Failed> {
+        let (_, code, member, order) = self.claim(random, index)?;
+        Ok(Command::Lock(LockCoupon {
+            member,
+            code: Some(code),
+            coupon: None,
+            order,
+            seconds: random.chance(200).then_some(60),
+        }))
+    }
+
+    pub(in super::super) fn unlock(
+        &self,
+        random: &mut Random,
+        index: u64,
+    ) -> Result<Command, Failed> {
+        let (_, code, member, order) = self.claim(random, index)?;
+        Ok(Command::Unlock(UnlockCoupon {
+            member,
+            code: Some(code),
+            coupon: None,
+            order,
+        }))
+    }
+
+    pub(in super::super) fn use_coupon(
+        &self,
+        random: &mut Random,
+        index: u64,
+    ) -> Result<Command, Failed> {
+        let (book, code, member, order) = self.claim(random, index)?;
+        // Whoever may redeem a code is not only who is to hold it.
+        let member = match book == SHARED {
+            true => self.some_member(random)?,
+            false => member,
+        };
+        let order = (book == LOCKED || random.chance(700)).then_some(order);
+        Ok(Command::UseCoupon(RedeemCoupon {
+            member,
+            code: Some(code),
+            coupon: None,
+            order,
+        }))
+    }
+
+    pub(in super::super) fn unassign(&self, random: &mut Random) -> Result<Command, Failed> {
+        let code = code(random.below(BOOKS), random.below(CODES));
+        Ok(Command::Unassign(UnassignCoupon {
+            code: Some(Secret::from(code.as_str())),
+            coupon: None,
+            by: Some(Slug::new("desk")?),
+            reason: Some(Slug::new("returned")?),
+        }))
+    }
+
+    pub(in super::super) fn void_coupon(&self, random: &mut Random) -> Result<Command, Failed> {
+        let code = code(random.below(BOOKS), random.below(CODES));
+        Ok(Command::VoidCoupon(VoidCoupon {
+            code: Some(Secret::from(code.as_str())),
+            coupon: None,
+            by: None,
+            reason: Some(Slug::new("fraud")?),
+        }))
+    }
+}
+
+fn book_id(book: u64) -> Result<CouponBookId, Failed> {
+    Ok(CouponBookId::new(&format!("book-{book}"))?)
+}
+
+/// A code that everybody knows of.
+fn code(book: u64, number: u64) -> String {
+    format!("Book{book}-Code-{number}")
+}
