@@ -291,7 +291,8 @@ async fn replay(world: &World, engine: &Engine) -> Result<usize, Failed> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_processes_lose_nothing_and_do_nothing_twice()
 -> Result<(), Box<dyn Error + Send + Sync>> {
-    for seed in seeds(1)? {
+    // Of the one what was decided is worked out again, of the other everything is ordered.
+    for seed in seeds(2)? {
         let cluster = Cluster::start_private()?;
         let url = cluster.database()?;
         let script = process_script(seed, CLIENTS)?;

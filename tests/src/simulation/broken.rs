@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use rewards_core::command::Operation as _;
+use rewards_core::coupons::Coupon;
 use rewards_core::decision::{Changes, LotWrite};
 use rewards_core::entity::{Entity as _, Expected};
 use rewards_core::event::Stream;
@@ -18,7 +19,7 @@ use rewards_core::refunds::RefundEntity;
 use rewards_core::snapshot::{ReadPlan, Snapshot};
 use rewards_core::time::Timestamp;
 use rewards_core::transfers::ReceivedTransfer;
-use rewards_core::wallet::Redemption;
+use rewards_core::wallet::{Redemption, SharedWallet};
 use rewards_storage::batch::{CommandKey, Commit, CommitBatch};
 use rewards_storage::error::StoreError;
 use rewards_storage::store::{Backend, Claimed, Outbox, Store};
@@ -65,6 +66,12 @@ pub enum Defect {
     ForgivesDebt,
     /// It takes events off the outbox that it never handed out.
     SwallowsEvents,
+    /// It keeps other names that were to be removed.
+    KeepsNames,
+    /// It loses what happens to coupons.
+    LosesCoupon,
+    /// It loses who shares a wallet from some time on.
+    LosesWallet,
 }
 
 impl Defect {
@@ -87,6 +94,9 @@ impl Defect {
         Self::ReopensDeposit,
         Self::ForgivesDebt,
         Self::SwallowsEvents,
+        Self::KeepsNames,
+        Self::LosesCoupon,
+        Self::LosesWallet,
     ];
 }
 
@@ -169,6 +179,12 @@ impl Broken {
                 .entities
                 .retain(|write| write.key.kind != ReceivedTransfer::KIND || !self.strikes()),
             Defect::LosesRedemption => self.lose_steps(&mut changes, Redemption::KIND),
+            Defect::KeepsNames => changes.removals.clear(),
+            Defect::LosesCoupon => self.lose_steps(&mut changes, Coupon::KIND),
+            // Every time: there are few, and another order of the same members is not looked at.
+            Defect::LosesWallet => changes.entities.retain(|write| {
+                write.key.kind != SharedWallet::KIND || write.expected == Expected::Absent
+            }),
             Defect::ReopensDeposit => self.lose_steps(&mut changes, DepositEntity::KIND),
             Defect::ForgivesDebt => {
                 for write in &mut changes.members {

@@ -3,6 +3,7 @@
 //! `REWARDS_SIM_SEED=n` runs one seed, `REWARDS_SIM_SEEDS=n` the seeds from 1 to n.
 
 mod databases;
+mod everything;
 mod motions;
 mod tampering;
 
@@ -315,6 +316,12 @@ fn scenario_for(defect: Defect) -> Scenario {
             orders: 20,
             ..Scenario::calm(3)
         },
+        // Elsewhere nobody orders any of that.
+        Defect::KeepsNames | Defect::LosesCoupon | Defect::LosesWallet => Scenario {
+            clients: 160,
+            orders: 16,
+            ..Scenario::calm(5).with_everything()
+        },
         _ => Scenario::calm(5),
     }
 }
@@ -333,5 +340,8 @@ fn expected_check(defect: Defect) -> Check {
         Defect::LosesTransfer => Check::Transfer,
         Defect::ReopensDeposit => Check::Deposit,
         Defect::ForgivesDebt => Check::Journal,
+        Defect::KeepsNames => Check::Member,
+        Defect::LosesCoupon => Check::Coupon,
+        Defect::LosesWallet => Check::SharedWallet,
     }
 }

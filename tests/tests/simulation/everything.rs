@@ -1,0 +1,319 @@
+//! A world in which every operation is ordered that there is; and lies about what is only looked at there.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rewards_core::command::{Kind, Operation as _};
+use rewards_core::coupons::CouponAction;
+use rewards_core::event::{Event, EventRecord, Stream};
+use rewards_core::ids::MemberId;
+use rewards_core::member::MemberStatus;
+use rewards_core::operations::programs::PublishProgram;
+use rewards_core::registry::OPERATIONS;
+use rewards_core::wallet::SharedWalletState;
+use rewards_tests::simulation::auditor::{Check, audit};
+use rewards_tests::simulation::workload::Command;
+use rewards_tests::simulation::{Scenario, Tally, run, seeds};
+
+use super::tampering::{Case, Lie};
+use super::{Outcome, in_memory, repeatably, told};
+
+/// Seeds of the stormy simulation of everything in memory.
+const SEEDS: u64 = 4;
+
+/// Worlds in which something was wrong once: somebody was erased in the batch in which a purchase had just been recorded.
+const FOUND: &[Scenario] = &[Scenario {
+    clients: 100,
+    orders: 8,
+    lots: 0,
+    ..Scenario::wild(3).with_everything()
+}];
+
+/// The operations that can change anything.
+fn commands() -> BTreeSet<&'static str> {
+    let commands = OPERATIONS.iter();
+    let commands = commands.filter(|operation| operation.kind == Kind::Command);
+    commands.map(|operation| operation.name).collect()
+}
+
+#[test]
+fn every_operation_is_ordered() -> Outcome {
+    let known: BTreeSet<&str> = Command::OPERATIONS.iter().copied().collect();
+    assert_eq!(
+        known,
+        commands(),
+        "an operation that no simulation can order"
+    );
+    let scenario = Scenario::stormy(1).with_everything();
+    let script = scenario.script()?;
+    // Programs are published beside what clients order.
+    let mut ordered = BTreeSet::from([PublishProgram::NAME]);
+    for client in 0..scenario.clients {
+        for index in 0..scenario.rounds * scenario.orders {
+            ordered.insert(script.order(client, index)?.command.operation());
+        }
+    }
+    assert_eq!(ordered, commands(), "an operation that no plan orders");
+    Ok(())
+}
+
+#[test]
+fn the_books_are_right_when_everything_is_ordered() -> Outcome {
+    let seeds = seeds(SEEDS)?;
+    let mut tallies: BTreeMap<&str, Tally> = BTreeMap::new();
+    for seed in &seeds {
+        // Every other time anything can happen beside it.
+        let scenario = match seed % 2 {
+            0 => Scenario::wild(*seed),
+            _ => Scenario::stormy(*seed),
+        };
+        let evidence = repeatably(run(scenario.with_everything(), in_memory()))?;
+        told("everything", *seed, &evidence);
+        for (operation, more) in evidence.tallies() {
+            let tally = tallies.entry(operation).or_default();
+            tally.ordered += more.ordered;
+            tally.accepted += more.accepted;
+            tally.refused += more.refused;
+        }
+    }
+    println!("{tallies:#?}");
+    // One seed alone need not see everything.
+    if seeds.len() > 1 {
+        for operation in commands() {
+            let tally = tallies.get(operation).copied().unwrap_or_default();
+            let is_refused = tally.refused > 0 || operation == PublishProgram::NAME;
+            assert!(tally.accepted > 0 && is_refused, "{operation}: {tally:?}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn what_was_found_once_is_right() -> Outcome {
+    for scenario in FOUND {
+        repeatably(run(*scenario, in_memory()))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_seed_of_everything_repeats_the_very_run() -> Outcome {
+    let scenario = Scenario {
+        faults: true,
+        engines: 3,
+        ..Scenario::calm(77).with_everything()
+    };
+    let once = repeatably(run(scenario, in_memory()))?;
+    let again = repeatably(run(scenario, in_memory()))?;
+    assert_eq!(once.digest(), again.digest());
+    Ok(())
+}
+
+const LIES: &[Lie] = &[
+    ("a merger was never told", Check::Effect, |case| {
+        let other: MemberId = "nobody".parse().unwrap();
+        event(case, |record| match &mut record.event {
+            Event::MemberMerged { member, into }
+                if record.stream == Stream::Member(member.clone()) =>
+            {
+                *into = other.clone();
+                true
+            }
+            _ => false,
+        });
+    }),
+    ("a coupon went to two members", Check::Effect, |case| {
+        let mut first = None;
+        event(case, |record| match &mut record.event {
+            Event::CouponAssigned { coupon, .. } => match &first {
+                None => {
+                    first = Some(coupon.clone());
+                    false
+                }
+                Some(other) => {
+                    *coupon = other.clone();
+                    true
+                }
+            },
+            _ => false,
+        });
+    }),
+    ("nobody holds a coupon", Check::Coupon, |case| {
+        let coupons = case.books.coupons.values_mut();
+        let mut held = coupons.filter(|coupon| coupon.holder.is_some());
+        held.next().unwrap().holder = None;
+    }),
+    ("a code may be used less often", Check::Coupon, |case| {
+        for book in case.books.coupon_books.values_mut() {
+            if let Some(limits) = &mut book.terms.limits {
+                limits.uses_per_code = Some(1);
+            }
+        }
+    }),
+    ("a book may be used less often", Check::Coupon, |case| {
+        for book in case.books.coupon_books.values_mut() {
+            let mut limits = book.terms.limits();
+            limits.uses = Some(0);
+            book.terms.limits = Some(limits);
+        }
+    }),
+    ("a member may have fewer codes", Check::Coupon, |case| {
+        for book in case.books.coupon_books.values_mut() {
+            let mut limits = book.terms.limits();
+            limits.codes_per_member = Some(0);
+            book.terms.limits = Some(limits);
+        }
+    }),
+    ("a coupon is gone", Check::Coupon, |case| {
+        case.books.coupons.pop_first();
+    }),
+    ("a coupon was used more often", Check::Coupon, |case| {
+        let coupons = case.books.coupons.values_mut();
+        let is_used =
+            |step: &rewards_core::coupons::CouponStep| step.action == CouponAction::Redeemed;
+        let mut used =
+            coupons.filter(|coupon| coupon.uses > 0 && coupon.history().iter().any(is_used));
+        used.next().unwrap().uses += 1;
+    }),
+    ("free codes are counted wrong", Check::Coupon, |case| {
+        let mut counters = case.books.counters.iter_mut();
+        let count = counters.find(|((_, name, _), _)| name == "coupons/available");
+        *count.unwrap().1 += 1;
+    }),
+    ("a merger is forgotten", Check::Member, |case| {
+        let rows = case.books.members.values_mut();
+        let mut merged = rows.filter(|row| row.profile.merged_into.is_some());
+        merged.next().unwrap().profile.merged_into = None;
+    }),
+    ("the other one knows of no merger", Check::Member, |case| {
+        let rows = case.books.members.values_mut();
+        let mut into = rows.filter(|row| !row.profile.merged.is_empty());
+        into.next().unwrap().profile.merged.clear();
+    }),
+    (
+        "something rests with who was merged",
+        Check::Member,
+        |case| {
+            case.books.swept_at = Some(rewards_core::time::Timestamp::MAX);
+            let account = case.books.balances.keys().next().unwrap().clone();
+            let rows = case.books.members.iter();
+            let goes_on = |into: &MemberId| {
+                let row = case.books.members.get(into);
+                row.is_some_and(|row| row.profile.status == MemberStatus::Active)
+            };
+            let mut merged =
+                rows.filter(|(_, row)| row.profile.merged_into.as_ref().is_some_and(goes_on));
+            let (member, _) = merged.next().unwrap();
+            let own = rewards_core::ledger::Account::member(
+                member,
+                rewards_core::ledger::Purpose::Main,
+                account.asset,
+            );
+            case.books.balances.insert(own, 1);
+        },
+    ),
+    ("a name is somebody else's", Check::Member, |case| {
+        let other = case.books.members.keys().next().unwrap().clone();
+        let mut aliases = case.books.aliases.values_mut();
+        let alias = aliases.find(|alias| alias.member != other);
+        alias.unwrap().member = other;
+    }),
+    ("who was erased is remembered", Check::Member, |case| {
+        let rows = case.books.members.values_mut();
+        let mut erased = rows.filter(|row| row.profile.erased_at.is_some());
+        let row = erased.next().unwrap();
+        row.profile.segments.insert("black".to_owned());
+    }),
+    ("somebody shares no wallet", Check::SharedWallet, |case| {
+        let rows = case.books.members.values_mut();
+        let mut shares = rows.filter(|row| row.profile.shared_wallet.is_some());
+        shares.next().unwrap().profile.shared_wallet = None;
+    }),
+    ("a wallet is gone", Check::SharedWallet, |case| {
+        let wallets = &mut case.books.wallets;
+        let open = wallets
+            .iter()
+            .find(|(_, wallet)| wallet.state() == SharedWalletState::Active);
+        let id = open.unwrap().0.clone();
+        wallets.remove(&id);
+    }),
+    ("a payer paid less", Check::Spending, |case| {
+        let mut all = case.books.redemptions.values_mut();
+        let share = all.find(|share| share.shared.is_some() && !share.parts.is_empty());
+        share.unwrap().parts[0].amount += 1;
+    }),
+    ("a payer is gone", Check::SharedWallet, |case| {
+        let all = &mut case.books.redemptions;
+        let tied = all.iter().find(|(_, share)| {
+            let tie = share.shared.as_ref();
+            tie.is_some_and(|tie| tie.redemption != share.id)
+        });
+        let id = tied.unwrap().0.clone();
+        all.remove(&id);
+    }),
+    ("a cap was smaller", Check::Limit, |case| {
+        super::tampering::rewrite_documents(case, r#""amount":"12""#, r#""amount":"0.01""#);
+    }),
+    ("a purchase took no other's place", Check::Refund, |case| {
+        let replaced = case.history.0.values().flat_map(|told| &told.acks);
+        let refund = replaced
+            .into_iter()
+            .find_map(|ack| match &ack.order.command {
+                Command::Replace(request) if ack.order.tenant == case.books.tenant => {
+                    Some(request.refund.to_string())
+                }
+                _ => None,
+            });
+        case.books.refunds.remove(&refund.unwrap());
+    }),
+];
+
+/// Changes the first event that can be changed, at every delivery.
+fn event(case: &mut Case, mut change: impl FnMut(&mut EventRecord) -> bool) {
+    let records = case.deliveries.0.get_mut(&case.books.tenant).unwrap();
+    let mut changed = None;
+    for record in records.iter_mut() {
+        if change(record) {
+            changed = Some(record.clone());
+            break;
+        }
+    }
+    let changed = changed.unwrap();
+    for record in records.iter_mut().filter(|record| record.id == changed.id) {
+        record.event = changed.event.clone();
+    }
+}
+
+#[test]
+fn every_lie_about_everything_is_seen_through() -> Outcome {
+    let scenario = Scenario {
+        clients: 160,
+        orders: 16,
+        ..Scenario::calm(3).with_everything()
+    };
+    let evidence = repeatably(run(scenario, in_memory()))?;
+    let (history, deliveries) = (evidence.history, evidence.deliveries);
+    let books = evidence.books.into_iter().next().ok_or("no tenant")?;
+    assert_eq!(audit(&books, &history, &deliveries)?, []);
+    let mut unseen = Vec::new();
+    for (what, check, lie) in LIES {
+        let mut case = Case {
+            books: books.clone(),
+            history: history.clone(),
+            deliveries: deliveries.clone(),
+        };
+        lie(&mut case);
+        let problems = audit(&case.books, &case.history, &case.deliveries)?;
+        let checks: BTreeSet<Check> = problems.iter().map(|problem| problem.check).collect();
+        if !checks.contains(check) {
+            unseen.push(format!("{what}: {checks:?} lacks {check:?}"));
+        }
+    }
+    assert_eq!(unseen, [""; 0]);
+    Ok(())
+}
