@@ -3,7 +3,7 @@
 //! A wrong code is [counted](super::WRONG_CODES_MAX), and the reply says that it is not accepted.
 //!
 //! Refusals, in order: neither a code nor an id, or both; unknown member; closed, merged or suspended member; too many wrong codes; a
-//! coupon that is not locked, or no more; one that another order has locked.
+//! coupon that nobody holds; one that is not locked, or no more; one that another order has locked.
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
