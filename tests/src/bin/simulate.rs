@@ -19,7 +19,9 @@ use rewards_storage::memory::MemoryStore;
 use rewards_storage::sql::{SqlOptions, SqlStore};
 use rewards_storage::store::Backend;
 use rewards_tests::postgres::shared_cluster;
-use rewards_tests::simulation::{Deployment, Evidence, Failed, Failure, Scenario, Tally, run};
+use rewards_tests::simulation::{
+    Deployment, Evidence, Failed, Failure, PATIENCE, Scenario, Tally, run,
+};
 
 const USAGE: &str = "simulate [--seed N] [--seconds N] [--store memory|sqlite|postgres] [--clients N] [--members N] [--rounds N] \
                      [--orders N] [--lots N] [--calm] [--everything]";
@@ -152,8 +154,13 @@ async fn simulate(scenario: Scenario, place: Place) -> Result<Evidence, Failed> 
 
 /// The engines share connections; the auditor has its own.
 async fn on_database(scenario: Scenario, url: &str) -> Result<Evidence, Failed> {
-    let open = || SqlStore::open(url, SqlOptions::default());
-    let (truth, front) = (open().await?, open().await?);
+    let patient = SqlOptions {
+        wait: PATIENCE,
+        call_limit: PATIENCE,
+        ..SqlOptions::default()
+    };
+    let truth = SqlStore::open(url, patient).await?;
+    let front = SqlStore::open(url, SqlOptions::default()).await?;
     let deployment = Deployment {
         truth: Arc::new(truth.clone()),
         front: Arc::new(front.clone()),

@@ -6,9 +6,10 @@ use rewards_core::ids::{IdempotencyKey, MemberId, TenantId};
 use rewards_core::money::Money;
 use rewards_core::operations::aliases::{LinkAlias, UnlinkAlias};
 use rewards_core::operations::coupons::{
-    AssignCoupons, AssignedCoupons, CheckCoupon, CreateCouponBook, GenerateCoupons,
-    GeneratedCoupons, LockCoupon, RedeemCoupon, UnassignCoupon, UnlockCoupon, UpdateCouponBook,
-    UploadCoupons, VoidCoupon,
+    AssignCoupons, AssignedCoupon, AssignedCoupons, CheckCoupon, CreateCouponBook,
+    DistributeCoupons, DistributedCoupons, GenerateCoupons, GeneratedCoupons, LockCoupon,
+    RedeemCoupon, ReplaceCoupon, ReplacedCoupon, TransferCoupon, UnassignCoupon, UnlockCoupon,
+    UpdateCouponBook, UploadCoupons, VoidCoupon,
 };
 use rewards_core::operations::deposits::{ConfirmDeposit, InitiateDeposit};
 use rewards_core::operations::members::{
@@ -89,11 +90,14 @@ commands! {
     Generate(GenerateCoupons),
     Upload(UploadCoupons),
     Assign(AssignCoupons),
+    Distribute(DistributeCoupons),
     Unassign(UnassignCoupon),
     Check(CheckCoupon),
     Lock(LockCoupon),
     Unlock(UnlockCoupon),
     UseCoupon(RedeemCoupon),
+    Give(TransferCoupon),
+    ReplaceCode(ReplaceCoupon),
     VoidCoupon(VoidCoupon),
 }
 
@@ -135,10 +139,18 @@ impl Command {
         Ok(match self {
             Self::Assign(_) => {
                 let mut reply: AssignedCoupons = serde_json::from_str(told)?;
-                let derived = reply.coupons.iter_mut();
-                for coupon in derived.filter(|coupon| coupon.source.is_some()) {
-                    coupon.code = None;
-                }
+                reply.coupons.iter_mut().for_each(forget);
+                serde_json::to_string(&reply)?
+            }
+            Self::Distribute(_) => {
+                let mut reply: DistributedCoupons = serde_json::from_str(told)?;
+                let shares = reply.shares.iter_mut();
+                shares.flat_map(|share| &mut share.coupons).for_each(forget);
+                serde_json::to_string(&reply)?
+            }
+            Self::ReplaceCode(_) => {
+                let mut reply: ReplacedCoupon = serde_json::from_str(told)?;
+                forget(&mut reply.replacement);
                 serde_json::to_string(&reply)?
             }
             Self::Generate(_) => {
@@ -187,13 +199,23 @@ impl Command {
             Self::Generate(generate) => generate.codes = !generate.codes,
             Self::Upload(upload) => upload.plain = !upload.plain,
             Self::Assign(assign) => assign.member = other,
+            Self::Distribute(distribute) => distribute.partial = !distribute.partial,
             Self::Unassign(unassign) => unassign.reason = None,
             Self::Check(check) => check.member = other,
             Self::Lock(lock) => lock.member = other,
             Self::Unlock(unlock) => unlock.member = other,
             Self::UseCoupon(redeem) => redeem.member = other,
+            Self::Give(give) => give.to = other,
+            Self::ReplaceCode(replace) => replace.reason = None,
             Self::VoidCoupon(void) => void.reason = None,
         }
+    }
+}
+
+/// A coupon without the code that is derived again each time.
+fn forget(coupon: &mut AssignedCoupon) {
+    if coupon.source.is_some() {
+        coupon.code = None;
     }
 }
 

@@ -38,7 +38,7 @@ pub use mix::Scope;
 pub use processes::{Answer, CLOCKS_DIFFER_MAX, Line, process_script};
 pub use programs::documents;
 pub use random::Random;
-pub use runner::{Deployment, run};
+pub use runner::{Deployment, PATIENCE, run};
 
 use auditor::Problem;
 use workload::{HOUR, Script};

@@ -72,8 +72,8 @@ impl Script {
         let mut member = self.some_member(random)?;
         let program = some_program(random)?;
         let order = OrderId::new(&format!("o-{client}-{index}"))?;
-        let total = euro(random, 600)?;
-        let amount = match random.chance(300) {
+        let mut total = euro(random, 600)?;
+        let mut amount = match random.chance(300) {
             true => Some(euro(random, 250)?),
             false => None,
         };
@@ -82,11 +82,15 @@ impl Script {
             if amount.is_none() && random.chance(300) {
                 tenders = some_tenders(random, &program)?;
             }
-            if random.chance(400)
+            if random.chance(550)
                 && let Some((shared, sharer)) = self.some_wallet(random, (client, index))?
             {
                 wallet = Some(shared);
                 member = sharer;
+                // Mostly more than the first one alone has.
+                if random.chance(800) {
+                    (total, amount) = (euro(random, 4_000)?, None);
+                }
             }
         }
         Ok(if random.chance(350) {

@@ -10,7 +10,7 @@ use rewards_core::operations::programs::PublishProgram;
 use rewards_core::operations::rewards::GrantReward;
 use rewards_core::program::Program;
 use rewards_core::time::Timestamp;
-use rewards_storage::engine::{Clock, Engine, ManualClock, SeededRandom};
+use rewards_storage::engine::{Clock, Engine, ManualClock, STORE_PATIENCE, SeededRandom};
 use rewards_storage::faulty::{FaultCounts, FaultPlan, FaultRates, FaultyStore};
 use rewards_storage::store::Backend;
 use tokio::sync::watch;
@@ -52,6 +52,9 @@ const MAYHEM: FaultRates = FaultRates {
 
 /// For how long a call hangs that hangs.
 const HANG: Duration = Duration::from_millis(500);
+
+/// The patience of those who must not fail, however much else the machine has to do.
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Consumers of each tenant.
 const CONSUMERS: u64 = 2;
@@ -141,7 +144,7 @@ impl Simulation {
     /// An engine on the healthy store, when all work of the indexes before is long done.
     async fn healthy(&self, index: u64, number: u64) -> Result<Engine, Failed> {
         let now = self.rested_at(index)?;
-        let (engine, _) = self.open(&self.truth, now, number).await?;
+        let (engine, _) = self.open(&self.truth, PATIENCE, now, number).await?;
         for tenant in &self.world.script.tenants {
             self.warm(&engine, tenant).await?;
         }
@@ -151,6 +154,7 @@ impl Simulation {
     async fn open(
         &self,
         backend: &Arc<dyn Backend>,
+        patience: Duration,
         now: Timestamp,
         number: u64,
     ) -> Result<(Engine, Arc<ManualClock>), Failed> {
@@ -161,6 +165,7 @@ impl Simulation {
                 .clock(Arc::clone(&clock) as Arc<dyn Clock>)
                 .random(Arc::new(SeededRandom::new(seed.bits())))
                 .key_ring(key_ring()?)
+                .patience(patience)
                 .batch_max(64);
             match builder.open().await {
                 Ok(engine) => return Ok((engine, clock)),
@@ -280,7 +285,8 @@ impl Simulation {
             let skew = i64::try_from(random.below(240_000_000))? - 120_000_000;
             let now = self.world.script.instant(index)?.checked_add_micros(skew)?;
             let number = 1_000 * (round + 1) + number;
-            let (engine, clock) = self.open(&self.front, now, number).await?;
+            let opened = self.open(&self.front, STORE_PATIENCE, now, number);
+            let (engine, clock) = opened.await?;
             for tenant in &self.world.script.tenants {
                 self.warm(&engine, tenant).await?;
             }

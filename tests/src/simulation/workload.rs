@@ -151,6 +151,9 @@ impl Script {
                 self.upload(random, book)?
             }
             Kind::Assign => self.assign(random)?,
+            Kind::Distribute => self.distribute(random)?,
+            Kind::Give => self.give(random, index)?,
+            Kind::ReplaceCode => self.replace_code(random)?,
             Kind::Check => self.check(random, index)?,
             Kind::Lock => self.lock(random, index)?,
             Kind::Unlock => self.unlock(random, index)?,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rewards_storage::sql::{SqlOptions, SqlStore};
 use rewards_storage::store::Backend;
 use rewards_tests::postgres::shared_cluster;
-use rewards_tests::simulation::{Deployment, Failed, Scenario, run, seeds};
+use rewards_tests::simulation::{Deployment, Failed, PATIENCE, Scenario, run, seeds};
 
 use super::{Outcome, told};
 
@@ -23,13 +23,22 @@ fn scenario(seed: u64) -> Scenario {
 /// The engines share connections; the auditor has its own.
 async fn deployment(url: &str) -> Result<Deployment, Failed> {
     Ok(Deployment {
-        truth: open(url).await?,
-        front: open(url).await?,
+        // Whoever audits waits as long as it takes.
+        truth: open(
+            url,
+            SqlOptions {
+                wait: PATIENCE,
+                call_limit: PATIENCE,
+                ..SqlOptions::default()
+            },
+        )
+        .await?,
+        front: open(url, SqlOptions::default()).await?,
     })
 }
 
-async fn open(url: &str) -> Result<Arc<dyn Backend>, Failed> {
-    Ok(Arc::new(SqlStore::open(url, SqlOptions::default()).await?))
+async fn open(url: &str, options: SqlOptions) -> Result<Arc<dyn Backend>, Failed> {
+    Ok(Arc::new(SqlStore::open(url, options).await?))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

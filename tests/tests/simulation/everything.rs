@@ -292,7 +292,7 @@ fn event(case: &mut Case, mut change: impl FnMut(&mut EventRecord) -> bool) {
 #[test]
 fn every_lie_about_everything_is_seen_through() -> Outcome {
     let scenario = Scenario {
-        clients: 160,
+        clients: 220,
         orders: 16,
         ..Scenario::calm(3).with_everything()
     };

@@ -3,11 +3,14 @@
 //! Codes that are uploaded follow from their book and a number. Of each it is known who is to hold it and for which order, so that
 //! what members say of their codes is mostly right, and not always.
 
-use rewards_core::coupons::{BookTerms, CodeLine, CodeMatching, CodeUser, CouponLimits, LockRule};
+use rewards_core::coupons::{
+    BookTerms, CodeLine, CodeMatching, CodeUser, CouponLimits, CouponTransfer, LockRule,
+};
 use rewards_core::ids::{CouponBatchId, CouponBookId, MemberId, OrderId, Slug};
 use rewards_core::operations::coupons::{
-    AssignCoupons, BookStatus, CheckCoupon, CreateCouponBook, GenerateCoupons, LockCoupon,
-    RedeemCoupon, UnassignCoupon, UnlockCoupon, UpdateCouponBook, UploadCoupons, VoidCoupon,
+    AssignCoupons, BookStatus, CheckCoupon, CreateCouponBook, DistributeCoupons, GenerateCoupons,
+    LockCoupon, RedeemCoupon, ReplaceCoupon, TransferCoupon, UnassignCoupon, UnlockCoupon,
+    UpdateCouponBook, UploadCoupons, VoidCoupon,
 };
 use rewards_core::secret::Secret;
 
@@ -49,6 +52,8 @@ impl Script {
             redeemed_by: None,
             lock: None,
             lease_seconds: None,
+            local: None,
+            transfer: (book % 3 == 0).then_some(CouponTransfer::Permitted),
             limits: None,
         };
         match book {
@@ -95,6 +100,8 @@ impl Script {
             pattern: None,
             lock: None,
             lease_seconds: None,
+            local: None,
+            transfer: None,
             limits: None,
         };
         match random.below(40) {
@@ -186,6 +193,53 @@ impl Script {
             (assign.by, assign.reason) = (Some(Slug::new("desk")?), Some(Slug::new("sorry")?));
         }
         Ok(Command::Assign(assign))
+    }
+
+    /// Coupons for several members at once.
+    pub(in super::super) fn distribute(&self, random: &mut Random) -> Result<Command, Failed> {
+        let count = u32::try_from(random.below(4))?.saturating_add(1);
+        let is_each = random.chance(500);
+        Ok(Command::Distribute(DistributeCoupons {
+            book: book_id(random.below(BOOKS))?,
+            members: self.sharers(random)?,
+            each: is_each.then_some(1),
+            total: (!is_each).then_some(count),
+            partial: random.chance(600),
+            by: None,
+            reason: None,
+        }))
+    }
+
+    /// A coupon that its holder gives to somebody else.
+    pub(in super::super) fn give(
+        &self,
+        random: &mut Random,
+        index: u64,
+    ) -> Result<Command, Failed> {
+        let (_, code, member, _) = self.claim(random, index)?;
+        Ok(Command::Give(TransferCoupon {
+            member,
+            to: self.some_member(random)?,
+            code: Some(code),
+            coupon: None,
+        }))
+    }
+
+    /// A code that was lost: another one is made, or given.
+    pub(in super::super) fn replace_code(&self, random: &mut Random) -> Result<Command, Failed> {
+        let (book, number) = (random.below(BOOKS), random.below(CODES));
+        let new_code = match random.chance(400) {
+            true => Some(CodeLine::new(&format!("{}-again", code(book, number)))?),
+            false => None,
+        };
+        Ok(Command::ReplaceCode(ReplaceCoupon {
+            code: Some(Secret::from(code(book, number).as_str())),
+            coupon: None,
+            new_code,
+            plain: false,
+            by: None,
+            reason: Some(Slug::new("lost")?),
+        }))
     }
 
     /// Who is to hold a code; now and then somebody else.

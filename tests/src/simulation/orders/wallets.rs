@@ -31,7 +31,7 @@ impl Script {
         random: &mut Random,
         place: (u64, u64),
     ) -> Result<Option<CreateSharedWallet>, Failed> {
-        if random.chance(600) {
+        if random.chance(800) {
             return Ok(Some(self.first_wallet(random.below(FIRST_WALLETS))?));
         }
         Ok(match self.of_kind(random, place, Kind::Share)? {
@@ -76,7 +76,7 @@ impl Script {
     }
 
     /// One to four different members.
-    fn sharers(&self, random: &mut Random) -> Result<Vec<MemberId>, Failed> {
+    pub(super) fn sharers(&self, random: &mut Random) -> Result<Vec<MemberId>, Failed> {
         let mut members: Vec<MemberId> = Vec::new();
         for _ in 0..random.below(4).saturating_add(1) {
             let member = self.some_member(random)?;

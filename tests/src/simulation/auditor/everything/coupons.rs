@@ -61,6 +61,10 @@ fn lives(told: &Told<'_>) -> BTreeMap<String, Life> {
             Event::CouponAssigned { coupon, .. } => {
                 lives.entry(coupon.to_string()).or_default().assigned += 1;
             }
+            // What replaces a coupon has its holder.
+            Event::CouponReplaced { replacement, .. } => {
+                lives.entry(replacement.to_string()).or_default().assigned += 1;
+            }
             Event::CouponUnassigned { coupon, .. } => {
                 lives.entry(coupon.to_string()).or_default().unassigned += 1;
             }
@@ -108,13 +112,15 @@ fn uses(books: &Books, book: &CouponBook, coupon: &Coupon, life: Life, findings:
     let is_held = i64::from(coupon.holder.is_some());
     let may_be = i64::from(book.terms.limits().uses_of_code());
     let kept = match book.terms.user() {
-        CodeUser::Holder => i64::from(coupon.uses),
+        CodeUser::Holder => i64::from(coupon.own_uses()),
         CodeUser::Anyone => counted(books, book, &format!("coupons/code/{id}")),
     };
+    // What the one was used that it replaces it cannot be used any more.
+    let carried = i64::from(coupon.uses - coupon.own_uses());
     let is_right = life.assigned - life.unassigned == is_held
         && life.used == kept
-        && life.used <= may_be
-        && life.used_up == i64::from(life.used == may_be)
+        && life.used + carried <= may_be
+        && life.used_up == i64::from(life.used + carried == may_be)
         && life.voided <= 1;
     if !is_right {
         let detail = format!(
@@ -142,6 +148,8 @@ fn steps(book: &CouponBook, coupon: &Coupon, leases: &Leases, findings: &mut Fin
         });
         let is_right = match step.action {
             CouponAction::Assigned => held != Some(true),
+            CouponAction::Transferred => held != Some(false) && !is_of_other,
+            CouponAction::Replaced => before.is_none(),
             CouponAction::Unassigned => held != Some(false) && !is_of_other,
             CouponAction::Locked => held != Some(false) && !is_of_other,
             CouponAction::Unlocked => held != Some(false),
@@ -184,7 +192,9 @@ fn counts(
             .values()
             .filter(|coupon| coupon.book == book.book)
     };
-    let (codes, limits) = (own().count(), book.terms.limits());
+    // What replaces another one counts as that one did.
+    let codes = own().filter(|coupon| coupon.replaces().is_none()).count();
+    let limits = book.terms.limits();
     let id = &book.book;
     findings.same(
         Check::Coupon,
@@ -220,14 +230,21 @@ fn counts(
 
 /// Nobody used a book more often, or got more of its codes, than one member may.
 fn members(books: &Books, told: &Told<'_>, findings: &mut Findings) {
-    for (stream, events) in told {
+    // A code of somebody who was merged is the other one's to give, and counts as that of the first.
+    let is_one = |stream: &Stream| match stream {
+        Stream::Member(member) => books.goes_on_as(member) == member,
+        Stream::Program(_) => false,
+    };
+    for (stream, events) in told.iter().filter(|(stream, _)| is_one(stream)) {
         let mut uses: BTreeMap<&str, i64> = BTreeMap::new();
         let mut codes: BTreeMap<&str, i64> = BTreeMap::new();
         for event in events {
             match event {
                 Event::CouponRedeemed { book, .. } => *uses.entry(book.as_str()).or_default() += 1,
-                Event::CouponAssigned { book, .. } => *codes.entry(book.as_str()).or_default() += 1,
-                Event::CouponUnassigned { book, .. } => {
+                Event::CouponAssigned { book, .. } | Event::CouponReceived { book, .. } => {
+                    *codes.entry(book.as_str()).or_default() += 1;
+                }
+                Event::CouponUnassigned { book, .. } | Event::CouponSent { book, .. } => {
                     *codes.entry(book.as_str()).or_default() -= 1;
                 }
                 _ => {}

@@ -71,6 +71,9 @@ fn of(command: &Command) -> (bool, [&'static [&'static str]; 2]) {
         | Command::Assign(_)
         | Command::Unassign(_)
         | Command::VoidCoupon(_)
+        | Command::Distribute(_)
+        | Command::Give(_)
+        | Command::ReplaceCode(_)
         | Command::Check(_)
         | Command::Lock(_)
         | Command::Unlock(_)
@@ -109,7 +112,7 @@ fn of_coupons(command: &Command) -> (bool, [&'static [&'static str]; 2]) {
             ],
         ),
         Command::Upload(_) => (false, [&[UNKNOWN, CLOSED, "coupon_limit"], &[]]),
-        Command::Assign(_) => {
+        Command::Assign(_) | Command::Distribute(_) => {
             let own: &[&str] = &[
                 UNKNOWN,
                 "coupon_not_assignable",
@@ -129,6 +132,18 @@ fn of_coupons(command: &Command) -> (bool, [&'static [&'static str]; 2]) {
             false,
             [&["coupon_unknown", "coupon_redeemed", "coupon_voided"], &[]],
         ),
+        Command::Give(_) => {
+            let own: &[&str] = &[
+                "coupon_transfer_forbidden",
+                "coupon_limit",
+                "transfer_to_self",
+            ];
+            (true, [own, OF_CODE])
+        }
+        Command::ReplaceCode(_) => {
+            let own: &[&str] = &["coupon_unknown", "coupon_not_assignable", "coupon_exists"];
+            (false, [own, OF_CODE])
+        }
         Command::Check(_) => (true, [&["too_many_attempts"], &[]]),
         Command::Lock(_) => (true, [&["coupon_lock_forbidden"], OF_CODE]),
         Command::Unlock(_) => (

@@ -6,8 +6,8 @@ use rewards_core::event::{Event, Stream};
 use rewards_core::ids::MemberId;
 use rewards_core::operations::aliases::UnlinkedAlias;
 use rewards_core::operations::coupons::{
-    AssignedCoupons, CheckedCoupon, CodeOutcome, LockedCoupon, RedeemedCoupon, UnassignedCoupon,
-    UnlockedCoupon,
+    AssignedCoupons, CheckedCoupon, CodeOutcome, DistributedCoupons, LockedCoupon, RedeemedCoupon,
+    TransferredCoupon, UnassignedCoupon, UnlockedCoupon,
 };
 use rewards_core::operations::redemptions::{CancelledRedemption, CapturedRedemption};
 
@@ -101,6 +101,8 @@ fn left_by(books: &Books, command: &Applied<'_>) -> Result<Vec<(String, i64)>, F
         Command::PayIn(request) => once(format!("{} ended", request.deposit)),
         Command::Assign(_)
         | Command::Unassign(_)
+        | Command::Distribute(_)
+        | Command::Give(_)
         | Command::Check(_)
         | Command::Lock(_)
         | Command::Unlock(_)
@@ -115,6 +117,7 @@ fn left_by(books: &Books, command: &Applied<'_>) -> Result<Vec<(String, i64)>, F
         | Command::ChangeBook(_)
         | Command::Generate(_)
         | Command::Upload(_)
+        | Command::ReplaceCode(_)
         | Command::VoidCoupon(_) => Vec::new(),
     })
 }
@@ -156,6 +159,24 @@ fn of_coupons(command: &Applied<'_>) -> Result<Vec<(String, i64)>, Failed> {
         Command::Unassign(_) => {
             let reply: UnassignedCoupon = command.reply()?;
             once(format!("{} unassigned", reply.coupon))
+        }
+        Command::Distribute(_) => {
+            let reply: DistributedCoupons = command.reply()?;
+            let own = reply.shares.into_iter().flat_map(|share| {
+                let coupons = share.coupons.into_iter();
+                coupons.map(move |own| (format!("{} assigned to {}", own.coupon, share.member), 1))
+            });
+            own.collect()
+        }
+        Command::Give(request) => {
+            let reply: TransferredCoupon = command.reply()?;
+            match reply.coupon {
+                None => once(format!("wrong code of {}", request.member)),
+                Some(coupon) => vec![
+                    (format!("{coupon} given by {}", request.member), 1),
+                    (format!("{coupon} given to {}", request.to), 1),
+                ],
+            }
         }
         Command::Check(request) => match command.reply::<CheckedCoupon>()?.outcome {
             CodeOutcome::NotAccepted => once(format!("wrong code of {}", request.member)),
@@ -240,6 +261,8 @@ fn seen_in(books: &Books, member: &MemberId, event: &Event) -> Option<(String, i
         }
         Event::CouponAssigned { coupon, .. } => format!("{coupon} assigned to {member}"),
         Event::CouponUnassigned { coupon, .. } => format!("{coupon} unassigned"),
+        Event::CouponSent { coupon, .. } => format!("{coupon} given by {member}"),
+        Event::CouponReceived { coupon, .. } => format!("{coupon} given to {member}"),
         Event::CouponUnlocked { coupon, .. } => format!("{coupon} unlocked"),
         Event::CouponRedeemed { coupon, .. } => format!("{coupon} used by {member}"),
         Event::CodeNotAccepted { .. } => format!("wrong code of {member}"),
