@@ -384,11 +384,11 @@ fn grants(
     let id = &bought.order.id;
     let decided = bought.reply.decision.grants.iter();
     let mut kept: BTreeMap<Asset, i128> = BTreeMap::new();
-    let is_any = undone.is_by_line && !undone.is_whole && !is_cancelled;
     for ((own, least), grant) in allocations.iter().zip(&undone.grants).zip(decided) {
         let (found, all) = (i128::from(own.undone), i128::from(grant.granted.minor()));
         let is_right = match undone.rechecked {
-            _ if is_any => (0..=all).contains(&found),
+            // Of pieces that come back, what was granted for their lines is undone.
+            _ if undone.is_by_line && *least < all => (0..=all).contains(&found),
             Some(_) => (*least..=all).contains(&found),
             None => found == *least,
         };
@@ -404,6 +404,8 @@ fn grants(
     if let Some(left) = undone
         .rechecked
         .filter(|_| !is_cancelled && !undone.is_whole && !undone.is_by_line)
+        // What is left of a discount is left of what a rule looks at, too.
+        .filter(|_| bought.order.discounts.is_none())
     {
         let rules = allocations.iter().map(|own| own.rule.as_str());
         let most = rewards::still_earned(story.document(bought)?, rules, left)?;
