@@ -398,7 +398,9 @@ fn grants(
                 format!("{least} of {all} undone for {id}: {own:?}"),
             );
         }
-        *kept.entry(grant.granted.asset()).or_default() += all - found;
+        // What went back otherwise, as when its member left, is not kept either.
+        let gone = found.max(i128::from(own.returned));
+        *kept.entry(grant.granted.asset()).or_default() += all - gone;
     }
     // Rewards that were looked at again are no more than those of what was left.
     if let Some(left) = undone

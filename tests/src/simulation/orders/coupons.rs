@@ -53,7 +53,7 @@ impl Script {
             lock: None,
             lease_seconds: None,
             local: None,
-            transfer: (book % 3 == 0).then_some(CouponTransfer::Permitted),
+            transfer: book.is_multiple_of(3).then_some(CouponTransfer::Permitted),
             limits: None,
         };
         match book {
