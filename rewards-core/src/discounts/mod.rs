@@ -1,6 +1,6 @@
 //! Discounts: what the offers of coupons take off a basket, exactly.
 //!
-//! 1. A purchase becomes a [`Basket`]: what its lines and its shipping cost before any offer, with the discounts that the host
+//! 1. A purchase becomes a basket: what its lines and its shipping cost before any offer, with the discounts that the host
 //!    told taken off.
 //! 2. Every offer of every coupon is looked at once: whether it is active, its condition holds, and it is about any line.
 //! 3. Stacking groups are gone through in order. What an offer takes off is a list of shares, one for each line, which sum to it
