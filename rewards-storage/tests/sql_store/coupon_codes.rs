@@ -1,14 +1,19 @@
 //! Codes of coupons on every store: a whole book is exported while others use it, and no row holds a code.
 
+#[cfg(feature = "sqlite")]
 use std::collections::BTreeMap;
 
 use futures::future::join_all;
 use rewards_core::coupons::{CodeUser, CouponLimits};
+#[cfg(feature = "sqlite")]
+use rewards_core::operations::coupons::GetCoupon;
 use rewards_core::operations::coupons::{
-    GenerateCoupons, GetCoupon, ListCoupons, ListedState, LockCoupon, UnassignCoupon,
+    GenerateCoupons, ListCoupons, ListedState, LockCoupon, UnassignCoupon,
 };
 
-use super::coupons::{all_at_once, assign, codes_of, open, redeem, spring};
+#[cfg(feature = "sqlite")]
+use super::coupons::{all_at_once, codes_of};
+use super::coupons::{assign, open, redeem, spring};
 use super::engines::{Engines, keyed, of_every_store};
 use crate::world::member;
 
