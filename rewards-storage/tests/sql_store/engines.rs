@@ -23,6 +23,7 @@ pub struct Engines {
     pub name: &'static str,
     pub engines: [TenantEngine; 2],
     /// Where the store is, if it is a database.
+    #[cfg(feature = "sqlite")]
     pub url: Option<String>,
     _files: Option<tempfile::TempDir>,
 }
@@ -61,6 +62,7 @@ pub async fn of_every_store(test: &str) -> Vec<Engines> {
         all.push(Engines {
             name: "memory",
             engines: [one.clone(), one],
+            #[cfg(feature = "sqlite")]
             url: None,
             _files: None,
         });
@@ -75,6 +77,7 @@ pub async fn of_every_store(test: &str) -> Vec<Engines> {
         all.push(Engines {
             name,
             engines: [one, two],
+            #[cfg(feature = "sqlite")]
             url: Some(url),
             _files: files,
         });
