@@ -25,6 +25,11 @@ impl Price {
         }
     }
 
+    /// What was taken off it by now.
+    pub fn off(&self) -> i64 {
+        self.original.saturating_sub(self.left)
+    }
+
     /// What percentages are taken of.
     pub fn of(&self, base: RunningBase) -> i64 {
         match base {
@@ -139,11 +144,14 @@ impl Basket {
         self.shipping.left = self.shipping.left.saturating_sub(taken.shipping);
     }
 
-    /// What was taken off by now.
+    /// What was taken off the lines by now. It is no more than what they cost, so nothing saturates.
+    pub fn off_lines(&self) -> i64 {
+        let off = self.lines.iter().map(Price::off);
+        off.fold(0, i64::saturating_add)
+    }
+
+    /// What was taken off by now, the shipping included.
     pub fn taken(&self) -> i64 {
-        let prices = self.lines.iter().chain([&self.shipping]);
-        prices.fold(0, |sum, price| {
-            sum.saturating_add(price.original.saturating_sub(price.left))
-        })
+        self.off_lines().saturating_add(self.shipping.off())
     }
 }

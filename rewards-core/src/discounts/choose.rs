@@ -393,18 +393,9 @@ impl Search<'_> {
             is_better = false;
             for one in 0..count {
                 for other in one..count {
-                    let mut changed = self.is_in.clone();
-                    for at in [one, other] {
-                        if let Some(own) = changed.get_mut(at) {
-                            *own = !*own;
-                        }
-                    }
-                    // The same one twice would be no change.
-                    if one == other
-                        && let Some(own) = changed.get_mut(one)
-                    {
-                        *own = !*own;
-                    }
+                    let is_changed = |at: usize| at == one || at == other;
+                    let changed = self.is_in.iter().enumerate();
+                    let changed = changed.map(|(at, own)| *own != is_changed(at)).collect();
                     is_better |= self.try_one(changed)?;
                 }
             }

@@ -18,8 +18,10 @@ mod pieces;
 mod reprice;
 
 pub use choose::COMBINATIONS_MAX;
-pub use discount::{AppliedOffer, BasketDiscount, CouponUse, CouponVerdict, LineAmount, LinePrice};
-pub use discount::{OfferVerdict, OtherOffer};
+pub use discount::{
+    AppliedOffer, BasketDiscount, CouponUse, CouponVerdict, LineAmount, LinePrice, OfferVerdict,
+    OtherOffer,
+};
 pub use pieces::BUNDLES_MAX;
 
 pub(crate) use basket::{Basket, Taken};

@@ -33,20 +33,14 @@ pub(crate) fn reprice(
     let left = taxes.left(basket, rounding)?;
     let tax_off = taxes.sum().saturating_sub(left.sum());
     let mut priced = purchase.clone();
-    let mut off_lines = 0_i64;
     let mut lines = Vec::with_capacity(purchase.lines.len());
     let shares = purchase.discount_shares().into_iter();
     let shares = shares.chain(std::iter::repeat(0));
-    let mut shares = shares.zip(&left.lines);
-    for (number, price) in (0..).zip(&basket.lines) {
-        let off = price.original.saturating_sub(price.left);
-        off_lines = off_lines.checked_add(off).ok_or(MoneyError::Overflow)?;
-        let own = usize::try_from(number).ok().filter(|_| basket.has_lines);
-        let line = own.and_then(|at| priced.lines.get_mut(at));
-        let (Some(line), Some((share, tax))) = (line, shares.next()) else {
-            continue;
-        };
-        let discounts = share.saturating_add(off);
+    // A purchase without lines has none to tell anew, though it is a line of its basket.
+    let own = priced.lines.iter_mut().zip(shares);
+    let costs = basket.lines.iter().zip(&left.lines);
+    for (number, ((line, share), (price, tax))) in (0..).zip(own.zip(costs)) {
+        let discounts = share.saturating_add(price.off());
         line.discounts = (discounts != 0).then(|| money(discounts));
         line.tax = line.tax.map(|_| money(*tax));
         lines.push(LinePrice {
@@ -56,10 +50,7 @@ pub(crate) fn reprice(
             tax: purchase.tax.map(|_| money(*tax)),
         });
     }
-    let off_shipping = basket
-        .shipping
-        .original
-        .saturating_sub(basket.shipping.left);
+    let (off_lines, off_shipping) = (basket.off_lines(), basket.shipping.off());
     let less =
         |part: Option<Money>, off: i64| part.map(|part| money(part.minor().saturating_sub(off)));
     if off_lines > 0 {

@@ -184,8 +184,8 @@ pub(in crate::operations) fn redeem_given(
     Ok(())
 }
 
-/// Gives the uses of coupons back that were redeemed for a purchase of a member. A coupon or a book that is not there any more gets
-/// nothing back.
+/// Gives the uses of coupons back that were redeemed for a purchase of a member. A coupon that is not there any more gets nothing
+/// back.
 ///
 /// # Errors
 /// [`Undecided::Needs`] the coupons and their books.

@@ -11,8 +11,10 @@ use crate::discounts::{
 use crate::ids::CouponId;
 use crate::member::MemberProfile;
 use crate::money::Money;
-use crate::program::{CompiledOfferEffect, CompiledOffers, CompiledProgram, OfferNumbers, Prices};
-use crate::program::{ReturnedBy, WithoutEffect};
+use crate::program::{
+    CompiledOfferEffect, CompiledOffers, CompiledProgram, OfferNumbers, Prices, ReturnedBy,
+    WithoutEffect,
+};
 use crate::rejection::Rejection;
 use crate::snapshot::Snapshot;
 
@@ -150,11 +152,7 @@ impl<'a> Priced<'a> {
     pub fn told(&self) -> BasketDiscount {
         let purchase = &self.repriced.purchase;
         let money = |minor: i64| Money::new(minor, purchase.total.asset());
-        let lines = self.chosen.basket.lines.iter();
-        let off_lines = lines.fold(0_i64, |sum, price| {
-            sum.saturating_add(price.original.saturating_sub(price.left))
-        });
-        let shipping = self.chosen.basket.shipping;
+        let basket = &self.chosen.basket;
         let discounts = purchase.discounts.map_or(0, Money::minor);
         let applied = self.chosen.applied.iter();
         let others = self.chosen.others.iter();
@@ -167,8 +165,8 @@ impl<'a> Priced<'a> {
                 .collect(),
             coupons: self.uses(),
             lines: self.repriced.lines.clone(),
-            taken_off: money(off_lines),
-            shipping_off: money(shipping.original.saturating_sub(shipping.left)),
+            taken_off: money(basket.off_lines()),
+            shipping_off: money(basket.shipping.off()),
             tax_off: money(self.repriced.tax_off),
             to_pay: money(purchase.total.minor().saturating_sub(discounts)),
             bound_reached: !self.chosen.is_complete,
