@@ -138,20 +138,7 @@ impl Stage {
 
     fn add_coupon(&mut self, number: usize, member: &MemberId) -> Outcome {
         let book = format!("b{number}").parse()?;
-        let terms = BookTerms {
-            name: "Bench".to_owned(),
-            owner: None,
-            active_from: None,
-            active_until: None,
-            local: None,
-            pattern: None,
-            matching: None,
-            redeemed_by: None,
-            lock: None,
-            lease_seconds: None,
-            transfer: None,
-            limits: None,
-        };
+        let terms = BookTerms::new("Bench");
         let create = CreateCouponBook { book, terms };
         let book = create.book.clone();
         self.run(&create)?;

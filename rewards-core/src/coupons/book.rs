@@ -205,6 +205,25 @@ pub struct BookTerms {
 }
 
 impl BookTerms {
+    /// Terms that say nothing but a name.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            owner: None,
+            active_from: None,
+            active_until: None,
+            local: None,
+            pattern: None,
+            matching: None,
+            redeemed_by: None,
+            lock: None,
+            lease_seconds: None,
+            transfer: None,
+            limits: None,
+        }
+    }
+
     /// Who may redeem codes.
     #[must_use]
     pub fn user(&self) -> CodeUser {
@@ -592,18 +611,9 @@ mod tests {
 
     fn terms() -> BookTerms {
         BookTerms {
-            name: "Spring".to_owned(),
-            owner: None,
             active_from: Some(at(10)),
             active_until: Some(at(20)),
-            local: None,
-            pattern: None,
-            matching: None,
-            redeemed_by: None,
-            lock: None,
-            lease_seconds: None,
-            transfer: None,
-            limits: None,
+            ..BookTerms::new("Spring")
         }
     }
 

@@ -27,18 +27,8 @@ pub fn sealed(text: &str) -> Secret {
 /// Terms of a book that say nothing but its limits.
 pub fn terms(limits: Option<CouponLimits>) -> BookTerms {
     BookTerms {
-        name: "B".to_owned(),
-        owner: None,
-        active_from: None,
-        active_until: None,
-        local: None,
-        pattern: None,
-        matching: None,
-        redeemed_by: None,
-        lock: None,
-        lease_seconds: None,
-        transfer: None,
         limits,
+        ..BookTerms::new("B")
     }
 }
 
@@ -84,16 +74,21 @@ impl Shop {
     }
 
     pub fn draw(&mut self, book: &str, whose: &str) -> CouponId {
+        let mut drawn = self.draw_many(book, whose, 1).into_iter();
+        drawn.next().unwrap()
+    }
+
+    pub fn draw_many(&mut self, book: &str, whose: &str, count: u32) -> Vec<CouponId> {
         let assign = AssignCoupons {
             book: book.parse().unwrap(),
             member: member(whose),
-            count: Some(1),
+            count: Some(count),
             codes: Vec::new(),
             by: None,
             reason: None,
         };
-        let mut drawn = self.run(&assign).unwrap().coupons.into_iter();
-        drawn.next().unwrap().coupon
+        let drawn = self.run(&assign).unwrap().coupons.into_iter();
+        drawn.map(|drawn| drawn.coupon).collect()
     }
 
     /// A coupon of `ann`'s of a book, which is opened when it is not there.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use futures::future::join_all;
 use rewards_core::command::Operation;
 use rewards_core::coupons::{BookTerms, CodeUser, CouponLimits, CouponStatistics};
 use rewards_core::ids::{CouponBookId, CouponId, OrderId};
@@ -13,7 +12,7 @@ use rewards_core::operations::coupons::{
 use rewards_core::operations::members::RegisterMember;
 use rewards_core::rejection::Fault;
 
-use super::engines::{Engines, PATIENCE, keyed, of_every_store};
+use super::engines::{Engines, keyed, of_every_store};
 use crate::world::member;
 
 pub(super) fn spring() -> CouponBookId {
@@ -34,18 +33,10 @@ pub(super) async fn open(
         one.execute(register).await.unwrap();
     }
     let terms = BookTerms {
-        name: "Spring".to_owned(),
-        owner: None,
-        active_from: None,
-        active_until: None,
-        local: None,
         pattern: Some("{RANDOM:10}".to_owned()),
-        matching: None,
         redeemed_by: Some(user),
-        lock: None,
-        lease_seconds: None,
-        transfer: None,
         limits: Some(limits),
+        ..BookTerms::new("Spring")
     };
     let book = spring();
     let create = CreateCouponBook {
@@ -75,17 +66,9 @@ pub(super) async fn all_at_once<O: Operation>(
     what: &str,
     all: impl IntoIterator<Item = O>,
 ) -> Vec<Result<O::Reply, Fault>> {
-    let engines = with.engines.iter().cycle();
-    let running = all.into_iter().zip(engines).enumerate();
-    let running = running.map(|(n, (operation, engine))| {
-        let (engine, key) = (engine.clone(), keyed(&format!("{what}-{n}")));
-        tokio::spawn(async move { engine.execute_with(operation, key).await })
-    });
-    let running: Vec<_> = running.collect();
-    let ended = tokio::time::timeout(PATIENCE, join_all(running)).await;
-    let ended = ended.unwrap_or_else(|_| panic!("{}: somebody waits for ever", with.name));
-    let ended = ended.into_iter().map(Result::unwrap);
-    ended.map(|one| one.map(|receipt| receipt.reply)).collect()
+    let all = all.into_iter().enumerate();
+    let all = all.map(|(n, operation)| (operation, keyed(&format!("{what}-{n}"))));
+    with.all_at_once_with(all).await
 }
 
 pub(super) fn assign(who: usize, count: u32) -> AssignCoupons {

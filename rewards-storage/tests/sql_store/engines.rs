@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
+use rewards_core::command::Operation;
 use rewards_core::operations::balances::GetBalance;
+use rewards_core::rejection::Fault;
 use rewards_core::secret::KeyPurpose;
 use rewards_storage::engine::{
     CommandOptions, Engine, KeyRing, ManualClock, RingKey, SeededRandom, TenantEngine,
@@ -90,6 +93,34 @@ pub fn keyed(key: &str) -> CommandOptions {
 }
 
 impl Engines {
+    /// Executes everything at once, in turns through both engines, each under the key that it implies.
+    pub async fn all_at_once<O: Operation>(
+        &self,
+        all: impl IntoIterator<Item = O>,
+    ) -> Vec<Result<O::Reply, Fault>> {
+        let all = all.into_iter();
+        let all = all.map(|operation| (operation, CommandOptions::default()));
+        self.all_at_once_with(all).await
+    }
+
+    /// The same, each with options of its own.
+    pub async fn all_at_once_with<O: Operation>(
+        &self,
+        all: impl IntoIterator<Item = (O, CommandOptions)>,
+    ) -> Vec<Result<O::Reply, Fault>> {
+        let engines = self.engines.iter().cycle();
+        let running = all.into_iter().zip(engines);
+        let running = running.map(|((operation, options), engine)| {
+            let engine = engine.clone();
+            tokio::spawn(async move { engine.execute_with(operation, options).await })
+        });
+        let running: Vec<_> = running.collect();
+        let ended = tokio::time::timeout(PATIENCE, join_all(running)).await;
+        let ended = ended.unwrap_or_else(|_| panic!("{}: somebody waits for ever", self.name));
+        let ended = ended.into_iter().map(Result::unwrap);
+        ended.map(|one| one.map(|receipt| receipt.reply)).collect()
+    }
+
     /// What a member has available, in minor units.
     pub async fn balance(&self, who: &str) -> i64 {
         let [_, two] = &self.engines;

@@ -11,7 +11,7 @@ use rewards_core::program::Program;
 use rewards_core::rejection::Fault;
 use rewards_storage::engine::{CommandOptions, TenantEngine};
 
-use super::engines::{Engines, PATIENCE, keyed};
+use super::engines::{Engines, keyed};
 use super::transfers::{clubs, eur, transfer};
 use crate::world::{at, member};
 
@@ -25,14 +25,8 @@ fn merge(who: &str, into: &str) -> MergeMembers {
 
 /// Merges all at once, in turns through both engines.
 async fn merge_all(club: &Engines, all: &[(&str, &str)]) -> Vec<Result<MergedMembers, Fault>> {
-    let engines = club.engines.iter().cycle();
-    let merged = all.iter().zip(engines).map(|((who, into), engine)| {
-        let (engine, merge) = (engine.clone(), merge(who, into));
-        tokio::spawn(async move { engine.execute(merge).await })
-    });
-    let ended = tokio::time::timeout(PATIENCE, join_all(merged)).await;
-    let ended = ended.unwrap_or_else(|_| panic!("{}: somebody waits for ever", club.name));
-    ended.into_iter().map(Result::unwrap).collect()
+    let all = all.iter().map(|(who, into)| merge(who, into));
+    club.all_at_once(all).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

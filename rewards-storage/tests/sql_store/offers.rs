@@ -1,9 +1,7 @@
 //! Purchases with coupons on every store, recorded and cancelled by many at once: a code is used by exactly as many purchases as it
 //! may be, whatever is given back meanwhile.
 
-use futures::future::join_all;
 use rewards_core::cashback::Purchase;
-use rewards_core::command::Operation;
 use rewards_core::coupons::{BookTerms, CodeUser, CouponLimits, CouponState};
 use rewards_core::ids::{CouponId, ProgramId, PurchaseId};
 use rewards_core::money::{Asset, Money};
@@ -14,10 +12,9 @@ use rewards_core::operations::members::RegisterMember;
 use rewards_core::operations::programs::PublishProgram;
 use rewards_core::operations::purchases::{CancelPurchase, RecordPurchase};
 use rewards_core::program::Program;
-use rewards_core::rejection::Fault;
 use rewards_core::time::Timestamp;
 
-use super::engines::{Engines, PATIENCE, keyed, of_every_store};
+use super::engines::{Engines, keyed, of_every_store};
 use crate::world::{at, member};
 
 const PROGRAM: &str = r#"
@@ -43,21 +40,13 @@ async fn open(with: &Engines, user: CodeUser, uses: u32) -> CouponId {
     }
     let book = "ten".parse().unwrap();
     let terms = BookTerms {
-        name: "Ten".to_owned(),
-        owner: None,
-        active_from: None,
-        active_until: None,
-        local: None,
         pattern: Some("{RANDOM:10}".to_owned()),
-        matching: None,
         redeemed_by: Some(user),
-        lock: None,
-        lease_seconds: None,
-        transfer: None,
         limits: Some(CouponLimits {
             uses_per_code: Some(uses),
             ..CouponLimits::default()
         }),
+        ..BookTerms::new("Ten")
     };
     let create = CreateCouponBook { book, terms };
     let book = create.book.clone();
@@ -112,22 +101,6 @@ fn cancel(purchase: &Purchase) -> CancelPurchase {
     }
 }
 
-/// Executes everything at once, in turns through both engines.
-async fn all_at_once<O: Operation>(
-    with: &Engines,
-    all: impl IntoIterator<Item = O>,
-) -> Vec<Result<O::Reply, Fault>> {
-    let engines = with.engines.iter().cycle();
-    let running = all.into_iter().zip(engines).map(|(operation, engine)| {
-        let engine = engine.clone();
-        tokio::spawn(async move { engine.execute(operation).await })
-    });
-    let running: Vec<_> = running.collect();
-    let ended = tokio::time::timeout(PATIENCE, join_all(running)).await;
-    let ended = ended.unwrap_or_else(|_| panic!("{}: somebody waits for ever", with.name));
-    ended.into_iter().map(Result::unwrap).collect()
-}
-
 /// Records purchases and cancels some of them meanwhile, then looks at what is left of the code.
 async fn sell(with: &Engines, user: CodeUser, uses: u32) {
     let coupon = open(with, user, uses).await;
@@ -138,8 +111,7 @@ async fn sell(with: &Engines, user: CodeUser, uses: u32) {
     let purchases: Vec<Purchase> = (0..40).map(|number| purchase(number, members)).collect();
     let records = purchases.iter().map(|own| record(own, &coupon));
     let cancels = purchases.iter().step_by(3).map(cancel);
-    let (recorded, cancelled) =
-        tokio::join!(all_at_once(with, records), all_at_once(with, cancels));
+    let (recorded, cancelled) = tokio::join!(with.all_at_once(records), with.all_at_once(cancels));
     let done = recorded.iter().filter(|ended| ended.is_ok()).count();
     for refused in recorded.iter().filter_map(|ended| ended.as_ref().err()) {
         assert_eq!(refused.code, "coupon_redeemed", "{}", with.name);
@@ -147,12 +119,14 @@ async fn sell(with: &Engines, user: CodeUser, uses: u32) {
     let before = cancelled.iter().filter(|ended| ended.is_ok()).count();
     check(with, &coupon, done - before, uses, user).await;
     // Once more, now that all are there; those that are cancelled already are answered again.
-    let again = all_at_once(with, purchases.iter().map(cancel)).await;
+    let again = with.all_at_once(purchases.iter().map(cancel)).await;
     let back = again.iter().filter(|ended| ended.is_ok()).count();
     assert_eq!(back, done, "{}", with.name);
     check(with, &coupon, 0, uses, user).await;
     let more: Vec<Purchase> = (40..80).map(|number| purchase(number, members)).collect();
-    let more = all_at_once(with, more.iter().map(|own| record(own, &coupon))).await;
+    let more = with
+        .all_at_once(more.iter().map(|own| record(own, &coupon)))
+        .await;
     let recorded = more.iter().filter(|ended| ended.is_ok()).count();
     assert_eq!(u32::try_from(recorded).unwrap(), uses, "{}", with.name);
     check(with, &coupon, recorded, uses, user).await;

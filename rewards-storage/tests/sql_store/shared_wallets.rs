@@ -1,7 +1,5 @@
 //! Shared wallets on every store: whoever spends from one at once, nothing is paid twice, and no spending is half done.
 
-use futures::future::join_all;
-use rewards_core::command::Operation;
 use rewards_core::money::Money;
 use rewards_core::operations::members::{MergeMembers, RegisterMember};
 use rewards_core::operations::programs::PublishProgram;
@@ -14,10 +12,8 @@ use rewards_core::operations::shared_wallets::{
     CreateSharedWallet, GetSharedWallet, UpdateSharedWallet,
 };
 use rewards_core::program::Program;
-use rewards_core::rejection::Fault;
-use rewards_storage::engine::TenantEngine;
 
-use super::engines::{Engines, PATIENCE, keyed, of_every_store};
+use super::engines::{Engines, keyed, of_every_store};
 use super::transfers::eur;
 use crate::world::{at, member};
 
@@ -105,19 +101,6 @@ fn cancel(id: &str, who: &str, number: u32) -> CancelRedemption {
     }
 }
 
-/// Does all at once, in turns through both engines.
-async fn all_at_once<O: Operation>(home: &Engines, all: Vec<O>) -> Vec<Result<O::Reply, Fault>> {
-    let engines = home.engines.iter().cycle();
-    let sent = all.into_iter().zip(engines).map(|(command, engine)| {
-        let engine: TenantEngine = engine.clone();
-        tokio::spawn(async move { engine.execute(command).await })
-    });
-    let sent: Vec<_> = sent.collect();
-    let ended = tokio::time::timeout(PATIENCE, join_all(sent)).await;
-    let ended = ended.unwrap_or_else(|_| panic!("{}: somebody waits for ever", home.name));
-    ended.into_iter().map(Result::unwrap).collect()
-}
-
 /// What the members have together, in minor units.
 async fn sum(home: &Engines) -> i64 {
     let mut sum = 0;
@@ -141,7 +124,7 @@ async fn exactly_as_many_spend_as_the_wallet_can_pay() {
             let who = MEMBERS[n % 3];
             redeem(&format!("r{n}"), who, "4.00", Some("home"))
         });
-        let ended = all_at_once(&home, spends.collect()).await;
+        let ended = home.all_at_once(spends).await;
         let paid = ended.iter().filter(|one| one.is_ok()).count();
         assert_eq!(paid, 7, "{}", home.name);
         for one in ended {
@@ -168,7 +151,7 @@ async fn a_member_who_spends_alone_meanwhile_spends_nothing_twice() {
             let wallet = (n % 2 == 0).then_some("home");
             redeem(&format!("r{n}"), who, "3.00", wallet)
         });
-        let ended = all_at_once(&home, spends.collect()).await;
+        let ended = home.all_at_once(spends).await;
         let paid = ended.iter().filter(|one| one.is_ok()).count();
         let paid = i64::try_from(paid).unwrap();
         assert_eq!(sum(&home).await, 3_000 - 300 * paid, "{}", home.name);
@@ -178,7 +161,7 @@ async fn a_member_who_spends_alone_meanwhile_spends_nothing_twice() {
         home.assert_valid().await;
         let back = (0..16).filter(|n| ended[*n].is_ok());
         let back = back.map(|n| cancel(&format!("r{n}"), MEMBERS[n % 3], 1));
-        for one in all_at_once(&home, back.collect()).await {
+        for one in home.all_at_once(back).await {
             one.unwrap();
         }
         for who in MEMBERS {
@@ -201,15 +184,16 @@ async fn captures_and_a_release_at_once_take_no_cent_twice() {
             member: member("eve"),
             redemption: "a".parse().unwrap(),
         };
-        let (captured, released) =
-            tokio::join!(all_at_once(&home, captures.collect()), two.execute(release));
+        let (captured, released) = tokio::join!(home.all_at_once(captures), two.execute(release));
         let captured: i64 = captured.iter().flatten().map(|one| one.paid.minor()).sum();
         let back = released.map_or(0, |released| minor(&released.returned));
         assert_eq!(captured + back, 2_500, "{}", home.name);
         assert_eq!(sum(&home).await, 500 + back, "{}", home.name);
         home.assert_valid().await;
         if captured > 0 {
-            let ended = all_at_once(&home, (1..=4).map(|n| cancel("a", "bob", n)).collect()).await;
+            let ended = home
+                .all_at_once((1..=4).map(|n| cancel("a", "bob", n)))
+                .await;
             let done = ended.iter().filter(|one| one.is_ok()).count();
             assert_eq!(done, 1, "{}", home.name);
         }
@@ -234,7 +218,7 @@ async fn members_come_and_go_while_others_spend() {
         };
         let spends = (0..9).map(|n| redeem(&format!("r{n}"), "ann", "3.00", Some("home")));
         let (ended, updated, merged) = tokio::join!(
-            all_at_once(&home, spends.collect()),
+            home.all_at_once(spends),
             two.execute_with(update(&["eve", "ann", "bob"]), keyed("u1")),
             one.execute(merge),
         );
@@ -273,7 +257,7 @@ async fn nobody_gets_into_two_wallets_at_once() {
             wallet: format!("w{n}").parse().unwrap(),
             members: [MEMBERS[n % 3], MEMBERS[(n + 1) % 3]].map(member).to_vec(),
         });
-        let ended = all_at_once(&home, created.collect()).await;
+        let ended = home.all_at_once(created).await;
         let made = ended.iter().filter(|one| one.is_ok()).count();
         assert_eq!(made, 1, "{}", home.name);
         for refused in ended.into_iter().filter_map(Result::err) {

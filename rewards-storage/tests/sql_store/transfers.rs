@@ -1,19 +1,17 @@
 //! Transfers between members on every store: what several callers send at once is sent once, and no value comes of it.
 
-use futures::future::join_all;
 use rewards_core::money::{Asset, Money};
 use rewards_core::operations::aliases::{LinkAlias, UnlinkAlias};
 use rewards_core::operations::members::RegisterMember;
 use rewards_core::operations::programs::PublishProgram;
 use rewards_core::operations::rewards::GrantReward;
 use rewards_core::operations::transfers::{
-    AliasName, CompletedTransfer, ListTransfers, TransferBalance, TransferReceiver,
+    AliasName, ListTransfers, TransferBalance, TransferReceiver,
 };
 use rewards_core::program::Program;
-use rewards_core::rejection::Fault;
 use rewards_core::secret::Secret;
 
-use super::engines::{Engines, PATIENCE, keyed, of_every_store};
+use super::engines::{Engines, keyed, of_every_store};
 use crate::world::{at, member};
 
 const MEMBERS: [&str; 3] = ["ann", "bob", "eve"];
@@ -71,20 +69,6 @@ impl Engines {
         }
     }
 
-    /// Sends all at once, in turns through both engines.
-    async fn send_all(&self, all: Vec<TransferBalance>) -> Vec<Result<CompletedTransfer, Fault>> {
-        let engines = self.engines.iter().cycle();
-        let sent = all.into_iter().zip(engines);
-        let sent = sent.map(|(transfer, engine)| {
-            let engine = engine.clone();
-            tokio::spawn(async move { engine.execute(transfer).await })
-        });
-        let sent: Vec<_> = sent.collect();
-        let ended = tokio::time::timeout(PATIENCE, join_all(sent)).await;
-        let ended = ended.unwrap_or_else(|_| panic!("{}: somebody waits for ever", self.name));
-        ended.into_iter().map(|one| one.unwrap()).collect()
-    }
-
     /// The books are right, and of what was given nothing is gone but the fees.
     pub async fn check(&self, fees: i64) {
         self.assert_valid().await;
@@ -103,7 +87,7 @@ async fn of_several_who_send_the_whole_balance_one_does() {
             let to = if n % 2 == 0 { "bob" } else { "eve" };
             transfer(&format!("t{n}"), "ann", to, "100.00")
         });
-        let ended = club.send_all(all.collect()).await;
+        let ended = club.all_at_once(all).await;
         let sent = ended.iter().filter(|one| one.is_ok()).count();
         assert_eq!(sent, 1, "{}", club.name);
         for refused in ended.into_iter().filter_map(Result::err) {
@@ -128,7 +112,7 @@ async fn members_who_send_to_each_other_at_once_do_not_block_each_other() {
             };
             transfer(&format!("t{n}"), from, to, "1.00")
         });
-        let ended = club.send_all(all.collect()).await;
+        let ended = club.all_at_once(all).await;
         for one in ended {
             assert_eq!(one.unwrap().arrived, eur("0.90"), "{}", club.name);
         }
@@ -150,7 +134,7 @@ async fn members_who_send_to_each_other_at_once_do_not_block_each_other() {
 async fn the_same_transfer_many_times_at_once_is_one() {
     for club in clubs("transfers_same").await {
         let all = (0..8).map(|_| transfer("t", "ann", "bob", "10.00"));
-        let ended = club.send_all(all.collect()).await;
+        let ended = club.all_at_once(all).await;
         let replies: Vec<_> = ended.into_iter().map(Result::unwrap).collect();
         assert!(replies.iter().all(|reply| *reply == replies[0]));
         assert_eq!(club.balance("bob").await, 10_900, "{}", club.name);
@@ -195,7 +179,7 @@ async fn an_alias_is_whose_it_is_when_the_transfer_is_done() {
             two.execute_with(unlink, keyed("u1")).await.unwrap();
             two.execute_with(link("eve"), keyed("l2")).await.unwrap();
         };
-        let (ended, ()) = tokio::join!(club.send_all(all.collect()), moved);
+        let (ended, ()) = tokio::join!(club.all_at_once(all), moved);
         let mut sent = 0;
         for one in ended {
             match one {

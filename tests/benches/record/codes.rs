@@ -92,18 +92,8 @@ async fn open_on(store: impl Backend + 'static) -> Outcome<(Engine, TenantEngine
 /// Terms of a book whose codes have ten random characters.
 pub fn terms() -> BookTerms {
     BookTerms {
-        name: "Bench".to_owned(),
-        owner: None,
-        active_from: None,
-        active_until: None,
-        local: None,
         pattern: Some("{RANDOM:10}".to_owned()),
-        matching: None,
-        redeemed_by: None,
-        lock: None,
-        lease_seconds: None,
-        transfer: None,
-        limits: None,
+        ..BookTerms::new("Bench")
     }
 }
 

@@ -43,18 +43,9 @@ impl Script {
             Some(limits)
         };
         let mut terms = BookTerms {
-            name: format!("book {book}"),
-            owner: None,
-            active_from: None,
-            active_until: None,
             pattern: Some("SPRING-{RANDOM:8}".to_owned()),
-            matching: None,
-            redeemed_by: None,
-            lock: None,
-            lease_seconds: None,
-            local: None,
             transfer: book.is_multiple_of(3).then_some(CouponTransfer::Permitted),
-            limits: None,
+            ..BookTerms::new(&format!("book {book}"))
         };
         match book {
             0 => terms.limits = limited(|limits| limits.codes_per_member = Some(6)),
