@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 use super::{AuditProblem, BookAudit};
 use crate::cashback::PurchaseEntity;
 use crate::counter::{CounterKey, Subject};
-use crate::coupons::{BookCount, CodeUser, Coupon, CouponBook};
+use crate::coupons::{BookCount, CODE_USES, CodeUser, Coupon, CouponBook};
 use crate::entity::{Entity as _, EntityRow};
 use crate::ids::TenantId;
 
@@ -26,9 +26,6 @@ pub struct SharedCounters {
     /// How often codes of coupon books were used that are nobody's: as each code counts it, and as the book does.
     uses: Vec<(SmolStr, (i128, i128))>,
 }
-
-/// Where it is counted how often a code was used that is nobody's.
-const CODE_USES: &str = "coupons/code/";
 
 impl SharedCounters {
     /// The counters behind a place, as far as `stored` goes; to the end when `is_last`. They come in their order.

@@ -6,6 +6,9 @@ use smol_str::SmolStr;
 use crate::counter::{CounterKey, CounterName, CounterRange, Subject};
 use crate::ids::{CouponBookId, TenantId};
 
+/// Where it is counted how often a code was used that is nobody's: before the id of its coupon.
+pub const CODE_USES: &str = "coupons/code/";
+
 /// Something that is counted of a book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BookCount {

@@ -28,7 +28,7 @@ pub use book::{
     NAME_BYTES_MAX,
 };
 pub use code::{CodeKeys, CodeSource, batch_name, spelled};
-pub use count::{BookCount, CouponStatistics};
+pub use count::{BookCount, CODE_USES, CouponStatistics};
 pub use coupon::{
     Coupon, CouponAction, CouponRefusal, CouponState, CouponStep, Doing, HISTORY_MAX, Lease,
 };

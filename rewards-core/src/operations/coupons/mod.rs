@@ -63,7 +63,7 @@ use super::seen::see_plan;
 use crate::command::Undecided;
 use crate::context::Context;
 use crate::counter::{CounterName, CounterRange, Subject};
-use crate::coupons::{BookCount, Coupon, CouponBook};
+use crate::coupons::{BookCount, CODE_USES, Coupon, CouponBook};
 use crate::decision::CounterChange;
 use crate::entity::{EntityKey, Expected, Stored};
 use crate::ids::{CouponBookId, CouponId, TenantId};
@@ -118,7 +118,7 @@ fn code_uses(tenant: &TenantId, book: &CouponBookId, coupon: &CouponId) -> Count
         name: CounterName {
             tenant: tenant.clone(),
             subject: Subject::Book(book.clone()),
-            name: format_smolstr!("coupons/code/{coupon}"),
+            name: format_smolstr!("{CODE_USES}{coupon}"),
         },
         from: 0,
         until: 0,

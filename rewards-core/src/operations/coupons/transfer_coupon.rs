@@ -17,6 +17,7 @@ use super::super::seen::see_rows;
 use super::claim::{Claimed, CodeOutcome, check_codes, claim, claim_plan, codes_room, of_member};
 use super::find::{NamedCoupon, check_open, keys_of, refused, secret_of};
 use super::step;
+use super::using::check_uses;
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::counter::CounterKey;
@@ -100,14 +101,7 @@ impl TransferCoupon {
         let room = codes_room(&receiver.row, snapshot, context, &self.to, book);
         check_codes(room, 1, book)?;
         let uses = of_member(context, &self.to, &book.book, "uses");
-        let used = snapshot.count(&uses, Some(&receiver.row));
-        match book.terms.limits().uses_per_member {
-            Some(most) if used >= i64::from(most) => {
-                let limit = "uses_per_member";
-                Err(Rejection::CouponLimit { limit, most })
-            }
-            _ => Ok(()),
-        }
+        check_uses(book, snapshot.count(&uses, Some(&receiver.row)))
     }
 }
 

@@ -27,19 +27,26 @@ pub(super) fn uses_of(context: &Context, member: &MemberId, coupon: &Coupon) -> 
 /// Checks that a coupon of a book can be used once more by a member who has used some so often, when so many uses above their
 /// limit were made of the book.
 pub(super) fn check_limits(book: &CouponBook, used: i64, above: i64) -> Result<(), Rejection> {
-    let limits = book.terms.limits();
-    match limits.uses_per_member {
-        Some(most) if used >= i64::from(most) => {
-            let limit = "uses_per_member";
-            return Err(Rejection::CouponLimit { limit, most });
-        }
-        _ => {}
-    }
+    check_uses(book, used)?;
     if above >= 0 {
-        let (limit, most) = ("uses", limits.uses_of_book());
+        let (limit, most) = ("uses", book.terms.limits().uses_of_book());
         return Err(Rejection::CouponLimit { limit, most });
     }
     Ok(())
+}
+
+/// Checks that a member who has used coupons of a book so often may use one more.
+///
+/// # Errors
+/// [`Rejection::CouponLimit`].
+pub(super) fn check_uses(book: &CouponBook, used: i64) -> Result<(), Rejection> {
+    match book.terms.limits().uses_per_member {
+        Some(most) if used >= i64::from(most) => {
+            let limit = "uses_per_member";
+            Err(Rejection::CouponLimit { limit, most })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What a use of a coupon rests on, and what it changes.
