@@ -13,7 +13,7 @@ use std::mem;
 use std::sync::Arc;
 
 use rewards_core::decision::Changes;
-use rewards_core::entity::{EntityKey, EntityRemoval};
+use rewards_core::entity::{By, EntityKey, EntityRemoval};
 use rewards_core::fingerprint::Fingerprint;
 use rewards_core::ids::{MemberId, TenantId};
 use rewards_core::rejection::{Fault, Rejection};
@@ -23,7 +23,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::answers::Answers;
 use super::builder::Events;
 use super::faults::is_of_time_to_come;
-use super::pending::{Identity, Outcome, Pending, Step};
+use super::pending::{Identity, List, Outcome, Pending, Step};
 use super::queue::Line;
 use super::worker::Shared;
 use crate::batch::{CommandKey, Commit, CommitBatch, Refusal};
@@ -34,23 +34,15 @@ pub(super) struct View {
     snapshot: Snapshot,
     /// Members of whom there may be more lots than were read.
     partial: FxHashSet<MemberKey>,
-    /// Members whom several commands read.
-    common: FxHashSet<MemberKey>,
 }
 
 impl View {
-    pub(super) fn new(
-        batch: Vec<Pending>,
-        common: FxHashSet<MemberKey>,
-        plan: &ReadPlan,
-        snapshot: Snapshot,
-    ) -> Self {
+    pub(super) fn new(batch: Vec<Pending>, plan: &ReadPlan, snapshot: Snapshot) -> Self {
         let partial = partial(plan, &snapshot);
         Self {
             batch,
             snapshot,
             partial,
-            common,
         }
     }
 }
@@ -91,15 +83,25 @@ struct Deciding<'s> {
     answers: &'s Answers<'s>,
     snapshot: Snapshot,
     partial: FxHashSet<MemberKey>,
-    common: FxHashSet<MemberKey>,
     /// Keys of decided commands, by their index.
     leaders: FxHashMap<CommandKey, usize>,
     /// Partial members who have been changed.
     moved: FxHashSet<MemberKey>,
     /// Lines of which somebody needs a fresh view.
     held: FxHashSet<Line>,
-    /// Lists of which something has changed; what was removed unseen may have been in any of its kind.
-    changed: FxHashSet<(TenantId, &'static str, Option<MemberId>)>,
+    changed: ChangedLists,
+}
+
+/// Lists of which something has changed; what was removed unseen may have been in any of its kind.
+type ChangedLists = FxHashSet<(TenantId, &'static str, Option<MemberId>)>;
+
+/// Whether a list is one of those that have changed.
+fn is_in(changed: &ChangedLists, (tenant, kind, owner): List<'_>) -> bool {
+    let contains = |owner: Option<&MemberId>| {
+        let list = (tenant.clone(), kind, owner.cloned());
+        changed.contains(&list)
+    };
+    contains(Some(owner)) || contains(None)
 }
 
 impl Deciding<'_> {
@@ -214,21 +216,22 @@ impl Deciding<'_> {
             };
             self.changed.insert((key.tenant.clone(), key.kind, list));
         }
+        // Whoever turns out to need one of them only now asks for it, too.
+        let changed = &self.changed;
+        let pages = &mut self.snapshot.entity_pages;
+        pages.retain(|query, _| match &query.by {
+            By::Owner(owner) => !is_in(changed, (&query.tenant, query.kind, owner)),
+            By::Newest | By::Group { .. } | By::Due(_) => true,
+        });
     }
 
     /// Whether a list that it reads has changed since.
     fn reads_changed_list(&self, pending: &Pending) -> bool {
-        !self.changed.is_empty()
-            && pending.lists().any(|(tenant, kind, owner)| {
-                let is_changed = |owner: Option<&MemberId>| {
-                    let list = (tenant.clone(), kind, owner.cloned());
-                    self.changed.contains(&list)
-                };
-                is_changed(Some(owner)) || is_changed(None)
-            })
+        !self.changed.is_empty() && pending.lists().any(|list| is_in(&self.changed, list))
     }
 
-    /// Moves the view on. Rows of a member whom nobody else in the batch reads stay as they are: copying them is for nobody.
+    /// Moves the view on, with the rows of members, too, of whom no other command in the batch has asked for any: one that turns
+    /// out to need them finds them here, and they have to agree with the entities beside them.
     fn apply(&mut self, changes: &Changes) {
         // Named one by one, so that a new kind of change is not forgotten here.
         let Changes {
@@ -243,12 +246,11 @@ impl Deciding<'_> {
             events: _,
         } = changes;
         let snapshot = &mut self.snapshot;
-        let is_common = |member: &MemberKey| self.common.contains(member);
-        for write in members.iter().filter(|write| is_common(&write.key)) {
+        for write in members {
             let row = write.row.clone();
             snapshot.members.insert(write.key.clone(), row);
         }
-        for write in lots.iter().filter(|write| is_common(&write.member)) {
+        for write in lots {
             let key = (write.member.clone(), write.lot.number);
             snapshot.lots.insert(key, write.lot.clone());
         }
@@ -310,7 +312,6 @@ impl Round {
             answers,
             snapshot: view.snapshot,
             partial: view.partial,
-            common: view.common,
             leaders: FxHashMap::default(),
             moved: FxHashSet::default(),
             held: FxHashSet::default(),

@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use rewards_core::ids::TenantId;
 use rewards_core::rejection::{Fault, Rejection};
-use rewards_core::snapshot::{MemberKey, ReadPlan, Snapshot};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rewards_core::snapshot::{ReadPlan, Snapshot};
+use rustc_hash::FxHashMap;
 use tracing::Instrument;
 
 use super::answers::Answers;
@@ -122,7 +122,7 @@ impl Worker {
         if batch.is_empty() {
             return Err(batch);
         }
-        let (plan, common) = plan(&mut batch, &programs);
+        let plan = plan(&mut batch, &programs);
         let asked = self.asked(&batch, &programs);
         let note = |tenant: &TenantId, at| {
             if let Some((tenant, _)) = programs.get(tenant) {
@@ -141,7 +141,7 @@ impl Worker {
         if batch.is_empty() {
             return Err(batch);
         }
-        Ok(View::new(batch, common, &plan, snapshot))
+        Ok(View::new(batch, &plan, snapshot))
     }
 
     /// The tenants of whom the last known time is to be looked up before a clock is trusted.
@@ -291,14 +291,12 @@ fn answer_all(batch: Vec<Pending>, fault: &Fault, answers: &Answers<'_>) {
     }
 }
 
-/// One plan for the whole batch: what each command reads, its stored reply, and how many revisions its tenant has. With it the
-/// members whom several of the commands read.
-fn plan(batch: &mut [Pending], programs: &BatchPrograms) -> (ReadPlan, FxHashSet<MemberKey>) {
+/// One plan for the whole batch: what each command reads, its stored reply, and how many revisions its tenant has.
+fn plan(batch: &mut [Pending], programs: &BatchPrograms) -> ReadPlan {
     let mut plan = ReadPlan {
         revision_counts: programs.keys().cloned().collect(),
         ..ReadPlan::default()
     };
-    let mut own_plans = Vec::with_capacity(batch.len());
     for pending in batch {
         match &pending.identity.key {
             CommandKey::Reply(key) => plan.replies.push(key.clone()),
@@ -306,28 +304,11 @@ fn plan(batch: &mut [Pending], programs: &BatchPrograms) -> (ReadPlan, FxHashSet
             CommandKey::None => {}
         }
         if let Some((_, programs)) = programs.get(pending.tenant.id()) {
-            own_plans.push(pending.plan(programs));
+            plan.merge(pending.plan(programs));
         }
     }
-    let common = common(&own_plans);
-    own_plans.into_iter().for_each(|own| plan.merge(own));
     plan.normalise();
-    (plan, common)
-}
-
-/// The members who are read by more than one of the plans.
-fn common(plans: &[ReadPlan]) -> FxHashSet<MemberKey> {
-    let mut first: FxHashMap<&MemberKey, usize> = FxHashMap::default();
-    let mut common = FxHashSet::default();
-    for (index, plan) in plans.iter().enumerate() {
-        let lots = plan.lots.iter().map(|query| &query.member);
-        for member in plan.members.iter().chain(lots) {
-            if *first.entry(member).or_insert(index) != index {
-                common.insert(member.clone());
-            }
-        }
-    }
-    common
+    plan
 }
 
 /// The tenants of whose programs the store has newer revisions.

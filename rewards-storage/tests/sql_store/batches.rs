@@ -5,11 +5,14 @@ use rewards_core::cashback::Purchase;
 use rewards_core::member::ALIASES_MAX;
 use rewards_core::operations::aliases::{LinkAlias, ResolveAlias, UnlinkAlias};
 use rewards_core::operations::members::{EraseMember, MergeMembers, RegisterMember};
+use rewards_core::operations::programs::PublishProgram;
 use rewards_core::operations::purchases::{GetPurchase, RecordPurchase};
-use rewards_storage::engine::TenantEngine;
+use rewards_core::operations::redemptions::AuthorizeRedemption;
+use rewards_core::program::Program;
+use rewards_storage::engine::{CommandOptions, TenantEngine};
 
 use super::engines::{Engines, keyed};
-use super::transfers::{clubs, eur};
+use super::transfers::{clubs, eur, transfer};
 use crate::world::{at, member};
 
 fn link(who: &str, name: &str) -> LinkAlias {
@@ -124,5 +127,60 @@ async fn no_member_gets_more_names_in_one_batch_than_one_may_have() {
         let codes = linked.into_iter().filter_map(Result::err);
         let codes: Vec<String> = codes.map(|fault| fault.code.to_string()).collect();
         assert_eq!(codes, ["too_many"], "{}", club.name);
+    }
+}
+
+/// An authorization of 5.00 by ann, who is merged into bob then. Its time is over a minute later.
+async fn authorize_and_merge(engine: &TenantEngine) {
+    let program: Program = serde_json::from_str(
+        r#"{"id": "till", "currency": "EUR", "zone": "UTC",
+            "redemptions": {"order": ["cashback"], "expires_after_minutes": 1}}"#,
+    )
+    .unwrap();
+    let publish = PublishProgram {
+        program,
+        active_from: Some(at(-60)),
+    };
+    engine.execute_with(publish, keyed("till")).await.unwrap();
+    let authorize = AuthorizeRedemption {
+        redemption: "r1".parse().unwrap(),
+        member: member("ann"),
+        program: "till".parse().unwrap(),
+        order: "o1".parse().unwrap(),
+        total: eur("5.00"),
+        amount: None,
+        tenders: Vec::new(),
+        wallet: None,
+    };
+    engine.execute(authorize).await.unwrap();
+    let merge = MergeMembers {
+        member: member("ann"),
+        into: member("bob"),
+        tiers: None,
+    };
+    engine.execute(merge).await.unwrap();
+}
+
+/// The second of them finds the row of somebody whom it did not ask for, because the first one did, and has changed it.
+#[tokio::test]
+async fn what_is_released_for_one_command_is_not_released_again_for_the_next() {
+    for club in clubs("batches_released").await {
+        let [engine, _] = &club.engines;
+        authorize_and_merge(engine).await;
+        let mut run = engine.ordered_run();
+        let mut sent = Vec::new();
+        for id in ["t1", "t2", "t3"] {
+            let options = CommandOptions {
+                now: Some(at(120)),
+                ..CommandOptions::default()
+            };
+            sent.push(run.push(transfer(id, "bob", "eve", "1.00"), options).await);
+        }
+        for one in sent {
+            let sent = one.receipt().await.unwrap().reply;
+            assert_eq!(sent.arrived, eur("0.90"), "{}", club.name);
+        }
+        assert_eq!(club.balance("bob").await, 19_700, "{}", club.name);
+        club.assert_valid().await;
     }
 }
