@@ -344,4 +344,33 @@ proptest! {
         }
         prop_assert_eq!(many.books(), one.books());
     }
+    /// Whatever falls due between two steps has happened in the order of time, under one id or several, whether a sweep has carried
+    /// it out meanwhile or not.
+    #[test]
+    fn a_sweep_makes_no_difference_to_what_a_person_has(
+        shortfall in select(&["stop_at_zero", "debt"][..]),
+        steps in prop::collection::vec((step(), any::<bool>()), 1..24),
+        mergers in (0..24_usize, 0..24_usize),
+    ) {
+        let (mut swept, mut unswept) = (Person::new(shortfall), Person::new(shortfall));
+        for (number, (step, sweeps)) in steps.iter().enumerate() {
+            for (at, into) in [(mergers.0, "bob"), (mergers.0 + mergers.1, "cid")] {
+                if number == at && swept.id() != into {
+                    swept.merge(into);
+                    unswept.merge(into);
+                }
+            }
+            if *sweeps {
+                swept.step(&Step::Settle);
+                // Keys and numbers follow from how many commands there were.
+                unswept.world.commands = swept.world.commands;
+            }
+            prop_assert_eq!(swept.step(step), unswept.step(step), "step {}: {:?}", number, step);
+            prop_assert_eq!(swept.has(), unswept.has(), "after step {}: {:?}", number, step);
+        }
+        for person in [&mut swept, &mut unswept] {
+            person.step(&Step::Settle);
+        }
+        prop_assert_eq!(swept.books(), unswept.books());
+    }
 }

@@ -19,7 +19,7 @@ use crate::ledger::{Account, Lot, LotState, Purpose, Transfer, TransferKind};
 use crate::member::MemberStatus;
 use crate::money::{Asset, Money};
 use crate::rejection::Rejection;
-use crate::snapshot::{ReadPlan, Snapshot};
+use crate::snapshot::{MemberKey, ReadPlan, Snapshot};
 use crate::time::Timestamp;
 
 /// Decides a request that names a member by whom the owner of something was merged into: for the owner.
@@ -140,7 +140,7 @@ pub(super) fn hand_on_due<'a>(
     }
 }
 
-/// Carries out what is due for a member of whom it matters when that was: who owes something, or was merged.
+/// Carries out what is due for a member who was merged: what it makes available goes on.
 ///
 /// # Errors
 /// [`Undecided::Needs`] what is due; [`Rejection::TooMany`] when that is more than one command may touch.
@@ -150,15 +150,27 @@ pub(super) fn settle_due(
     context: &Context,
 ) -> Result<(), Undecided> {
     let key = context.member_key(builder.member());
-    let plan = ReadPlan {
-        lots: vec![due_query(&key, context.now)],
-        ..ReadPlan::default()
-    };
-    let why = Seen::Due(context.now);
-    see_once(snapshot, context, &key.member, why, plan)?;
+    see_due(snapshot, context, &key, context.now)?;
     let due = due_lots(snapshot, &key, context.now)?;
     builder.settle_all(due.into_iter(), context.now)?;
     Ok(())
+}
+
+/// Asks for what is due for a member by an instant.
+///
+/// # Errors
+/// [`Undecided::Needs`] it.
+pub(super) fn see_due(
+    snapshot: &Snapshot,
+    context: &Context,
+    member: &MemberKey,
+    until: Timestamp,
+) -> Result<(), Undecided> {
+    let plan = ReadPlan {
+        lots: vec![due_query(member, until)],
+        ..ReadPlan::default()
+    };
+    see_once(snapshot, context, &member.member, Seen::Due(until), plan)
 }
 
 /// Opens the changes of the other member when something can go on. Who was closed or erased since has nothing to come, but what

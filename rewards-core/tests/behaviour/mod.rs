@@ -15,6 +15,7 @@ mod cashback_limits;
 mod cashback_stacking;
 mod clocks;
 mod coupons;
+mod debts;
 mod departures;
 mod deposits;
 mod expiring;

@@ -8,13 +8,13 @@
 //! with the limits that it had used. That changes the row of whoever made the purchase. Such a row is opened once in a command,
 //! whoever asks for it, and is kept with the changes of the member into whom its own was merged.
 
-use super::super::due::{due_lots, due_query};
-use super::super::merged::{Passage, settle_due};
-use super::super::seen::{Seen, for_each, see_once, see_rows};
+use super::super::due::due_lots;
+use super::super::merged::{Passage, see_due};
+use super::super::seen::{for_each, see_rows};
 use super::ChangeBuilder;
-use super::debts::owes;
 use crate::cashback::{GRANTS_MAX, PurchaseEntity};
 use crate::command::Undecided;
+use crate::context::Context;
 use crate::entity::{EntityKey, Stored};
 use crate::ids::{MemberId, PurchaseId};
 use crate::ledger::{LotNumber, Purpose};
@@ -34,29 +34,24 @@ impl<'a> ChangeBuilder<'a> {
         snapshot: &'a Snapshot,
         until: Timestamp,
     ) -> Result<(), Undecided> {
-        self.take_in_but(snapshot, until, None)
+        let due = self.see_merged(snapshot, until, None)?;
+        self.take_in_of(snapshot, due, until)
     }
 
-    /// The same but for one of them, whose changes are in the making.
-    fn take_in_but(
+    /// The same of some of them, in their order.
+    pub(super) fn take_in_of(
         &mut self,
         snapshot: &'a Snapshot,
+        members: Vec<MemberId>,
         until: Timestamp,
-        but: Option<&MemberId>,
     ) -> Result<(), Undecided> {
-        let profile = &self.row.profile;
-        // Whoever was merged takes in nothing any more.
-        if profile.merged.is_empty() || profile.status.is_final() {
-            return Ok(());
-        }
         let (context, ids) = (self.context, self.ids);
-        let due = self.see_merged(snapshot, until, but)?;
         // What all of them need is asked for at once.
-        for_each(&due, |member| {
+        for_each(&members, |member| {
             let mut merged = ChangeBuilder::open_as_is(snapshot, context, ids, member)?;
             merged.release_overdue(until)
         })?;
-        for member in due {
+        for member in members {
             let mut merged = match self.remove_merged(&member) {
                 Some(merged) => merged,
                 None => ChangeBuilder::open_as_is(snapshot, context, ids, &member)?,
@@ -80,31 +75,21 @@ impl<'a> ChangeBuilder<'a> {
     }
 
     /// Opens the changes of the member into whom this one was merged, when something comes before a command on this one: the time
-    /// of an authorization that anybody of them has is over, or what has matured pays what the other member owes.
+    /// of an authorization that anybody of them has is over.
     ///
     /// # Errors
     /// As [`open`](Self::open).
     pub(super) fn open_into(&mut self, snapshot: &'a Snapshot) -> Result<(), Undecided> {
-        let profile = &self.row.profile;
-        let into = match (profile.status, &profile.merged_into) {
-            (MemberStatus::Merged, Some(into)) => into.clone(),
-            _ => return Ok(()),
-        };
         let context = self.context;
-        see_rows(snapshot, context, [&into])?;
-        let row = snapshot.members.get(&context.member_key(&into));
-        let Some(row) = row.filter(|row| !row.profile.status.is_final()) else {
+        let Some((into, row)) = goes_to(&self.row.profile, snapshot, context)? else {
             return Ok(());
         };
         see_rows(snapshot, context, &row.profile.merged)?;
         let merged = row.profile.merged.iter();
         let merged = merged.filter_map(|member| snapshot.members.get(&context.member_key(member)));
         let mut all = merged.chain([row]);
-        if owes(row) || all.any(|row| is_over(row, context.now)) {
-            let other = self.open_other(snapshot, &into)?;
-            if owes(row) {
-                settle_due(self, snapshot, context)?;
-            }
+        if all.any(|row| is_over(row, context.now)) {
+            let other = self.open_other(snapshot, into)?;
             self.into = Some(Box::new(other));
         }
         Ok(())
@@ -131,17 +116,17 @@ impl<'a> ChangeBuilder<'a> {
         let stand_in = Self::from_row(context, self.ids, self.key.clone(), stand_in);
         let own = std::mem::replace(self, stand_in);
         other.merged.insert(member.clone(), own);
-        let released = other.release_overdue(context.now);
-        let taken_in =
-            released.and_then(|()| other.take_in_but(snapshot, context.now, Some(&member)));
+        let paid = other.pay_by(snapshot, context.now, Some(&member));
+        let released = paid.and_then(|()| other.release_overdue(context.now));
+        let taken_in = released.and_then(|()| {
+            let due = other.see_merged(snapshot, context.now, Some(&member))?;
+            other.take_in_of(snapshot, due, context.now)
+        });
         if let Some(own) = other.merged.remove(&member) {
             *self = own;
         }
         taken_in?;
         self.merged.append(&mut other.merged);
-        if other.owes() {
-            settle_due(&mut other, snapshot, context)?;
-        }
         Ok(other)
     }
 
@@ -190,7 +175,7 @@ impl<'a> ChangeBuilder<'a> {
     }
 
     /// Takes the changes of somebody who was merged out of those that are open.
-    fn remove_merged(&mut self, member: &MemberId) -> Option<Self> {
+    pub(super) fn remove_merged(&mut self, member: &MemberId) -> Option<Self> {
         let own = self.merged.remove(member);
         own.or_else(|| {
             let mut merged = self.merged.values_mut();
@@ -249,13 +234,17 @@ impl<'a> ChangeBuilder<'a> {
         Ok(())
     }
 
-    /// Who was merged into the member and has something due.
-    fn see_merged(
+    /// Who was merged into the member and has something due; somebody may be left out. Whoever was merged takes in nothing any
+    /// more.
+    pub(super) fn see_merged(
         &self,
         snapshot: &Snapshot,
         until: Timestamp,
         but: Option<&MemberId>,
     ) -> Result<Vec<MemberId>, Undecided> {
+        if self.row.profile.status.is_final() {
+            return Ok(Vec::new());
+        }
         let merged = self.row.profile.merged.iter();
         let merged = merged.filter(|member| Some(*member) != but);
         see_rows(snapshot, self.context, merged.clone())?;
@@ -265,11 +254,7 @@ impl<'a> ChangeBuilder<'a> {
             let Some(row) = row.filter(|row| holds(row)) else {
                 return Ok(None);
             };
-            let plan = ReadPlan {
-                lots: vec![due_query(&key, until)],
-                ..ReadPlan::default()
-            };
-            see_once(snapshot, self.context, member, Seen::Due(until), plan)?;
+            see_due(snapshot, self.context, &key, until)?;
             let is_due = is_over(row, until) || !due_lots(snapshot, &key, until)?.is_empty();
             Ok(is_due.then(|| member.clone()))
         })?;
@@ -306,6 +291,25 @@ impl<'a> ChangeBuilder<'a> {
         self.due_changes.returned(at, arrived);
         self.due_changes.pay(at, arrived.asset(), paid);
     }
+}
+
+/// The member into whom somebody was merged, unless that one has left since.
+///
+/// # Errors
+/// [`Undecided::Needs`] the row.
+pub(super) fn goes_to<'s>(
+    profile: &MemberProfile,
+    snapshot: &'s Snapshot,
+    context: &Context,
+) -> Result<Option<(&'s MemberId, &'s MemberRow)>, Undecided> {
+    let into = match (profile.status, &profile.merged_into) {
+        (MemberStatus::Merged, Some(into)) => into,
+        _ => return Ok(None),
+    };
+    see_rows(snapshot, context, [into])?;
+    let found = snapshot.members.get_key_value(&context.member_key(into));
+    let found = found.filter(|(_, row)| !row.profile.status.is_final());
+    Ok(found.map(|(key, row)| (&key.member, row)))
 }
 
 /// Whether the time of an authorization is over by an instant.

@@ -3,6 +3,7 @@
 mod debts;
 mod lots;
 mod merged;
+mod owing;
 mod purchases;
 mod returned;
 mod transfers;
@@ -15,8 +16,8 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
+use self::owing::owing;
 use super::due::{DueChanges, Unearned};
-use super::merged::settle_due;
 use crate::cashback::PurchaseEntity;
 use crate::command::Undecided;
 use crate::context::Context;
@@ -98,11 +99,12 @@ impl<'a> ChangeBuilder<'a> {
         ids: &'a IdAllocator,
         member: &MemberId,
     ) -> Result<Self, Undecided> {
+        let row = snapshot.members.get(&context.member_key(member));
+        if let Some(into) = owing(row, snapshot, context)? {
+            return Self::open_with_owing(snapshot, context, ids, (member, into));
+        }
         let mut builder = Self::open_until(snapshot, context, ids, member, context.now)?;
         builder.open_into(snapshot)?;
-        if builder.owes() {
-            settle_due(&mut builder, snapshot, context)?;
-        }
         Ok(builder)
     }
 
@@ -139,13 +141,14 @@ impl<'a> ChangeBuilder<'a> {
         until: Timestamp,
     ) -> Result<Self, Undecided> {
         let mut builder = Self::open_as_is(snapshot, context, ids, member)?;
+        builder.pay_by(snapshot, until, None)?;
         builder.release_overdue(until)?;
         builder.take_in(snapshot, until)?;
         Ok(builder)
     }
 
     /// The same for a member who is merged now: what has become available to whoever was merged into the member before waits
-    /// for the next command.
+    /// for the next command, unless it pays what the member owes.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -156,6 +159,7 @@ impl<'a> ChangeBuilder<'a> {
         member: &MemberId,
     ) -> Result<Self, Undecided> {
         let mut builder = Self::open_as_is(snapshot, context, ids, member)?;
+        builder.pay_by(snapshot, context.now, None)?;
         builder.release_overdue(context.now)?;
         Ok(builder)
     }
