@@ -76,16 +76,25 @@ impl Revisions {
         let mut begins: Vec<Timestamp> = self.iter().map(|one| one.active_from()).collect();
         begins.sort_unstable();
         begins.dedup();
-        let ends = begins.iter().copied().map(Some).skip(1).chain([None]);
-        let eras = begins.iter().zip(ends).filter_map(|(from, until)| {
-            let program = Arc::clone(self.at(*from)?);
-            Some(Era {
-                program,
-                from: *from,
-                until,
-            })
-        });
-        eras.collect()
+        let mut eras: Vec<Era> = Vec::new();
+        for from in begins {
+            let Some(program) = self.at(from) else {
+                continue;
+            };
+            if let Some(last) = eras.last_mut() {
+                // A revision that was to begin, but another one was published since that began before it and goes on.
+                if last.program.number() == program.number() {
+                    continue;
+                }
+                last.until = Some(from);
+            }
+            eras.push(Era {
+                program: Arc::clone(program),
+                from,
+                until: None,
+            });
+        }
+        eras
     }
 
     /// Whether rewards of one of them are voided by time alone, as when no confirmation comes.

@@ -138,19 +138,23 @@ impl<'a> MemberView<'a> {
         let mut ladders = known.cloned().unwrap_or_default();
         let mut moves = Moves::new();
         let current = revisions.at(now).filter(|_| !self.has_left());
-        let Some(current) = current else {
+        if current.is_none() {
             return (ladders, moves);
+        }
+        // Nothing was due before this, so revisions that decided earlier have nothing to say, unless one has brought a ladder.
+        let is_known = |ladder: &CompiledLadder| {
+            ladders.contains_key(ladder.id()) || activity(ladder).is_none()
         };
-        // Nothing was due before this, so revisions that decided earlier have nothing to say.
-        let is_known = |ladder: &CompiledLadder| ladders.contains_key(ladder.id());
         let reviews = ladders.values().filter_map(|status| status.review_at);
         let first_due = reviews.chain(self.due.first()).min();
-        let skips = current.ladders().iter().all(is_known);
         let is_over = |era: &Era| {
+            let skips = era.program.ladders().iter().all(is_known);
             let until = era.until.filter(|_| skips);
             until.is_some_and(|until| first_due.is_none_or(|first| until <= first))
         };
-        for era in revisions.eras().iter().filter(|era| !is_over(era)) {
+        let over = revisions.eras().iter().take_while(|era| is_over(era));
+        let over = over.count();
+        for era in revisions.eras().iter().skip(over) {
             let until = era
                 .until
                 .and_then(|until| until.checked_add_micros(-1).ok());
