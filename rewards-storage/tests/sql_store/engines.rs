@@ -49,6 +49,7 @@ async fn engine(store: impl Backend + 'static, seed: u64) -> TenantEngine {
         .clock(Arc::new(ManualClock::new(at(0))))
         .random(Arc::new(SeededRandom::new(seed)))
         .key_ring(key_ring())
+        .patience(PATIENCE)
         .workers(3)
         .open()
         .await
