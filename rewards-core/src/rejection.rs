@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::ids::{
-    AdjustmentId, CouponBatchId, CouponBookId, DepositId, KeyId, MemberId, ProgramId, PurchaseId,
-    RedemptionId, RefundId, SharedWalletId, Slug, TransferId,
+    AdjustmentId, CouponBatchId, CouponBookId, CouponId, DepositId, KeyId, MemberId, ProgramId,
+    PurchaseId, RedemptionId, RefundId, SharedWalletId, Slug, TransferId,
 };
 use crate::ledger::LedgerError;
-use crate::money::Asset;
+use crate::money::{Asset, Money};
 use crate::secret::KeyPurpose;
 use crate::time::Timestamp;
 
@@ -437,6 +437,25 @@ rejections! {
     CouponExpired => "coupon_expired", Rejected, 410, "the time of the coupon is over";
     /// Members keep the coupons of the book.
     CouponTransferForbidden(book: CouponBookId) => "coupon_transfer_forbidden", Rejected, 422, "the coupons of book `{book}` are not given to other members";
+    /// Another coupon of the same booklet comes before this one.
+    CouponNotUnlocked {
+        /// The first that is not used up.
+        after: CouponId,
+    } => "coupon_not_unlocked", Rejected, 409, "the coupon `{after}` of the same booklet comes first";
+    /// The coupon was given with others, and does not leave them.
+    CouponInBooklet => "coupon_in_booklet", Rejected, 422, "the coupon belongs to a booklet";
+    /// The codes of the book are given so many together.
+    BookletIncomplete {
+        /// How many are one booklet.
+        coupons: u32,
+    } => "booklet_incomplete", Rejected, 422, "the book is given in booklets of {coupons} coupons: expected a multiple of that";
+    /// Less is left on the coupon.
+    CouponValueExceeded {
+        /// What is left.
+        left: Money,
+    } => "coupon_value_exceeded", Rejected, 409, "{left} is left on the coupon";
+    /// The coupon is worth no amount: it is used as a whole.
+    CouponWithoutValue => "coupon_without_value", Rejected, 422, "the coupon is worth no amount";
     /// The code is that of a coupon already.
     CouponExists => "coupon_exists", Rejected, 409, "a coupon has this code already";
     /// The coupon was redeemed before, so that it stays with its holder.

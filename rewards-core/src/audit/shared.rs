@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 use super::{AuditProblem, BookAudit};
 use crate::cashback::PurchaseEntity;
 use crate::counter::{CounterKey, Subject};
-use crate::coupons::{BookCount, CODE_USES, CodeUser, Coupon, CouponBook};
+use crate::coupons::{BookCount, CODE_USES, CodeUser, Coupon, CouponBook, lasting_until};
 use crate::entity::{Entity as _, EntityRow};
 use crate::ids::TenantId;
 
@@ -106,7 +106,11 @@ impl SharedCounters {
 
     /// Adds a coupon where it is in its life, and its uses.
     fn coupon(&mut self, tenant: &TenantId, coupon: &Coupon) {
-        self.add(&coupon.counted_as().key(tenant, &coupon.book), 1);
+        let counted = coupon.counted_as();
+        self.add(&counted.key(tenant, &coupon.book), 1);
+        if let Some(until) = coupon.booklet_until().filter(|_| counted.is_held()) {
+            self.add(&lasting_until(tenant, &coupon.book, until), 1);
+        }
         let uses = i64::from(coupon.own_uses());
         self.add(&BookCount::UsesAbove.key(tenant, &coupon.book), uses);
     }

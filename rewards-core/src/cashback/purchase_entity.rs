@@ -97,6 +97,9 @@ pub struct PurchaseEntity {
     /// The coupons that were redeemed with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub coupons: Vec<CouponId>,
+    /// What those of them that are worth an amount have spent of it, in minor units of the total.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coupon_values: Vec<(CouponId, i64)>,
     /// The purchase in whose place it was recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<PurchaseId>,
@@ -201,6 +204,7 @@ impl PurchaseEntity {
             seen: None,
             refunded: None,
             coupons: Vec::new(),
+            coupon_values: Vec::new(),
             replaces: None,
             replaced_by: None,
         }
@@ -224,6 +228,14 @@ impl PurchaseEntity {
             }
             state => Err(WrongState(state)),
         }
+    }
+
+    /// How much a coupon that was redeemed with it has spent of what it is worth.
+    #[must_use]
+    pub fn spent_of(&self, coupon: &CouponId) -> Option<Money> {
+        let mut spent = self.coupon_values.iter();
+        let (_, minor) = spent.find(|(own, _)| own == coupon)?;
+        Some(Money::new(*minor, self.purchase.total.asset()))
     }
 
     /// A part of what was granted goes back to the account that paid it. Gives what that releases; what was earned is less on

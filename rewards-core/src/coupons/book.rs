@@ -11,9 +11,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CodePattern, LocalWindow};
+use super::{BookletTerms, CodePattern, Coupon, LocalWindow};
 use crate::entity::{Entity, Index};
 use crate::ids::CouponBookId;
+use crate::money::Money;
 use crate::rejection::Problem;
 use crate::time::Timestamp;
 
@@ -104,7 +105,7 @@ pub enum BookState {
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct CouponLimits {
-    /// How often each code may be redeemed; once when absent.
+    /// How often each code may be redeemed; once when absent, or as often as something is left on one that is worth an amount.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub uses_per_code: Option<u32>,
@@ -127,12 +128,6 @@ pub struct CouponLimits {
 }
 
 impl CouponLimits {
-    /// How often each code may be redeemed.
-    #[must_use]
-    pub fn uses_of_code(&self) -> u32 {
-        self.uses_per_code.unwrap_or(1)
-    }
-
     /// How often codes may be redeemed in all.
     #[must_use]
     pub fn uses_of_book(&self) -> u32 {
@@ -198,6 +193,14 @@ pub struct BookTerms {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub transfer: Option<CouponTransfer>,
+    /// How its codes are given together; each by itself when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub booklet: Option<BookletTerms>,
+    /// What each code is worth, which is redeemed in parts until nothing is left; a use is all of it when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub value: Option<Money>,
     /// How often codes may be used, and how many there may be; every code once when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
@@ -220,8 +223,23 @@ impl BookTerms {
             lock: None,
             lease_seconds: None,
             transfer: None,
+            booklet: None,
+            value: None,
             limits: None,
         }
+    }
+
+    /// How often each code may be redeemed.
+    #[must_use]
+    pub fn uses_of_code(&self) -> u32 {
+        let said = self.limits.as_ref().and_then(|own| own.uses_per_code);
+        said.unwrap_or(if self.value.is_some() { u32::MAX } else { 1 })
+    }
+
+    /// How many codes a member gets together.
+    #[must_use]
+    pub fn given_together(&self) -> u32 {
+        self.booklet.as_ref().map_or(1, |booklet| booklet.coupons)
     }
 
     /// Who may redeem codes.
@@ -286,6 +304,7 @@ impl BookTerms {
             let detail = "codes that anyone may redeem are held by nobody: expected `forbidden`";
             problems.push(Problem::new("transfer_impossible", "transfer", detail));
         }
+        self.check_booklet_and_value(&mut problems);
         let pattern = self.pattern.as_deref();
         let pattern = pattern.map(|pattern| CodePattern::parse(pattern, self.matching()));
         if let Some(Err(error)) = pattern {
@@ -311,6 +330,23 @@ impl BookTerms {
             ));
         }
         problems
+    }
+
+    fn check_booklet_and_value(&self, problems: &mut Vec<Problem>) {
+        let booklet = self.booklet.iter().flat_map(BookletTerms::problems);
+        problems.extend(booklet.map(|problem| problem.below("booklet")));
+        if self.user() == CodeUser::Anyone && self.booklet.is_some() {
+            let detail = "codes that anyone may redeem are given to nobody";
+            problems.push(Problem::new("booklet_impossible", "booklet", detail));
+        }
+        if self.user() == CodeUser::Anyone && self.value.is_some() {
+            let detail = "codes that anyone may redeem have uses alone";
+            problems.push(Problem::new("value_impossible", "value", detail));
+        }
+        if let Some(value) = self.value.filter(|value| !value.is_positive()) {
+            let detail = format!("expected a positive amount, got `{value}`");
+            problems.push(Problem::new("amount_not_positive", "value", detail));
+        }
     }
 }
 
@@ -436,6 +472,19 @@ impl CouponBook {
         self.terms.active_until.is_some_and(|until| until <= now)
     }
 
+    /// Whether the time of one of its coupons is over at an instant: that of the book, or of the booklet it was given with.
+    #[must_use]
+    pub fn is_over_for(&self, coupon: &Coupon, now: Timestamp) -> bool {
+        self.ends_for(coupon).is_some_and(|until| until <= now)
+    }
+
+    /// The first instant at which the time of one of its coupons is over.
+    #[must_use]
+    pub fn ends_for(&self, coupon: &Coupon) -> Option<Timestamp> {
+        let ends = [self.terms.active_until, coupon.booklet_until()];
+        ends.into_iter().flatten().min()
+    }
+
     /// When it was closed.
     #[must_use]
     pub fn closed_at(&self) -> Option<Timestamp> {
@@ -503,7 +552,7 @@ impl CouponBook {
     /// [`BookRefusal`].
     pub fn change(mut self, change: &BookChange<'_>, used: u32) -> Result<Self, BookRefusal> {
         self.check_open()?;
-        let before = self.terms.limits();
+        let before = self.terms.clone();
         let terms = &mut self.terms;
         if let Some(name) = change.name {
             terms.name = name.to_owned();
@@ -530,15 +579,15 @@ impl CouponBook {
         terms.lease_seconds = change.lease_seconds.or(terms.lease_seconds);
         terms.transfer = change.transfer.or(terms.transfer);
         if let Some(limits) = change.limits {
-            let after = CouponLimits {
-                uses_per_code: limits.uses_per_code.or(before.uses_per_code),
-                uses_per_member: limits.uses_per_member.or(before.uses_per_member),
-                codes_per_member: limits.codes_per_member.or(before.codes_per_member),
-                codes: limits.codes.or(before.codes),
-                uses: limits.uses.or(before.uses),
-            };
-            self.check_limits(&before, &after, used)?;
-            self.terms.limits = Some(after);
+            let known = before.limits();
+            self.terms.limits = Some(CouponLimits {
+                uses_per_code: limits.uses_per_code.or(known.uses_per_code),
+                uses_per_member: limits.uses_per_member.or(known.uses_per_member),
+                codes_per_member: limits.codes_per_member.or(known.codes_per_member),
+                codes: limits.codes.or(known.codes),
+                uses: limits.uses.or(known.uses),
+            });
+            self.check_limits(&before, used)?;
         }
         match self.terms.problems() {
             problems if problems.is_empty() => Ok(self),
@@ -546,12 +595,8 @@ impl CouponBook {
         }
     }
 
-    fn check_limits(
-        &self,
-        before: &CouponLimits,
-        after: &CouponLimits,
-        used: u32,
-    ) -> Result<(), BookRefusal> {
+    fn check_limits(&self, terms: &BookTerms, used: u32) -> Result<(), BookRefusal> {
+        let (before, after) = (terms.limits(), self.terms.limits());
         let least = |limit: Option<u32>| match self.codes {
             0 => 0,
             _ => limit.unwrap_or(u32::MAX),
@@ -559,8 +604,8 @@ impl CouponBook {
         for (limit, after, least) in [
             (
                 "uses_per_code",
-                Some(after.uses_of_code()),
-                least(Some(before.uses_of_code())),
+                Some(self.terms.uses_of_code()),
+                least(Some(terms.uses_of_code())),
             ),
             (
                 "uses_per_member",

@@ -5,9 +5,13 @@ use smol_str::SmolStr;
 
 use crate::counter::{CounterKey, CounterName, CounterRange, Subject};
 use crate::ids::{CouponBookId, TenantId};
+use crate::time::Timestamp;
 
 /// Where it is counted how often a code was used that is nobody's: before the id of its coupon.
 pub const CODE_USES: &str = "coupons/code/";
+/// Where it is counted how many coupons members hold of booklets that end by themselves: one bucket for each instant, in
+/// microseconds.
+const LASTING: &str = "coupons/lasting";
 
 /// Something that is counted of a book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,6 +40,12 @@ impl BookCount {
         Self::Redeemed,
         Self::Voided,
     ];
+
+    /// Whether a member holds coupons that are counted so.
+    #[must_use]
+    pub fn is_held(self) -> bool {
+        matches!(self, Self::Assigned | Self::Locked)
+    }
 
     /// The state of coupons that are counted so, as they are indexed.
     #[must_use]
@@ -83,6 +93,30 @@ impl BookCount {
     }
 }
 
+/// How many coupons of a book members hold in booklets that end at an instant.
+#[must_use]
+pub fn lasting_until(tenant: &TenantId, book: &CouponBookId, until: Timestamp) -> CounterKey {
+    lasting(tenant, book).at(until.micros())
+}
+
+/// The same of all that have ended by an instant, to be looked up.
+#[must_use]
+pub fn ended_by(tenant: &TenantId, book: &CouponBookId, now: Timestamp) -> CounterRange {
+    CounterRange {
+        name: lasting(tenant, book),
+        from: i64::MIN,
+        until: now.micros(),
+    }
+}
+
+fn lasting(tenant: &TenantId, book: &CouponBookId) -> CounterName {
+    CounterName {
+        tenant: tenant.clone(),
+        subject: Subject::Book(book.clone()),
+        name: SmolStr::new_static(LASTING),
+    }
+}
+
 /// How many codes of a book are where in their life, and how often they were redeemed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -99,7 +133,7 @@ pub struct CouponStatistics {
     pub locked: u64,
     /// Used up.
     pub redeemed: u64,
-    /// Not used up when the time of the book was over.
+    /// Not used up when the time of the book, or of a booklet, was over.
     pub expired: u64,
     /// Voided.
     pub voided: u64,
@@ -109,9 +143,14 @@ pub struct CouponStatistics {
 
 impl CouponStatistics {
     /// What follows from the counts, for a book that may be redeemed so often and whose time is over or not. Of the codes with a lease,
-    /// so many have one that is over.
+    /// so many have one that is over; of those that members hold, so many are of a booklet that is over.
     #[must_use]
-    pub fn of(count: impl Fn(BookCount) -> i64, most: u32, overdue: u64, is_over: bool) -> Self {
+    pub fn of(
+        count: impl Fn(BookCount) -> i64,
+        most: u32,
+        (overdue, ended): (u64, u64),
+        is_over: bool,
+    ) -> Self {
         let uses = count(BookCount::UsesAbove).saturating_add(i64::from(most));
         let count = |of| u64::try_from(count(of)).unwrap_or_default();
         let open = Self {
@@ -129,13 +168,19 @@ impl CouponStatistics {
             locked: open.locked.saturating_sub(overdue),
             ..open
         };
+        let ended = ended.min(open.assigned);
         let unused = open.free.saturating_add(open.assigned);
         let unused = unused.saturating_add(open.locked);
         let generated = unused
             .saturating_add(open.redeemed)
             .saturating_add(open.voided);
         match is_over {
-            false => Self { generated, ..open },
+            false => Self {
+                generated,
+                assigned: open.assigned.saturating_sub(ended),
+                expired: ended,
+                ..open
+            },
             true => Self {
                 generated,
                 expired: unused,

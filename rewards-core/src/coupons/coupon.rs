@@ -9,7 +9,9 @@
 //! | expired | refused | refused | refused | refused | refused | expired | refused | refused | voided |
 //! | voided | refused | refused | refused | refused | refused | voided, and nothing is given back | refused | refused | refused |
 //!
-//! What replaces a coupon is where that was, but for a lease, and has the uses it has left.
+//! What replaces a coupon is where that was, but for a lease, and has the uses, the value and the place in a booklet that it has left. A
+//! coupon that is worth an amount is redeemed by a use that [spends](Coupon::spend) the last of it, and a use that is given back gives
+//! back what it has spent. One of a booklet is not unassigned.
 //!
 //! A lease ends by time alone, and the coupon is assigned again for whoever reads it from then on. So does the time of its book,
 //! which makes every coupon expired that is not redeemed or voided; a book that is extended makes it what it was. Only the holder
@@ -18,9 +20,10 @@
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::{BookCount, LockRule};
+use super::{BookCount, BookletPlace, LockRule};
 use crate::entity::{Entity, EntityId, Index};
 use crate::ids::{CouponBatchId, CouponBookId, CouponId, MemberId, OrderId, Slug};
+use crate::money::Money;
 use crate::time::Timestamp;
 
 /// How many of its last steps a coupon tells.
@@ -90,6 +93,10 @@ pub struct CouponStep {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub order: Option<OrderId>,
+    /// How much of its value that took or gave back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub amount: Option<Money>,
     /// Who did it, where that is not the member.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
@@ -144,6 +151,13 @@ pub enum CouponRefusal {
     LockForbidden,
     /// It was used, so that it cannot go back.
     Used,
+    /// It belongs to a booklet, which it does not leave alone.
+    InBooklet,
+    /// Less of its value is left.
+    ValueExceeded {
+        /// How much.
+        left: Money,
+    },
 }
 
 /// One code of a book.
@@ -168,6 +182,13 @@ pub struct Coupon {
     /// How often it was redeemed by its holders.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub uses: u32,
+    /// How much of its value was spent, in minor units.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub spent: i64,
+    /// Its place in the booklet that it was given with.
+    // Boxed, because few coupons have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub booklet: Option<Box<BookletPlace>>,
     /// How many of these uses were of the coupon that it replaces.
     #[serde(default, skip_serializing_if = "is_zero")]
     carried: u32,
@@ -189,6 +210,10 @@ fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 
+fn is_nothing(minor: &i64) -> bool {
+    *minor == 0
+}
+
 impl EntityId for CouponId {
     fn text(&self) -> &str {
         self.as_str()
@@ -207,6 +232,8 @@ impl Coupon {
             added_at,
             holder: None,
             uses: 0,
+            spent: 0,
+            booklet: None,
             carried: 0,
             replaces: None,
             replaced_by: None,
@@ -247,6 +274,25 @@ impl Coupon {
     #[must_use]
     pub fn own_uses(&self) -> u32 {
         self.uses.saturating_sub(self.carried)
+    }
+
+    /// The first instant at which the booklet that it was given with is over, if it ends by itself.
+    #[must_use]
+    pub fn booklet_until(&self) -> Option<Timestamp> {
+        self.booklet.as_ref()?.until
+    }
+
+    /// It is given with others.
+    #[must_use]
+    pub fn in_booklet(mut self, place: Option<BookletPlace>) -> Self {
+        self.booklet = place.map(Box::new);
+        self
+    }
+
+    /// How much of what it is worth is left, in minor units.
+    #[must_use]
+    pub fn value_left(&self, worth: i64) -> i64 {
+        worth.saturating_sub(self.spent).max(0)
     }
 
     /// The coupon that it replaces.
@@ -308,6 +354,7 @@ impl Coupon {
             at,
             member: self.holder.clone(),
             order: order.cloned(),
+            amount: None,
             by: doing.by.cloned(),
             reason: doing.reason.cloned(),
         });
@@ -334,7 +381,7 @@ impl Coupon {
     /// It goes back to its book.
     ///
     /// # Errors
-    /// [`CouponRefusal`] unless it is assigned and was never used.
+    /// [`CouponRefusal`] unless it is assigned, was never used and is of no booklet.
     pub fn unassign(
         mut self,
         now: Timestamp,
@@ -344,6 +391,9 @@ impl Coupon {
         self.check(CouponState::Assigned, now, is_over)?;
         if self.uses > 0 {
             return Err(CouponRefusal::Used);
+        }
+        if self.booklet.is_some() {
+            return Err(CouponRefusal::InBooklet);
         }
         self.note(CouponAction::Unassigned, now, None, doing);
         self.state = Kept::Available;
@@ -443,6 +493,30 @@ impl Coupon {
         Ok(self)
     }
 
+    /// A use takes some of what it is worth. The last of it uses it up.
+    ///
+    /// # Errors
+    /// [`CouponRefusal::ValueExceeded`].
+    pub fn spend(mut self, amount: Money, worth: i64) -> Result<Self, CouponRefusal> {
+        let left = self.value_left(worth);
+        if amount.minor() > left {
+            let left = Money::new(left, amount.asset());
+            return Err(CouponRefusal::ValueExceeded { left });
+        }
+        self.spent = self.spent.saturating_add(amount.minor());
+        if self.value_left(worth) == 0 {
+            self.state = Kept::Redeemed;
+        }
+        self.note_amount(amount);
+        Ok(self)
+    }
+
+    fn note_amount(&mut self, amount: Money) {
+        if let Some(last) = self.history.last_mut() {
+            last.amount = Some(amount);
+        }
+    }
+
     /// The last use of a code that anyone may redeem.
     ///
     /// # Errors
@@ -467,9 +541,14 @@ impl Coupon {
         self.check(CouponState::Available, now, is_over)
     }
 
-    /// A use of it is given back, and whoever held it holds it again; `None` when it was voided since.
+    /// A use of it is given back, with what it has spent, and whoever held it holds it again; `None` when it was voided since.
     #[must_use]
-    pub fn give_back(mut self, order: Option<&OrderId>, now: Timestamp) -> Option<Self> {
+    pub fn give_back(
+        mut self,
+        order: Option<&OrderId>,
+        spent: Option<Money>,
+        now: Timestamp,
+    ) -> Option<Self> {
         match (self.state, &self.holder) {
             (Kept::Voided, _) => return None,
             (Kept::Redeemed, Some(_)) => self.state = Kept::Assigned,
@@ -478,6 +557,10 @@ impl Coupon {
         }
         self.uses = self.uses.saturating_sub(1);
         self.note(CouponAction::Returned, now, order, &Doing::default());
+        if let Some(amount) = spent {
+            self.spent = self.spent.saturating_sub(amount.minor()).max(0);
+            self.note_amount(amount);
+        }
         Some(self)
     }
 
@@ -517,6 +600,8 @@ impl Coupon {
         let mut other = Self {
             holder: self.holder.clone(),
             uses: self.uses,
+            spent: self.spent,
+            booklet: self.booklet.clone(),
             carried: self.uses,
             replaces: Some(self.coupon.clone()),
             state: self.state,

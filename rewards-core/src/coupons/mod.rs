@@ -8,11 +8,14 @@
 //!   so that they can be told again to whoever may know them, and are stored nowhere.
 //! - What is [counted](BookCount) of a book is in shared counters, moved in the commit of what they count: the statistics of a book
 //!   cost the same however many codes it has.
-//! - Leases and books end by time alone, and whoever reads them from then on finds it so. A book that is extended makes its codes good
+//! - A book may be given in [booklets](BookletTerms), and its codes may be [worth](BookTerms::value) an amount that is redeemed in
+//!   parts.
+//! - Leases, booklets and books end by time alone, and whoever reads them from then on finds it so. A book that is extended makes its codes good
 //!   again.
 
 mod batch;
 mod book;
+mod booklet;
 mod code;
 mod count;
 mod coupon;
@@ -27,8 +30,11 @@ pub use book::{
     CouponLimits, CouponTransfer, LEASE_SECONDS_DEFAULT, LEASE_SECONDS_MAX, LockRule,
     NAME_BYTES_MAX,
 };
+pub use booklet::{
+    BOOKLET_COUPONS_MAX, BOOKLET_DAYS_MAX, BookletOrder, BookletPlace, BookletTerms,
+};
 pub use code::{CodeKeys, CodeSource, batch_name, spelled};
-pub use count::{BookCount, CODE_USES, CouponStatistics};
+pub use count::{BookCount, CODE_USES, CouponStatistics, ended_by, lasting_until};
 pub use coupon::{
     Coupon, CouponAction, CouponRefusal, CouponState, CouponStep, Doing, HISTORY_MAX, Lease,
 };

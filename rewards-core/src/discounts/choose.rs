@@ -21,6 +21,8 @@ pub(crate) struct Candidate {
     pub offer: u32,
     /// The place of the coupon among those that were given.
     pub coupon: usize,
+    /// What is left of what the coupon is worth, in minor units.
+    pub worth: i64,
 }
 
 /// Why an offer does not apply.
@@ -243,7 +245,8 @@ impl Chooser<'_> {
                 return Ok(Err(reason));
             }
         }
-        let taken = taken(own.offer, &own.selected, &run.basket, base)?;
+        let worth = own.candidate.worth;
+        let taken = taken(own.offer, &own.selected, &run.basket, base, worth)?;
         let is_earn = matches!(own.offer.effect, CompiledOfferEffect::Earn);
         if taken.is_nothing() && !is_earn {
             return Ok(Err(Reason::NoEffect));

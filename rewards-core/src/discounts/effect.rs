@@ -25,7 +25,7 @@ impl Selected {
     }
 }
 
-/// What an offer takes off.
+/// What an offer takes off, given by a coupon that is worth so much.
 ///
 /// # Errors
 /// [`MoneyError::Overflow`] when an amount leaves the range of 64-bit minor units.
@@ -34,6 +34,7 @@ pub(super) fn taken(
     selected: &Selected,
     basket: &Basket,
     base: RunningBase,
+    worth: i64,
 ) -> Result<Taken, MoneyError> {
     let lines = &selected.lines;
     match &offer.effect {
@@ -42,13 +43,9 @@ pub(super) fn taken(
             share_off(&bases, *percent, offer.rounding, basket)
         }
         CompiledOfferEffect::Fixed(amount, Each::Purchase) => {
-            let bases = bases(basket, lines, RunningBase::Running);
-            let all = CompiledPercent {
-                rate: Ratio::ONE,
-                at_most: *amount,
-            };
-            share_off(&bases, all, offer.rounding, basket)
+            once_off(*amount, lines, offer.rounding, basket)
         }
+        CompiledOfferEffect::Value => once_off(worth, lines, offer.rounding, basket),
         CompiledOfferEffect::Fixed(amount, Each::Piece) => {
             Ok(by_piece(basket, lines, |pieces, left| {
                 amount.saturating_mul(pieces).min(left)
@@ -95,6 +92,21 @@ pub(super) fn taken(
         }
         CompiledOfferEffect::Earn => Ok(Taken::default()),
     }
+}
+
+/// An amount off all chosen lines together, as far as they cost so much.
+fn once_off(
+    amount: i64,
+    lines: &[bool],
+    rounding: Rounding,
+    basket: &Basket,
+) -> Result<Taken, MoneyError> {
+    let bases = bases(basket, lines, RunningBase::Running);
+    let all = CompiledPercent {
+        rate: Ratio::ONE,
+        at_most: amount,
+    };
+    share_off(&bases, all, rounding, basket)
 }
 
 /// What the chosen lines cost, and zero for the others.

@@ -94,6 +94,8 @@ pub enum CompiledOfferEffect {
     },
     /// A share of the shipping.
     Shipping(CompiledPercent),
+    /// What is left on the coupon.
+    Value,
     /// Nothing is taken off.
     Earn,
 }
@@ -303,6 +305,7 @@ impl OfferCompiler<'_, '_> {
                 times: times.unwrap_or(u32::MAX),
             },
             OfferEffect::Shipping(percent) => CompiledOfferEffect::Shipping(self.percent(percent)?),
+            OfferEffect::Value(_) => CompiledOfferEffect::Value,
             OfferEffect::Earn(_) => CompiledOfferEffect::Earn,
         })
     }

@@ -65,8 +65,9 @@ pub use ladder::{Benefits, Downgrade, Ladder, Measure, Tier, TierWindow};
 pub use limit::{Budget, Cap, CapPer, Limit};
 pub use member_facts::MemberFacts;
 pub use offer::{
-    Bundle, BuyGet, Combination, Each, Earn, FixedOff, FixedPrice, Minimum, Offer, OfferEffect,
-    Offers, PercentOff, PieceGroup, PiecesOff, Prices, ReturnedBy, Which, WithoutEffect,
+    Bundle, BuyGet, Combination, CouponValue, Each, Earn, FixedOff, FixedPrice, Minimum, Offer,
+    OfferEffect, Offers, PercentOff, PieceGroup, PiecesOff, Prices, ReturnedBy, Which,
+    WithoutEffect,
 };
 pub use redemption::{
     Ceiling, EXPIRES_AFTER_MINUTES_DEFAULT, EXPIRES_AFTER_MINUTES_MAX, RETURNED_GRACE_DAYS_MAX,

@@ -166,6 +166,9 @@ pub enum OfferEffect {
     Bundle(Bundle),
     /// Shipping for less.
     Shipping(PercentOff),
+    /// What is left on the coupon, where its book says what one is worth; what is not taken off stays on it. Coupons that are worth an
+    /// amount give no other offers.
+    Value(CouponValue),
     /// It takes nothing off: rules with the condition `offer` grant something for it.
     Earn(Earn),
 }
@@ -289,6 +292,12 @@ pub struct Bundle {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u32>,
 }
+
+/// What is left on the coupon is taken off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CouponValue {}
 
 /// Nothing is taken off.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -58,6 +58,7 @@ fn what_codes_for_anyone_were_used_is_held_against_their_book() {
             code: Some(sealed(code)),
             coupon: None,
             order: None,
+            amount: None,
         };
         shop.run(&redeem).unwrap();
     }

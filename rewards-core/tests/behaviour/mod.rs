@@ -9,6 +9,7 @@ mod adjustments;
 mod aliases;
 mod assets;
 mod audit;
+mod booklets;
 mod cashback_conditions;
 mod cashback_effects;
 mod cashback_limits;

@@ -88,6 +88,7 @@ pub(super) fn redeem(who: usize, code: &str) -> RedeemCoupon {
         code: Some(code.into()),
         coupon: None,
         order: None,
+        amount: None,
     }
 }
 

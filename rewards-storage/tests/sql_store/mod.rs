@@ -8,6 +8,7 @@
 
 mod adjustments;
 mod batches;
+mod booklets;
 mod clocks;
 mod commits;
 mod coupon_codes;

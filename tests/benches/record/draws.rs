@@ -359,6 +359,7 @@ async fn use_often(
             code: Some(code.as_str().into()),
             coupon: None,
             order: None,
+            amount: None,
         };
         let key = format!("{process}-{caller}-{attempt}").parse()?;
         match tenant

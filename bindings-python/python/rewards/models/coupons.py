@@ -9,7 +9,7 @@ from .aliases import Secret
 from .base import Blank, ListOf, Maybe, Model
 from .program import KeyId
 from .scalars import LocalTime, Timestamp, UInt32, UInt64
-from .values import CouponBookId, CouponId, MemberId, OrderId, ProgramId, Slug
+from .values import CouponBookId, CouponId, MemberId, Money, OrderId, ProgramId, Slug
 
 
 class LocalWindow(Model):
@@ -61,12 +61,37 @@ CouponTransfer = Literal["forbidden", "permitted"]
 - `permitted`: Its holder may give it to another member.
 """
 
+BookletOrder = Literal["any", "in_sequence"]
+"""In which order the coupons of a booklet can be redeemed.
+
+- `any`: In any.
+- `in_sequence`: One after the other, each when those before it are used up. One that was voided is
+  passed over.
+"""
+
+
+class BookletTerms(Model):
+    """How coupons of a book are given together."""
+
+    coupons: UInt32
+    """How many coupons one booklet has, from 2 to 50."""
+
+    order: Maybe[BookletOrder] = None
+    """In which order they can be redeemed; in any when absent."""
+
+    lasts_days: Maybe[UInt32] = None
+    """For how many days they can be redeemed after they were given, from 1 to 3,660: until the end
+    of the hour, so that the member gains. As long as the book lasts when absent.
+    """
+
 
 class CouponLimits(Model):
     """How often codes may be used, and how many there may be. What is absent is not limited."""
 
     uses_per_code: Maybe[UInt32] = None
-    """How often each code may be redeemed; once when absent."""
+    """How often each code may be redeemed; once when absent, or as often as something is left on
+    one that is worth an amount.
+    """
 
     uses_per_member: Maybe[UInt32] = None
     """How often one member may redeem codes of the book."""
@@ -119,6 +144,14 @@ class BookTerms(Model):
 
     transfer: Maybe[CouponTransfer] = None
     """Whether a member may give a code to another one; nobody may when absent."""
+
+    booklet: Maybe[BookletTerms] = None
+    """How its codes are given together; each by itself when absent."""
+
+    value: Maybe[Money] = None
+    """What each code is worth, which is redeemed in parts until nothing is left; a use is all of it
+    when absent.
+    """
 
     limits: Maybe[CouponLimits] = None
     """How often codes may be used, and how many there may be; every code once when absent."""
@@ -291,7 +324,7 @@ class CouponStatistics(Model):
     """Used up."""
 
     expired: UInt64
-    """Not used up when the time of the book was over."""
+    """Not used up when the time of the book, or of a booklet, was over."""
 
     voided: UInt64
     """Voided."""
@@ -489,7 +522,7 @@ class AssignCoupons(Model):
     """The member."""
 
     count: Maybe[UInt32] = None
-    """How many are drawn, up to 100; one when absent."""
+    """How many are drawn, up to 100; one, or one booklet, when absent."""
 
     codes: ListOf[Secret] = []
     """The codes of those that are assigned, when they are not drawn."""
@@ -692,6 +725,9 @@ class CheckedCoupon(Model):
     book_state: Maybe[BookState] = None
     """Where its book is."""
 
+    value_left: Maybe[Money] = None
+    """What is left of what it is worth."""
+
     active_until: Maybe[Timestamp] = None
     """The first instant at which it cannot be redeemed any more; absent when there is none."""
 
@@ -775,6 +811,9 @@ class RedeemCoupon(Model):
     order: Maybe[OrderId] = None
     """The order that it is redeemed for; the one that has the lease, when there is one."""
 
+    amount: Maybe[Money] = None
+    """How much of what the coupon is worth is redeemed; all that is left of it when absent."""
+
 
 class RedeemedCoupon(Model):
     """The coupon that was redeemed."""
@@ -793,6 +832,12 @@ class RedeemedCoupon(Model):
 
     left: Maybe[UInt32] = None
     """How often it can still be redeemed."""
+
+    amount: Maybe[Money] = None
+    """How much of what it is worth was redeemed."""
+
+    value_left: Maybe[Money] = None
+    """What is left of that."""
 
     redeemed_at: Maybe[Timestamp] = None
     """When it was redeemed."""
@@ -822,6 +867,9 @@ class TransferredCoupon(Model):
 
     coupon: Maybe[CouponId] = None
     """The coupon."""
+
+    with_: ListOf[CouponId] = Field(default=[], validation_alias="with", serialization_alias="with")
+    """The other coupons of its booklet, which went on with it."""
 
     book: Maybe[CouponBookId] = None
     """Its book."""
@@ -943,6 +991,21 @@ class ListCoupons(Model):
     """Whether the page has the codes that were generated."""
 
 
+class BookletPlace(Model):
+    """The place of a coupon in a booklet."""
+
+    coupons: list[CouponId]
+    """The coupons that were given together, this one included, in their order."""
+
+    place: UInt32
+    """Which of them this one is, or has replaced, counted from 0."""
+
+    until: Maybe[Timestamp] = None
+    """The first instant at which none of them can be redeemed any more; as their book says when
+    absent.
+    """
+
+
 CouponAction = Literal[
     "assigned",
     "unassigned",
@@ -982,6 +1045,9 @@ class CouponStep(Model):
 
     order: Maybe[OrderId] = None
     """The order that it was for."""
+
+    amount: Maybe[Money] = None
+    """How much of its value that took or gave back."""
 
     by: Maybe[Slug] = None
     """Who did it, where that is not the member."""
@@ -1027,6 +1093,12 @@ class CouponDetails(Model):
     uses: UInt32
     """How often its holders redeemed it."""
 
+    value_left: Maybe[Money] = None
+    """What is left of what it is worth."""
+
+    booklet: Maybe[BookletPlace] = None
+    """The booklet that it was given with."""
+
     order: Maybe[OrderId] = None
     """The order that has a lease on it."""
 
@@ -1034,7 +1106,8 @@ class CouponDetails(Model):
     """The first instant at which the lease is over."""
 
     expires_at: Maybe[Timestamp] = None
-    """The first instant at which it cannot be redeemed any more; absent when its book never ends.
+    """The first instant at which it cannot be redeemed any more; absent when neither its book nor a
+    booklet ends by itself.
     """
 
     added_at: Timestamp

@@ -202,6 +202,10 @@ class Bundle(Model):
     """How often at most; as often as it fits when absent, but no more than `BUNDLES_MAX` times."""
 
 
+class CouponValue(Model):
+    """What is left on the coupon is taken off."""
+
+
 class Earn(Model):
     """Nothing is taken off."""
 
@@ -248,6 +252,14 @@ class ShippingOfferEffect(Model):
     shipping: PercentOff
 
 
+class ValueOfferEffect(Model):
+    """What is left on the coupon, where its book says what one is worth; what is not taken off
+    stays on it. Coupons that are worth an amount give no other offers.
+    """
+
+    value: CouponValue
+
+
 class EarnOfferEffect(Model):
     """It takes nothing off: rules with the condition `offer` grant something for it."""
 
@@ -263,6 +275,7 @@ OfferEffect = Annotated[
         BuyGetOfferEffect,
         BundleOfferEffect,
         ShippingOfferEffect,
+        ValueOfferEffect,
         EarnOfferEffect,
     ],
     Tagged(),

@@ -215,3 +215,44 @@ fn the_last_steps_are_told() {
     assert_eq!(last.member, Some(ada()));
     assert_eq!(last.order, Some(order("o1")));
 }
+
+#[test]
+fn the_last_of_a_value_uses_it_up_and_a_use_gives_it_back() {
+    let euro = |minor| Money::new(minor, crate::money::Asset::parse("EUR").unwrap());
+    let use_of = |coupon: Coupon, minor| {
+        let rule = LockRule::Permitted;
+        let used = coupon.redeem(None, rule, u32::MAX, at(5), false).unwrap();
+        used.spend(euro(minor), 100)
+    };
+    let part = use_of(assigned(), 30).unwrap();
+    assert_eq!(
+        (part.state(at(5), false), part.value_left(100)),
+        (CouponState::Assigned, 70)
+    );
+    let refused = CouponRefusal::ValueExceeded { left: euro(70) };
+    assert_eq!(use_of(part.clone(), 71), Err(refused));
+    let all = use_of(part, 70).unwrap();
+    assert_eq!(
+        (all.state(at(5), false), all.value_left(100)),
+        (CouponState::Redeemed, 0)
+    );
+    let back = all.give_back(None, Some(euro(30)), at(6)).unwrap();
+    assert_eq!(
+        (back.state(at(6), false), back.value_left(100)),
+        (CouponState::Assigned, 30)
+    );
+    assert_eq!(back.uses, 1);
+}
+
+#[test]
+fn one_of_a_booklet_is_not_unassigned() {
+    let place = BookletPlace {
+        coupons: vec![assigned().coupon],
+        place: 0,
+        until: Some(at(9)),
+    };
+    let own = assigned().in_booklet(Some(place));
+    let refused = own.clone().unassign(at(5), false, &Doing::default());
+    assert_eq!(refused, Err(CouponRefusal::InBooklet));
+    assert_eq!(own.booklet_until(), Some(at(9)));
+}

@@ -3,8 +3,10 @@
 //! The reply has the codes that were generated, derived again each time, and those that are kept plain; of others nobody has more
 //! than a digest.
 //!
+//! Of a book that is given in [booklets](crate::coupons::BookletTerms) whole ones are assigned, one when no count is said.
+//!
 //! Refusals, in order: both a count and codes, or more than [`ASSIGNED_MAX`]; a code given twice; unknown member; closed, merged or
-//! suspended member; unknown book; codes that are assigned to nobody; closed, paused or expired book; more codes than the member may
+//! suspended member; unknown book; codes that are assigned to nobody; closed, paused or expired book; a part of a booklet; more codes than the member may
 //! have; a code that is none of the book; one that is not free; fewer free codes than were asked for.
 
 use std::collections::BTreeSet;
@@ -14,6 +16,7 @@ use smallvec::smallvec;
 
 use super::super::change_builder::ChangeBuilder;
 use super::super::presence::check_active;
+use super::booklets::{check_whole, places};
 use super::claim::{check_codes, codes_room, of_member};
 use super::draw::Draw;
 use super::find::{NamedCoupon, check_open, refused};
@@ -47,7 +50,7 @@ pub struct AssignCoupons {
     pub book: CouponBookId,
     /// The member.
     pub member: MemberId,
-    /// How many are drawn, up to 100; one when absent.
+    /// How many are drawn, up to 100; one, or one booklet, when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub count: Option<u32>,
@@ -104,10 +107,10 @@ pub struct AssignedCoupons {
 }
 
 impl AssignCoupons {
-    /// How many are asked for.
-    fn asked(&self) -> u32 {
+    /// How many are asked for, when so many are given together.
+    fn asked(&self, together: u32) -> u32 {
         match u32::try_from(self.codes.len()) {
-            Ok(0) => self.count.unwrap_or(1),
+            Ok(0) => self.count.unwrap_or(together),
             given => given.unwrap_or(u32::MAX),
         }
     }
@@ -193,7 +196,7 @@ impl Operation for AssignCoupons {
     }
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, Vec<NamedCoupon>), Rejection> {
-        let asked = self.asked();
+        let asked = self.asked(1);
         if (self.count.is_some() && !self.codes.is_empty()) || !(1..=ASSIGNED_MAX).contains(&asked)
         {
             let detail = format!("expected a count of 1 to {ASSIGNED_MAX}, or as many codes");
@@ -234,15 +237,17 @@ impl Operation for AssignCoupons {
         if book.is_over(context.now) {
             return Err(Rejection::CouponBookExpired(self.book.clone()).into());
         }
+        let asked = self.asked(book.terms.given_together());
+        check_whole(&book, asked)?;
         let room = codes_room(&builder.row, snapshot, context, &self.member, &book);
-        check_codes(room, self.asked(), &book)?;
+        check_codes(room, asked, &book)?;
         let draw = Draw {
             snapshot,
             context,
             book: &self.book,
         };
         let free = match named.is_empty() {
-            true => draw.draw(self.asked())?,
+            true => draw.draw(asked)?,
             false => self.given(named, snapshot, context)?,
         };
         let doing = Doing {
@@ -251,7 +256,8 @@ impl Operation for AssignCoupons {
         };
         let (member, at) = (&self.member, builder.recorded_at);
         let mut coupons = Vec::new();
-        for stored in free {
+        let places = places(&book, free.iter().map(|stored| &stored.entity.coupon), at);
+        for (stored, place) in free.into_iter().zip(places) {
             let (expected, before) = (stored.expected(), stored.entity.counted_as());
             let assigned = stored.entity.assign(member, at, false, &doing);
             let coupon = assigned.map_err(|refusal| match refusal {
@@ -260,6 +266,7 @@ impl Operation for AssignCoupons {
                 }
                 other => refused(other, context.now),
             })?;
+            let coupon = coupon.in_booklet(place);
             step(&mut builder, context, before, expected, &coupon)?;
             builder.emit(Event::CouponAssigned {
                 coupon: coupon.coupon.clone(),
@@ -270,7 +277,7 @@ impl Operation for AssignCoupons {
             coupons.push(coupon);
         }
         let range = of_member(context, member, &self.book, "codes");
-        builder.count(range.name.at(0), self.asked().into(), None);
+        builder.count(range.name.at(0), asked.into(), None);
         Ok(Decision {
             reply: AssignedCoupons {
                 book: self.book.clone(),

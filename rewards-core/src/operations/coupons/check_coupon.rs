@@ -10,11 +10,13 @@ use smallvec::smallvec;
 
 use super::claim::{CodeOutcome, claim, claim_plan};
 use super::find::{NamedCoupon, secret_of};
+use super::value_left;
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::coupons::{BookState, CouponState};
 use crate::decision::Decision;
 use crate::ids::{CouponBookId, CouponId, MemberId};
+use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::secret::{KeyPurpose, Secret};
 use crate::snapshot::{ReadPlan, Snapshot};
@@ -62,6 +64,10 @@ pub struct CheckedCoupon {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub book_state: Option<BookState>,
+    /// What is left of what it is worth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub value_left: Option<Money>,
     /// The first instant at which it cannot be redeemed any more; absent when there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
@@ -103,16 +109,18 @@ impl Operation for CheckCoupon {
                 book: None,
                 state: None,
                 book_state: None,
+                value_left: None,
                 active_until: None,
             },
             Some(claimed) => {
                 let (coupon, book, now) = (claimed.stored.entity, claimed.book, context.now);
                 CheckedCoupon {
                     outcome: CodeOutcome::Accepted,
-                    state: Some(coupon.state(now, book.is_over(now))),
+                    state: Some(coupon.state(now, book.is_over_for(&coupon, now))),
+                    value_left: value_left(&coupon, &book),
+                    active_until: book.ends_for(&coupon),
                     coupon: Some(coupon.coupon),
                     book_state: Some(book.state(now)),
-                    active_until: book.terms.active_until,
                     book: Some(book.book),
                 }
             }

@@ -1,12 +1,12 @@
 //! Distribute coupons of a book to a pool of members: so many for each, or so many in all, in one step.
 //!
 //! Codes are drawn fairly and dealt one by one, round by round, in an order of the members that is shuffled anew for each command: nobody
-//! gets a second code before everybody has a first one who may have one. All that was asked for is given, or nothing; where the request
+//! gets a second code before everybody has a first one who may have one. [Booklets](crate::coupons::BookletTerms) are dealt whole. All that was asked for is given, or nothing; where the request
 //! says `partial`, as much as can be given, and the reply says who got fewer than was asked for, and why.
 //!
 //! Refusals, in order: no members, or more than [`POOL_MEMBERS_MAX`]; somebody twice; neither a number for each nor one in all, or both;
-//! none, or more than [`POOL_COUPONS_MAX`] in all; unknown book; codes that are assigned to nobody; closed, paused or expired book; and
-//! unless it is partial: a member who is unknown, closed, merged or suspended; more codes than members may have; fewer free codes
+//! none, or more than [`POOL_COUPONS_MAX`] in all; unknown book; codes that are assigned to nobody; closed, paused or expired book; a
+//! part of a booklet; and unless it is partial: a member who is unknown, closed, merged or suspended; more codes than members may have; fewer free codes
 //! than were asked for.
 
 use std::collections::BTreeSet;
@@ -15,10 +15,11 @@ use serde::{Deserialize, Serialize};
 
 use super::super::presence::check_active;
 use super::super::together::open_all_as_is;
+use super::booklets::{check_whole, places, whole};
 use super::claim::{codes_room, of_member};
 use super::draw::Draw;
 use super::find::{check_open, refused};
-use super::{AssignedCoupon, book_of, counted};
+use super::{AssignedCoupon, book_of, counted, lasting};
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::coupons::{BookCount, CodeKeys, CodeUser, Coupon, CouponBook, Doing};
@@ -191,13 +192,13 @@ impl DistributeCoupons {
             check_active(&row.profile, member)
                 .map_err(|rejection| (Shortage::of(row.profile.status), rejection))?;
             let room = codes_room(row, snapshot, context, member, book);
-            Ok(room.min(self.each.unwrap_or(u32::MAX)))
+            Ok(whole(book, room.min(self.each.unwrap_or(u32::MAX))))
         });
         rooms.collect()
     }
 
     /// Checks that everything can be given that was asked for, but for free codes.
-    fn check_whole(&self, rooms: &[Room], book: &CouponBook) -> Result<(), Rejection> {
+    fn check_room(&self, rooms: &[Room], book: &CouponBook) -> Result<(), Rejection> {
         let mut sum = 0_u32;
         for room in rooms {
             let room = room.as_ref().map_err(|(_, rejection)| rejection.clone())?;
@@ -213,20 +214,25 @@ impl DistributeCoupons {
     }
 
     /// Draws so many codes; fewer where that is allowed and so many are not free.
-    fn draw(&self, draw: &Draw<'_>, asked: u32) -> Result<Vec<Stored<Coupon>>, Undecided> {
+    fn draw(
+        &self,
+        draw: &Draw<'_>,
+        book: &CouponBook,
+        asked: u32,
+    ) -> Result<Vec<Stored<Coupon>>, Undecided> {
         match (asked, draw.draw(asked)) {
             (0, _) => Ok(Vec::new()),
             (_, Err(Undecided::Rejected(Rejection::CouponsShort { free, .. })))
                 if self.partial && free < asked =>
             {
-                self.draw(draw, free)
+                self.draw(draw, book, whole(book, free))
             }
             (_, drawn) => drawn,
         }
     }
 
-    /// Deals so many coupons one by one, round by round, in shuffled order.
-    fn deal(&self, draw: &Draw<'_>, room: Vec<Room>, mut left: u32) -> Deal {
+    /// Deals so many coupons one by one, or as many as are given together, round by round, in shuffled order.
+    fn deal(&self, draw: &Draw<'_>, room: Vec<Room>, mut left: u32, together: u32) -> Deal {
         let order = draw.shuffled(self.members.len());
         let mut given = vec![0_u32; self.members.len()];
         let mut is_open = true;
@@ -237,8 +243,8 @@ impl DistributeCoupons {
                     && *given < *room
                     && left > 0
                 {
-                    *given = given.saturating_add(1);
-                    left = left.saturating_sub(1);
+                    *given = given.saturating_add(together);
+                    left = left.saturating_sub(together);
                     is_open = true;
                 }
             }
@@ -249,6 +255,7 @@ impl DistributeCoupons {
     /// Assigns what was dealt. Gives the coupons in the order of the members, and when that was.
     fn assign(
         &self,
+        book: &CouponBook,
         deal: &Deal,
         drawn: Vec<Stored<Coupon>>,
         snapshot: &Snapshot,
@@ -265,15 +272,17 @@ impl DistributeCoupons {
             reason: self.reason.as_ref(),
         };
         let (mut changes, mut coupons) = (Changes::default(), Vec::new());
-        let mut drawn = drawn.into_iter();
+        let places = places(book, drawn.iter().map(|stored| &stored.entity.coupon), at);
+        let mut drawn = drawn.into_iter().zip(places);
         for (mut builder, (member, given)) in builders.into_iter().zip(shares) {
-            for stored in drawn
+            for (stored, place) in drawn
                 .by_ref()
                 .take(usize::try_from(*given).unwrap_or_default())
             {
                 let expected = stored.expected();
                 let coupon = stored.entity.assign(member, at, false, &doing);
                 let coupon = coupon.map_err(|refusal| refused(refusal, context.now))?;
+                let coupon = coupon.in_booklet(place);
                 builder.put(&coupon.coupon, expected, &coupon)?;
                 builder.emit(Event::CouponAssigned {
                     coupon: coupon.coupon.clone(),
@@ -294,6 +303,9 @@ impl DistributeCoupons {
                 .counters
                 .push(step(BookCount::Available, moved.saturating_neg()));
             changes.counters.push(step(BookCount::Assigned, moved));
+            // All of them are given at the same instant.
+            let lasting = coupons.first().and_then(|one| lasting(context, one, moved));
+            changes.counters.extend(lasting);
         }
         Ok((coupons, changes, at))
     }
@@ -379,9 +391,10 @@ impl Operation for DistributeCoupons {
         if book.is_over(context.now) {
             return Err(Rejection::CouponBookExpired(self.book.clone()).into());
         }
+        check_whole(&book, self.each.unwrap_or_else(|| self.asked()))?;
         let room = self.room(snapshot, context, &book);
         if !self.partial {
-            self.check_whole(&room, &book)?;
+            self.check_room(&room, &book)?;
         }
         let wanted = room
             .iter()
@@ -392,10 +405,11 @@ impl Operation for DistributeCoupons {
             context,
             book: &self.book,
         };
-        let drawn = self.draw(&draw, wanted.min(self.asked()))?;
+        let drawn = self.draw(&draw, &book, wanted.min(self.asked()))?;
         let assigned = u32::try_from(drawn.len()).map_err(|_| Rejection::Overflow)?;
-        let deal = self.deal(&draw, room, assigned);
-        let (coupons, changes, assigned_at) = self.assign(&deal, drawn, snapshot, context)?;
+        let deal = self.deal(&draw, room, assigned, book.terms.given_together());
+        let (coupons, changes, assigned_at) =
+            self.assign(&book, &deal, drawn, snapshot, context)?;
         let told = AssignedCoupon::of(&coupons, snapshot, context)?;
         let short = self.asked().saturating_sub(assigned);
         Ok(Decision {

@@ -132,6 +132,8 @@ pub(super) fn refused(refusal: CouponRefusal, now: Timestamp) -> Rejection {
         CouponRefusal::LockRequired => Rejection::CouponLockRequired,
         CouponRefusal::LockForbidden => Rejection::CouponLockForbidden,
         CouponRefusal::Used => Rejection::CouponUsed,
+        CouponRefusal::InBooklet => Rejection::CouponInBooklet,
+        CouponRefusal::ValueExceeded { left } => Rejection::CouponValueExceeded { left },
     }
 }
 

@@ -9,11 +9,15 @@ use serde::{Deserialize, Serialize};
 
 use super::find::{NamedCoupon, book_of_coupon, secret_of};
 use super::tell::{sources, tell};
+use super::value_left;
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
-use crate::coupons::{CodeKeys, CodeSource, Coupon, CouponBook, CouponState, CouponStep};
+use crate::coupons::{
+    BookletPlace, CodeKeys, CodeSource, Coupon, CouponBook, CouponState, CouponStep,
+};
 use crate::decision::Decision;
 use crate::ids::{CouponBatchId, CouponBookId, CouponId, MemberId, OrderId, TenantId};
+use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::secret::{KeyPurpose, Secret};
 use crate::snapshot::{ReadPlan, Snapshot};
@@ -81,6 +85,14 @@ pub struct CouponDetails {
     pub member: Option<MemberId>,
     /// How often its holders redeemed it.
     pub uses: u32,
+    /// What is left of what it is worth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub value_left: Option<Money>,
+    /// The booklet that it was given with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub booklet: Option<BookletPlace>,
     /// The order that has a lease on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
@@ -89,7 +101,8 @@ pub struct CouponDetails {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub locked_until: Option<Timestamp>,
-    /// The first instant at which it cannot be redeemed any more; absent when its book never ends.
+    /// The first instant at which it cannot be redeemed any more; absent when neither its book nor a booklet
+    /// ends by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub expires_at: Option<Timestamp>,
@@ -102,13 +115,15 @@ pub struct CouponDetails {
 impl CouponDetails {
     /// A coupon of a book as it is at an instant.
     pub(super) fn of(coupon: Coupon, book: &CouponBook, now: Timestamp) -> Self {
-        let state = coupon.state(now, book.is_over(now));
+        let state = coupon.state(now, book.is_over_for(&coupon, now));
         let lease = coupon.lease(now).filter(|_| state == CouponState::Locked);
         Self {
             state,
             order: lease.map(|lease| lease.order.clone()),
             locked_until: lease.map(|lease| lease.until),
-            expires_at: book.terms.active_until,
+            expires_at: book.ends_for(&coupon),
+            value_left: value_left(&coupon, book),
+            booklet: coupon.booklet.as_deref().cloned(),
             history: coupon.history().to_vec(),
             replaces: coupon.replaces().cloned(),
             replaced_by: coupon.replaced_by().cloned(),

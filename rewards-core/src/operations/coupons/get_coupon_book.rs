@@ -1,6 +1,7 @@
 //! A book of coupons as it is now, with its statistics.
 //!
-//! The statistics are counters, so they cost the same however many codes there are. Leases whose time is over and that nobody has
+//! The statistics are counters, so they cost the same however many codes there are; booklets that end by themselves are counted by the
+//! hour in which they end. Leases whose time is over and that nobody has
 //! touched since are looked at one by one, up to [`OVERDUE_MAX`] of all books; beyond those, codes are still told as locked.
 //!
 //! Refusals: unknown book.
@@ -11,7 +12,9 @@ use smol_str::SmolStr;
 use super::book_of;
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
-use crate::coupons::{BookCount, BookState, BookTerms, Coupon, CouponBook, CouponStatistics};
+use crate::coupons::{
+    BookCount, BookState, BookTerms, Coupon, CouponBook, CouponStatistics, ended_by,
+};
 use crate::decision::Decision;
 use crate::entity::{By, Cursor, Entity, EntityKey, EntityQuery};
 use crate::ids::CouponBookId;
@@ -103,6 +106,7 @@ impl Operation for GetCouponBook {
             entities: vec![EntityKey::of::<CouponBook>(tenant, &self.book)],
             counters: counts
                 .map(|count| count.range(tenant, &self.book))
+                .chain([ended_by(tenant, &self.book, context.now)])
                 .collect(),
             ..ReadPlan::default()
         };
@@ -120,7 +124,10 @@ impl Operation for GetCouponBook {
         let count = |of: BookCount| snapshot.count(&of.range(tenant, &self.book), None);
         let most = book.terms.limits().uses_of_book();
         let overdue = self.overdue(leases, snapshot)?;
-        let statistics = CouponStatistics::of(count, most, overdue, book.is_over(context.now));
+        let ended = snapshot.count(&ended_by(tenant, &self.book, context.now), None);
+        let ended = u64::try_from(ended).unwrap_or_default();
+        let is_over = book.is_over(context.now);
+        let statistics = CouponStatistics::of(count, most, (overdue, ended), is_over);
         Ok(Decision::answer(CouponBookStatistics {
             book: CouponBookDetails::of(book, context.now),
             statistics,

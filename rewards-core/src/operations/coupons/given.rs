@@ -8,16 +8,18 @@ use std::collections::BTreeMap;
 use super::super::change_builder::ChangeBuilder;
 use super::super::presence::check_active;
 use super::super::seen::see_plan;
-use super::book_of;
+use super::booklets::check_unlocked;
 use super::claim::{is_holder, of_member};
 use super::find::{check_open, refused};
 use super::using::{Using, check_limits, uses_of};
+use super::{book_of, value_left};
 use crate::command::Undecided;
 use crate::context::Context;
 use crate::coupons::{BookCount, CodeUser, Coupon, CouponBook};
 use crate::entity::{EntityKey, Stored};
 use crate::ids::{CouponBookId, CouponId, MemberId, OrderId, PurchaseId};
 use crate::member::MemberProfile;
+use crate::money::{Asset, Money};
 use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{ReadPlan, Snapshot};
 
@@ -29,6 +31,14 @@ pub const PURCHASE_COUPONS_MAX: usize = 50;
 pub(in crate::operations) struct Usable {
     pub stored: Stored<Coupon>,
     pub book: CouponBook,
+}
+
+impl Usable {
+    /// What is left of what it is worth, in minor units of an asset; none when it is worth nothing in that.
+    pub fn worth(&self, asset: Asset) -> Option<i64> {
+        let left = value_left(&self.stored.entity, &self.book);
+        left.filter(|left| left.asset() == asset).map(Money::minor)
+    }
 }
 
 /// Checks the list of coupons of a request.
@@ -85,9 +95,25 @@ pub(in crate::operations) fn find_given(
             *before = before.saturating_add(1);
             Ok(usable)
         });
-        found.push(usable);
+        found.push(match usable {
+            Ok(usable) => unlocked(snapshot, context, usable)?,
+            Err(refused) => Err(refused),
+        });
     }
     Ok(found)
+}
+
+/// A coupon that comes next in its booklet, or why it does not.
+fn unlocked(
+    snapshot: &Snapshot,
+    context: &Context,
+    usable: Usable,
+) -> Result<Result<Usable, Rejection>, Undecided> {
+    match check_unlocked(snapshot, context, &usable.book, &usable.stored.entity) {
+        Ok(()) => Ok(Ok(usable)),
+        Err(Undecided::Rejected(refused)) => Ok(Err(refused)),
+        Err(needs) => Err(needs),
+    }
 }
 
 /// Asks for the books of coupons, and for what is counted of their uses.
@@ -142,12 +168,12 @@ fn check_usable(
 ) -> Result<(), Rejection> {
     let (book, now) = (&usable.book, context.now);
     check_open(book, now, true)?;
-    let is_over = book.is_over(now);
     let coupon = usable.stored.entity.clone();
+    let is_over = book.is_over_for(&coupon, now);
     let checked = match book.terms.user() {
         CodeUser::Anyone => coupon.check_usable(now, is_over),
         CodeUser::Holder => {
-            let (rule, most) = (book.terms.lock_rule(), book.terms.limits().uses_of_code());
+            let (rule, most) = (book.terms.lock_rule(), book.terms.uses_of_code());
             let redeemed = coupon.redeem(Some(order), rule, most, now, is_over);
             redeemed.map(|_| ())
         }
@@ -161,16 +187,16 @@ fn check_usable(
     check_limits(book, used, above)
 }
 
-/// Redeems coupons that were [found](find_given) for a purchase.
+/// Redeems coupons that were [found](find_given) for a purchase, each with how much of what it is worth is spent.
 pub(in crate::operations) fn redeem_given(
     builder: &mut ChangeBuilder<'_>,
     snapshot: &Snapshot,
     context: &Context,
     (member, purchase): (&MemberId, &PurchaseId),
-    used: impl IntoIterator<Item = Usable>,
+    used: impl IntoIterator<Item = (Usable, Option<Money>)>,
 ) -> Result<(), Undecided> {
     let order = order_of(purchase)?;
-    for Usable { stored, book } in used {
+    for (Usable { stored, book }, spent) in used {
         let mut using = Using {
             builder,
             snapshot,
@@ -178,13 +204,15 @@ pub(in crate::operations) fn redeem_given(
             book: &book,
             member,
             order: Some(&order),
+            spent,
         };
         using.redeem(stored)?;
     }
     Ok(())
 }
 
-/// Gives the uses of coupons back that were redeemed for a purchase of a member. A coupon that is not there any more gets nothing
+/// Gives the uses of coupons back that were redeemed for a purchase of a member, with what each has spent of what it is worth. A
+/// coupon that is not there any more gets nothing
 /// back.
 ///
 /// # Errors
@@ -195,6 +223,7 @@ pub(in crate::operations) fn return_given(
     context: &Context,
     (member, purchase): (&MemberId, &PurchaseId),
     coupons: &[CouponId],
+    spent_of: impl Fn(&CouponId) -> Option<Money>,
 ) -> Result<(), Undecided> {
     if coupons.is_empty() {
         return Ok(());
@@ -217,6 +246,7 @@ pub(in crate::operations) fn return_given(
             book: &book,
             member,
             order: None,
+            spent: spent_of(id),
         };
         using.give_back(stored, &order)?;
     }

@@ -1,15 +1,16 @@
 //! Lock a coupon: its holder gets a lease on it for an order, until a time.
 //!
 //! While the lease lasts, nobody redeems the coupon but that order. The same order that locks it again has the lease that it has,
-//! which lasts no longer by that. A wrong code is [counted](super::WRONG_CODES_MAX), and the reply says that it is not accepted.
+//! which lasts no longer by that. A lease ends with the booklet of its coupon at the latest. A wrong code is [counted](super::WRONG_CODES_MAX), and the reply says that it is not accepted.
 //!
 //! Refusals, in order: neither a code nor an id, or both; a lease of no time, or longer than an hour; unknown member; closed, merged
 //! or suspended member; too many wrong codes; closed or paused book, or one whose time has not come; a book that has no locks;
-//! expired, used up or voided coupon; one that another order has locked.
+//! one of a booklet that others come before; expired, used up or voided coupon; one that another order has locked.
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
+use super::booklets::check_unlocked;
 use super::claim::{CodeOutcome, check_use, claim, claim_plan};
 use super::find::{NamedCoupon, refused, secret_of};
 use super::step;
@@ -117,15 +118,18 @@ impl Operation for LockCoupon {
         let now = context.now;
         check_use(&claimed, now)?;
         let (stored, book) = (claimed.stored, claimed.book);
+        check_unlocked(snapshot, context, &book, &stored.entity)?;
         let seconds = self.seconds.unwrap_or(book.terms.lease());
         let lease = Lease {
             order: self.order.clone(),
-            until: end_of(now, seconds)?,
+            until: end_of(now, seconds)?
+                .min(stored.entity.booklet_until().unwrap_or(Timestamp::MAX)),
         };
         let (expected, before) = (stored.expected(), stored.entity.clone());
+        let is_over = book.is_over_for(&before, now);
         let locked = stored
             .entity
-            .lock(lease, book.terms.lock_rule(), now, book.is_over(now));
+            .lock(lease, book.terms.lock_rule(), now, is_over);
         let coupon = locked.map_err(|refusal| refused(refusal, now))?;
         let until = coupon.lease(now).map(|lease| lease.until);
         if coupon != before {

@@ -1,6 +1,7 @@
 //! Coupons: books, their codes, and what members and staff do with them.
 
 mod assign_coupons;
+mod booklets;
 mod check_coupon;
 mod claim;
 mod create_coupon_book;
@@ -63,10 +64,11 @@ use super::seen::see_plan;
 use crate::command::Undecided;
 use crate::context::Context;
 use crate::counter::{CounterName, CounterRange, Subject};
-use crate::coupons::{BookCount, CODE_USES, Coupon, CouponBook};
+use crate::coupons::{BookCount, CODE_USES, Coupon, CouponBook, lasting_until};
 use crate::decision::CounterChange;
 use crate::entity::{EntityKey, Expected, Stored};
 use crate::ids::{CouponBookId, CouponId, TenantId};
+use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
 
@@ -96,7 +98,22 @@ fn counted_step(context: &Context, before: BookCount, coupon: &Coupon) -> Vec<Co
         return Vec::new();
     }
     let step = |count, delta| counted(&context.tenant, &coupon.book, count, delta);
-    vec![step(before, -1), step(after, 1)]
+    let mut steps = vec![step(before, -1), step(after, 1)];
+    match (before.is_held(), after.is_held()) {
+        (false, true) => steps.extend(lasting(context, coupon, 1)),
+        (true, false) => steps.extend(lasting(context, coupon, -1)),
+        _ => {}
+    }
+    steps
+}
+
+/// What is counted of coupons that end with the booklet in which they are held, when there are so many more like this one.
+fn lasting(context: &Context, coupon: &Coupon, delta: i64) -> Option<CounterChange> {
+    coupon.booklet_until().map(|until| CounterChange {
+        key: lasting_until(&context.tenant, &coupon.book, until),
+        delta,
+        bound: None,
+    })
 }
 
 /// Writes a coupon and what is counted of its book.
@@ -110,6 +127,12 @@ fn step(
     let counters = counted_step(context, before, coupon);
     builder.changes.counters.extend(counters);
     builder.put(&coupon.coupon, expected, coupon)
+}
+
+/// What is left on a coupon of a book whose codes are worth something.
+fn value_left(coupon: &Coupon, book: &CouponBook) -> Option<Money> {
+    let value = book.terms.value?;
+    Some(Money::new(coupon.value_left(value.minor()), value.asset()))
 }
 
 /// How often a code was used that anyone may redeem.

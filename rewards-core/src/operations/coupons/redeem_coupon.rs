@@ -11,15 +11,18 @@
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
+use super::super::amounts::check_positive;
 use super::claim::{Claimed, CodeOutcome, check_use, claim, claim_plan};
 use super::find::{NamedCoupon, secret_of};
 use super::using::{Using, uses_of};
+use super::value_left;
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
-use crate::coupons::Coupon;
+use crate::coupons::{Coupon, CouponBook};
 use crate::decision::Decision;
 use crate::ids::{CouponBookId, CouponId, MemberId, OrderId};
-use crate::rejection::Rejection;
+use crate::money::Money;
+use crate::rejection::{Problem, Rejection};
 use crate::secret::{KeyPurpose, Secret};
 use crate::snapshot::{ReadPlan, Snapshot};
 use crate::time::Timestamp;
@@ -44,6 +47,10 @@ pub struct RedeemCoupon {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub order: Option<OrderId>,
+    /// How much of what the coupon is worth is redeemed; all that is left of it when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub amount: Option<Money>,
 }
 
 /// The coupon that was redeemed.
@@ -70,6 +77,14 @@ pub struct RedeemedCoupon {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub left: Option<u32>,
+    /// How much of what it is worth was redeemed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub amount: Option<Money>,
+    /// What is left of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub value_left: Option<Money>,
     /// When it was redeemed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
@@ -84,7 +99,24 @@ impl RedeemedCoupon {
             book: None,
             uses: None,
             left: None,
+            amount: None,
+            value_left: None,
             redeemed_at: None,
+        }
+    }
+}
+
+impl RedeemCoupon {
+    /// How much of what the coupon is worth is redeemed.
+    fn spent(&self, coupon: &Coupon, book: &CouponBook) -> Result<Option<Money>, Rejection> {
+        match (value_left(coupon, book), self.amount) {
+            (Some(left), Some(amount)) if amount.asset() != left.asset() => {
+                let detail = format!("expected an amount in {}, got `{amount}`", left.asset());
+                Err(Problem::new("asset_mismatch", "amount", detail).into())
+            }
+            (Some(left), amount) => Ok(Some(amount.unwrap_or(left))),
+            (None, Some(_)) => Err(Rejection::CouponWithoutValue),
+            (None, None) => Ok(None),
         }
     }
 }
@@ -105,6 +137,13 @@ impl Operation for RedeemCoupon {
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, NamedCoupon), Rejection> {
         let named = NamedCoupon::new(self.code.as_ref(), self.coupon.as_ref())?;
+        let mut problems = Vec::new();
+        if let Some(amount) = self.amount {
+            check_positive("amount", amount, &mut problems);
+        }
+        if !problems.is_empty() {
+            return Err(Rejection::Invalid(problems));
+        }
         Ok((claim_plan(context, &named, &self.member), named))
     }
 
@@ -127,6 +166,7 @@ impl Operation for RedeemCoupon {
         check_use(&claimed, context.now)?;
         let Claimed { stored, book } = claimed;
         let coupon = stored.entity.coupon.clone();
+        let spent = self.spent(&stored.entity, &book)?;
         let mut using = Using {
             builder: &mut builder,
             snapshot,
@@ -134,16 +174,20 @@ impl Operation for RedeemCoupon {
             book: &book,
             member: &self.member,
             order: self.order.as_ref(),
+            spent,
         };
-        let uses = using.redeem(stored)?;
-        let left = book.terms.limits().uses_of_code().saturating_sub(uses);
+        let used = using.redeem(stored)?;
+        let most = Some(book.terms.uses_of_code()).filter(|most| *most < u32::MAX);
+        let left = most.map(|most| most.saturating_sub(used.uses));
         Ok(Decision {
             reply: RedeemedCoupon {
                 outcome: CodeOutcome::Accepted,
                 coupon: Some(coupon),
                 book: Some(book.book),
-                uses: Some(uses),
-                left: Some(left),
+                uses: Some(used.uses),
+                left,
+                amount: spent,
+                value_left: used.value_left,
                 redeemed_at: Some(context.now),
             },
             changes: builder.finish()?,

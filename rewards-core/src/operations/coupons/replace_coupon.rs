@@ -15,7 +15,7 @@ use super::super::change_builder::ChangeBuilder;
 use super::super::seen::see_rows;
 use super::find::{NamedCoupon, book_of_coupon, check_open, keys_of, refused, secret_of};
 use super::generate_coupons::{begin_batch, pattern_for, places};
-use super::{AssignedCoupon, counted, counted_step, see};
+use super::{AssignedCoupon, counted, counted_step, lasting, see};
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
 use crate::coupons::{
@@ -270,9 +270,8 @@ impl Operation for ReplaceCoupon {
             by: self.by.as_ref(),
             reason: self.reason.as_ref(),
         };
-        let replaced = stored
-            .entity
-            .replace(coupon, now, book.is_over(now), &doing);
+        let is_over = book.is_over_for(&stored.entity, now);
+        let replaced = stored.entity.replace(coupon, now, is_over, &doing);
         let (old, new) = replaced.map_err(|refusal| refused(refusal, now))?;
         let mut own = Changes {
             counters: counted_step(context, before, &old),
@@ -280,6 +279,9 @@ impl Operation for ReplaceCoupon {
         };
         own.counters
             .push(counted(tenant, &book.book, new.counted_as(), 1));
+        if new.counted_as().is_held() {
+            own.counters.extend(lasting(context, &new, 1));
+        }
         own.put(tenant, &old.coupon, expected, &old)?;
         own.put(tenant, &new.coupon, Expected::Absent, &new)?;
         if let Some((expected, batch)) = batch {
@@ -302,7 +304,7 @@ impl Operation for ReplaceCoupon {
         Ok(Decision {
             reply: ReplacedCoupon {
                 coupon: old.coupon,
-                left: book.terms.limits().uses_of_code().saturating_sub(new.uses),
+                left: book.terms.uses_of_code().saturating_sub(new.uses),
                 replacement: AssignedCoupon {
                     coupon: new.coupon,
                     code: new.code,

@@ -1,6 +1,6 @@
 //! Transfer a coupon: its holder gives it to another member, where its book permits that.
 //!
-//! It goes with the uses that it has left, and counts as one of the codes of the other member from then on. A wrong code is
+//! Of a [booklet](crate::coupons::BookletTerms) all go that are left of it. It goes with the uses that it has left, and counts as one of the codes of the other member from then on. A wrong code is
 //! [counted](super::WRONG_CODES_MAX), and the reply says that it is not accepted.
 //!
 //! Refusals, in order: neither a code nor an id, or both; both are the same member; unknown member; closed, merged or suspended
@@ -14,6 +14,7 @@ use smallvec::smallvec;
 use super::super::change_builder::ChangeBuilder;
 use super::super::presence::check_active;
 use super::super::seen::see_rows;
+use super::booklets::held_with;
 use super::claim::{Claimed, CodeOutcome, check_codes, claim, claim_plan, codes_room, of_member};
 use super::find::{NamedCoupon, check_open, keys_of, refused, secret_of};
 use super::step;
@@ -23,7 +24,7 @@ use crate::context::Context;
 use crate::counter::CounterKey;
 use crate::coupons::{Coupon, CouponBook, CouponTransfer};
 use crate::decision::{Changes, Decision};
-use crate::entity::EntityKey;
+use crate::entity::{EntityKey, Stored};
 use crate::event::Event;
 use crate::ids::{CouponBookId, CouponId, IdAllocator, MemberId, TenantId};
 use crate::rejection::Rejection;
@@ -63,6 +64,10 @@ pub struct TransferredCoupon {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub coupon: Option<CouponId>,
+    /// The other coupons of its booklet, which went on with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub with: Vec<CouponId>,
     /// Its book.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
@@ -82,6 +87,7 @@ impl TransferredCoupon {
         Self {
             outcome: CodeOutcome::NotAccepted,
             coupon: None,
+            with: Vec::new(),
             book: None,
             to: None,
             transferred_at: None,
@@ -90,41 +96,78 @@ impl TransferredCoupon {
 }
 
 impl TransferCoupon {
-    /// Checks what the book permits, to this receiver.
+    /// Gives one coupon to the other member, and tells both.
+    fn send(
+        &self,
+        stored: Stored<Coupon>,
+        book: &CouponBook,
+        context: &Context,
+        (giver, receiver): (&mut ChangeBuilder<'_>, &mut ChangeBuilder<'_>),
+    ) -> Result<CouponId, Rejection> {
+        let now = context.now;
+        let (expected, before) = (stored.expected(), stored.entity.counted_as());
+        let is_over = book.is_over_for(&stored.entity, now);
+        let transferred = stored.entity.transfer(&self.to, now, is_over);
+        let coupon = transferred.map_err(|refusal| refused(refusal, now))?;
+        step(giver, context, before, expected, &coupon)?;
+        giver.emit(Event::CouponSent {
+            coupon: coupon.coupon.clone(),
+            book: book.book.clone(),
+            to: self.to.clone(),
+        });
+        receiver.emit(Event::CouponReceived {
+            coupon: coupon.coupon.clone(),
+            book: book.book.clone(),
+            from: self.member.clone(),
+        });
+        Ok(coupon.coupon)
+    }
+
+    /// Checks that the book permits so many to this receiver.
     fn check(
         &self,
         receiver: &ChangeBuilder<'_>,
         snapshot: &Snapshot,
         context: &Context,
         book: &CouponBook,
+        count: u32,
     ) -> Result<(), Rejection> {
         let room = codes_room(&receiver.row, snapshot, context, &self.to, book);
-        check_codes(room, 1, book)?;
+        check_codes(room, count, book)?;
         let uses = of_member(context, &self.to, &book.book, "uses");
         check_uses(book, snapshot.count(&uses, Some(&receiver.row)))
     }
 }
 
-/// Ends the changes of a giver, who has one code less: the holder has, when that is somebody who was merged into the giver.
-fn given_up<'a>(
-    mut giver: ChangeBuilder<'a>,
-    member: &MemberId,
-    holder: &MemberId,
+/// Codes that a giver has less: the holder has, when that is somebody who was merged into the giver.
+struct GivenUp<'m> {
+    member: &'m MemberId,
+    holder: MemberId,
     codes: CounterKey,
-    snapshot: &'a Snapshot,
-    context: &'a Context,
-    ids: &'a IdAllocator,
-) -> Result<Changes, Undecided> {
-    if holder == member {
-        giver.count(codes, -1, None);
-        return Ok(giver.finish()?);
+    count: u32,
+}
+
+impl GivenUp<'_> {
+    /// Ends the changes of the giver.
+    fn finish<'a>(
+        self,
+        mut giver: ChangeBuilder<'a>,
+        snapshot: &'a Snapshot,
+        context: &'a Context,
+        ids: &'a IdAllocator,
+    ) -> Result<Changes, Undecided> {
+        let less = i64::from(self.count).saturating_neg();
+        if self.holder == *self.member {
+            giver.count(self.codes, less, None);
+            return Ok(giver.finish()?);
+        }
+        see_rows(snapshot, context, [&self.holder])?;
+        let mut merged = ChangeBuilder::open_as_is(snapshot, context, ids, &self.holder)?;
+        merged.count(self.codes, less, None);
+        let mut changes = giver.finish()?;
+        changes.merge(merged.finish()?);
+        Ok(changes)
     }
-    see_rows(snapshot, context, [holder])?;
-    let mut merged = ChangeBuilder::open_as_is(snapshot, context, ids, holder)?;
-    merged.count(codes, -1, None);
-    let mut changes = giver.finish()?;
-    changes.merge(merged.finish()?);
-    Ok(changes)
 }
 
 impl Operation for TransferCoupon {
@@ -182,40 +225,32 @@ impl Operation for TransferCoupon {
         // Both sides tell the same time, so that one order holds for both.
         let recorded_at = giver.recorded_at.max(receiver.recorded_at);
         (giver.recorded_at, receiver.recorded_at) = (recorded_at, recorded_at);
-        let (expected, before) = (stored.expected(), stored.entity.counted_as());
-        let holder = stored.entity.holder.clone();
-        let transferred = stored.entity.transfer(&self.to, now, book.is_over(now));
-        let coupon = transferred.map_err(|refusal| refused(refusal, now))?;
-        self.check(&receiver, snapshot, context, &book)?;
-        step(&mut giver, context, before, expected, &coupon)?;
+        let others = held_with(snapshot, context, &stored.entity)?;
+        let (coupon, holder) = (stored.entity.coupon.clone(), stored.entity.holder.clone());
+        let mut with = Vec::with_capacity(others.len());
+        for (at, stored) in [stored].into_iter().chain(others).enumerate() {
+            let sent = self.send(stored, &book, context, (&mut giver, &mut receiver))?;
+            with.extend((at > 0).then_some(sent));
+        }
+        let count = u32::try_from(with.len()).map_err(|_| Rejection::Overflow)?;
+        let count = count.saturating_add(1);
+        self.check(&receiver, snapshot, context, &book, count)?;
         let codes = |member| of_member(context, member, &book.book, "codes").name.at(0);
-        receiver.count(codes(&self.to), 1, None);
-        giver.emit(Event::CouponSent {
-            coupon: coupon.coupon.clone(),
-            book: book.book.clone(),
-            to: self.to.clone(),
-        });
-        receiver.emit(Event::CouponReceived {
-            coupon: coupon.coupon.clone(),
-            book: book.book.clone(),
-            from: self.member.clone(),
-        });
+        receiver.count(codes(&self.to), count.into(), None);
         let holder = holder.unwrap_or_else(|| self.member.clone());
-        let codes_held = codes(&holder);
-        let mut changes = given_up(
-            giver,
-            &self.member,
-            &holder,
-            codes_held,
-            snapshot,
-            context,
-            &ids,
-        )?;
+        let given = GivenUp {
+            member: &self.member,
+            codes: codes(&holder),
+            holder,
+            count,
+        };
+        let mut changes = given.finish(giver, snapshot, context, &ids)?;
         changes.merge(receiver.finish()?);
         Ok(Decision {
             reply: TransferredCoupon {
                 outcome: CodeOutcome::Accepted,
-                coupon: Some(coupon.coupon),
+                coupon: Some(coupon),
+                with,
                 book: Some(book.book),
                 to: Some(self.to.clone()),
                 transferred_at: Some(recorded_at),

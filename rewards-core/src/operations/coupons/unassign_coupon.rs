@@ -2,7 +2,8 @@
 //!
 //! One that was redeemed before stays with its holder. The holder may be assigned one more afterwards.
 //!
-//! Refusals, in order: neither a code nor an id, or both; unknown coupon; a coupon that nobody holds, that is locked, used up, voided or expired; one that was redeemed before.
+//! Refusals, in order: neither a code nor an id, or both; unknown coupon; a coupon that nobody holds, that is locked, used up, voided
+//! or expired; one that was redeemed before; one of a booklet.
 
 use serde::{Deserialize, Serialize};
 
@@ -95,7 +96,10 @@ impl Operation for UnassignCoupon {
             named,
         };
         let (coupon, changes) = staff.take(
-            |coupon, book, now| coupon.unassign(now, book.is_over(now), &doing),
+            |coupon, book, now| {
+                let is_over = book.is_over_for(&coupon, now);
+                coupon.unassign(now, is_over, &doing)
+            },
             |builder, coupon, holder| {
                 builder.emit(Event::CouponUnassigned {
                     coupon: coupon.coupon.clone(),

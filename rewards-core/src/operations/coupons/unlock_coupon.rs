@@ -99,7 +99,8 @@ impl Operation for UnlockCoupon {
         let now = context.now;
         let (stored, book) = (claimed.stored, claimed.book);
         let (expected, before) = (stored.expected(), stored.entity.counted_as());
-        let unlocked = stored.entity.unlock(&self.order, now, book.is_over(now));
+        let is_over = book.is_over_for(&stored.entity, now);
+        let unlocked = stored.entity.unlock(&self.order, now, is_over);
         let coupon = unlocked.map_err(|refusal| refused(refusal, now))?;
         step(&mut builder, context, before, expected, &coupon)?;
         builder.emit(Event::CouponUnlocked {

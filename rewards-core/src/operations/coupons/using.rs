@@ -1,9 +1,10 @@
 //! A use of a coupon: made, counted and given back.
 
 use super::super::change_builder::ChangeBuilder;
+use super::booklets::check_unlocked;
 use super::claim::of_member;
 use super::find::refused;
-use super::{code_uses, counted, step};
+use super::{code_uses, counted, step, value_left};
 use crate::command::Undecided;
 use crate::context::Context;
 use crate::counter::CounterRange;
@@ -11,6 +12,7 @@ use crate::coupons::{BookCount, CodeUser, Coupon, CouponBook};
 use crate::entity::Stored;
 use crate::event::Event;
 use crate::ids::{MemberId, OrderId};
+use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::snapshot::Snapshot;
 
@@ -49,6 +51,15 @@ pub(super) fn check_uses(book: &CouponBook, used: i64) -> Result<(), Rejection> 
     }
 }
 
+/// What is known of a coupon after a use of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Used {
+    /// How often it was used by now.
+    pub uses: u32,
+    /// What is left of what it is worth.
+    pub value_left: Option<Money>,
+}
+
 /// What a use of a coupon rests on, and what it changes.
 pub(super) struct Using<'a, 'b> {
     pub builder: &'a mut ChangeBuilder<'b>,
@@ -57,40 +68,53 @@ pub(super) struct Using<'a, 'b> {
     pub book: &'a CouponBook,
     pub member: &'a MemberId,
     pub order: Option<&'a OrderId>,
+    /// How much of what the coupon is worth is spent, or comes back.
+    pub spent: Option<Money>,
 }
 
 impl Using<'_, '_> {
     /// Uses a coupon once; says how often it was used by now.
     ///
     /// # Errors
-    /// What a coupon that cannot be redeemed refuses; [`Rejection::CouponLimit`].
-    pub fn redeem(&mut self, stored: Stored<Coupon>) -> Result<u32, Undecided> {
+    /// What a coupon that cannot be redeemed refuses; [`Rejection::CouponLimit`]; what [`check_unlocked`] does.
+    pub fn redeem(&mut self, stored: Stored<Coupon>) -> Result<Used, Undecided> {
         let coupon = stored.entity.coupon.clone();
-        let uses = match self.book.terms.user() {
+        let used = match self.book.terms.user() {
             CodeUser::Holder => self.use_own(stored)?,
-            CodeUser::Anyone => self.use_shared(stored)?,
+            CodeUser::Anyone => Used {
+                uses: self.use_shared(stored)?,
+                value_left: None,
+            },
         };
         self.count()?;
-        let most = self.book.terms.limits().uses_of_code();
+        let most = self.book.terms.uses_of_code();
         self.builder.emit(Event::CouponRedeemed {
             coupon,
             book: self.book.book.clone(),
             order: self.order.cloned(),
-            used_up: uses >= most,
+            used_up: used.uses >= most || used.value_left.is_some_and(|left| left.is_zero()),
         });
-        Ok(uses)
+        Ok(used)
     }
 
-    /// Uses a coupon of the member's; says how often it was used by now.
-    fn use_own(&mut self, stored: Stored<Coupon>) -> Result<u32, Undecided> {
+    /// Uses a coupon of the member's.
+    fn use_own(&mut self, stored: Stored<Coupon>) -> Result<Used, Undecided> {
         let (book, now) = (self.book, self.context.now);
         let (expected, before) = (stored.expected(), stored.entity.counted_as());
-        let (rule, most) = (book.terms.lock_rule(), book.terms.limits().uses_of_code());
-        let is_over = book.is_over(now);
+        let (rule, most) = (book.terms.lock_rule(), book.terms.uses_of_code());
+        check_unlocked(self.snapshot, self.context, book, &stored.entity)?;
+        let is_over = book.is_over_for(&stored.entity, now);
         let coupon = stored.entity.redeem(self.order, rule, most, now, is_over);
+        let coupon = match (self.spent, book.terms.value) {
+            (Some(spent), Some(worth)) => coupon.and_then(|own| own.spend(spent, worth.minor())),
+            _ => coupon,
+        };
         let coupon = coupon.map_err(|refusal| refused(refusal, now))?;
         step(self.builder, self.context, before, expected, &coupon)?;
-        Ok(coupon.uses)
+        Ok(Used {
+            uses: coupon.uses,
+            value_left: value_left(&coupon, book),
+        })
     }
 
     /// Uses a code that anyone may redeem; says how often it was used by now, of which nobody can be sure who comes in between.
@@ -106,7 +130,7 @@ impl Using<'_, '_> {
             .map_err(|refusal| refused(refusal, now))?;
         let uses = code_uses(&context.tenant, &book.book, &coupon.coupon);
         let used = self.snapshot.count(&uses, None);
-        let most = i64::from(book.terms.limits().uses_of_code());
+        let most = i64::from(book.terms.uses_of_code());
         let after = used.saturating_add(1);
         let bound = match after < most {
             true => most.saturating_sub(1),
@@ -144,14 +168,17 @@ impl Using<'_, '_> {
         self.builder.count(step.key, step.delta, step.bound);
     }
 
-    /// Gives a use back that was made for an order. A coupon that was voided since gets nothing back.
+    /// Gives a use back that was made for an order, with what it has spent. A coupon that was voided since gets nothing back.
     ///
     /// The coupon is always written, also where its uses are in a counter: whoever makes the last use at the same time has
     /// looked at a coupon that was used more often, and must look again.
     pub fn give_back(&mut self, stored: Stored<Coupon>, order: &OrderId) -> Result<(), Rejection> {
         let (context, book) = (self.context, self.book);
         let (expected, before) = (stored.expected(), stored.entity.counted_as());
-        let Some(coupon) = stored.entity.give_back(Some(order), context.now) else {
+        let Some(coupon) = stored
+            .entity
+            .give_back(Some(order), self.spent, context.now)
+        else {
             return Ok(());
         };
         step(self.builder, context, before, expected, &coupon)?;

@@ -31,7 +31,7 @@ use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
 use crate::event::Event;
-use crate::ids::{IdempotencyKey, MemberId, PurchaseId, TenantId};
+use crate::ids::{CouponId, IdempotencyKey, MemberId, PurchaseId, TenantId};
 use crate::ledger::LotNumber;
 use crate::money::Money;
 use crate::rejection::Rejection;
@@ -133,8 +133,9 @@ impl Operation for CancelPurchase {
         builder.write_purchase(purchase)?;
         let program = revision_of(context, &stored.entity)?;
         if are_returned(program, true) {
-            let (whose, coupons) = ((&self.member, &self.purchase), &stored.entity.coupons);
-            return_given(&mut builder, snapshot, context, whose, coupons)?;
+            let (whose, own) = ((&self.member, &self.purchase), &stored.entity);
+            let spent = |coupon: &CouponId| own.spent_of(coupon);
+            return_given(&mut builder, snapshot, context, whose, &own.coupons, spent)?;
         }
         let mut reply = CancelledPurchase {
             purchase: self.purchase.clone(),

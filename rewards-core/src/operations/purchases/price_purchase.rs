@@ -10,7 +10,7 @@ use crate::discounts::{
 };
 use crate::ids::CouponId;
 use crate::member::MemberProfile;
-use crate::money::Money;
+use crate::money::{Asset, Money};
 use crate::program::{
     CompiledOfferEffect, CompiledOffers, CompiledProgram, OfferNumbers, Prices, ReturnedBy,
     WithoutEffect,
@@ -57,7 +57,7 @@ pub(super) fn price<'a>(
     let overflow = |_| Rejection::Overflow;
     let chosen = match program.offers() {
         Some(offers) => {
-            let candidates = candidates(offers, &found);
+            let candidates = candidates(offers, &found, told.total.asset());
             choose(offers, &view, &basket, &candidates).map_err(overflow)?
         }
         None => Chosen::nothing(basket),
@@ -74,19 +74,34 @@ pub(super) fn price<'a>(
 }
 
 /// The offers that coupons give which can be redeemed, in order.
-fn candidates(offers: &CompiledOffers, found: &[Result<Usable, Rejection>]) -> Vec<Candidate> {
+fn candidates(
+    offers: &CompiledOffers,
+    found: &[Result<Usable, Rejection>],
+    asset: Asset,
+) -> Vec<Candidate> {
     let usable = found.iter().enumerate();
     let usable = usable.filter_map(|(coupon, found)| Some((coupon, found.as_ref().ok()?)));
     let candidates = usable.flat_map(|(coupon, usable)| {
         let numbers = offers.of_book(&usable.book.book).iter();
-        numbers.map(move |offer| Candidate {
+        let has_value = usable.book.terms.value.is_some();
+        let worth = usable.worth(asset);
+        // What a coupon is worth is taken off by offers that do so, and by none else.
+        let own = numbers.filter(move |offer| takes_value(offers, **offer) == has_value);
+        own.map(move |offer| Candidate {
             offer: *offer,
             coupon,
+            worth: worth.unwrap_or_default(),
         })
     });
     let mut candidates: Vec<Candidate> = candidates.collect();
     candidates.sort_unstable();
     candidates
+}
+
+/// Whether an offer takes off what is left on its coupon.
+fn takes_value(offers: &CompiledOffers, offer: u32) -> bool {
+    let effect = offers.get(offer).map(|offer| &offer.effect);
+    matches!(effect, Some(CompiledOfferEffect::Value))
 }
 
 impl<'a> Priced<'a> {
@@ -136,15 +151,24 @@ impl<'a> Priced<'a> {
             .map_or(Ok(()), |refused| Err(refused.clone()))
     }
 
-    /// The coupons that are used: whose offers have an effect, or all of them where the program says so.
-    pub fn used(&self) -> impl Iterator<Item = &Usable> {
+    /// The coupons that are used: whose offers have an effect, or all of them where the program says so. One that is worth an amount
+    /// is used by what is taken off for it, and tells how much that is.
+    pub fn used(&self) -> impl Iterator<Item = (&Usable, Option<Money>)> {
         let offers = self.program.offers();
         let uses_all = offers.is_some_and(|offers| offers.without_effect == WithoutEffect::Use);
+        let asset = self.repriced.purchase.total.asset();
         let found = self.found.iter().enumerate();
         found.filter_map(move |(at, found)| {
-            let mut applied = self.chosen.applied.iter();
-            let is_used = uses_all || applied.any(|(own, _)| own.coupon == at);
-            found.as_ref().ok().filter(|_| is_used)
+            let usable = found.as_ref().ok()?;
+            let own = self.chosen.applied.iter();
+            let own = own.filter(|(own, _)| own.coupon == at);
+            let taken = own
+                .map(|(_, taken)| taken.total())
+                .reduce(i64::saturating_add);
+            match usable.book.terms.value {
+                Some(_) => taken.map(|taken| (usable, Some(Money::new(taken, asset)))),
+                None => (uses_all || taken.is_some()).then_some((usable, None)),
+            }
         })
     }
 
@@ -219,7 +243,8 @@ impl<'a> Priced<'a> {
     }
 
     fn uses(&self) -> Vec<CouponUse> {
-        let used: Vec<&CouponId> = self.used().map(|own| &own.stored.entity.coupon).collect();
+        let used = self.used().map(|(own, _)| &own.stored.entity.coupon);
+        let used: Vec<&CouponId> = used.collect();
         let found = self.coupons.iter().zip(&self.found);
         let uses = found.map(|(coupon, found)| CouponUse {
             coupon: coupon.clone(),

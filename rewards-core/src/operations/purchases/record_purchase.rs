@@ -35,7 +35,7 @@ use crate::entity::{EntityKey, Expected};
 use crate::event::Event;
 use crate::ids::{CouponId, IdAllocator, PurchaseId, Slug, TenantId};
 use crate::ledger::{Lot, LotState, Origin, Purpose, TransferKind};
-use crate::money::allocate;
+use crate::money::{Money, allocate};
 use crate::program::{CapScope, CompiledProgram, ExtendingActivity};
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
@@ -195,7 +195,9 @@ impl RecordPurchase {
         count(&mut builder, &purchase, &decided, &mut entity);
         entity.seen = Some(decided.seen.clone());
         entity.replaces = replaces.cloned();
-        entity.coupons = self.redeem(&mut builder, snapshot, context, priced)?;
+        let redeemed = self.redeem(&mut builder, snapshot, context, priced)?;
+        entity.coupon_values = spent_by(&redeemed);
+        entity.coupons = redeemed.into_iter().map(|(coupon, _)| coupon).collect();
         builder.put(&self.purchase.id, Expected::Absent, &entity)?;
         let (ladders, moves) = review_tiers(&builder, &purchase, &decided, snapshot)?;
         builder.emit_due();
@@ -227,22 +229,31 @@ impl RecordPurchase {
 }
 
 impl RecordPurchase {
-    /// Redeems the coupons that have an effect, and names them.
+    /// Redeems the coupons that have an effect, and names them with what each has spent of what it is worth.
     fn redeem(
         &self,
         builder: &mut ChangeBuilder<'_>,
         snapshot: &Snapshot,
         context: &Context,
         priced: Option<&Priced<'_>>,
-    ) -> Result<Vec<CouponId>, Undecided> {
-        let used = priced.into_iter().flat_map(Priced::used).cloned();
-        let used: Vec<Usable> = used.collect();
-        let ids = used.iter().map(|own| own.stored.entity.coupon.clone());
+    ) -> Result<Vec<(CouponId, Option<Money>)>, Undecided> {
+        let used = priced.into_iter().flat_map(Priced::used);
+        let used: Vec<(Usable, Option<Money>)> =
+            used.map(|(own, spent)| (own.clone(), spent)).collect();
+        let ids = used.iter();
+        let ids = ids.map(|(own, spent)| (own.stored.entity.coupon.clone(), *spent));
         let ids = ids.collect();
         let whose = (&self.purchase.member, &self.purchase.id);
         redeem_given(builder, snapshot, context, whose, used)?;
         Ok(ids)
     }
+}
+
+/// What coupons that are worth an amount have spent of it.
+fn spent_by(redeemed: &[(CouponId, Option<Money>)]) -> Vec<(CouponId, i64)> {
+    let spent = redeemed.iter();
+    let spent = spent.filter_map(|(coupon, spent)| Some((coupon.clone(), (*spent)?.minor())));
+    spent.collect()
 }
 
 /// Writes the grants as lots, and says which lines each is for.

@@ -35,7 +35,7 @@ use crate::context::Context;
 use crate::decision::Decision;
 use crate::entity::{EntityKey, Expected, Stored};
 use crate::event::Event;
-use crate::ids::{IdAllocator, MemberId, PurchaseId, RefundId, Slug, TenantId};
+use crate::ids::{CouponId, IdAllocator, MemberId, PurchaseId, RefundId, Slug, TenantId};
 use crate::money::Money;
 use crate::program::{CompiledProgram, RefundPolicy};
 use crate::refunds::{RefundEntity, RefundKind, RefundedPieces};
@@ -242,7 +242,8 @@ impl RefundPurchase {
             return Ok(());
         }
         let whose = (&self.member, &self.purchase);
-        return_given(builder, snapshot, context, whose, &purchase.coupons)
+        let spent = |coupon: &CouponId| purchase.spent_of(coupon);
+        return_given(builder, snapshot, context, whose, &purchase.coupons, spent)
     }
 
     fn policy(&self, refunds: crate::program::Refunds) -> RefundPolicy {

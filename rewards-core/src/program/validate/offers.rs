@@ -146,7 +146,7 @@ fn check_effect(checker: &mut Checker<'_>, at: &At<'_>, effect: &OfferEffect) {
         OfferEffect::BuyGet(buy_get) => check_buy_get(checker, &at.field("buy_get"), buy_get),
         OfferEffect::Bundle(bundle) => check_bundle(checker, &at.field("bundle"), bundle),
         OfferEffect::Shipping(percent) => check_percent(checker, &at.field("shipping"), percent),
-        OfferEffect::Earn(_) => {}
+        OfferEffect::Value(_) | OfferEffect::Earn(_) => {}
     }
 }
 

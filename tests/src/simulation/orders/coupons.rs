@@ -324,6 +324,7 @@ impl Script {
             code: Some(code),
             coupon: None,
             order,
+            amount: None,
         }))
     }
 

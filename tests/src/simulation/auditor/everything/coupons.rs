@@ -110,7 +110,7 @@ fn counted(books: &Books, book: &CouponBook, name: &str) -> i64 {
 fn uses(books: &Books, book: &CouponBook, coupon: &Coupon, life: Life, findings: &mut Findings) {
     let id = &coupon.coupon;
     let is_held = i64::from(coupon.holder.is_some());
-    let may_be = i64::from(book.terms.limits().uses_of_code());
+    let may_be = i64::from(book.terms.uses_of_code());
     let kept = match book.terms.user() {
         CodeUser::Holder => i64::from(coupon.own_uses()),
         CodeUser::Anyone => counted(books, book, &format!("coupons/code/{id}")),
