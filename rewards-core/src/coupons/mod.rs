@@ -21,23 +21,24 @@ mod count;
 mod coupon;
 mod line;
 mod pattern;
+mod step;
+mod terms;
 mod window;
 
 pub use batch::{BATCH_CODES_MAX, BatchKey, CODES_AT_ONCE_MAX, CouponBatch};
-pub(crate) use book::check_lease;
-pub use book::{
-    BookChange, BookRefusal, BookState, BookTerms, CodeMatching, CodeUser, CouponBook,
-    CouponLimits, CouponTransfer, LEASE_SECONDS_DEFAULT, LEASE_SECONDS_MAX, LockRule,
-    NAME_BYTES_MAX,
-};
+pub use book::{BookChange, BookRefusal, BookState, CouponBook};
 pub use booklet::{
     BOOKLET_COUPONS_MAX, BOOKLET_DAYS_MAX, BookletOrder, BookletPlace, BookletTerms,
 };
 pub use code::{CodeKeys, CodeSource, batch_name, spelled};
 pub use count::{BookCount, CODE_USES, CouponStatistics, ended_by, lasting_until};
-pub use coupon::{
-    Coupon, CouponAction, CouponRefusal, CouponState, CouponStep, Doing, HISTORY_MAX, Lease,
-};
+pub use coupon::{Coupon, CouponRefusal, Lease};
 pub use line::{CodeLine, LineProblem};
 pub use pattern::{CODE_CHARS_MAX, CodePattern, PatternError, ROOM_FACTOR, check_character};
+pub use step::{CouponAction, CouponState, CouponStep, Doing, HISTORY_MAX};
+pub(crate) use terms::check_lease;
+pub use terms::{
+    BookTerms, CodeMatching, CodeUser, CouponLimits, CouponTransfer, LEASE_SECONDS_DEFAULT,
+    LEASE_SECONDS_MAX, LockRule, NAME_BYTES_MAX,
+};
 pub use window::LocalWindow;
