@@ -408,6 +408,12 @@ impl<'a> Writes<'a> {
         for (tenant, entry) in &self.journal {
             let transfer = &entry.transfer;
             let origin = transfer.origin.as_ref();
+            // The statement that erases reasons may not see what is written beside it.
+            let is_erased = |key: &&MemberKey| key.tenant == *tenant && key.member == entry.member;
+            let reason = match self.erased_reasons.iter().any(|key| is_erased(key)) {
+                true => None,
+                false => transfer.reason.as_deref(),
+            };
             // The member's own side is not written out.
             let holder = |account: &'a Account| match &account.holder {
                 Holder::Member(member) if *member == entry.member => None,
@@ -432,7 +438,7 @@ impl<'a> Writes<'a> {
                 origin.map(|origin| origin.program.as_str()).into(),
                 origin.map(|origin| origin.revision).into(),
                 origin.map(|origin| origin.rule.as_str()).into(),
-                transfer.reason.as_deref().into(),
+                reason.into(),
                 entry.hash.0.as_slice().into(),
             ]);
         }

@@ -4,10 +4,12 @@
 use rewards_core::cashback::Purchase;
 use rewards_core::member::ALIASES_MAX;
 use rewards_core::operations::aliases::{LinkAlias, ResolveAlias, UnlinkAlias};
+use rewards_core::operations::balances::GetStatement;
 use rewards_core::operations::members::{EraseMember, MergeMembers, RegisterMember};
 use rewards_core::operations::programs::PublishProgram;
 use rewards_core::operations::purchases::{GetPurchase, RecordPurchase};
 use rewards_core::operations::redemptions::AuthorizeRedemption;
+use rewards_core::operations::rewards::GrantReward;
 use rewards_core::program::Program;
 use rewards_storage::engine::{CommandOptions, TenantEngine};
 
@@ -65,6 +67,15 @@ async fn who_is_erased_is_erased_with_what_was_told_just_before() {
         let recorded = run.push(RecordPurchase::new(purchase), Default::default());
         let recorded = recorded.await;
         let linked = run.push(link("zoe", "1"), keyed("link")).await;
+        let grant = GrantReward {
+            member: member("zoe"),
+            amount: eur("1.00"),
+            reason: "after a long call".to_owned(),
+            source: None,
+            reference: None,
+            expires_at: None,
+        };
+        let granted = run.push(grant, keyed("grant")).await;
         let erase = EraseMember {
             member: member("zoe"),
             forfeit: true,
@@ -73,6 +84,7 @@ async fn who_is_erased_is_erased_with_what_was_told_just_before() {
         let erased = run.push(erase, keyed("erase")).await;
         recorded.receipt().await.unwrap();
         linked.receipt().await.unwrap();
+        granted.receipt().await.unwrap();
         let erased = erased.receipt().await.unwrap().reply;
         assert_eq!((erased.purchases, erased.next), (1, None), "{}", club.name);
         assert_eq!(owner(engine, "1").await, "alias_unknown", "{}", club.name);
@@ -82,6 +94,21 @@ async fn who_is_erased_is_erased_with_what_was_told_just_before() {
         };
         let found = engine.execute(get).await.unwrap();
         assert_eq!(found.purchase.channel, None, "{}", club.name);
+        let statement = GetStatement {
+            member: member("zoe"),
+            before: None,
+            limit: None,
+            kind: None,
+            purpose: None,
+            asset: None,
+            purchase: None,
+            from: None,
+            until: None,
+        };
+        let statement = engine.execute(statement).await;
+        let lines = statement.unwrap().lines;
+        let reasons = lines.iter().filter(|line| line.reason.is_some());
+        assert!(!lines.is_empty() && reasons.count() == 0, "{}", club.name);
     }
 }
 
