@@ -18,6 +18,7 @@ use super::Failed;
 use super::model::{Deliveries, History};
 use super::programs::documents;
 use super::random::Random;
+use super::redemptions::{self, Known};
 use super::workload::{Command, HOUR, Order, Script};
 
 /// How many revisions are published in mid-work of a round, for each tenant.
@@ -167,6 +168,7 @@ impl World {
             sleep(millis(&mut random, 20)).await;
             self.advance(self.script.instant(index)?)?;
             let order = self.script.order(client, index)?;
+            let order = self.in_the_know(order, &mut random)?;
             if random.chance(3) {
                 self.close_one(&mut random).await?;
             }
@@ -187,6 +189,19 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// A step of a redemption as a client orders it who knows what became of others: mostly of one that is there and bears the step.
+    fn in_the_know(&self, order: Order, random: &mut Random) -> Result<Order, Failed> {
+        if !redemptions::is_step(&order.command) || !random.chance(850) {
+            return Ok(order);
+        }
+        let now = self.engine_and_time(random)?.1;
+        let known = Known::of(&self.history(), &order.tenant)?;
+        Ok(match known.step(random, &order.command, now)? {
+            Some(command) => Order::new(&order.tenant, order.key, command),
+            None => order,
+        })
     }
 
     /// Sends an order until its outcome is known, or until the client has lost interest.

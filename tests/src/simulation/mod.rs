@@ -6,7 +6,8 @@
 //! end, the [auditor] holds the books against everything that was acknowledged.
 //!
 //! Everything follows from the seed. In memory, on one thread and paused time, a seed repeats the very run; on a
-//! database the interleaving is the machine's, and the seed repeats the orders and the faults.
+//! database the interleaving is the machine's, and the seed repeats the orders and the faults, but for what follows from what was
+//! answered: which redemption is captured, released or cancelled.
 
 pub mod auditor;
 pub mod books;
@@ -22,6 +23,7 @@ mod orders;
 mod processes;
 mod programs;
 mod random;
+mod redemptions;
 mod runner;
 pub mod workload;
 

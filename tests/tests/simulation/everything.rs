@@ -14,6 +14,9 @@ use rewards_core::event::{Event, EventRecord, Stream};
 use rewards_core::ids::MemberId;
 use rewards_core::member::MemberStatus;
 use rewards_core::operations::programs::PublishProgram;
+use rewards_core::operations::redemptions::{
+    CancelRedemption, CaptureRedemption, ReleaseRedemption,
+};
 use rewards_core::registry::OPERATIONS;
 use rewards_core::wallet::SharedWalletState;
 use rewards_tests::simulation::auditor::{Check, audit};
@@ -25,6 +28,14 @@ use super::{Outcome, in_memory, repeatably, told};
 
 /// Seeds of the stormy simulation of everything in memory.
 const SEEDS: u64 = 4;
+
+/// Steps of redemptions, which clients order of those that can bear them, and of how many orders they are carried out at least.
+const STEPS: [&str; 3] = [
+    CaptureRedemption::NAME,
+    ReleaseRedemption::NAME,
+    CancelRedemption::NAME,
+];
+const STEPS_PERCENT: u64 = 30;
 
 /// Worlds in which something was wrong once: somebody was erased in the batch in which a purchase had just been recorded.
 const FOUND: &[Scenario] = &[Scenario {
@@ -88,6 +99,14 @@ fn the_books_are_right_when_everything_is_ordered() -> Outcome {
             let tally = tallies.get(operation).copied().unwrap_or_default();
             let is_refused = tally.refused > 0 || operation == PublishProgram::NAME;
             assert!(tally.accepted > 0 && is_refused, "{operation}: {tally:?}");
+            let wanted = match STEPS.contains(&operation) {
+                true => STEPS_PERCENT,
+                false => 0,
+            };
+            assert!(
+                tally.accepted * 100 >= tally.ordered * wanted,
+                "{operation}: {tally:?}"
+            );
         }
     }
     Ok(())

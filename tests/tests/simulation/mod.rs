@@ -102,6 +102,9 @@ impl Coverage {
         "late deposit",
         "failed deposit",
         "message told twice",
+        "captured",
+        "released",
+        "cancelled",
         "revision 2",
         "raised to gold",
         "lowered from gold",
@@ -195,6 +198,9 @@ impl Coverage {
                     self.note("message told twice");
                 }
             }
+            Command::Capture(_) => self.note("captured"),
+            Command::Release(_) => self.note("released"),
+            Command::Restore(_) => self.note("cancelled"),
             _ => {}
         }
         Ok(())
