@@ -3,9 +3,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use rewards_core::discounts::{CouponUse, CouponVerdict};
 use rewards_core::event::Stream;
-use rewards_core::ids::{IdempotencyKey, TenantId};
+use rewards_core::ids::{CouponId, IdempotencyKey, TenantId};
 use rewards_core::operations::programs::PublishProgram;
+use rewards_core::operations::purchases::QuotePurchase;
 use rewards_core::operations::rewards::SettleMember;
 use rewards_core::rejection::Fault;
 use rewards_core::time::Timestamp;
@@ -15,7 +17,7 @@ use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::Failed;
-use super::model::{Deliveries, History};
+use super::model::{Deliveries, History, Quoted};
 use super::programs::documents;
 use super::random::Random;
 use super::redemptions::{self, Known};
@@ -175,6 +177,7 @@ impl World {
             if self.mayhem && random.chance(30) {
                 self.turn_back(&mut random)?;
             }
+            let order = self.with_coupons(order, &mut random).await?;
             if random.chance(150) {
                 // Somebody pressed the button twice.
                 let mut twin = Random::of(&[self.script.seed, 4, client, index]);
@@ -202,6 +205,59 @@ impl World {
             Some(command) => Order::new(&order.tenant, order.key, command),
             None => order,
         })
+    }
+
+    /// What goes before a purchase with coupons: the lease of one that must be locked, and mostly a quote. Most leave away what the
+    /// quote says is refused, and some record at the price that they were quoted or not at all.
+    async fn with_coupons(&self, mut order: Order, random: &mut Random) -> Result<Order, Failed> {
+        let (purchase, coupons) = match &order.command {
+            Command::Record(record) => (&record.purchase, &record.coupons),
+            Command::Replace(replace) => (&replace.purchase, &replace.coupons),
+            _ => return Ok(order),
+        };
+        if coupons.is_empty() {
+            return Ok(order);
+        }
+        let quote = QuotePurchase {
+            purchase: purchase.clone(),
+            coupons: coupons.clone(),
+            explain: false,
+        };
+        if random.chance(900)
+            && let Some(lock) = self.script.lock_before(&order)?
+        {
+            self.pursue(&lock, random).await?;
+        }
+        if !random.chance(750) {
+            return Ok(order);
+        }
+        let engine = self.engine(random)?.tenant(order.tenant.clone());
+        let Ok(quoted) = engine.execute(quote.clone()).await else {
+            return Ok(order);
+        };
+        let decision = quoted.decision;
+        let told = decision.discount.iter().flat_map(|told| &told.coupons);
+        let is_refused = |own: &&CouponUse| matches!(own.outcome, CouponVerdict::Refused { .. });
+        let refused: Vec<CouponId> = told
+            .filter(is_refused)
+            .map(|own| own.coupon.clone())
+            .collect();
+        let (coupons, pinned) = match &mut order.command {
+            Command::Record(record) => (&mut record.coupons, &mut record.pinned),
+            Command::Replace(replace) => (&mut replace.coupons, &mut replace.pinned),
+            _ => return Ok(order),
+        };
+        if pinned.is_none() && refused.is_empty() && random.chance(300) {
+            *pinned = Some(decision.digest.clone());
+        } else if random.chance(900) {
+            coupons.retain(|coupon| !refused.contains(coupon));
+        }
+        self.history().4.push(Quoted {
+            tenant: order.tenant.clone(),
+            quote,
+            decision,
+        });
+        Ok(order)
     }
 
     /// Sends an order until its outcome is known, or until the client has lost interest.

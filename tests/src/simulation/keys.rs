@@ -5,7 +5,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use rewards_core::command::{Operation, fingerprint};
 use rewards_core::coupons::{CodeMatching, spelled};
 use rewards_core::fingerprint::Fingerprint;
-use rewards_core::ids::{KeyId, TenantId};
+use rewards_core::ids::{CouponId, KeyId, TenantId};
 use rewards_core::secret::{KeyPurpose, KeyedDigest, Secret};
 use rewards_core::signature::Signature;
 use rewards_core::time::Timestamp;
@@ -98,4 +98,15 @@ fn digests(purpose: KeyPurpose, tenant: &TenantId, text: &str) -> Result<Vec<Key
         Ok(KeyedDigest { key, digest })
     });
     digests.collect()
+}
+
+/// The coupon of a code, in a book where codes match in a way.
+pub(super) fn coupon_of(
+    tenant: &TenantId,
+    code: &str,
+    matching: CodeMatching,
+) -> Result<CouponId, Failed> {
+    let sealed = Secret::Sealed(digests(KeyPurpose::Coupons, tenant, code)?);
+    let ids = CouponId::candidates_of(&sealed, matching);
+    Ok(ids.into_iter().next().ok_or("a code of no coupon")?)
 }

@@ -53,7 +53,7 @@ pub(super) enum Kind {
 /// Kinds and how often each is drawn.
 type Mix = &'static [(Kind, u64)];
 
-/// A hundred orders of what is worked out again.
+/// Orders of what is worked out again.
 const RECALCULATED: Mix = &[
     (Kind::Record, 32),
     (Kind::OfPurchase, 18),
@@ -66,6 +66,7 @@ const RECALCULATED: Mix = &[
     (Kind::Initiate, 4),
     (Kind::PayIn, 4),
     (Kind::Register, 2),
+    (Kind::Assign, 3),
 ];
 
 /// Of everything, what ends something for good is rare, so that something is left.

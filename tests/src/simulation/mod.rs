@@ -7,7 +7,7 @@
 //!
 //! Everything follows from the seed. In memory, on one thread and paused time, a seed repeats the very run; on a
 //! database the interleaving is the machine's, and the seed repeats the orders and the faults, but for what follows from what was
-//! answered: which redemption is captured, released or cancelled.
+//! answered: which redemption is captured, released or cancelled, and at which price a purchase is recorded.
 
 pub mod auditor;
 pub mod books;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rewards_core::event::{EventRecord, Stream};
 use rewards_core::ids::{IdempotencyKey, TenantId};
+use rewards_core::operations::purchases::{PurchaseDecision, QuotePurchase};
 use rewards_core::rejection::Fault;
 
 use super::workload::Order;
@@ -84,7 +85,20 @@ pub struct History(
     pub Intervals,
     /// How many sweeps ran in mid-work: they may have done more than they could tell.
     pub u64,
+    /// Quotes of purchases with coupons.
+    pub Vec<Quoted>,
 );
+
+/// What a purchase with coupons was quoted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quoted {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// What was asked.
+    pub quote: QuotePurchase,
+    /// What was answered.
+    pub decision: PurchaseDecision,
+}
 
 /// When something was first asked for, and first acknowledged if ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

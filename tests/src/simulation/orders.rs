@@ -28,7 +28,7 @@ use purchases::some_pieces;
 use wallets::some_tenders;
 
 pub(super) use coupons::BOOKS;
-pub(super) use purchases::with_lines;
+pub(super) use purchases::{with_lines, with_parts};
 pub(super) use wallets::FIRST_WALLETS;
 
 /// The two providers, and the key of each.

@@ -8,7 +8,8 @@ use super::Failed;
 pub const PROVIDER_KEYS: [&str; 2] = ["bank-1", "card-1"];
 
 /// Cashback and points with every kind of cap, hot budgets, two ladders and rewards that mature, expire and are voided
-/// within days. Everything that members have pays orders and can be sent, and money comes in.
+/// within days. Everything that members have pays orders and can be sent, and money comes in. Coupons of every book take something
+/// off, one of them together with those of others.
 const SHOP: &str = r#"{
   "id": "shop", "currency": "EUR", "zone": "Europe/Berlin",
   "units": [{"asset": "points"}],
@@ -19,6 +20,8 @@ const SHOP: &str = r#"{
      "lifecycle": {"pending": {"days": 1}, "expires": {"days": 4}}},
     {"id": "device", "stacking_group": "base", "when": {"channel": ["app"]}, "effect": {"fixed": {"amount": "0.50"}},
      "caps": ["device-day"], "budgets": ["device-week"], "lifecycle": {"expires": {"days": 2}}},
+    {"id": "extra", "stacking_group": "base", "when": {"offer": ["extra-points"]},
+     "effect": {"fixed": {"amount": "15", "asset": "points"}}, "lifecycle": {"expires": {"days": 5}}},
     {"id": "points", "stacking_group": "base",
      "effect": {"per_unit": {"amount": "1", "asset": "points", "every": "1.00"}}, "caps": ["points-week"],
      "lifecycle": {"pending": {"confirmation": {"void_after_days": 3}}, "expires": {"days": 6, "round": "end_of_day"}}},
@@ -30,6 +33,22 @@ const SHOP: &str = r#"{
     {"id": "gold", "stacking_group": "bonus", "when": {"tier": {"ladder": "status", "at_least": "gold"}},
      "effect": {"percent": {"rate": "2%"}}, "budgets": ["cash-total"]}
   ],
+  "offers": {
+    "stacking_groups": [{"id": "goods", "base": "running"}, {"id": "shipping", "base": "running"}], "at_most": 3,
+    "list": [
+      {"id": "tenth", "books": ["book-0", "book-6"], "stacking_group": "goods",
+       "effect": {"percent": {"rate": "10%", "at_most": "3.00"}}},
+      {"id": "fiver", "books": ["book-2"], "stacking_group": "goods", "minimum": {"amount": "6.00"},
+       "effect": {"fixed": {"amount": "5.00"}}},
+      {"id": "one-more", "books": ["book-3", "book-1"], "stacking_group": "goods", "priority": 1,
+       "effect": {"buy_get": {"buy": {"pieces": 1}, "get": {"pieces": 1}}}},
+      {"id": "each-less", "books": ["book-5"], "stacking_group": "goods", "never_with": ["tenth"],
+       "effect": {"fixed": {"amount": "0.40", "each": "piece"}}},
+      {"id": "extra-points", "books": ["book-4"], "stacking_group": "goods", "effect": {"earn": {}}},
+      {"id": "free-shipping", "books": ["book-1", "book-6"], "stacking_group": "shipping",
+       "effect": {"shipping": {"rate": "100%"}}}
+    ]
+  },
   "caps": [
     {"id": "cash-purchase", "per": "purchase", "limit": {"amount": {"amount": "4.00"}}},
     {"id": "cash-month", "per": "member", "every": "month", "limit": {"amount": {"amount": "12.00"}}},
@@ -85,6 +104,16 @@ const CAFE: &str = r#"{
     {"id": "spender", "measure": {"spend": "net"}, "window": {"calendar": "month"}, "downgrade": "to_eligible",
      "tiers": [{"id": "low", "threshold": "0"}, {"id": "high", "threshold": "60.00"}]}
   ],
+  "offers": {
+    "prices": "without_tax", "combination": "best", "without_effect": "use", "returned_by": "cancellation",
+    "stacking_groups": [{"id": "all", "base": "original"}],
+    "list": [
+      {"id": "fifth", "books": ["book-0", "book-4", "book-6"], "effect": {"percent": {"rate": "20%"}}},
+      {"id": "half-shipping", "books": ["book-2"], "effect": {"shipping": {"rate": "50%", "at_most": "1.50"}}},
+      {"id": "cheapest", "books": ["book-2", "book-3", "book-5"],
+       "effect": {"pieces": {"which": "cheapest", "pieces": 1, "rate": "50%"}}}
+    ]
+  },
   "refunds": {"rewards": "recheck", "shortfall": "debt", "chargebacks": {"rewards": "keep"}},
   "redemptions": {"order": ["cashback", "main"], "max_share": "50%", "expires_after_minutes": 2000,
     "returned_late": {"grace_days": 2}},

@@ -17,7 +17,7 @@ use rewards_core::time::Timestamp;
 use super::Failed;
 pub use super::command::{Command, Order};
 use super::mix::{Kind, Scope};
-use super::orders::{BOOKS, FIRST_WALLETS, with_lines};
+use super::orders::{BOOKS, FIRST_WALLETS, with_lines, with_parts};
 use super::random::Random;
 
 /// One hour in microseconds.
@@ -95,6 +95,7 @@ impl Script {
                 .pay_in(&mut random, client, index)?
                 .unwrap_or(self.settle(&mut random)?),
             Kind::Register => Command::Register(self.registration(random.below(self.members))?),
+            Kind::Assign => self.assign(&mut random)?,
             other => match self.beyond(&mut random, other, client, index)? {
                 Some(command) => command,
                 None => self.settle(&mut random)?,
@@ -112,13 +113,16 @@ impl Script {
     ) -> Result<Option<Command>, Failed> {
         let tenants = u64::try_from(self.tenants.len())?.max(1);
         let number = client.checked_div(tenants).unwrap_or(0);
-        let makes_books = self.scope == Scope::Everything && number < 2 * BOOKS;
+        let makes_books = number < 2 * BOOKS && self.has_book(number);
         let makes_wallets = self.scope == Scope::Everything && number < 2 * BOOKS + FIRST_WALLETS;
         Ok(match index {
             0 => Some(Command::Register(self.registration(client)?)),
             1 if makes_books => Some(self.open_book(number)?),
             1 if makes_wallets => Some(Command::Share(self.first_wallet(number)?)),
+            2 if number < BOOKS && makes_books => Some(self.upload_all(number)?),
             2 if makes_books => Some(self.upload(random, number)?),
+            3 if makes_books => self.assign_all(number, number / BOOKS)?,
+            4 if makes_books => self.assign_all(number, number / BOOKS + 2)?,
             _ => None,
         })
     }
@@ -150,7 +154,6 @@ impl Script {
                 let book = random.below(BOOKS);
                 self.upload(random, book)?
             }
-            Kind::Assign => self.assign(random)?,
             Kind::Distribute => self.distribute(random)?,
             Kind::Give => self.give(random, index)?,
             Kind::ReplaceCode => self.replace_code(random)?,
@@ -190,7 +193,7 @@ impl Script {
         Ok(order)
     }
 
-    fn tenant(&self, client: u64) -> Result<TenantId, Failed> {
+    pub(super) fn tenant(&self, client: u64) -> Result<TenantId, Failed> {
         let tenants = u64::try_from(self.tenants.len())?;
         let at = usize::try_from(client.checked_rem(tenants).unwrap_or(0))?;
         Ok(self.tenants.get(at).cloned().ok_or("no tenants")?)
@@ -269,10 +272,23 @@ impl Script {
             let device = format!("d{}", random.below(4));
             purchase.attributes.insert("device".to_owned(), device);
         }
+        with_parts(random, &mut purchase)?;
+        // What comes back by line is not worked out again.
         if self.scope == Scope::Everything {
             with_lines(random, &mut purchase)?;
         }
-        Ok(RecordPurchase::new(purchase))
+        let mut record = RecordPurchase::new(purchase);
+        let share = match self.scope {
+            Scope::Recalculated => 350,
+            Scope::Everything => 500,
+        };
+        if random.chance(share) {
+            let member = &record.purchase.member;
+            record.coupons = self.given(random, &self.tenant(client)?, member)?;
+            // The digest of no quote that there ever was.
+            record.pinned = random.chance(20).then(|| "0".repeat(64));
+        }
+        Ok(record)
     }
 
     /// Something about a purchase ordered before, mostly with its own member.

@@ -5,6 +5,7 @@
 mod databases;
 mod everything;
 mod motions;
+mod offers;
 mod tampering;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -102,6 +103,8 @@ impl Coverage {
         "late deposit",
         "failed deposit",
         "message told twice",
+        "bought for less",
+        "a coupon came back",
         "captured",
         "released",
         "cancelled",
@@ -128,6 +131,10 @@ impl Coverage {
             if let Command::Record(_) = ack.order.command {
                 let decision = serde_json::from_str::<RecordedPurchase>(&ack.reply)?.decision;
                 self.note(format!("revision {}", decision.revision));
+                let discount = decision.discount.as_ref();
+                if discount.is_some_and(|discount| discount.taken_off.is_positive()) {
+                    self.note("bought for less");
+                }
                 let clips = decision
                     .grants
                     .iter()
@@ -164,6 +171,7 @@ impl Coverage {
                         Event::RedemptionReleased { expired: true, .. } => {
                             self.note("an authorization was over");
                         }
+                        Event::CouponReturned { .. } => self.note("a coupon came back"),
                         _ => {}
                     }
                 }
@@ -317,8 +325,8 @@ fn scenario_for(defect: Defect) -> Scenario {
             faults: true,
             ..Scenario::stormy(5)
         },
-        // Few spend what they have to give back.
-        Defect::ForgivesDebt => Scenario {
+        // Few spend what they have to give back, and few use up a limit.
+        Defect::ForgivesDebt | Defect::LosesCounts => Scenario {
             orders: 20,
             ..Scenario::calm(3)
         },

@@ -15,7 +15,7 @@ use rewards_core::ledger::Holder;
 use rewards_core::money::Money;
 use rewards_tests::simulation::auditor::{Check, audit};
 use rewards_tests::simulation::books::Books;
-use rewards_tests::simulation::model::{Deliveries, History, Refused};
+use rewards_tests::simulation::model::{Deliveries, History, Refused, Told};
 use rewards_tests::simulation::workload::Command;
 use rewards_tests::simulation::{Scenario, run};
 
@@ -99,8 +99,11 @@ const LIES: &[Lie] = &[
         Check::Reply,
         |case| {
             let told = case.history.0.values_mut();
-            let mut told = told.filter(|told| !told.acks.is_empty());
-            let told = told.next().unwrap();
+            let is_grant = |told: &&mut Told| {
+                let ack = told.acks.first();
+                ack.is_some_and(|ack| matches!(ack.order.command, Command::Grant(_)))
+            };
+            let told = told.into_iter().find(is_grant).unwrap();
             let mut again = told.acks[0].clone();
             (again.replayed, again.reply) = (true, "{}".to_owned());
             told.acks.push(again);
@@ -286,6 +289,7 @@ pub(super) fn rewrite_documents(case: &mut Case, from: &str, to: &str) {
 #[test]
 fn every_lie_is_seen_through() -> Outcome {
     let scenario = Scenario {
+        clients: 60,
         orders: 20,
         ..Scenario::calm(3)
     };

@@ -6,10 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use rewards_core::cashback::Purchase;
 use rewards_core::event::Event;
 use rewards_core::ids::{MemberId, PurchaseId};
-use rewards_core::operations::purchases::RecordedPurchase;
 use rewards_core::time::Timestamp;
 use serde_json::Value;
 
@@ -21,16 +19,12 @@ use crate::simulation::Failed;
 use crate::simulation::books::{Books, CounterPlace};
 
 /// What the ladders of a document measure of a purchase: where they count it, and what is added there.
-fn measures(
-    document: &Value,
-    purchase: &Purchase,
-    reply: &RecordedPurchase,
-) -> Result<BTreeMap<CounterPlace, i64>, Failed> {
+fn measures(document: &Value, bought: &Bought<'_>) -> Result<BTreeMap<CounterPlace, i64>, Failed> {
     let mut measures = BTreeMap::new();
     for ladder in items(document, "ladders") {
-        let at = purchase.occurred_at;
-        if let Some(place) = place(document, ladder, &purchase.member, at)? {
-            measures.insert(place, measured(ladder, purchase, reply));
+        let at = bought.order.occurred_at;
+        if let Some(place) = place(document, ladder, &bought.order.member, at)? {
+            measures.insert(place, measured(ladder, bought));
         }
     }
     measures.retain(|_, added| *added != 0);
@@ -71,16 +65,15 @@ fn place(
 /// How counters name what is spent less discounts.
 const NET: u8 = 1;
 
-fn measured(ladder: &Value, purchase: &Purchase, reply: &RecordedPurchase) -> i64 {
+fn measured(ladder: &Value, bought: &Bought<'_>) -> i64 {
     let measure = ladder.get("measure").unwrap_or(&Value::Null);
     if measure == "visits" {
         return 1;
     }
     match measure.get("earned").and_then(Value::as_str) {
-        // Purchases of the simulation have no discounts.
-        None => purchase.total.minor(),
+        None => bought.paid(),
         Some(asset) => {
-            let grants = reply.decision.grants.iter();
+            let grants = bought.reply.decision.grants.iter();
             let own = grants.filter(|grant| grant.granted.asset().to_string() == asset);
             own.map(|grant| grant.granted.minor()).sum()
         }
@@ -203,7 +196,7 @@ fn climbs(
             }
         };
         let document = story.document(bought)?;
-        let added = measures(document, bought.order, &bought.reply)?;
+        let added = measures(document, bought)?;
         for (place, more) in &added {
             *sums.entry(place.clone()).or_default() += more;
         }

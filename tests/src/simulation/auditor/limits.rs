@@ -7,11 +7,12 @@ use rewards_core::counter::{CounterKind, Summed};
 use rewards_core::event::{Event, Stream};
 use rewards_core::ids::{MemberId, ProgramId, PurchaseId, Slug};
 use rewards_core::ledger::TransferKind;
-use rewards_core::money::{Asset, Ratio, Rounding};
+use rewards_core::money::{Asset, Money, Ratio, Rounding};
 use rewards_core::operations::purchases::{GrantedReward, RecordedPurchase};
 use rewards_core::program::{CapPer, CompiledProgram, Limit, Program};
 use rewards_core::time::{Bucket, Period};
 
+use super::refunds::share;
 use super::story::Story;
 use super::{Applied, Check, Findings, transfers};
 use crate::simulation::Failed;
@@ -93,7 +94,7 @@ pub(super) fn check(
                 purchase,
                 &decision.grants,
                 stored.map(|stored| &stored.entity),
-            ),
+            )?,
         );
     }
     returned(books, findings);
@@ -332,18 +333,25 @@ fn sums_of(
     purchase: &Purchase,
     grants: &[GrantedReward],
     stored: Option<&PurchaseEntity>,
-) -> Vec<(CounterPlace, i64)> {
+) -> Result<Vec<(CounterPlace, i64)>, Failed> {
     let place = |name: String| {
         let subject = format!("m:{}", purchase.member);
         (subject, format!("{}/{name}", purchase.program), 0)
     };
     let refunded = stored.map(PurchaseEntity::refunded).unwrap_or_default();
+    // As it was paid, with what coupons took off.
+    let purchase = stored.map_or(purchase, |stored| &stored.purchase);
+    let discounts = purchase.discounts.map_or(0, Money::minor);
+    let paid = purchase.total.minor() - discounts;
+    let undone = |minor: i64| share(minor, refunded.amount, paid, refunded.is_whole);
     let mut sums = vec![(place("number".to_owned()), 1)];
     for (summed, minor) in purchase.sums() {
         let left = match summed {
             Summed::Visits => i64::from(!refunded.is_whole),
-            // Purchases of the simulation have a total and nothing else.
-            _ => minor - refunded.amount,
+            Summed::Gross(_) if !refunded.is_whole => {
+                minor - refunded.amount - i64::try_from(undone(discounts))?
+            }
+            _ => minor - i64::try_from(undone(minor))?,
         };
         sums.push((place(summed.to_string()), left));
     }
@@ -355,7 +363,7 @@ fn sums_of(
         let name = format!("earned.{}", grant.granted.asset());
         sums.push((place(name), grant.granted.minor() - gone));
     }
-    sums
+    Ok(sums)
 }
 
 /// What purchases say went back of them is what the journal says went back to the accounts that paid it.
@@ -472,7 +480,8 @@ fn totals(
     bounded(&limits, &counted, findings);
     counted.retain(|_, value| *value != 0);
     let stored = books.counters.iter();
-    let stored = stored.filter(|((_, name, _), _)| !name.contains("/carry/"));
+    let is_beside = |name: &str| name.contains("/carry/") || name.starts_with("coupons/");
+    let stored = stored.filter(|((_, name, _), _)| !is_beside(name));
     let stored = stored
         .map(|(place, value)| (place.clone(), *value))
         .collect();

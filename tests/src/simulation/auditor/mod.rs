@@ -18,6 +18,7 @@ mod fraction;
 mod ladders;
 mod ledger;
 mod limits;
+mod offers;
 mod order;
 mod refunds;
 mod refusals;
@@ -89,6 +90,8 @@ pub enum Check {
     SharedWallet,
     /// Coupons and their books: how often they are used, and whose they are.
     Coupon,
+    /// What coupons take off purchases, by which offers, and when their uses come back.
+    Discount,
 }
 
 /// Something that cannot be.
@@ -221,13 +224,16 @@ pub fn audit(
     // Sweeps in mid-work may have lost the answers to what they did.
     let is_told = history.3 == 0;
     if everything {
-        everything::check(books, &applied, deliveries, &mut findings)?;
+        everything::check(books, (history, &applied), deliveries, &mut findings)?;
         return Ok(findings.0);
     }
     ledger::check(books, &applied, &mut findings)?;
     effects::check(books, &applied, is_told, &mut findings)?;
     events::check(books, &applied, deliveries, is_told, &mut findings)?;
     let story = Story::of(books, &applied, deliveries)?;
+    let told = events::streams(books, deliveries, &mut Findings::default())?;
+    everything::coupons::check(books, deliveries, &told, &mut findings);
+    offers::check(books, (history, &applied), &story, &told, &mut findings)?;
     refunds::check(books, &applied, &story, &mut findings)?;
     debts::check(books, &mut findings);
     spending::check(books, &applied, &story, &mut findings)?;

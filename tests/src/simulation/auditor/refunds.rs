@@ -407,7 +407,7 @@ fn grants(
         .rechecked
         .filter(|_| !is_cancelled && !undone.is_whole && !undone.is_by_line)
         // What is left of a discount is left of what a rule looks at, too.
-        .filter(|_| bought.order.discounts.is_none())
+        .filter(|_| bought.order.discounts.is_none() && bought.off() == 0)
     {
         let rules = allocations.iter().map(|own| own.rule.as_str());
         let most = rewards::still_earned(story.document(bought)?, rules, left)?;

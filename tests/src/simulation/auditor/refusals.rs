@@ -38,33 +38,12 @@ pub(super) fn check(id: &CommandId, told: &Told, everything: bool, findings: &mu
 fn allowed(command: &Command) -> &'static [&'static str] {
     match command {
         Command::Register(_) => &["member_exists"],
-        Command::Record(_) => &[
-            "invalid",
-            "program_unknown",
-            "member_unknown",
-            "purchase_exists",
-        ],
-        Command::Confirm(_) => &[
-            "member_unknown",
-            "purchase_unknown",
-            "purchase_cancelled",
-            "purchase_refunded",
-            "purchase_confirmed",
-        ],
-        Command::Cancel(_) => &[
-            "member_unknown",
-            "purchase_unknown",
-            "purchase_cancelled",
-            "purchase_refunded",
-        ],
-        Command::Refund(_) => &[
-            "member_unknown",
-            "purchase_unknown",
-            "refund_exists",
-            "purchase_cancelled",
-            "purchase_refunded",
-            "refund_exceeds",
-        ],
+        Command::Record(_) | Command::Confirm(_) | Command::Cancel(_) | Command::Refund(_) => {
+            allowed_of_purchase(command)
+        }
+        Command::OpenBook(_) | Command::Upload(_) | Command::Assign(_) => {
+            allowed_of_coupons(command)
+        }
         Command::Grant(_) => &["member_unknown", "invalid"],
         Command::Deduct(_) => &["member_unknown", "insufficient_balance"],
         Command::Settle(_) => &["member_unknown"],
@@ -103,6 +82,62 @@ fn allowed(command: &Command) -> &'static [&'static str] {
         ],
         // Where those are ordered, what they can meet is told beside what is told here.
         _ => &[],
+    }
+}
+
+fn allowed_of_purchase(command: &Command) -> &'static [&'static str] {
+    match command {
+        Command::Record(_) => &[
+            "invalid",
+            "program_unknown",
+            "member_unknown",
+            "purchase_exists",
+            "coupon_unknown",
+            "coupon_redeemed",
+            "coupon_expired",
+            "coupon_book_scheduled",
+            "coupon_limit",
+            "quote_changed",
+        ],
+        Command::Confirm(_) => &[
+            "member_unknown",
+            "purchase_unknown",
+            "purchase_cancelled",
+            "purchase_refunded",
+            "purchase_confirmed",
+        ],
+        Command::Cancel(_) => &[
+            "member_unknown",
+            "purchase_unknown",
+            "purchase_cancelled",
+            "purchase_refunded",
+        ],
+        _ => &[
+            "member_unknown",
+            "purchase_unknown",
+            "refund_exists",
+            "purchase_cancelled",
+            "purchase_refunded",
+            "refund_exceeds",
+        ],
+    }
+}
+
+fn allowed_of_coupons(command: &Command) -> &'static [&'static str] {
+    match command {
+        Command::OpenBook(_) => &["coupon_book_exists"],
+        Command::Upload(_) => &["coupon_book_unknown"],
+        _ => &[
+            "member_unknown",
+            "coupon_book_unknown",
+            "coupon_book_expired",
+            "coupon_unknown",
+            "coupon_assigned",
+            "coupon_not_assignable",
+            "coupon_redeemed",
+            "coupon_limit",
+            "coupons_short",
+        ],
     }
 }
 
@@ -186,7 +221,8 @@ pub(super) fn fits(books: &Books, code: &str, command: &Command) -> Result<bool,
                 // What is left only becomes less.
                 "refund_exceeds" => purchase.is_some_and(|found| match &request.what {
                     RefundedPart::Amount(asked) => {
-                        let total = found.purchase.total.minor();
+                        let discounts = found.purchase.discounts.map_or(0, Money::minor);
+                        let total = found.purchase.total.minor() - discounts;
                         asked.minor() > total - found.refunded().amount
                     }
                     _ => false,

@@ -207,7 +207,7 @@ fn wanted(
         let mut offers: Vec<(&Value, i128)> = Vec::new();
         for rule in items(document, "rules") {
             if text(rule, "stacking_group") == group && matches(rule, bought, count, benefits)? {
-                let desired = desired(rule, bought.order.total.minor(), benefits)?;
+                let desired = desired(rule, bought.paid(), benefits)?;
                 if desired > 0 {
                     offers.push((rule, desired));
                 }
@@ -266,7 +266,11 @@ fn matches(
     }
     if let Some(least) = when.pointer("/amount/at_least").and_then(Value::as_str) {
         let least = Fraction::parse(least)?.times(Fraction::whole(100));
-        return Ok(i128::from(bought.order.total.minor()) >= least.up());
+        return Ok(i128::from(bought.paid()) >= least.up());
+    }
+    if let Some(offers) = when.get("offer").and_then(Value::as_array) {
+        let mut offers = offers.iter().filter_map(Value::as_str);
+        return Ok(offers.any(|offer| bought.has_offer(offer)));
     }
     if when.pointer("/tier/at_least") == Some(&Value::from("gold")) {
         return Ok(benefits.rank >= 2);

@@ -138,7 +138,7 @@ impl<'s, 'a> Steps<'s, 'a, '_> {
         bought: &'s Bought<'a>,
         refund: Option<(RefundKind, Money)>,
     ) -> Result<Vec<i64>, Failed> {
-        let (id, total) = (&bought.order.id, bought.order.total.minor());
+        let (id, total) = (&bought.order.id, bought.paid());
         let policy = refund.map(|(kind, _)| -> Result<Policy, Failed> {
             Ok(Policy::of(self.story.document(bought)?, kind))
         });

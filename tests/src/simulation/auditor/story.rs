@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rewards_core::event::{EventRecord, Stream};
-use rewards_core::ids::{MemberId, PurchaseId, Slug};
+use rewards_core::ids::{CouponId, MemberId, PurchaseId, Slug};
 use rewards_core::money::Money;
 use rewards_core::operations::purchases::RecordedPurchase;
 use serde_json::Value;
@@ -18,17 +18,41 @@ use crate::simulation::workload::Command;
 #[derive(Debug)]
 pub(super) struct Bought<'a> {
     pub order: &'a rewards_core::cashback::Purchase,
+    /// The coupons that were named with it.
+    pub coupons: &'a [CouponId],
     pub reply: RecordedPurchase,
+    /// Whether its prices are without taxes.
+    prices_are_net: bool,
 }
 
 impl Bought<'_> {
-    /// What was paid: the total less discounts, in minor units.
+    /// What was paid: the total less discounts and less what coupons took off, in minor units.
     pub fn paid(&self) -> i64 {
         let discounts = self
             .order
             .discounts
             .map_or(0, |discounts| discounts.minor());
-        self.order.total.minor() - discounts
+        self.order.total.minor() - discounts - self.off()
+    }
+
+    /// What coupons took off, with the taxes that are less for it where prices are without them, in minor units.
+    pub fn off(&self) -> i64 {
+        let discount = self.reply.decision.discount.as_ref();
+        discount.map_or(0, |discount| {
+            let offers = discount.applied.iter();
+            let off: i64 = offers.map(|offer| offer.taken_off.minor()).sum();
+            match self.prices_are_net {
+                true => off + discount.tax_off.minor(),
+                false => off,
+            }
+        })
+    }
+
+    /// Whether an offer applies to it.
+    pub fn has_offer(&self, offer: &str) -> bool {
+        let discount = self.reply.decision.discount.iter();
+        let mut applied = discount.flat_map(|discount| &discount.applied);
+        applied.any(|applied| applied.offer.as_str() == offer)
     }
 }
 
@@ -69,20 +93,27 @@ impl<'a> Story<'a> {
                 events.entry(record.seq).or_insert(record);
             }
         }
-        let mut purchases = BTreeMap::new();
-        for command in applied {
-            if let Command::Record(record) = &command.order.command {
-                let bought = Bought {
-                    order: &record.purchase,
-                    reply: command.reply()?,
-                };
-                purchases.insert(record.purchase.id.clone(), bought);
-            }
-        }
         let mut documents = BTreeMap::new();
         for write in &books.programs {
             let place = (write.key.program.to_string(), write.revision);
             documents.insert(place, serde_json::to_value(&write.document)?);
+        }
+        let mut purchases = BTreeMap::new();
+        for command in applied {
+            if let Command::Record(record) = &command.order.command {
+                let reply: RecordedPurchase = command.reply()?;
+                let decision = &reply.decision;
+                let place = (decision.program.to_string(), decision.revision);
+                let document: Option<&Value> = documents.get(&place);
+                let prices = document.and_then(|document| document.pointer("/offers/prices"));
+                let bought = Bought {
+                    order: &record.purchase,
+                    coupons: &record.coupons,
+                    prices_are_net: prices.is_some_and(|prices| prices == "without_tax"),
+                    reply,
+                };
+                purchases.insert(record.purchase.id.clone(), bought);
+            }
         }
         let in_order =
             |(member, events): (_, BTreeMap<u64, _>)| (member, events.into_values().collect());

@@ -1,6 +1,9 @@
 //! What each command that happened tells: its events, and how many tier moves it made.
 
+use rewards_core::discounts::CouponVerdict;
 use rewards_core::event::{Event, Stream};
+use rewards_core::ids::OrderId;
+use rewards_core::operations::coupons::AssignedCoupons;
 use rewards_core::operations::deposits::{InitiatedDeposit, SettledDeposit};
 use rewards_core::operations::programs::PublishedProgram;
 use rewards_core::operations::purchases::{
@@ -30,6 +33,8 @@ pub(super) fn events_of(command: &Applied<'_>) -> Result<(Vec<(Stream, Event)>, 
             return Ok((vec![(stream, event)], 0));
         }
         Command::Send(_) => return Ok((sent(command)?, 0)),
+        Command::OpenBook(_) | Command::Upload(_) => return Ok((Vec::new(), 0)),
+        Command::Assign(_) => (assigned(command)?, 0),
         Command::Register(_) => (vec![Event::MemberRegistered {}], 0),
         Command::Record(_) | Command::Confirm(_) | Command::Cancel(_) | Command::Refund(_) => {
             of_purchase(command)?
@@ -73,14 +78,15 @@ fn of_purchase(command: &Applied<'_>) -> Result<(Vec<Event>, u64), Failed> {
     Ok(match &command.order.command {
         Command::Record(_) => {
             let reply: RecordedPurchase = command.reply()?;
-            let event = Event::PurchaseRecorded {
+            let mut events = used(&reply)?;
+            events.push(Event::PurchaseRecorded {
                 purchase: reply.purchase,
                 program: reply.decision.program,
                 revision: reply.decision.revision,
                 granted: reply.decision.totals,
                 pending: reply.decision.grants.iter().any(|grant| grant.pending),
-            };
-            (vec![event], u64::try_from(reply.tier_changes.len())?)
+            });
+            (events, u64::try_from(reply.tier_changes.len())?)
         }
         Command::Confirm(_) => {
             let reply: ConfirmedPurchase = command.reply()?;
@@ -116,6 +122,37 @@ fn of_purchase(command: &Applied<'_>) -> Result<(Vec<Event>, u64), Failed> {
             (vec![event], u64::from(reply.tier_changes))
         }
     })
+}
+
+/// The coupons that are used with a purchase. Whether that was the last use of one nobody says: the laws of coupons look at that.
+fn used(reply: &RecordedPurchase) -> Result<Vec<Event>, Failed> {
+    let discount = reply.decision.discount.iter();
+    let coupons = discount.flat_map(|discount| &discount.coupons);
+    let used = coupons.filter(|own| own.outcome == CouponVerdict::Used);
+    let events = used.map(|own| {
+        Ok(Event::CouponRedeemed {
+            coupon: own.coupon.clone(),
+            book: own.book.clone().ok_or("a used coupon of no book")?,
+            order: Some(OrderId::new(reply.purchase.as_str())?),
+            used_up: false,
+        })
+    });
+    events.collect()
+}
+
+fn assigned(command: &Applied<'_>) -> Result<Vec<Event>, Failed> {
+    let Command::Assign(request) = &command.order.command else {
+        return Ok(Vec::new());
+    };
+    let reply: AssignedCoupons = command.reply()?;
+    let coupons = reply.coupons.into_iter();
+    let events = coupons.map(|own| Event::CouponAssigned {
+        coupon: own.coupon,
+        book: request.book.clone(),
+        by: request.by.clone(),
+        reason: request.reason.clone(),
+    });
+    Ok(events.collect())
 }
 
 fn settled(command: &Applied<'_>) -> Result<(Vec<Event>, u64), Failed> {

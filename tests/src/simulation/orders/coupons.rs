@@ -6,7 +6,9 @@
 use rewards_core::coupons::{
     BookTerms, CodeLine, CodeMatching, CodeUser, CouponLimits, CouponTransfer, LockRule,
 };
-use rewards_core::ids::{CouponBatchId, CouponBookId, MemberId, OrderId, Slug};
+use rewards_core::ids::{
+    CouponBatchId, CouponBookId, CouponId, IdempotencyKey, MemberId, OrderId, Slug, TenantId,
+};
 use rewards_core::operations::coupons::{
     AssignCoupons, BookStatus, CheckCoupon, CreateCouponBook, DistributeCoupons, GenerateCoupons,
     LockCoupon, RedeemCoupon, ReplaceCoupon, TransferCoupon, UnassignCoupon, UnlockCoupon,
@@ -15,19 +17,28 @@ use rewards_core::operations::coupons::{
 use rewards_core::secret::Secret;
 
 use super::super::Failed;
+use super::super::keys::coupon_of;
+use super::super::mix::Scope;
 use super::super::random::Random;
-use super::super::workload::{Command, HOUR, Script};
+use super::super::workload::{Command, HOUR, Order, Script};
 
 /// How many books a tenant has.
-pub(in super::super) const BOOKS: u64 = 6;
+pub(in super::super) const BOOKS: u64 = 7;
 /// How many codes of each are known.
 const CODES: u64 = 7;
 /// The book whose codes must be locked.
 const LOCKED: u64 = 1;
 /// The book whose codes anyone may redeem.
 const SHARED: u64 = 2;
+/// The book whose codes are kept as they are.
+const PLAIN: u64 = 5;
 
 impl Script {
+    /// Whether anything is ordered of a book: where all is worked out again nothing is locked.
+    pub(in super::super) fn has_book(&self, book: u64) -> bool {
+        self.scope == Scope::Everything || book % BOOKS != LOCKED
+    }
+
     /// A book, the same whoever makes it.
     pub(in super::super) fn open_book(&self, book: u64) -> Result<Command, Failed> {
         let (book, terms) = (book % BOOKS, self.terms(book % BOOKS)?);
@@ -70,7 +81,8 @@ impl Script {
                 terms.lock = Some(LockRule::Forbidden);
                 terms.limits = limited(|limits| (limits.uses, limits.codes) = (Some(6), Some(40)));
             }
-            _ => terms.matching = Some(CodeMatching::Exact),
+            PLAIN => terms.matching = Some(CodeMatching::Exact),
+            _ => terms.limits = limited(|limits| limits.uses_per_code = Some(3)),
         }
         Ok(terms)
     }
@@ -132,6 +144,18 @@ impl Script {
         }))
     }
 
+    /// All of the known codes.
+    pub(in super::super) fn upload_all(&self, book: u64) -> Result<Command, Failed> {
+        let book = book % BOOKS;
+        let lines = (0..CODES).map(|number| CodeLine::new(&code(book, number)));
+        Ok(Command::Upload(UploadCoupons {
+            book: book_id(book)?,
+            lines: lines.collect::<Result<_, _>>()?,
+            keep: None,
+            plain: book == PLAIN,
+        }))
+    }
+
     /// Some of the known codes, with a bad line now and then.
     pub(in super::super) fn upload(
         &self,
@@ -160,8 +184,34 @@ impl Script {
             book: book_id(book)?,
             lines,
             keep,
-            plain: book == BOOKS - 1,
+            plain: book == PLAIN,
         }))
+    }
+
+    /// All codes of a book that a member is to hold.
+    pub(in super::super) fn assign_all(
+        &self,
+        book: u64,
+        member: u64,
+    ) -> Result<Option<Command>, Failed> {
+        let (book, member) = (book % BOOKS, self.member(member)?);
+        let mut codes = Vec::new();
+        for number in 0..CODES {
+            if self.known_holder(book, number)? == member {
+                codes.push(Secret::from(code(book, number).as_str()));
+            }
+        }
+        if codes.is_empty() || book == SHARED {
+            return Ok(None);
+        }
+        Ok(Some(Command::Assign(AssignCoupons {
+            book: book_id(book)?,
+            member,
+            count: None,
+            codes,
+            by: None,
+            reason: None,
+        })))
     }
 
     /// Coupons by a draw, or with codes that somebody chose.
@@ -238,7 +288,75 @@ impl Script {
         if random.chance(150) {
             return self.some_member(random);
         }
+        self.known_holder(book, number)
+    }
+
+    fn known_holder(&self, book: u64, number: u64) -> Result<MemberId, Failed> {
         self.some_member(&mut Random::of(&[self.seed, 11, book, number]))
+    }
+
+    /// Coupons to name with a purchase of a member: mostly those that this one is to hold or that anyone may use, and now and then
+    /// somebody else's, one that took the place of another, or one that there is not.
+    pub(in super::super) fn given(
+        &self,
+        random: &mut Random,
+        tenant: &TenantId,
+        member: &MemberId,
+    ) -> Result<Vec<CouponId>, Failed> {
+        let mut own = vec![(SHARED, random.below(3))];
+        for book in (0..BOOKS).filter(|book| *book != SHARED && self.has_book(*book)) {
+            for number in 0..CODES {
+                if self.known_holder(book, number)? == *member {
+                    own.push((book, number));
+                }
+            }
+        }
+        let mut given = Vec::new();
+        for _ in 0..random.below(3).saturating_add(1) {
+            let some = (random.below(BOOKS), random.below(CODES));
+            let (book, number) = match random.chance(80) {
+                true => some,
+                false => random.pick(&own).copied().unwrap_or(some),
+            };
+            let text = match random.below(40) {
+                0 => "no such code".to_owned(),
+                1 => format!("{}-again", code(book, number)),
+                _ => code(book, number),
+            };
+            let coupon = coupon_of(tenant, &text, self.terms(book)?.matching())?;
+            if !given.contains(&coupon) {
+                given.push(coupon);
+            }
+        }
+        Ok(given)
+    }
+
+    /// What a client does before a purchase with a coupon of the book whose codes must be locked: it locks the first of them.
+    pub(in super::super) fn lock_before(&self, order: &Order) -> Result<Option<Order>, Failed> {
+        let (purchase, coupons) = match &order.command {
+            Command::Record(record) => (&record.purchase, &record.coupons),
+            Command::Replace(replace) => (&replace.purchase, &replace.coupons),
+            _ => return Ok(None),
+        };
+        let matching = self.terms(LOCKED)?.matching();
+        if !self.has_book(LOCKED) {
+            return Ok(None);
+        }
+        let must =
+            (0..CODES).map(|number| coupon_of(&order.tenant, &code(LOCKED, number), matching));
+        let must: Vec<CouponId> = must.collect::<Result<_, _>>()?;
+        let Some(coupon) = coupons.iter().find(|coupon| must.contains(coupon)) else {
+            return Ok(None);
+        };
+        let key = IdempotencyKey::new(&format!("l-{}", purchase.id))?;
+        let command = Command::Lock(LockCoupon {
+            member: purchase.member.clone(),
+            code: None,
+            coupon: Some(coupon.clone()),
+            order: OrderId::new(purchase.id.as_str())?,
+            seconds: None,
+        });
+        Ok(Some(Order::new(&order.tenant, key, command)))
     }
 
     /// A code, who says so and the order it is for. At one index everybody speaks of a few codes of each book.

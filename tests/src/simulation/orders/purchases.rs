@@ -3,7 +3,7 @@
 use rewards_core::cashback::{Line, Purchase};
 use rewards_core::ids::{PurchaseId, RefundId, Slug};
 use rewards_core::money::Money;
-use rewards_core::operations::purchases::{RefundedPart, ReplacePurchase};
+use rewards_core::operations::purchases::{RecordPurchase, RefundedPart, ReplacePurchase};
 use rewards_core::refunds::RefundedPieces;
 
 use super::super::Failed;
@@ -41,10 +41,21 @@ impl Script {
             return Ok(None);
         };
         let before = record.purchase;
-        let mut purchase = self.purchase(random, client, index)?.purchase;
+        let RecordPurchase {
+            mut purchase,
+            mut coupons,
+            pinned,
+        } = self.purchase(random, client, index)?;
         purchase.id = PurchaseId::new(&format!("q-{client}-{index}"))?;
         if random.chance(950) {
             purchase.member = before.member;
+            if !coupons.is_empty() {
+                coupons = self.given(random, &self.tenant(client)?, &purchase.member)?;
+                // What the purchase before gives back can be used again.
+                if random.chance(500) {
+                    coupons = record.coupons;
+                }
+            }
         }
         if random.chance(700) {
             (purchase.occurred_at, purchase.program) = (before.occurred_at, before.program);
@@ -54,13 +65,34 @@ impl Script {
             replaced: before.id,
             reason: Some(Slug::new("edited")?),
             purchase,
-            coupons: Vec::new(),
-            pinned: None,
+            coupons,
+            pinned,
         })))
     }
 }
 
-/// Lines that make up the total, and a discount now and then.
+/// Shipping, a tax and a discount, each now and then.
+pub(in super::super) fn with_parts(
+    random: &mut Random,
+    purchase: &mut Purchase,
+) -> Result<(), Failed> {
+    let (asset, total) = (purchase.total.asset(), purchase.total.minor());
+    for part in [&mut purchase.shipping, &mut purchase.tax] {
+        if random.chance(350) {
+            let most = u64::try_from(total / 4)?.min(600);
+            let own = i64::try_from(random.below(most.saturating_add(1)))?;
+            *part = Some(Money::new(own, asset));
+        }
+    }
+    if random.chance(200) {
+        let most = u64::try_from(total)?.saturating_add(1);
+        let discount = i64::try_from(random.below(most))? / 3;
+        purchase.discounts = Some(Money::new(discount, asset));
+    }
+    Ok(())
+}
+
+/// Lines that make up the total but for shipping and tax.
 pub(in super::super) fn with_lines(
     random: &mut Random,
     purchase: &mut Purchase,
@@ -68,8 +100,11 @@ pub(in super::super) fn with_lines(
     if !random.chance(600) {
         return Ok(());
     }
-    let (asset, total) = (purchase.total.asset(), purchase.total.minor());
-    let mut left = total;
+    let asset = purchase.total.asset();
+    let mut left = purchase.total.minor();
+    for part in [purchase.shipping, purchase.tax].into_iter().flatten() {
+        left = left.saturating_sub(part.minor());
+    }
     let count = random.below(3).saturating_add(1);
     for number in 1..=count {
         let own = match number == count {
@@ -86,11 +121,6 @@ pub(in super::super) fn with_lines(
             tax: None,
             attributes: [].into(),
         });
-    }
-    if random.chance(300) {
-        let most = u64::try_from(total)?.saturating_add(1);
-        let discount = i64::try_from(random.below(most))? / 3;
-        purchase.discounts = Some(Money::new(discount, asset));
     }
     Ok(())
 }

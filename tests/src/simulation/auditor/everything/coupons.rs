@@ -21,6 +21,8 @@ struct Life {
     assigned: i64,
     unassigned: i64,
     used: i64,
+    /// Of these came back with their purchases.
+    returned: i64,
     used_up: i64,
     voided: i64,
 }
@@ -28,7 +30,7 @@ struct Life {
 /// Ends of leases, by coupon, order and beginning.
 type Leases = BTreeMap<(String, String, Timestamp), Timestamp>;
 
-pub(super) fn check(
+pub(in super::super) fn check(
     books: &Books,
     deliveries: &Deliveries,
     told: &Told<'_>,
@@ -75,6 +77,9 @@ fn lives(told: &Told<'_>) -> BTreeMap<String, Life> {
                 life.used += 1;
                 life.used_up += i64::from(*used_up);
             }
+            Event::CouponReturned { coupon, .. } => {
+                lives.entry(coupon.to_string()).or_default().returned += 1;
+            }
             Event::CouponVoided { coupon, .. } => {
                 lives.entry(coupon.to_string()).or_default().voided += 1;
             }
@@ -117,16 +122,29 @@ fn uses(books: &Books, book: &CouponBook, coupon: &Coupon, life: Life, findings:
     };
     // What the one was used that it replaces it cannot be used any more.
     let carried = i64::from(coupon.uses - coupon.own_uses());
+    let used = life.used - life.returned;
+    let is_used_up = used + carried == may_be;
+    // Each use that came back may have been the last one, which was made again since.
+    let times_used_up = i64::from(is_used_up)..=i64::from(is_used_up) + life.returned;
     let is_right = life.assigned - life.unassigned == is_held
-        && life.used == kept
-        && life.used + carried <= may_be
-        && life.used_up == i64::from(life.used + carried == may_be)
+        && life.returned <= life.used
+        && used == kept
+        && used + carried <= may_be
+        && times_used_up.contains(&life.used_up)
+        && life.used_up <= life.used
         && life.voided <= 1;
     if !is_right {
         let detail = format!(
             "{id} of {} may be used {may_be} times: {life:?}, {coupon:?}",
             book.book
         );
+        findings.add(Check::Coupon, detail);
+    }
+    let is_over = coupon.counted_as() == BookCount::Redeemed;
+    let is_voided = coupon.counted_as() == BookCount::Voided;
+    if is_over != (is_used_up && !is_voided) {
+        let detail =
+            format!("{id} was used {used} of {may_be} times, {carried} before: {coupon:?}");
         findings.add(Check::Coupon, detail);
     }
 }
@@ -158,6 +176,7 @@ fn steps(book: &CouponBook, coupon: &Coupon, leases: &Leases, findings: &mut Fin
                 let needs = book.terms.lock_rule() == LockRule::Required && before.is_some();
                 !is_of_other && (!needs || has_lease)
             }
+            // A lease is not touched by what comes back of another use.
             CouponAction::Returned | CouponAction::Voided => true,
         };
         if !is_right {
@@ -216,11 +235,11 @@ fn counts(
     }
     let used: i64 = own()
         .filter_map(|coupon| lives.get(coupon.coupon.as_str()))
-        .map(|life| life.used)
+        .map(|life| life.used - life.returned)
         .sum();
     let most = i64::from(limits.uses_of_book());
     let above = counted(books, book, "coupons/uses_above");
-    if used > most || above > 0 {
+    if used > most || above != used - most {
         findings.add(
             Check::Coupon,
             format!("{id} was used {used} of {most} times: {above}"),
@@ -237,10 +256,17 @@ fn members(books: &Books, told: &Told<'_>, findings: &mut Findings) {
     };
     for (stream, events) in told.iter().filter(|(stream, _)| is_one(stream)) {
         let mut uses: BTreeMap<&str, i64> = BTreeMap::new();
+        let mut most_uses: BTreeMap<&str, i64> = BTreeMap::new();
         let mut codes: BTreeMap<&str, i64> = BTreeMap::new();
         for event in events {
             match event {
-                Event::CouponRedeemed { book, .. } => *uses.entry(book.as_str()).or_default() += 1,
+                Event::CouponRedeemed { book, .. } => {
+                    let used = uses.entry(book.as_str()).or_default();
+                    *used += 1;
+                    let most = most_uses.entry(book.as_str()).or_default();
+                    *most = (*most).max(*used);
+                }
+                Event::CouponReturned { book, .. } => *uses.entry(book.as_str()).or_default() -= 1,
                 Event::CouponAssigned { book, .. } | Event::CouponReceived { book, .. } => {
                     *codes.entry(book.as_str()).or_default() += 1;
                 }
@@ -254,7 +280,7 @@ fn members(books: &Books, told: &Told<'_>, findings: &mut Findings) {
             let limits = book.terms.limits();
             let id = book.book.as_str();
             for (count, most) in [
-                (uses.get(id), limits.uses_per_member),
+                (most_uses.get(id), limits.uses_per_member),
                 (codes.get(id), limits.codes_per_member),
             ] {
                 let (count, most) = (

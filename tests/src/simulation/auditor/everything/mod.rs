@@ -3,10 +3,11 @@
 //!
 //! - The journal refolds to the balances, nobody is below zero after any entry, and what is left in lots is in the balances.
 //! - Each command that happened left its sign exactly once, and no sign is from nowhere.
-//! - Limits hold, recounted from grants. No coupon is used more often than it may be, and none is two members'.
+//! - Limits hold, recounted from grants. No coupon is used more often than it may be, and none is two members'. What coupons take off is
+//!   split over lines to the minor unit, and given back with the purchase.
 //! - What members pay together is what the order was paid, and what was merged went on.
 
-mod coupons;
+pub(super) mod coupons;
 mod members;
 pub(super) mod refusals;
 mod signs;
@@ -17,10 +18,12 @@ use rewards_core::operations::purchases::{
     RecordPurchase, RefundPurchase, RefundedPart, ReplacedPurchase,
 };
 
+pub(super) use coupons::Told;
+
 use super::story::Story;
 use super::{
-    Applied, Findings, answers, debts, deposits, due, effects, events, ledger, limits, refunds,
-    spending, transfers,
+    Applied, Findings, answers, debts, deposits, due, effects, events, ledger, limits, offers,
+    refunds, spending, transfers,
 };
 use crate::simulation::Failed;
 use crate::simulation::books::Books;
@@ -51,7 +54,10 @@ fn is_beyond(command: &Command) -> bool {
         | Command::Restore(_)
         | Command::Send(_)
         | Command::Initiate(_)
-        | Command::PayIn(_) => false,
+        | Command::PayIn(_)
+        | Command::OpenBook(_)
+        | Command::Upload(_)
+        | Command::Assign(_) => false,
         Command::Update(_)
         | Command::Merge(_)
         | Command::Erase(_)
@@ -60,11 +66,8 @@ fn is_beyond(command: &Command) -> bool {
         | Command::Replace(_)
         | Command::Share(_)
         | Command::Reshare(_)
-        | Command::OpenBook(_)
         | Command::ChangeBook(_)
         | Command::Generate(_)
-        | Command::Upload(_)
-        | Command::Assign(_)
         | Command::Unassign(_)
         | Command::Distribute(_)
         | Command::Give(_)
@@ -80,7 +83,7 @@ fn is_beyond(command: &Command) -> bool {
 /// Checks all of that.
 pub(super) fn check(
     books: &Books,
-    applied: &[Applied<'_>],
+    (history, applied): (&History, &[Applied<'_>]),
     deliveries: &Deliveries,
     findings: &mut Findings,
 ) -> Result<(), Failed> {
@@ -106,6 +109,7 @@ pub(super) fn check(
     members::check(books, applied, &told, findings)?;
     wallets::check(books, applied, &told, findings)?;
     coupons::check(books, deliveries, &told, findings);
+    offers::check(books, (history, &apart), &story, &told, findings)?;
     Ok(())
 }
 
@@ -126,7 +130,10 @@ fn replaced(applied: &[Applied<'_>]) -> Result<Vec<(Order, String)>, Failed> {
             kind: None,
             reason: request.reason.clone(),
         });
-        let record = Command::Record(RecordPurchase::new(request.purchase.clone()));
+        let record = Command::Record(RecordPurchase {
+            coupons: request.coupons.clone(),
+            ..RecordPurchase::new(request.purchase.clone())
+        });
         parts.push((
             with(command.order, refund),
             serde_json::to_string(&reply.refunded)?,

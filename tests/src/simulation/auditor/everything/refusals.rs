@@ -21,11 +21,21 @@ const OF_CODE: &[&str] = &[
     "coupon_locked",
 ];
 
+/// What can be said of the coupons that are named with a purchase, beside that.
+const OF_GIVEN: &[&str] = &[
+    "coupon_unknown",
+    "coupon_lock_required",
+    "coupon_limit",
+    "quote_changed",
+];
+
 /// Whether a command can be refused so.
 pub(in super::super) fn are_allowed(command: &Command, code: &str) -> bool {
     let (present, lists): (bool, [&[&str]; 2]) = of(command);
     let is_of_member = present && ABSENT.contains(&code);
-    is_of_member || lists.iter().any(|list| list.contains(&code))
+    let names_coupons = matches!(command, Command::Record(_) | Command::Replace(_));
+    let is_of_coupon = names_coupons && (OF_CODE.contains(&code) || OF_GIVEN.contains(&code));
+    is_of_member || is_of_coupon || lists.iter().any(|list| list.contains(&code))
 }
 
 /// Whether it can be said of it that somebody does not take part, and what else.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use rewards_core::discounts::CouponVerdict;
 use rewards_core::event::{Event, Stream};
 use rewards_core::ids::MemberId;
 use rewards_core::operations::aliases::UnlinkedAlias;
@@ -9,6 +10,7 @@ use rewards_core::operations::coupons::{
     AssignedCoupons, CheckedCoupon, CodeOutcome, DistributedCoupons, LockedCoupon, RedeemedCoupon,
     TransferredCoupon, UnassignedCoupon, UnlockedCoupon,
 };
+use rewards_core::operations::purchases::{RecordedPurchase, ReplacedPurchase};
 use rewards_core::operations::redemptions::{CancelledRedemption, CapturedRedemption};
 
 use super::super::{Applied, Check, Findings};
@@ -72,14 +74,21 @@ fn left_by(books: &Books, command: &Applied<'_>) -> Result<Vec<(String, i64)>, F
             let reply: UnlinkedAlias = command.reply()?;
             once(format!("{} unlinked of {}", reply.kind, reply.member))
         }
-        Command::Record(request) => once(format!("{} recorded", request.purchase.id)),
+        Command::Record(request) => {
+            let mut signs = used_by(&request.purchase.member, &command.reply()?);
+            signs.push((format!("{} recorded", request.purchase.id), 1));
+            signs
+        }
         Command::Confirm(request) => once(format!("{} confirmed", request.purchase)),
         Command::Cancel(request) => once(format!("{} cancelled", request.purchase)),
         Command::Refund(request) => once(format!("{} refunded", request.refund)),
-        Command::Replace(request) => vec![
-            (format!("{} refunded", request.refund), 1),
-            (format!("{} recorded", request.purchase.id), 1),
-        ],
+        Command::Replace(request) => {
+            let reply: ReplacedPurchase = command.reply()?;
+            let mut signs = used_by(&request.purchase.member, &reply.recorded);
+            signs.push((format!("{} refunded", request.refund), 1));
+            signs.push((format!("{} recorded", request.purchase.id), 1));
+            signs
+        }
         Command::Grant(request) => {
             let (member, id) = (&request.member, &request.reference);
             once(format!("{member} granted {} {id:?}", request.amount))
@@ -120,6 +129,15 @@ fn left_by(books: &Books, command: &Applied<'_>) -> Result<Vec<(String, i64)>, F
         | Command::ReplaceCode(_)
         | Command::VoidCoupon(_) => Vec::new(),
     })
+}
+
+/// The signs of coupons that are used with a purchase.
+fn used_by(member: &MemberId, reply: &RecordedPurchase) -> Vec<(String, i64)> {
+    let discount = reply.decision.discount.iter();
+    let coupons = discount.flat_map(|discount| &discount.coupons);
+    let used = coupons.filter(|own| own.outcome == CouponVerdict::Used);
+    used.map(|own| (format!("{} used by {member}", own.coupon), 1))
+        .collect()
 }
 
 /// The signs of what is paid and comes back.
