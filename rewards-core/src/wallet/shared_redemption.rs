@@ -126,7 +126,9 @@ impl SharedRedemption {
         let is_any = |state| self.shares().any(|share| share.state() == state);
         let captured = sum(parts, |part| part.captured_value);
         let is_undone = captured > 0 && captured == sum(parts, |part| part.returned_value);
-        if is_any(RedemptionState::Authorized) {
+        // They have one time: written down as over for one payer, it is over for all, though the clock of another engine be behind.
+        let is_over = is_any(RedemptionState::Expired);
+        if is_any(RedemptionState::Authorized) && !is_over {
             RedemptionState::Authorized
         } else if is_undone {
             RedemptionState::Cancelled
@@ -187,8 +189,10 @@ impl SharedRedemption {
         let is_undone = whole.state() == RedemptionState::Cancelled;
         // That something was released, or over, shows in the states of the payers until the whole is undone.
         let shares = seen.share_out(&whole, |share| {
+            let is_open = share.state() == RedemptionState::Authorized;
             let is_final = is_undone || share.state() == RedemptionState::Captured;
-            if is_final {
+            // What is over and not written down yet holds something still.
+            if is_final && !is_open {
                 share.returned_as_far()
             } else {
                 share

@@ -540,6 +540,32 @@ fn what_is_over_is_everybodys_own_again_without_a_sweep() {
     check(&world);
 }
 
+/// The clock of one engine is behind that of another one, by which it was written down for one payer that the time is over.
+#[test]
+fn what_is_over_for_one_payer_is_over_for_all_whatever_a_clock_says() {
+    let mut world = world(SHOP);
+    grant(&mut world, "ann", "1.00 EUR", None);
+    grant(&mut world, "bob", "1.00 EUR", None);
+    create(&mut world, "home", "ann bob").unwrap();
+    world.run(&authorize("r", "ann", "1.50")).unwrap();
+    capture(&mut world, "ann", 1, Some("0.60")).unwrap();
+    for (who, before) in [("bob", "2026-03-02T12:30:00Z"), ("ann", "")] {
+        world.at("2026-03-02T13:00:00Z");
+        let member = member(who);
+        world.run_as(who, &SettleMember { member }).unwrap();
+        if !before.is_empty() {
+            world.at(before);
+            let wrong = code(capture(&mut world, "ann", 2, None));
+            assert_eq!(wrong, "redemption_expired");
+            cancel(&mut world, "bob", 1, None).unwrap();
+        }
+        check(&world);
+    }
+    assert_eq!(get(&mut world).state, RedemptionState::Cancelled);
+    let all = "ann 1.00 EUR; bob 1.00 EUR = 2.00 EUR";
+    assert_eq!(shown(&mut world, "home"), all);
+}
+
 #[test]
 fn who_takes_no_part_pays_nothing() {
     let mut world = world(SHOP);
