@@ -12,6 +12,7 @@ mod carry_laws;
 mod expiry_laws;
 mod laws;
 mod merge_laws;
+mod missing_laws;
 mod money_laws;
 mod money_text;
 mod motion_laws;

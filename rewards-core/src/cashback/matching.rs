@@ -2,8 +2,10 @@
 
 use rust_decimal::Decimal;
 
-use super::{Facts, Standing};
-use crate::program::{AttributeTest, BasisMask, Check, CompiledProgram, LineCheck, weekday_bit};
+use super::{Facts, Line, Standing};
+use crate::program::{
+    AttributeTest, BasisMask, Check, CompiledProgram, LineCheck, LineTest, weekday_bit,
+};
 
 /// Everything a condition can look at.
 #[derive(Debug, Clone, Copy)]
@@ -74,7 +76,7 @@ impl View<'_> {
     }
 
     /// What a activity_counter counts with this purchase included.
-    fn activity_counter(&self, number: usize) -> i64 {
+    pub(super) fn activity_counter(&self, number: usize) -> i64 {
         use crate::program::Activity;
         let before = u32::try_from(number)
             .ok()
@@ -105,22 +107,11 @@ impl View<'_> {
             return false;
         };
         let test = &check.test;
-        let among = |list: &[String], text: Option<&str>| {
-            text.is_some_and(|text| list.iter().any(|wanted| wanted == text))
-        };
-        (test.sku.is_empty() || among(&test.sku, line.sku.as_deref()))
-            && (test.category.is_empty() || among(&test.category, line.category.as_deref()))
-            && !among(&test.except_sku, line.sku.as_deref())
-            && !among(&test.except_category, line.category.as_deref())
+        is_selected(test, line)
             && test
                 .quantity_at_least
                 .is_none_or(|least| line.quantity >= least)
             && self.facts.line_amount(at, BasisMask::default()) >= check.amount_at_least
-            && test.attribute.as_ref().is_none_or(|wanted| {
-                line.attributes
-                    .get(&wanted.name)
-                    .is_some_and(|value| passes(wanted, value))
-            })
     }
 
     fn attribute(&self, test: &AttributeTest) -> bool {
@@ -131,8 +122,24 @@ impl View<'_> {
     }
 }
 
+/// Whether a line passes a test but for its pieces and its amount.
+pub(super) fn is_selected(test: &LineTest, line: &Line) -> bool {
+    let among = |list: &[String], text: Option<&str>| {
+        text.is_some_and(|text| list.iter().any(|wanted| wanted == text))
+    };
+    (test.sku.is_empty() || among(&test.sku, line.sku.as_deref()))
+        && (test.category.is_empty() || among(&test.category, line.category.as_deref()))
+        && !among(&test.except_sku, line.sku.as_deref())
+        && !among(&test.except_category, line.category.as_deref())
+        && test.attribute.as_ref().is_none_or(|wanted| {
+            line.attributes
+                .get(&wanted.name)
+                .is_some_and(|value| passes(wanted, value))
+        })
+}
+
 /// Whether the text of an attribute passes a test. A text that is no number fails every bound.
-fn passes(test: &AttributeTest, value: &str) -> bool {
+pub(super) fn passes(test: &AttributeTest, value: &str) -> bool {
     if !test.one_of.is_empty() && !test.one_of.iter().any(|wanted| wanted == value) {
         return false;
     }

@@ -1,6 +1,7 @@
 //! Cashback and points: what a purchase earns.
 //!
-//! [`evaluate()`] matches, stacks and caps, and `plan` does the same for many purchases; [`explain`] spells out why;
+//! [`evaluate()`] matches, stacks and caps, and `plan` does the same for many purchases; [`explain`] spells out why, and what
+//! it would take;
 //! [`Schedule`] says when a grant becomes available and when it expires.
 //!
 //! The order is fixed and written down:
@@ -21,6 +22,7 @@ mod evaluate;
 mod facts;
 mod limits;
 mod matching;
+mod missing;
 mod plan;
 mod purchase;
 mod purchase_entity;
@@ -28,13 +30,16 @@ mod refunded;
 mod reward;
 mod schedule;
 mod seen;
+mod smallest_change;
 mod trace;
+mod trial;
 mod undone;
 
 pub use evaluate::{Evaluation, EvaluationError, GRANTS_MAX, Grant, PROPOSALS_MAX, evaluate};
 pub use facts::{Amounts, Facts, Standing, Values};
 pub use limits::cap_limit;
 pub(crate) use matching::View;
+pub use missing::{MemberReason, Missing, SmallestChange};
 pub(crate) use plan::{Found, Plan, Plans, follow_mixed, follow_plain};
 pub use purchase::{AHEAD_MICROS_MAX, FACT_BYTES_MAX, FACTS_MAX, LINES_MAX, Line, Purchase};
 pub use purchase_entity::{Allocation, PurchaseEntity, PurchaseState, UsedLimit, WrongState};
@@ -42,5 +47,6 @@ pub use refunded::{NotRefundable, Paid, Refunded};
 pub use reward::CARRIED_PARTS;
 pub use schedule::{Earned, Schedule};
 pub use seen::SeenStanding;
+pub(crate) use smallest_change::{Part, smallest_change};
 pub use trace::{Explanation, NoTrace, Outcome, Step, Steps, Trace, Verdict, explain};
 pub use undone::{Carried, GivenBack, Released, Undone, UndoneRemainder};

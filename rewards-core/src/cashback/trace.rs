@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::matching::View;
-use super::{Evaluation, Facts, Standing};
+use super::{Evaluation, Facts, MemberReason, Missing, Part, Standing, smallest_change};
 use crate::ids::Slug;
 use crate::money::Money;
-use crate::program::CompiledProgram;
+use crate::program::{CompiledProgram, CompiledRule};
 
 /// What happened to a rule, or to a rule on one line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +90,39 @@ pub struct Explanation {
     pub line: Option<u32>,
     /// What happened.
     pub outcome: Verdict,
+    /// The smallest change to the purchase after which the condition of an unmatched rule holds; empty when none is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub missing: Vec<Missing>,
+    /// What a member may be told who asks why the rule grants nothing; absent when it grants something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub member_reason: Option<MemberReason>,
+}
+
+impl Explanation {
+    fn new(rule: Slug, line: Option<u32>, outcome: Verdict, missing: Vec<Missing>) -> Self {
+        let member_reason = outcome.member_reason(&missing);
+        Self {
+            rule,
+            line,
+            outcome,
+            missing,
+            member_reason,
+        }
+    }
+
+    /// The same for a member who is not active: what would have been granted is withheld, and no change is enough.
+    #[must_use]
+    pub fn withheld(self) -> Self {
+        Self::new(self.rule, self.line, self.outcome.withheld(), Vec::new())
+    }
+
+    /// The same for a purchase with coupons: what they take off of a changed purchase is not known, so no change is told.
+    #[must_use]
+    pub fn without_missing(self) -> Self {
+        Self::new(self.rule, self.line, self.outcome, Vec::new())
+    }
 }
 
 /// What happened to a rule.
@@ -147,10 +180,23 @@ impl Verdict {
             other => other,
         }
     }
+
+    /// What a member may be told of a rule that grants nothing and lacks this; absent when it grants something.
+    #[must_use]
+    pub fn member_reason(&self, missing: &[Missing]) -> Option<MemberReason> {
+        match self {
+            Self::Granted { .. } => None,
+            Self::Unmatched { .. } => Some(MemberReason::of_missing(missing)),
+            Self::Outranked { .. } | Self::Excluded => Some(MemberReason::OtherApplies),
+            Self::Inactive | Self::Nothing | Self::Capped { .. } | Self::Withheld { .. } => {
+                Some(MemberReason::NotAvailable)
+            }
+        }
+    }
 }
 
 /// Spells out an evaluation for every rule of the program, in document order: rules with steps by their steps, the
-/// others by the first part of their condition that does not hold.
+/// others by the first part of their condition that does not hold, with the smallest change after which it would.
 #[must_use]
 pub fn explain(
     program: &CompiledProgram,
@@ -158,45 +204,31 @@ pub fn explain(
     standing: &Standing<'_>,
     steps: &[Step],
 ) -> Vec<Explanation> {
+    let view = View {
+        program,
+        facts,
+        standing,
+        line: None,
+    };
     let mut explanations: Vec<(usize, Explanation)> = Vec::new();
     for (number, rule) in program.rules().iter().enumerate() {
         let mut own = steps
             .iter()
             .filter(|step| usize::try_from(step.rule) == Ok(number))
             .peekable();
-        if own.peek().is_none() {
-            let view = View {
-                program,
-                facts,
-                standing,
-                line: None,
+        let mut explained = |line, outcome| {
+            let missing = match outcome {
+                Verdict::Unmatched { .. } => missing(&view, rule),
+                _ => Vec::new(),
             };
-            let outcome = unmatched(&view, number);
-            explanations.push((
-                rule.position,
-                Explanation {
-                    rule: rule.id.clone(),
-                    line: None,
-                    outcome,
-                },
-            ));
+            let explanation = Explanation::new(rule.id.clone(), line, outcome, missing);
+            explanations.push((rule.position, explanation));
+        };
+        if own.peek().is_none() {
+            explained(None, unmatched(&view, number));
         }
         for step in own {
-            let view = View {
-                program,
-                facts,
-                standing,
-                line: None,
-            };
-            let outcome = spell_out(&view, number, step);
-            explanations.push((
-                rule.position,
-                Explanation {
-                    rule: rule.id.clone(),
-                    line: step.line,
-                    outcome,
-                },
-            ));
+            explained(step.line, spell_out(&view, number, step));
         }
     }
     explanations.sort_by_key(|(position, _)| *position);
@@ -204,6 +236,15 @@ pub fn explain(
         .into_iter()
         .map(|(_, explanation)| explanation)
         .collect()
+}
+
+/// The smallest change after which the condition of a rule holds.
+fn missing(view: &View<'_>, rule: &CompiledRule) -> Vec<Missing> {
+    let Some(check) = &rule.condition else {
+        return Vec::new();
+    };
+    let path = format!("rules[{}].when", rule.position);
+    smallest_change(view, rule.scope, &[Part { path, check }])
 }
 
 fn unmatched(view: &View<'_>, number: usize) -> Verdict {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::cashback::{MemberReason, Missing};
 use crate::ids::{CouponBookId, CouponId, Slug};
 use crate::money::Money;
 
@@ -135,6 +136,41 @@ pub enum OfferVerdict {
     },
     /// As many offers as may apply do already.
     TooMany,
+}
+
+impl OfferVerdict {
+    /// What a member may be told of an offer that does not apply and lacks this.
+    #[must_use]
+    pub fn member_reason(&self, missing: &[Missing]) -> MemberReason {
+        match self {
+            Self::Unmatched { .. } | Self::NoLines => MemberReason::of_missing(missing),
+            Self::BelowMinimum { .. } => MemberReason::SpendMore,
+            Self::Outranked { .. } | Self::Excluded { .. } | Self::TooMany => {
+                MemberReason::OtherApplies
+            }
+            Self::Inactive | Self::NoEffect => MemberReason::NotAvailable,
+        }
+    }
+}
+
+/// Why an offer that a coupon gives does not apply, and what would change that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct OfferExplanation {
+    /// The offer.
+    pub offer: Slug,
+    /// The coupon that gives it.
+    pub coupon: CouponId,
+    /// Why it does not apply.
+    pub outcome: OfferVerdict,
+    /// The smallest change after which its condition holds and there is a line that it is about; empty when none is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub missing: Vec<Missing>,
+    /// What a member may be told of it.
+    pub member_reason: MemberReason,
 }
 
 /// What a coupon comes to.

@@ -19,8 +19,8 @@ mod reprice;
 
 pub use choose::COMBINATIONS_MAX;
 pub use discount::{
-    AppliedOffer, BasketDiscount, CouponUse, CouponVerdict, LineAmount, LinePrice, OfferVerdict,
-    OtherOffer,
+    AppliedOffer, BasketDiscount, CouponUse, CouponVerdict, LineAmount, LinePrice,
+    OfferExplanation, OfferVerdict, OtherOffer,
 };
 pub use pieces::BUNDLES_MAX;
 

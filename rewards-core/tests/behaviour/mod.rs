@@ -28,6 +28,7 @@ mod lifecycle;
 mod many_rewards;
 mod members;
 mod merges;
+mod missing;
 mod offers;
 mod purchases;
 mod redemptions;

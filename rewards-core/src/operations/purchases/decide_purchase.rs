@@ -16,11 +16,11 @@ use super::price_purchase::{Priced, price};
 use super::{is_too_many, too_many_grants};
 use crate::cashback::{
     Earned, Evaluation, EvaluationError, Explanation, Facts, Grant, NoTrace, PROPOSALS_MAX,
-    Purchase, Schedule, SeenStanding, Standing, Steps, Verdict, evaluate, explain,
+    Purchase, Schedule, SeenStanding, Standing, Steps, evaluate, explain,
 };
 use crate::command::Undecided;
 use crate::context::Context;
-use crate::discounts::BasketDiscount;
+use crate::discounts::{BasketDiscount, OfferExplanation};
 use crate::ids::{CouponId, ProgramId, Slug};
 use crate::ledger::Lot;
 use crate::member::{MemberProfile, MemberRow, MemberStatus};
@@ -121,10 +121,7 @@ fn evaluate_explained(
     let evaluation = evaluate(program, facts, standing, &mut steps).map_err(not_evaluated)?;
     let mut explained = explain(program, facts, standing, &steps);
     if status != MemberStatus::Active {
-        for explanation in &mut explained {
-            let verdict = std::mem::replace(&mut explanation.outcome, Verdict::Nothing);
-            explanation.outcome = verdict.withheld();
-        }
+        explained = explained.into_iter().map(Explanation::withheld).collect();
     }
     Ok((evaluation, explained))
 }
@@ -134,12 +131,21 @@ pub(super) fn explain_recorded(
     program: &CompiledProgram,
     purchase: &Purchase,
     seen: &SeenStanding,
-    status: MemberStatus,
+    decision: &PurchaseDecision,
 ) -> Result<Vec<Explanation>, Rejection> {
     let facts = Facts::new(program, purchase);
     let standing = seen_standing(program, seen);
+    let status = decision.withheld.unwrap_or_default();
     let (_, explained) = evaluate_explained(program, &facts, &standing, status)?;
-    Ok(explained)
+    Ok(match decision.discount {
+        Some(_) => without_missing(explained),
+        None => explained,
+    })
+}
+
+fn without_missing(explained: Vec<Explanation>) -> Vec<Explanation> {
+    let explained = explained.into_iter();
+    explained.map(Explanation::without_missing).collect()
 }
 
 /// What a purchase would be granted by the revision that decided it and what was seen then, one amount per asset.
@@ -180,6 +186,8 @@ pub(super) struct PurchaseOutcome<'a> {
     pub ladders: Ladders,
     pub moves: Moves,
     pub explanation: Option<Vec<Explanation>>,
+    /// Why the offers do not apply that do not; only with an explanation.
+    pub offers: Vec<OfferExplanation>,
     /// What was seen of the member.
     pub seen: SeenStanding,
     /// By how much the member's tiers raise caps.
@@ -348,8 +356,13 @@ impl<'a> PurchaseContext<'a> {
                 let grants = &outcome.reply.grants;
                 outcome.reply.digest = context.digest(&(grants, &discount))?;
                 outcome.reply.discount = Some(discount);
+                let offers = match wants_explanation {
+                    true => priced.explain(&self.facts, standing),
+                    false => Vec::new(),
+                };
                 return Ok(PurchaseOutcome {
                     priced: Some(priced),
+                    offers,
                     ..outcome
                 });
             }
@@ -384,7 +397,10 @@ impl<'a> PurchaseContext<'a> {
         let mut evaluation = if wants_explanation {
             let (evaluation, explained) =
                 evaluate_explained(self.program, &self.facts, standing, status)?;
-            explanation = Some(explained);
+            explanation = Some(match self.coupons {
+                [] => explained,
+                _ => without_missing(explained),
+            });
             evaluation
         } else {
             evaluate(self.program, &self.facts, standing, &mut NoTrace).map_err(not_evaluated)?
@@ -421,6 +437,7 @@ impl<'a> PurchaseContext<'a> {
             ladders: Ladders::default(),
             moves: Moves::default(),
             explanation,
+            offers: Vec::new(),
             seen: SeenStanding::of(self.program, standing),
             cap_multiplier,
             priced: None,

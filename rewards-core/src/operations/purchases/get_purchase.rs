@@ -222,8 +222,7 @@ fn explanation(
             ..ReadPlan::default()
         })));
     };
-    let status = decision.withheld.unwrap_or_default();
-    let explained = explain_recorded(program, &stored.purchase, seen, status)?;
+    let explained = explain_recorded(program, &stored.purchase, seen, decision)?;
     Ok(Some(explained))
 }
 

@@ -2,18 +2,18 @@
 
 use super::super::coupons::{Usable, find_given};
 use super::PurchaseContext;
-use crate::cashback::{Grant, Purchase, Standing, View};
+use crate::cashback::{Facts, Grant, Missing, Part, Purchase, Standing, View, smallest_change};
 use crate::command::Undecided;
 use crate::discounts::{
     AppliedOffer, Basket, BasketDiscount, Candidate, Chosen, CouponUse, CouponVerdict, LineAmount,
-    OfferVerdict, OtherOffer, Reason, Repriced, Taken, choose, reprice,
+    OfferExplanation, OfferVerdict, OtherOffer, Reason, Repriced, Taken, choose, reprice,
 };
 use crate::ids::CouponId;
 use crate::member::MemberProfile;
 use crate::money::{Asset, Money};
 use crate::program::{
-    CompiledOfferEffect, CompiledOffers, CompiledProgram, OfferNumbers, Prices, ReturnedBy,
-    WithoutEffect,
+    Check, CompiledOfferEffect, CompiledOffers, CompiledProgram, OfferNumbers, Prices, ReturnedBy,
+    Scope, WithoutEffect,
 };
 use crate::rejection::Rejection;
 use crate::snapshot::Snapshot;
@@ -240,6 +240,51 @@ impl<'a> Priced<'a> {
             coupon: self.coupons.get(own.coupon)?.clone(),
             outcome,
         })
+    }
+
+    /// Why the offers do not apply that do not, and what would change that. These are the facts of the purchase before any
+    /// offer.
+    pub fn explain(&self, facts: &Facts<'_>, standing: &Standing<'_>) -> Vec<OfferExplanation> {
+        let view = View {
+            program: self.program,
+            facts,
+            standing,
+            line: None,
+        };
+        let others = self.chosen.others.iter();
+        let explained = others.filter_map(|(own, reason)| {
+            let other = self.other(*own, reason)?;
+            let missing = match reason {
+                Reason::Unmatched { .. } | Reason::NoLines => self.missing(&view, own.offer),
+                _ => Vec::new(),
+            };
+            Some(OfferExplanation {
+                member_reason: other.outcome.member_reason(&missing),
+                offer: other.offer,
+                coupon: other.coupon,
+                outcome: other.outcome,
+                missing,
+            })
+        });
+        explained.collect()
+    }
+
+    /// The smallest change after which the condition of an offer holds and there is a line that it is about.
+    fn missing(&self, view: &View<'_>, offer: u32) -> Vec<Missing> {
+        let offers = self.program.offers();
+        let Some(offer) = offers.and_then(|offers| offers.get(offer)) else {
+            return Vec::new();
+        };
+        let part = |name: &str, check| Part {
+            path: format!("offers.list[{}].{name}", offer.position),
+            check,
+        };
+        let lines = offer.lines.clone();
+        let lines = lines.map(|lines| Check::Line(Box::new(lines)));
+        let when = offer.when.iter().map(|check| part("when", check));
+        let lines = lines.iter().map(|check| part("lines", check));
+        let conditions: Vec<Part<'_>> = when.chain(lines).collect();
+        smallest_change(view, Scope::Basket, &conditions)
     }
 
     fn uses(&self) -> Vec<CouponUse> {

@@ -20,6 +20,7 @@ use crate::cashback::{Explanation, Purchase};
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
+use crate::discounts::OfferExplanation;
 use crate::ids::CouponId;
 use crate::member::MemberProfile;
 use crate::rejection::{Problem, Rejection};
@@ -38,7 +39,8 @@ pub struct QuotePurchase {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub coupons: Vec<CouponId>,
-    /// Whether to say for every rule why it does or does not apply. For a member who is not active, what would have been
+    /// Whether to say for every rule why it does or does not apply, and of what does not match the smallest change after which
+    /// it would; the same of the offers of the coupons that do not apply. For a member who is not active, what would have been
     /// granted is `withheld`.
     #[serde(default)]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
@@ -57,6 +59,10 @@ pub struct QuotedPurchase {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub explanation: Option<Vec<Explanation>>,
+    /// For every offer of the coupons that does not apply why not, and what would change that; only when asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub offers: Vec<OfferExplanation>,
 }
 
 impl QuotePurchase {
@@ -73,12 +79,22 @@ impl QuotePurchase {
         }
         let (_, prepared) = PreparedPurchase::new(context, &self.purchase, &[])?;
         let purchase = prepared.purchase(context, &self.purchase, &[]);
-        let standing = new_member(purchase.program, &self.purchase);
+        let mut standing = new_member(purchase.program, &self.purchase);
+        // That nothing was counted yet is known, and part of the explanation.
+        let counted = if self.explain {
+            purchase.program.activity_counters()
+        } else {
+            &[]
+        };
+        for (number, _) in (0_u32..).zip(counted) {
+            standing.activity_counters.set(number, 0);
+        }
         let profile = MemberProfile::new(self.purchase.occurred_at);
         let decided = purchase.judge(&standing, &profile, self.explain)?;
         Ok(QuotedPurchase {
             decision: decided.reply,
             explanation: decided.explanation,
+            offers: decided.offers,
         })
     }
 }
@@ -110,6 +126,7 @@ impl Operation for QuotePurchase {
         Ok(Decision::answer(QuotedPurchase {
             decision: decided.reply,
             explanation: decided.explanation,
+            offers: decided.offers,
         }))
     }
 }
