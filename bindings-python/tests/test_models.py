@@ -43,17 +43,33 @@ LINE = (
     '"effective_at":"2026-03-01T12:00:00Z","recorded_at":"2026-03-01T12:00:00.000001Z",'
     '"origin":{"program":"club","revision":1,"rule":"base"},"hash":"ab"}'
 )
+ADDED_LINE = f'{{"amount":{MONEY},"sku":"cd","quantity":2}}'
+MISSING = ",".join(
+    f'{{"failed":"rules[0].when","change":{change}}}'
+    for change in (
+        f'{{"add_line":{{"line":{ADDED_LINE}}}}}',
+        f'{{"raise_line":{{"line":1,"pieces":2,"amount":{MONEY}}}}}',
+        f'{{"raise_total":{{"amount":{MONEY}}}}}',
+        f'{{"spend_in_window":{{"amount":{MONEY}}}}}',
+        '{"more_purchases":{"count":3}}',
+    )
+)
 EXPLANATION = ",".join(
     f'{{"rule":"r","outcome":{outcome}}}'
     for outcome in (
         f'{{"granted":{{"desired":{MONEY},"granted":{MONEY}}}}}',
-        '"inactive"',
-        '{"unmatched":{"failed":"rules[0].when"}}',
-        '"nothing"',
-        f'{{"outranked":{{"desired":{MONEY}}}}}',
-        '"excluded"',
-        f'{{"capped":{{"desired":{MONEY},"clipped_by":null}}}}',
+        '"inactive","member_reason":"not_available"',
+        f'{{"unmatched":{{"failed":"rules[0].when"}}}},"missing":[{MISSING}],"member_reason":"buy_more"',
+        '"nothing","member_reason":"not_available"',
+        f'{{"outranked":{{"desired":{MONEY}}}}},"member_reason":"other_applies"',
+        '"excluded","member_reason":"other_applies"',
+        f'{{"capped":{{"desired":{MONEY},"clipped_by":null}}}},"member_reason":"not_available"',
     )
+)
+OFFER_EXPLANATION = (
+    '{"offer":"o","coupon":"l0123456789abcdef0123456789abcdef:codes-1",'
+    '"outcome":{"unmatched":{"failed":"offers.list[0].when"}},'
+    f'"missing":[{MISSING}],"member_reason":"spend_more"}}'
 )
 
 DEPOSIT = (
@@ -124,7 +140,7 @@ SAMPLES = {
     ),
     "quote_purchase": (
         f'{{"purchase":{PURCHASE},"explain":true}}',
-        f'{{"decision":{DECISION},"explanation":[{EXPLANATION}]}}',
+        f'{{"decision":{DECISION},"explanation":[{EXPLANATION}],"offers":[{OFFER_EXPLANATION}]}}',
     ),
     "record_purchase": (
         f'{{"purchase":{PURCHASE},"pinned":"04af"}}',
