@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Optional, Union
 from pydantic import Field, StrictBool
 
 from .base import Blank, DictOf, ListOf, Maybe, Model, Tagged
-from .discounts import BasketDiscount
+from .discounts import BasketDiscount, OfferVerdict
 from .members import MemberStatus
 from .scalars import Timestamp, UInt32, UInt64
 from .values import CouponId, MemberId, Money, ProgramId, PurchaseId, RefundId, Slug
@@ -120,8 +120,8 @@ class QuotePurchase(Model):
     """
 
     explain: StrictBool = False
-    """Whether to say for every rule why it does or does not apply.
-
+    """Whether to say for every rule why it does or does not apply, and of what does not match the
+    smallest change after which it would; the same of the offers of the coupons that do not apply.
     For a member who is not active, what would have been granted is `withheld`.
     """
 
@@ -275,6 +275,139 @@ Verdict = Annotated[
 """
 
 
+class AddLine(Model):
+    """One more line, such as this one.
+
+    What it costs is part of the total: zero where the condition asks for no amount, so that the
+    line may cost anything.
+    """
+
+    line: Line
+    """The line. Of several articles or categories that would do, the first one."""
+
+
+class AddLineSmallestChange(Model):
+    """One more line, such as this one.
+
+    What it costs is part of the total: zero where the condition asks for no amount, so that the
+    line may cost anything.
+    """
+
+    add_line: AddLine
+
+
+class RaiseLine(Model):
+    """More of a line that is there, or that an entry before this one adds.
+
+    At least one of the two is given.
+    """
+
+    line: UInt32
+    """The line, counted from 0, with those that are added after the others."""
+
+    pieces: Maybe[UInt32] = None
+    """So many pieces more."""
+
+    amount: Maybe[Money] = None
+    """It costs so much more, which is part of the total."""
+
+
+class RaiseLineSmallestChange(Model):
+    """More of a line that is there, or that an entry before this one adds.
+
+    At least one of the two is given.
+    """
+
+    raise_line: RaiseLine
+
+
+class RaiseTotal(Model):
+    """The purchase costs so much more in total, and none of its parts does: discounts, fee, tax and
+    shipping stay as they are.
+    """
+
+    amount: Money
+    """How much more."""
+
+
+class RaiseTotalSmallestChange(Model):
+    """The purchase costs so much more in total, and none of its parts does: discounts, fee, tax and
+    shipping stay as they are.
+    """
+
+    raise_total: RaiseTotal
+
+
+class SpendInWindow(Model):
+    """So much more is spent in the window of the condition: by a purchase before this one, or
+    because this one costs more.
+    """
+
+    amount: Money
+    """How much more."""
+
+
+class SpendInWindowSmallestChange(Model):
+    """So much more is spent in the window of the condition: by a purchase before this one, or
+    because this one costs more.
+    """
+
+    spend_in_window: SpendInWindow
+
+
+class MorePurchases(Model):
+    """So many purchases more are made just before this one."""
+
+    count: UInt32
+    """How many more."""
+
+
+class MorePurchasesSmallestChange(Model):
+    """So many purchases more are made just before this one."""
+
+    more_purchases: MorePurchases
+
+
+SmallestChange = Annotated[
+    Union[
+        AddLineSmallestChange,
+        RaiseLineSmallestChange,
+        RaiseTotalSmallestChange,
+        SpendInWindowSmallestChange,
+        MorePurchasesSmallestChange,
+    ],
+    Tagged(),
+]
+"""The least that has to be added for a condition to hold.
+
+One minor unit, piece or purchase less is not enough.
+"""
+
+
+class Missing(Model):
+    """What would make one condition hold that does not."""
+
+    failed: str
+    """The path of the condition, in the program document."""
+
+    change: SmallestChange
+    """The least that has to be added, beyond what the entries before this one add."""
+
+
+MemberReason = Literal["buy_more", "spend_more", "come_again", "other_applies", "not_available"]
+"""What a member may be told who asks why there is nothing for a purchase.
+
+It says nothing of segments, lists, dates, budgets and other members; and of conditions only what
+this member can still do about them.
+
+- `buy_more`: Buying more of something, or something else as well, would be enough.
+- `spend_more`: Spending more would be enough.
+- `come_again`: It comes with one of the next purchases.
+- `other_applies`: There is something else instead.
+- `not_available`: Whatever else it is.
+"""
+
+
 class Explanation(Model):
     """Why a rule did or did not apply, for people and programs."""
 
@@ -287,6 +420,37 @@ class Explanation(Model):
     outcome: Verdict
     """What happened."""
 
+    missing: ListOf[Missing] = []
+    """The smallest change to the purchase after which the condition of an unmatched rule holds;
+    empty when none is known.
+    """
+
+    member_reason: Maybe[MemberReason] = None
+    """What a member may be told who asks why the rule grants nothing; absent when it grants
+    something.
+    """
+
+
+class OfferExplanation(Model):
+    """Why an offer that a coupon gives does not apply, and what would change that."""
+
+    offer: Slug
+    """The offer."""
+
+    coupon: CouponId
+    """The coupon that gives it."""
+
+    outcome: OfferVerdict
+    """Why it does not apply."""
+
+    missing: ListOf[Missing] = []
+    """The smallest change after which its condition holds and there is a line that it is about;
+    empty when none is known.
+    """
+
+    member_reason: MemberReason
+    """What a member may be told of it."""
+
 
 class QuotedPurchase(Model):
     """What the purchase would be granted."""
@@ -297,6 +461,11 @@ class QuotedPurchase(Model):
     explanation: Maybe[list[Explanation]] = None
     """For every rule of the program why it does or does not apply, in document order; only when
     asked for.
+    """
+
+    offers: ListOf[OfferExplanation] = []
+    """For every offer of the coupons that does not apply why not, and what would change that; only
+    when asked for.
     """
 
 
