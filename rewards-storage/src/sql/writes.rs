@@ -410,7 +410,7 @@ impl<'a> Writes<'a> {
             let origin = transfer.origin.as_ref();
             // The statement that erases reasons may not see what is written beside it.
             let is_erased = |key: &&MemberKey| key.tenant == *tenant && key.member == entry.member;
-            let reason = match self.erased_reasons.iter().any(|key| is_erased(key)) {
+            let reason = match self.erased_reasons.iter().any(is_erased) {
                 true => None,
                 false => transfer.reason.as_deref(),
             };
