@@ -27,7 +27,7 @@ use super::tampering::{Case, Lie};
 use super::{Outcome, in_memory, offers, repeatably, told};
 
 /// Seeds of the stormy simulation of everything in memory.
-const SEEDS: u64 = 3;
+const SEEDS: u64 = 4;
 
 /// Steps of redemptions, which clients order of those that can bear them, and of how many orders they are carried out at least.
 const STEPS: [&str; 3] = [

@@ -124,6 +124,8 @@ fn see_books(
     coupons: &[CouponId],
 ) -> Result<(), Undecided> {
     let mut plan = ReadPlan::default();
+    // Only of those that are there: a command before this one in its batch may bring others, of other books.
+    let mut ids: Vec<&str> = Vec::with_capacity(coupons.len());
     for id in coupons {
         if let Some(stored) = snapshot.get::<Coupon>(&context.tenant, id)? {
             let book = &stored.entity.book;
@@ -131,12 +133,12 @@ fn see_books(
                 .push(EntityKey::of::<CouponBook>(&context.tenant, book));
             plan.counters
                 .extend(uses_of(context, member, &stored.entity));
+            ids.push(id.as_str());
         }
     }
     if plan.entities.is_empty() {
         return Ok(());
     }
-    let ids: Vec<&str> = coupons.iter().map(CouponId::as_str).collect();
     let what = format!("given {member} {}", ids.join(" "));
     see_plan(snapshot, context, &what, plan)
 }
