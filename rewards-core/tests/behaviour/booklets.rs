@@ -13,7 +13,7 @@ use rewards_core::operations::purchases::{CancelPurchase, RefundPurchase, Refund
 use rewards_core::rejection::Rejection;
 use rewards_core::time::Timestamp;
 
-use crate::support::shop::{Shop, say, sealed};
+use crate::support::shop::{Shop, line, say};
 use crate::words::money;
 use crate::world::member;
 
@@ -188,11 +188,7 @@ fn one_comes_after_the_other() {
     // One that is voided is passed over, and one that is replaced is what has replaced it.
     let replace = ReplaceCoupon {
         coupon: Some(own[1].clone()),
-        new_code: Some({
-            let mut line = rewards_core::coupons::CodeLine::new("told").unwrap();
-            *line.code_mut().unwrap() = sealed("another");
-            line
-        }),
+        new_code: Some(line("another")),
         ..ReplaceCoupon::default()
     };
     let replaced = shop.run(&replace).unwrap().replacement.coupon;
@@ -397,11 +393,7 @@ fn a_replacement_has_what_is_left() {
     spend(&mut shop, "ann", &own, Some("20.00")).unwrap();
     let replace = ReplaceCoupon {
         coupon: Some(own),
-        new_code: Some({
-            let mut line = rewards_core::coupons::CodeLine::new("told").unwrap();
-            *line.code_mut().unwrap() = sealed("another");
-            line
-        }),
+        new_code: Some(line("another")),
         ..ReplaceCoupon::default()
     };
     let new = shop.run(&replace).unwrap().replacement.coupon;

@@ -24,6 +24,13 @@ pub fn sealed(text: &str) -> Secret {
     Secret::Sealed(digests.to_vec())
 }
 
+/// A line of an upload, or a new code, as an engine seals it.
+pub fn line(text: &str) -> CodeLine {
+    let mut line = CodeLine::new("told").unwrap();
+    *line.code_mut().unwrap() = sealed(text);
+    line
+}
+
 /// Terms of a book that say nothing but its limits.
 pub fn terms(limits: Option<CouponLimits>) -> BookTerms {
     BookTerms {
@@ -59,11 +66,7 @@ impl Shop {
     pub fn codes(&mut self, book: &str, count: u32) {
         let first = self.codes;
         self.codes += count;
-        let lines = (first..self.codes).map(|number| {
-            let mut line = CodeLine::new("told").unwrap();
-            *line.code_mut().unwrap() = sealed(&format!("code {number}"));
-            line
-        });
+        let lines = (first..self.codes).map(|number| line(&format!("code {number}")));
         let upload = UploadCoupons {
             book: book.parse().unwrap(),
             lines: lines.collect(),
