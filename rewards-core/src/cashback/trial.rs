@@ -242,13 +242,12 @@ impl<'a> Trial<'a> {
 
     /// Whether the conditions hold as well when more is spent, or bought, than the steps say.
     fn is_open(&self, steps: &[Step]) -> bool {
-        let more = steps.iter().filter_map(|step| match &step.added {
+        let mut more = steps.iter().filter_map(|step| match &step.added {
             Added::Line(..) => Some(More::Spent),
             Added::ToLine(_, pieces, _) if *pieces > 0 => Some(More::Spent),
             Added::Purchases(_) => Some(More::SpentBefore),
             Added::ToLine(..) | Added::ToTotal(_) | Added::ToWindow(_) => None,
         });
-        let mut more = more;
         more.all(|more| {
             let mut conditions = self.conditions.iter();
             conditions.all(|own| rises(self.program, own.check, more, false))

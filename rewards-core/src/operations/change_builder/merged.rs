@@ -38,7 +38,7 @@ impl<'a> ChangeBuilder<'a> {
         self.take_in_of(snapshot, due, until)
     }
 
-    /// The same of some of them, in their order.
+    /// The same of some of them, in their order, of whom everything is [in view](Self::see_merged).
     pub(super) fn take_in_of(
         &mut self,
         snapshot: &'a Snapshot,
@@ -46,11 +46,6 @@ impl<'a> ChangeBuilder<'a> {
         until: Timestamp,
     ) -> Result<(), Undecided> {
         let (context, ids) = (self.context, self.ids);
-        // What all of them need is asked for at once.
-        for_each(&members, |member| {
-            let mut merged = ChangeBuilder::open_as_is(snapshot, context, ids, member)?;
-            merged.release_overdue(until)
-        })?;
         for member in members {
             let mut merged = match self.remove_merged(&member) {
                 Some(merged) => merged,
@@ -235,10 +230,10 @@ impl<'a> ChangeBuilder<'a> {
     }
 
     /// Who was merged into the member and has something due; somebody may be left out. Whoever was merged takes in nothing any
-    /// more.
+    /// more. What goes back to them is asked for with it, of all of them at once.
     pub(super) fn see_merged(
         &self,
-        snapshot: &Snapshot,
+        snapshot: &'a Snapshot,
         until: Timestamp,
         but: Option<&MemberId>,
     ) -> Result<Vec<MemberId>, Undecided> {
@@ -258,7 +253,20 @@ impl<'a> ChangeBuilder<'a> {
             let is_due = is_over(row, until) || !due_lots(snapshot, &key, until)?.is_empty();
             Ok(is_due.then(|| member.clone()))
         })?;
-        Ok(due.into_iter().flatten().collect())
+        let due: Vec<MemberId> = due.into_iter().flatten().collect();
+        for_each(&due, |member| self.see_released(snapshot, member, until))?;
+        Ok(due)
+    }
+
+    /// Asks for what is needed to give back what is reserved beyond its time by an instant.
+    pub(super) fn see_released(
+        &self,
+        snapshot: &'a Snapshot,
+        member: &MemberId,
+        until: Timestamp,
+    ) -> Result<(), Undecided> {
+        let mut other = ChangeBuilder::open_as_is(snapshot, self.context, self.ids, member)?;
+        other.release_overdue(until)
     }
 
     /// A lot has become available, which goes on when the member was merged.

@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 
 use super::super::due::due_lots;
 use super::super::merged::see_due;
-use super::super::seen::for_each;
 use super::ChangeBuilder;
 use super::debts::owes;
 use super::merged::goes_to;
@@ -17,6 +16,7 @@ use crate::context::Context;
 use crate::ids::{IdAllocator, MemberId};
 use crate::ledger::Lot;
 use crate::member::MemberRow;
+use crate::rejection::Rejection;
 use crate::snapshot::Snapshot;
 use crate::time::Timestamp;
 
@@ -26,7 +26,7 @@ impl<'a> ChangeBuilder<'a> {
     ///
     /// # Errors
     /// [`Undecided::Needs`] the rows of those who were merged, and what goes back, or is due, for all of them;
-    /// [`Rejection::TooMany`](crate::rejection::Rejection::TooMany) when that is more than one command may touch.
+    /// [`Rejection::TooMany`] when that is more than one command may touch.
     pub(super) fn pay_by(
         &mut self,
         snapshot: &'a Snapshot,
@@ -38,6 +38,7 @@ impl<'a> ChangeBuilder<'a> {
         }
         let merged = self.see_merged(snapshot, until, but)?;
         see_due(snapshot, self.context, &self.key, until)?;
+        self.see_released(snapshot, &self.key.member, until)?;
         for at in self.instants(snapshot, &merged, until)? {
             self.release_overdue(at)?;
             self.take_in_of(snapshot, merged.clone(), at)?;
@@ -50,21 +51,15 @@ impl<'a> ChangeBuilder<'a> {
         Ok(())
     }
 
-    /// When something became available to the member or to any of these who were merged, each instant once. What all that goes back
-    /// needs is asked for at once.
+    /// When something became available to the member or to any of these who were merged, each instant once.
     fn instants(
         &self,
-        snapshot: &'a Snapshot,
+        snapshot: &Snapshot,
         merged: &[MemberId],
         until: Timestamp,
-    ) -> Result<BTreeSet<Timestamp>, Undecided> {
-        let all: Vec<&MemberId> = merged.iter().chain([&self.key.member]).collect();
-        for_each(&all, |member| {
-            let mut one = Self::open_as_is(snapshot, self.context, self.ids, member)?;
-            one.release_overdue(until)
-        })?;
+    ) -> Result<BTreeSet<Timestamp>, Rejection> {
         let mut instants = BTreeSet::new();
-        for member in all {
+        for member in merged.iter().chain([&self.key.member]) {
             let key = self.context.member_key(member);
             if let Some(row) = snapshot.members.get(&key) {
                 instants.extend(row.profile.reserved.values().copied());
