@@ -25,6 +25,8 @@ pub enum By {
         state: SmolStr,
         /// Only from this rank on.
         from_rank: i64,
+        /// Only up to this rank, which is one of them.
+        to_rank: i64,
     },
     /// Those for which something is due at or before an instant, earliest first, then by id.
     Due(Timestamp),

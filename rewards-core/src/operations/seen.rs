@@ -66,6 +66,7 @@ pub(super) fn see_plan(
             group: what.into(),
             state: ASKED.into(),
             from_rank: 0,
+            to_rank: i64::MAX,
         },
         after: None,
         limit: 1,

@@ -357,10 +357,11 @@ impl World {
                         group,
                         state,
                         from_rank,
+                        to_rank,
                     } => index.rank.filter(|rank| {
                         index.group.as_ref() == Some(group)
                             && index.state == *state
-                            && rank >= from_rank
+                            && (from_rank..=to_rank).contains(&rank)
                     }),
                     By::Due(at) => index.due_at.filter(|due| due <= at).map(|due| due.micros()),
                 };

@@ -156,22 +156,33 @@ pub async fn pages_of_a_group(subject: &Subject) {
         ..Index::new("free", at(0))
     })
     .await;
-    let by = |state: &str, from_rank| By::Group {
+    let by = |state: &str, from_rank, to_rank| By::Group {
         group: SmolStr::new("book"),
         state: SmolStr::new(state),
         from_rank,
+        to_rank,
     };
     for (state, is_used) in [("free", false), ("used", true)] {
-        for from in [i64::MIN, -1, 0, 1, i64::MAX] {
+        for (from, to) in [
+            (i64::MIN, i64::MAX),
+            (-1, i64::MAX),
+            (0, i64::MAX),
+            (1, i64::MAX),
+            (i64::MAX, i64::MAX),
+            (i64::MIN, -1),
+            (-1, 0),
+            (0, i64::MAX - 1),
+            (0, -1),
+        ] {
             let passes = |place: usize| {
                 let is_in = place != 2 && (place % 7 == 3) == is_used;
-                is_in && rank(place).is_some_and(|rank| rank >= from)
+                is_in && rank(place).is_some_and(|rank| (from..=to).contains(&rank))
             };
             let want = ids(passes, |place| rank(place).unwrap_or(0));
-            check(subject, by(state, from), &want).await;
+            check(subject, by(state, from, to), &want).await;
         }
     }
-    check(subject, by("fre", i64::MIN), &[]).await;
+    check(subject, by("fre", i64::MIN, i64::MAX), &[]).await;
 }
 
 /// What is due at or before an instant, earliest first, then by id.

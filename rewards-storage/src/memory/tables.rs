@@ -409,9 +409,11 @@ fn value(by: &By, row: &EntityRow) -> Option<i64> {
             group,
             state,
             from_rank,
+            to_rank,
         } => {
             let is_in = index.group.as_ref() == Some(group) && index.state == *state;
-            index.rank.filter(|rank| is_in && rank >= from_rank)
+            let ranks = from_rank..=to_rank;
+            index.rank.filter(|rank| is_in && ranks.contains(&rank))
         }
         By::Due(at) => index.due_at.filter(|due| due <= at).map(|due| due.micros()),
     }

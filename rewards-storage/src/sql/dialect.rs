@@ -11,6 +11,8 @@
 //! - `{lots index WHERE … ORDER BY …}` are the first lots `t` for each row `r`, `most` of them, as one JSON text: a list of lists of
 //!   [`LOT_COLUMNS`]. No more than those are read; on SQLite the most that one of the rows asks for. The index is named for
 //!   SQLite, which prefers the key of a table to a shorter index; PostgreSQL knows better. `key` is the key of the table.
+//! - `{pages index WHERE … ORDER BY …}` are the first entities `t` for each row `r`, `most` of them, each as a row; on SQLite the
+//!   most that one of the rows asks for, and in any order.
 
 use std::fmt::Write as _;
 
@@ -118,6 +120,9 @@ impl Dialect {
                 lookup if lookup.starts_with("lots ") => {
                     self.push_lots(&mut sql, lookup.trim_start_matches("lots "), rows, first);
                 }
+                lookup if lookup.starts_with("pages ") => {
+                    self.push_pages(&mut sql, lookup.trim_start_matches("pages "), rows, first);
+                }
                 _ => self.push_seek(&mut sql, placeholder.trim_start_matches("seek ")),
             }
             rest = after;
@@ -189,20 +194,17 @@ impl Dialect {
     fn push_lots(self, sql: &mut String, lookup: &str, rows: Columns, first: usize) {
         let (index, condition) = lookup.split_once(' ').unwrap_or((lookup, ""));
         let _ = match self {
-            // A LIMIT of SQLite must not name a column.
             #[cfg(feature = "sqlite")]
             Self::Sqlite => {
-                let most = rows.iter().position(|(name, _)| *name == "most");
-                let most = most.unwrap_or_default();
                 let indexed = match index {
                     "key" => String::new(),
                     index => format!("INDEXED BY {index}"),
                 };
+                let most = most_of_all(rows, first);
                 write!(
                     sql,
                     "(SELECT json_group_array(json_array({LOT_COLUMNS})) FROM
-                     (SELECT * FROM lots AS t {indexed} {condition}
-                      LIMIT (SELECT MAX(value ->> {most}) FROM jsonb_each(${first}))) AS t)"
+                     (SELECT * FROM lots AS t {indexed} {condition} LIMIT {most}) AS t)"
                 )
             }
             #[cfg(feature = "postgres")]
@@ -210,6 +212,34 @@ impl Dialect {
                 sql,
                 "(SELECT json_agg(json_build_array({LOT_COLUMNS}))::text FROM
                  (SELECT * FROM lots AS t {condition} LIMIT r.most) AS t)"
+            ),
+        };
+    }
+
+    #[cfg_attr(
+        not(feature = "sqlite"),
+        expect(
+            unused_variables,
+            reason = "only SQLite has to be told where the rows are"
+        )
+    )]
+    fn push_pages(self, sql: &mut String, lookup: &str, rows: Columns, first: usize) {
+        let (index, condition) = lookup.split_once(' ').unwrap_or((lookup, ""));
+        let _ = match self {
+            // SQLite knows no LATERAL: what each row asks for is a list of row numbers.
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite => {
+                let most = most_of_all(rows, first);
+                write!(
+                    sql,
+                    "CROSS JOIN entities AS t ON t.rowid IN
+                     (SELECT t.rowid FROM entities AS t INDEXED BY {index} {condition} LIMIT {most})"
+                )
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres => write!(
+                sql,
+                "CROSS JOIN LATERAL (SELECT * FROM entities AS t {condition} LIMIT r.most) AS t"
             ),
         };
     }
@@ -225,6 +255,14 @@ impl Dialect {
             (Self::Postgres, Kind::Bytes | Kind::Packed) => "CAST(NULL AS BYTEA)",
         }
     }
+}
+
+/// The most that one of the rows asks for: a LIMIT of SQLite must not name a column.
+#[cfg(feature = "sqlite")]
+fn most_of_all(rows: Columns, first: usize) -> String {
+    let most = rows.iter().position(|(name, _)| *name == "most");
+    let most = most.unwrap_or_default();
+    format!("(SELECT MAX(value ->> {most}) FROM jsonb_each(${first}))")
 }
 
 fn push_names(sql: &mut String, columns: Columns, table: &str) {

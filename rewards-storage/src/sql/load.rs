@@ -4,7 +4,10 @@
 //! the plan names. One statement sees one state of the database, so no transaction is needed around it. What has a
 //! [statement of its own](super::pages) is answered within one transaction together with it.
 
+use rewards_core::entity::By;
 use rewards_core::snapshot::{LotFilter, LotQuery, MemberKey, ReadPlan, Snapshot};
+
+use smol_str::SmolStr;
 
 use super::arms::{self, Arm, Catalogue, place};
 use super::commit::Means;
@@ -18,12 +21,12 @@ use super::rows::Rows;
 use crate::error::StoreError;
 
 /// How many kinds of keys one statement can look up.
-pub(super) const ARMS: usize = 11;
+pub(super) const ARMS: usize = 13;
 
 /// Where the texts of an arm begin.
 const TEXT: usize = place::INT + 5;
 /// Where the bytes of an arm are.
-const BYTES: usize = TEXT + 3;
+const BYTES: usize = TEXT + 4;
 
 /// Places in [`LOAD`].
 pub(super) mod arm {
@@ -38,11 +41,18 @@ pub(super) mod arm {
     pub(in crate::sql) const LOTS_OF_PURCHASE: usize = 8;
     pub(in crate::sql) const LOTS_NUMBERED: usize = 9;
     pub(in crate::sql) const REVISION_COUNTS: usize = 10;
+    pub(in crate::sql) const OF_OWNER: usize = 11;
+    pub(in crate::sql) const OF_GROUP: usize = 12;
 }
+
+/// An entity's numbers, as they are decoded.
+const ENTITY_INTS: &[&str] = &["t.version", "t.rank", "t.at", "t.due_at"];
+/// The texts of an entity that is found beside others: its own, then its id.
+const PAGE_TEXTS: &[&str] = &["t.owner", "t.\"group\"", "t.state", "t.id"];
 
 pub(super) const LOAD: Catalogue<ARMS> = Catalogue {
     ints: 5,
-    texts: 3,
+    texts: 4,
     bytes: 2,
     arms: [
         Arm::REPLY,
@@ -62,7 +72,7 @@ pub(super) const LOAD: Catalogue<ARMS> = Catalogue {
         },
         Arm {
             keys: &[("tenant", Text), ("kind", Text), ("id", Text)],
-            ints: &["t.version", "t.rank", "t.at", "t.due_at"],
+            ints: ENTITY_INTS,
             texts: &["t.owner", "t.\"group\"", "t.state"],
             bytes: &["t.body"],
             from: "{rows} {seek entities AS t ON t.tenant = r.tenant AND t.kind = r.kind AND t.id = r.id}",
@@ -144,6 +154,36 @@ pub(super) const LOAD: Catalogue<ARMS> = Catalogue {
             bytes: &[],
             from: "{rows} {seek revision_counts AS t ON t.tenant = r.tenant}",
         },
+        Arm {
+            keys: &[
+                ("tenant", Text),
+                ("kind", Text),
+                ("owner", Text),
+                ("at", Int),
+                ("id", Text),
+                ("most", Int),
+            ],
+            ints: ENTITY_INTS,
+            texts: PAGE_TEXTS,
+            bytes: &["t.body"],
+            from: "{rows} {pages entities_owner WHERE t.tenant = r.tenant AND t.kind = r.kind AND t.owner = r.owner AND (t.at, t.id) < (r.at, r.id) ORDER BY t.at DESC, t.id DESC}",
+        },
+        Arm {
+            keys: &[
+                ("tenant", Text),
+                ("kind", Text),
+                ("\"group\"", Text),
+                ("state", Text),
+                ("rank", Int),
+                ("id", Text),
+                ("last", Int),
+                ("most", Int),
+            ],
+            ints: ENTITY_INTS,
+            texts: PAGE_TEXTS,
+            bytes: &["t.body"],
+            from: "{rows} {pages entities_group WHERE t.tenant = r.tenant AND t.kind = r.kind AND t.\"group\" = r.\"group\" AND t.state = r.state AND (t.rank, t.id) > (r.rank, r.id) AND t.rank <= r.last ORDER BY t.rank, t.id}",
+        },
     ],
 };
 
@@ -187,11 +227,18 @@ pub(super) async fn load_within(
     Ok(snapshot)
 }
 
+/// Places in a plan's lists of the keys of those arms that share a list.
+struct Places {
+    /// In `plan.lots`.
+    lots: [Vec<usize>; 4],
+    /// In `plan.entity_pages`.
+    pages: [Vec<usize>; 2],
+}
+
 /// The keys of a plan, by arm. A row names the key it answers by its place in the plan's own list.
 struct Keys<'p> {
     rows: [Rows<'p>; ARMS],
-    /// Places in `plan.lots` of the keys of the three arms for lots.
-    lots: [Vec<usize>; 4],
+    places: Places,
 }
 
 impl<'p> Keys<'p> {
@@ -209,6 +256,8 @@ impl<'p> Keys<'p> {
             of_purchase,
             numbered,
             revision_counts,
+            of_owner,
+            of_group,
         ] = &mut rows;
         for key in &plan.replies {
             replies.push(arms::reply_key(key));
@@ -237,8 +286,11 @@ impl<'p> Keys<'p> {
                 range.until.into(),
             ]);
         }
-        let lots = lot_keys(plan, [due, open, of_purchase, numbered]);
-        Self { rows, lots }
+        let places = Places {
+            lots: lot_keys(plan, [due, open, of_purchase, numbered]),
+            pages: page_keys(plan, of_owner, of_group),
+        };
+        Self { rows, places }
     }
 
     fn is_empty(&self) -> bool {
@@ -252,14 +304,22 @@ impl<'p> Keys<'p> {
         plan: &ReadPlan,
     ) -> Result<Snapshot, Failure> {
         let mut snapshot = Snapshot::default();
+        for query in plan
+            .entity_pages
+            .iter()
+            .filter(|query| pages::is_looked_up(query))
+        {
+            snapshot.entity_pages.insert(query.clone(), Vec::new());
+        }
         let statements = &means.statements.loads;
         let found = LOAD.look_up(session, means.dialect, statements, self.rows);
         let Some(found) = found.await? else {
             return Ok(snapshot);
         };
         for row in found.iter() {
-            take(row, plan, &self.lots, &mut snapshot)?;
+            take(row, plan, &self.places, &mut snapshot)?;
         }
+        pages::arrange(&mut snapshot);
         Ok(snapshot)
     }
 }
@@ -295,11 +355,45 @@ fn lot_keys<'p>(plan: &'p ReadPlan, rows: [&mut Rows<'p>; 4]) -> [Vec<usize>; 4]
     lots
 }
 
+/// Names pages of entities in the rows of their arms; returns, arm by arm, the places of their queries in the plan.
+fn page_keys<'p>(
+    plan: &'p ReadPlan,
+    of_owner: &mut Rows<'p>,
+    of_group: &mut Rows<'p>,
+) -> [Vec<usize>; 2] {
+    let mut places: [Vec<usize>; 2] = Default::default();
+    let [owner_at, group_at] = &mut places;
+    for (number, query) in plan.entity_pages.iter().enumerate() {
+        let (tenant, kind) = (query.tenant.as_str().into(), query.kind.into());
+        let (value, id) = pages::begin(query);
+        let (value, id, most) = (value.into(), id.into(), query.limit.into());
+        match &query.by {
+            By::Owner(owner) => {
+                of_owner.push([tenant, kind, owner.as_str().into(), value, id, most]);
+                owner_at.push(number);
+            }
+            By::Group {
+                group,
+                state,
+                from_rank: _,
+                to_rank,
+            } => {
+                let (group, state) = (group.as_str().into(), state.as_str().into());
+                let last = (*to_rank).into();
+                of_group.push([tenant, kind, group, state, value, id, last, most]);
+                group_at.push(number);
+            }
+            By::Newest | By::Due(_) => {}
+        }
+    }
+    places
+}
+
 /// Puts one row into the snapshot. A row whose key the plan does not name cannot be; it would be left out.
 fn take(
     row: Row<'_>,
     plan: &ReadPlan,
-    lots: &[Vec<usize>; 4],
+    places: &Places,
     snapshot: &mut Snapshot,
 ) -> Result<(), StoreError> {
     let row = Decoded(row);
@@ -353,9 +447,18 @@ fn take(
             }
         }
         arm::LOTS_DUE | arm::LOTS_OPEN | arm::LOTS_OF_PURCHASE | arm::LOTS_NUMBERED => {
-            let queries = lots.get(arm.saturating_sub(arm::LOTS_DUE));
+            let queries = places.lots.get(arm.saturating_sub(arm::LOTS_DUE));
             if let Some(query) = queries.and_then(|places| plan.lots.get(*places.get(key)?)) {
                 take_lots(row, query, snapshot)?;
+            }
+        }
+        arm::OF_OWNER | arm::OF_GROUP => {
+            let queries = places.pages.get(arm.saturating_sub(arm::OF_OWNER));
+            let query = queries.and_then(|places| plan.entity_pages.get(*places.get(key)?));
+            if let Some(page) = query.and_then(|query| snapshot.entity_pages.get_mut(query)) {
+                let id = row.text(TEXT + 3).at("entities", "?")?;
+                let entity = row.entity(place::INT, TEXT, BYTES).at("entities", id)?;
+                page.push((SmolStr::new(id), entity));
             }
         }
         _ => {}
@@ -396,6 +499,7 @@ mod tests {
         // The key of a table with row numbers is an index that SQLite names by itself.
         let mut by_key = vec!["PRIMARY KEY", "sqlite_autoindex"];
         by_key.extend(["INDEX lots_open", "INDEX lots_purchase"]);
+        by_key.extend(["INDEX entities_owner", "INDEX entities_group"]);
         for arm in 0..ARMS {
             let statement = LOAD.assemble(Dialect::Sqlite, 1 << arm);
             let expected = match arm {
@@ -403,14 +507,24 @@ mod tests {
                 arm::LOTS_OF_PURCHASE => {
                     "INDEX lots_purchase (tenant=? AND member=? AND purchase=?)"
                 }
+                arm::OF_OWNER => {
+                    "INDEX entities_owner (tenant=? AND kind=? AND owner=? AND (at,id)<(?,?))"
+                }
+                arm::OF_GROUP => {
+                    "INDEX entities_group (tenant=? AND kind=? AND group=? AND state=? AND (rank,id)>(?,?) AND rank<?)"
+                }
                 _ => "",
             };
             let steps = searches(&mut connection, statement.as_str()).await;
+            // The rows of a page are found by their numbers, which the index knows.
+            let is_row_of_page = |step: &String| step.contains("INTEGER PRIMARY KEY (rowid=?)");
             let is_right = |step: &String| {
-                step.contains(expected) && by_key.iter().any(|index| step.contains(index))
+                (step.contains(expected) || is_row_of_page(step))
+                    && by_key.iter().any(|index| step.contains(index))
             };
+            let is_expected = |step: &String| step.contains(expected);
             assert!(
-                !steps.is_empty() && steps.iter().all(is_right),
+                steps.iter().any(is_expected) && steps.iter().all(is_right),
                 "{arm}: {steps:?}"
             );
         }
@@ -458,14 +572,6 @@ mod tests {
             (
                 &statements.entities_newest,
                 "INDEX entities_newest (tenant=? AND kind=? AND (at,id)<(?,?))",
-            ),
-            (
-                &statements.entities_of_owner,
-                "INDEX entities_owner (tenant=? AND kind=? AND owner=? AND (at,id)<(?,?))",
-            ),
-            (
-                &statements.entities_of_group,
-                "INDEX entities_group (tenant=? AND kind=? AND group=? AND state=? AND (rank,id)>(?,?))",
             ),
             (
                 &statements.entities_due,

@@ -18,9 +18,42 @@ use super::statements::Statements;
 pub(super) fn are_named(plan: &ReadPlan) -> bool {
     !plan.statements.is_empty()
         || !plan.balances_at.is_empty()
-        || !plan.entity_pages.is_empty()
+        || !plan.entity_pages.iter().all(is_looked_up)
         || !plan.member_pages.is_empty()
         || !plan.due_lots.is_empty()
+}
+
+/// Whether a page is one of those that commands read beside their rows: they are [looked up](super::load) together with them, as
+/// many as there are.
+pub(super) fn is_looked_up(query: &EntityQuery) -> bool {
+    matches!(query.by, By::Owner(_) | By::Group { .. })
+}
+
+/// Puts the pages that were looked up into their order, and cuts off what is more than was asked for.
+pub(super) fn arrange(snapshot: &mut Snapshot) {
+    for (query, page) in &mut snapshot.entity_pages {
+        match &query.by {
+            By::Owner(_) => page.sort_unstable_by(|(a, left), (b, right)| {
+                (right.index.at, b).cmp(&(left.index.at, a))
+            }),
+            By::Group { .. } => page.sort_unstable_by(|(a, left), (b, right)| {
+                (left.index.rank, a).cmp(&(right.index.rank, b))
+            }),
+            By::Newest | By::Due(_) => {}
+        }
+        page.truncate(usize::try_from(query.limit).unwrap_or(usize::MAX));
+    }
+}
+
+/// Where a page of entities begins.
+pub(super) fn begin(query: &EntityQuery) -> (i64, &str) {
+    let falls = matches!(query.by, By::Newest | By::Owner(_));
+    let (value, id) = start(query.after.as_ref(), falls);
+    match &query.by {
+        // No id is the empty text, so this is before the first one of the rank.
+        By::Group { from_rank, .. } if value < *from_rank => (*from_rank, ""),
+        _ => (value, id),
+    }
 }
 
 /// Reads pages, and balances of the past.
@@ -73,19 +106,13 @@ fn start(after: Option<&Cursor>, falls: bool) -> (i64, &str) {
     }
 }
 
+/// A page that is not looked up.
 async fn entity_page(
     session: &mut Session<'_>,
     statements: &Statements,
     query: &EntityQuery,
 ) -> Result<EntityPage, Failure> {
-    let falls = matches!(query.by, By::Newest | By::Owner(_));
-    let (mut value, mut id) = start(query.after.as_ref(), falls);
-    // No id is the empty text, so this is before the first one of the rank.
-    if let By::Group { from_rank, .. } = &query.by
-        && value < *from_rank
-    {
-        (value, id) = (*from_rank, "");
-    }
+    let (value, id) = begin(query);
     let mut params = vec![
         query.tenant.as_str().into(),
         query.kind.into(),
@@ -95,19 +122,11 @@ async fn entity_page(
     ];
     let sql = match &query.by {
         By::Newest => &statements.entities_newest,
-        By::Owner(owner) => {
-            params.push(owner.as_str().into());
-            &statements.entities_of_owner
-        }
-        By::Group { group, state, .. } => {
-            params.push(group.as_str().into());
-            params.push(state.as_str().into());
-            &statements.entities_of_group
-        }
         By::Due(at) => {
             params.push((*at).into());
             &statements.entities_due
         }
+        By::Owner(_) | By::Group { .. } => return Ok(EntityPage::new()),
     };
     let found = session.fetch(sql, params).await?;
     let rows = found.iter().map(|row| Decoded(row).named_entity());

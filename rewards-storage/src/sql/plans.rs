@@ -94,8 +94,6 @@ fn statements() -> Vec<(String, SqlStr)> {
         ("member_page", &known.member_page),
         ("entities", &known.entities),
         ("entities_newest", &known.entities_newest),
-        ("entities_of_owner", &known.entities_of_owner),
-        ("entities_of_group", &known.entities_of_group),
         ("entities_due", &known.entities_due),
         ("counters", &known.counters),
         ("schema_version", &known.schema_version),

@@ -381,15 +381,6 @@ const ENTITIES_NEWEST: &str =
     "WHERE t.tenant = $1 AND t.kind = $2 AND t.version > 0 AND (t.at, t.id) < ($3, $4)
      ORDER BY t.at DESC, t.id DESC LIMIT $5";
 
-const ENTITIES_OF_OWNER: &str =
-    "WHERE t.tenant = $1 AND t.kind = $2 AND t.owner = $6 AND (t.at, t.id) < ($3, $4)
-     ORDER BY t.at DESC, t.id DESC LIMIT $5";
-
-const ENTITIES_OF_GROUP: &str =
-    "WHERE t.tenant = $1 AND t.kind = $2 AND t.\"group\" = $6 AND t.state = $7
-       AND t.rank IS NOT NULL AND (t.rank, t.id) > ($3, $4)
-     ORDER BY t.rank, t.id LIMIT $5";
-
 const ENTITIES_DUE: &str =
     "WHERE t.tenant = $1 AND t.kind = $2 AND t.due_at <= $6 AND (t.due_at, t.id) > ($3, $4)
      ORDER BY t.due_at, t.id LIMIT $5";
@@ -508,8 +499,6 @@ pub(super) struct Statements {
     pub member_page: SqlStr,
     pub entities: SqlStr,
     pub entities_newest: SqlStr,
-    pub entities_of_owner: SqlStr,
-    pub entities_of_group: SqlStr,
     pub entities_due: SqlStr,
     pub counters: SqlStr,
     pub book_members: SqlStr,
@@ -561,8 +550,6 @@ impl Statements {
             member_page: sql(&MEMBER_PAGE),
             entities: entities(ENTITIES),
             entities_newest: entities(ENTITIES_NEWEST),
-            entities_of_owner: entities(ENTITIES_OF_OWNER),
-            entities_of_group: entities(ENTITIES_OF_GROUP),
             entities_due: entities(ENTITIES_DUE),
             counters: sql(&COUNTERS),
             book_members: sql(&BOOK_MEMBERS),

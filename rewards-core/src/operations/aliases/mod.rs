@@ -100,6 +100,7 @@ fn require_unused(snapshot: &Snapshot, context: &Context, key: &KeyId) -> Result
             group: key.as_str().into(),
             state: Alias::LINKED.into(),
             from_rank: 0,
+            to_rank: i64::MAX,
         },
         after: None,
         limit: 1,

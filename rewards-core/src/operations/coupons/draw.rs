@@ -66,7 +66,7 @@ impl Draw<'_> {
             let Some(page) = self.snapshot.entity_pages.get(&query) else {
                 return Err(needs(vec![query]));
             };
-            free.extend(self.free(page, i64::MAX));
+            free.extend(self.free(page));
             // Commands before this one may have taken most of a page.
             match page.last() {
                 Some((id, row)) if u32::try_from(page.len()).is_ok_and(|found| found >= PAGE) => {
@@ -101,7 +101,6 @@ impl Draw<'_> {
             let cell = self.random(number, 0, 1_usize.checked_shl(bits).unwrap_or(1));
             let cell = u64::try_from(cell).unwrap_or_default();
             let query = self.cell(cell, bits, CELL_SLOTS);
-            let end = start_of(cell.saturating_add(1), bits);
             let slots = usize::try_from(CELL_SLOTS).unwrap_or(usize::MAX);
             let slot = self.random(number, 1, slots);
             number = number.saturating_add(1);
@@ -112,7 +111,7 @@ impl Draw<'_> {
                 Some(_) if !unseen.is_empty() => {}
                 Some(page) => {
                     let own = |row: &&EntityRow| !taken.contains(&row.index.rank);
-                    if let Some(row) = self.free(page, end).filter(own).nth(slot) {
+                    if let Some(row) = self.free(page).filter(own).nth(slot) {
                         taken.insert(row.index.rank);
                         drawn.push(row.read::<Coupon>()?);
                     }
@@ -147,18 +146,15 @@ impl Draw<'_> {
                 group: self.book.as_str().into(),
                 state: BookCount::Available.state().into(),
                 from_rank: start_of(cell, bits),
+                to_rank: start_of(cell.saturating_add(1), bits).saturating_sub(1),
             },
             after: None,
             limit,
         }
     }
 
-    /// What is still free of a page, up to a place: commands before this one may have taken some of it.
-    fn free<'s>(
-        &'s self,
-        page: &'s EntityPage,
-        end: i64,
-    ) -> impl Iterator<Item = &'s EntityRow> + use<'s> {
+    /// What is still free of a page: commands before this one may have taken some of it.
+    fn free<'s>(&'s self, page: &'s EntityPage) -> impl Iterator<Item = &'s EntityRow> + use<'s> {
         let state = BookCount::Available.state();
         page.iter().filter_map(move |(id, row)| {
             let key = EntityKey {
@@ -167,8 +163,7 @@ impl Draw<'_> {
                 id: id.clone(),
             };
             let row = self.snapshot.entities.get(&key).unwrap_or(row);
-            let is_own = row.index.rank.is_some_and(|rank| rank < end);
-            (is_own && row.index.state == state).then_some(row)
+            (row.index.state == state).then_some(row)
         })
     }
 

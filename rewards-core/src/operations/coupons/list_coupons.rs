@@ -135,6 +135,7 @@ impl Operation for ListCoupons {
                     group: SmolStr::new(book.as_str()),
                     state: SmolStr::new_static(state),
                     from_rank: 0,
+                    to_rank: i64::MAX,
                 });
                 let list = EntityList::together::<Coupon>(
                     context,

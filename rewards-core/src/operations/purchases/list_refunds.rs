@@ -113,6 +113,7 @@ impl Operation for ListRefunds {
             group: SmolStr::new(purchase.as_str()),
             state: SmolStr::new_static(RECORDED),
             from_rank: 0,
+            to_rank: i64::MAX,
         };
         let (mut plan, list) =
             EntityList::named::<RefundEntity>(context, &name, by, after, self.limit)?;

@@ -70,7 +70,7 @@ pub struct ListedSharedWallet {
 #[derive(Debug)]
 pub enum PreparedSharedWallets {
     /// A page of all.
-    All(EntityList),
+    All(Box<EntityList>),
     /// That of a member.
     OfMember(MemberId),
 }
@@ -87,7 +87,7 @@ impl Operation for ListSharedWallets {
             let list = "shared wallets";
             let (plan, list) =
                 EntityList::newest::<SharedWallet>(context, list, None, after, self.limit)?;
-            return Ok((plan, PreparedSharedWallets::All(list)));
+            return Ok((plan, PreparedSharedWallets::All(Box::new(list))));
         };
         let list = format!("shared wallets of {member}");
         Page::new(context, &list, after, self.limit)?;

@@ -37,12 +37,15 @@ impl Shelf {
     }
 
     fn page(&self, query: &EntityQuery) -> EntityPage {
-        let By::Group { from_rank, .. } = &query.by else {
+        let By::Group {
+            from_rank, to_rank, ..
+        } = &query.by
+        else {
             panic!("{query:?}");
         };
         let after = |(rank, id): &&(i64, CouponId)| {
             let place = |after: &Cursor| (*rank, id.as_str()) > (after.value, after.id.as_str());
-            rank >= from_rank && query.after.as_ref().is_none_or(place)
+            (from_rank..=to_rank).contains(&rank) && query.after.as_ref().is_none_or(place)
         };
         let found = self.free.iter().filter(|(place, _)| after(place));
         let found = found.take(usize::try_from(query.limit).unwrap());
