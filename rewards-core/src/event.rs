@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::ids::{
-    AdjustmentId, CouponBookId, CouponId, DepositId, MemberId, OrderId, ProgramId, PurchaseId,
-    RedemptionId, RefundId, SharedWalletId, Slug, TransferId,
+    AdjustmentId, ConversionId, CouponBookId, CouponId, DepositId, FxQuoteId, MemberId, OrderId,
+    ProgramId, PurchaseId, RedemptionId, RefundId, SharedWalletId, Slug, TransferId,
 };
 use crate::member::MemberStatus;
 use crate::money::Money;
@@ -267,6 +267,37 @@ pub enum Event {
         transfer: TransferId,
         /// What arrived.
         arrived: Money,
+    },
+    /// What a member's amount becomes in another currency is held for the member.
+    ConversionQuoted {
+        /// The quote.
+        quote: FxQuoteId,
+        /// What the member would give.
+        given: Money,
+        /// What the member would get.
+        arrived: Money,
+        /// Until when.
+        expires_at: Timestamp,
+    },
+    /// A member converted value into another currency.
+    BalanceConverted {
+        /// The conversion.
+        conversion: ConversionId,
+        /// What the member gave, a fee in its currency included.
+        given: Money,
+        /// What the member got.
+        arrived: Money,
+    },
+    /// A conversion went back, or a part of it.
+    ConversionRefunded {
+        /// The conversion.
+        conversion: ConversionId,
+        /// The refund.
+        refund: RefundId,
+        /// What the member gave back.
+        returned: Money,
+        /// What the member got back.
+        restored: Money,
     },
     /// A member paid an order.
     OrderRedeemed {

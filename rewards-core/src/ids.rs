@@ -287,6 +287,14 @@ text_id!(
     AdjustmentId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
 );
 text_id!(
+    /// A conversion from one currency to another; unique in its tenant.
+    ConversionId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
+);
+text_id!(
+    /// A locked quote of a conversion; unique in its tenant.
+    FxQuoteId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
+);
+text_id!(
     /// A redemption, named by the host; unique in its tenant.
     RedemptionId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
 );

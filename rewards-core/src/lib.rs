@@ -27,6 +27,7 @@
 //! | [`payments`] | money that comes in: deposits and what their providers say of them |
 //! | [`fees`] | what a movement of value costs, and who pays it |
 //! | [`transfers`] | value that members send to each other |
+//! | [`fx`] | rates between currencies, and what an amount becomes by them |
 //! | [`tiers`] | ladders, reviews, progress, benefits |
 //! | [`operations`] | the use cases, where the rules meet |
 //! | [`registry`] | the list of operations |
@@ -59,6 +60,7 @@ pub mod fees;
 #[cfg(feature = "uniffi")]
 pub mod ffi;
 pub mod fingerprint;
+pub mod fx;
 pub mod ids;
 pub mod ledger;
 pub mod member;

@@ -91,6 +91,16 @@ macro_rules! with_operations {
             $crate::operations::transfers::TransferBalance,
             $crate::operations::transfers::ListTransfers,
             $crate::operations::transfers::GetTransfer,
+            $crate::operations::fx::ImportRates,
+            $crate::operations::fx::ListRates,
+            $crate::operations::fx::GetRate,
+            $crate::operations::fx::QuoteConversion,
+            $crate::operations::fx::LockConversion,
+            $crate::operations::fx::ConvertBalance,
+            $crate::operations::fx::RefundConversion,
+            $crate::operations::fx::ListConversions,
+            $crate::operations::fx::GetConversion,
+            $crate::operations::fx::ValueBalances,
         }
     };
 }

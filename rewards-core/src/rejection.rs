@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::ids::{
-    AdjustmentId, CouponBatchId, CouponBookId, CouponId, DepositId, KeyId, MemberId, ProgramId,
-    PurchaseId, RedemptionId, RefundId, SharedWalletId, Slug, TransferId,
+    AdjustmentId, ConversionId, CouponBatchId, CouponBookId, CouponId, DepositId, FxQuoteId, KeyId,
+    MemberId, ProgramId, PurchaseId, RedemptionId, RefundId, SharedWalletId, Slug, TransferId,
 };
 use crate::ledger::LedgerError;
-use crate::money::{Asset, Money};
+use crate::money::{Asset, Currency, Money};
 use crate::secret::KeyPurpose;
-use crate::time::Timestamp;
+use crate::time::{LocalDate, Timestamp};
 
 /// One thing that is wrong with an input, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -479,6 +479,69 @@ rejections! {
         /// The limit.
         limit: u32,
     } => "too_many", Rejected, 422, "more than {limit} {what} are involved";
+    /// The program says nothing of conversions.
+    FxNotOffered(program: ProgramId) => "fx_not_offered", Rejected, 422, "program `{program}` has no section `fx`";
+    /// No rule of the program allows the pair.
+    PairNotAllowed {
+        /// What would be given.
+        from: Asset,
+        /// What was wanted.
+        to: Asset,
+    } => "pair_not_allowed", Rejected, 422, "no rule allows `{from}` to be converted into `{to}`";
+    /// There is no rate for the pair on the day or before.
+    RateMissing {
+        /// What would be given.
+        from: Currency,
+        /// What was wanted.
+        to: Currency,
+        /// The day.
+        day: LocalDate,
+    } => "rate_missing", Rejected, 422, "there is no rate from `{from}` to `{to}` on {day} or before";
+    /// The newest rate is too old.
+    RateStale {
+        /// What would be given.
+        from: Currency,
+        /// What was wanted.
+        to: Currency,
+        /// The day of the newest rate.
+        day: LocalDate,
+        /// How many days old it is.
+        age: u32,
+        /// How many days old it may be.
+        limit: u32,
+    } => "rate_stale", Rejected, 422, "the newest rate from `{from}` to `{to}` is of {day}: {age} days old, and at most {limit} are allowed";
+    /// A rate is kept already, and is another one.
+    RateDiffers {
+        /// Whose rate it is, and of which pair.
+        pair: String,
+        /// The day.
+        day: LocalDate,
+        /// What is kept.
+        kept: String,
+        /// What was told.
+        told: String,
+    } => "rate_differs", Rejected, 409, "the rate {pair} of {day} is {kept}, and {told} was told: say `correct` with a reason to replace it";
+    /// Nothing would arrive.
+    ConversionTooSmall {
+        /// What would be converted.
+        amount: String,
+        /// Into what.
+        to: Asset,
+    } => "conversion_too_small", Rejected, 422, "of {amount} nothing would be left in `{to}`";
+    /// No locked quote of the member has this id.
+    FxQuoteUnknown(quote: FxQuoteId) => "fx_quote_unknown", Rejected, 404, "unknown quote `{quote}`";
+    /// A quote with this id is locked already.
+    FxQuoteExists(quote: FxQuoteId) => "fx_quote_exists", Rejected, 409, "quote `{quote}` is locked already";
+    /// The quote was used.
+    FxQuoteUsed(quote: FxQuoteId) => "fx_quote_used", Rejected, 409, "quote `{quote}` is used already";
+    /// The time of the quote is over.
+    FxQuoteExpired(quote: FxQuoteId) => "fx_quote_expired", Rejected, 410, "the time of quote `{quote}` is over";
+    /// No conversion of the member has this id.
+    ConversionUnknown(conversion: ConversionId) => "conversion_unknown", Rejected, 404, "unknown conversion `{conversion}`";
+    /// A conversion with this id was made already.
+    ConversionExists(conversion: ConversionId) => "conversion_exists", Rejected, 409, "conversion `{conversion}` was made already";
+    /// All of the conversion went back.
+    ConversionRefunded(conversion: ConversionId) => "conversion_refunded", Rejected, 409, "conversion `{conversion}` is refunded";
     /// A ladder with this name is not part of the program.
     LadderUnknown(ladder: String) => "ladder_unknown", Rejected, 404, "unknown ladder `{ladder}`";
     /// An amount or a count left its range.

@@ -10,6 +10,7 @@ mod calendar_laws;
 mod calendar_windows;
 mod carry_laws;
 mod expiry_laws;
+mod fx_laws;
 mod laws;
 mod merge_laws;
 mod missing_laws;

@@ -49,7 +49,7 @@ const READING: &[&str] = &["parse"];
 /// The domain modules that others may build upon.
 const SHARED: &[&str] = &["ledger", "program"];
 /// The domain modules that own a section of a program.
-const SECTIONS: &[&str] = &["fees", "transfers"];
+const SECTIONS: &[&str] = &["fees", "fx", "transfers"];
 /// The values that commands, decisions and stores exchange.
 const PLUMBING: &[&str] = &[
     "command",
@@ -83,7 +83,7 @@ const CORE: &[Row] = &[
     // What offers take off is taken off a purchase.
     row("discounts", &[BASE, COMMON, SHARED, &["cashback"]], &[]),
     row("fees", &[BASE, COMMON], &[]),
-    row("fx", &[BASE, COMMON, SHARED], &[]),
+    row("fx", &[BASE, COMMON, SHARED, &["fees"]], &[]),
     row("imports", &[BASE, COMMON, SHARED], &[]),
     row("payments", &[BASE, COMMON, SHARED], &[]),
     row("qr", &[BASE, COMMON, SHARED], &[]),
@@ -111,6 +111,7 @@ const CORE: &[Row] = &[
                 "adjustments",
                 "cashback",
                 "coupons",
+                "fx",
                 "member",
                 "payments",
                 "refunds",

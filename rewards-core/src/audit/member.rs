@@ -145,7 +145,7 @@ impl<'a> MemberAudit<'a> {
         }
         match (transfer.kind, &transfer.purchase) {
             (TransferKind::Grant | TransferKind::ManualGrant, _) => self.granted(entry),
-            (TransferKind::TransferIn | TransferKind::Merge, named)
+            (TransferKind::TransferIn | TransferKind::ConvertIn | TransferKind::Merge, named)
                 if arrives_in_lots(transfer, &self.member) =>
             {
                 self.granted(entry);
@@ -619,11 +619,12 @@ impl<'a> MemberAudit<'a> {
     }
 }
 
-/// Whether a lot that an entry made can go back to an account. What came from another member goes back to whoever paid it
-/// first, and not to where it was on its way.
+/// Whether a lot that an entry made can go back to an account. What came from another member, or was converted, goes back to
+/// whoever paid it first, and not to where it was on its way.
 fn is_source(source: &Purpose, entry: &Transfer) -> bool {
     match entry.kind {
         TransferKind::TransferIn | TransferKind::Merge => *source != Purpose::Transfers,
+        TransferKind::ConvertIn => *source != Purpose::Position,
         _ => *source == entry.from().purpose,
     }
 }

@@ -24,6 +24,9 @@ macro_rules! with_entities {
             $crate::coupons::CouponBook,
             $crate::coupons::CouponBatch,
             $crate::coupons::Coupon,
+            $crate::fx::FxRate,
+            $crate::fx::FxQuote,
+            $crate::fx::Conversion,
         }
     };
 }

@@ -18,17 +18,17 @@ pub use error::RewardsError;
 
 use crate::coupons::CodeLine;
 use crate::ids::{
-    AdjustmentId, CouponBatchId, CouponBookId, CouponId, DepositId, IdempotencyKey, KeyId,
-    MemberId, OrderId, PaymentReference, ProgramId, PurchaseId, RedemptionId, RefundId,
-    SharedWalletId, Slug, TenantId, TransferId,
+    AdjustmentId, ConversionId, CouponBatchId, CouponBookId, CouponId, DepositId, FxQuoteId,
+    IdempotencyKey, KeyId, MemberId, OrderId, PaymentReference, ProgramId, PurchaseId,
+    RedemptionId, RefundId, SharedWalletId, Slug, TenantId, TransferId,
 };
 use crate::ledger::{ChainHash, LotNumber, Purpose};
-use crate::money::{Asset, Money};
+use crate::money::{Asset, Currency, DecimalText, Money, Rate};
 use crate::program::Program;
 use crate::rejection::Problem;
 use crate::secret::Secret;
 use crate::signature::Signature;
-use crate::time::{LocalTime, Timestamp};
+use crate::time::{LocalDate, LocalTime, Timestamp};
 
 /// A decimal number as the text it is written as; the platform's own decimal type on the other side.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +71,12 @@ cross_as_text! {
     CouponId: CouponId::new,
     DepositId: DepositId::new,
     AdjustmentId: AdjustmentId::new,
+    ConversionId: ConversionId::new,
+    FxQuoteId: FxQuoteId::new,
+    Currency: Currency::parse,
+    DecimalText: DecimalText::parse,
+    Rate: Rate::parse,
+    LocalDate: LocalDate::parse,
     PaymentReference: PaymentReference::new,
     TransferId: TransferId::new,
     ProgramId: ProgramId::new,

@@ -52,6 +52,10 @@ pub enum Purpose {
     Deposits,
     /// What is on its way from a member to another one; nothing rests there.
     Transfers,
+    /// What the tenant took in and gave out by converting: in one currency the other side of what it holds in another one.
+    Position,
+    /// What the tenant kept of what it converted.
+    Spread,
 }
 
 impl Purpose {
@@ -93,6 +97,8 @@ impl Purpose {
             "recovered" => Self::Recovered,
             "deposits" => Self::Deposits,
             "transfers" => Self::Transfers,
+            "position" => Self::Position,
+            "spread" => Self::Spread,
             _ => return None,
         })
     }
@@ -116,6 +122,8 @@ impl fmt::Display for Purpose {
             Self::Recovered => "recovered",
             Self::Deposits => "deposits",
             Self::Transfers => "transfers",
+            Self::Position => "position",
+            Self::Spread => "spread",
         })
     }
 }
@@ -145,7 +153,7 @@ impl schemars::JsonSchema for Purpose {
             "description": "What an account is for. The accounts that pay grants are named: `funding:rewards`.",
             "type": "string",
             "format": "account-purpose",
-            "pattern": "^(main|cashback|points|pending|reserved|expired|spent|fees|adjustments|debt|receivable|recovered|deposits|transfers|funding:[a-z0-9][a-z0-9_.-]*)$",
+            "pattern": "^(main|cashback|points|pending|reserved|expired|spent|fees|adjustments|debt|receivable|recovered|deposits|transfers|position|spread|funding:[a-z0-9][a-z0-9_.-]*)$",
         })
     }
 }

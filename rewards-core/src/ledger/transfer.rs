@@ -43,6 +43,14 @@ pub enum TransferKind {
     TransferIn,
     /// What a transfer between members cost.
     TransferFee,
+    /// A member gave value to be converted, or gave back what had been converted.
+    ConvertOut,
+    /// A member got what it was converted into, or got it back.
+    ConvertIn,
+    /// What a conversion cost.
+    ConvertFee,
+    /// The tenant kept a part of what was converted, or gave it back.
+    ConvertSpread,
     /// Value of a member who was merged into another one went on to that one.
     Merge,
     /// A member paid an order.
@@ -71,6 +79,10 @@ stable_texts!(TransferKind {
     TransferOut => "transfer_out",
     TransferIn => "transfer_in",
     TransferFee => "transfer_fee",
+    ConvertOut => "convert_out",
+    ConvertIn => "convert_in",
+    ConvertFee => "convert_fee",
+    ConvertSpread => "convert_spread",
     Merge => "merge",
     Redeem => "redeem",
     Reserve => "reserve",
@@ -106,8 +118,8 @@ pub struct Transfer {
     pub purchase: Option<PurchaseId>,
     /// The rule behind it, if any.
     pub origin: Option<Origin>,
-    /// What a person gave as the reason, for movements made manually; the id of the deposit, where one came in; the other
-    /// member, where members were merged.
+    /// What a person gave as the reason, for movements made manually; the id of the deposit, where one came in; the id of the
+    /// conversion; the other member, where members were merged.
     pub reason: Option<String>,
 }
 

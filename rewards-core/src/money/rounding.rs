@@ -25,6 +25,7 @@ use super::{MoneyError, Ratio};
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
 #[serde(rename_all = "snake_case")]
 pub enum Rounding {
     /// To the nearest; a half to the even neighbour. Favours nobody over many amounts.

@@ -13,6 +13,7 @@ pub mod coupons;
 pub mod deposits;
 mod due;
 mod extension;
+pub mod fx;
 mod history;
 pub mod members;
 mod merged;

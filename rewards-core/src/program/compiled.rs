@@ -23,6 +23,7 @@ use super::{
     StackingGroup,
 };
 use crate::counter::{CounterKind, CounterName};
+use crate::fx::CompiledFx;
 use crate::ids::{MemberId, ProgramId, Slug, TenantId};
 use crate::money::{Asset, MoneyError, Rounding};
 use crate::rejection::Problem;
@@ -49,6 +50,7 @@ pub struct CompiledProgram {
     member_facts: MemberFacts,
     deposits: Option<CompiledDeposits>,
     transfers: Vec<CompiledTransferRule>,
+    fx: Option<CompiledFx>,
     sliding: Vec<SlidingRule>,
 }
 
@@ -276,6 +278,12 @@ impl CompiledProgram {
         &self.transfers
     }
 
+    /// How members convert, if they can.
+    #[must_use]
+    pub fn fx(&self) -> Option<&CompiledFx> {
+        self.fx.as_ref()
+    }
+
     /// How members pay orders with what they have, if they can.
     #[must_use]
     pub fn redemptions(&self) -> Option<&CompiledRedemptions> {
@@ -405,6 +413,7 @@ struct Parts {
     index: RuleIndex,
     deposits: Option<CompiledDeposits>,
     transfers: Vec<CompiledTransferRule>,
+    fx: Option<CompiledFx>,
 }
 
 impl Parts {
@@ -433,6 +442,7 @@ impl Parts {
             member_facts,
             deposits: self.deposits,
             transfers: self.transfers,
+            fx: self.fx,
             sliding: Vec::new(),
             document,
         };
@@ -534,6 +544,12 @@ impl<'a> Compiler<'a> {
             index: self.index,
             deposits: CompiledDeposits::of(self.document)?,
             transfers,
+            fx: self
+                .document
+                .fx
+                .as_ref()
+                .map(CompiledFx::compile)
+                .transpose()?,
         })
     }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Budget, Cap, Condition, Deposits, Effect, Expiry, Ladder, Offers, Redemptions, Refunds,
 };
+use crate::fx::FxSection;
 use crate::ids::{ProgramId, Slug};
 use crate::money::{Asset, Currency, Rounding};
 use crate::time::{DateRange, Timestamp, WeekStart, Zone};
@@ -68,6 +69,9 @@ pub struct Program {
     /// What coupons take off a basket; they take nothing off when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offers: Option<Offers>,
+    /// How members convert what they have into other currencies; nothing can be converted when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fx: Option<FxSection>,
 }
 
 /// A reward unit of the program.

@@ -22,6 +22,7 @@ mod deposits;
 mod expiring;
 mod explanations;
 mod extending;
+mod fx;
 mod history;
 mod ledger;
 mod lifecycle;

@@ -87,6 +87,7 @@ pub fn any_frame() -> impl Strategy<Value = Program> {
                 transfers,
                 redemptions: None,
                 offers: None,
+                fx: None,
             }
         })
     })

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::super::aliases::PreparedAlias;
-use super::super::amounts::{check_positive, in_words};
+use super::super::amounts::{check_positive, fee_refused, in_words};
 use super::super::change_builder::ChangeBuilder;
 use super::super::extension::Extension;
 use super::super::presence::check_active;
@@ -35,7 +35,7 @@ use crate::counter::{CounterName, CounterRange};
 use crate::decision::Decision;
 use crate::entity::{EntityKey, Expected};
 use crate::event::Event;
-use crate::fees::{Charge, CompiledFee, FeeError, FeePayer};
+use crate::fees::{Charge, CompiledFee, FeePayer};
 use crate::ids::{MemberId, ProgramId, TenantId, TransferId};
 use crate::ledger::LotNumber;
 use crate::member::AliasId;
@@ -405,10 +405,6 @@ pub(super) fn refused(error: TransferError, asset: Asset) -> Rejection {
             allowed: in_words(allowed),
             found: in_words(found),
         },
-        TransferError::Fee(FeeError::NothingLeft { fee, amount }) => Rejection::FeeExceedsAmount {
-            fee: in_words(fee),
-            amount: in_words(amount),
-        },
-        TransferError::Fee(FeeError::Overflow) => Rejection::Overflow,
+        TransferError::Fee(error) => fee_refused(error, asset),
     }
 }

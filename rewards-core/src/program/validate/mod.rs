@@ -28,6 +28,7 @@
 //! | `providers_empty`, `keys_empty` | deposits that nobody could confirm |
 //! | `fee_empty` | a fee without a fixed amount and without a percentage |
 //! | `purpose_invalid` | a transfer of an asset from an account that does not hold it |
+//! | `sources_empty`, `rules_empty`, `pair_empty`, `fee_currency`, `fee_payer` | conversions that cannot be |
 //! | `ladder_window` | a ladder whose window does not fit what it measures |
 //! | `buckets_empty`, `bucket_contradiction`, `share_invalid`, `minutes_invalid`, `grace_invalid` | redemptions that cannot be |
 //! | `offers_empty`, `books_empty`, `parts_empty` | offers that nobody could get, or a bundle of nothing |
@@ -40,6 +41,7 @@ mod conditions;
 mod deposits;
 mod expiry;
 mod fees;
+mod fx;
 mod ladders;
 mod limits;
 mod narrow;
@@ -99,6 +101,7 @@ pub(crate) fn validate(program: &Program) -> Vec<Problem> {
     deposits::check(&mut checker);
     rules::check(&mut checker);
     transfers::check(&mut checker);
+    fx::check(&mut checker);
     redemptions::check(&mut checker);
     offers::check(&mut checker);
     told(checker.problems)

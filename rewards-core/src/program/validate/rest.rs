@@ -10,7 +10,7 @@ use crate::program::Program;
 use crate::rejection::Problem;
 
 /// The fields of a document.
-const SECTIONS: [&str; 18] = [
+const SECTIONS: [&str; 19] = [
     "id",
     "name",
     "currency",
@@ -29,6 +29,7 @@ const SECTIONS: [&str; 18] = [
     "transfers",
     "redemptions",
     "offers",
+    "fx",
 ];
 
 /// The problems of what is left of a document, except those that may follow from the amended values.

@@ -181,6 +181,10 @@ fn moved(books: &Books) -> Moved<'_> {
             | TransferKind::TransferOut
             | TransferKind::TransferIn
             | TransferKind::TransferFee
+            | TransferKind::ConvertOut
+            | TransferKind::ConvertIn
+            | TransferKind::ConvertFee
+            | TransferKind::ConvertSpread
             | TransferKind::Redeem
             | TransferKind::Reserve
             | TransferKind::Release
