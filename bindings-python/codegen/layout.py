@@ -215,6 +215,31 @@ MODULES: dict[str, tuple[str, list[str]]] = {
         ["GetBalance", "Balance", "GetStatement", "Statement", "ListExpiring", "ExpiringList"],
     ),
     "tiers": ("Where a member stands on the tier ladders.", ["GetTiers", "MemberTiers"]),
+    "fx": (
+        "Foreign exchange: rates that hosts import, conversions of what members have, values in any currency.",
+        [
+            "ImportRates",
+            "ImportedRates",
+            "ListRates",
+            "FxRateList",
+            "GetRate",
+            "FxRateFound",
+            "QuoteConversion",
+            "QuotedConversion",
+            "LockConversion",
+            "LockedConversion",
+            "ConvertBalance",
+            "ConvertedBalance",
+            "RefundConversion",
+            "RefundedConversion",
+            "ListConversions",
+            "ConversionList",
+            "GetConversion",
+            "ConversionDetails",
+            "ValueBalances",
+            "ValuedBalances",
+        ],
+    ),
     "events": ("Events: what hosts are told.", ["EventRecord"]),
     "faults": ("Faults: why an operation has no effect.", ["Fault"]),
 }
@@ -259,6 +284,7 @@ RANGES = {
 # Names of the data of variants where the name of the variant alone would say too little.
 DATA_NAMES = {
     ("Limit", "amount"): "LimitAmount",
+    ("ConversionSubject", "amount"): "ConversionAmount",
     ("OfferVerdict", "unmatched"): "OfferUnmatched",
     ("OfferVerdict", "outranked"): "OfferOutranked",
 }

@@ -86,6 +86,25 @@ TRANSFER = (
     f'"amount":{MONEY},"given":{MONEY},"fee":{MONEY},"arrived":{MONEY},"recorded_at":"2026-01-01T00:00:00Z"}}'
 )
 
+LEG = (
+    '{"source":"ecb","day":"2026-03-02","kind":"reference","base":"EUR","quote":"USD","price":{"mid":"1.1698"},'
+    '"inverse":false}'
+)
+TERMS = (
+    f'{{"given":{MONEY},"converted":{MONEY},"fee":{MONEY},"arrived":{MONEY},"spread":{MONEY},'
+    '"rate":{"mid":"1.1698","for_member":"1.14126829268","markup":"2.5%","rounding":"toward_program","source":"ecb",'
+    f'"day":"2026-03-02","age_days":0,"chain":[{LEG}]}}}}'
+)
+CONVERSION_REFUND = (
+    f'{{"refund":"r1","returned":{MONEY},"restored":{MONEY},"spread":{MONEY},"gain":{MONEY},'
+    '"recorded_at":"2026-03-02T12:00:00Z"}'
+)
+CONVERSION = (
+    '{"conversion":"c1","member":"ada","program":"club","revision":1,"rule":"travel","state":"completed",'
+    f'"terms":{TERMS},"left":{MONEY},"quote":"q1","refunds":[{CONVERSION_REFUND}],'
+    '"recorded_at":"2026-03-02T12:00:00Z"}'
+)
+
 # For every operation a full request and a full reply, as the core writes them.
 SAMPLES = {
     "publish_program": (
@@ -428,6 +447,50 @@ SAMPLES = {
         f'{{"transfers":[{TRANSFER}],"next":"place"}}',
     ),
     "get_transfer": ('{"transfer":"t1","member":"ada"}', TRANSFER),
+    "import_rates": (
+        '{"source":"desk","kind":"market","content":{"rates":[{"day":"2026-03-02","base":"EUR","quote":"USD",'
+        '"price":{"bid_ask":{"bid":"1.16","ask":"1.18"}}}]},"after":5000,"correct":"a typo"}',
+        '{"source":"desk","imported":1,"unchanged":2,"corrected":3,"skipped":["CYP"],"next":10000}',
+    ),
+    "list_rates": (
+        '{"source":"ecb","base":"EUR","quote":"USD","until":"2026-03-02","after":"place","limit":2}',
+        '{"rates":[{"day":"2026-03-02","kind":"reference","price":{"mid":"1.1698"},'
+        '"imported_at":"2026-03-02T15:00:00Z","corrections":[{"price":{"mid":"1.1689"},"kind":"reference",'
+        '"imported_at":"2026-03-02T14:00:00Z","reason":"a typo"}]}],"next":"place"}',
+    ),
+    "get_rate": (
+        '{"program":"club","from":"EUR","to":"USD","day":"2026-03-02"}',
+        '{"from":"EUR","to":"USD","on":"2026-03-02","mid":"1.1698","source":"ecb","day":"2026-03-02","age_days":0,'
+        f'"chain":[{LEG}]}}',
+    ),
+    "quote_conversion": (
+        f'{{"program":"club","amount":{MONEY},"to":"USD"}}',
+        f'{{"program":"club","revision":1,"rule":"travel","terms":{TERMS}}}',
+    ),
+    "lock_conversion": (
+        f'{{"quote":"q1","program":"club","member":"ada","amount":{MONEY},"to":"USD"}}',
+        f'{{"quote":"q1","member":"ada","terms":{TERMS},"locked_at":"2026-03-02T12:00:00Z",'
+        '"expires_at":"2026-03-02T12:30:00Z"}',
+    ),
+    "convert_balance": (
+        f'{{"conversion":"c1","member":"ada","of":{{"amount":{{"program":"club","amount":{MONEY},"to":"USD"}}}}}}',
+        f'{{"conversion":"c1","member":"ada","terms":{TERMS},"quote":"q1","lots":{{"9":{MONEY}}},'
+        '"recorded_at":"2026-03-02T12:00:00Z"}',
+    ),
+    "refund_conversion": (
+        f'{{"refund":"r1","conversion":"c1","member":"ada","amount":{MONEY}}}',
+        f'{{"conversion":"c1","member":"ada","refund":{CONVERSION_REFUND},"left":{MONEY}}}',
+    ),
+    "list_conversions": (
+        '{"member":"ada","after":"place","limit":2}',
+        f'{{"conversions":[{CONVERSION}],"next":"place"}}',
+    ),
+    "get_conversion": ('{"conversion":"c1","member":"ada"}', CONVERSION),
+    "value_balances": (
+        f'{{"program":"club","balances":[{MONEY}],"currency":"USD","day":"2026-03-02"}}',
+        f'{{"total":{MONEY},"day":"2026-03-02","valued":[{{"balance":{MONEY},"value":{MONEY},"mid":"1.1698",'
+        f'"chain":[{LEG}]}}],"unvalued":[{MONEY}]}}',
+    ),
 }
 
 EVENTS = [

@@ -305,6 +305,77 @@ STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
     ("list_transfers", models.ListTransfers(member="eve"), None, {"next": None}),
     ("get_transfer", models.GetTransfer(transfer="t-1"), None, {"state": "completed", "to": "eve"}),
     (
+        "publish_program",
+        models.PublishProgram(
+            program=models.Program(
+                id="abroad",
+                currency="EUR",
+                zone="UTC",
+                fx=models.FxSection(
+                    sources=["desk"], rules=[models.FxRule(id="all", purpose="cashback", markup="2.5%")]
+                ),
+            )
+        ),
+        "abroad-1",
+        {"program": "abroad"},
+    ),
+    (
+        "import_rates",
+        models.ImportRates(
+            source="desk",
+            content=models.RatesRateContent(
+                rates=[
+                    models.FxRateLine(
+                        day=NOW.date(), base="EUR", quote="USD", price=models.MidFxPrice(mid="1.25")
+                    )
+                ]
+            ),
+        ),
+        "rates-1",
+        {"imported": 1, "unchanged": 0, "corrected": 0, "next": None},
+    ),
+    ("list_rates", models.ListRates(source="desk", base="EUR", quote="USD"), None, {"next": None}),
+    (
+        "get_rate",
+        models.GetRate(program="abroad", from_="EUR", to="USD"),
+        None,
+        {"source": "desk", "age_days": 0},
+    ),
+    (
+        "quote_conversion",
+        models.QuoteConversion(program="abroad", amount=Money.of("0.41", "EUR"), to="USD"),
+        None,
+        {"program": "abroad", "rule": "all"},
+    ),
+    (
+        "lock_conversion",
+        models.LockConversion(
+            quote="q-1", program="abroad", member="bob", amount=Money.of("0.41", "EUR"), to="USD"
+        ),
+        None,
+        {"quote": "q-1", "member": "bob", "locked_at": NOW},
+    ),
+    (
+        "convert_balance",
+        models.ConvertBalance(conversion="c-1", member="bob", of=models.QuoteConversionSubject(quote="q-1")),
+        None,
+        {"quote": "q-1", "recorded_at": NOW},
+    ),
+    (
+        "refund_conversion",
+        models.RefundConversion(refund="cr-1", conversion="c-1", member="bob"),
+        None,
+        {"left": Money.of("0.00", "USD")},
+    ),
+    ("list_conversions", models.ListConversions(member="bob"), None, {"next": None}),
+    ("get_conversion", models.GetConversion(conversion="c-1"), None, {"state": "refunded", "quote": "q-1"}),
+    (
+        "value_balances",
+        models.ValueBalances(program="abroad", balances=[Money.of("1.00", "USD")], currency="EUR"),
+        None,
+        {"total": Money.of("0.80", "EUR")},
+    ),
+    (
         "merge_members",
         models.MergeMembers(member="eve", into="bob"),
         None,

@@ -339,4 +339,54 @@ let operations: [String: Operation] = [
         let reply = try await engine.getTransfer(request: request, now: now)
         return (try transferDetailsToJson(reply: reply), false)
     },
+    "import_rates": { engine, json, key, now in
+        let request = try importRatesFromJson(json: json)
+        let receipt = try await engine.importRatesReceipt(request: request, key: key, now: now)
+        return (try importedRatesToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "list_rates": { engine, json, _, now in
+        let request = try listRatesFromJson(json: json)
+        let reply = try await engine.listRates(request: request, now: now)
+        return (try fxRateListToJson(reply: reply), false)
+    },
+    "get_rate": { engine, json, _, now in
+        let request = try getRateFromJson(json: json)
+        let reply = try await engine.getRate(request: request, now: now)
+        return (try fxRateFoundToJson(reply: reply), false)
+    },
+    "quote_conversion": { engine, json, _, now in
+        let request = try quoteConversionFromJson(json: json)
+        let reply = try await engine.quoteConversion(request: request, now: now)
+        return (try quotedConversionToJson(reply: reply), false)
+    },
+    "lock_conversion": { engine, json, key, now in
+        let request = try lockConversionFromJson(json: json)
+        let receipt = try await engine.lockConversionReceipt(request: request, key: key, now: now)
+        return (try lockedConversionToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "convert_balance": { engine, json, key, now in
+        let request = try convertBalanceFromJson(json: json)
+        let receipt = try await engine.convertBalanceReceipt(request: request, key: key, now: now)
+        return (try convertedBalanceToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "refund_conversion": { engine, json, key, now in
+        let request = try refundConversionFromJson(json: json)
+        let receipt = try await engine.refundConversionReceipt(request: request, key: key, now: now)
+        return (try refundedConversionToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "list_conversions": { engine, json, _, now in
+        let request = try listConversionsFromJson(json: json)
+        let reply = try await engine.listConversions(request: request, now: now)
+        return (try conversionListToJson(reply: reply), false)
+    },
+    "get_conversion": { engine, json, _, now in
+        let request = try getConversionFromJson(json: json)
+        let reply = try await engine.getConversion(request: request, now: now)
+        return (try conversionDetailsToJson(reply: reply), false)
+    },
+    "value_balances": { engine, json, _, now in
+        let request = try valueBalancesFromJson(json: json)
+        let reply = try await engine.valueBalances(request: request, now: now)
+        return (try valuedBalancesToJson(reply: reply), false)
+    },
 ]

@@ -21,6 +21,12 @@ use rewards_core::operations::deposits::{
     ConfirmDeposit, DepositDetails, DepositList, GetDeposit, InitiateDeposit, InitiatedDeposit,
     ListDeposits, SettledDeposit,
 };
+use rewards_core::operations::fx::{
+    ConversionDetails, ConversionList, ConvertBalance, ConvertedBalance, FxRateFound, FxRateList,
+    GetConversion, GetRate, ImportRates, ImportedRates, ListConversions, ListRates, LockConversion,
+    LockedConversion, QuoteConversion, QuotedConversion, RefundConversion, RefundedConversion,
+    ValueBalances, ValuedBalances,
+};
 use rewards_core::operations::members::{
     EraseMember, ErasedMember, ListMembers, MemberList, MergeMembers, MergedMembers,
     RegisterMember, RegisteredMember, UpdateMember, UpdatedMember,
@@ -269,6 +275,14 @@ commands! {
     /// Sends value from a member to another one.
     transfer_balance, transfer_balance_receipt -> TransferBalanceReceipt: TransferBalance => CompletedTransfer,
         transfer_balance_from_json, completed_transfer_to_json;
+    /// Imports rates between currencies, from a file or one by one.
+    import_rates, import_rates_receipt -> ImportRatesReceipt: ImportRates => ImportedRates, import_rates_from_json, imported_rates_to_json;
+    /// Holds what an amount becomes in another currency, to be used once.
+    lock_conversion, lock_conversion_receipt -> LockConversionReceipt: LockConversion => LockedConversion, lock_conversion_from_json, locked_conversion_to_json;
+    /// Converts value of a member into another currency.
+    convert_balance, convert_balance_receipt -> ConvertBalanceReceipt: ConvertBalance => ConvertedBalance, convert_balance_from_json, converted_balance_to_json;
+    /// Refunds a conversion, or a part of it, at the rate it was made by.
+    refund_conversion, refund_conversion_receipt -> RefundConversionReceipt: RefundConversion => RefundedConversion, refund_conversion_from_json, refunded_conversion_to_json;
 }
 
 queries! {
@@ -328,6 +342,18 @@ queries! {
     list_transfers: ListTransfers => TransferList, list_transfers_from_json, transfer_list_to_json;
     /// Asks for a transfer.
     get_transfer: GetTransfer => TransferDetails, get_transfer_from_json, transfer_details_to_json;
+    /// Asks for a page of the rates of a source for a pair, newest day first.
+    list_rates: ListRates => FxRateList, list_rates_from_json, fx_rate_list_to_json;
+    /// Asks for the rate from one currency to another on a day, with its steps and its age.
+    get_rate: GetRate => FxRateFound, get_rate_from_json, fx_rate_found_to_json;
+    /// Asks what an amount would become in another currency. Nothing is held.
+    quote_conversion: QuoteConversion => QuotedConversion, quote_conversion_from_json, quoted_conversion_to_json;
+    /// Asks for a page of conversions, newest first.
+    list_conversions: ListConversions => ConversionList, list_conversions_from_json, conversion_list_to_json;
+    /// Asks for a conversion, and what of it went back.
+    get_conversion: GetConversion => ConversionDetails, get_conversion_from_json, conversion_details_to_json;
+    /// Asks what amounts are together in one currency, on a day.
+    value_balances: ValueBalances => ValuedBalances, value_balances_from_json, valued_balances_to_json;
 }
 
 #[cfg(test)]

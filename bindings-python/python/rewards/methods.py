@@ -25,6 +25,10 @@ from .models import (
     ConfirmDeposit,
     ConfirmedPurchase,
     ConfirmPurchase,
+    ConversionDetails,
+    ConversionList,
+    ConvertBalance,
+    ConvertedBalance,
     CouponBatchDetails,
     CouponBookList,
     CouponBookStatistics,
@@ -43,27 +47,34 @@ from .models import (
     ErasedMember,
     EraseMember,
     ExpiringList,
+    FxRateFound,
+    FxRateList,
     GenerateCoupons,
     GeneratedCoupons,
     GetAdjustment,
     GetBalance,
+    GetConversion,
     GetCoupon,
     GetCouponBatch,
     GetCouponBook,
     GetDeposit,
     GetProgram,
     GetPurchase,
+    GetRate,
     GetRedemption,
     GetSharedWallet,
     GetStatement,
     GetTiers,
     GetTransfer,
     GrantReward,
+    ImportedRates,
+    ImportRates,
     InitiatedDeposit,
     InitiateDeposit,
     LinkAlias,
     LinkedAlias,
     ListAdjustments,
+    ListConversions,
     ListCouponBooks,
     ListCoupons,
     ListDeposits,
@@ -71,11 +82,14 @@ from .models import (
     ListMembers,
     ListPrograms,
     ListPurchases,
+    ListRates,
     ListRedemptions,
     ListRefunds,
     ListSharedWallets,
     ListTransfers,
+    LockConversion,
     LockCoupon,
+    LockedConversion,
     LockedCoupon,
     ManualGrant,
     MemberList,
@@ -89,6 +103,8 @@ from .models import (
     PublishProgram,
     PurchaseDetails,
     PurchaseList,
+    QuoteConversion,
+    QuotedConversion,
     QuotedPurchase,
     QuotedRedemption,
     QuotePurchase,
@@ -101,6 +117,8 @@ from .models import (
     RedeemedCoupon,
     RedemptionDetails,
     RedemptionList,
+    RefundConversion,
+    RefundedConversion,
     RefundedPurchase,
     RefundList,
     RefundPurchase,
@@ -139,6 +157,8 @@ from .models import (
     UpdateSharedWallet,
     UploadCoupons,
     UploadedCoupons,
+    ValueBalances,
+    ValuedBalances,
     VoidCoupon,
     VoidedCoupon,
 )
@@ -487,6 +507,56 @@ class Methods(ABC):
     def execute(
         self, request: GetTransfer, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[TransferDetails]: ...
+
+    @overload
+    def execute(
+        self, request: ImportRates, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ImportedRates]: ...
+
+    @overload
+    def execute(
+        self, request: ListRates, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[FxRateList]: ...
+
+    @overload
+    def execute(
+        self, request: GetRate, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[FxRateFound]: ...
+
+    @overload
+    def execute(
+        self, request: QuoteConversion, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[QuotedConversion]: ...
+
+    @overload
+    def execute(
+        self, request: LockConversion, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[LockedConversion]: ...
+
+    @overload
+    def execute(
+        self, request: ConvertBalance, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ConvertedBalance]: ...
+
+    @overload
+    def execute(
+        self, request: RefundConversion, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[RefundedConversion]: ...
+
+    @overload
+    def execute(
+        self, request: ListConversions, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ConversionList]: ...
+
+    @overload
+    def execute(
+        self, request: GetConversion, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ConversionDetails]: ...
+
+    @overload
+    def execute(
+        self, request: ValueBalances, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ValuedBalances]: ...
 
     def execute(self, request: Model, *, key: Optional[str] = None, now: Optional[datetime] = None) -> Receipt[Any]:
         """Executes any request, and tells whether the reply is that of an earlier command with the same key."""
@@ -1206,6 +1276,110 @@ class Methods(ABC):
         outcome: tuple[TransferDetails, bool] = self._execute(request, None, now)
         return outcome[0]
 
+    def import_rates(
+        self, request: ImportRates, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> ImportedRates:
+        """Imports rates.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[ImportedRates, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def list_rates(
+        self, request: ListRates, *, now: Optional[datetime] = None
+    ) -> FxRateList:
+        """Asks for a page of rates.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[FxRateList, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def get_rate(
+        self, request: GetRate, *, now: Optional[datetime] = None
+    ) -> FxRateFound:
+        """Asks for the rate from one currency to another.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[FxRateFound, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def quote_conversion(
+        self, request: QuoteConversion, *, now: Optional[datetime] = None
+    ) -> QuotedConversion:
+        """Asks what an amount would become in another currency.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[QuotedConversion, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def lock_conversion(
+        self, request: LockConversion, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> LockedConversion:
+        """Holds what an amount becomes in another currency.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[LockedConversion, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def convert_balance(
+        self, request: ConvertBalance, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> ConvertedBalance:
+        """Converts value of a member into another currency.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[ConvertedBalance, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def refund_conversion(
+        self, request: RefundConversion, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> RefundedConversion:
+        """Refunds a conversion.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[RefundedConversion, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def list_conversions(
+        self, request: ListConversions, *, now: Optional[datetime] = None
+    ) -> ConversionList:
+        """Asks for a page of conversions.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[ConversionList, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def get_conversion(
+        self, request: GetConversion, *, now: Optional[datetime] = None
+    ) -> ConversionDetails:
+        """Asks for a conversion.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[ConversionDetails, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def value_balances(
+        self, request: ValueBalances, *, now: Optional[datetime] = None
+    ) -> ValuedBalances:
+        """Asks what amounts are together in one currency.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[ValuedBalances, bool] = self._execute(request, None, now)
+        return outcome[0]
+
 
 class AsyncMethods(ABC):
     """The operations, as methods to await."""
@@ -1549,6 +1723,56 @@ class AsyncMethods(ABC):
     async def execute(
         self, request: GetTransfer, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[TransferDetails]: ...
+
+    @overload
+    async def execute(
+        self, request: ImportRates, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ImportedRates]: ...
+
+    @overload
+    async def execute(
+        self, request: ListRates, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[FxRateList]: ...
+
+    @overload
+    async def execute(
+        self, request: GetRate, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[FxRateFound]: ...
+
+    @overload
+    async def execute(
+        self, request: QuoteConversion, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[QuotedConversion]: ...
+
+    @overload
+    async def execute(
+        self, request: LockConversion, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[LockedConversion]: ...
+
+    @overload
+    async def execute(
+        self, request: ConvertBalance, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ConvertedBalance]: ...
+
+    @overload
+    async def execute(
+        self, request: RefundConversion, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[RefundedConversion]: ...
+
+    @overload
+    async def execute(
+        self, request: ListConversions, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ConversionList]: ...
+
+    @overload
+    async def execute(
+        self, request: GetConversion, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ConversionDetails]: ...
+
+    @overload
+    async def execute(
+        self, request: ValueBalances, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ValuedBalances]: ...
 
     async def execute(self, request: Model, *, key: Optional[str] = None, now: Optional[datetime] = None) -> Receipt[Any]:
         """Executes any request, and tells whether the reply is that of an earlier command with the same key."""
@@ -2266,4 +2490,108 @@ class AsyncMethods(ABC):
         Decided at `now`, the current time when absent.
         """
         outcome: tuple[TransferDetails, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def import_rates(
+        self, request: ImportRates, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> ImportedRates:
+        """Imports rates.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[ImportedRates, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def list_rates(
+        self, request: ListRates, *, now: Optional[datetime] = None
+    ) -> FxRateList:
+        """Asks for a page of rates.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[FxRateList, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def get_rate(
+        self, request: GetRate, *, now: Optional[datetime] = None
+    ) -> FxRateFound:
+        """Asks for the rate from one currency to another.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[FxRateFound, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def quote_conversion(
+        self, request: QuoteConversion, *, now: Optional[datetime] = None
+    ) -> QuotedConversion:
+        """Asks what an amount would become in another currency.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[QuotedConversion, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def lock_conversion(
+        self, request: LockConversion, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> LockedConversion:
+        """Holds what an amount becomes in another currency.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[LockedConversion, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def convert_balance(
+        self, request: ConvertBalance, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> ConvertedBalance:
+        """Converts value of a member into another currency.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[ConvertedBalance, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def refund_conversion(
+        self, request: RefundConversion, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> RefundedConversion:
+        """Refunds a conversion.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[RefundedConversion, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def list_conversions(
+        self, request: ListConversions, *, now: Optional[datetime] = None
+    ) -> ConversionList:
+        """Asks for a page of conversions.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[ConversionList, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def get_conversion(
+        self, request: GetConversion, *, now: Optional[datetime] = None
+    ) -> ConversionDetails:
+        """Asks for a conversion.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[ConversionDetails, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def value_balances(
+        self, request: ValueBalances, *, now: Optional[datetime] = None
+    ) -> ValuedBalances:
+        """Asks what amounts are together in one currency.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[ValuedBalances, bool] = await self._execute(request, None, now)
         return outcome[0]

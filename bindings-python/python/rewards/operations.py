@@ -24,6 +24,10 @@ from .models import (
     ConfirmDeposit,
     ConfirmedPurchase,
     ConfirmPurchase,
+    ConversionDetails,
+    ConversionList,
+    ConvertBalance,
+    ConvertedBalance,
     CouponBatchDetails,
     CouponBookList,
     CouponBookStatistics,
@@ -42,27 +46,34 @@ from .models import (
     ErasedMember,
     EraseMember,
     ExpiringList,
+    FxRateFound,
+    FxRateList,
     GenerateCoupons,
     GeneratedCoupons,
     GetAdjustment,
     GetBalance,
+    GetConversion,
     GetCoupon,
     GetCouponBatch,
     GetCouponBook,
     GetDeposit,
     GetProgram,
     GetPurchase,
+    GetRate,
     GetRedemption,
     GetSharedWallet,
     GetStatement,
     GetTiers,
     GetTransfer,
     GrantReward,
+    ImportedRates,
+    ImportRates,
     InitiatedDeposit,
     InitiateDeposit,
     LinkAlias,
     LinkedAlias,
     ListAdjustments,
+    ListConversions,
     ListCouponBooks,
     ListCoupons,
     ListDeposits,
@@ -70,11 +81,14 @@ from .models import (
     ListMembers,
     ListPrograms,
     ListPurchases,
+    ListRates,
     ListRedemptions,
     ListRefunds,
     ListSharedWallets,
     ListTransfers,
+    LockConversion,
     LockCoupon,
+    LockedConversion,
     LockedCoupon,
     ManualGrant,
     MemberList,
@@ -88,6 +102,8 @@ from .models import (
     PublishProgram,
     PurchaseDetails,
     PurchaseList,
+    QuoteConversion,
+    QuotedConversion,
     QuotedPurchase,
     QuotedRedemption,
     QuotePurchase,
@@ -100,6 +116,8 @@ from .models import (
     RedeemedCoupon,
     RedemptionDetails,
     RedemptionList,
+    RefundConversion,
+    RefundedConversion,
     RefundedPurchase,
     RefundList,
     RefundPurchase,
@@ -138,6 +156,8 @@ from .models import (
     UpdateSharedWallet,
     UploadCoupons,
     UploadedCoupons,
+    ValueBalances,
+    ValuedBalances,
     VoidCoupon,
     VoidedCoupon,
 )
@@ -364,6 +384,36 @@ LIST_TRANSFERS = Operation("list_transfers", "query", ListTransfers, TransferLis
 GET_TRANSFER = Operation("get_transfer", "query", GetTransfer, TransferDetails)
 """Asks for a transfer."""
 
+IMPORT_RATES = Operation("import_rates", "command", ImportRates, ImportedRates)
+"""Imports rates."""
+
+LIST_RATES = Operation("list_rates", "query", ListRates, FxRateList)
+"""Asks for a page of rates."""
+
+GET_RATE = Operation("get_rate", "query", GetRate, FxRateFound)
+"""Asks for the rate from one currency to another."""
+
+QUOTE_CONVERSION = Operation("quote_conversion", "query", QuoteConversion, QuotedConversion)
+"""Asks what an amount would become in another currency."""
+
+LOCK_CONVERSION = Operation("lock_conversion", "command", LockConversion, LockedConversion)
+"""Holds what an amount becomes in another currency."""
+
+CONVERT_BALANCE = Operation("convert_balance", "command", ConvertBalance, ConvertedBalance)
+"""Converts value of a member into another currency."""
+
+REFUND_CONVERSION = Operation("refund_conversion", "command", RefundConversion, RefundedConversion)
+"""Refunds a conversion."""
+
+LIST_CONVERSIONS = Operation("list_conversions", "query", ListConversions, ConversionList)
+"""Asks for a page of conversions."""
+
+GET_CONVERSION = Operation("get_conversion", "query", GetConversion, ConversionDetails)
+"""Asks for a conversion."""
+
+VALUE_BALANCES = Operation("value_balances", "query", ValueBalances, ValuedBalances)
+"""Asks what amounts are together in one currency."""
+
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
     PUBLISH_PROGRAM,
     LIST_PROGRAMS,
@@ -432,5 +482,15 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     TRANSFER_BALANCE,
     LIST_TRANSFERS,
     GET_TRANSFER,
+    IMPORT_RATES,
+    LIST_RATES,
+    GET_RATE,
+    QUOTE_CONVERSION,
+    LOCK_CONVERSION,
+    CONVERT_BALANCE,
+    REFUND_CONVERSION,
+    LIST_CONVERSIONS,
+    GET_CONVERSION,
+    VALUE_BALANCES,
 )
 """All of them."""

@@ -81,6 +81,10 @@ TransferKind = Literal[
     "transfer_out",
     "transfer_in",
     "transfer_fee",
+    "convert_out",
+    "convert_in",
+    "convert_fee",
+    "convert_spread",
     "merge",
     "redeem",
     "reserve",
@@ -104,6 +108,10 @@ TransferKind = Literal[
 - `transfer_out`: A member sent value to another one.
 - `transfer_in`: Value came from another member.
 - `transfer_fee`: What a transfer between members cost.
+- `convert_out`: A member gave value to be converted, or gave back what had been converted.
+- `convert_in`: A member got what it was converted into, or got it back.
+- `convert_fee`: What a conversion cost.
+- `convert_spread`: The tenant kept a part of what was converted, or gave it back.
 - `merge`: Value of a member who was merged into another one went on to that one.
 - `redeem`: A member paid an order.
 - `reserve`: Value was reserved for an order.
@@ -114,7 +122,7 @@ TransferKind = Literal[
 Purpose = Annotated[
     str,
     StringConstraints(
-        pattern=r"^(main|cashback|points|pending|reserved|expired|spent|fees|adjustments|debt|receivable|recovered|deposits|transfers|funding:[a-z0-9][a-z0-9_.-]*)$"
+        pattern=r"^(main|cashback|points|pending|reserved|expired|spent|fees|adjustments|debt|receivable|recovered|deposits|transfers|position|spread|funding:[a-z0-9][a-z0-9_.-]*)$"
     ),
 ]
 """What an account is for. The accounts that pay grants are named: `funding:rewards`."""

@@ -8,6 +8,7 @@ from pydantic import Field, StrictBool
 
 from .base import Maybe, Model, Tagged
 from .deposits import DepositId
+from .fx import ConversionId, FxQuoteId
 from .grants import AdjustmentId
 from .members import MemberStatus
 from .purchases import RefundKind
@@ -477,6 +478,69 @@ class TransferReceivedEvent(Model):
     transfer_received: TransferReceived
 
 
+class ConversionQuoted(Model):
+    """What a member's amount becomes in another currency is held for the member."""
+
+    quote: FxQuoteId
+    """The quote."""
+
+    given: Money
+    """What the member would give."""
+
+    arrived: Money
+    """What the member would get."""
+
+    expires_at: Timestamp
+    """Until when."""
+
+
+class ConversionQuotedEvent(Model):
+    """What a member's amount becomes in another currency is held for the member."""
+
+    conversion_quoted: ConversionQuoted
+
+
+class BalanceConverted(Model):
+    """A member converted value into another currency."""
+
+    conversion: ConversionId
+    """The conversion."""
+
+    given: Money
+    """What the member gave, a fee in its currency included."""
+
+    arrived: Money
+    """What the member got."""
+
+
+class BalanceConvertedEvent(Model):
+    """A member converted value into another currency."""
+
+    balance_converted: BalanceConverted
+
+
+class ConversionRefunded(Model):
+    """A conversion went back, or a part of it."""
+
+    conversion: ConversionId
+    """The conversion."""
+
+    refund: RefundId
+    """The refund."""
+
+    returned: Money
+    """What the member gave back."""
+
+    restored: Money
+    """What the member got back."""
+
+
+class ConversionRefundedEvent(Model):
+    """A conversion went back, or a part of it."""
+
+    conversion_refunded: ConversionRefunded
+
+
 class OrderRedeemed(Model):
     """A member paid an order."""
 
@@ -870,6 +934,9 @@ Event = Annotated[
         DepositFailedEvent,
         TransferSentEvent,
         TransferReceivedEvent,
+        ConversionQuotedEvent,
+        BalanceConvertedEvent,
+        ConversionRefundedEvent,
         OrderRedeemedEvent,
         RedemptionAuthorizedEvent,
         RedemptionCapturedEvent,

@@ -3,7 +3,7 @@
 
 from typing import Annotated, Literal, Union
 
-from pydantic import StrictBool, StringConstraints
+from pydantic import Field, StrictBool, StringConstraints
 
 from .base import Blank, ListOf, Maybe, Model, Tagged
 from .conditions import Condition, Since
@@ -672,6 +672,88 @@ class Redemptions(Model):
     """What happens to value that comes back after its lot has expired."""
 
 
+FxPurpose = Literal["main", "cashback"]
+"""Which accounts of a member are converted.
+
+- `main`: The member's own money.
+- `cashback`: Available cashback.
+"""
+
+
+class FxFee(Model):
+    """A fee in a currency that is named: the one that is given or the one that arrives."""
+
+    currency: Currency
+    """Its currency: the only one in the rule's `from`, or the only one in its `to`."""
+
+    charge: Fee
+    """How much. In the currency that arrives the receiver pays it, out of what arrives."""
+
+
+FxExpiry = Literal["keep", "never"]
+"""When what arrives expires.
+
+- `keep`: With what it was converted from.
+- `never`: Never.
+"""
+
+
+class FxRule(Model):
+    """Allows pairs of currencies to be converted."""
+
+    id: Slug
+    """The rule's name."""
+
+    from_: ListOf[Currency] = Field(default=[], validation_alias="from", serialization_alias="from")
+    """Which currencies may be given; any when absent."""
+
+    to: ListOf[Currency] = []
+    """Which currencies may be had for them; any when absent."""
+
+    purpose: FxPurpose = "cashback"
+    """Which account of the member pays; what arrives rests on the same one.
+
+    `cashback` when absent.
+    """
+
+    markup: Maybe[Rate] = None
+    """By how much each unit that a member gets is dearer than by the rate, whatever the direction;
+    nothing when absent.
+    """
+
+    fee: Maybe[FxFee] = None
+    """What a conversion costs apart from the rate; nothing when absent."""
+
+    expiry: FxExpiry = "keep"
+    """When what arrives expires."""
+
+
+class FxSection(Model):
+    """How members convert what they have into another currency.
+
+    What no rule names cannot be converted.
+    """
+
+    sources: list[Slug]
+    """Whose rates count, up to four: the first source that has fresh ones."""
+
+    pivots: ListOf[Currency] = []
+    """Over which currencies a pair may be reached that a source does not quote itself, up to three:
+    the first that leads there.
+    """
+
+    age_days: Maybe[UInt32] = None
+    """How many days old a rate may be, 0 to 366; 4 when absent, so that a long weekend has the
+    rates of the day before it.
+    """
+
+    quote_seconds: Maybe[UInt32] = None
+    """For how many seconds a quote is locked, 1 to 86,400; 1,800 when absent."""
+
+    rules: list[FxRule]
+    """What may be converted. Each pair of currencies has one rule at most, whatever its account."""
+
+
 class Program(Model):
     """A reward program: currency, zone, rounding, rules, limits, ladders and the life of its
     rewards.
@@ -736,6 +818,11 @@ class Program(Model):
 
     offers: Maybe[Offers] = None
     """What coupons take off a basket; they take nothing off when absent."""
+
+    fx: Maybe[FxSection] = None
+    """How members convert what they have into other currencies; nothing can be converted when
+    absent.
+    """
 
 
 class PublishProgram(Model):

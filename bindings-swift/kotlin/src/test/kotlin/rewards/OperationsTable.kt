@@ -245,4 +245,38 @@ internal val OPERATIONS: Map<String, suspend Call.() -> Answer> = mapOf(
     "get_transfer" to {
         transferDetailsToJson(engine.getTransfer(getTransferFromJson(request), now)) to false
     },
+    "import_rates" to {
+        engine.importRatesReceipt(importRatesFromJson(request), key, now)
+            .let { importedRatesToJson(it.reply) to it.replayed }
+    },
+    "list_rates" to {
+        fxRateListToJson(engine.listRates(listRatesFromJson(request), now)) to false
+    },
+    "get_rate" to {
+        fxRateFoundToJson(engine.getRate(getRateFromJson(request), now)) to false
+    },
+    "quote_conversion" to {
+        quotedConversionToJson(engine.quoteConversion(quoteConversionFromJson(request), now)) to false
+    },
+    "lock_conversion" to {
+        engine.lockConversionReceipt(lockConversionFromJson(request), key, now)
+            .let { lockedConversionToJson(it.reply) to it.replayed }
+    },
+    "convert_balance" to {
+        engine.convertBalanceReceipt(convertBalanceFromJson(request), key, now)
+            .let { convertedBalanceToJson(it.reply) to it.replayed }
+    },
+    "refund_conversion" to {
+        engine.refundConversionReceipt(refundConversionFromJson(request), key, now)
+            .let { refundedConversionToJson(it.reply) to it.replayed }
+    },
+    "list_conversions" to {
+        conversionListToJson(engine.listConversions(listConversionsFromJson(request), now)) to false
+    },
+    "get_conversion" to {
+        conversionDetailsToJson(engine.getConversion(getConversionFromJson(request), now)) to false
+    },
+    "value_balances" to {
+        valuedBalancesToJson(engine.valueBalances(valueBalancesFromJson(request), now)) to false
+    },
 )
