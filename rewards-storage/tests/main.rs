@@ -15,6 +15,9 @@ mod deposits;
 mod engine;
 #[cfg(feature = "memory")]
 mod faulty;
+#[cfg(test)]
+#[cfg(all(feature = "memory", any(feature = "sqlite", feature = "postgres")))]
+mod fx;
 #[cfg(feature = "scenario")]
 mod scenario;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]

@@ -1,0 +1,348 @@
+//! Foreign exchange on every store there is: a quote is used once, a balance is converted no further than it goes, rates are
+//! imported once, whoever comes at the same time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rewards_core::command::Operation;
+use rewards_core::fx::{FxPrice, FxRateKind};
+use rewards_core::ids::TenantId;
+use rewards_core::ledger::Purpose;
+use rewards_core::money::{Asset, DecimalText, Money};
+use rewards_core::operations::balances::GetBalance;
+use rewards_core::operations::fx::{
+    ConversionSubject, ConvertBalance, FxRateLine, GetRate, ImportRates, ListConversions,
+    ListRates, LockConversion, RateContent, RefundConversion,
+};
+use rewards_core::operations::members::RegisterMember;
+use rewards_core::operations::programs::PublishProgram;
+use rewards_core::operations::rewards::GrantReward;
+use rewards_core::program::Program;
+use rewards_core::rejection::Fault;
+use rewards_core::time::{LocalDate, Timestamp};
+use rewards_storage::engine::{CommandOptions, Engine, ManualClock, Receipt, TenantEngine};
+use rewards_storage::memory::MemoryStore;
+use rewards_storage::sql::SqlStore;
+use rewards_storage::store::Backend;
+
+use crate::world::{addresses, eur, member, patient};
+
+const PROGRAM: &str = r#"{
+  "id": "club", "currency": "EUR", "zone": "UTC", "rules": [],
+  "fx": { "sources": ["desk"], "pivots": ["EUR"], "rules": [{ "id": "all", "markup": "2.5%" }] }
+}"#;
+
+const NOON: &str = "2026-05-01T12:00:00Z";
+const CALLERS: u32 = 16;
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}
+
+/// Every store there is, empty; two engines on each, as of two processes.
+async fn stores(
+    test: &str,
+) -> Vec<(
+    &'static str,
+    [Arc<dyn Backend>; 2],
+    Option<tempfile::TempDir>,
+)> {
+    let memory: Arc<dyn Backend> = Arc::new(MemoryStore::new());
+    let mut all = vec![("memory", [memory.clone(), memory], None)];
+    for (name, url, files) in addresses(test).await {
+        let one: Arc<dyn Backend> = Arc::new(SqlStore::open(&url, patient()).await.unwrap());
+        let two: Arc<dyn Backend> = match name {
+            // Two stores on one file are one.
+            "sqlite" => one.clone(),
+            _ => Arc::new(SqlStore::open(&url, patient()).await.unwrap()),
+        };
+        all.push((name, [one, two], files));
+    }
+    all
+}
+
+async fn open(store: &Arc<dyn Backend>) -> TenantEngine {
+    let builder = Engine::builder(store.clone())
+        .clock(Arc::new(ManualClock::new(at(NOON))))
+        .clock_jump_max(Duration::MAX)
+        .now_ahead_max(Duration::MAX);
+    let tenant = TenantId::new("shop").unwrap();
+    builder.open().await.unwrap().tenant(tenant)
+}
+
+async fn send<O: Operation>(
+    engine: &TenantEngine,
+    request: O,
+    key: &str,
+) -> Result<Receipt<O::Reply>, Fault> {
+    let options = CommandOptions::keyed(key.parse().unwrap());
+    engine.execute_with(request, options).await
+}
+
+fn import(days: i32) -> ImportRates {
+    let first = LocalDate::parse("2026-05-01").unwrap().day();
+    let lines = (0..days).flat_map(|back| {
+        ["USD", "JPY", "KWD"].map(|quote| FxRateLine {
+            day: LocalDate::from_day(first - back).unwrap(),
+            base: "EUR".parse().unwrap(),
+            quote: quote.parse().unwrap(),
+            price: FxPrice::Mid(DecimalText::parse("1.25").unwrap()),
+        })
+    });
+    ImportRates {
+        source: "desk".parse().unwrap(),
+        kind: Some(FxRateKind::Market),
+        content: RateContent::Rates(lines.collect()),
+        after: None,
+        correct: None,
+    }
+}
+
+/// A member with 100.00 EUR in four parts, and rates of three days.
+async fn set_up(engine: &TenantEngine) {
+    let publish = PublishProgram {
+        program: Program::from_json(PROGRAM).unwrap(),
+        active_from: Some(at("2026-01-01T00:00:00Z")),
+    };
+    send(engine, publish, "program").await.unwrap();
+    send(engine, import(3), "rates").await.unwrap();
+    let register = RegisterMember::new(member("ada"));
+    engine.execute(register).await.unwrap();
+    for number in 0..4 {
+        let grant = GrantReward {
+            member: member("ada"),
+            amount: Money::new(2_500, eur()),
+            reason: "a start".to_owned(),
+            expires_at: Some(at(&format!("2026-0{}-01T00:00:00Z", 6 + number))),
+            source: None,
+            reference: None,
+        };
+        send(engine, grant, &format!("grant {number}"))
+            .await
+            .unwrap();
+    }
+}
+
+fn convert(id: u32, of: ConversionSubject) -> ConvertBalance {
+    ConvertBalance {
+        conversion: format!("c{id}").parse().unwrap(),
+        member: member("ada"),
+        of,
+    }
+}
+
+fn amount(minor: i64) -> ConversionSubject {
+    ConversionSubject::Amount {
+        program: "club".parse().unwrap(),
+        amount: Money::new(minor, eur()),
+        to: "USD".parse().unwrap(),
+    }
+}
+
+fn code<T>(result: Result<T, Fault>) -> String {
+    match result {
+        Ok(_) => "done".to_owned(),
+        Err(fault) => fault.code.into_owned(),
+    }
+}
+
+/// What became of so many requests at the same time, sent to both engines in turn; those that were done, and the others.
+async fn race<O: Operation>(
+    engines: &[TenantEngine; 2],
+    request: impl Fn(u32) -> O,
+) -> (usize, Vec<String>)
+where
+    O::Reply: 'static,
+{
+    let tasks: Vec<_> = (0..CALLERS)
+        .map(|number| {
+            let engine = engines[(number % 2) as usize].clone();
+            let request = request(number);
+            let key = format!("{} {number}", O::NAME);
+            tokio::spawn(async move { send(&engine, request, &key).await })
+        })
+        .collect();
+    let mut codes = Vec::new();
+    for task in tasks {
+        codes.push(code(task.await.unwrap()));
+    }
+    let done = codes.iter().filter(|code| *code == "done").count();
+    codes.retain(|code| code != "done");
+    codes.sort();
+    codes.dedup();
+    (done, codes)
+}
+
+async fn available(engine: &TenantEngine, asset: Asset) -> i64 {
+    let balance = engine
+        .execute(GetBalance::new(member("ada")))
+        .await
+        .unwrap();
+    let own = balance
+        .assets
+        .iter()
+        .find(|own| own.available.asset() == asset);
+    own.map_or(0, |own| own.available.minor())
+}
+
+async fn control(
+    store: &Arc<dyn Backend>,
+    engine: &TenantEngine,
+    purpose: Purpose,
+    asset: Asset,
+) -> i128 {
+    let controls = store.control_accounts(engine.tenant()).await.unwrap();
+    let mut own = controls
+        .iter()
+        .filter(|(p, a, _)| (p, *a) == (&purpose, asset));
+    own.next().map_or(0, |(.., minor)| *minor)
+}
+
+async fn assert_valid(engine: &TenantEngine, name: &str) {
+    let report = engine.verify().await.unwrap();
+    assert!(report.is_valid(), "{name}: {:?}", report.problems);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_quote_is_used_once_by_many_callers() {
+    let dollar = Asset::parse("USD").unwrap();
+    for (name, stores, _files) in stores("fx_quotes").await {
+        let engines = [open(&stores[0]).await, open(&stores[1]).await];
+        set_up(&engines[0]).await;
+        let lock = LockConversion {
+            quote: "q1".parse().unwrap(),
+            program: "club".parse().unwrap(),
+            member: member("ada"),
+            amount: Money::new(1_000, eur()),
+            to: "USD".parse().unwrap(),
+        };
+        engines[0].execute(lock).await.unwrap();
+        let quote = || ConversionSubject::Quote("q1".parse().unwrap());
+        let (done, others) = race(&engines, |number| convert(number, quote())).await;
+        assert_eq!(
+            (done, others),
+            (1, vec!["fx_quote_used".to_owned()]),
+            "{name}"
+        );
+        // 10.00 × 1.25 ÷ 1.025 = 12.195…; 12.50 in the middle.
+        assert_eq!(available(&engines[1], eur()).await, 9_000, "{name}");
+        assert_eq!(available(&engines[1], dollar).await, 1_219, "{name}");
+        for (purpose, asset, minor) in [
+            (Purpose::Position, eur(), 1_000),
+            (Purpose::Position, dollar, -1_250),
+            (Purpose::Spread, dollar, 31),
+        ] {
+            let found = control(&stores[0], &engines[0], purpose, asset).await;
+            assert_eq!(found, minor, "{name}");
+        }
+        assert_valid(&engines[0], name).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_balance_goes_no_further_than_it_goes() {
+    let dollar = Asset::parse("USD").unwrap();
+    for (name, stores, _files) in stores("fx_balances").await {
+        let engines = [open(&stores[0]).await, open(&stores[1]).await];
+        set_up(&engines[0]).await;
+        // Sixteen times 9.00 out of 100.00.
+        let (done, others) = race(&engines, |number| convert(number, amount(900))).await;
+        let short = vec!["insufficient_balance".to_owned()];
+        assert_eq!((done, others), (11, short), "{name}");
+        assert_eq!(available(&engines[1], eur()).await, 100, "{name}");
+        // 9.00 × 1.25 ÷ 1.025 = 10.975…
+        assert_eq!(available(&engines[1], dollar).await, 11 * 1_097, "{name}");
+        let list = ListConversions {
+            member: Some(member("ada")),
+            ..ListConversions::default()
+        };
+        let made = engines[1].execute(list).await.unwrap().conversions;
+        assert_eq!(made.len(), 11, "{name}");
+        // Each of them is refunded once, by whoever comes first.
+        let one = made[0].conversion.clone();
+        let (done, others) = race(&engines, |number| RefundConversion {
+            refund: format!("r{number}").parse().unwrap(),
+            conversion: one.clone(),
+            member: member("ada"),
+            amount: None,
+        })
+        .await;
+        assert_eq!(
+            (done, others),
+            (1, vec!["conversion_refunded".to_owned()]),
+            "{name}"
+        );
+        assert_eq!(available(&engines[1], eur()).await, 1_000, "{name}");
+        assert_valid(&engines[0], name).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_same_rates_are_imported_once_and_the_latest_is_found() {
+    for (name, stores, _files) in stores("fx_rates").await {
+        let engines = [open(&stores[0]).await, open(&stores[1]).await];
+        set_up(&engines[0]).await;
+        let tasks: Vec<_> = (0..4)
+            .map(|number| {
+                let engine = engines[number % 2].clone();
+                tokio::spawn(
+                    async move { send(&engine, import(40), &format!("import {number}")).await },
+                )
+            })
+            .collect();
+        let (mut imported, mut unchanged) = (0, 0);
+        for task in tasks {
+            let reply = task.await.unwrap().unwrap().reply;
+            imported += reply.imported;
+            unchanged += reply.unchanged;
+        }
+        assert_eq!(
+            (imported, unchanged),
+            (37 * 3, 4 * 40 * 3 - 37 * 3),
+            "{name}"
+        );
+        let get = |day: &str| GetRate {
+            program: "club".parse().unwrap(),
+            from: "USD".parse().unwrap(),
+            to: "KWD".parse().unwrap(),
+            day: Some(day.parse().unwrap()),
+        };
+        let found = engines[1].execute(get("2026-04-20")).await.unwrap();
+        assert_eq!(found.day.to_string(), "2026-04-20", "{name}");
+        assert_eq!(
+            (found.mid.to_string().as_str(), found.chain.len()),
+            ("1", 2),
+            "{name}"
+        );
+        let found = engines[1].execute(get("2026-05-03")).await.unwrap();
+        assert_eq!(
+            (found.day.to_string().as_str(), found.age_days),
+            ("2026-05-01", 2),
+            "{name}"
+        );
+        let missing = engines[1].execute(get("2026-01-01")).await;
+        assert_eq!(code(missing), "rate_missing", "{name}");
+        let list = ListRates {
+            source: "desk".parse().unwrap(),
+            base: "EUR".parse().unwrap(),
+            quote: "USD".parse().unwrap(),
+            until: Some("2026-04-30".parse().unwrap()),
+            after: None,
+            limit: Some(2),
+        };
+        let page = engines[0].execute(list.clone()).await.unwrap();
+        let next = ListRates {
+            after: page.next.clone(),
+            ..list
+        };
+        let following = engines[0].execute(next).await.unwrap();
+        let days = page.rates.iter().chain(&following.rates);
+        let days: Vec<String> = days.map(|rate| rate.day.to_string()).collect();
+        assert_eq!(
+            days,
+            ["2026-04-30", "2026-04-29", "2026-04-28", "2026-04-27"],
+            "{name}"
+        );
+        assert_valid(&engines[0], name).await;
+    }
+}
