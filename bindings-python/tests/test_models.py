@@ -36,6 +36,15 @@ DECISION = (
     '"available_at":"2026-03-01T12:00:00Z"}],'
     f'"totals":[{MONEY}]}}'
 )
+FACTS = f'{{"program":"club","member":"ada","amount":{MONEY},"occurred_at":"2026-03-01T12:00:00Z","keys":{{"device":"d1"}}}}'
+OUTCOME = (
+    '{"decision":"review","score":65,"contributions":[{"rule":"large","value":1230,"points":60},{"rule":"new","points":5}],'
+    '"lists":[{"list":"odd","then":"review"}],"unknown":["often"],"snoozed":["far"]}'
+)
+REVIEW = (
+    '{"payment":"pay-1","program":"club","member":"ada","score":65,"state":"decided","owner":"jo","decision":"approve",'
+    '"opened_at":"2026-03-01T12:00:00Z","expires_at":"2026-03-02T12:00:00Z","decided_at":"2026-03-01T13:00:00Z"}'
+)
 LINE = (
     f'{{"seq":7,"id":"018f3e2a-0000-7000-8000-000000000001","kind":"grant","amount":{MONEY},'
     '"from":{"holder":"system","purpose":"funding:rewards","asset":"EUR"},'
@@ -490,6 +499,60 @@ SAMPLES = {
         f'{{"program":"club","balances":[{MONEY}],"currency":"USD","day":"2026-03-02"}}',
         f'{{"total":{MONEY},"day":"2026-03-02","valued":[{{"balance":{MONEY},"value":{MONEY},"mid":"1.1698",'
         f'"chain":[{LEG}]}}],"unvalued":[{MONEY}]}}',
+    "quote_assessment": (
+        f'{{"facts":{FACTS}}}',
+        f'{{"revision":1,"outcome":{OUTCOME},"shadow":{OUTCOME}}}',
+    ),
+    "assess_payment": (
+        f'{{"payment":"pay-1","facts":{FACTS}}}',
+        f'{{"payment":"pay-1","revision":1,"outcome":{OUTCOME},"shadow":{OUTCOME},'
+        '"review_expires_at":"2026-03-02T12:00:00Z"}',
+    ),
+    "label_payment": (
+        '{"payment":"pay-1","label":"bad"}',
+        '{"payment":"pay-1","label":"bad","before":"good","labelled_at":"2026-03-08T12:00:00Z"}',
+    ),
+    "list_assessments": (
+        '{"member":"ada","after":"place","limit":2}',
+        f'{{"assessments":[{{"payment":"pay-1","program":"club","member":"ada","amount":{MONEY},'
+        '"occurred_at":"2026-03-01T12:00:00Z","assessed_at":"2026-03-01T12:00:00Z","decision":"review","score":65,'
+        '"shadow":"block","label":"bad"}],"next":"place"}',
+    ),
+    "get_assessment": (
+        '{"payment":"pay-1"}',
+        f'{{"payment":"pay-1","program":"club","revision":1,"member":"ada","amount":{MONEY},'
+        '"occurred_at":"2026-03-01T12:00:00Z","keys":{"device":"d1"},"assessed_at":"2026-03-01T12:00:00Z",'
+        f'"outcome":{OUTCOME},"shadow":{OUTCOME},"review":{REVIEW},'
+        '"label":{"label":"good","labelled_at":"2026-03-08T12:00:00Z"}}',
+    ),
+    "add_to_risk_list": (
+        '{"program":"club","list":"stolen","value":"d1","expires_at":"2026-04-01T00:00:00Z"}',
+        '{"list":"stolen","value":"d1","added_at":"2026-03-01T12:00:00Z","expires_at":"2026-04-01T00:00:00Z"}',
+    ),
+    "remove_from_risk_list": (
+        '{"program":"club","list":"stolen","value":"d1"}',
+        '{"list":"stolen","value":"d1","removed_at":"2026-03-01T12:00:00Z"}',
+    ),
+    "list_risk_entries": (
+        '{"program":"club","list":"stolen","after":"place","limit":2}',
+        '{"entries":[{"list":"stolen","value":"d1","state":"expired","added_at":"2026-03-01T12:00:00Z",'
+        '"expires_at":"2026-04-01T00:00:00Z"}],"next":"place"}',
+    ),
+    "snooze_rule": (
+        '{"program":"club","rule":"large","key":"device","value":"d1","until":"2026-04-01T00:00:00Z"}',
+        '{"rule":"large","key":"device","value":"d1","until":"2026-04-01T00:00:00Z"}',
+    ),
+    "list_reviews": (
+        '{"program":"club","state":"claimed","after":"place","limit":2}',
+        f'{{"reviews":[{REVIEW}],"next":"place"}}',
+    ),
+    "claim_review": (
+        '{"payment":"pay-1","owner":"jo"}',
+        '{"payment":"pay-1","owner":"jo","expires_at":"2026-03-02T12:00:00Z"}',
+    ),
+    "decide_review": (
+        '{"payment":"pay-1","owner":"jo","decision":"block"}',
+        '{"payment":"pay-1","owner":"jo","decision":"block","decided_at":"2026-03-01T13:00:00Z"}',
     ),
 }
 
@@ -500,6 +563,7 @@ EVENTS = [
     f'"taken_back":[{MONEY}],"shortfall":[]}}}}',
     f'{{"debt_incurred":{{"amounts":[{MONEY}]}}}}',
     f'{{"debt_repaid":{{"amount":{MONEY}}}}}',
+    '{"payment_assessed":{"payment":"pay-1","program":"club","decision":"review","score":65}}',
     f'{{"transfer_sent":{{"transfer":"t1","given":{MONEY}}}}}',
     f'{{"transfer_received":{{"transfer":"t1","arrived":{MONEY}}}}}',
     '{"member_updated":{"status":"suspended"}}',

@@ -30,6 +30,30 @@ def key_ring() -> rewards.KeyRing:
 TOTAL = Money.of("2.00", "EUR")
 
 
+def cautious() -> models.Program:
+    """A program that assesses payments."""
+    bands = [{"until": 100000, "points": 0}, {"from": 100000, "points": 1}]
+    return models.Program.model_validate(
+        {
+            "id": "cautious",
+            "currency": "EUR",
+            "zone": "UTC",
+            "risk": {
+                "keys": ["device"],
+                "features": [{"id": "amount", "value": {"amount": {}}}],
+                "scorecard": {"rules": [{"id": "large", "feature": "amount", "bands": bands}]},
+                "lists": [{"id": "odd", "by": "device", "then": "review"}],
+            },
+        }
+    )
+
+
+def payment() -> models.PaymentFacts:
+    return models.PaymentFacts(
+        program="cautious", member="bob", amount=TOTAL, occurred_at=NOW, keys={"device": "d-1"}
+    )
+
+
 def order(redemption: str) -> dict[str, Any]:
     return {"redemption": redemption, "member": "ada", "program": "club", "order": "o1", "total": TOTAL}
 
@@ -304,6 +328,54 @@ STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
     ),
     ("list_transfers", models.ListTransfers(member="eve"), None, {"next": None}),
     ("get_transfer", models.GetTransfer(transfer="t-1"), None, {"state": "completed", "to": "eve"}),
+    ("publish_program", models.PublishProgram(program=cautious()), "cautious-1", {"program": "cautious"}),
+    (
+        "add_to_risk_list",
+        models.AddToRiskList(program="cautious", list="odd", value="d-1"),
+        "list-1",
+        {"value": "d-1", "added_at": NOW},
+    ),
+    ("list_risk_entries", models.ListRiskEntries(program="cautious", list="odd"), None, {"next": None}),
+    (
+        "snooze_rule",
+        models.SnoozeRule(program="cautious", rule="large", key="device", value="d-2", until=later(days=1)),
+        "snooze-1",
+        {"rule": "large", "until": later(days=1)},
+    ),
+    ("quote_assessment", models.QuoteAssessment(facts=payment()), None, {"revision": 1, "shadow": None}),
+    (
+        "assess_payment",
+        models.AssessPayment(payment="pay-1", facts=payment()),
+        None,
+        {"payment": "pay-1", "review_expires_at": later(days=1)},
+    ),
+    ("list_assessments", models.ListAssessments(member="bob"), None, {"next": None}),
+    ("list_reviews", models.ListReviews(program="cautious"), None, {"next": None}),
+    ("claim_review", models.ClaimReview(payment="pay-1", owner="jo"), "claim-1", {"owner": "jo"}),
+    (
+        "decide_review",
+        models.DecideReview(payment="pay-1", owner="jo", decision="approve"),
+        None,
+        {"decision": "approve", "decided_at": NOW},
+    ),
+    (
+        "label_payment",
+        models.LabelPayment(payment="pay-1", label="good"),
+        "label-1",
+        {"before": None, "labelled_at": NOW},
+    ),
+    (
+        "get_assessment",
+        models.GetAssessment(payment="pay-1"),
+        None,
+        {"member": "bob", "keys": {"device": "d-1"}},
+    ),
+    (
+        "remove_from_risk_list",
+        models.RemoveFromRiskList(program="cautious", list="odd", value="d-1"),
+        "list-2",
+        {"value": "d-1", "removed_at": NOW},
+    ),
     (
         "publish_program",
         models.PublishProgram(

@@ -388,5 +388,64 @@ let operations: [String: Operation] = [
         let request = try valueBalancesFromJson(json: json)
         let reply = try await engine.valueBalances(request: request, now: now)
         return (try valuedBalancesToJson(reply: reply), false)
+    "quote_assessment": { engine, json, _, now in
+        let request = try quoteAssessmentFromJson(json: json)
+        let reply = try await engine.quoteAssessment(request: request, now: now)
+        return (try quotedAssessmentToJson(reply: reply), false)
+    },
+    "assess_payment": { engine, json, key, now in
+        let request = try assessPaymentFromJson(json: json)
+        let receipt = try await engine.assessPaymentReceipt(request: request, key: key, now: now)
+        return (try assessedPaymentToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "label_payment": { engine, json, key, now in
+        let request = try labelPaymentFromJson(json: json)
+        let receipt = try await engine.labelPaymentReceipt(request: request, key: key, now: now)
+        return (try labelledPaymentToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "list_assessments": { engine, json, _, now in
+        let request = try listAssessmentsFromJson(json: json)
+        let reply = try await engine.listAssessments(request: request, now: now)
+        return (try assessmentListToJson(reply: reply), false)
+    },
+    "get_assessment": { engine, json, _, now in
+        let request = try getAssessmentFromJson(json: json)
+        let reply = try await engine.getAssessment(request: request, now: now)
+        return (try assessmentDetailsToJson(reply: reply), false)
+    },
+    "add_to_risk_list": { engine, json, key, now in
+        let request = try addToRiskListFromJson(json: json)
+        let receipt = try await engine.addToRiskListReceipt(request: request, key: key, now: now)
+        return (try listedRiskEntryToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "remove_from_risk_list": { engine, json, key, now in
+        let request = try removeFromRiskListFromJson(json: json)
+        let receipt = try await engine.removeFromRiskListReceipt(request: request, key: key, now: now)
+        return (try removedRiskEntryToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "list_risk_entries": { engine, json, _, now in
+        let request = try listRiskEntriesFromJson(json: json)
+        let reply = try await engine.listRiskEntries(request: request, now: now)
+        return (try riskEntryListToJson(reply: reply), false)
+    },
+    "snooze_rule": { engine, json, key, now in
+        let request = try snoozeRuleFromJson(json: json)
+        let receipt = try await engine.snoozeRuleReceipt(request: request, key: key, now: now)
+        return (try snoozedRuleToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "list_reviews": { engine, json, _, now in
+        let request = try listReviewsFromJson(json: json)
+        let reply = try await engine.listReviews(request: request, now: now)
+        return (try reviewListToJson(reply: reply), false)
+    },
+    "claim_review": { engine, json, key, now in
+        let request = try claimReviewFromJson(json: json)
+        let receipt = try await engine.claimReviewReceipt(request: request, key: key, now: now)
+        return (try claimedReviewToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "decide_review": { engine, json, key, now in
+        let request = try decideReviewFromJson(json: json)
+        let receipt = try await engine.decideReviewReceipt(request: request, key: key, now: now)
+        return (try decidedReviewToJson(reply: receipt.reply), receipt.replayed)
     },
 ]

@@ -50,6 +50,13 @@ use rewards_core::operations::rewards::{
     AdjustmentDetails, AdjustmentList, DeductBalance, DeductedBalance, GetAdjustment, GrantReward,
     ListAdjustments, ManualGrant, SettleMember, SettledMember,
 };
+use rewards_core::operations::risk::{
+    AddToRiskList, AssessPayment, AssessedPayment, AssessmentDetails, AssessmentList, ClaimReview,
+    ClaimedReview, DecideReview, DecidedReview, GetAssessment, LabelPayment, LabelledPayment,
+    ListAssessments, ListReviews, ListRiskEntries, ListedRiskEntry, QuoteAssessment,
+    QuotedAssessment, RemoveFromRiskList, RemovedRiskEntry, ReviewList, RiskEntryList, SnoozeRule,
+    SnoozedRule,
+};
 use rewards_core::operations::shared_wallets::{
     CreateSharedWallet, CreatedSharedWallet, GetSharedWallet, ListSharedWallets,
     SharedWalletDetails, SharedWalletList, UpdateSharedWallet, UpdatedSharedWallet,
@@ -283,6 +290,27 @@ commands! {
     convert_balance, convert_balance_receipt -> ConvertBalanceReceipt: ConvertBalance => ConvertedBalance, convert_balance_from_json, converted_balance_to_json;
     /// Refunds a conversion, or a part of it, at the rate it was made by.
     refund_conversion, refund_conversion_receipt -> RefundConversionReceipt: RefundConversion => RefundedConversion, refund_conversion_from_json, refunded_conversion_to_json;
+    /// Assesses a payment: it is scored, counted, and approved, reviewed or blocked.
+    assess_payment, assess_payment_receipt -> AssessPaymentReceipt: AssessPayment => AssessedPayment,
+        assess_payment_from_json, assessed_payment_to_json;
+    /// Labels a payment: what it turned out to be.
+    label_payment, label_payment_receipt -> LabelPaymentReceipt: LabelPayment => LabelledPayment,
+        label_payment_from_json, labelled_payment_to_json;
+    /// Adds a value to a list of a program, until a time or for ever.
+    add_to_risk_list, add_to_risk_list_receipt -> AddToRiskListReceipt: AddToRiskList => ListedRiskEntry,
+        add_to_risk_list_from_json, listed_risk_entry_to_json;
+    /// Removes a value from a list of a program.
+    remove_from_risk_list, remove_from_risk_list_receipt -> RemoveFromRiskListReceipt: RemoveFromRiskList => RemovedRiskEntry,
+        remove_from_risk_list_from_json, removed_risk_entry_to_json;
+    /// Snoozes a rule for one value of one key, until a time.
+    snooze_rule, snooze_rule_receipt -> SnoozeRuleReceipt: SnoozeRule => SnoozedRule,
+        snooze_rule_from_json, snoozed_rule_to_json;
+    /// Claims a review: somebody looks at a payment, and nobody else does.
+    claim_review, claim_review_receipt -> ClaimReviewReceipt: ClaimReview => ClaimedReview,
+        claim_review_from_json, claimed_review_to_json;
+    /// Decides a review: its owner says whether the payment may go on.
+    decide_review, decide_review_receipt -> DecideReviewReceipt: DecideReview => DecidedReview,
+        decide_review_from_json, decided_review_to_json;
 }
 
 queries! {
@@ -354,6 +382,16 @@ queries! {
     get_conversion: GetConversion => ConversionDetails, get_conversion_from_json, conversion_details_to_json;
     /// Asks what amounts are together in one currency, on a day.
     value_balances: ValueBalances => ValuedBalances, value_balances_from_json, valued_balances_to_json;
+    /// Asks what would be decided of a payment. Nothing is counted.
+    quote_assessment: QuoteAssessment => QuotedAssessment, quote_assessment_from_json, quoted_assessment_to_json;
+    /// Asks for a page of assessments, newest first.
+    list_assessments: ListAssessments => AssessmentList, list_assessments_from_json, assessment_list_to_json;
+    /// Asks what was decided of a payment and why, and what became of it since.
+    get_assessment: GetAssessment => AssessmentDetails, get_assessment_from_json, assessment_details_to_json;
+    /// Asks for a page of the values on a list, those first that were added first.
+    list_risk_entries: ListRiskEntries => RiskEntryList, list_risk_entries_from_json, risk_entry_list_to_json;
+    /// Asks for a page of the reviews of a program, the oldest first.
+    list_reviews: ListReviews => ReviewList, list_reviews_from_json, review_list_to_json;
 }
 
 #[cfg(test)]

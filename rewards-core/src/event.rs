@@ -7,11 +7,12 @@ use uuid::Uuid;
 
 use crate::ids::{
     AdjustmentId, ConversionId, CouponBookId, CouponId, DepositId, FxQuoteId, MemberId, OrderId,
-    ProgramId, PurchaseId, RedemptionId, RefundId, SharedWalletId, Slug, TransferId,
+    PaymentId, ProgramId, PurchaseId, RedemptionId, RefundId, SharedWalletId, Slug, TransferId,
 };
 use crate::member::MemberStatus;
 use crate::money::Money;
 use crate::refunds::RefundKind;
+use crate::risk::RiskDecision;
 use crate::time::Timestamp;
 
 /// What an event belongs to; the events of one stream are numbered without gaps and delivered in order.
@@ -253,6 +254,17 @@ pub enum Event {
         deposit: DepositId,
         /// How much it would have been.
         amount: Money,
+    },
+    /// A payment was assessed.
+    PaymentAssessed {
+        /// The payment.
+        payment: PaymentId,
+        /// The program that decided.
+        program: ProgramId,
+        /// What was decided.
+        decision: RiskDecision,
+        /// The payment's score.
+        score: i32,
     },
     /// A member sent value to another one.
     TransferSent {

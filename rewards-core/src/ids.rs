@@ -279,6 +279,10 @@ text_id!(
     PaymentReference, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
 );
 text_id!(
+    /// A payment that is assessed, named by the host; unique in its tenant.
+    PaymentId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
+);
+text_id!(
     /// A transfer between members, named by the host; unique in its tenant.
     TransferId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
 );
@@ -352,6 +356,12 @@ impl CouponId {
 }
 
 impl crate::entity::EntityId for DepositId {
+    fn text(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl crate::entity::EntityId for PaymentId {
     fn text(&self) -> &str {
         self.as_str()
     }

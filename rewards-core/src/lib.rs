@@ -72,6 +72,7 @@ pub mod program;
 pub mod refunds;
 pub mod registry;
 pub mod rejection;
+pub mod risk;
 pub mod secret;
 pub mod signature;
 pub mod snapshot;

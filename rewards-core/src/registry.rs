@@ -101,6 +101,18 @@ macro_rules! with_operations {
             $crate::operations::fx::ListConversions,
             $crate::operations::fx::GetConversion,
             $crate::operations::fx::ValueBalances,
+            $crate::operations::risk::QuoteAssessment,
+            $crate::operations::risk::AssessPayment,
+            $crate::operations::risk::LabelPayment,
+            $crate::operations::risk::ListAssessments,
+            $crate::operations::risk::GetAssessment,
+            $crate::operations::risk::AddToRiskList,
+            $crate::operations::risk::RemoveFromRiskList,
+            $crate::operations::risk::ListRiskEntries,
+            $crate::operations::risk::SnoozeRule,
+            $crate::operations::risk::ListReviews,
+            $crate::operations::risk::ClaimReview,
+            $crate::operations::risk::DecideReview,
         }
     };
 }

@@ -9,7 +9,8 @@ use thiserror::Error;
 
 use crate::ids::{
     AdjustmentId, ConversionId, CouponBatchId, CouponBookId, CouponId, DepositId, FxQuoteId, KeyId,
-    MemberId, ProgramId, PurchaseId, RedemptionId, RefundId, SharedWalletId, Slug, TransferId,
+    MemberId, PaymentId, ProgramId, PurchaseId, RedemptionId, RefundId, SharedWalletId, Slug,
+    TransferId,
 };
 use crate::ledger::LedgerError;
 use crate::money::{Asset, Currency, Money};
@@ -472,6 +473,36 @@ rejections! {
         /// The least that it may be.
         least: u32,
     } => "limit_below_use", Rejected, 409, "the limit `{limit}` cannot be below {least}";
+    /// The program says nothing of risk.
+    RiskNotOffered(program: ProgramId) => "risk_not_offered", Rejected, 422, "program `{program}` has no section `risk`";
+    /// No payment with this id was assessed.
+    PaymentUnknown(payment: PaymentId) => "payment_unknown", Rejected, 404, "unknown payment `{payment}`";
+    /// A payment with this id was assessed already.
+    PaymentExists(payment: PaymentId) => "payment_exists", Rejected, 409, "payment `{payment}` was assessed already";
+    /// The program has no such list.
+    RiskListUnknown(list: Slug) => "risk_list_unknown", Rejected, 404, "unknown list `{list}`";
+    /// The value is not on the list.
+    RiskEntryUnknown {
+        /// The list.
+        list: Slug,
+    } => "risk_entry_unknown", Rejected, 404, "the value is not on list `{list}`";
+    /// The program's scorecard has no such rule.
+    RiskRuleUnknown(rule: Slug) => "risk_rule_unknown", Rejected, 404, "unknown rule `{rule}`";
+    /// Nobody was asked to review the payment.
+    ReviewUnknown(payment: PaymentId) => "review_unknown", Rejected, 404, "payment `{payment}` is not reviewed";
+    /// Somebody else reviews the payment.
+    ReviewClaimed {
+        /// The payment.
+        payment: PaymentId,
+        /// Who does.
+        owner: Slug,
+    } => "review_claimed", Rejected, 409, "payment `{payment}` is reviewed by `{owner}`";
+    /// Nobody reviews the payment yet.
+    ReviewNotClaimed(payment: PaymentId) => "review_not_claimed", Rejected, 409, "the review of payment `{payment}` must be claimed first";
+    /// The review was decided.
+    ReviewDecided(payment: PaymentId) => "review_decided", Rejected, 409, "the review of payment `{payment}` is decided already";
+    /// The time of the review is over.
+    ReviewExpired(payment: PaymentId) => "review_expired", Rejected, 410, "the time of the review of payment `{payment}` is over";
     /// More rows are involved than one command may touch.
     TooMany {
         /// What there is too much of.

@@ -25,6 +25,7 @@ mod program_parse;
 mod program_schema;
 mod refund_laws;
 mod replace_laws;
+mod risk_laws;
 mod shared_wallet_laws;
 mod table_laws;
 mod tiers;

@@ -49,7 +49,7 @@ const READING: &[&str] = &["parse"];
 /// The domain modules that others may build upon.
 const SHARED: &[&str] = &["ledger", "program"];
 /// The domain modules that own a section of a program.
-const SECTIONS: &[&str] = &["fees", "fx", "transfers"];
+const SECTIONS: &[&str] = &["fees", "fx", "risk", "transfers"];
 /// The values that commands, decisions and stores exchange.
 const PLUMBING: &[&str] = &[
     "command",
@@ -115,13 +115,18 @@ const CORE: &[Row] = &[
                 "member",
                 "payments",
                 "refunds",
+                "risk",
                 "transfers",
                 "wallet",
             ],
         ],
         &[],
     ),
-    row("event", &[BASE, SHARED, PLUMBING, &["refunds"]], &[]),
+    row(
+        "event",
+        &[BASE, SHARED, PLUMBING, &["refunds", "risk"]],
+        &[],
+    ),
     row("fingerprint", &[&["rejection"]], &[]),
     row("ids", &[BASE, SHARED, PLUMBING], &[]),
     row("ffi", &[BASE, COMMON, SHARED, &["coupons"]], &[]),

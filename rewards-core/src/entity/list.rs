@@ -27,6 +27,10 @@ macro_rules! with_entities {
             $crate::fx::FxRate,
             $crate::fx::FxQuote,
             $crate::fx::Conversion,
+            $crate::risk::RiskHistory,
+            $crate::risk::Assessment,
+            $crate::risk::RiskReview,
+            $crate::risk::RiskListEntry,
         }
     };
 }

@@ -19,7 +19,7 @@ pub use error::RewardsError;
 use crate::coupons::CodeLine;
 use crate::ids::{
     AdjustmentId, ConversionId, CouponBatchId, CouponBookId, CouponId, DepositId, FxQuoteId,
-    IdempotencyKey, KeyId, MemberId, OrderId, PaymentReference, ProgramId, PurchaseId,
+    IdempotencyKey, KeyId, MemberId, OrderId, PaymentId, PaymentReference, ProgramId, PurchaseId,
     RedemptionId, RefundId, SharedWalletId, Slug, TenantId, TransferId,
 };
 use crate::ledger::{ChainHash, LotNumber, Purpose};
@@ -77,6 +77,7 @@ cross_as_text! {
     DecimalText: DecimalText::parse,
     Rate: Rate::parse,
     LocalDate: LocalDate::parse,
+    PaymentId: PaymentId::new,
     PaymentReference: PaymentReference::new,
     TransferId: TransferId::new,
     ProgramId: ProgramId::new,

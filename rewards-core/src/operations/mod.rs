@@ -24,6 +24,7 @@ pub mod purchases;
 pub mod redemptions;
 mod review;
 pub mod rewards;
+pub mod risk;
 mod seen;
 pub mod shared_wallets;
 mod standing;

@@ -27,6 +27,7 @@ use crate::fx::CompiledFx;
 use crate::ids::{MemberId, ProgramId, Slug, TenantId};
 use crate::money::{Asset, MoneyError, Rounding};
 use crate::rejection::Problem;
+use crate::risk::CompiledRisk;
 use crate::time::{Calendar, Period, Timestamp, Window};
 use crate::transfers::CompiledTransferRule;
 
@@ -51,6 +52,7 @@ pub struct CompiledProgram {
     deposits: Option<CompiledDeposits>,
     transfers: Vec<CompiledTransferRule>,
     fx: Option<CompiledFx>,
+    risk: Option<CompiledRisk>,
     sliding: Vec<SlidingRule>,
 }
 
@@ -272,6 +274,12 @@ impl CompiledProgram {
         self.deposits.as_ref()
     }
 
+    /// How payments are assessed, if they are.
+    #[must_use]
+    pub fn risk(&self) -> Option<&CompiledRisk> {
+        self.risk.as_ref()
+    }
+
     /// What members may send to each other, in document order.
     #[must_use]
     pub fn transfers(&self) -> &[CompiledTransferRule] {
@@ -443,6 +451,7 @@ impl Parts {
             deposits: self.deposits,
             transfers: self.transfers,
             fx: self.fx,
+            risk: document.risk.as_ref().map(CompiledRisk::of),
             sliding: Vec::new(),
             document,
         };

@@ -8,6 +8,7 @@ use super::{
 use crate::fx::FxSection;
 use crate::ids::{ProgramId, Slug};
 use crate::money::{Asset, Currency, Rounding};
+use crate::risk::Risk;
 use crate::time::{DateRange, Timestamp, WeekStart, Zone};
 use crate::transfers::TransferRule;
 
@@ -72,6 +73,9 @@ pub struct Program {
     /// How members convert what they have into other currencies; nothing can be converted when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fx: Option<FxSection>,
+    /// How payments are assessed; none is when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk: Option<Risk>,
 }
 
 /// A reward unit of the program.

@@ -34,6 +34,7 @@ mod offers;
 mod purchases;
 mod redemptions;
 mod replacements;
+mod risk;
 mod shared_wallets;
 mod statements;
 mod tiers;

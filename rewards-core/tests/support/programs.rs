@@ -88,6 +88,7 @@ pub fn any_frame() -> impl Strategy<Value = Program> {
                 redemptions: None,
                 offers: None,
                 fx: None,
+                risk: None,
             }
         })
     })

@@ -12,7 +12,8 @@ from .fx import ConversionId, FxQuoteId
 from .grants import AdjustmentId
 from .members import MemberStatus
 from .purchases import RefundKind
-from .scalars import Timestamp, UInt32, UInt64
+from .risk import RiskDecision
+from .scalars import Int32, Timestamp, UInt32, UInt64
 from .transfers import TransferId
 from .values import (
     CouponBookId,
@@ -20,6 +21,7 @@ from .values import (
     MemberId,
     Money,
     OrderId,
+    PaymentId,
     ProgramId,
     PurchaseId,
     RedemptionId,
@@ -444,6 +446,28 @@ class DepositFailedEvent(Model):
     """Money did not come in."""
 
     deposit_failed: DepositFailed
+
+
+class PaymentAssessed(Model):
+    """A payment was assessed."""
+
+    payment: PaymentId
+    """The payment."""
+
+    program: ProgramId
+    """The program that decided."""
+
+    decision: RiskDecision
+    """What was decided."""
+
+    score: Int32
+    """The payment's score."""
+
+
+class PaymentAssessedEvent(Model):
+    """A payment was assessed."""
+
+    payment_assessed: PaymentAssessed
 
 
 class TransferSent(Model):
@@ -932,6 +956,7 @@ Event = Annotated[
         DepositInitiatedEvent,
         DepositConfirmedEvent,
         DepositFailedEvent,
+        PaymentAssessedEvent,
         TransferSentEvent,
         TransferReceivedEvent,
         ConversionQuotedEvent,

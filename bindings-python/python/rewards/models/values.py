@@ -45,6 +45,12 @@ OrderId = Annotated[
 ]
 """An order that is paid, named by the host. The engine keeps nothing of it but this name."""
 
+PaymentId = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=128, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+$"),
+]
+"""A payment that is assessed, named by the host; unique in its tenant."""
+
 CouponBookId = Annotated[
     str,
     StringConstraints(min_length=1, max_length=128, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+$"),

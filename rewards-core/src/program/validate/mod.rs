@@ -35,6 +35,12 @@
 //! | `rate_invalid` | a percentage off that is nothing, or more than all |
 //! | `stacking_contradiction` | an offer that always and never goes with another one |
 //! | `offer_circular` | an offer that asks for offers |
+//! | `rules_empty` | a scorecard that looks at nothing |
+//! | `key_reserved` | a key that every program has is named |
+//! | `distinct_contradiction` | values of a key among the payments that have one value of it |
+//! | `bands_gap`, `bands_overlap`, `band_unreachable` | bands of a feature that leave values out, share some, or hold none |
+//! | `threshold_unreachable` | a decision that no score leads to |
+//! | `score_overflow` | points whose sum no score holds |
 //! | `problems_omitted` | more is wrong than is listed |
 
 mod conditions;
@@ -48,6 +54,7 @@ mod narrow;
 mod offers;
 mod redemptions;
 mod rest;
+mod risk;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -104,6 +111,7 @@ pub(crate) fn validate(program: &Program) -> Vec<Problem> {
     fx::check(&mut checker);
     redemptions::check(&mut checker);
     offers::check(&mut checker);
+    risk::check(&mut checker);
     told(checker.problems)
 }
 

@@ -10,7 +10,7 @@ use crate::program::Program;
 use crate::rejection::Problem;
 
 /// The fields of a document.
-const SECTIONS: [&str; 19] = [
+const SECTIONS: [&str; 20] = [
     "id",
     "name",
     "currency",
@@ -30,6 +30,7 @@ const SECTIONS: [&str; 19] = [
     "redemptions",
     "offers",
     "fx",
+    "risk",
 ];
 
 /// The problems of what is left of a document, except those that may follow from the amended values.

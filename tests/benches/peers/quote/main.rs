@@ -114,6 +114,7 @@ impl Stage {
                 carried: Values::default(),
                 carried_parts: Values::default(),
                 offers: Default::default(),
+                risk: Default::default(),
             }
         };
         STANDINGS.iter().map(standing).collect()

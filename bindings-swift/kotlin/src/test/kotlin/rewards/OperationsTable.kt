@@ -278,5 +278,47 @@ internal val OPERATIONS: Map<String, suspend Call.() -> Answer> = mapOf(
     },
     "value_balances" to {
         valuedBalancesToJson(engine.valueBalances(valueBalancesFromJson(request), now)) to false
+    "quote_assessment" to {
+        quotedAssessmentToJson(engine.quoteAssessment(quoteAssessmentFromJson(request), now)) to false
+    },
+    "assess_payment" to {
+        engine.assessPaymentReceipt(assessPaymentFromJson(request), key, now)
+            .let { assessedPaymentToJson(it.reply) to it.replayed }
+    },
+    "label_payment" to {
+        engine.labelPaymentReceipt(labelPaymentFromJson(request), key, now)
+            .let { labelledPaymentToJson(it.reply) to it.replayed }
+    },
+    "list_assessments" to {
+        assessmentListToJson(engine.listAssessments(listAssessmentsFromJson(request), now)) to false
+    },
+    "get_assessment" to {
+        assessmentDetailsToJson(engine.getAssessment(getAssessmentFromJson(request), now)) to false
+    },
+    "add_to_risk_list" to {
+        engine.addToRiskListReceipt(addToRiskListFromJson(request), key, now)
+            .let { listedRiskEntryToJson(it.reply) to it.replayed }
+    },
+    "remove_from_risk_list" to {
+        engine.removeFromRiskListReceipt(removeFromRiskListFromJson(request), key, now)
+            .let { removedRiskEntryToJson(it.reply) to it.replayed }
+    },
+    "list_risk_entries" to {
+        riskEntryListToJson(engine.listRiskEntries(listRiskEntriesFromJson(request), now)) to false
+    },
+    "snooze_rule" to {
+        engine.snoozeRuleReceipt(snoozeRuleFromJson(request), key, now)
+            .let { snoozedRuleToJson(it.reply) to it.replayed }
+    },
+    "list_reviews" to {
+        reviewListToJson(engine.listReviews(listReviewsFromJson(request), now)) to false
+    },
+    "claim_review" to {
+        engine.claimReviewReceipt(claimReviewFromJson(request), key, now)
+            .let { claimedReviewToJson(it.reply) to it.replayed }
+    },
+    "decide_review" to {
+        engine.decideReviewReceipt(decideReviewFromJson(request), key, now)
+            .let { decidedReviewToJson(it.reply) to it.replayed }
     },
 )
