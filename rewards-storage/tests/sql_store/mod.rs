@@ -30,6 +30,7 @@ mod programs;
 mod reads;
 mod redemptions;
 mod refunds;
+mod risk;
 mod schemas;
 mod shared_wallets;
 mod surgeon;
