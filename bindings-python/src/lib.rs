@@ -45,7 +45,7 @@ mod _native {
     #[pymodule_export]
     use crate::dispatch::{NativeOperation, check, operations};
     #[pymodule_export]
-    use crate::documents::read_program;
+    use crate::documents::{calibrate, read_program};
     #[pymodule_export]
     use crate::engine::{NativeEngine, migrate};
     #[pymodule_export]

@@ -200,6 +200,18 @@ const FAULTS_ELSEWHERE: &[Elsewhere] = &[
 /// The codes of problems that no request of a case can have, because a case is JSON that was read already.
 const PROBLEMS_ELSEWHERE: &[Elsewhere] = &[
     elsewhere(
+        "history_one_sided",
+        "a file of labelled payments is no request",
+        "rewards-core/tests/behaviour/calibration.rs",
+        "\"history_one_sided\", \"\"",
+    ),
+    elsewhere(
+        "column_missing",
+        "a file of labelled payments is no request",
+        "rewards-core/tests/behaviour/calibration.rs",
+        "(\"column_missing\", \"[1]\")",
+    ),
+    elsewhere(
         "coupons_need_store",
         "every case has a store",
         "rewards-core/tests/behaviour/offers.rs",

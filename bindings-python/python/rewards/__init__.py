@@ -12,11 +12,13 @@
 * `CompiledProgram` for whole tables of purchases, in and out through Arrow;
 * `KeyRing` for names told in confidence, such as phone numbers;
 * `RewardsError` and its subclasses for what goes wrong;
+* `calibrate` to fit the points of a scorecard to labelled payments, also as `python -m rewards calibrate`;
 * `run_scenarios` to test a program with files of requests and expected replies;
 * `enable_logging` to see what happens.
 """
 
 from . import models
+from .calibration import Calibration, calibrate
 from .documents import program_schema, read_program, validate_program
 from .engine import AsyncEngine, Engine, migrate, open, open_file
 from .errors import (
@@ -40,6 +42,7 @@ __all__ = [
     "AsyncEngine",
     "BookHead",
     "BookReport",
+    "Calibration",
     "ClaimedEvent",
     "CompiledProgram",
     "ConflictError",
@@ -56,6 +59,7 @@ __all__ = [
     "ScenarioReport",
     "Sweep",
     "UnavailableError",
+    "calibrate",
     "disable_logging",
     "enable_logging",
     "flush_logging",

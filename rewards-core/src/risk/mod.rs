@@ -11,10 +11,12 @@
 //! - **Payments are counted as they are assessed**, whatever is decided of them, by member and by each key that the program
 //!   names, see [`RiskHistory`]. What happened later than a payment is never looked at for it.
 //! - **A shadow scorecard** sees the same features and decides nothing.
+//! - **No floats**, but inside the fit of a scorecard, see [`calibrate`].
 //!
 //! What is not here: which rows are read and written, which the operations say.
 
 mod assessment;
+pub mod calibrate;
 
 mod compiled;
 mod history;

@@ -10,6 +10,7 @@ mod aliases;
 mod assets;
 mod audit;
 mod booklets;
+mod calibration;
 mod cashback_conditions;
 mod cashback_effects;
 mod cashback_limits;
