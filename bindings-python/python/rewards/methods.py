@@ -6,8 +6,13 @@ from datetime import datetime
 from typing import Any, Optional, overload
 
 from .models import (
+    AddToRiskList,
     AdjustmentDetails,
     AdjustmentList,
+    AssessedPayment,
+    AssessmentDetails,
+    AssessmentList,
+    AssessPayment,
     AssignCoupons,
     AssignedCoupons,
     AuthorizedRedemption,
@@ -21,6 +26,8 @@ from .models import (
     CaptureRedemption,
     CheckCoupon,
     CheckedCoupon,
+    ClaimedReview,
+    ClaimReview,
     CompletedTransfer,
     ConfirmDeposit,
     ConfirmedPurchase,
@@ -38,6 +45,8 @@ from .models import (
     CreatedCouponBook,
     CreatedSharedWallet,
     CreateSharedWallet,
+    DecidedReview,
+    DecideReview,
     DeductBalance,
     DeductedBalance,
     DepositDetails,
@@ -52,6 +61,7 @@ from .models import (
     GenerateCoupons,
     GeneratedCoupons,
     GetAdjustment,
+    GetAssessment,
     GetBalance,
     GetConversion,
     GetCoupon,
@@ -71,13 +81,17 @@ from .models import (
     ImportRates,
     InitiatedDeposit,
     InitiateDeposit,
+    LabelledPayment,
+    LabelPayment,
     LinkAlias,
     LinkedAlias,
     ListAdjustments,
+    ListAssessments,
     ListConversions,
     ListCouponBooks,
     ListCoupons,
     ListDeposits,
+    ListedRiskEntry,
     ListExpiring,
     ListMembers,
     ListPrograms,
@@ -85,6 +99,8 @@ from .models import (
     ListRates,
     ListRedemptions,
     ListRefunds,
+    ListReviews,
+    ListRiskEntries,
     ListSharedWallets,
     ListTransfers,
     LockConversion,
@@ -103,7 +119,9 @@ from .models import (
     PublishProgram,
     PurchaseDetails,
     PurchaseList,
+    QuoteAssessment,
     QuoteConversion,
+    QuotedAssessment,
     QuotedConversion,
     QuotedPurchase,
     QuotedRedemption,
@@ -126,17 +144,23 @@ from .models import (
     RegisterMember,
     ReleasedRedemption,
     ReleaseRedemption,
+    RemovedRiskEntry,
+    RemoveFromRiskList,
     ReplaceCoupon,
     ReplacedCoupon,
     ReplacedPurchase,
     ReplacePurchase,
     ResolveAlias,
     ResolvedAlias,
+    ReviewList,
+    RiskEntryList,
     SettledDeposit,
     SettledMember,
     SettleMember,
     SharedWalletDetails,
     SharedWalletList,
+    SnoozedRule,
+    SnoozeRule,
     Statement,
     TransferBalance,
     TransferCoupon,
@@ -557,6 +581,66 @@ class Methods(ABC):
     def execute(
         self, request: ValueBalances, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[ValuedBalances]: ...
+
+    @overload
+    def execute(
+        self, request: QuoteAssessment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[QuotedAssessment]: ...
+
+    @overload
+    def execute(
+        self, request: AssessPayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[AssessedPayment]: ...
+
+    @overload
+    def execute(
+        self, request: LabelPayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[LabelledPayment]: ...
+
+    @overload
+    def execute(
+        self, request: ListAssessments, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[AssessmentList]: ...
+
+    @overload
+    def execute(
+        self, request: GetAssessment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[AssessmentDetails]: ...
+
+    @overload
+    def execute(
+        self, request: AddToRiskList, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ListedRiskEntry]: ...
+
+    @overload
+    def execute(
+        self, request: RemoveFromRiskList, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[RemovedRiskEntry]: ...
+
+    @overload
+    def execute(
+        self, request: ListRiskEntries, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[RiskEntryList]: ...
+
+    @overload
+    def execute(
+        self, request: SnoozeRule, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[SnoozedRule]: ...
+
+    @overload
+    def execute(
+        self, request: ListReviews, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ReviewList]: ...
+
+    @overload
+    def execute(
+        self, request: ClaimReview, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ClaimedReview]: ...
+
+    @overload
+    def execute(
+        self, request: DecideReview, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[DecidedReview]: ...
 
     def execute(self, request: Model, *, key: Optional[str] = None, now: Optional[datetime] = None) -> Receipt[Any]:
         """Executes any request, and tells whether the reply is that of an earlier command with the same key."""
@@ -1380,6 +1464,133 @@ class Methods(ABC):
         outcome: tuple[ValuedBalances, bool] = self._execute(request, None, now)
         return outcome[0]
 
+    def quote_assessment(
+        self, request: QuoteAssessment, *, now: Optional[datetime] = None
+    ) -> QuotedAssessment:
+        """Asks what would be decided of a payment.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[QuotedAssessment, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def assess_payment(
+        self, request: AssessPayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> AssessedPayment:
+        """Assesses a payment.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[AssessedPayment, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def label_payment(
+        self, request: LabelPayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> LabelledPayment:
+        """Labels a payment.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[LabelledPayment, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def list_assessments(
+        self, request: ListAssessments, *, now: Optional[datetime] = None
+    ) -> AssessmentList:
+        """Asks for a page of assessments.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[AssessmentList, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def get_assessment(
+        self, request: GetAssessment, *, now: Optional[datetime] = None
+    ) -> AssessmentDetails:
+        """Asks what was decided of a payment.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[AssessmentDetails, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def add_to_risk_list(
+        self, request: AddToRiskList, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> ListedRiskEntry:
+        """Adds a value to a list.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[ListedRiskEntry, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def remove_from_risk_list(
+        self, request: RemoveFromRiskList, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> RemovedRiskEntry:
+        """Removes a value from a list.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[RemovedRiskEntry, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def list_risk_entries(
+        self, request: ListRiskEntries, *, now: Optional[datetime] = None
+    ) -> RiskEntryList:
+        """Asks for a page of the values on a list.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[RiskEntryList, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def snooze_rule(
+        self, request: SnoozeRule, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> SnoozedRule:
+        """Snoozes a rule for one value of one key.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[SnoozedRule, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def list_reviews(
+        self, request: ListReviews, *, now: Optional[datetime] = None
+    ) -> ReviewList:
+        """Asks for a page of reviews.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[ReviewList, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def claim_review(
+        self, request: ClaimReview, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> ClaimedReview:
+        """Claims a review.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[ClaimedReview, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def decide_review(
+        self, request: DecideReview, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> DecidedReview:
+        """Decides a review.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[DecidedReview, bool] = self._execute(request, key, now)
+        return outcome[0]
+
 
 class AsyncMethods(ABC):
     """The operations, as methods to await."""
@@ -1773,6 +1984,66 @@ class AsyncMethods(ABC):
     async def execute(
         self, request: ValueBalances, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[ValuedBalances]: ...
+
+    @overload
+    async def execute(
+        self, request: QuoteAssessment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[QuotedAssessment]: ...
+
+    @overload
+    async def execute(
+        self, request: AssessPayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[AssessedPayment]: ...
+
+    @overload
+    async def execute(
+        self, request: LabelPayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[LabelledPayment]: ...
+
+    @overload
+    async def execute(
+        self, request: ListAssessments, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[AssessmentList]: ...
+
+    @overload
+    async def execute(
+        self, request: GetAssessment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[AssessmentDetails]: ...
+
+    @overload
+    async def execute(
+        self, request: AddToRiskList, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ListedRiskEntry]: ...
+
+    @overload
+    async def execute(
+        self, request: RemoveFromRiskList, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[RemovedRiskEntry]: ...
+
+    @overload
+    async def execute(
+        self, request: ListRiskEntries, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[RiskEntryList]: ...
+
+    @overload
+    async def execute(
+        self, request: SnoozeRule, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[SnoozedRule]: ...
+
+    @overload
+    async def execute(
+        self, request: ListReviews, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ReviewList]: ...
+
+    @overload
+    async def execute(
+        self, request: ClaimReview, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ClaimedReview]: ...
+
+    @overload
+    async def execute(
+        self, request: DecideReview, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[DecidedReview]: ...
 
     async def execute(self, request: Model, *, key: Optional[str] = None, now: Optional[datetime] = None) -> Receipt[Any]:
         """Executes any request, and tells whether the reply is that of an earlier command with the same key."""
@@ -2594,4 +2865,131 @@ class AsyncMethods(ABC):
         Decided at `now`, the current time when absent.
         """
         outcome: tuple[ValuedBalances, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def quote_assessment(
+        self, request: QuoteAssessment, *, now: Optional[datetime] = None
+    ) -> QuotedAssessment:
+        """Asks what would be decided of a payment.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[QuotedAssessment, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def assess_payment(
+        self, request: AssessPayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> AssessedPayment:
+        """Assesses a payment.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[AssessedPayment, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def label_payment(
+        self, request: LabelPayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> LabelledPayment:
+        """Labels a payment.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[LabelledPayment, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def list_assessments(
+        self, request: ListAssessments, *, now: Optional[datetime] = None
+    ) -> AssessmentList:
+        """Asks for a page of assessments.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[AssessmentList, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def get_assessment(
+        self, request: GetAssessment, *, now: Optional[datetime] = None
+    ) -> AssessmentDetails:
+        """Asks what was decided of a payment.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[AssessmentDetails, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def add_to_risk_list(
+        self, request: AddToRiskList, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> ListedRiskEntry:
+        """Adds a value to a list.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[ListedRiskEntry, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def remove_from_risk_list(
+        self, request: RemoveFromRiskList, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> RemovedRiskEntry:
+        """Removes a value from a list.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[RemovedRiskEntry, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def list_risk_entries(
+        self, request: ListRiskEntries, *, now: Optional[datetime] = None
+    ) -> RiskEntryList:
+        """Asks for a page of the values on a list.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[RiskEntryList, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def snooze_rule(
+        self, request: SnoozeRule, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> SnoozedRule:
+        """Snoozes a rule for one value of one key.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[SnoozedRule, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def list_reviews(
+        self, request: ListReviews, *, now: Optional[datetime] = None
+    ) -> ReviewList:
+        """Asks for a page of reviews.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[ReviewList, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def claim_review(
+        self, request: ClaimReview, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> ClaimedReview:
+        """Claims a review.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[ClaimedReview, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def decide_review(
+        self, request: DecideReview, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> DecidedReview:
+        """Decides a review.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[DecidedReview, bool] = await self._execute(request, key, now)
         return outcome[0]

@@ -5,8 +5,13 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 from .models import (
+    AddToRiskList,
     AdjustmentDetails,
     AdjustmentList,
+    AssessedPayment,
+    AssessmentDetails,
+    AssessmentList,
+    AssessPayment,
     AssignCoupons,
     AssignedCoupons,
     AuthorizedRedemption,
@@ -20,6 +25,8 @@ from .models import (
     CaptureRedemption,
     CheckCoupon,
     CheckedCoupon,
+    ClaimedReview,
+    ClaimReview,
     CompletedTransfer,
     ConfirmDeposit,
     ConfirmedPurchase,
@@ -37,6 +44,8 @@ from .models import (
     CreatedCouponBook,
     CreatedSharedWallet,
     CreateSharedWallet,
+    DecidedReview,
+    DecideReview,
     DeductBalance,
     DeductedBalance,
     DepositDetails,
@@ -51,6 +60,7 @@ from .models import (
     GenerateCoupons,
     GeneratedCoupons,
     GetAdjustment,
+    GetAssessment,
     GetBalance,
     GetConversion,
     GetCoupon,
@@ -70,13 +80,17 @@ from .models import (
     ImportRates,
     InitiatedDeposit,
     InitiateDeposit,
+    LabelledPayment,
+    LabelPayment,
     LinkAlias,
     LinkedAlias,
     ListAdjustments,
+    ListAssessments,
     ListConversions,
     ListCouponBooks,
     ListCoupons,
     ListDeposits,
+    ListedRiskEntry,
     ListExpiring,
     ListMembers,
     ListPrograms,
@@ -84,6 +98,8 @@ from .models import (
     ListRates,
     ListRedemptions,
     ListRefunds,
+    ListReviews,
+    ListRiskEntries,
     ListSharedWallets,
     ListTransfers,
     LockConversion,
@@ -102,7 +118,9 @@ from .models import (
     PublishProgram,
     PurchaseDetails,
     PurchaseList,
+    QuoteAssessment,
     QuoteConversion,
+    QuotedAssessment,
     QuotedConversion,
     QuotedPurchase,
     QuotedRedemption,
@@ -125,17 +143,23 @@ from .models import (
     RegisterMember,
     ReleasedRedemption,
     ReleaseRedemption,
+    RemovedRiskEntry,
+    RemoveFromRiskList,
     ReplaceCoupon,
     ReplacedCoupon,
     ReplacedPurchase,
     ReplacePurchase,
     ResolveAlias,
     ResolvedAlias,
+    ReviewList,
+    RiskEntryList,
     SettledDeposit,
     SettledMember,
     SettleMember,
     SharedWalletDetails,
     SharedWalletList,
+    SnoozedRule,
+    SnoozeRule,
     Statement,
     TransferBalance,
     TransferCoupon,
@@ -414,6 +438,42 @@ GET_CONVERSION = Operation("get_conversion", "query", GetConversion, ConversionD
 VALUE_BALANCES = Operation("value_balances", "query", ValueBalances, ValuedBalances)
 """Asks what amounts are together in one currency."""
 
+QUOTE_ASSESSMENT = Operation("quote_assessment", "query", QuoteAssessment, QuotedAssessment)
+"""Asks what would be decided of a payment."""
+
+ASSESS_PAYMENT = Operation("assess_payment", "command", AssessPayment, AssessedPayment)
+"""Assesses a payment."""
+
+LABEL_PAYMENT = Operation("label_payment", "command", LabelPayment, LabelledPayment)
+"""Labels a payment."""
+
+LIST_ASSESSMENTS = Operation("list_assessments", "query", ListAssessments, AssessmentList)
+"""Asks for a page of assessments."""
+
+GET_ASSESSMENT = Operation("get_assessment", "query", GetAssessment, AssessmentDetails)
+"""Asks what was decided of a payment."""
+
+ADD_TO_RISK_LIST = Operation("add_to_risk_list", "command", AddToRiskList, ListedRiskEntry)
+"""Adds a value to a list."""
+
+REMOVE_FROM_RISK_LIST = Operation("remove_from_risk_list", "command", RemoveFromRiskList, RemovedRiskEntry)
+"""Removes a value from a list."""
+
+LIST_RISK_ENTRIES = Operation("list_risk_entries", "query", ListRiskEntries, RiskEntryList)
+"""Asks for a page of the values on a list."""
+
+SNOOZE_RULE = Operation("snooze_rule", "command", SnoozeRule, SnoozedRule)
+"""Snoozes a rule for one value of one key."""
+
+LIST_REVIEWS = Operation("list_reviews", "query", ListReviews, ReviewList)
+"""Asks for a page of reviews."""
+
+CLAIM_REVIEW = Operation("claim_review", "command", ClaimReview, ClaimedReview)
+"""Claims a review."""
+
+DECIDE_REVIEW = Operation("decide_review", "command", DecideReview, DecidedReview)
+"""Decides a review."""
+
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
     PUBLISH_PROGRAM,
     LIST_PROGRAMS,
@@ -492,5 +552,17 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     LIST_CONVERSIONS,
     GET_CONVERSION,
     VALUE_BALANCES,
+    QUOTE_ASSESSMENT,
+    ASSESS_PAYMENT,
+    LABEL_PAYMENT,
+    LIST_ASSESSMENTS,
+    GET_ASSESSMENT,
+    ADD_TO_RISK_LIST,
+    REMOVE_FROM_RISK_LIST,
+    LIST_RISK_ENTRIES,
+    SNOOZE_RULE,
+    LIST_REVIEWS,
+    CLAIM_REVIEW,
+    DECIDE_REVIEW,
 )
 """All of them."""

@@ -10,6 +10,7 @@ from .conditions import Condition, Since
 from .effects import Effect
 from .offers import Offers, Scope, StackingGroup
 from .scalars import DecimalText, Factor, Int32, Rate, Timestamp, UInt16, UInt32, Zone
+from .scorecards import Risk
 from .values import Asset, Basis, Currency, DateRange, Period, ProgramId, Rounding, Slug, WeekStart
 
 
@@ -823,6 +824,9 @@ class Program(Model):
     """How members convert what they have into other currencies; nothing can be converted when
     absent.
     """
+
+    risk: Maybe[Risk] = None
+    """How payments are assessed; none is when absent."""
 
 
 class PublishProgram(Model):
