@@ -415,6 +415,9 @@ pub enum Event {
         /// The order, when there is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         order: Option<OrderId>,
+        /// How much of what it is worth was spent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        amount: Option<Money>,
         /// Whether it is used up.
         used_up: bool,
     },
@@ -426,6 +429,9 @@ pub enum Event {
         book: CouponBookId,
         /// The order that it was redeemed for.
         order: OrderId,
+        /// How much of what it is worth came back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        amount: Option<Money>,
     },
     /// A coupon of a member was voided.
     CouponVoided {

@@ -778,6 +778,9 @@ class CouponRedeemed(Model):
     order: Maybe[OrderId] = None
     """The order, when there is one."""
 
+    amount: Maybe[Money] = None
+    """How much of what it is worth was spent."""
+
     used_up: StrictBool
     """Whether it is used up."""
 
@@ -799,6 +802,9 @@ class CouponReturned(Model):
 
     order: OrderId
     """The order that it was redeemed for."""
+
+    amount: Maybe[Money] = None
+    """How much of what it is worth came back."""
 
 
 class CouponReturnedEvent(Model):

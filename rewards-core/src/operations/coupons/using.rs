@@ -92,6 +92,7 @@ impl Using<'_, '_> {
             coupon,
             book: self.book.book.clone(),
             order: self.order.cloned(),
+            amount: self.spent,
             used_up: used.uses >= most || used.value_left.is_some_and(|left| left.is_zero()),
         });
         Ok(used)
@@ -193,6 +194,7 @@ impl Using<'_, '_> {
             coupon: coupon.coupon,
             book: book.book.clone(),
             order: order.clone(),
+            amount: self.spent,
         });
         Ok(())
     }

@@ -150,10 +150,13 @@ fn contents(
     Ok(())
 }
 
-/// What is told, but for whether a use of a coupon was its last one.
+/// What is told, but for how much of its value a use of a coupon was, and whether it was the last one.
 fn said(mut event: Event) -> String {
-    if let Event::CouponRedeemed { used_up, .. } = &mut event {
-        *used_up = false;
+    if let Event::CouponRedeemed {
+        used_up, amount, ..
+    } = &mut event
+    {
+        (*used_up, *amount) = (false, None);
     }
     format!("{event:?}")
 }

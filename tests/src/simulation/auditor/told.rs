@@ -124,7 +124,8 @@ fn of_purchase(command: &Applied<'_>) -> Result<(Vec<Event>, u64), Failed> {
     })
 }
 
-/// The coupons that are used with a purchase. Whether that was the last use of one nobody says: the laws of coupons look at that.
+/// The coupons that are used with a purchase. How much of its value that was, and whether it was
+/// the last use of one, the laws of coupons look at.
 fn used(reply: &RecordedPurchase) -> Result<Vec<Event>, Failed> {
     let discount = reply.decision.discount.iter();
     let coupons = discount.flat_map(|discount| &discount.coupons);
@@ -134,6 +135,7 @@ fn used(reply: &RecordedPurchase) -> Result<Vec<Event>, Failed> {
             coupon: own.coupon.clone(),
             book: own.book.clone().ok_or("a used coupon of no book")?,
             order: Some(OrderId::new(reply.purchase.as_str())?),
+            amount: None,
             used_up: false,
         })
     });
