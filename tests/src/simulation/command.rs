@@ -37,6 +37,7 @@ macro_rules! commands {
         /// A command of any kind. There is one for every operation that can change anything.
         #[derive(Debug, Clone, PartialEq, Eq)]
         #[expect(missing_docs, reason = "each variant is the operation of its name")]
+        #[expect(clippy::large_enum_variant, reason = "there are few, and those that are large are rare")]
         pub enum Command {
             $($(#[$doc])* $name($operation),)*
         }
