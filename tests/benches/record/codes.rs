@@ -180,12 +180,12 @@ async fn sqlite_bare(from: &std::path::Path, to: &std::path::Path) -> Outcome<f6
     Ok(f64::from(rows) / seconds)
 }
 
-const READ: &str = r#"SELECT id, version, "group", state, rank, at, recorded_at, body FROM entities
+const READ: &str = r#"SELECT id, version, "group", state, rank, at, body FROM entities
     WHERE tenant = 'codes' AND kind = 'coupon'"#;
 
 async fn insert(row: &sqlx::sqlite::SqliteRow, target: &mut SqliteConnection) -> Outcome {
-    let sql = r#"INSERT INTO entities (tenant, kind, id, version, "group", state, rank, at, recorded_at, body)
-        VALUES ('codes', 'coupon', $1, $2, $3, $4, $5, $6, $7, $8)"#;
+    let sql = r#"INSERT INTO entities (tenant, kind, id, version, "group", state, rank, at, body)
+        VALUES ('codes', 'coupon', $1, $2, $3, $4, $5, $6, $7)"#;
     sqlx::query(sql)
         .bind(row.try_get::<&str, _>("id")?)
         .bind(row.try_get::<i64, _>("version")?)
@@ -193,7 +193,6 @@ async fn insert(row: &sqlx::sqlite::SqliteRow, target: &mut SqliteConnection) ->
         .bind(row.try_get::<&str, _>("state")?)
         .bind(row.try_get::<i64, _>("rank")?)
         .bind(row.try_get::<i64, _>("at")?)
-        .bind(row.try_get::<i64, _>("recorded_at")?)
         .bind(row.try_get::<&[u8], _>("body")?)
         .execute(target)
         .await?;
@@ -207,9 +206,9 @@ async fn postgres_bare(from: &str, to: &str) -> Outcome<f64> {
     let target: sqlx::postgres::PgConnectOptions = to.parse()?;
     let source = PgPool::connect_with(source.options(path)).await?;
     let target = PgPool::connect_with(target.options(path)).await?;
-    let sql = r#"INSERT INTO entities (tenant, kind, id, version, "group", state, rank, at, recorded_at, body)
+    let sql = r#"INSERT INTO entities (tenant, kind, id, version, "group", state, rank, at, body)
         SELECT 'codes', 'coupon', * FROM UNNEST($1::text[], $2::int8[], $3::text[], $4::text[], $5::int8[],
-            $6::int8[], $7::int8[], $8::bytea[])"#;
+            $6::int8[], $7::bytea[])"#;
     let mut last = String::new();
     let (mut rows, mut seconds) = (0_u32, 0.0);
     loop {
@@ -227,7 +226,6 @@ async fn postgres_bare(from: &str, to: &str) -> Outcome<f64> {
             .bind(&columns.states)
             .bind(&columns.ranks)
             .bind(&columns.times)
-            .bind(&columns.recorded)
             .bind(&columns.bodies)
             .execute(&target)
             .await?;
@@ -247,7 +245,6 @@ struct Columns {
     states: Vec<String>,
     ranks: Vec<i64>,
     times: Vec<i64>,
-    recorded: Vec<i64>,
     bodies: Vec<Vec<u8>>,
 }
 
@@ -261,7 +258,6 @@ impl Columns {
             columns.states.push(row.try_get("state")?);
             columns.ranks.push(row.try_get("rank")?);
             columns.times.push(row.try_get("at")?);
-            columns.recorded.push(row.try_get("recorded_at")?);
             columns.bodies.push(row.try_get("body")?);
         }
         Ok(columns)

@@ -1,5 +1,5 @@
-//! P11: 10,000 free codes, drawn one by one by 64 and 256 callers in two processes on one PostgreSQL, beside the usual transaction, which
-//! takes a free row with `FOR UPDATE SKIP LOCKED`. No code may go twice, and none be left. And one code that may be used 1,000 times, by
+//! P11: 10,000 free codes, one for each of 10,000 members, drawn by 64 and 256 callers in two processes on one PostgreSQL, beside the usual
+//! transaction, which takes a free row with `FOR UPDATE SKIP LOCKED`. No code may go twice, and none be left. And one code that may be used 1,000 times, by
 //! 100,000 attempts at once on every store: 1,000 are accepted.
 
 use std::error::Error;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures::future::try_join_all;
 use rewards_core::coupons::{BookTerms, CodeUser, CouponLimits};
-use rewards_core::ids::CouponBookId;
+use rewards_core::ids::{CouponBookId, MemberId};
 use rewards_core::operations::coupons::{
     AssignCoupons, CreateCouponBook, GenerateCoupons, GetCouponBook, RedeemCoupon,
 };
@@ -23,7 +23,9 @@ use super::codes::{fill, open, open_in_memory, terms};
 use super::report::Report;
 
 const CODES: u32 = 10_000;
-const MEMBERS: u32 = 1_000;
+const MEMBERS: u32 = 10_000;
+/// So many are registered together.
+const TOGETHER: u32 = 250;
 const PROCESSES: u32 = 2;
 /// How often one code may be used, and how often that is tried by how many callers.
 const USES: u32 = 1_000;
@@ -45,6 +47,15 @@ struct Task {
     callers: u32,
     process: u32,
     start_at_ms: u64,
+}
+
+impl Task {
+    /// The members for whom a caller draws: each is one caller's, of all processes.
+    fn claims(&self, caller: u32) -> impl Iterator<Item = u32> + use<> {
+        let all = PROCESSES.saturating_mul(self.callers);
+        let first = self.process.saturating_mul(self.callers) + caller;
+        (first..MEMBERS).step_by(usize::try_from(all).unwrap_or(usize::MAX))
+    }
 }
 
 /// What its callers do.
@@ -111,11 +122,20 @@ pub async fn run(options: &Options, report: &mut Report) -> Outcome {
 }
 
 async fn prepare(tenant: &TenantEngine) -> Outcome {
-    for number in 0..MEMBERS {
-        let member = format!("m{number}").parse()?;
-        tenant.execute(RegisterMember::new(member)).await?;
-    }
+    register(tenant).await?;
     fill(tenant, CODES).await
+}
+
+async fn register(tenant: &TenantEngine) -> Outcome {
+    for first in (0..MEMBERS).step_by(usize::try_from(TOGETHER)?) {
+        let members = (first..first + TOGETHER).map(|number| format!("m{number}").parse());
+        let members: Vec<MemberId> = members.collect::<Result<_, _>>()?;
+        let registered = members
+            .into_iter()
+            .map(|member| tenant.execute(RegisterMember::new(member)));
+        try_join_all(registered).await?;
+    }
+    Ok(())
 }
 
 /// The tables that such systems have: codes, and who got them.
@@ -180,11 +200,17 @@ pub async fn work(task: &str) -> Outcome {
         Work::DrawUsual => {
             let options = PgPoolOptions::new().max_connections(CONNECTIONS);
             let pool = options.connect(&task.url).await?;
-            all(&task, |caller| draw_all_usual(pool.clone(), caller)).await
+            all(&task, |caller| {
+                draw_all_usual(pool.clone(), task.claims(caller))
+            })
+            .await
         }
         Work::Draw => {
             let (_engine, tenant) = open(&task.url).await?;
-            all(&task, |caller| draw_all(tenant.clone(), process, caller)).await
+            all(&task, |caller| {
+                draw_all(tenant.clone(), task.claims(caller))
+            })
+            .await
         }
         Work::Use { code, attempts } => {
             let (_engine, tenant) = open(&task.url).await?;
@@ -217,11 +243,10 @@ where
     })
 }
 
-/// Draws until none is left.
-async fn draw_all(tenant: TenantEngine, process: u32, caller: u32) -> Result<u32, Failure> {
+/// Draws a code for each member.
+async fn draw_all(tenant: TenantEngine, claims: impl Iterator<Item = u32>) -> Result<u32, Failure> {
     let mut drawn = 0;
-    loop {
-        let who = (caller * 37 + drawn) % MEMBERS;
+    for who in claims {
         let assign = AssignCoupons {
             book: "b".parse()?,
             member: format!("m{who}").parse()?,
@@ -230,63 +255,58 @@ async fn draw_all(tenant: TenantEngine, process: u32, caller: u32) -> Result<u32
             by: None,
             reason: None,
         };
-        let key = format!("{process}-{caller}-{drawn}").parse()?;
-        match tenant
-            .execute_with(assign, CommandOptions::keyed(key))
-            .await
-        {
-            Ok(_) => drawn += 1,
-            Err(fault) if fault.code == "coupons_short" => return Ok(drawn),
-            Err(fault) => return Err(fault.to_string().into()),
-        }
-    }
-}
-
-/// The same by the usual transaction: a free row, locked; the member's limit looked up; the row and the history written.
-async fn draw_all_usual(pool: PgPool, caller: u32) -> Result<u32, Failure> {
-    let mut drawn = 0;
-    loop {
-        let who = format!("m{}", (caller * 37 + drawn) % MEMBERS);
-        let mut work = pool.begin().await?;
-        let free: Option<i64> = sqlx::query_scalar(
-            "SELECT id FROM coupons WHERE book = 'b' AND member IS NULL LIMIT 1 FOR UPDATE SKIP LOCKED",
-        )
-        .fetch_optional(&mut *work)
-        .await?;
-        let Some(free) = free else {
-            let left = "SELECT COUNT(*) FROM coupons WHERE book = 'b' AND member IS NULL";
-            let left: i64 = sqlx::query_scalar(left).fetch_one(&mut *work).await?;
-            if left == 0 {
-                return Ok(drawn);
-            }
-            continue;
-        };
-        let own = "SELECT COUNT(*) FROM coupons WHERE book = 'b' AND member = $1";
-        let _own: i64 = sqlx::query_scalar(own)
-            .bind(&who)
-            .fetch_one(&mut *work)
-            .await?;
-        sqlx::query("UPDATE coupons SET member = $1, assigned_at = now() WHERE id = $2")
-            .bind(&who)
-            .bind(free)
-            .execute(&mut *work)
-            .await?;
-        sqlx::query("INSERT INTO history (coupon, member, at) VALUES ($1, $2, now())")
-            .bind(free)
-            .bind(&who)
-            .execute(&mut *work)
-            .await?;
-        work.commit().await?;
+        let key = format!("claim-{who}").parse()?;
+        let options = CommandOptions::keyed(key);
+        let assigned = tenant.execute_with(assign, options).await;
+        assigned.map_err(|fault| fault.to_string())?;
         drawn += 1;
     }
+    Ok(drawn)
+}
+
+/// The same by the usual transaction.
+async fn draw_all_usual(pool: PgPool, claims: impl Iterator<Item = u32>) -> Result<u32, Failure> {
+    let mut drawn = 0;
+    for who in claims {
+        while !draw_usual(&pool, &format!("m{who}")).await? {}
+        drawn += 1;
+    }
+    Ok(drawn)
+}
+
+/// A free row, locked; the member's limit looked up; the row and the history written. Says whether a row was free.
+async fn draw_usual(pool: &PgPool, who: &str) -> Result<bool, Failure> {
+    let mut work = pool.begin().await?;
+    let free: Option<i64> = sqlx::query_scalar(
+        "SELECT id FROM coupons WHERE book = 'b' AND member IS NULL LIMIT 1 FOR UPDATE SKIP LOCKED",
+    )
+    .fetch_optional(&mut *work)
+    .await?;
+    let Some(free) = free else {
+        return Ok(false);
+    };
+    let own = "SELECT COUNT(*) FROM coupons WHERE book = 'b' AND member = $1";
+    let _own: i64 = sqlx::query_scalar(own)
+        .bind(who)
+        .fetch_one(&mut *work)
+        .await?;
+    sqlx::query("UPDATE coupons SET member = $1, assigned_at = now() WHERE id = $2")
+        .bind(who)
+        .bind(free)
+        .execute(&mut *work)
+        .await?;
+    sqlx::query("INSERT INTO history (coupon, member, at) VALUES ($1, $2, now())")
+        .bind(free)
+        .bind(who)
+        .execute(&mut *work)
+        .await?;
+    work.commit().await?;
+    Ok(true)
 }
 
 /// A code that anyone may use so often.
 async fn prepare_code(tenant: &TenantEngine) -> Outcome<String> {
-    for number in 0..MEMBERS {
-        let member = format!("m{number}").parse()?;
-        tenant.execute(RegisterMember::new(member)).await?;
-    }
+    register(tenant).await?;
     let book: CouponBookId = "b".parse()?;
     let terms = BookTerms {
         redeemed_by: Some(CodeUser::Anyone),
