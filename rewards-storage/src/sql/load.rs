@@ -4,7 +4,7 @@
 //! the plan names. One statement sees one state of the database, so no transaction is needed around it. What has a
 //! [statement of its own](super::pages) is answered within one transaction together with it.
 
-use rewards_core::entity::By;
+use rewards_core::entity::{By, EntityPage};
 use rewards_core::snapshot::{LotFilter, LotQuery, MemberKey, ReadPlan, Snapshot};
 
 use smol_str::SmolStr;
@@ -235,6 +235,20 @@ struct Places {
     pages: [Vec<usize>; 2],
 }
 
+impl Places {
+    /// The place of the query of lots that a key of an arm stands for.
+    fn lots(&self, arm: usize, key: usize) -> Option<usize> {
+        let queries = self.lots.get(arm.saturating_sub(arm::LOTS_DUE))?;
+        queries.get(key).copied()
+    }
+
+    /// The place of the page that a key of an arm stands for.
+    fn page(&self, arm: usize, key: usize) -> Option<usize> {
+        let queries = self.pages.get(arm.saturating_sub(arm::OF_OWNER))?;
+        queries.get(key).copied()
+    }
+}
+
 /// The keys of a plan, by arm. A row names the key it answers by its place in the plan's own list.
 struct Keys<'p> {
     rows: [Rows<'p>; ARMS],
@@ -446,23 +460,42 @@ fn take(
                 snapshot.counters.insert(range.name.at(bucket), value);
             }
         }
+        _ => take_of_list(row, (arm, key), plan, places, snapshot)?,
+    }
+    Ok(())
+}
+
+/// Puts one row of those arms into the snapshot that share a list.
+fn take_of_list(
+    row: Decoded<'_>,
+    (arm, key): (usize, usize),
+    plan: &ReadPlan,
+    places: &Places,
+    snapshot: &mut Snapshot,
+) -> Result<(), StoreError> {
+    match arm {
         arm::LOTS_DUE | arm::LOTS_OPEN | arm::LOTS_OF_PURCHASE | arm::LOTS_NUMBERED => {
-            let queries = places.lots.get(arm.saturating_sub(arm::LOTS_DUE));
-            if let Some(query) = queries.and_then(|places| plan.lots.get(*places.get(key)?)) {
+            if let Some(query) = places.lots(arm, key).and_then(|at| plan.lots.get(at)) {
                 take_lots(row, query, snapshot)?;
             }
         }
         arm::OF_OWNER | arm::OF_GROUP => {
-            let queries = places.pages.get(arm.saturating_sub(arm::OF_OWNER));
-            let query = queries.and_then(|places| plan.entity_pages.get(*places.get(key)?));
+            let query = places
+                .page(arm, key)
+                .and_then(|at| plan.entity_pages.get(at));
             if let Some(page) = query.and_then(|query| snapshot.entity_pages.get_mut(query)) {
-                let id = row.text(TEXT + 3).at("entities", "?")?;
-                let entity = row.entity(place::INT, TEXT, BYTES).at("entities", id)?;
-                page.push((SmolStr::new(id), entity));
+                take_listed(row, page)?;
             }
         }
         _ => {}
     }
+    Ok(())
+}
+
+fn take_listed(row: Decoded<'_>, page: &mut EntityPage) -> Result<(), StoreError> {
+    let id = row.text(TEXT + 3).at("entities", "?")?;
+    let entity = row.entity(place::INT, TEXT, BYTES).at("entities", id)?;
+    page.push((SmolStr::new(id), entity));
     Ok(())
 }
 
