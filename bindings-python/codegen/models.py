@@ -184,7 +184,10 @@ class Emitter:
 
     @staticmethod
     def default(value: Any, kind: str) -> str:
-        return f"{kind}()" if value == {} else literal(value)
+        if isinstance(value, dict):
+            fields = (f"{name}={literal(given)}" for name, given in value.items())
+            return f"{kind}({', '.join(fields)})"
+        return literal(value)
 
     def choice(
         self, name: str, read: dict[str, Any], written: dict[str, Any], module: Module

@@ -499,6 +499,7 @@ SAMPLES = {
         f'{{"program":"club","balances":[{MONEY}],"currency":"USD","day":"2026-03-02"}}',
         f'{{"total":{MONEY},"day":"2026-03-02","valued":[{{"balance":{MONEY},"value":{MONEY},"mid":"1.1698",'
         f'"chain":[{LEG}]}}],"unvalued":[{MONEY}]}}',
+    ),
     "quote_assessment": (
         f'{{"facts":{FACTS}}}',
         f'{{"revision":1,"outcome":{OUTCOME},"shadow":{OUTCOME}}}',

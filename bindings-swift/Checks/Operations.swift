@@ -388,6 +388,7 @@ let operations: [String: Operation] = [
         let request = try valueBalancesFromJson(json: json)
         let reply = try await engine.valueBalances(request: request, now: now)
         return (try valuedBalancesToJson(reply: reply), false)
+    },
     "quote_assessment": { engine, json, _, now in
         let request = try quoteAssessmentFromJson(json: json)
         let reply = try await engine.quoteAssessment(request: request, now: now)

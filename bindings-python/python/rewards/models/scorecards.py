@@ -376,5 +376,5 @@ class Risk(Model):
     """What becomes of a payment of which a feature cannot be known, unless the rule says otherwise.
     """
 
-    reviews: Reviews = {'then': 'block'}
+    reviews: Reviews = Reviews(then="block")
     """What becomes of reviews that nobody decides."""

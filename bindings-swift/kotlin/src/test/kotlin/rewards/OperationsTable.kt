@@ -278,6 +278,7 @@ internal val OPERATIONS: Map<String, suspend Call.() -> Answer> = mapOf(
     },
     "value_balances" to {
         valuedBalancesToJson(engine.valueBalances(valueBalancesFromJson(request), now)) to false
+    },
     "quote_assessment" to {
         quotedAssessmentToJson(engine.quoteAssessment(quoteAssessmentFromJson(request), now)) to false
     },
