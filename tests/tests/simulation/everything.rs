@@ -113,7 +113,8 @@ fn the_books_are_right_when_everything_is_ordered() -> Outcome {
     println!("{tallies:#?}, {coverage:?}");
     // One seed alone need not see everything.
     if seeds.len() > 1 {
-        for operation in commands() {
+        let ordered = commands().into_iter();
+        for operation in ordered.filter(|operation| !UNORDERED.contains(operation)) {
             let tally = tallies.get(operation).copied().unwrap_or_default();
             let is_refused = tally.refused > 0 || operation == PublishProgram::NAME;
             assert!(tally.accepted > 0 && is_refused, "{operation}: {tally:?}");
