@@ -179,7 +179,7 @@ class Emitter:
                 module.uses.add(wrapper)
                 return wrapper + kind.removeprefix(plain), empty
         module.uses.add("Blank")
-        empty = {"StrictBool": "False", "UInt32": "0"}.get(kind, f"{kind}()")
+        empty = {"StrictBool": "False", "UInt32": "0", "Int32": "0"}.get(kind, f"{kind}()")
         return f"Blank[{kind}]", empty
 
     @staticmethod

@@ -247,7 +247,7 @@ class RiskRule(Model):
     The first has no lower edge and the last no upper one.
     """
 
-    none: Blank[Int32] = Int32()
+    none: Blank[Int32] = 0
     """Points where there is nothing to look at, such as the mean of no payments."""
 
     unknown: Maybe[OnUnknown] = None
@@ -290,7 +290,7 @@ class RiskCombination(Model):
 class Scorecard(Model):
     """Points for what features are, and what follows from their sum."""
 
-    base: Blank[Int32] = Int32()
+    base: Blank[Int32] = 0
     """Points that every payment has."""
 
     rules: ListOf[RiskRule] = []
