@@ -1,7 +1,7 @@
 //! Fits the points of a scorecard to what payments turned out to be.
 //!
 //! The host knows which payments were bad; [`calibrate`] replays them in order, sees of each what the engine would have seen of it
-//! ([`replay`]), fits points for the bands of the scorecard by a logistic regression ([`fit`]) and rounds them to whole numbers. Bands, features
+//! (`replay`), fits points for the bands of the scorecard by a logistic regression (`fit`) and rounds them to whole numbers. Bands, features
 //! and combinations stay as they are: a person chose them and can explain them, and the fit says how much each is worth. Where it is asked
 //! for, points only rise or only fall from band to band. [`Calibration::report`] prints what was done.
 //!
