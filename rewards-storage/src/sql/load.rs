@@ -21,7 +21,7 @@ use super::rows::Rows;
 use crate::error::StoreError;
 
 /// How many kinds of keys one statement can look up.
-pub(super) const ARMS: usize = 13;
+pub(super) const ARMS: usize = 15;
 
 /// Where the texts of an arm begin.
 const TEXT: usize = place::INT + 5;
@@ -41,8 +41,10 @@ pub(super) mod arm {
     pub(in crate::sql) const LOTS_OF_PURCHASE: usize = 8;
     pub(in crate::sql) const LOTS_NUMBERED: usize = 9;
     pub(in crate::sql) const REVISION_COUNTS: usize = 10;
-    pub(in crate::sql) const OF_OWNER: usize = 11;
-    pub(in crate::sql) const OF_GROUP: usize = 12;
+    pub(in crate::sql) const NEWEST: usize = 11;
+    pub(in crate::sql) const OF_OWNER: usize = 12;
+    pub(in crate::sql) const OF_GROUP: usize = 13;
+    pub(in crate::sql) const DUE: usize = 14;
 }
 
 /// An entity's numbers, as they are decoded.
@@ -158,6 +160,19 @@ pub(super) const LOAD: Catalogue<ARMS> = Catalogue {
             keys: &[
                 ("tenant", Text),
                 ("kind", Text),
+                ("at", Int),
+                ("id", Text),
+                ("most", Int),
+            ],
+            ints: ENTITY_INTS,
+            texts: PAGE_TEXTS,
+            bytes: &["t.body"],
+            from: "{rows} {pages entities_newest WHERE t.tenant = r.tenant AND t.kind = r.kind AND t.version > 0 AND (t.at, t.id) < (r.at, r.id) ORDER BY t.at DESC, t.id DESC}",
+        },
+        Arm {
+            keys: &[
+                ("tenant", Text),
+                ("kind", Text),
                 ("owner", Text),
                 ("at", Int),
                 ("id", Text),
@@ -183,6 +198,20 @@ pub(super) const LOAD: Catalogue<ARMS> = Catalogue {
             texts: PAGE_TEXTS,
             bytes: &["t.body"],
             from: "{rows} {pages entities_group WHERE t.tenant = r.tenant AND t.kind = r.kind AND t.\"group\" = r.\"group\" AND t.state = r.state AND (t.rank, t.id) > (r.rank, r.id) AND t.rank <= r.last ORDER BY t.rank, t.id}",
+        },
+        Arm {
+            keys: &[
+                ("tenant", Text),
+                ("kind", Text),
+                ("due", Int),
+                ("id", Text),
+                ("last", Int),
+                ("most", Int),
+            ],
+            ints: ENTITY_INTS,
+            texts: PAGE_TEXTS,
+            bytes: &["t.body"],
+            from: "{rows} {pages entities_due WHERE t.tenant = r.tenant AND t.kind = r.kind AND (t.due_at, t.id) > (r.due, r.id) AND t.due_at <= r.last ORDER BY t.due_at, t.id}",
         },
     ],
 };
@@ -227,25 +256,19 @@ pub(super) async fn load_within(
     Ok(snapshot)
 }
 
-/// Places in a plan's lists of the keys of those arms that share a list.
-struct Places {
-    /// In `plan.lots`.
-    lots: [Vec<usize>; 4],
-    /// In `plan.entity_pages`.
-    pages: [Vec<usize>; 2],
-}
+/// Of those arms that share a list of the plan: the places of their keys in it.
+#[derive(Default)]
+struct Places([Vec<usize>; ARMS]);
 
 impl Places {
-    /// The place of the query of lots that a key of an arm stands for.
-    fn lots(&self, arm: usize, key: usize) -> Option<usize> {
-        let queries = self.lots.get(arm.saturating_sub(arm::LOTS_DUE))?;
-        queries.get(key).copied()
+    fn note(&mut self, arm: usize, place: usize) {
+        if let Some(places) = self.0.get_mut(arm) {
+            places.push(place);
+        }
     }
 
-    /// The place of the page that a key of an arm stands for.
-    fn page(&self, arm: usize, key: usize) -> Option<usize> {
-        let queries = self.pages.get(arm.saturating_sub(arm::OF_OWNER))?;
-        queries.get(key).copied()
+    fn of(&self, arm: usize, key: usize) -> Option<usize> {
+        self.0.get(arm)?.get(key).copied()
     }
 }
 
@@ -270,8 +293,10 @@ impl<'p> Keys<'p> {
             of_purchase,
             numbered,
             revision_counts,
+            newest,
             of_owner,
             of_group,
+            due_entities,
         ] = &mut rows;
         for key in &plan.replies {
             replies.push(arms::reply_key(key));
@@ -300,10 +325,10 @@ impl<'p> Keys<'p> {
                 range.until.into(),
             ]);
         }
-        let places = Places {
-            lots: lot_keys(plan, [due, open, of_purchase, numbered]),
-            pages: page_keys(plan, of_owner, of_group),
-        };
+        let mut places = Places::default();
+        lot_keys(plan, [due, open, of_purchase, numbered], &mut places);
+        let pages = [newest, of_owner, of_group, due_entities];
+        page_keys(plan, pages, &mut places);
         Self { rows, places }
     }
 
@@ -318,12 +343,10 @@ impl<'p> Keys<'p> {
         plan: &ReadPlan,
     ) -> Result<Snapshot, Failure> {
         let mut snapshot = Snapshot::default();
-        for query in plan
-            .entity_pages
-            .iter()
-            .filter(|query| pages::is_looked_up(query))
-        {
-            snapshot.entity_pages.insert(query.clone(), Vec::new());
+        for query in &plan.entity_pages {
+            snapshot
+                .entity_pages
+                .insert(query.clone(), EntityPage::new());
         }
         let statements = &means.statements.loads;
         let found = LOAD.look_up(session, means.dialect, statements, self.rows);
@@ -338,53 +361,50 @@ impl<'p> Keys<'p> {
     }
 }
 
-/// Names lots in the rows of their arms; returns, arm by arm, the places of their queries in the plan.
-fn lot_keys<'p>(plan: &'p ReadPlan, rows: [&mut Rows<'p>; 4]) -> [Vec<usize>; 4] {
+/// Names lots in the rows of their arms, and notes the places of their queries in the plan.
+fn lot_keys<'p>(plan: &'p ReadPlan, rows: [&mut Rows<'p>; 4], places: &mut Places) {
     let [due, open, of_purchase, numbered] = rows;
-    let mut lots: [Vec<usize>; 4] = Default::default();
-    let [due_at, open_at, of_purchase_at, numbered_at] = &mut lots;
     for (number, query) in plan.lots.iter().enumerate() {
         let MemberKey { tenant, member } = &query.member;
         let (tenant, member) = (tenant.as_str().into(), member.as_str().into());
-        match &query.filter {
+        let most = query.limit.into();
+        let arm = match &query.filter {
             LotFilter::Due { at } => {
-                due.push([tenant, member, (*at).into(), query.limit.into()]);
-                due_at.push(number);
+                due.push([tenant, member, (*at).into(), most]);
+                arm::LOTS_DUE
             }
             LotFilter::Open { asset } => {
-                open.push([tenant, member, asset.to_string().into(), query.limit.into()]);
-                open_at.push(number);
+                open.push([tenant, member, asset.to_string().into(), most]);
+                arm::LOTS_OPEN
             }
             LotFilter::OfPurchase { purchase } => {
-                let purchase = purchase.as_str().into();
-                of_purchase.push([tenant, member, purchase, query.limit.into()]);
-                of_purchase_at.push(number);
+                of_purchase.push([tenant, member, purchase.as_str().into(), most]);
+                arm::LOTS_OF_PURCHASE
             }
             LotFilter::Numbered { number: lot } => {
-                numbered.push([tenant, member, (*lot).into(), query.limit.into()]);
-                numbered_at.push(number);
+                numbered.push([tenant, member, (*lot).into(), most]);
+                arm::LOTS_NUMBERED
             }
-        }
+        };
+        places.note(arm, number);
     }
-    lots
 }
 
-/// Names pages of entities in the rows of their arms; returns, arm by arm, the places of their queries in the plan.
-fn page_keys<'p>(
-    plan: &'p ReadPlan,
-    of_owner: &mut Rows<'p>,
-    of_group: &mut Rows<'p>,
-) -> [Vec<usize>; 2] {
-    let mut places: [Vec<usize>; 2] = Default::default();
-    let [owner_at, group_at] = &mut places;
+/// Names pages of entities in the rows of their arms, and notes the places of their queries in the plan.
+fn page_keys<'p>(plan: &'p ReadPlan, rows: [&mut Rows<'p>; 4], places: &mut Places) {
+    let [newest, of_owner, of_group, due] = rows;
     for (number, query) in plan.entity_pages.iter().enumerate() {
         let (tenant, kind) = (query.tenant.as_str().into(), query.kind.into());
         let (value, id) = pages::begin(query);
         let (value, id, most) = (value.into(), id.into(), query.limit.into());
-        match &query.by {
+        let arm = match &query.by {
+            By::Newest => {
+                newest.push([tenant, kind, value, id, most]);
+                arm::NEWEST
+            }
             By::Owner(owner) => {
                 of_owner.push([tenant, kind, owner.as_str().into(), value, id, most]);
-                owner_at.push(number);
+                arm::OF_OWNER
             }
             By::Group {
                 group,
@@ -395,12 +415,15 @@ fn page_keys<'p>(
                 let (group, state) = (group.as_str().into(), state.as_str().into());
                 let last = (*to_rank).into();
                 of_group.push([tenant, kind, group, state, value, id, last, most]);
-                group_at.push(number);
+                arm::OF_GROUP
             }
-            By::Newest | By::Due(_) => {}
-        }
+            By::Due(at) => {
+                due.push([tenant, kind, value, id, (*at).into(), most]);
+                arm::DUE
+            }
+        };
+        places.note(arm, number);
     }
-    places
 }
 
 /// Puts one row into the snapshot. A row whose key the plan does not name cannot be; it would be left out.
@@ -475,14 +498,12 @@ fn take_of_list(
 ) -> Result<(), StoreError> {
     match arm {
         arm::LOTS_DUE | arm::LOTS_OPEN | arm::LOTS_OF_PURCHASE | arm::LOTS_NUMBERED => {
-            if let Some(query) = places.lots(arm, key).and_then(|at| plan.lots.get(at)) {
+            if let Some(query) = places.of(arm, key).and_then(|at| plan.lots.get(at)) {
                 take_lots(row, query, snapshot)?;
             }
         }
-        arm::OF_OWNER | arm::OF_GROUP => {
-            let query = places
-                .page(arm, key)
-                .and_then(|at| plan.entity_pages.get(at));
+        arm::NEWEST | arm::OF_OWNER | arm::OF_GROUP | arm::DUE => {
+            let query = places.of(arm, key).and_then(|at| plan.entity_pages.get(at));
             if let Some(page) = query.and_then(|query| snapshot.entity_pages.get_mut(query)) {
                 take_listed(row, page)?;
             }
@@ -533,12 +554,17 @@ mod tests {
         let mut by_key = vec!["PRIMARY KEY", "sqlite_autoindex"];
         by_key.extend(["INDEX lots_open", "INDEX lots_purchase"]);
         by_key.extend(["INDEX entities_owner", "INDEX entities_group"]);
+        by_key.extend(["INDEX entities_newest", "INDEX entities_due"]);
         for arm in 0..ARMS {
             let statement = LOAD.assemble(Dialect::Sqlite, 1 << arm);
             let expected = match arm {
                 arm::LOTS_OPEN => "INDEX lots_open (tenant=? AND member=?)",
                 arm::LOTS_OF_PURCHASE => {
                     "INDEX lots_purchase (tenant=? AND member=? AND purchase=?)"
+                }
+                arm::NEWEST => "INDEX entities_newest (tenant=? AND kind=? AND (at,id)<(?,?))",
+                arm::DUE => {
+                    "INDEX entities_due (tenant=? AND kind=? AND (due_at,id)>(?,?) AND due_at<?)"
                 }
                 arm::OF_OWNER => {
                     "INDEX entities_owner (tenant=? AND kind=? AND owner=? AND (at,id)<(?,?))"
@@ -602,14 +628,6 @@ mod tests {
         let mut connection = opened().await;
         let statements = Statements::new(Dialect::Sqlite);
         for (sql, index) in [
-            (
-                &statements.entities_newest,
-                "INDEX entities_newest (tenant=? AND kind=? AND (at,id)<(?,?))",
-            ),
-            (
-                &statements.entities_due,
-                "INDEX entities_due (tenant=? AND kind=? AND (due_at,id)>(?,?)",
-            ),
             (
                 &statements.member_page,
                 "INDEX members_newest (tenant=? AND (at,member)<(?,?))",

@@ -1,6 +1,6 @@
 //! Pages, and balances of the past: statements of their own, each along one index.
 
-use rewards_core::entity::{By, Cursor, EntityPage, EntityQuery};
+use rewards_core::entity::{By, Cursor, EntityQuery};
 use rewards_core::ids::MemberId;
 use rewards_core::ledger::{Account, Holder, JournalEntry, Lot};
 use rewards_core::member::MemberRow;
@@ -18,29 +18,22 @@ use super::statements::Statements;
 pub(super) fn are_named(plan: &ReadPlan) -> bool {
     !plan.statements.is_empty()
         || !plan.balances_at.is_empty()
-        || !plan.entity_pages.iter().all(is_looked_up)
         || !plan.member_pages.is_empty()
         || !plan.due_lots.is_empty()
 }
 
-/// Whether a page is one of those that commands read beside their rows: they are [looked up](super::load) together with them, as
-/// many as there are.
-pub(super) fn is_looked_up(query: &EntityQuery) -> bool {
-    matches!(query.by, By::Owner(_) | By::Group { .. })
-}
-
-/// Puts the pages that were looked up into their order, and cuts off what is more than was asked for.
+/// Puts pages of entities, which are [looked up](super::load) with everything else, into their order, and cuts off what is more
+/// than was asked for.
 pub(super) fn arrange(snapshot: &mut Snapshot) {
     for (query, page) in &mut snapshot.entity_pages {
-        match &query.by {
-            By::Owner(_) => page.sort_unstable_by(|(a, left), (b, right)| {
-                (right.index.at, b).cmp(&(left.index.at, a))
-            }),
-            By::Group { .. } => page.sort_unstable_by(|(a, left), (b, right)| {
-                (left.index.rank, a).cmp(&(right.index.rank, b))
-            }),
-            By::Newest | By::Due(_) => {}
-        }
+        page.sort_unstable_by(|(a, left), (b, right)| {
+            let (one, other) = (&left.index, &right.index);
+            match &query.by {
+                By::Newest | By::Owner(_) => (other.at, b).cmp(&(one.at, a)),
+                By::Group { .. } => (one.rank, a).cmp(&(other.rank, b)),
+                By::Due(_) => (one.due_at, a).cmp(&(other.due_at, b)),
+            }
+        });
         page.truncate(usize::try_from(query.limit).unwrap_or(usize::MAX));
     }
 }
@@ -67,12 +60,6 @@ pub(super) async fn read(
         if !snapshot.statements.contains_key(query) {
             let page = statement(session, statements, query).await?;
             snapshot.statements.insert(query.clone(), page);
-        }
-    }
-    for query in &plan.entity_pages {
-        if !snapshot.entity_pages.contains_key(query) {
-            let page = entity_page(session, statements, query).await?;
-            snapshot.entity_pages.insert(query.clone(), page);
         }
     }
     for query in &plan.member_pages {
@@ -104,33 +91,6 @@ fn start(after: Option<&Cursor>, falls: bool) -> (i64, &str) {
         None if falls => (i64::MAX, ""),
         None => (i64::MIN, ""),
     }
-}
-
-/// A page that is not looked up.
-async fn entity_page(
-    session: &mut Session<'_>,
-    statements: &Statements,
-    query: &EntityQuery,
-) -> Result<EntityPage, Failure> {
-    let (value, id) = begin(query);
-    let mut params = vec![
-        query.tenant.as_str().into(),
-        query.kind.into(),
-        value.into(),
-        id.into(),
-        query.limit.into(),
-    ];
-    let sql = match &query.by {
-        By::Newest => &statements.entities_newest,
-        By::Due(at) => {
-            params.push((*at).into());
-            &statements.entities_due
-        }
-        By::Owner(_) | By::Group { .. } => return Ok(EntityPage::new()),
-    };
-    let found = session.fetch(sql, params).await?;
-    let rows = found.iter().map(|row| Decoded(row).named_entity());
-    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 async fn member_page(

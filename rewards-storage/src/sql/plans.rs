@@ -93,8 +93,6 @@ fn statements() -> Vec<(String, SqlStr)> {
         ("control_accounts", &known.control_accounts),
         ("member_page", &known.member_page),
         ("entities", &known.entities),
-        ("entities_newest", &known.entities_newest),
-        ("entities_due", &known.entities_due),
         ("counters", &known.counters),
         ("schema_version", &known.schema_version),
         ("outbox_state", &known.outbox_state),

@@ -376,15 +376,6 @@ const ENTITY_COLUMNS: &str = "t.id, t.version, t.rank, t.at, t.due_at, t.owner, 
 
 const ENTITIES: &str = "WHERE t.tenant = $1 AND t.kind = $2 AND t.id > $3 ORDER BY t.id LIMIT $4";
 
-/// The pages of entities: tenant, kind, the place after which they begin and how many; then what they are selected by.
-const ENTITIES_NEWEST: &str =
-    "WHERE t.tenant = $1 AND t.kind = $2 AND t.version > 0 AND (t.at, t.id) < ($3, $4)
-     ORDER BY t.at DESC, t.id DESC LIMIT $5";
-
-const ENTITIES_DUE: &str =
-    "WHERE t.tenant = $1 AND t.kind = $2 AND t.due_at <= $6 AND (t.due_at, t.id) > ($3, $4)
-     ORDER BY t.due_at, t.id LIMIT $5";
-
 /// The pages of an audit: tenant, the place after which they begin, and how many.
 const BOOK_MEMBERS: Template = Template::plain(
     "SELECT t.member, t.version, t.journal_seq, t.event_seq, t.recorded_at, t.due_at, t.journal_hash, t.body, t.at
@@ -498,8 +489,6 @@ pub(super) struct Statements {
     pub control_accounts: SqlStr,
     pub member_page: SqlStr,
     pub entities: SqlStr,
-    pub entities_newest: SqlStr,
-    pub entities_due: SqlStr,
     pub counters: SqlStr,
     pub book_members: SqlStr,
     pub book_lots: SqlStr,
@@ -549,8 +538,6 @@ impl Statements {
             control_accounts: sql(&CONTROL_ACCOUNTS),
             member_page: sql(&MEMBER_PAGE),
             entities: entities(ENTITIES),
-            entities_newest: entities(ENTITIES_NEWEST),
-            entities_due: entities(ENTITIES_DUE),
             counters: sql(&COUNTERS),
             book_members: sql(&BOOK_MEMBERS),
             book_lots: sql(&BOOK_LOTS),
