@@ -224,6 +224,15 @@ pub struct ReadPlan {
 }
 
 impl ReadPlan {
+    /// One entity.
+    #[must_use]
+    pub fn of_entity<E: Entity>(tenant: &TenantId, id: &E::Id) -> Self {
+        Self {
+            entities: vec![EntityKey::of::<E>(tenant, id)],
+            ..Self::default()
+        }
+    }
+
     /// Adds everything the other plan names.
     pub fn merge(&mut self, other: Self) {
         self.replies.extend(other.replies);

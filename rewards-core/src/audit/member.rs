@@ -177,8 +177,8 @@ impl<'a> MemberAudit<'a> {
     /// Whether the member may have something that a purchase earned: who made it, and into whom that one was merged.
     fn may_have(&self, purchase: &PurchaseEntity) -> bool {
         let owner = &purchase.purchase.member;
-        let merged = self.row.map(|row| &row.profile.merged);
-        *owner == self.member || merged.is_some_and(|merged| merged.contains(owner))
+        let is_own = |row: &MemberRow| row.profile.stands_for(&self.member, owner);
+        *owner == self.member || self.row.is_some_and(is_own)
     }
 
     fn unknown_reversal(&mut self, entry: &JournalEntry) {

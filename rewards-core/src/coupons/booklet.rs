@@ -13,14 +13,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::CouponId;
 use crate::rejection::Problem;
-use crate::time::Timestamp;
+use crate::time::{MICROS_PER_HOUR, Timestamp};
 
 /// The most coupons of one booklet.
 pub const BOOKLET_COUPONS_MAX: u32 = 50;
 /// For how many days a booklet lasts at most: ten years.
 pub const BOOKLET_DAYS_MAX: u32 = 3_660;
 
-const HOUR_MICROS: i64 = 3_600_000_000;
 const DAY_HOURS: i64 = 24;
 
 /// In which order the coupons of a booklet can be redeemed.
@@ -89,9 +88,11 @@ impl BookletTerms {
         let hours = i64::from(self.lasts_days?).saturating_mul(DAY_HOURS);
         let end = given_at
             .micros()
-            .saturating_add(hours.saturating_mul(HOUR_MICROS));
-        let full = end.saturating_add(HOUR_MICROS.saturating_sub(1));
-        let full = full.div_euclid(HOUR_MICROS).saturating_mul(HOUR_MICROS);
+            .saturating_add(hours.saturating_mul(MICROS_PER_HOUR));
+        let full = end.saturating_add(MICROS_PER_HOUR.saturating_sub(1));
+        let full = full
+            .div_euclid(MICROS_PER_HOUR)
+            .saturating_mul(MICROS_PER_HOUR);
         Some(Timestamp::from_micros(full).unwrap_or(Timestamp::MAX))
     }
 }

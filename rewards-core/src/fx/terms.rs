@@ -12,9 +12,7 @@ use crate::fees::{Charge, CompiledFee, FeeError};
 use crate::ids::Slug;
 use crate::ledger::Purpose;
 use crate::money::{Asset, Currency, DecimalText, Money, MoneyError, Rate, Ratio, Rounding};
-use crate::time::{LocalDate, Timestamp};
-
-const MICROS_PER_SECOND: i64 = 1_000_000;
+use crate::time::{LocalDate, MICROS_PER_SECOND, Timestamp};
 
 /// What amounts of one currency become in another one, ready to be applied to any of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

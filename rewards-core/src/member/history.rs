@@ -17,7 +17,7 @@ use smol_str::{SmolStr, format_smolstr};
 use crate::counter::Summed;
 use crate::entity::{Entity, EntityId, Index};
 use crate::ids::{MemberId, ProgramId};
-use crate::time::Timestamp;
+use crate::time::{MICROS_PER_DAY, Timestamp};
 
 /// How many days of a program a member's row holds; with one more, the oldest move out.
 pub const DAYS_IN_ROW_MAX: usize = 32;
@@ -25,9 +25,6 @@ pub const DAYS_IN_ROW_MAX: usize = 32;
 pub const DAYS_IN_ROW_KEPT: usize = 16;
 /// How many days one page covers, whether something happened on them or not.
 pub const PAGE_DAYS: i64 = 256;
-
-/// Microseconds of a day of UTC.
-const DAY_MICROS: i64 = 86_400_000_000;
 
 /// Sums side by side, nearly always these few: a member's row is read and copied with every command.
 type Sums = SmallVec<[i64; 4]>;
@@ -396,7 +393,7 @@ impl Entity for HistoryPage {
         let micros = self
             .page
             .saturating_mul(PAGE_DAYS)
-            .saturating_mul(DAY_MICROS);
+            .saturating_mul(MICROS_PER_DAY);
         let first = Timestamp::from_micros(micros).unwrap_or(Timestamp::MIN);
         Index::new("kept", first).owned_by(&self.member)
     }

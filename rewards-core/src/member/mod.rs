@@ -141,6 +141,12 @@ impl MemberProfile {
         reviews.chain(self.reserved.values().copied()).min()
     }
 
+    /// Whether something that belongs to somebody is the member's: own, or of somebody who was merged into the member.
+    #[must_use]
+    pub fn stands_for(&self, member: &MemberId, owner: &MemberId) -> bool {
+        owner == member || self.merged.contains(owner)
+    }
+
     /// Of somebody who joins now, with nothing known.
     #[must_use]
     pub fn new(registered_at: Timestamp) -> Self {

@@ -14,6 +14,7 @@ pub mod deposits;
 mod due;
 mod extension;
 pub mod fx;
+mod giving;
 mod history;
 pub mod members;
 mod merged;
@@ -31,6 +32,16 @@ mod standing;
 pub mod tiers;
 mod together;
 pub mod transfers;
+
+use crate::rejection::{Problem, Rejection};
+
+/// Refuses a request that has problems.
+fn unless_wrong(problems: Vec<Problem>) -> Result<(), Rejection> {
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(Rejection::Invalid(problems)),
+    }
+}
 
 /// Whether a count is left out of a reply.
 pub(crate) fn is_zero(count: &u32) -> bool {

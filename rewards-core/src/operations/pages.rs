@@ -2,6 +2,7 @@
 
 use smol_str::SmolStr;
 
+use super::unless_wrong;
 use crate::command::Undecided;
 use crate::context::Context;
 use crate::entity::{By, Cursor, Entity, EntityQuery, EntityRow};
@@ -49,9 +50,7 @@ impl Page {
                 None
             }
         };
-        if !problems.is_empty() {
-            return Err(Rejection::Invalid(problems));
-        }
+        unless_wrong(problems)?;
         Ok(Self { list, limit, after })
     }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Program;
 use crate::ids::{KeyId, Slug};
 use crate::money::{Asset, DecimalText, Money, MoneyError};
-use crate::time::Timestamp;
+use crate::time::{MICROS_PER_SECOND, Timestamp};
 
 /// After how many minutes a deposit expires when nothing is said.
 pub const DEPOSIT_MINUTES_DEFAULT: u32 = 60;
@@ -16,7 +16,6 @@ pub const TOLERANCE_SECONDS_DEFAULT: u32 = 300;
 /// By how many seconds the time of a signature may be off at most: an hour.
 pub const TOLERANCE_SECONDS_MAX: u32 = 3_600;
 
-const MICROS_PER_SECOND: i64 = 1_000_000;
 const SECONDS_PER_MINUTE: i64 = 60;
 
 /// How members pay money in, in the program's currency.

@@ -6,15 +6,13 @@ use super::{
     RiskCombination, RiskHistory, RiskList, RiskRule, RiskWindow, Scorecard, SumOverflow,
 };
 use crate::ids::Slug;
-use crate::time::Timestamp;
+use crate::time::{MICROS_PER_DAY, MICROS_PER_MINUTE, Timestamp};
 
 /// After how many minutes a review expires when nothing is said: a day.
 pub const REVIEW_MINUTES_DEFAULT: u32 = 1_440;
 /// After how many minutes a review expires at the latest: thirty days.
 pub const REVIEW_MINUTES_MAX: u32 = 43_200;
 
-const MICROS_PER_MINUTE: i64 = 60_000_000;
-const MICROS_PER_DAY: i64 = 86_400_000_000;
 const PERCENT: i128 = 100;
 const SHARE: i128 = 10_000;
 
@@ -64,7 +62,7 @@ pub struct CompiledRiskRule {
     /// The points of all bands, one more than there are edges.
     points: Vec<i32>,
     none: i32,
-    unknown: OnUnknown,
+    pub(super) unknown: OnUnknown,
 }
 
 impl CompiledRiskRule {
@@ -100,7 +98,7 @@ pub struct CompiledCombination {
     pub tests: Vec<(usize, i64, Option<i64>)>,
     /// How many points.
     pub points: i32,
-    unknown: OnUnknown,
+    pub(super) unknown: OnUnknown,
 }
 
 impl CompiledCombination {
@@ -179,16 +177,6 @@ impl CompiledScorecard {
             block_at: card.block_at,
         }
     }
-
-    /// What becomes of a payment when this cannot be known of it.
-    pub(super) fn unknown(rule: &CompiledRiskRule) -> OnUnknown {
-        rule.unknown
-    }
-
-    /// The same of a combination.
-    pub(super) fn unknown_together(rule: &CompiledCombination) -> OnUnknown {
-        rule.unknown
-    }
 }
 
 /// The section of a program, ready to score.
@@ -247,13 +235,20 @@ impl CompiledRisk {
         &self.keys
     }
 
-    /// The numbers of the keys whose values are told apart among payments of a key.
-    #[must_use]
-    pub fn told_apart(&self, key: usize) -> &[usize] {
-        self.distinct
-            .get(key)
-            .map(Vec::as_slice)
-            .unwrap_or_default()
+    /// Takes a payment into the history of one of its keys, with the values that it has of the keys that are told apart there.
+    ///
+    /// # Errors
+    /// [`SumOverflow`].
+    pub fn count<'a>(
+        &'a self,
+        key: usize,
+        history: &mut RiskHistory,
+        (moment, amount): (&Moment, i64),
+        value_of: impl Fn(usize) -> Option<&'a str>,
+    ) -> Result<(), SumOverflow> {
+        let others = self.distinct.get(key).into_iter().flatten();
+        let others = others.filter_map(|other| Some((self.keys.get(*other)?, value_of(*other)?)));
+        history.add(moment, amount, others)
     }
 
     /// The scorecard that decides.

@@ -17,7 +17,7 @@ use smol_str::SmolStr;
 use super::{MEMBER_KEY, RiskWindow, scoped};
 use crate::entity::{Entity, EntityId, Index};
 use crate::ids::{MemberId, ProgramId, Slug};
-use crate::time::{Timestamp, Zone};
+use crate::time::{MICROS_PER_HOUR, MICROS_PER_MINUTE, Timestamp, Zone};
 
 /// Most minutes of a window.
 pub const MINUTES_MAX: u16 = 120;
@@ -38,9 +38,6 @@ const DISTINCT_KEPT: usize = 65;
 const DIGEST_BYTES: usize = 16;
 /// Instants that are kept.
 const INSTANTS_KEPT: usize = 16;
-
-const MICROS_PER_MINUTE: i64 = 60_000_000;
-const MICROS_PER_HOUR: i64 = 60 * MICROS_PER_MINUTE;
 
 /// A sum left the range of 64-bit minor units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -121,14 +121,13 @@ impl CompiledScorecard {
                 Known::Value(value) => Some(value),
                 Known::Nothing | Known::Unknown => None,
             };
-            let unknown = Self::unknown(rule);
-            scoring.add(&rule.id, value, rule.points(known), unknown, &is_snoozed);
+            let points = rule.points(known);
+            scoring.add(&rule.id, value, points, rule.unknown, &is_snoozed);
         }
         for rule in &self.combinations {
             let points = rule.holds(values);
             let points = points.map(|holds| if holds { rule.points } else { 0 });
-            let unknown = Self::unknown_together(rule);
-            scoring.add(&rule.id, None, points, unknown, &is_snoozed);
+            scoring.add(&rule.id, None, points, rule.unknown, &is_snoozed);
         }
         scoring.outcome(self, hits)
     }

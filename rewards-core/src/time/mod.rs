@@ -39,6 +39,7 @@ pub use period::{Bucket, Period};
 pub use rounding::CalendarRounding;
 pub use time_of_day::{TimeOfDay, TimeOfDayRange};
 pub use timestamp::Timestamp;
+pub(crate) use timestamp::{MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_MINUTE, MICROS_PER_SECOND};
 pub use weekday::{WeekStart, Weekday};
 pub use window::Window;
 pub use zone::{LocalMoment, Zone};

@@ -13,9 +13,13 @@ use super::error::{TimeError, echo};
 use super::text::text_form;
 
 /// Microseconds in one second.
-pub(super) const MICROS_PER_SECOND: i64 = 1_000_000;
+pub(crate) const MICROS_PER_SECOND: i64 = 1_000_000;
+/// Microseconds of a minute.
+pub(crate) const MICROS_PER_MINUTE: i64 = 60 * MICROS_PER_SECOND;
+/// Microseconds of an hour.
+pub(crate) const MICROS_PER_HOUR: i64 = 60 * MICROS_PER_MINUTE;
 /// Microseconds in a day of 24 hours.
-pub(super) const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
+pub(crate) const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
 
 /// No valid timestamp text is longer than this, in bytes.
 const TEXT_LIMIT: usize = 64;

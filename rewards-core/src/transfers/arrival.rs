@@ -1,7 +1,9 @@
 //! What becomes of the lots that pay for a transfer.
 
 use super::TransferExpiry;
-use crate::ledger::{Consumption, Purpose};
+use crate::ids::Slug;
+use crate::ledger::{Consumption, Lot, LotState, Purpose};
+use crate::money::Asset;
 use crate::time::Timestamp;
 
 /// A lot that arrives.
@@ -13,6 +15,27 @@ pub struct ArrivingLot {
     pub amount: i64,
     /// When it expires; never when absent.
     pub expires_at: Option<Timestamp>,
+}
+
+impl ArrivingLot {
+    /// The lot that it becomes at an instant, under a rule.
+    #[must_use]
+    pub fn lot(self, asset: Asset, at: Timestamp, rule: &Slug) -> Lot {
+        Lot {
+            number: 0,
+            asset,
+            source: self.source,
+            amount: self.amount,
+            remaining: self.amount,
+            state: LotState::Available,
+            earned_at: at,
+            available_at: Some(at),
+            void_at: None,
+            expires_at: self.expires_at,
+            purchase: None,
+            rule: Some(rule.clone()),
+        }
+    }
 }
 
 /// When what arrives expires, at the instant of a transfer.

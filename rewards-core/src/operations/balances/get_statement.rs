@@ -9,6 +9,7 @@ use smallvec::smallvec;
 use uuid::Uuid;
 
 use super::super::assets::check_known;
+use super::super::unless_wrong;
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
@@ -198,9 +199,7 @@ impl Operation for GetStatement {
             let detail = format!("expected a time after {from}, got {until}");
             problems.push(Problem::new("range_empty", "until", detail));
         }
-        if !problems.is_empty() {
-            return Err(Rejection::Invalid(problems));
-        }
+        unless_wrong(problems)?;
         let query = self.query(context);
         let members = vec![query.member.clone()];
         let plan = ReadPlan {

@@ -15,7 +15,7 @@ use super::ChangeBuilder;
 use crate::cashback::{GRANTS_MAX, PurchaseEntity};
 use crate::command::Undecided;
 use crate::context::Context;
-use crate::entity::{EntityKey, Stored};
+use crate::entity::Stored;
 use crate::ids::{MemberId, PurchaseId};
 use crate::ledger::{LotNumber, Purpose};
 use crate::member::{MemberProfile, MemberRow, MemberStatus};
@@ -190,10 +190,9 @@ impl<'a> ChangeBuilder<'a> {
         };
         let found = found.map(|stored| stored.entity.purchase.member);
         found.ok_or_else(|| {
-            Undecided::Needs(Box::new(ReadPlan {
-                entities: vec![EntityKey::of::<PurchaseEntity>(tenant, purchase)],
-                ..ReadPlan::default()
-            }))
+            Undecided::Needs(Box::new(ReadPlan::of_entity::<PurchaseEntity>(
+                tenant, purchase,
+            )))
         })
     }
 

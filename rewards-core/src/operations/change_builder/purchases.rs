@@ -206,10 +206,7 @@ impl ChangeBuilder<'_> {
         }
         let tenant = &self.context.tenant;
         self.purchases.get_mut(id).ok_or_else(|| {
-            Undecided::Needs(Box::new(ReadPlan {
-                entities: vec![EntityKey::of::<PurchaseEntity>(tenant, id)],
-                ..ReadPlan::default()
-            }))
+            Undecided::Needs(Box::new(ReadPlan::of_entity::<PurchaseEntity>(tenant, id)))
         })
     }
 

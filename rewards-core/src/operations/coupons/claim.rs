@@ -21,11 +21,10 @@ use crate::ids::{CouponBookId, CouponId, IdAllocator, MemberId};
 use crate::member::{MemberProfile, MemberRow};
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
-use crate::time::Timestamp;
+use crate::time::{MICROS_PER_HOUR, Timestamp};
 
 /// How many codes of one member are not accepted in an hour, before none is looked at any more.
 pub const WRONG_CODES_MAX: u32 = 10;
-const HOUR_MICROS: i64 = 3_600_000_000;
 
 /// Whether a code was accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,7 +74,7 @@ pub(super) fn claim<'a>(
     let range = attempts(context, member);
     let tried = snapshot.count(&range, Some(&builder.row));
     if tried >= i64::from(WRONG_CODES_MAX) {
-        let next = range.from.saturating_add(1).saturating_mul(HOUR_MICROS);
+        let next = range.from.saturating_add(1).saturating_mul(MICROS_PER_HOUR);
         let until = Timestamp::from_micros(next).unwrap_or(Timestamp::MAX);
         return Err(Rejection::TooManyAttempts { until }.into());
     }
@@ -114,9 +113,8 @@ pub(super) fn check_use(claimed: &Claimed, now: Timestamp) -> Result<(), Rejecti
 
 /// Whether a coupon is a member's, or was that of somebody who was merged into the member.
 pub(super) fn is_holder(profile: &MemberProfile, coupon: &Coupon, member: &MemberId) -> bool {
-    let merged = &profile.merged;
     let holder = coupon.holder.as_ref();
-    holder.is_some_and(|holder| holder == member || merged.contains(holder))
+    holder.is_some_and(|holder| profile.stands_for(member, holder))
 }
 
 fn refuse(
@@ -131,7 +129,7 @@ fn refuse(
 
 /// The wrong codes of a member in this hour.
 fn attempts(context: &Context, member: &MemberId) -> CounterRange {
-    let hour = context.now.micros().div_euclid(HOUR_MICROS);
+    let hour = context.now.micros().div_euclid(MICROS_PER_HOUR);
     CounterRange {
         name: CounterName::of_member(&context.tenant, member, "coupons/wrong"),
         from: hour,

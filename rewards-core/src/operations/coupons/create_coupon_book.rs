@@ -74,10 +74,7 @@ impl Operation for CreateCouponBook {
             ..self.terms.clone()
         };
         check(terms.problems())?;
-        let plan = ReadPlan {
-            entities: vec![EntityKey::of::<CouponBook>(&context.tenant, &self.book)],
-            ..ReadPlan::default()
-        };
+        let plan = ReadPlan::of_entity::<CouponBook>(&context.tenant, &self.book);
         Ok((plan, terms))
     }
 

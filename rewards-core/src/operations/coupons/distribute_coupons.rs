@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::presence::check_active;
 use super::super::together::open_all_as_is;
+use super::super::unless_wrong;
 use super::booklets::{check_whole, places, whole};
 use super::claim::{codes_room, of_member};
 use super::draw::Draw;
@@ -359,9 +360,7 @@ impl Operation for DistributeCoupons {
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
         let problems = self.problems();
-        if !problems.is_empty() {
-            return Err(Rejection::Invalid(problems));
-        }
+        unless_wrong(problems)?;
         let tenant = &context.tenant;
         let members = self.members.iter();
         let codes = self.members.iter();

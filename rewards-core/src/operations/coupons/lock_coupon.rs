@@ -10,6 +10,7 @@
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
+use super::super::unless_wrong;
 use super::booklets::check_unlocked;
 use super::claim::{CodeOutcome, check_use, claim, claim_plan};
 use super::find::{NamedCoupon, refused, secret_of};
@@ -89,9 +90,7 @@ impl Operation for LockCoupon {
         let named = NamedCoupon::new(self.code.as_ref(), self.coupon.as_ref())?;
         let mut problems = Vec::new();
         check_lease("seconds", self.seconds, &mut problems);
-        if !problems.is_empty() {
-            return Err(Rejection::Invalid(problems));
-        }
+        unless_wrong(problems)?;
         Ok((claim_plan(context, &named, &self.member), named))
     }
 

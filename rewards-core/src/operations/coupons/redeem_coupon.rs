@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::super::amounts::check_positive;
+use super::super::unless_wrong;
 use super::claim::{Claimed, CodeOutcome, check_use, claim, claim_plan};
 use super::find::{NamedCoupon, secret_of};
 use super::using::{Using, uses_of};
@@ -141,9 +142,7 @@ impl Operation for RedeemCoupon {
         if let Some(amount) = self.amount {
             check_positive("amount", amount, &mut problems);
         }
-        if !problems.is_empty() {
-            return Err(Rejection::Invalid(problems));
-        }
+        unless_wrong(problems)?;
         Ok((claim_plan(context, &named, &self.member), named))
     }
 

@@ -8,6 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::super::unless_wrong;
 use super::window::Said;
 use super::{book_of, counted};
 use crate::command::{Kind, Operation, Undecided};
@@ -157,9 +158,7 @@ impl Operation for UpdateCouponBook {
         let local = self.local.iter().flat_map(LocalWindow::problems);
         let mut problems: Vec<_> = local.map(|problem| problem.below("local")).collect();
         said.check(&mut problems);
-        if !problems.is_empty() {
-            return Err(Rejection::Invalid(problems));
-        }
+        unless_wrong(problems)?;
         let window = said.instants(context)?;
         let tenant = &context.tenant;
         let plan = ReadPlan {

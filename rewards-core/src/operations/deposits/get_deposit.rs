@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
-use crate::entity::EntityKey;
 use crate::ids::{DepositId, MemberId, PaymentReference, ProgramId, Slug};
 use crate::money::Money;
 use crate::payments::{DepositEntity, DepositState};
@@ -98,11 +97,7 @@ impl Operation for GetDeposit {
     type Prepared = ();
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
-        let key = EntityKey::of::<DepositEntity>(&context.tenant, &self.deposit);
-        let plan = ReadPlan {
-            entities: vec![key],
-            ..ReadPlan::default()
-        };
+        let plan = ReadPlan::of_entity::<DepositEntity>(&context.tenant, &self.deposit);
         Ok((plan, ()))
     }
 

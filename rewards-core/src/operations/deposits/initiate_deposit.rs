@@ -13,6 +13,7 @@ use smallvec::smallvec;
 use super::super::amounts::{check_positive, in_words};
 use super::super::change_builder::ChangeBuilder;
 use super::super::presence::check_active;
+use super::super::unless_wrong;
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
@@ -77,10 +78,7 @@ impl InitiateDeposit {
             let detail = format!("expected the program's currency `{currency}`, got `{found}`");
             problems.push(Problem::new("asset_mismatch", "amount.asset", detail));
         }
-        match problems.is_empty() {
-            true => Ok(()),
-            false => Err(Rejection::Invalid(problems)),
-        }
+        unless_wrong(problems)
     }
 }
 

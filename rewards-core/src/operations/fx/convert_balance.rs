@@ -19,7 +19,7 @@ use super::super::change_builder::ChangeBuilder;
 use super::super::presence::check_active;
 use super::super::review::Reviewed;
 use super::PreparedConversion;
-use super::exchange::{Exchange, is_own};
+use super::exchange::Exchange;
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
@@ -123,11 +123,7 @@ impl Operation for ConvertBalance {
                 prepared.map(|(plan, prepared)| (plan, Some(prepared)))?
             }
             ConversionSubject::Quote(quote) => {
-                let key = EntityKey::of::<FxQuote>(&context.tenant, quote);
-                let plan = ReadPlan {
-                    entities: vec![key],
-                    ..ReadPlan::default()
-                };
+                let plan = ReadPlan::of_entity::<FxQuote>(&context.tenant, quote);
                 (plan, None)
             }
         };
@@ -218,7 +214,8 @@ impl ConvertBalance {
         let id = id.ok_or(Rejection::Internal("a conversion of nothing"))?;
         let stored = snapshot.get::<FxQuote>(&context.tenant, id)?;
         let row = &builder.row;
-        let stored = stored.filter(|stored| is_own(row, &self.member, &stored.entity.member));
+        let is_own = |owner: &MemberId| row.profile.stands_for(&self.member, owner);
+        let stored = stored.filter(|stored| is_own(&stored.entity.member));
         let stored = stored.ok_or_else(|| Rejection::FxQuoteUnknown(id.clone()))?;
         let expected = stored.expected();
         let used = stored.entity.use_for(&self.conversion, context.now);

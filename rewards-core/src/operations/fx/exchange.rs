@@ -4,17 +4,15 @@
 //! what they paid, so that it keeps their expiry and the accounts that paid them once.
 
 use super::super::change_builder::ChangeBuilder;
-use super::super::review::{Reviewed, TierReview, due_for_review};
-use super::super::rewards::{OPEN_LOTS_MAX, settle_open, too_little};
+use super::super::giving::{Giving, Taken};
+use super::super::review::{Reviewed, TierReview};
+use super::super::rewards::OPEN_LOTS_MAX;
 use super::CONVERSION_LOTS_MAX;
 use crate::command::Undecided;
 use crate::context::Context;
 use crate::fx::{AllowedBy, FxExpiry};
 use crate::ids::{ConversionId, MemberId};
-use crate::ledger::{
-    Account, Consumption, LedgerError, Lot, LotState, Purpose, Transfer, TransferKind, consume,
-};
-use crate::member::MemberRow;
+use crate::ledger::{Account, Consumption, LedgerError, Purpose, Transfer, TransferKind};
 use crate::money::{Asset, Money, MoneyError, allocate};
 use crate::rejection::Rejection;
 use crate::snapshot::Snapshot;
@@ -31,51 +29,24 @@ pub(super) struct Exchange<'a> {
     pub context: &'a Context,
 }
 
-/// What was taken from the member.
-#[derive(Debug)]
-pub(super) struct Taken {
-    /// Which lots paid; none for money of the member's own.
-    pub paid: Vec<Consumption>,
-    /// When it counts.
-    pub at: Timestamp,
-}
-
-/// Whether something that belongs to a member is of the one whose row this is, or of somebody who was merged into that one.
-pub(super) fn is_own(row: &MemberRow, member: &MemberId, owner: &MemberId) -> bool {
-    owner == member || row.profile.merged.contains(owner)
-}
-
 impl Exchange<'_> {
     /// Carries out what is due for the member, and takes an amount.
     ///
     /// # Errors
     /// [`Rejection::Insufficient`], [`Rejection::TooMany`]; [`Undecided::Needs`] lots.
     pub fn take(&self, builder: &mut ChangeBuilder<'_>, given: Money) -> Result<Taken, Undecided> {
-        let (now, asset) = (self.context.now, given.asset());
-        let purpose = &self.allowed_by.purpose;
-        if !self.moves_lots() {
-            let available = builder.row.balances.get(purpose, asset);
-            if available < given.minor() {
-                let needed = given.minor();
-                let error = LedgerError::Insufficient { needed, available };
-                return Err(too_little(error, asset, 0).into());
-            }
-            let paid = Vec::new();
-            return Ok(Taken { paid, at: now });
+        if self.moves_lots() {
+            builder.see_open_lots(self.snapshot, [given.asset()], OPEN_LOTS_MAX)?;
         }
-        builder.see_open_lots(self.snapshot, [asset], OPEN_LOTS_MAX)?;
-        let due = due_for_review(self.snapshot, self.context, self.member, now)?;
-        let is_other = |lot: &&Lot| lot.asset != asset;
-        builder.settle_all(due.into_iter().filter(is_other), now)?;
-        let lots = settle_open(builder, self.snapshot, asset, now)?;
-        let paid = consume(&lots, asset, given.minor());
-        let paid = paid.map_err(|error| too_little(error, asset, lots.len()))?;
-        if !u32::try_from(paid.len()).is_ok_and(|count| count <= CONVERSION_LOTS_MAX) {
-            let (what, limit) = ("lots of one conversion", CONVERSION_LOTS_MAX);
-            return Err(Rejection::TooMany { what, limit }.into());
-        }
-        let at = builder.pay_with(&paid);
-        Ok(Taken { paid, at })
+        let giving = Giving {
+            member: self.member,
+            purpose: &self.allowed_by.purpose,
+            given,
+            lots_max: ("lots of one conversion", CONVERSION_LOTS_MAX),
+            snapshot: self.snapshot,
+            context: self.context,
+        };
+        giving.take(builder)
     }
 
     /// Posts what leaves the member for the position.
@@ -144,7 +115,7 @@ impl Exchange<'_> {
         for lot in self.split(arrived, taken)? {
             let amount = Money::new(lot.amount, asset);
             let entry = self.entry(way.clone(), amount, kind, taken.at)?;
-            builder.receive(entry, self.lot(asset, lot, taken.at))?;
+            builder.receive(entry, lot.lot(asset, taken.at, &self.allowed_by.rule))?;
         }
         Ok(())
     }
@@ -181,23 +152,6 @@ impl Exchange<'_> {
             FxExpiry::Never => Arrival::At(None),
         };
         Ok(arrive(&parts, 0, arrival))
-    }
-
-    fn lot(&self, asset: Asset, arriving: ArrivingLot, at: Timestamp) -> Lot {
-        Lot {
-            number: 0,
-            asset,
-            source: arriving.source,
-            amount: arriving.amount,
-            remaining: arriving.amount,
-            state: LotState::Available,
-            earned_at: at,
-            available_at: Some(at),
-            void_at: None,
-            expires_at: arriving.expires_at,
-            purchase: None,
-            rule: Some(self.allowed_by.rule.clone()),
-        }
     }
 
     fn moves_lots(&self) -> bool {

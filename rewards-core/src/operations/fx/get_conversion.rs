@@ -8,7 +8,6 @@ use super::ConversionDetails;
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
-use crate::entity::EntityKey;
 use crate::fx::Conversion;
 use crate::ids::{ConversionId, MemberId};
 use crate::rejection::Rejection;
@@ -35,11 +34,7 @@ impl Operation for GetConversion {
     type Prepared = ();
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
-        let key = EntityKey::of::<Conversion>(&context.tenant, &self.conversion);
-        let plan = ReadPlan {
-            entities: vec![key],
-            ..ReadPlan::default()
-        };
+        let plan = ReadPlan::of_entity::<Conversion>(&context.tenant, &self.conversion);
         Ok((plan, ()))
     }
 

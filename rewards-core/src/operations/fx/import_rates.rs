@@ -23,14 +23,13 @@ use crate::ids::Slug;
 use crate::money::Currency;
 use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{ReadPlan, Snapshot};
-use crate::time::LocalDate;
+use crate::time::{LocalDate, MICROS_PER_DAY};
 
 /// The most rates that one request imports.
 pub const IMPORTED_RATES_MAX: u32 = 5_000;
 
 /// How many days ahead of now a day may be: it begins earlier in the east, and a rate may be told the day before.
 const DAYS_AHEAD: i32 = 1;
-const MICROS_PER_DAY: i64 = 86_400_000_000;
 const PROBLEMS_MAX: usize = 100;
 
 /// A rate of a day.

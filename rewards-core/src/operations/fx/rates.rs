@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::super::amounts::{check_positive, fee_refused, in_words};
+use super::super::unless_wrong;
 use crate::context::Context;
 use crate::entity::{Entity as _, EntityQuery, EntityRow};
 use crate::fx::{
@@ -124,9 +125,7 @@ impl PreparedConversion {
     ) -> Result<(ReadPlan, Self), Rejection> {
         let mut problems = Vec::new();
         check_positive("amount", amount, &mut problems);
-        if !problems.is_empty() {
-            return Err(Rejection::Invalid(problems));
-        }
+        unless_wrong(problems)?;
         let program = context.program_at(program, context.now)?;
         let section = section_of(program)?;
         let from = amount.asset();

@@ -17,7 +17,8 @@ use super::super::amounts::{check_positive, in_words};
 use super::super::change_builder::ChangeBuilder;
 use super::super::presence::check_present;
 use super::super::review::Reviewed;
-use super::exchange::{Exchange, is_own};
+use super::super::unless_wrong;
+use super::exchange::Exchange;
 use super::rates::{chain_of, queries, section_of, today};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
@@ -87,9 +88,7 @@ impl Operation for RefundConversion {
         if let Some(amount) = self.amount {
             check_positive("amount", amount, &mut problems);
         }
-        if !problems.is_empty() {
-            return Err(Rejection::Invalid(problems));
-        }
+        unless_wrong(problems)?;
         let key = EntityKey::of::<Conversion>(&context.tenant, &self.conversion);
         let mut plan = ReadPlan {
             members: vec![context.member_key(&self.member)],
@@ -110,7 +109,8 @@ impl Operation for RefundConversion {
         let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
         let stored = snapshot.get::<Conversion>(&context.tenant, &self.conversion)?;
         let row = &builder.row;
-        let stored = stored.filter(|stored| is_own(row, &self.member, &stored.entity.member));
+        let is_own = |owner: &MemberId| row.profile.stands_for(&self.member, owner);
+        let stored = stored.filter(|stored| is_own(&stored.entity.member));
         let stored = stored.ok_or_else(|| Rejection::ConversionUnknown(self.conversion.clone()))?;
         check_present(&row.profile, &self.member)?;
         let expected = stored.expected();

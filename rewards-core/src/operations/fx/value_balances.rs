@@ -8,6 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::super::unless_wrong;
 use super::rates::{chain_of, queries, refused, section_of, today};
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
@@ -146,9 +147,7 @@ impl Operation for ValueBalances {
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, PreparedValues), Rejection> {
         let problems = self.problems();
-        if !problems.is_empty() {
-            return Err(Rejection::Invalid(problems));
-        }
+        unless_wrong(problems)?;
         let program = context.program_at(&self.program, context.now)?;
         let section = section_of(program)?;
         let day = self.day.map_or_else(|| today(program, context), Ok)?;

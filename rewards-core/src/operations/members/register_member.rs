@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::super::change_builder::ChangeBuilder;
+use super::super::unless_wrong;
 use super::check_facts;
 use crate::cashback::AHEAD_MICROS_MAX;
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
@@ -98,9 +99,7 @@ impl Operation for RegisterMember {
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
         let problems = self.problems(context);
-        if !problems.is_empty() {
-            return Err(Rejection::Invalid(problems));
-        }
+        unless_wrong(problems)?;
         let plan = ReadPlan {
             members: vec![context.member_key(&self.member)],
             ..ReadPlan::default()

@@ -18,6 +18,7 @@ use super::super::change_builder::ChangeBuilder;
 use super::super::merged::hand_on_due;
 use super::super::presence::check_present;
 use super::super::review::{Reviewed, TierReview};
+use super::super::unless_wrong;
 use super::check_facts;
 use super::forfeit::{forfeit, see_lots};
 use crate::command::{Kind, Members, Operation, Undecided};
@@ -122,9 +123,7 @@ impl Operation for UpdateMember {
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
         let problems = self.problems();
-        if !problems.is_empty() {
-            return Err(Rejection::Invalid(problems));
-        }
+        unless_wrong(problems)?;
         let plan = ReadPlan {
             members: vec![context.member_key(&self.member)],
             ..ReadPlan::default()

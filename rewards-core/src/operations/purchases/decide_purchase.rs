@@ -12,6 +12,7 @@ use super::super::due::{any_ladder_by_lots, due_lots, due_query};
 use super::super::history::plan_pages;
 use super::super::presence::check_present;
 use super::super::standing::{Ladders, MemberView, Moves, plan_ladders, standing};
+use super::super::unless_wrong;
 use super::price_purchase::{Priced, price};
 use super::{is_too_many, too_many_grants};
 use crate::cashback::{
@@ -218,9 +219,7 @@ impl PreparedPurchase {
         let problems = problems.into_iter();
         let problems = problems.map(|problem| problem.below("purchase"));
         let problems: Vec<Problem> = problems.chain(check_given(coupons)).collect();
-        if !problems.is_empty() {
-            return Err(Rejection::Invalid(problems));
-        }
+        unless_wrong(problems)?;
         let facts = Facts::new(program, purchase);
         let lookups = CounterLookups::new(&context.tenant, program, purchase);
         let mut wanted = lookups.wanted(&facts);

@@ -22,6 +22,7 @@ use super::super::change_builder::{ChangeBuilder, revision_of};
 use super::super::coupons::return_given;
 use super::super::review::{Reviewed, TierReview, due_for_review};
 use super::super::seen::{Seen, see_once};
+use super::super::unless_wrong;
 use super::claims::claim_shortfall;
 use super::gone_on::{GoneOn, finish};
 use super::price_purchase::are_returned;
@@ -127,9 +128,7 @@ impl Operation for RefundPurchase {
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
         let problems = self.problems();
-        if !problems.is_empty() {
-            return Err(Rejection::Invalid(problems));
-        }
+        unless_wrong(problems)?;
         let mut plan = plan_purchase(context, &self.member, &self.purchase);
         plan.entities.push(self.key(&context.tenant));
         Reviewed::Undone.plan(context, &self.member, context.now, &mut plan);

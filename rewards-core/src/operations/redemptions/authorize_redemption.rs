@@ -21,12 +21,10 @@ use crate::money::Money;
 use crate::program::{CompiledProgram, CompiledRedemptions};
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
-use crate::time::Timestamp;
+use crate::time::{MICROS_PER_MINUTE, Timestamp};
 
 /// The most authorizations of one member that hold value at a time.
 pub const AUTHORIZATIONS_MAX: u32 = 100;
-
-const MINUTE_MICROS: i64 = 60_000_000;
 
 /// Reserves value for an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -168,6 +166,6 @@ impl Operation for AuthorizeRedemption {
 fn expires_at(program: &CompiledProgram, at: Timestamp) -> Timestamp {
     let terms = program.redemptions();
     let minutes = terms.map_or(0, CompiledRedemptions::expires_after_minutes);
-    let micros = i64::from(minutes).saturating_mul(MINUTE_MICROS);
+    let micros = i64::from(minutes).saturating_mul(MICROS_PER_MINUTE);
     at.checked_add_micros(micros).unwrap_or(Timestamp::MAX)
 }

@@ -12,6 +12,7 @@ use smallvec::smallvec;
 use super::super::amounts::{check_positive, in_words};
 use super::super::change_builder::ChangeBuilder;
 use super::super::merged::decide_for;
+use super::super::unless_wrong;
 use super::shared::{each_share, shared_for};
 use super::{PaidPart, PaidShare, owner_of, paid_in, plan_redemption, refused};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
@@ -233,11 +234,7 @@ pub(super) fn check(number: u32, amount: Option<Money>) -> Result<(), Rejection>
     if let Some(amount) = amount {
         check_positive("amount", amount, &mut problems);
     }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(Rejection::Invalid(problems))
-    }
+    unless_wrong(problems)
 }
 
 /// An amount of a step in minor units of the order's currency.

@@ -8,7 +8,6 @@ use super::shared::shared;
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
-use crate::entity::EntityKey;
 use crate::ids::{MemberId, OrderId, ProgramId, RedemptionId, SharedWalletId};
 use crate::money::Money;
 use crate::rejection::Rejection;
@@ -115,11 +114,7 @@ impl Operation for GetRedemption {
     type Prepared = ();
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
-        let key = EntityKey::of::<Redemption>(&context.tenant, &self.redemption);
-        let plan = ReadPlan {
-            entities: vec![key],
-            ..ReadPlan::default()
-        };
+        let plan = ReadPlan::of_entity::<Redemption>(&context.tenant, &self.redemption);
         Ok((plan, ()))
     }
 

@@ -73,7 +73,7 @@ pub(super) fn shared_for(
     if row.profile.status == MemberStatus::Closed {
         return Err(Rejection::MemberClosed(member.clone()).into());
     }
-    let is_payer = |payer: &MemberId| payer == member || row.profile.merged.contains(payer);
+    let is_payer = |payer: &MemberId| row.profile.stands_for(member, payer);
     let payers: Vec<&MemberId> = together.shares().map(|share| &share.member).collect();
     let has_paid = payers.iter().any(|payer| is_payer(payer));
     if !has_paid && !shares_wallet(snapshot, context, member, &together)? {

@@ -8,6 +8,7 @@ use super::super::change_builder::ChangeBuilder;
 use super::super::review::{Reviewed, due_for_review};
 use super::super::rewards::{OPEN_LOTS_MAX, open_lots};
 use super::super::seen::for_each;
+use super::super::unless_wrong;
 use super::{ChosenTender, PaidPart, PaidShare};
 use crate::command::Undecided;
 use crate::context::Context;
@@ -86,9 +87,7 @@ impl Wanted<'_> {
         let program = context.program_at(self.program, context.now)?;
         let terms = terms(program)?;
         let problems = self.problems(program, terms);
-        if !problems.is_empty() {
-            return Err(Rejection::Invalid(problems));
-        }
+        unless_wrong(problems)?;
         let prepared = PreparedSpending {
             wish: self.wish(terms)?,
             program: Arc::clone(program),

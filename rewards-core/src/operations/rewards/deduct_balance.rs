@@ -19,6 +19,7 @@ use super::super::amounts::check_positive;
 use super::super::assets::check_known;
 use super::super::change_builder::ChangeBuilder;
 use super::super::review::{Reviewed, TierReview, due_for_review};
+use super::super::unless_wrong;
 use super::adjusting::Adjusting;
 use super::{REASON_BYTES_MAX, check_reason, open_lots, settle_open, too_little};
 use crate::adjustments::AdjustmentKind;
@@ -97,9 +98,7 @@ impl Operation for DeductBalance {
         let mut problems = Vec::new();
         check_positive("take", self.take, &mut problems);
         check_reason(&self.reason, REASON_BYTES_MAX, &mut problems);
-        if !problems.is_empty() {
-            return Err(Rejection::Invalid(problems));
-        }
+        unless_wrong(problems)?;
         let key = context.member_key(&self.member);
         let mut plan = ReadPlan {
             lots: vec![open_lots(&key, self.take.asset())],

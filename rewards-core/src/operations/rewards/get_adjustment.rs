@@ -10,7 +10,6 @@ use crate::adjustments::{Adjustment, AdjustmentKind};
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
-use crate::entity::EntityKey;
 use crate::ids::{AdjustmentId, MemberId, Slug};
 use crate::ledger::LotNumber;
 use crate::money::Money;
@@ -77,11 +76,7 @@ impl Operation for GetAdjustment {
     type Prepared = ();
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
-        let key = EntityKey::of::<Adjustment>(&context.tenant, &self.adjustment);
-        let plan = ReadPlan {
-            entities: vec![key],
-            ..ReadPlan::default()
-        };
+        let plan = ReadPlan::of_entity::<Adjustment>(&context.tenant, &self.adjustment);
         Ok((plan, ()))
     }
 

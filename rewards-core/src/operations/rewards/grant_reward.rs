@@ -18,6 +18,7 @@ use super::super::assets::check_declared;
 use super::super::change_builder::ChangeBuilder;
 use super::super::presence::check_present;
 use super::super::review::{Reviewed, TierReview, due_for_review};
+use super::super::unless_wrong;
 use super::adjusting::Adjusting;
 use super::{REASON_BYTES_MAX, check_reason};
 use crate::adjustments::AdjustmentKind;
@@ -110,9 +111,7 @@ impl Operation for GrantReward {
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
         let problems = self.problems(context);
-        if !problems.is_empty() {
-            return Err(Rejection::Invalid(problems));
-        }
+        unless_wrong(problems)?;
         let key = context.member_key(&self.member);
         let mut plan = ReadPlan {
             members: vec![key],

@@ -7,11 +7,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{check_ahead, check_value, list_of, unless_wrong};
+use super::super::unless_wrong;
+use super::{check_ahead, check_value, list_of};
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::{Changes, Decision};
-use crate::entity::{EntityKey, Expected};
+use crate::entity::Expected;
 use crate::ids::{ProgramId, Slug};
 use crate::rejection::Rejection;
 use crate::risk::{RiskListEntry, RiskListEntryId};
@@ -69,7 +70,8 @@ impl Operation for AddToRiskList {
         }
         unless_wrong(problems)?;
         let id = RiskListEntryId::new(&self.program, &self.list, &self.value);
-        Ok((plan_entry(context, &id), ()))
+        let plan = ReadPlan::of_entity::<RiskListEntry>(&context.tenant, &id);
+        Ok((plan, ()))
     }
 
     fn decide(
@@ -100,13 +102,5 @@ impl Operation for AddToRiskList {
             },
             changes,
         })
-    }
-}
-
-/// What a step of an entry looks at.
-pub(super) fn plan_entry(context: &Context, id: &RiskListEntryId) -> ReadPlan {
-    ReadPlan {
-        entities: vec![EntityKey::of::<RiskListEntry>(&context.tenant, id)],
-        ..ReadPlan::default()
     }
 }

@@ -10,7 +10,6 @@ use super::{refused, review_of};
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::{Changes, Decision};
-use crate::entity::EntityKey;
 use crate::ids::{PaymentId, Slug};
 use crate::rejection::Rejection;
 use crate::risk::RiskReview;
@@ -50,7 +49,8 @@ impl Operation for ClaimReview {
     type Prepared = ();
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
-        Ok((plan_review(context, &self.payment), ()))
+        let plan = ReadPlan::of_entity::<RiskReview>(&context.tenant, &self.payment);
+        Ok((plan, ()))
     }
 
     fn decide(
@@ -72,13 +72,5 @@ impl Operation for ClaimReview {
             },
             changes,
         })
-    }
-}
-
-/// What a step of a review looks at.
-pub(super) fn plan_review(context: &Context, payment: &PaymentId) -> ReadPlan {
-    ReadPlan {
-        entities: vec![EntityKey::of::<RiskReview>(&context.tenant, payment)],
-        ..ReadPlan::default()
     }
 }

@@ -5,14 +5,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::claim_review::plan_review;
 use super::{refused, review_of};
 use crate::command::{Kind, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::{Changes, Decision};
 use crate::ids::{IdempotencyKey, PaymentId, Slug, TenantId};
 use crate::rejection::Rejection;
-use crate::risk::ReviewDecision;
+use crate::risk::{ReviewDecision, RiskReview};
 use crate::snapshot::{ReadPlan, Snapshot};
 use crate::time::Timestamp;
 
@@ -58,7 +57,8 @@ impl Operation for DecideReview {
     }
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
-        Ok((plan_review(context, &self.payment), ()))
+        let plan = ReadPlan::of_entity::<RiskReview>(&context.tenant, &self.payment);
+        Ok((plan, ()))
     }
 
     fn decide(

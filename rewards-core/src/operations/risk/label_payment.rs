@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::super::seen::see_plan;
+use super::super::seen::see_entities;
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::{Changes, Decision};
@@ -55,11 +55,7 @@ impl Operation for LabelPayment {
     type Prepared = ();
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
-        let key = EntityKey::of::<Assessment>(&context.tenant, &self.payment);
-        let plan = ReadPlan {
-            entities: vec![key],
-            ..ReadPlan::default()
-        };
+        let plan = ReadPlan::of_entity::<Assessment>(&context.tenant, &self.payment);
         Ok((plan, ()))
     }
 
@@ -109,22 +105,7 @@ fn count(
         .map(|(key, value)| RiskHistoryId::new(&assessment.program, key, value))
         .collect();
     let key = |id: &RiskHistoryId| EntityKey::of::<RiskHistory>(&context.tenant, id);
-    let plan = ReadPlan {
-        entities: ids.iter().map(key).collect(),
-        ..ReadPlan::default()
-    };
-    if !plan
-        .entities
-        .iter()
-        .all(|key| snapshot.entities.contains_key(key))
-    {
-        see_plan(
-            snapshot,
-            context,
-            &format!("label {}", assessment.payment),
-            plan,
-        )?;
-    }
+    see_entities(snapshot, ids.iter().map(key))?;
     for id in ids {
         let stored = snapshot.get::<RiskHistory>(&context.tenant, &id)?;
         let stored = stored.ok_or(Rejection::Internal("a payment that was never counted"))?;

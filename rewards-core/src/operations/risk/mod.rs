@@ -79,14 +79,6 @@ fn check_ahead(path: &str, at: Timestamp, now: Timestamp, problems: &mut Vec<Pro
     }
 }
 
-/// Refuses a request that has problems.
-fn unless_wrong(problems: Vec<Problem>) -> Result<(), Rejection> {
-    match problems.is_empty() {
-        true => Ok(()),
-        false => Err(Rejection::Invalid(problems)),
-    }
-}
-
 /// The review of a payment.
 fn review_of(
     snapshot: &Snapshot,

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::super::amounts::check_positive;
 use super::super::presence::check_present;
-use super::{check_value, program_of, section, unless_wrong};
+use super::super::unless_wrong;
+use super::{check_value, program_of, section};
 use crate::cashback::AHEAD_MICROS_MAX;
 use crate::context::Context;
 use crate::entity::{EntityKey, Stored};
@@ -232,11 +233,10 @@ impl AssessedFacts {
             let Some((_, history)) = history else {
                 continue;
             };
-            let others = risk.told_apart(key).iter().filter_map(|other| {
-                let value = self.values.get(*other)?.as_deref()?;
-                Some((risk.keys().get(*other)?, value))
+            let payment = (&self.moment, amount.minor());
+            let counted = risk.count(key, history, payment, |other| {
+                self.values.get(other)?.as_deref()
             });
-            let counted = history.add(&self.moment, amount.minor(), others);
             counted.map_err(|_| Rejection::Overflow)?;
         }
         Ok(())

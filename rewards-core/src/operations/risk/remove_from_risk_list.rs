@@ -5,7 +5,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::add_to_risk_list::plan_entry;
 use super::list_of;
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
@@ -53,7 +52,8 @@ impl Operation for RemoveFromRiskList {
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
         list_of(context, &self.program, &self.list)?;
         let id = RiskListEntryId::new(&self.program, &self.list, &self.value);
-        Ok((plan_entry(context, &id), ()))
+        let plan = ReadPlan::of_entity::<RiskListEntry>(&context.tenant, &id);
+        Ok((plan, ()))
     }
 
     fn decide(

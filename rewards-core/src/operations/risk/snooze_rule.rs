@@ -7,11 +7,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{check_ahead, check_value, program_of, section, unless_wrong};
+use super::super::unless_wrong;
+use super::{check_ahead, check_value, program_of, section};
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::{Changes, Decision};
-use crate::entity::{EntityKey, Expected};
+use crate::entity::Expected;
 use crate::ids::{ProgramId, Slug};
 use crate::rejection::{Problem, Rejection};
 use crate::risk::{RiskHistory, RiskHistoryId};
@@ -87,10 +88,7 @@ impl Operation for SnoozeRule {
         }
         unless_wrong(self.problems(risk.keys(), context.now))?;
         let id = RiskHistoryId::new(&self.program, &self.key, &self.value);
-        let plan = ReadPlan {
-            entities: vec![EntityKey::of::<RiskHistory>(&context.tenant, &id)],
-            ..ReadPlan::default()
-        };
+        let plan = ReadPlan::of_entity::<RiskHistory>(&context.tenant, &id);
         Ok((plan, id))
     }
 

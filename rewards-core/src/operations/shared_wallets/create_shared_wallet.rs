@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::together::open_all_as_is;
+use super::super::unless_wrong;
 use super::{check_members, join};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
@@ -61,9 +62,7 @@ impl Operation for CreateSharedWallet {
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
         let mut problems = Vec::new();
         check_members(&self.members, &mut problems);
-        if !problems.is_empty() {
-            return Err(Rejection::Invalid(problems));
-        }
+        unless_wrong(problems)?;
         let members = self.members.iter();
         let plan = ReadPlan {
             members: members.map(|member| context.member_key(member)).collect(),

@@ -14,7 +14,6 @@ use super::stored;
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
-use crate::entity::EntityKey;
 use crate::ids::{MemberId, SharedWalletId};
 use crate::member::MemberStatus;
 use crate::money::Money;
@@ -72,10 +71,7 @@ impl Operation for GetSharedWallet {
     type Prepared = ();
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
-        let plan = ReadPlan {
-            entities: vec![EntityKey::of::<SharedWallet>(&context.tenant, &self.wallet)],
-            ..ReadPlan::default()
-        };
+        let plan = ReadPlan::of_entity::<SharedWallet>(&context.tenant, &self.wallet);
         Ok((plan, ()))
     }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::seen::see_rows;
 use super::super::together::open_all_as_is;
+use super::super::unless_wrong;
 use super::{check_members, join, leave, stored};
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
@@ -86,9 +87,7 @@ impl Operation for UpdateSharedWallet {
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
         let problems = self.problems();
-        if !problems.is_empty() {
-            return Err(Rejection::Invalid(problems));
-        }
+        unless_wrong(problems)?;
         let members = self.members.iter().flatten();
         let plan = ReadPlan {
             members: members.map(|member| context.member_key(member)).collect(),

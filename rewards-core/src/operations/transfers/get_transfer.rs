@@ -10,7 +10,6 @@ use super::TransferDetails;
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
-use crate::entity::EntityKey;
 use crate::ids::{MemberId, TransferId};
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
@@ -37,11 +36,7 @@ impl Operation for GetTransfer {
     type Prepared = ();
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
-        let key = EntityKey::of::<TransferEntity>(&context.tenant, &self.transfer);
-        let plan = ReadPlan {
-            entities: vec![key],
-            ..ReadPlan::default()
-        };
+        let plan = ReadPlan::of_entity::<TransferEntity>(&context.tenant, &self.transfer);
         Ok((plan, ()))
     }
 

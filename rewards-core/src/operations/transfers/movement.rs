@@ -1,8 +1,8 @@
 //! What a transfer moves: out of the sender's lots, through the account `transfers`, into lots of the receiver's.
 
 use super::super::change_builder::ChangeBuilder;
+use super::super::giving::{Giving, Taken};
 use super::super::review::{TierReview, due_for_review};
-use super::super::rewards::{settle_open, too_little};
 use super::transfer_balance::refused;
 use super::{PreparedTransfer, TRANSFER_LOTS_MAX, TransferBalance};
 use crate::cashback::Earned;
@@ -11,15 +11,13 @@ use crate::context::Context;
 use crate::counter::{CounterName, CounterRange};
 use crate::fees::{CompiledFee, FeePayer};
 use crate::ids::MemberId;
-use crate::ledger::{
-    Account, Consumption, LedgerError, Lot, LotState, Origin, Purpose, Transfer, TransferKind,
-    consume,
-};
+use crate::ledger::{Account, LedgerError, Origin, Purpose, Transfer, TransferKind};
+use crate::money::Money;
 use crate::program::Expiry;
 use crate::rejection::Rejection;
 use crate::snapshot::Snapshot;
 use crate::time::Timestamp;
-use crate::transfers::{Arrival, ArrivingLot, arrive};
+use crate::transfers::{Arrival, arrive};
 
 /// A transfer while it is carried out.
 #[derive(Debug, Clone, Copy)]
@@ -30,45 +28,19 @@ pub(super) struct Movement<'a> {
     pub context: &'a Context,
 }
 
-/// What was taken from the sender.
-#[derive(Debug)]
-pub(super) struct Taken {
-    /// Which lots paid; none for money of the member's own.
-    pub paid: Vec<Consumption>,
-    /// When it counts.
-    pub at: Timestamp,
-}
-
 impl Movement<'_> {
     /// Carries out what is due for the sender, and takes what is given.
     pub fn take(&self, sender: &mut ChangeBuilder<'_>) -> Result<Taken, Undecided> {
-        let (rule, given) = (&self.prepared.rule, self.prepared.charge.given);
-        let now = self.context.now;
-        if !rule.moves_lots() {
-            let available = sender.row.balances.get(&rule.purpose, rule.asset);
-            if available < given {
-                let error = LedgerError::Insufficient {
-                    needed: given,
-                    available,
-                };
-                return Err(too_little(error, rule.asset, 0).into());
-            }
-            let paid = Vec::new();
-            return Ok(Taken { paid, at: now });
-        }
-        let from = &self.request.from;
-        let due = due_for_review(self.snapshot, self.context, from, now)?;
-        let is_other = |lot: &&Lot| lot.asset != rule.asset;
-        sender.settle_all(due.into_iter().filter(is_other), now)?;
-        let lots = settle_open(sender, self.snapshot, rule.asset, now)?;
-        let paid = consume(&lots, rule.asset, given);
-        let paid = paid.map_err(|error| too_little(error, rule.asset, lots.len()))?;
-        if is_beyond(paid.len(), TRANSFER_LOTS_MAX) {
-            let (what, limit) = ("lots of one transfer", TRANSFER_LOTS_MAX);
-            return Err(Rejection::TooMany { what, limit }.into());
-        }
-        let at = sender.pay_with(&paid);
-        Ok(Taken { paid, at })
+        let rule = &self.prepared.rule;
+        let giving = Giving {
+            member: &self.request.from,
+            purpose: &rule.purpose,
+            given: Money::new(self.prepared.charge.given, rule.asset),
+            lots_max: ("lots of one transfer", TRANSFER_LOTS_MAX),
+            snapshot: self.snapshot,
+            context: self.context,
+        };
+        giving.take(sender)
     }
 
     /// Counts what the sender sends, unless it is more than allowed.
@@ -148,7 +120,7 @@ impl Movement<'_> {
             if index == 0 {
                 entry = self.with_note(entry);
             }
-            receiver.receive(entry, self.lot(lot, taken.at))?;
+            receiver.receive(entry, lot.lot(rule.asset, taken.at, &rule.id))?;
         }
         Ok(())
     }
@@ -227,24 +199,6 @@ impl Movement<'_> {
         }
     }
 
-    fn lot(&self, arriving: ArrivingLot, at: Timestamp) -> Lot {
-        let rule = &self.prepared.rule;
-        Lot {
-            number: 0,
-            asset: rule.asset,
-            source: arriving.source,
-            amount: arriving.amount,
-            remaining: arriving.amount,
-            state: LotState::Available,
-            earned_at: at,
-            available_at: Some(at),
-            void_at: None,
-            expires_at: arriving.expires_at,
-            purchase: None,
-            rule: Some(rule.id.clone()),
-        }
-    }
-
     /// When what arrives expires, counted from the transfer.
     fn renewed(&self, expiry: &Expiry, earned: Earned) -> Result<Timestamp, Rejection> {
         let calendar = self.prepared.program.calendar();
@@ -253,8 +207,4 @@ impl Movement<'_> {
             rule: self.prepared.rule.id.clone(),
         })
     }
-}
-
-fn is_beyond(count: usize, limit: u32) -> bool {
-    !u32::try_from(count).is_ok_and(|count| count <= limit)
 }

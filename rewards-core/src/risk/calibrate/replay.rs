@@ -98,12 +98,9 @@ impl<'a> Replay<'a> {
         })?;
         for (number, value) in values.iter().enumerate() {
             let Some(value) = value else { continue };
-            let others = risk.told_apart(number).iter().filter_map(|other| {
-                let value = (*values.get(*other)?)?;
-                Some((risk.keys().get(*other)?, value))
-            });
             if let Some(history) = self.histories.get_mut(&(number, *value)) {
-                history.add(&moment, payment.amount, others)?;
+                let counted = (&moment, payment.amount);
+                risk.count(number, history, counted, |other| *values.get(other)?)?;
             }
         }
         if payment.is_bad {
