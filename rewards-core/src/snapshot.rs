@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
 pub use crate::counter::{CounterKey, CounterName, CounterRange, Subject};
@@ -304,6 +304,9 @@ pub struct Snapshot {
     /// Counter values found in rows of their own, in bucket order. What of a member's counters is in the member's row is not
     /// here: [`buckets`](Self::buckets) knows both.
     pub counters: BTreeMap<CounterKey, i64>,
+    /// Bounded counters that commands before this one have moved on this view, which is not durable yet. Less may come of it, and
+    /// never more: whoever writes down that a counter has reached its bound must not see it here.
+    pub open_counters: FxHashSet<CounterKey>,
     /// Lots found.
     pub lots: BTreeMap<(MemberKey, LotNumber), Lot>,
     /// Pages of lots of all members, by their query, with their members.

@@ -334,6 +334,7 @@ impl World {
             due_lots: asked.due_lots.clone(),
             statements: asked.statements.clone(),
             balances_at: asked.balances_at.clone(),
+            open_counters: asked.open_counters.clone(),
         }
     }
 

@@ -268,6 +268,9 @@ impl Deciding<'_> {
         for change in counters {
             let value = snapshot.counters.entry(change.key.clone()).or_default();
             *value = value.saturating_add(change.delta);
+            if change.bound.is_some() {
+                snapshot.open_counters.insert(change.key.clone());
+            }
         }
     }
 

@@ -10,6 +10,8 @@ mod things;
 #[cfg(test)]
 mod clocks;
 #[cfg(test)]
+mod coupons;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod group;

@@ -14,7 +14,7 @@ use crate::event::Event;
 use crate::ids::{MemberId, OrderId};
 use crate::money::Money;
 use crate::rejection::Rejection;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{ReadPlan, Snapshot};
 
 /// The counters of the uses of a coupon: of the member, of its book, and of a code that anyone may redeem.
 pub(super) fn uses_of(context: &Context, member: &MemberId, coupon: &Coupon) -> Vec<CounterRange> {
@@ -121,7 +121,8 @@ impl Using<'_, '_> {
     /// Uses a code that anyone may redeem; says how often it was used by now, of which nobody can be sure who comes in between.
     ///
     /// Whoever makes the last use writes down that it was the last one. A use that is not the last one as far as is known here may
-    /// not become it, so the counter is bounded below it, and whoever runs into that bound decides anew.
+    /// not become it, so the counter is bounded below it, and whoever runs into that bound decides anew. A use before it that is not
+    /// durable may still fail, and then it would not be the last one: it waits for that.
     fn use_shared(&mut self, stored: Stored<Coupon>) -> Result<u32, Undecided> {
         let (book, context) = (self.book, self.context);
         let (now, is_over) = (context.now, book.is_over(context.now));
@@ -133,11 +134,18 @@ impl Using<'_, '_> {
         let used = self.snapshot.count(&uses, None);
         let most = i64::from(book.terms.uses_of_code());
         let after = used.saturating_add(1);
+        let key = uses.name.at(0);
+        if after >= most && self.snapshot.open_counters.contains(&key) {
+            return Err(Undecided::Needs(Box::new(ReadPlan {
+                counters: vec![uses],
+                ..ReadPlan::default()
+            })));
+        }
         let bound = match after < most {
             true => most.saturating_sub(1),
             false => most,
         };
-        self.builder.count(uses.name.at(0), 1, Some(bound));
+        self.builder.count(key, 1, Some(bound));
         if after >= most {
             let (expected, before) = (stored.expected(), coupon.counted_as());
             let last = stored.entity.use_up(self.order, now, is_over);
