@@ -44,6 +44,8 @@ const SHOP: &str = r#"{
        "effect": {"buy_get": {"buy": {"pieces": 1}, "get": {"pieces": 1}}}},
       {"id": "each-less", "books": ["book-5"], "stacking_group": "goods", "never_with": ["tenth"],
        "effect": {"fixed": {"amount": "0.40", "each": "piece"}}},
+      {"id": "leaflet", "books": ["book-7"], "stacking_group": "goods", "effect": {"fixed": {"amount": "1.00"}}},
+      {"id": "gift", "books": ["book-8"], "stacking_group": "goods", "effect": {"value": {}}},
       {"id": "extra-points", "books": ["book-4"], "stacking_group": "goods", "effect": {"earn": {}}},
       {"id": "free-shipping", "books": ["book-1", "book-6"], "stacking_group": "shipping",
        "effect": {"shipping": {"rate": "100%"}}}

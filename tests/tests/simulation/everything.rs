@@ -208,6 +208,11 @@ const LIES: &[Lie] = &[
             book.terms.limits = Some(limits);
         }
     }),
+    ("a coupon left its booklet", Check::Coupon, |case| {
+        let coupons = case.books.coupons.values_mut();
+        let mut own = coupons.filter(|coupon| coupon.booklet.is_some());
+        own.next().unwrap().booklet = None;
+    }),
     ("a coupon is gone", Check::Coupon, |case| {
         case.books.coupons.pop_first();
     }),

@@ -28,6 +28,8 @@ impl Coverage {
         "applied fiver",
         "applied one-more",
         "applied each-less",
+        "applied leaflet",
+        "applied gift",
         "applied extra-points",
         "applied free-shipping",
         "applied fifth",

@@ -289,9 +289,9 @@ pub(super) fn rewrite_documents(case: &mut Case, from: &str, to: &str) {
 #[test]
 fn every_lie_is_seen_through() -> Outcome {
     let scenario = Scenario {
-        clients: 60,
+        clients: 120,
         orders: 20,
-        ..Scenario::calm(3)
+        ..Scenario::calm(1)
     };
     let evidence = repeatably(run(scenario, in_memory()))?;
     let (history, deliveries) = (evidence.history, evidence.deliveries);

@@ -139,7 +139,7 @@ fn discount(books: &Books, priced: Priced<'_>, findings: &mut Findings) -> Resul
             return Ok(());
         }
     };
-    verdicts(priced, told, findings);
+    verdicts(books, priced, told, findings);
     let section = priced.document.get("offers").unwrap_or(&Value::Null);
     let is_net = text(section, "prices") == "without_tax";
     let before = Basket::of(priced.purchase, is_net)?;
@@ -159,7 +159,8 @@ fn discount(books: &Books, priced: Priced<'_>, findings: &mut Findings) -> Resul
 }
 
 /// Each coupon comes to something, in the order in which they were given: it is used when an offer of it applies, or where all are.
-fn verdicts(priced: Priced<'_>, told: &BasketDiscount, findings: &mut Findings) {
+/// A coupon that is worth an amount is kept when it spends nothing.
+fn verdicts(books: &Books, priced: Priced<'_>, told: &BasketDiscount, findings: &mut Findings) {
     let id = &priced.purchase.id;
     let uses = told.coupons.iter().map(|own| &own.coupon);
     findings.same(
@@ -171,6 +172,7 @@ fn verdicts(priced: Priced<'_>, told: &BasketDiscount, findings: &mut Findings) 
     let policy = priced.document.pointer("/offers/without_effect");
     let uses_all = policy.is_some_and(|policy| policy == "use");
     for own in &told.coupons {
+        let uses_all = uses_all && !is_valued(books, &own.coupon);
         let mut applied = told.applied.iter();
         let applies = applied.any(|applied| applied.coupon == own.coupon);
         let is_right = match &own.outcome {
@@ -408,6 +410,7 @@ fn kept(books: &Books, bought: &Bought<'_>, findings: &mut Findings) {
         used,
         found,
     );
+    values(books, bought, &stored.entity.coupon_values, findings);
     let discount = bought.reply.decision.discount.iter();
     let told = discount.flat_map(|discount| &discount.lines);
     for (line, told) in purchase.lines.iter().zip(told) {
@@ -418,6 +421,30 @@ fn kept(books: &Books, bought: &Bought<'_>, findings: &mut Findings) {
             line.amount.minor() - minor(line.discounts),
         );
     }
+}
+
+/// Whether a coupon is worth an amount.
+fn is_valued(books: &Books, coupon: &CouponId) -> bool {
+    let coupon = books.coupons.get(coupon.as_str());
+    let book = coupon.and_then(|own| books.coupon_books.get(own.book.as_str()));
+    book.is_some_and(|book| book.terms.value.is_some())
+}
+
+/// What coupons that are worth an amount have spent is what their offers took off.
+fn values(books: &Books, bought: &Bought<'_>, kept: &[(CouponId, i64)], findings: &mut Findings) {
+    let mut spent: BTreeMap<&CouponId, i64> = BTreeMap::new();
+    for coupon in used_with(bought).filter(|coupon| is_valued(books, coupon)) {
+        spent.entry(coupon).or_default();
+    }
+    let discount = bought.reply.decision.discount.iter();
+    for applied in discount.flat_map(|discount| &discount.applied) {
+        if let Some(spent) = spent.get_mut(&applied.coupon) {
+            *spent += applied.taken_off.minor();
+        }
+    }
+    let found = kept.iter().map(|(coupon, spent)| (coupon, *spent));
+    let name = format!("values spent with {}", bought.order.id);
+    findings.same(Check::Discount, name, spent, found.collect());
 }
 
 /// The coupons that were used with a purchase.

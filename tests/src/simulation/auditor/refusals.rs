@@ -97,6 +97,7 @@ fn allowed_of_purchase(command: &Command) -> &'static [&'static str] {
             "coupon_expired",
             "coupon_book_scheduled",
             "coupon_limit",
+            "coupon_not_unlocked",
             "quote_changed",
         ],
         Command::Confirm(_) => &[
@@ -137,6 +138,7 @@ fn allowed_of_coupons(command: &Command) -> &'static [&'static str] {
             "coupon_redeemed",
             "coupon_limit",
             "coupons_short",
+            "booklet_incomplete",
         ],
     }
 }

@@ -4,11 +4,13 @@
 //! what members say of their codes is mostly right, and not always.
 
 use rewards_core::coupons::{
-    BookTerms, CodeLine, CodeMatching, CodeUser, CouponLimits, CouponTransfer, LockRule,
+    BookTerms, BookletOrder, BookletTerms, CodeLine, CodeMatching, CodeUser, CouponLimits,
+    CouponTransfer, LockRule,
 };
 use rewards_core::ids::{
     CouponBatchId, CouponBookId, CouponId, IdempotencyKey, MemberId, OrderId, Slug, TenantId,
 };
+use rewards_core::money::{Asset, Money};
 use rewards_core::operations::coupons::{
     AssignCoupons, BookStatus, CheckCoupon, CreateCouponBook, DistributeCoupons, GenerateCoupons,
     LockCoupon, RedeemCoupon, ReplaceCoupon, TransferCoupon, UnassignCoupon, UnlockCoupon,
@@ -23,7 +25,7 @@ use super::super::random::Random;
 use super::super::workload::{Command, HOUR, Order, Script};
 
 /// How many books a tenant has.
-pub(in super::super) const BOOKS: u64 = 7;
+pub(in super::super) const BOOKS: u64 = 9;
 /// How many codes of each are known.
 const CODES: u64 = 7;
 /// The book whose codes must be locked.
@@ -32,6 +34,14 @@ const LOCKED: u64 = 1;
 const SHARED: u64 = 2;
 /// The book whose codes are kept as they are.
 const PLAIN: u64 = 5;
+/// The book whose codes are given in booklets of so many, and how many of those that are known can be.
+const BOOKLETS: u64 = 7;
+const BOOKLET: u64 = 3;
+const IN_BOOKLETS: u64 = 6;
+/// The book whose codes are worth an amount.
+const VALUED: u64 = 8;
+/// What each is worth, in cents.
+const WORTH: i64 = 1_200;
 
 impl Script {
     /// Whether anything is ordered of a book: where all is worked out again nothing is locked.
@@ -82,6 +92,15 @@ impl Script {
                 terms.limits = limited(|limits| (limits.uses, limits.codes) = (Some(6), Some(40)));
             }
             PLAIN => terms.matching = Some(CodeMatching::Exact),
+            BOOKLETS => {
+                terms.transfer = Some(CouponTransfer::Permitted);
+                terms.booklet = Some(BookletTerms {
+                    coupons: u32::try_from(BOOKLET)?,
+                    order: Some(BookletOrder::InSequence),
+                    lasts_days: Some(3),
+                });
+            }
+            VALUED => terms.value = Some(Money::new(WORTH, Asset::parse("EUR")?)),
             _ => terms.limits = limited(|limits| limits.uses_per_code = Some(3)),
         }
         Ok(terms)
@@ -138,7 +157,7 @@ impl Script {
         Ok(Command::Generate(GenerateCoupons {
             book: book_id(book)?,
             batch: CouponBatchId::new(&format!("batch-{batch}"))?,
-            count: u32::try_from(5 + 4 * batch)?,
+            count: u32::try_from(6 + 3 * batch)?,
             after: random.chance(50).then_some(3),
             codes: batch % 2 == 0,
         }))
@@ -196,7 +215,7 @@ impl Script {
     ) -> Result<Option<Command>, Failed> {
         let (book, member) = (book % BOOKS, self.member(member)?);
         let mut codes = Vec::new();
-        for number in 0..CODES {
+        for number in 0..known_of(book) {
             if self.known_holder(book, number)? == member {
                 codes.push(Secret::from(code(book, number).as_str()));
             }
@@ -216,7 +235,9 @@ impl Script {
 
     /// Coupons by a draw, or with codes that somebody chose.
     pub(in super::super) fn assign(&self, random: &mut Random) -> Result<Command, Failed> {
-        let (book, number) = (random.below(BOOKS), random.below(CODES));
+        let book = random.below(BOOKS);
+        let number = random.below(known_of(book));
+        let together = if book == BOOKLETS { BOOKLET } else { 1 };
         let mut assign = AssignCoupons {
             book: book_id(book)?,
             member: self.holder(random, book, number)?,
@@ -226,9 +247,12 @@ impl Script {
             reason: None,
         };
         if random.chance(350) {
-            assign.count = Some(u32::try_from(random.below(3))?.saturating_add(1));
+            let count = random.below(3).saturating_add(1);
+            assign.count = Some(u32::try_from(count.saturating_mul(together))?);
         } else {
-            assign.codes.push(Secret::from(code(book, number).as_str()));
+            let first = number - number % together;
+            let codes = (first..first + together).map(|number| code(book, number));
+            assign.codes = codes.map(|code| Secret::from(code.as_str())).collect();
         }
         if random.chance(200) {
             (assign.by, assign.reason) = (Some(Slug::new("desk")?), Some(Slug::new("sorry")?));
@@ -239,11 +263,13 @@ impl Script {
     /// Coupons for several members at once.
     pub(in super::super) fn distribute(&self, random: &mut Random) -> Result<Command, Failed> {
         let count = u32::try_from(random.below(4))?.saturating_add(1);
-        let is_each = random.chance(500);
+        let (is_each, book) = (random.chance(500), random.below(BOOKS));
+        let each = if book == BOOKLETS { BOOKLET } else { 1 };
+        let each = u32::try_from(each)?;
         Ok(Command::Distribute(DistributeCoupons {
-            book: book_id(random.below(BOOKS))?,
+            book: book_id(book)?,
             members: self.sharers(random)?,
-            each: is_each.then_some(1),
+            each: is_each.then_some(each),
             total: (!is_each).then_some(count),
             partial: random.chance(600),
             by: None,
@@ -292,6 +318,11 @@ impl Script {
     }
 
     fn known_holder(&self, book: u64, number: u64) -> Result<MemberId, Failed> {
+        // A booklet is one member's.
+        let number = match book {
+            BOOKLETS => number / BOOKLET,
+            _ => number,
+        };
         self.some_member(&mut Random::of(&[self.seed, 11, book, number]))
     }
 
@@ -305,7 +336,7 @@ impl Script {
     ) -> Result<Vec<CouponId>, Failed> {
         let mut own = vec![(SHARED, random.below(3))];
         for book in (0..BOOKS).filter(|book| *book != SHARED && self.has_book(*book)) {
-            for number in 0..CODES {
+            for number in 0..known_of(book) {
                 if self.known_holder(book, number)? == *member {
                     own.push((book, number));
                 }
@@ -317,6 +348,11 @@ impl Script {
             let (book, number) = match random.chance(80) {
                 true => some,
                 false => random.pick(&own).copied().unwrap_or(some),
+            };
+            // Of a booklet the first one is the one that can be used, at first.
+            let number = match book == BOOKLETS && random.chance(700) {
+                true => number - number % BOOKLET,
+                false => number,
             };
             let text = match random.below(40) {
                 0 => "no such code".to_owned(),
@@ -437,12 +473,19 @@ impl Script {
             false => member,
         };
         let order = (book == LOCKED || random.chance(700)).then_some(order);
+        let amount = match book == VALUED && random.chance(700) {
+            true => {
+                let part = i64::try_from(random.below(500))?.saturating_add(1);
+                Some(Money::new(part, Asset::parse("EUR")?))
+            }
+            false => None,
+        };
         Ok(Command::UseCoupon(RedeemCoupon {
             member,
             code: Some(code),
             coupon: None,
             order,
-            amount: None,
+            amount,
         }))
     }
 
@@ -464,6 +507,14 @@ impl Script {
             by: None,
             reason: Some(Slug::new("fraud")?),
         }))
+    }
+}
+
+/// How many codes of a book are known that can be given.
+fn known_of(book: u64) -> u64 {
+    match book {
+        BOOKLETS => IN_BOOKLETS,
+        _ => CODES,
     }
 }
 

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use rewards_core::coupons::{
-    BookCount, CodeUser, Coupon, CouponAction, CouponBook, CouponStep, LockRule,
+    BookCount, BookletOrder, CodeUser, Coupon, CouponAction, CouponBook, CouponStep, LockRule,
 };
 use rewards_core::event::{Event, Stream};
+use rewards_core::ids::CouponId;
+use rewards_core::money::Money;
 use rewards_core::time::Timestamp;
 
 use super::super::{Check, Findings};
@@ -25,6 +27,8 @@ struct Life {
     returned: i64,
     used_up: i64,
     voided: i64,
+    /// What was spent of its value and did not come back, in minor units.
+    spent: i64,
 }
 
 /// Ends of leases, by coupon, order and beginning.
@@ -52,6 +56,7 @@ pub(in super::super) fn check(
     }
     for book in books.coupon_books.values() {
         counts(books, book, &lives, findings);
+        booklets(books, book, findings);
     }
     members(books, told, findings);
 }
@@ -71,14 +76,20 @@ fn lives(told: &Told<'_>) -> BTreeMap<String, Life> {
                 lives.entry(coupon.to_string()).or_default().unassigned += 1;
             }
             Event::CouponRedeemed {
-                coupon, used_up, ..
+                coupon,
+                used_up,
+                amount,
+                ..
             } => {
                 let life = lives.entry(coupon.to_string()).or_default();
                 life.used += 1;
+                life.spent += amount.map_or(0, Money::minor);
                 life.used_up += i64::from(*used_up);
             }
-            Event::CouponReturned { coupon, .. } => {
-                lives.entry(coupon.to_string()).or_default().returned += 1;
+            Event::CouponReturned { coupon, amount, .. } => {
+                let life = lives.entry(coupon.to_string()).or_default();
+                life.returned += 1;
+                life.spent -= amount.map_or(0, Money::minor);
             }
             Event::CouponVoided { coupon, .. } => {
                 lives.entry(coupon.to_string()).or_default().voided += 1;
@@ -123,7 +134,10 @@ fn uses(books: &Books, book: &CouponBook, coupon: &Coupon, life: Life, findings:
     // What the one was used that it replaces it cannot be used any more.
     let carried = i64::from(coupon.uses - coupon.own_uses());
     let used = life.used - life.returned;
-    let is_used_up = used + carried == may_be;
+    let is_used_up = match book.terms.value {
+        Some(worth) => value(books, coupon, worth.minor(), life, findings),
+        None => used + carried == may_be,
+    };
     // Each use that came back may have been the last one, which was made again since.
     let times_used_up = i64::from(is_used_up)..=i64::from(is_used_up) + life.returned;
     let is_right = life.assigned - life.unassigned == is_held
@@ -146,6 +160,67 @@ fn uses(books: &Books, book: &CouponBook, coupon: &Coupon, life: Life, findings:
         let detail =
             format!("{id} was used {used} of {may_be} times, {carried} before: {coupon:?}");
         findings.add(Check::Coupon, detail);
+    }
+}
+
+/// What is spent of a coupon is what was told of it, and what was spent of the one it replaces, and never more than it is worth. Says
+/// whether nothing is left.
+fn value(books: &Books, coupon: &Coupon, worth: i64, life: Life, findings: &mut Findings) -> bool {
+    let replaced = coupon.replaces();
+    let replaced = replaced.and_then(|before| books.coupons.get(before.as_str()));
+    let carried = replaced.map_or(0, |before| before.spent);
+    if coupon.spent != life.spent + carried || !(0..=worth).contains(&coupon.spent) {
+        let id = &coupon.coupon;
+        let detail = format!("{id} is worth {worth}, {carried} before: {life:?}, {coupon:?}");
+        findings.add(Check::Coupon, detail);
+    }
+    coupon.spent == worth
+}
+
+/// The coupons of a booklet are one member's, know of each other, and are used one after the other where the book says so.
+fn booklets(books: &Books, book: &CouponBook, findings: &mut Findings) {
+    let Some(terms) = &book.terms.booklet else {
+        return;
+    };
+    let newest = |id: &CouponId| {
+        let mut found = books.coupons.get(id.as_str());
+        while let Some(next) = found.and_then(Coupon::replaced_by) {
+            found = books.coupons.get(next.as_str());
+        }
+        found
+    };
+    for coupon in books.coupons.values().filter(|own| own.book == book.book) {
+        let place = match &coupon.booklet {
+            Some(place) => place,
+            None if coupon.holder.is_none() => continue,
+            None => {
+                findings.add(Check::Coupon, format!("{coupon:?} is of no booklet"));
+                continue;
+            }
+        };
+        let all: Vec<Option<&Coupon>> = place.coupons.iter().map(newest).collect();
+        let is_one = all.iter().flatten().all(|other| {
+            let own = other.booklet.as_ref();
+            own.is_some_and(|own| own.coupons == place.coupons && own.until == place.until)
+        });
+        // What was used of those before it may have come back since. One that was used was unlocked itself.
+        let before = all.iter().zip(0..place.place).filter_map(|(own, _)| *own);
+        let last = before
+            .filter(|other| other.counted_as() != BookCount::Voided)
+            .last();
+        let was_used = |other: &Coupon| {
+            let mut steps = other.history().iter();
+            // Of a code that was lost nobody tells here.
+            other.replaces().is_some() || steps.any(|step| step.action == CouponAction::Redeemed)
+        };
+        let is_used = coupon.uses > 0 && coupon.replaced_by().is_none();
+        let is_in_turn =
+            terms.order() != BookletOrder::InSequence || !is_used || last.is_none_or(was_used);
+        let is_whole =
+            all.iter().all(Option::is_some) && u32::try_from(all.len()) == Ok(terms.coupons);
+        if !(is_one && is_whole && is_in_turn) {
+            findings.add(Check::Coupon, format!("{coupon:?} of {all:?}"));
+        }
     }
 }
 

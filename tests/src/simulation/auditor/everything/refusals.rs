@@ -19,6 +19,7 @@ const OF_CODE: &[&str] = &[
     "coupon_redeemed",
     "coupon_voided",
     "coupon_locked",
+    "coupon_not_unlocked",
 ];
 
 /// What can be said of the coupons that are named with a purchase, beside that.
@@ -114,13 +115,10 @@ fn of_coupons(command: &Command) -> (bool, [&'static [&'static str]; 2]) {
             false,
             [&[UNKNOWN, CLOSED, "limit_below_use", "invalid"], &[]],
         ),
-        Command::Generate(_) => (
-            false,
-            [
-                &[UNKNOWN, CLOSED, "coupon_batch_mismatch", "coupon_limit"],
-                &[],
-            ],
-        ),
+        Command::Generate(_) => {
+            let own: &[&str] = &[UNKNOWN, CLOSED, "coupon_batch_mismatch", "coupon_limit"];
+            (false, [own, &[]])
+        }
         Command::Upload(_) => (false, [&[UNKNOWN, CLOSED, "coupon_limit"], &[]]),
         Command::Assign(_) | Command::Distribute(_) => {
             let own: &[&str] = &[
@@ -131,11 +129,17 @@ fn of_coupons(command: &Command) -> (bool, [&'static [&'static str]; 2]) {
                 "coupon_unknown",
                 "coupon_assigned",
                 "coupons_short",
+                "booklet_incomplete",
             ];
             (true, [own, OF_CODE])
         }
         Command::Unassign(_) => {
-            let own: &[&str] = &["coupon_unknown", "coupon_not_assigned", "coupon_used"];
+            let own: &[&str] = &[
+                "coupon_unknown",
+                "coupon_not_assigned",
+                "coupon_used",
+                "coupon_in_booklet",
+            ];
             (false, [own, OF_CODE])
         }
         Command::VoidCoupon(_) => (
@@ -160,6 +164,13 @@ fn of_coupons(command: &Command) -> (bool, [&'static [&'static str]; 2]) {
             true,
             [&["coupon_not_locked", "coupon_not_assigned"], OF_CODE],
         ),
-        _ => (true, [&["coupon_lock_required", "coupon_limit"], OF_CODE]),
+        _ => {
+            let own: &[&str] = &[
+                "coupon_lock_required",
+                "coupon_limit",
+                "coupon_value_exceeded",
+            ];
+            (true, [own, OF_CODE])
+        }
     }
 }

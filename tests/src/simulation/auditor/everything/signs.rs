@@ -1,6 +1,7 @@
 //! Signs: what tells in the events that a command happened, and how often. Each command that was applied has left its own.
 
 use std::collections::BTreeMap;
+use std::iter;
 
 use rewards_core::discounts::CouponVerdict;
 use rewards_core::event::{Event, Stream};
@@ -190,10 +191,16 @@ fn of_coupons(command: &Applied<'_>) -> Result<Vec<(String, i64)>, Failed> {
             let reply: TransferredCoupon = command.reply()?;
             match reply.coupon {
                 None => once(format!("wrong code of {}", request.member)),
-                Some(coupon) => vec![
-                    (format!("{coupon} given by {}", request.member), 1),
-                    (format!("{coupon} given to {}", request.to), 1),
-                ],
+                // The others of a booklet go with it.
+                Some(coupon) => iter::once(coupon)
+                    .chain(reply.with)
+                    .flat_map(|coupon| {
+                        [
+                            (format!("{coupon} given by {}", request.member), 1),
+                            (format!("{coupon} given to {}", request.to), 1),
+                        ]
+                    })
+                    .collect(),
             }
         }
         Command::Check(request) => match command.reply::<CheckedCoupon>()?.outcome {
