@@ -1,8 +1,9 @@
-//! What hosts do beside operations: health, audit, sweeps and the delivery of events, all as JSON.
+//! What hosts do beside operations: health, audit, liability, sweeps and the delivery of events, all as JSON.
 
 use rewards_core::audit::{AuditProblem, BookHead};
 use rewards_core::event::{EventRecord, Stream};
 use rewards_core::ids::MemberId;
+use rewards_core::money::Money;
 use rewards_core::operations::rewards::SettledMember;
 use rewards_core::rejection::Fault;
 use rewards_core::time::Timestamp;
@@ -57,6 +58,28 @@ struct BookReport {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct AskLiability {
+    at: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+struct Liability {
+    at: Option<Timestamp>,
+    members: u64,
+    assets: Vec<AssetLiability>,
+}
+
+#[derive(Serialize)]
+struct AssetLiability {
+    available: Money,
+    main: Money,
+    pending: Money,
+    reserved: Money,
+    owed: Money,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct BookHeads {
     after: Option<Stream>,
     limit: u32,
@@ -99,6 +122,7 @@ pub async fn serve(opened: &Opened, name: &str, arguments: &str) -> Result<Vec<u
     match name {
         "health" => write(&health(opened).await?),
         "verify" => write(&verify(opened).await?),
+        "liability" => write(&liability(opened, &read(arguments)?).await?),
         "book_heads" => {
             let asked: BookHeads = read(arguments)?;
             write(&opened.tenant.book_heads(asked.after, asked.limit).await?)
@@ -160,6 +184,22 @@ async fn verify(opened: &Opened) -> Result<BookReport, Fault> {
         accounts: report.accounts,
         problems: told(&report.problems),
         unlisted: report.unlisted,
+    })
+}
+
+async fn liability(opened: &Opened, asked: &AskLiability) -> Result<Liability, Fault> {
+    let found = opened.tenant.liability(asked.at).await?;
+    let assets = found.assets.iter().map(|line| AssetLiability {
+        available: line.available,
+        main: line.main,
+        pending: line.pending,
+        reserved: line.reserved,
+        owed: line.owed,
+    });
+    Ok(Liability {
+        at: found.at,
+        members: found.members,
+        assets: assets.collect(),
     })
 }
 

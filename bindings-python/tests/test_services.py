@@ -33,6 +33,17 @@ def test_books_are_verified(engine: rewards.Engine) -> None:
     assert report.is_valid
 
 
+def test_what_all_members_have_is_added_up(engine: rewards.Engine) -> None:
+    assert engine.liability().assets == []
+    engine.record_purchase(record(), now=NOW)
+    own = engine.get_balance("ada", now=NOW).assets
+    now = engine.liability()
+    assert (now.at, now.members) == (None, 1)
+    assert [(line.available, line.pending) for line in now.assets] == [(line.available, line.pending) for line in own]
+    assert engine.liability(NOW).assets == now.assets
+    assert engine.liability(NOW - timedelta(days=400)).members == 0
+
+
 def test_heads_are_kept_and_checked(engine: rewards.Engine) -> None:
     engine.record_purchase(record(), now=NOW)
     heads = engine.book_heads()

@@ -43,6 +43,10 @@ func walletExample() async throws {
     let reopened = try await RewardsEngine.openFile(path: file)
     try expect(try await reopened.getBalance(request: GetBalance(member: "alice")).assets, balance.assets)
     try expect(try await reopened.verify().problems, [])
+    let liability = try await reopened.liability()
+    try expect(liability.members, 1)
+    try expect(liability.assets.map(\.available), balance.assets.map(\.available))
+    try expect(try await reopened.liability(at: Date(timeIntervalSince1970: 0)).assets, [])
     try expect(try await reopened.health().backend, "sqlite")
     try await reopened.shutDown()
 }

@@ -1,6 +1,7 @@
-//! What apps do beside operations: look at the health, and audit the books.
+//! What apps do beside operations: look at the health, audit the books, and add them up.
 
 use rewards_core::ffi::RewardsError;
+use rewards_core::money::Money;
 use rewards_core::time::Timestamp;
 
 use crate::engine::RewardsEngine;
@@ -36,6 +37,32 @@ pub struct BookReport {
     pub problems: Vec<String>,
     /// How many more problems there were than are listed.
     pub unlisted: u64,
+}
+
+/// What all members together have.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct Liability {
+    /// The instant it is for, by effective time; what is stored when absent.
+    pub at: Option<Timestamp>,
+    /// How many members there are; by an instant, those of whom there is an entry.
+    pub members: u64,
+    /// One line per asset, in asset order.
+    pub assets: Vec<AssetLiability>,
+}
+
+/// What all members together have of one asset.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct AssetLiability {
+    /// What members can use, their own money included.
+    pub available: Money,
+    /// How much of that is their own money, paid in.
+    pub main: Money,
+    /// What is granted but not available yet.
+    pub pending: Money,
+    /// What is reserved for something in progress.
+    pub reserved: Money,
+    /// What members owe, of rewards that were to be taken back and had been spent.
+    pub owed: Money,
 }
 
 #[uniffi::export(async_runtime = "tokio")]
@@ -90,6 +117,27 @@ impl RewardsEngine {
                     .map(|problem| format!("{}: {problem}", problem.code()))
                     .collect(),
                 unlisted: report.unlisted,
+            })
+        })
+        .await
+    }
+
+    /// Adds up what all members have, as it is stored or as it was at an instant, by effective time.
+    #[uniffi::method(default(at = None))]
+    pub async fn liability(&self, at: Option<Timestamp>) -> Result<Liability, RewardsError> {
+        guarded(async {
+            let found = self.tenant().liability(at).await?;
+            let assets = found.assets.iter().map(|line| AssetLiability {
+                available: line.available,
+                main: line.main,
+                pending: line.pending,
+                reserved: line.reserved,
+                owed: line.owed,
+            });
+            Ok(Liability {
+                at: found.at,
+                members: found.members,
+                assets: assets.collect(),
             })
         })
         .await

@@ -20,7 +20,9 @@ use rewards_core::operations::rewards::GrantReward;
 use rewards_core::program::Program;
 use rewards_core::rejection::Fault;
 use rewards_core::time::{LocalDate, Timestamp};
-use rewards_storage::engine::{CommandOptions, Engine, ManualClock, Receipt, TenantEngine};
+use rewards_storage::engine::{
+    AssetLiability, CommandOptions, Engine, ManualClock, Receipt, TenantEngine,
+};
 use rewards_storage::memory::MemoryStore;
 use rewards_storage::sql::SqlStore;
 use rewards_storage::store::Backend;
@@ -201,6 +203,34 @@ async fn control(
 async fn assert_valid(engine: &TenantEngine, name: &str) {
     let report = engine.verify().await.unwrap();
     assert!(report.is_valid(), "{name}: {:?}", report.problems);
+}
+
+#[tokio::test]
+async fn what_all_members_have_is_added_up_by_asset() {
+    let dollar = Asset::parse("USD").unwrap();
+    let line = |minor: i64, asset: Asset| AssetLiability {
+        available: Money::new(minor, asset),
+        main: Money::new(0, asset),
+        pending: Money::new(0, asset),
+        reserved: Money::new(0, asset),
+        owed: Money::new(0, asset),
+    };
+    for (name, stores, _files) in stores("fx_liability").await {
+        let engines = [open(&stores[0]).await, open(&stores[1]).await];
+        set_up(&engines[0]).await;
+        let other = RegisterMember::new(member("bob"));
+        engines[0].execute(other).await.unwrap();
+        engines[0].execute(convert(1, amount(1_000))).await.unwrap();
+        let [one, two] = [None, Some(at(NOON))].map(|at| engines[1].liability(at));
+        let now = one.await.unwrap();
+        let assets = vec![line(9_000, eur()), line(1_219, dollar)];
+        assert_eq!((now.members, &now.assets), (2, &assets), "{name}");
+        let by_then = two.await.unwrap();
+        assert_eq!((by_then.members, &by_then.assets), (1, &assets), "{name}");
+        let before = engines[1].liability(Some(at("2026-05-01T11:59:59Z")));
+        let before = before.await.unwrap();
+        assert_eq!((before.members, before.assets), (0, vec![]), "{name}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -34,11 +34,12 @@ from .keys import KeyRing, RingKey
 from .logs import disable_logging, enable_logging, flush_logging
 from .receipt import Receipt
 from .scenarios import ScenarioReport, run_scenarios
-from .services import BookHead, BookReport, ClaimedEvent, Health, Sweep
+from .services import AssetLiability, BookHead, BookReport, ClaimedEvent, Health, Liability, Sweep
 from .tables import ArrowTable, CompiledProgram
 
 __all__ = [
     "ArrowTable",
+    "AssetLiability",
     "AsyncEngine",
     "BookHead",
     "BookReport",
@@ -51,6 +52,7 @@ __all__ = [
     "InternalError",
     "InvalidError",
     "KeyRing",
+    "Liability",
     "Problem",
     "Receipt",
     "RejectedError",

@@ -30,7 +30,7 @@ from .methods import AsyncMethods, Methods
 from .models import EventRecord, Model, Stream, Timestamp
 from .models.scalars import shown
 from .operations import OPERATIONS
-from .services import BookHead, BookReport, ClaimedEvent, Health, Sweep
+from .services import BookHead, BookReport, ClaimedEvent, Health, Liability, Sweep
 from .shapes import native
 
 __all__ = ["AsyncEngine", "Engine", "migrate", "open", "open_file"]
@@ -46,6 +46,7 @@ _Place = tuple[str, bool]
 _NO_ARGUMENTS = "{}"
 _HEALTH = TypeAdapter(Health)
 _BOOKS = TypeAdapter(BookReport)
+_LIABILITY = TypeAdapter(Liability)
 _HEADS = TypeAdapter(list[BookHead])
 _PROBLEMS = TypeAdapter(list[str])
 _SWEEP = TypeAdapter(Sweep)
@@ -214,6 +215,14 @@ class Engine(_Handle, Methods):
     def verify(self) -> BookReport:
         """Hold everything that is stored for the tenant against everything else, in one view."""
         return self._serve("verify", _NO_ARGUMENTS, _BOOKS)
+
+    def liability(self, at: Optional[datetime] = None) -> Liability:
+        """Add up what all members have, as it is stored or as it was at an instant, by effective time.
+
+        What is due and not settled yet counts as it is stored: `settle_due` first where that matters. What it is worth in one
+        currency, `value_balances` tells.
+        """
+        return self._serve("liability", _liability_arguments(at), _LIABILITY)
 
     def book_heads(self, after: Optional[Stream] = None, *, limit: int = 1_000) -> list[BookHead]:
         """Where journals and programs end, in the order of streams, after one: to be kept or signed."""
@@ -446,6 +455,14 @@ class AsyncEngine(_Handle, AsyncMethods):
     async def verify(self) -> BookReport:
         """Hold everything that is stored for the tenant against everything else, in one view."""
         return await self._serve("verify", _NO_ARGUMENTS, _BOOKS)
+
+    async def liability(self, at: Optional[datetime] = None) -> Liability:
+        """Add up what all members have, as it is stored or as it was at an instant, by effective time.
+
+        What is due and not settled yet counts as it is stored: `settle_due` first where that matters. What it is worth in one
+        currency, `value_balances` tells.
+        """
+        return await self._serve("liability", _liability_arguments(at), _LIABILITY)
 
     async def book_heads(self, after: Optional[Stream] = None, *, limit: int = 1_000) -> list[BookHead]:
         """Where journals and programs end, in the order of streams, after one: to be kept or signed."""
@@ -693,6 +710,10 @@ class _HeldArguments(Model):
     events: list[tuple[Stream, int]]
 
 
+class _LiabilityArguments(Model):
+    at: Optional[Timestamp]
+
+
 class _TimeArguments(Model):
     at: Timestamp
 
@@ -730,6 +751,10 @@ def _kept_arguments(heads: Iterable[BookHead]) -> str:
 
 def _time_arguments(at: datetime) -> str:
     return _TimeArguments(at=at).to_json()
+
+
+def _liability_arguments(at: Optional[datetime]) -> str:
+    return _LiabilityArguments(at=at).to_json()
 
 
 def _backup_arguments(path: object) -> str:

@@ -1,10 +1,10 @@
-"""What hosts do beside operations: health, audit, sweeps, and the delivery of events."""
+"""What hosts do beside operations: health, audit, liability, sweeps, and the delivery of events."""
 
 from typing import Optional
 
-from .models import EventRecord, Fault, MemberId, Model, SettledMember, Stream, Timestamp, UInt64
+from .models import EventRecord, Fault, MemberId, Model, Money, SettledMember, Stream, Timestamp, UInt64
 
-__all__ = ["BookHead", "BookReport", "ClaimedEvent", "Health", "Sweep"]
+__all__ = ["AssetLiability", "BookHead", "BookReport", "ClaimedEvent", "Health", "Liability", "Sweep"]
 
 
 class Health(Model):
@@ -48,6 +48,32 @@ class BookReport(Model):
     def is_valid(self) -> bool:
         """Whether the books are right: nothing was found."""
         return not self.problems
+
+
+class AssetLiability(Model):
+    """What a tenant owes its members in one asset."""
+
+    available: Money
+    """What members can use, their own money included."""
+    main: Money
+    """How much of that is their own money, paid in."""
+    pending: Money
+    """What is granted but not available yet."""
+    reserved: Money
+    """What is reserved for something in progress."""
+    owed: Money
+    """What members owe the tenant, of rewards that were to be taken back and had been spent."""
+
+
+class Liability(Model):
+    """What a tenant owes all its members together."""
+
+    at: Optional[Timestamp]
+    """The instant it is for, by effective time; what is stored when absent."""
+    members: int
+    """How many members there are; by an instant, those of whom there is an entry."""
+    assets: list[AssetLiability]
+    """One line per asset, in asset order."""
 
 
 class BookHead(Model):

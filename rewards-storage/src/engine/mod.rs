@@ -32,6 +32,7 @@ mod codes;
 mod faults;
 mod key_data;
 mod key_ring;
+mod liability;
 mod moment;
 mod ordered;
 mod pending;
@@ -72,6 +73,7 @@ pub use key_data::KeyData;
 pub use key_ring::{
     KEY_SECRET_BYTES_MAX, KEY_SECRET_BYTES_MIN, KEYS_MAX, KeyRing, KeyRingError, RingKey,
 };
+pub use liability::{AssetLiability, Liability};
 pub use ordered::{OrderedReceipt, OrderedRun, RUN_AHEAD_MAX};
 pub use services::{CLAIMED_AT_ONCE_MAX, Health};
 pub use storage::{STORE_PATIENCE, STORE_TRIES_MAX, read_patience};

@@ -58,6 +58,10 @@ class WalletTest {
         RewardsEngine.openFile(file).use { reopened ->
             assertEquals(balance.assets, reopened.getBalance(GetBalance("alice")).assets)
             assertEquals(emptyList<String>(), reopened.verify().problems)
+            val liability = reopened.liability()
+            assertEquals(1uL, liability.members)
+            assertEquals(balance.assets.map { it.available }, liability.assets.map { it.available })
+            assertEquals(emptyList<AssetLiability>(), reopened.liability(Instant.EPOCH).assets)
             assertEquals("sqlite", reopened.health().backend)
             reopened.shutDown()
         }
