@@ -10,6 +10,7 @@ use rewards_core::counter::Subject;
 use rewards_core::coupons::{Coupon, CouponBook};
 use rewards_core::decision::ProgramWrite;
 use rewards_core::entity::{Entity, EntityKey, EntityRow, Stored};
+use rewards_core::fx::{Conversion, FxQuote, FxRate};
 use rewards_core::ids::{IdempotencyKey, MemberId, PurchaseId, TenantId};
 use rewards_core::ledger::{Account, JournalEntry, Lot, LotNumber, Purpose, TransferKind};
 use rewards_core::member::{Alias, MemberRow};
@@ -17,20 +18,23 @@ use rewards_core::money::Asset;
 use rewards_core::operations::balances::{Balance, GetBalance};
 use rewards_core::operations::coupons::CreateCouponBook;
 use rewards_core::operations::deposits::InitiateDeposit;
+use rewards_core::operations::fx::{ConvertBalance, LockConversion};
 use rewards_core::operations::purchases::{RecordPurchase, RefundPurchase, ReplacePurchase};
 use rewards_core::operations::redemptions::{AuthorizeRedemption, Redeem};
 use rewards_core::operations::rewards::{DeductBalance, GrantReward};
+use rewards_core::operations::risk::AssessPayment;
 use rewards_core::operations::shared_wallets::CreateSharedWallet;
 use rewards_core::operations::transfers::TransferBalance;
 use rewards_core::payments::DepositEntity;
 use rewards_core::refunds::RefundEntity;
+use rewards_core::risk::{Assessment, RiskHistory, RiskListEntry, RiskReview};
 use rewards_core::snapshot::{
     KeyOrigin, LotFilter, LotQuery, MemberKey, ReadPlan, ReplyKey, StoredReply,
 };
 use rewards_core::time::Timestamp;
 use rewards_core::transfers::{ReceivedTransfer, TransferEntity};
 use rewards_core::wallet::{Redemption, SharedWallet};
-use rewards_storage::engine::Engine;
+use rewards_storage::engine::{Engine, Liability};
 use rewards_storage::store::{Backend, MemberHead};
 
 use super::Failed;
@@ -46,6 +50,17 @@ const CHUNK: usize = 200;
 const LOOKS_BACK_DAYS: [i64; 3] = [0, 1, 3];
 /// More lots than any member of a simulation has.
 const LOTS_MAX: u32 = 100_000;
+
+/// Kinds of which nobody names all beforehand.
+const UNNAMED: [&str; 7] = [
+    Redemption::KIND,
+    Alias::KIND,
+    Coupon::KIND,
+    FxRate::KIND,
+    RiskHistory::KIND,
+    RiskReview::KIND,
+    RiskListEntry::KIND,
+];
 
 /// Name and bucket of a counter, after its subject.
 pub type CounterPlace = (String, String, i64);
@@ -83,6 +98,20 @@ pub struct Books {
     pub coupon_books: BTreeMap<String, CouponBook>,
     /// Their coupons.
     pub coupons: BTreeMap<String, Coupon>,
+    /// Rates, by their ids.
+    pub rates: BTreeMap<String, FxRate>,
+    /// Quotes whose rate was held.
+    pub quotes: BTreeMap<String, FxQuote>,
+    /// Conversions.
+    pub conversions: BTreeMap<String, Conversion>,
+    /// Payments that were assessed.
+    pub assessments: BTreeMap<String, Assessment>,
+    /// What is kept of the payments of each value of a key.
+    pub histories: BTreeMap<String, RiskHistory>,
+    /// Reviews of payments.
+    pub reviews: BTreeMap<String, RiskReview>,
+    /// Values on lists.
+    pub listed: BTreeMap<String, RiskListEntry>,
     /// Stored replies of all keys that were ever sent, by operation and key.
     pub replies: BTreeMap<(&'static str, IdempotencyKey), StoredReply>,
     /// The journal, by member and number.
@@ -99,6 +128,8 @@ pub struct Books {
     pub programs: Vec<ProgramWrite>,
     /// What the engine says that members have, now and at some moments before.
     pub answers: BTreeMap<MemberId, Vec<Balance>>,
+    /// What the engine says that all members together have, as it is stored and at some moments before.
+    pub liabilities: Vec<Liability>,
     /// The instant of a sweep that has just ended; nobody has done anything since.
     pub swept_at: Option<Timestamp>,
 }
@@ -131,6 +162,13 @@ impl Books {
             wallets: BTreeMap::new(),
             coupon_books: BTreeMap::new(),
             coupons: BTreeMap::new(),
+            rates: BTreeMap::new(),
+            quotes: BTreeMap::new(),
+            conversions: BTreeMap::new(),
+            assessments: BTreeMap::new(),
+            histories: BTreeMap::new(),
+            reviews: BTreeMap::new(),
+            listed: BTreeMap::new(),
             replies: BTreeMap::new(),
             journal: Vec::new(),
             balances: BTreeMap::new(),
@@ -139,6 +177,7 @@ impl Books {
             counters: BTreeMap::new(),
             programs: backend.programs(tenant, &[]).await?,
             answers: BTreeMap::new(),
+            liabilities: Vec::new(),
             swept_at: None,
         };
         books.read_pages(backend).await?;
@@ -151,9 +190,15 @@ impl Books {
         Ok(books)
     }
 
-    /// Asks for the balances of every member: now, and as they were some days ago.
+    /// Asks for the balances of every member, now and as they were some days ago, and of all of them together.
     async fn ask(&mut self, engine: &Engine) -> Result<(), Failed> {
         let tenant = engine.tenant(self.tenant.clone());
+        let latest = self.journal.iter().map(|entry| entry.recorded_at).max();
+        self.liabilities.push(tenant.liability(None).await?);
+        for (days, latest) in LOOKS_BACK_DAYS.iter().zip(latest.iter().cycle()) {
+            let at = latest.checked_add_micros(-days * 24 * HOUR)?;
+            self.liabilities.push(tenant.liability(Some(at)).await?);
+        }
         for head in &self.heads {
             let mut query = GetBalance::new(head.member.clone());
             let now = tenant.execute(query.clone()).await?;
@@ -283,7 +328,7 @@ impl Books {
             });
         };
         for head in &self.heads {
-            for asset in ["EUR", "points"] {
+            for asset in ["EUR", "points", "USD", "GBP"] {
                 let asset = Asset::parse(asset)?;
                 lots_of(member_key(&head.member), LotFilter::Open { asset });
             }
@@ -338,6 +383,13 @@ impl Books {
             SharedWallet::KIND => drop(self.wallets.insert(id, row.read()?.entity)),
             CouponBook::KIND => drop(self.coupon_books.insert(id, row.read()?.entity)),
             Coupon::KIND => drop(self.coupons.insert(id, row.read()?.entity)),
+            FxRate::KIND => drop(self.rates.insert(id, row.read()?.entity)),
+            FxQuote::KIND => drop(self.quotes.insert(id, row.read()?.entity)),
+            Conversion::KIND => drop(self.conversions.insert(id, row.read()?.entity)),
+            Assessment::KIND => drop(self.assessments.insert(id, row.read()?.entity)),
+            RiskHistory::KIND => drop(self.histories.insert(id, row.read()?.entity)),
+            RiskReview::KIND => drop(self.reviews.insert(id, row.read()?.entity)),
+            RiskListEntry::KIND => drop(self.listed.insert(id, row.read()?.entity)),
             _ => drop(self.purchases.insert(PurchaseId::new(&id)?, row.read()?)),
         }
         Ok(())
@@ -356,6 +408,9 @@ impl Books {
             },
             SharedWallet::KIND => CreateSharedWallet::NAME,
             CouponBook::KIND => CreateCouponBook::NAME,
+            FxQuote::KIND => LockConversion::NAME,
+            Conversion::KIND => ConvertBalance::NAME,
+            Assessment::KIND => AssessPayment::NAME,
             Adjustment::KIND => match self.adjustments.get(&*key.id).map(|made| made.kind) {
                 Some(AdjustmentKind::Deduct) => DeductBalance::NAME,
                 _ => GrantReward::NAME,
@@ -370,9 +425,10 @@ impl Books {
         }
     }
 
-    /// What nobody names beforehand: redemptions of those who pay together, names and codes, of which digests are kept.
+    /// What nobody names beforehand: redemptions of those who pay together, names and codes, of which digests are kept, rates, and
+    /// what follows from payments.
     async fn read_kinds(&mut self, backend: &dyn Backend) -> Result<(), Failed> {
-        for kind in [Redemption::KIND, Alias::KIND, Coupon::KIND] {
+        for kind in UNNAMED {
             let mut after = None;
             loop {
                 let page = backend.entities(&self.tenant, kind, after, PAGE).await?;

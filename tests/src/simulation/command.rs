@@ -2,7 +2,7 @@
 
 use rewards_core::command::{NaturalKey, Operation};
 use rewards_core::fingerprint::Fingerprint;
-use rewards_core::ids::{IdempotencyKey, MemberId, TenantId};
+use rewards_core::ids::{IdempotencyKey, MemberId, Slug, TenantId};
 use rewards_core::money::Money;
 use rewards_core::operations::aliases::{LinkAlias, UnlinkAlias};
 use rewards_core::operations::coupons::{
@@ -12,6 +12,7 @@ use rewards_core::operations::coupons::{
     UpdateCouponBook, UploadCoupons, VoidCoupon,
 };
 use rewards_core::operations::deposits::{ConfirmDeposit, InitiateDeposit};
+use rewards_core::operations::fx::{ConvertBalance, ImportRates, LockConversion, RefundConversion};
 use rewards_core::operations::members::{
     EraseMember, MergeMembers, MergedTiers, RegisterMember, UpdateMember,
 };
@@ -23,9 +24,14 @@ use rewards_core::operations::redemptions::{
     AuthorizeRedemption, CancelRedemption, CaptureRedemption, Redeem, ReleaseRedemption,
 };
 use rewards_core::operations::rewards::{DeductBalance, GrantReward, SettleMember};
+use rewards_core::operations::risk::{
+    AddToRiskList, AssessPayment, ClaimReview, DecideReview, LabelPayment, RemoveFromRiskList,
+    SnoozeRule,
+};
 use rewards_core::operations::shared_wallets::{CreateSharedWallet, UpdateSharedWallet};
 use rewards_core::operations::transfers::{TransferBalance, TransferReceiver};
 use rewards_core::rejection::Fault;
+use rewards_core::risk::{PaymentLabel, ReviewDecision};
 use rewards_core::time::Timestamp;
 use rewards_storage::engine::{CommandOptions, Engine, Receipt};
 
@@ -100,6 +106,17 @@ commands! {
     Give(TransferCoupon),
     ReplaceCode(ReplaceCoupon),
     VoidCoupon(VoidCoupon),
+    ImportRates(ImportRates),
+    LockRate(LockConversion),
+    Convert(ConvertBalance),
+    ConvertBack(RefundConversion),
+    Assess(AssessPayment),
+    Label(LabelPayment),
+    ListRisk(AddToRiskList),
+    UnlistRisk(RemoveFromRiskList),
+    Snooze(SnoozeRule),
+    ClaimReview(ClaimReview),
+    DecideReview(DecideReview),
 }
 
 fn name_of<O: Operation>(_: &O) -> &'static str {
@@ -209,6 +226,31 @@ impl Command {
             Self::Give(give) => give.to = other,
             Self::ReplaceCode(replace) => replace.reason = None,
             Self::VoidCoupon(void) => void.reason = None,
+            Self::ImportRates(import) => import.after = Some(1),
+            Self::LockRate(lock) => lock.amount = more(&lock.amount),
+            Self::Convert(convert) => convert.member = other,
+            Self::ConvertBack(refund) => refund.member = other,
+            Self::Assess(assess) => assess.facts.amount = more(&assess.facts.amount),
+            Self::Label(label) => {
+                label.label = match label.label {
+                    PaymentLabel::Good => PaymentLabel::Bad,
+                    PaymentLabel::Bad => PaymentLabel::Good,
+                }
+            }
+            Self::ListRisk(entry) => entry.value = other.to_string(),
+            Self::UnlistRisk(entry) => entry.value = other.to_string(),
+            Self::Snooze(snooze) => snooze.value = other.to_string(),
+            Self::ClaimReview(claim) => {
+                if let Ok(owner) = Slug::new(other.as_str()) {
+                    claim.owner = owner;
+                }
+            }
+            Self::DecideReview(decide) => {
+                decide.decision = match decide.decision {
+                    ReviewDecision::Approve => ReviewDecision::Block,
+                    ReviewDecision::Block => ReviewDecision::Approve,
+                }
+            }
         }
     }
 }

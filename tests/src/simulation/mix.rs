@@ -48,6 +48,15 @@ pub(super) enum Kind {
     UseCoupon,
     Unassign,
     VoidCoupon,
+    Rates,
+    LockRate,
+    Convert,
+    ConvertBack,
+    Assess,
+    Label,
+    RiskList,
+    Snooze,
+    Review,
 }
 
 /// Kinds and how often each is drawn.
@@ -104,6 +113,15 @@ const EVERYTHING: Mix = &[
     (Kind::UseCoupon, 60),
     (Kind::Unassign, 14),
     (Kind::VoidCoupon, 8),
+    (Kind::Rates, 10),
+    (Kind::LockRate, 20),
+    (Kind::Convert, 45),
+    (Kind::ConvertBack, 25),
+    (Kind::Assess, 70),
+    (Kind::Label, 25),
+    (Kind::RiskList, 12),
+    (Kind::Snooze, 6),
+    (Kind::Review, 60),
 ];
 
 impl Kind {

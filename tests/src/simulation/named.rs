@@ -4,10 +4,12 @@ use rewards_core::adjustments::Adjustment;
 use rewards_core::cashback::{Purchase, PurchaseEntity};
 use rewards_core::coupons::CouponBook;
 use rewards_core::entity::EntityKey;
+use rewards_core::fx::{Conversion, FxQuote};
 use rewards_core::ids::TenantId;
 use rewards_core::operations::rewards::{DeductBalance, GrantReward};
 use rewards_core::payments::DepositEntity;
 use rewards_core::refunds::RefundEntity;
+use rewards_core::risk::Assessment;
 use rewards_core::transfers::{ReceivedTransfer, TransferEntity};
 use rewards_core::wallet::{Redemption, SharedWallet};
 
@@ -28,6 +30,7 @@ pub(super) fn entities_of(tenant: &TenantId, command: &Command) -> Vec<EntityKey
     let redemption = |id| EntityKey::of::<Redemption>(tenant, id);
     let deposit = |id| EntityKey::of::<DepositEntity>(tenant, id);
     let wallet = |id| EntityKey::of::<SharedWallet>(tenant, id);
+    let conversion = |id| EntityKey::of::<Conversion>(tenant, id);
     match command {
         Command::Record(record) => vec![purchase(&record.purchase.id)],
         Command::Confirm(confirm) => vec![purchase(&confirm.purchase)],
@@ -61,6 +64,10 @@ pub(super) fn entities_of(tenant: &TenantId, command: &Command) -> Vec<EntityKey
         Command::Share(share) => vec![wallet(&share.wallet)],
         Command::Reshare(update) => vec![wallet(&update.wallet)],
         Command::OpenBook(create) => vec![EntityKey::of::<CouponBook>(tenant, &create.book)],
+        Command::LockRate(lock) => vec![EntityKey::of::<FxQuote>(tenant, &lock.quote)],
+        Command::Convert(made) => vec![conversion(&made.conversion)],
+        Command::ConvertBack(made) => vec![conversion(&made.conversion)],
+        Command::Assess(made) => vec![EntityKey::of::<Assessment>(tenant, &made.payment)],
         Command::Publish(_)
         | Command::Register(_)
         | Command::Update(_)
@@ -81,6 +88,13 @@ pub(super) fn entities_of(tenant: &TenantId, command: &Command) -> Vec<EntityKey
         | Command::Lock(_)
         | Command::Unlock(_)
         | Command::UseCoupon(_)
-        | Command::VoidCoupon(_) => Vec::new(),
+        | Command::VoidCoupon(_)
+        | Command::ImportRates(_)
+        | Command::Label(_)
+        | Command::ListRisk(_)
+        | Command::UnlistRisk(_)
+        | Command::Snooze(_)
+        | Command::ClaimReview(_)
+        | Command::DecideReview(_) => Vec::new(),
     }
 }

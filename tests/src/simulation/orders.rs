@@ -1,7 +1,9 @@
 //! What the clients want of what members have: refunds, redemptions, transfers and deposits.
 
+mod conversions;
 mod coupons;
 mod members;
+mod payments;
 mod purchases;
 mod wallets;
 

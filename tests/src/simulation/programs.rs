@@ -9,7 +9,7 @@ pub const PROVIDER_KEYS: [&str; 2] = ["bank-1", "card-1"];
 
 /// Cashback and points with every kind of cap, hot budgets, two ladders and rewards that mature, expire and are voided
 /// within days. Everything that members have pays orders and can be sent, and money comes in. Coupons of every book take something
-/// off, one of them together with those of others.
+/// off, one of them together with those of others. Money goes over three currencies, and payments are assessed.
 const SHOP: &str = r#"{
   "id": "shop", "currency": "EUR", "zone": "Europe/Berlin",
   "units": [{"asset": "points"}],
@@ -87,7 +87,35 @@ const SHOP: &str = r#"{
      "expiry": {"renew": {"days": 3}}}
   ],
   "deposits": {"minimum": "0.50", "maximum": "19.00", "expires_after_minutes": 600, "tolerance_seconds": 3600,
-    "providers": [{"id": "bank", "keys": ["bank-1"]}, {"id": "card", "keys": ["card-1"]}]}
+    "providers": [{"id": "bank", "keys": ["bank-1"]}, {"id": "card", "keys": ["card-1"]}]},
+  "fx": {"sources": ["ecb"], "pivots": ["EUR"], "age_days": 30, "quote_seconds": 86400, "rules": [
+    {"id": "travel", "from": ["EUR"], "to": ["USD"], "markup": "2.5%",
+     "fee": {"currency": "EUR", "charge": {"fixed": "0.02", "percent": "1%"}}},
+    {"id": "home", "from": ["USD"], "to": ["EUR"], "markup": "1%",
+     "fee": {"currency": "EUR", "charge": {"fixed": "0.01", "paid_by": "receiver"}}},
+    {"id": "across", "from": ["USD"], "to": ["GBP"], "expiry": "never"},
+    {"id": "own", "from": ["EUR"], "to": ["GBP"], "purpose": "main", "markup": "0.5%"}]},
+  "risk": {"keys": ["device"],
+    "features": [
+      {"id": "amount", "value": {"amount": {}}},
+      {"id": "often", "value": {"count": {"by": "member", "within": {"hours": 48}}}},
+      {"id": "device-sum", "value": {"sum": {"by": "device", "within": {"days": 3}}}},
+      {"id": "members", "value": {"distinct": {"of": "member", "by": "device", "within": {"days": 7}}}},
+      {"id": "bad", "value": {"bad": {"by": "device", "days": 14}}}],
+    "scorecard": {"base": 5,
+      "rules": [
+        {"id": "amount", "feature": "amount",
+         "bands": [{"until": 2000, "points": 0}, {"from": 2000, "until": 8000, "points": 10}, {"from": 8000, "points": 25}]},
+        {"id": "often", "feature": "often", "bands": [{"until": 2, "points": 0}, {"from": 2, "points": 15}]},
+        {"id": "device-sum", "feature": "device-sum", "bands": [{"until": 20000, "points": 0}, {"from": 20000, "points": 10}],
+         "unknown": "review"},
+        {"id": "members", "feature": "members", "bands": [{"until": 5, "points": 0}, {"from": 5, "points": 10}]},
+        {"id": "bad", "feature": "bad", "bands": [{"until": 1, "points": 0}, {"from": 1, "points": 20}]}],
+      "combinations": [{"id": "large-and-often", "points": 15,
+        "all": [{"feature": "amount", "from": 8000}, {"feature": "often", "from": 2}]}],
+      "review_at": 12, "block_at": 55},
+    "lists": [{"id": "friends", "by": "member", "then": "allow"}, {"id": "stolen", "by": "device", "then": "block"}],
+    "reviews": {"expires_after_minutes": 2880, "then": "approve"}}
 }"#;
 
 /// A second program of the same members and the same currency: its lots mix with those of the first. Whoever gives back so much

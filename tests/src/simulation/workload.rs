@@ -23,6 +23,9 @@ use super::random::Random;
 /// One hour in microseconds.
 pub const HOUR: i64 = 3_600_000_000;
 
+/// How many clients tell rates in the beginning.
+const TELL_RATES: u64 = 3;
+
 /// The index at which books have got their first codes.
 const FILLED: u64 = 3;
 
@@ -107,7 +110,7 @@ impl Script {
         Ok(Order::new(&tenant, key, command))
     }
 
-    /// What a client begins with: members, and where everything is ordered a book and its codes, or a wallet.
+    /// What a client begins with: members, and where everything is ordered a book and its codes, a wallet or rates.
     fn beginning(
         &self,
         random: &mut Random,
@@ -118,10 +121,13 @@ impl Script {
         let number = client.checked_div(tenants).unwrap_or(0);
         let makes_books = number < 2 * BOOKS && self.has_book(number);
         let makes_wallets = self.scope == Scope::Everything && number < 2 * BOOKS + FIRST_WALLETS;
+        let tells_rates =
+            self.scope == Scope::Everything && number < 2 * BOOKS + FIRST_WALLETS + TELL_RATES;
         Ok(match index {
             0 => Some(Command::Register(self.registration(client)?)),
             1 if makes_books => Some(self.open_book(number)?),
             1 if makes_wallets => Some(Command::Share(self.first_wallet(number)?)),
+            1 if tells_rates => Some(self.rates(random, index)?),
             2 if number < BOOKS && makes_books => Some(self.upload_all(number)?),
             2 if makes_books => Some(self.upload(random, number)?),
             3 if makes_books => self.assign_all(number, number / BOOKS)?,
@@ -166,6 +172,15 @@ impl Script {
             Kind::UseCoupon => self.use_coupon(random, index)?,
             Kind::Unassign => self.unassign(random)?,
             Kind::VoidCoupon => self.void_coupon(random)?,
+            Kind::Rates => self.rates(random, index)?,
+            Kind::LockRate => self.lock_rate(random, (client, index))?,
+            Kind::Convert => self.convert(random, (client, index))?,
+            Kind::ConvertBack => return self.convert_back(random, (client, index)),
+            Kind::Assess => self.assess(random, (client, index))?,
+            Kind::Label => return self.label(random, (client, index)),
+            Kind::RiskList => self.risk_list(random, index)?,
+            Kind::Snooze => self.snooze(random, index)?,
+            Kind::Review => return self.review(random, (client, index)),
             _ => return Ok(None),
         }))
     }

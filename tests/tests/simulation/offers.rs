@@ -255,10 +255,14 @@ pub(super) const LIES: &[Lie] = &[
         ));
     }),
     ("an offer took off less", Check::Discount, |case| {
-        super::tampering::rewrite_documents(case, r#""rate":"10%""#, r#""rate":"9%""#);
+        super::tampering::rewrite_documents(
+            case,
+            r#""fixed":{"amount":"5""#,
+            r#""fixed":{"amount":"4""#,
+        );
     }),
     ("an offer is of other books", Check::Discount, |case| {
-        super::tampering::rewrite_documents(case, "book-6", "book-9");
+        super::tampering::rewrite_documents(case, "book-2", "book-9");
     }),
     (
         "coupons come back whatever happens",

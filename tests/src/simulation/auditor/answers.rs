@@ -1,13 +1,14 @@
 //! What members are told they have, from lots, entries and redemptions alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rewards_core::ids::MemberId;
-use rewards_core::ledger::{Holder, LotState, Purpose};
+use rewards_core::ledger::{Holder, JournalEntry, LotState, Purpose};
 use rewards_core::money::{Asset, Money};
 use rewards_core::operations::balances::Balance;
 use rewards_core::time::Timestamp;
 use rewards_core::wallet::RedemptionState;
+use rewards_storage::engine::Liability;
 
 use super::due::next_due;
 use super::{Check, Findings};
@@ -38,6 +39,42 @@ pub(super) fn check(books: &Books, findings: &mut Findings) {
             balance(books, member, answer, findings);
         }
     }
+    for liability in &books.liabilities {
+        together(books, liability, findings);
+    }
+}
+
+/// Holds what all members are said to have together against the entries that count by then.
+fn together(books: &Books, liability: &Liability, findings: &mut Findings) {
+    let mut sums = All::new();
+    let mut members = BTreeSet::new();
+    for entry in &books.journal {
+        let is_late = |at: Timestamp| entry.transfer.effective_at > at;
+        if !liability.at.is_some_and(is_late) {
+            members.insert(&entry.member);
+            moved_by(entry, &mut sums);
+        }
+    }
+    let told = liability.assets.iter();
+    let told = told.map(|line| {
+        let sums = Sums {
+            available: line.available.minor(),
+            pending: line.pending.minor(),
+            owed: line.owed.minor(),
+            main: line.main.minor(),
+            reserved: line.reserved.minor(),
+        };
+        (line.available.asset(), sums)
+    });
+    sums.retain(|_, sums| *sums != Sums::default());
+    let members = match liability.at {
+        Some(_) => members.len(),
+        None => books.heads.len(),
+    };
+    let what = format!("liability at {:?}", liability.at);
+    let found = (told.collect(), u64::try_from(members).ok());
+    let said = (sums, Some(liability.members));
+    findings.same(Check::Answer, what, said, found);
 }
 
 /// Holds the answer to the query for a balance against the entries that count by then, and what is due by then of open lots.
@@ -91,30 +128,35 @@ fn moved(books: &Books, member: &MemberId, answer: &Balance) -> All {
     // An answer about now shows every entry that there is, whatever the clock of another process says.
     let is_now = answer.assets.iter().any(|line| line.expiring.is_some());
     for entry in books.journal.iter().filter(|entry| entry.member == *member) {
-        let transfer = &entry.transfer;
-        if !is_now && transfer.effective_at > answer.at {
+        if !is_now && entry.transfer.effective_at > answer.at {
             continue;
         }
-        for (account, minor) in [
-            (transfer.from(), -transfer.minor()),
-            (transfer.to(), transfer.minor()),
-        ] {
-            if account.holder == Holder::Member(member.clone()) {
-                let own = sums.entry(account.asset).or_default();
-                match account.purpose {
-                    Purpose::Pending => own.pending += minor,
-                    Purpose::Debt => own.owed += minor,
-                    Purpose::Reserved => own.reserved += minor,
-                    Purpose::Main => {
-                        own.main += minor;
-                        own.available += minor;
-                    }
-                    _ => own.available += minor,
+        moved_by(entry, &mut sums);
+    }
+    sums
+}
+
+/// What an entry moves of what its member has.
+fn moved_by(entry: &JournalEntry, sums: &mut All) {
+    let transfer = &entry.transfer;
+    for (account, minor) in [
+        (transfer.from(), -transfer.minor()),
+        (transfer.to(), transfer.minor()),
+    ] {
+        if account.holder == Holder::Member(entry.member.clone()) {
+            let own = sums.entry(account.asset).or_default();
+            match account.purpose {
+                Purpose::Pending => own.pending += minor,
+                Purpose::Debt => own.owed += minor,
+                Purpose::Reserved => own.reserved += minor,
+                Purpose::Main => {
+                    own.main += minor;
+                    own.available += minor;
                 }
+                _ => own.available += minor,
             }
         }
     }
-    sums
 }
 
 /// What is held by authorizations whose time is over, though nobody has written it down.

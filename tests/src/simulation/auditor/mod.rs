@@ -92,6 +92,10 @@ pub enum Check {
     Coupon,
     /// What coupons take off purchases, by which offers, and when their uses come back.
     Discount,
+    /// Conversions: what amounts become in other currencies, and what goes back.
+    Conversion,
+    /// Payments: their scores, what follows from them, and what is kept of them.
+    Risk,
 }
 
 /// Something that cannot be.
@@ -272,6 +276,9 @@ fn made(command: &Command) -> Option<&str> {
         Command::Replace(request) => request.purchase.id.as_str(),
         Command::Share(request) => request.wallet.as_str(),
         Command::OpenBook(request) => request.book.as_str(),
+        Command::LockRate(request) => request.quote.as_str(),
+        Command::Convert(request) => request.conversion.as_str(),
+        Command::Assess(request) => request.payment.as_str(),
         Command::Grant(request) => request.reference.as_ref()?.as_str(),
         Command::Deduct(request) => request.reference.as_ref()?.as_str(),
         _ => return None,

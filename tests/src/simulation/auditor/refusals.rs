@@ -253,7 +253,7 @@ pub(super) fn fits(books: &Books, code: &str, command: &Command) -> Result<bool,
 
 /// Whether a step of a redemption could not be taken, by where it is now.
 fn step_fits(found: &Redemption, code: &str, command: &Command) -> bool {
-    use RedemptionState::{Authorized, Cancelled, Captured, Expired, Released};
+    use RedemptionState::{Cancelled, Captured, Released};
     let state = found.state();
     let sum = |of: Money| of.minor();
     let (value, captured) = (sum(found.value()), sum(found.captured()));
@@ -266,9 +266,8 @@ fn step_fits(found: &Redemption, code: &str, command: &Command) -> bool {
         "redemption_authorized" => found.expires_at.is_some(),
         "redemption_captured" => matches!(state, Captured | Cancelled) && captured == value,
         "redemption_released" => matches!(state, Released | Cancelled),
-        "redemption_expired" => {
-            found.expires_at.is_some() && matches!(state, Authorized | Expired | Cancelled)
-        }
+        // An engine whose clock is behind may have found it open afterwards, and a refusal leaves nothing that would tell it.
+        "redemption_expired" => found.expires_at.is_some(),
         "redemption_cancelled" => state == Cancelled,
         "capture_above_reserved" => is_above(value - captured),
         "cancel_above_paid" => is_above(captured - sum(found.returned())),

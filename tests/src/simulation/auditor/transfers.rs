@@ -156,7 +156,8 @@ fn charge(
     Ok(())
 }
 
-fn cost(fee: &Value, asset: Asset, amount: i128) -> Result<i128, Failed> {
+/// What a fee comes to.
+pub(super) fn cost(fee: &Value, asset: Asset, amount: i128) -> Result<i128, Failed> {
     let minor = |name: &str| -> Result<Option<i128>, Failed> {
         let found = fee.get(name).and_then(Value::as_str);
         let scale = Fraction::whole(10_i128.pow(u32::from(asset.scale())));
@@ -277,7 +278,7 @@ fn arrivals(
     Ok(())
 }
 
-/// Nothing rests on the way, and the fees are those of the transfers.
+/// Nothing rests on the way, and the fees are those of the transfers and conversions.
 fn accounts(books: &Books, applied: &[Applied<'_>], findings: &mut Findings) -> Result<(), Failed> {
     let mut fees: BTreeMap<Asset, i128> = BTreeMap::new();
     for command in applied {
@@ -287,6 +288,9 @@ fn accounts(books: &Books, applied: &[Applied<'_>], findings: &mut Findings) -> 
         if let Some(fee) = command.reply::<CompletedTransfer>()?.fee {
             *fees.entry(fee.asset()).or_default() += i128::from(fee.minor());
         }
+    }
+    for fee in books.conversions.values().filter_map(|made| made.terms.fee) {
+        *fees.entry(fee.asset()).or_default() += i128::from(fee.minor());
     }
     let balances = books.controls.iter().filter(|(_, sum)| **sum != 0);
     let mut found: BTreeMap<Asset, i128> = BTreeMap::new();

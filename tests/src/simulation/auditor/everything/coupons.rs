@@ -204,10 +204,8 @@ fn booklets(books: &Books, book: &CouponBook, findings: &mut Findings) {
             own.is_some_and(|own| own.coupons == place.coupons && own.until == place.until)
         });
         // What was used of those before it may have come back since. One that was used was unlocked itself.
-        let before = all.iter().zip(0..place.place).filter_map(|(own, _)| *own);
-        let last = before
-            .filter(|other| other.counted_as() != BookCount::Voided)
-            .last();
+        let mut before = all.iter().zip(0..place.place).filter_map(|(own, _)| *own);
+        let last = before.rfind(|other| other.counted_as() != BookCount::Voided);
         let was_used = |other: &Coupon| {
             let mut steps = other.history().iter();
             // Of a code that was lost nobody tells here.

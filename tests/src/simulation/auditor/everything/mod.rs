@@ -5,10 +5,13 @@
 //! - Each command that happened left its sign exactly once, and no sign is from nowhere.
 //! - Limits hold, recounted from grants. No coupon is used more often than it may be, and none is two members'. What coupons take off is
 //!   split over lines to the minor unit, and given back with the purchase.
+//! - What a conversion came to follows from rates that somebody told, and what a payment was scored from what was looked at.
 //! - What members pay together is what the order was paid, and what was merged went on.
 
+mod conversions;
 pub(super) mod coupons;
 mod members;
+mod payments;
 pub(super) mod refusals;
 mod signs;
 mod wallets;
@@ -76,7 +79,18 @@ fn is_beyond(command: &Command) -> bool {
         | Command::Lock(_)
         | Command::Unlock(_)
         | Command::UseCoupon(_)
-        | Command::VoidCoupon(_) => true,
+        | Command::VoidCoupon(_)
+        | Command::ImportRates(_)
+        | Command::LockRate(_)
+        | Command::Convert(_)
+        | Command::ConvertBack(_)
+        | Command::Assess(_)
+        | Command::Label(_)
+        | Command::ListRisk(_)
+        | Command::UnlistRisk(_)
+        | Command::Snooze(_)
+        | Command::ClaimReview(_)
+        | Command::DecideReview(_) => true,
     }
 }
 
@@ -110,6 +124,8 @@ pub(super) fn check(
     wallets::check(books, applied, &told, findings)?;
     coupons::check(books, deliveries, &told, findings);
     offers::check(books, (history, &apart), &story, &told, findings)?;
+    conversions::check(books, applied, &story, findings)?;
+    payments::check(books, applied, &story, findings)?;
     Ok(())
 }
 

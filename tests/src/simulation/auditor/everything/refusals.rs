@@ -89,6 +89,20 @@ fn of(command: &Command) -> (bool, [&'static [&'static str]; 2]) {
         | Command::Lock(_)
         | Command::Unlock(_)
         | Command::UseCoupon(_) => return of_coupons(command),
+        Command::LockRate(_) | Command::Convert(_) | Command::ConvertBack(_) => {
+            return (true, [of_conversion(command), &[]]);
+        }
+        Command::ImportRates(_)
+        | Command::Assess(_)
+        | Command::Label(_)
+        | Command::ListRisk(_)
+        | Command::UnlistRisk(_)
+        | Command::Snooze(_)
+        | Command::ClaimReview(_)
+        | Command::DecideReview(_) => {
+            let is_of_member = matches!(command, Command::Assess(_));
+            return (is_of_member, [of_payment(command), &[]]);
+        }
         Command::Register(_) | Command::Publish(_) => return (false, [&[], &[]]),
         Command::Record(_)
         | Command::Confirm(_)
@@ -103,6 +117,58 @@ fn of(command: &Command) -> (bool, [&'static [&'static str]; 2]) {
         | Command::PayIn(_) => &[],
     };
     (true, [own, &[]])
+}
+
+/// What can be said of a conversion.
+fn of_conversion(command: &Command) -> &'static [&'static str] {
+    match command {
+        Command::ConvertBack(_) => &[
+            "invalid",
+            "conversion_unknown",
+            "conversion_refunded",
+            "refund_exists",
+            "refund_exceeds",
+            "conversion_too_small",
+            "insufficient_balance",
+            "too_many",
+        ],
+        _ => &[
+            "invalid",
+            "program_unknown",
+            "fx_not_offered",
+            "pair_not_allowed",
+            "conversion_exists",
+            "fx_quote_exists",
+            "fx_quote_unknown",
+            "fx_quote_used",
+            "fx_quote_expired",
+            "fee_exceeds_amount",
+            "rate_missing",
+            "rate_stale",
+            "conversion_too_small",
+            "insufficient_balance",
+            "too_many",
+        ],
+    }
+}
+
+/// What can be said of rates, and of what is done with payments.
+fn of_payment(command: &Command) -> &'static [&'static str] {
+    match command {
+        Command::ImportRates(_) => &["invalid", "rate_differs", "too_many"],
+        Command::Assess(_) => &["invalid", "risk_not_offered", "payment_exists"],
+        Command::Label(_) => &["payment_unknown"],
+        Command::ListRisk(_) => &["invalid", "risk_list_unknown"],
+        Command::UnlistRisk(_) => &["risk_list_unknown", "risk_entry_unknown"],
+        Command::Snooze(_) => &["invalid", "risk_rule_unknown"],
+        _ => &[
+            "review_unknown",
+            "review_decided",
+            "review_expired",
+            "review_not_claimed",
+            "review_claimed",
+        ],
+    }
 }
 
 /// The same of what is done with coupons.

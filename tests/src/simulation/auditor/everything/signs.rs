@@ -117,6 +117,12 @@ fn left_by(books: &Books, command: &Applied<'_>) -> Result<Vec<(String, i64)>, F
         | Command::Lock(_)
         | Command::Unlock(_)
         | Command::UseCoupon(_) => of_coupons(command)?,
+        Command::LockRate(request) => once(format!("{} held", request.quote)),
+        Command::Convert(request) => once(format!("{} converted", request.conversion)),
+        Command::ConvertBack(request) => once(format!("{} converted back", request.refund)),
+        Command::Assess(request) if request.facts.member.is_some() => {
+            once(format!("{} assessed", request.payment))
+        }
         // Of these an event tells whom they concern, when they do; others hold those against what is stored.
         Command::Publish(_)
         | Command::Settle(_)
@@ -128,7 +134,15 @@ fn left_by(books: &Books, command: &Applied<'_>) -> Result<Vec<(String, i64)>, F
         | Command::Generate(_)
         | Command::Upload(_)
         | Command::ReplaceCode(_)
-        | Command::VoidCoupon(_) => Vec::new(),
+        | Command::VoidCoupon(_)
+        | Command::ImportRates(_)
+        | Command::Assess(_)
+        | Command::Label(_)
+        | Command::ListRisk(_)
+        | Command::UnlistRisk(_)
+        | Command::Snooze(_)
+        | Command::ClaimReview(_)
+        | Command::DecideReview(_) => Vec::new(),
     })
 }
 
@@ -290,6 +304,10 @@ fn seen_in(books: &Books, member: &MemberId, event: &Event) -> Option<(String, i
         Event::CouponReceived { coupon, .. } => format!("{coupon} given to {member}"),
         Event::CouponUnlocked { coupon, .. } => format!("{coupon} unlocked"),
         Event::CouponRedeemed { coupon, .. } => format!("{coupon} used by {member}"),
+        Event::ConversionQuoted { quote, .. } => format!("{quote} held"),
+        Event::BalanceConverted { conversion, .. } => format!("{conversion} converted"),
+        Event::ConversionRefunded { refund, .. } => format!("{refund} converted back"),
+        Event::PaymentAssessed { payment, .. } => format!("{payment} assessed"),
         Event::CodeNotAccepted { .. } => format!("wrong code of {member}"),
         _ => return None,
     };
