@@ -274,6 +274,27 @@ MODULES: dict[str, tuple[str, list[str]]] = {
             "ValuedBalances",
         ],
     ),
+    "qr": (
+        "QR codes: what merchants show to be paid, built and read; codes that are given out, and what paying them costs.",
+        [
+            "BuildQr",
+            "BuiltQr",
+            "ParseQr",
+            "ParsedQr",
+            "CreateQr",
+            "CreatedQr",
+            "ScanQr",
+            "ScannedQr",
+            "CancelQr",
+            "CancelledQr",
+            "ListQrs",
+            "QrList",
+            "GetQr",
+            "QrDetails",
+            "QuoteQrRoutes",
+            "QuotedQrRoutes",
+        ],
+    ),
     "events": ("Events: what hosts are told.", ["EventRecord"]),
     "faults": ("Faults: why an operation has no effect.", ["Fault"]),
 }
@@ -288,6 +309,7 @@ FORMATS = {
     "iana-time-zone": "Zone",
     "decimal": "Amount",
     "uuid": "UUID",
+    "uint8": "UInt8",
     "uint16": "UInt16",
     "uint32": "UInt32",
     "uint64": "UInt64",
@@ -308,6 +330,7 @@ BASE = {
 }
 TYPING = {"Annotated", "Literal", "Optional", "Union"}
 RANGES = {
+    "uint8": (0, 2**8 - 1),
     "uint16": (0, 2**16 - 1),
     "uint32": (0, None),
     "uint64": (0, None),

@@ -45,6 +45,33 @@ REVIEW = (
     '{"payment":"pay-1","program":"club","member":"ada","score":65,"state":"decided","owner":"jo","decision":"approve",'
     '"opened_at":"2026-03-01T12:00:00Z","expires_at":"2026-03-02T12:00:00Z","decided_at":"2026-03-01T13:00:00Z"}'
 )
+TEMPLATE = '{"template":{"guid":"com.example","fields":[{"id":1,"value":"7"}]}}'
+MERCHANT_QR = (
+    '{"format":2,"initiation":"dynamic","accounts":[{"id":2,"value":{"text":"4761"}},'
+    f'{{"id":26,"value":{TEMPLATE}}}],"category":"5812","currency":"MYR","amount":"12.30","tip":{{"fixed":"1.00"}},'
+    '"country":"MY","name":"KOPITIAM","city":"IPOH","postal_code":"30000","additional":{"bill_number":"b",'
+    '"mobile_number":"***","store_label":"s","loyalty_number":"l","reference_label":"r","customer_label":"c",'
+    '"terminal_label":"t","purpose":"p","consumer_data":"ME","tax_id":"x","channel":"123","others":[{"id":50,"value":"o"}]},'
+    '"language":{"language":"zh","name":"咖啡店","city":"怡保","others":[{"id":3,"value":"o"}]},'
+    f'"others":[{{"id":82,"value":{TEMPLATE}}}]}}'
+)
+ISSUED_QR = (
+    f'{{"qr":"q1","member":"ada","kind":"merchant","text":"000201","amount":{MONEY},"scans":"once","state":"cancelled",'
+    '"created_at":"2026-03-01T12:00:00Z","expires_at":"2026-03-01T12:15:00Z","scanned":1,'
+    '"last_scan":{"scanned_at":"2026-03-01T12:01:00Z","by":"bob"},"cancelled_at":"2026-03-01T12:02:00Z"}'
+)
+SCHEMES = ",".join(
+    (
+        '{"duitnow":{"acquirer":"501664","merchant":"1","descriptor":"d","mobile_number":"m"}}',
+        '{"promptpay":{"phone":"0066801234567","national_id":"1111111111111","e_wallet":"w","bank_account":"b"}}',
+        '{"promptpay_bill":{"biller":"0112233445566","reference":"r","second_reference":"s"}}',
+        '{"paynow":{"proxy_type":"2","proxy":"202012345X","is_editable":"1","expiry":"20261231"}}',
+        '{"sgqr":{"number":"1","version":"01.0001","postal_code":"828671","revised":"20261231","level":"01","unit":"2",'
+        '"place":"p"}}',
+        '{"qris":{"merchant":"ID1","pan":"9360091530302325170","criteria":"UMI"}}',
+        '{"pix":{"key":"k","message":"m","url":"u"}}',
+    )
+)
 LINE = (
     f'{{"seq":7,"id":"018f3e2a-0000-7000-8000-000000000001","kind":"grant","amount":{MONEY},'
     '"from":{"holder":"system","purpose":"funding:rewards","asset":"EUR"},'
@@ -554,6 +581,27 @@ SAMPLES = {
     "decide_review": (
         '{"payment":"pay-1","owner":"jo","decision":"block"}',
         '{"payment":"pay-1","owner":"jo","decision":"block","decided_at":"2026-03-01T13:00:00Z"}',
+    ),
+    "build_qr": (f'{{"qr":{MERCHANT_QR},"schemes":[{SCHEMES}]}}', '{"text":"000201"}'),
+    "parse_qr": ('{"text":"000201"}', f'{{"qr":{MERCHANT_QR},"schemes":[{SCHEMES}],"amount":{MONEY}}}'),
+    "create_qr": (
+        f'{{"qr":"q1","program":"club","kind":"merchant","content":{{"merchant":{{"qr":{MERCHANT_QR}}}}},"member":"ada",'
+        '"scans":"many","expiry":{"seconds":60}}',
+        f'{{"qr":"q1","text":"000201","amount":{MONEY},"scans":"many","created_at":"2026-03-01T12:00:00Z",'
+        '"expires_at":"2026-03-01T12:01:00Z"}',
+    ),
+    "scan_qr": (
+        '{"qr":"q1","by":"bob"}',
+        f'{{"qr":"q1","member":"ada","kind":"merchant","text":"000201","amount":{MONEY},"scanned":1,'
+        '"scanned_at":"2026-03-01T12:00:00Z"}',
+    ),
+    "cancel_qr": ('{"qr":"q1"}', '{"qr":"q1","cancelled_at":"2026-03-01T12:00:00Z"}'),
+    "list_qrs": ('{"member":"ada","after":"place","limit":2}', f'{{"qrs":[{ISSUED_QR}],"next":"place"}}'),
+    "get_qr": ('{"qr":"q1","member":"ada"}', ISSUED_QR),
+    "quote_qr_routes": (
+        f'{{"program":"club","of":{{"kind":"tng"}},"amount":{MONEY},"wallets":["boost"]}}',
+        f'{{"program":"club","revision":1,"kind":"tng","amount":{MONEY},"recommended":"boost","routes":[{{"route":"r",'
+        f'"wallet":"boost","given":{MONEY},"fee":{MONEY},"paid_by":"sender","arrived":{MONEY}}}]}}',
     ),
 }
 

@@ -28,6 +28,7 @@ def key_ring() -> rewards.KeyRing:
 
 
 TOTAL = Money.of("2.00", "EUR")
+PROMPTPAY = "00020101021129370016A0000006770101110113006681222333353037645802TH63041DCF"
 
 
 def cautious() -> models.Program:
@@ -43,6 +44,9 @@ def cautious() -> models.Program:
                 "features": [{"id": "amount", "value": {"amount": {}}}],
                 "scorecard": {"rules": [{"id": "large", "feature": "amount", "bands": bands}]},
                 "lists": [{"id": "odd", "by": "device", "then": "review"}],
+            },
+            "qr": {
+                "routes": [{"id": "between", "code": "tng", "wallets": ["boost"], "fee": {"fixed": "0.10"}}]
             },
         }
     )
@@ -369,6 +373,47 @@ STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
         models.GetAssessment(payment="pay-1"),
         None,
         {"member": "bob", "keys": {"device": "d-1"}},
+    ),
+    (
+        "build_qr",
+        models.BuildQr(
+            qr=models.MerchantQr(initiation="static", currency="THB", country="TH"),
+            schemes=[models.PromptpayQrScheme(promptpay=models.PromptpayAccount(phone="0066812223333"))],
+        ),
+        None,
+        {"text": PROMPTPAY},
+    ),
+    ("parse_qr", models.ParseQr(text=PROMPTPAY), None, {"amount": None}),
+    (
+        "create_qr",
+        models.CreateQr(
+            qr="q-1",
+            program="cautious",
+            kind="link",
+            content=models.TextQrContent(text="https://example.com"),
+            member="bob",
+            expiry=models.SecondsQrExpiry(seconds=60),
+        ),
+        None,
+        {"text": "https://example.com", "scans": "once", "expires_at": later(minutes=1)},
+    ),
+    ("scan_qr", models.ScanQr(qr="q-1", by="bob"), "scan-1", {"scanned": 1, "scanned_at": NOW}),
+    ("get_qr", models.GetQr(qr="q-1"), None, {"state": "scanned", "member": "bob"}),
+    ("list_qrs", models.ListQrs(member="bob"), None, {"next": None}),
+    (
+        "create_qr",
+        models.CreateQr(
+            qr="q-2", program="cautious", kind="tng", content=models.TextQrContent(text="2"), expiry="never"
+        ),
+        None,
+        {"expires_at": None},
+    ),
+    ("cancel_qr", models.CancelQr(qr="q-2"), "cancel-qr", {"cancelled_at": NOW}),
+    (
+        "quote_qr_routes",
+        models.QuoteQrRoutes(program="cautious", of=models.KindQrSubject(kind="tng"), amount=TOTAL),
+        None,
+        {"recommended": "boost"},
     ),
     (
         "remove_from_risk_list",

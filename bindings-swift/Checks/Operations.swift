@@ -449,4 +449,44 @@ let operations: [String: Operation] = [
         let receipt = try await engine.decideReviewReceipt(request: request, key: key, now: now)
         return (try decidedReviewToJson(reply: receipt.reply), receipt.replayed)
     },
+    "build_qr": { engine, json, _, now in
+        let request = try buildQrFromJson(json: json)
+        let reply = try await engine.buildQr(request: request, now: now)
+        return (try builtQrToJson(reply: reply), false)
+    },
+    "parse_qr": { engine, json, _, now in
+        let request = try parseQrFromJson(json: json)
+        let reply = try await engine.parseQr(request: request, now: now)
+        return (try parsedQrToJson(reply: reply), false)
+    },
+    "create_qr": { engine, json, key, now in
+        let request = try createQrFromJson(json: json)
+        let receipt = try await engine.createQrReceipt(request: request, key: key, now: now)
+        return (try createdQrToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "scan_qr": { engine, json, key, now in
+        let request = try scanQrFromJson(json: json)
+        let receipt = try await engine.scanQrReceipt(request: request, key: key, now: now)
+        return (try scannedQrToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "cancel_qr": { engine, json, key, now in
+        let request = try cancelQrFromJson(json: json)
+        let receipt = try await engine.cancelQrReceipt(request: request, key: key, now: now)
+        return (try cancelledQrToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "list_qrs": { engine, json, _, now in
+        let request = try listQrsFromJson(json: json)
+        let reply = try await engine.listQrs(request: request, now: now)
+        return (try qrListToJson(reply: reply), false)
+    },
+    "get_qr": { engine, json, _, now in
+        let request = try getQrFromJson(json: json)
+        let reply = try await engine.getQr(request: request, now: now)
+        return (try qrDetailsToJson(reply: reply), false)
+    },
+    "quote_qr_routes": { engine, json, _, now in
+        let request = try quoteQrRoutesFromJson(json: json)
+        let reply = try await engine.quoteQrRoutes(request: request, now: now)
+        return (try quotedQrRoutesToJson(reply: reply), false)
+    },
 ]

@@ -40,6 +40,10 @@ use rewards_core::operations::purchases::{
     RecordPurchase, RecordedPurchase, RefundList, RefundPurchase, RefundedPurchase,
     ReplacePurchase, ReplacedPurchase,
 };
+use rewards_core::operations::qr::{
+    BuildQr, BuiltQr, CancelQr, CancelledQr, CreateQr, CreatedQr, GetQr, ListQrs, ParseQr,
+    QrDetails, QrList, QuoteQrRoutes, QuotedQrRoutes, ScanQr, ScannedQr,
+};
 use rewards_core::operations::redemptions::{
     AuthorizeRedemption, AuthorizedRedemption, CancelRedemption, CancelledRedemption,
     CaptureRedemption, CapturedRedemption, GetRedemption, ListRedemptions, QuoteRedemption,
@@ -65,6 +69,7 @@ use rewards_core::operations::tiers::{GetTiers, MemberTiers};
 use rewards_core::operations::transfers::{
     CompletedTransfer, GetTransfer, ListTransfers, TransferBalance, TransferDetails, TransferList,
 };
+use rewards_core::qr::ParsedQr;
 use rewards_core::time::Timestamp;
 
 use crate::engine::RewardsEngine;
@@ -311,6 +316,15 @@ commands! {
     /// Decides a review: its owner says whether the payment may go on.
     decide_review, decide_review_receipt -> DecideReviewReceipt: DecideReview => DecidedReview,
         decide_review_from_json, decided_review_to_json;
+    /// Creates a code.
+    create_qr, create_qr_receipt -> CreateQrReceipt: CreateQr => CreatedQr,
+        create_qr_from_json, created_qr_to_json;
+    /// Scans a code.
+    scan_qr, scan_qr_receipt -> ScanQrReceipt: ScanQr => ScannedQr,
+        scan_qr_from_json, scanned_qr_to_json;
+    /// Cancels a code.
+    cancel_qr, cancel_qr_receipt -> CancelQrReceipt: CancelQr => CancelledQr,
+        cancel_qr_from_json, cancelled_qr_to_json;
 }
 
 queries! {
@@ -392,6 +406,16 @@ queries! {
     list_risk_entries: ListRiskEntries => RiskEntryList, list_risk_entries_from_json, risk_entry_list_to_json;
     /// Asks for a page of the reviews of a program, the oldest first.
     list_reviews: ListReviews => ReviewList, list_reviews_from_json, review_list_to_json;
+    /// Asks for the text of a code. Nothing is read and nothing is written.
+    build_qr: BuildQr => BuiltQr, build_qr_from_json, built_qr_to_json;
+    /// Asks what a code says. Nothing is read and nothing is written.
+    parse_qr: ParseQr => ParsedQr, parse_qr_from_json, parsed_qr_to_json;
+    /// Asks for a page of codes, newest first.
+    list_qrs: ListQrs => QrList, list_qrs_from_json, qr_list_to_json;
+    /// Asks for a code and where it is in its life.
+    get_qr: GetQr => QrDetails, get_qr_from_json, qr_details_to_json;
+    /// Asks through which wallets a code can be paid, and what that costs whom.
+    quote_qr_routes: QuoteQrRoutes => QuotedQrRoutes, quote_qr_routes_from_json, quoted_qr_routes_to_json;
 }
 
 #[cfg(test)]

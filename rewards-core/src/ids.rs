@@ -299,6 +299,10 @@ text_id!(
     FxQuoteId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
 );
 text_id!(
+    /// A code that is given out, named by the host; unique in its tenant.
+    QrId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
+);
+text_id!(
     /// A redemption, named by the host; unique in its tenant.
     RedemptionId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
 );

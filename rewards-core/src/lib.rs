@@ -28,6 +28,7 @@
 //! | [`fees`] | what a movement of value costs, and who pays it |
 //! | [`transfers`] | value that members send to each other |
 //! | [`fx`] | rates between currencies, and what an amount becomes by them |
+//! | [`qr`] | codes that merchants show to be paid, built and read |
 //! | [`tiers`] | ladders, reviews, progress, benefits |
 //! | [`operations`] | the use cases, where the rules meet |
 //! | [`registry`] | the list of operations |
@@ -69,6 +70,7 @@ pub mod operations;
 pub mod parse;
 pub mod payments;
 pub mod program;
+pub mod qr;
 pub mod refunds;
 pub mod registry;
 pub mod rejection;

@@ -113,6 +113,14 @@ macro_rules! with_operations {
             $crate::operations::risk::ListReviews,
             $crate::operations::risk::ClaimReview,
             $crate::operations::risk::DecideReview,
+            $crate::operations::qr::BuildQr,
+            $crate::operations::qr::ParseQr,
+            $crate::operations::qr::CreateQr,
+            $crate::operations::qr::ScanQr,
+            $crate::operations::qr::CancelQr,
+            $crate::operations::qr::ListQrs,
+            $crate::operations::qr::GetQr,
+            $crate::operations::qr::QuoteQrRoutes,
         }
     };
 }

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::ids::{
     AdjustmentId, ConversionId, CouponBatchId, CouponBookId, CouponId, DepositId, FxQuoteId, KeyId,
-    MemberId, PaymentId, ProgramId, PurchaseId, RedemptionId, RefundId, SharedWalletId, Slug,
+    MemberId, PaymentId, ProgramId, PurchaseId, QrId, RedemptionId, RefundId, SharedWalletId, Slug,
     TransferId,
 };
 use crate::ledger::LedgerError;
@@ -573,6 +573,25 @@ rejections! {
     ConversionExists(conversion: ConversionId) => "conversion_exists", Rejected, 409, "conversion `{conversion}` was made already";
     /// All of the conversion went back.
     ConversionRefunded(conversion: ConversionId) => "conversion_refunded", Rejected, 409, "conversion `{conversion}` is refunded";
+    /// No code has this id.
+    QrUnknown(qr: QrId) => "qr_unknown", Rejected, 404, "unknown code `{qr}`";
+    /// A code with this id was given out already.
+    QrExists(qr: QrId) => "qr_exists", Rejected, 409, "code `{qr}` is given out already";
+    /// The code was scanned, and is for one scan.
+    QrScanned(qr: QrId) => "qr_scanned", Rejected, 409, "code `{qr}` is scanned already";
+    /// The time of the code is over.
+    QrExpired(qr: QrId) => "qr_expired", Rejected, 410, "the time of code `{qr}` is over";
+    /// The code was cancelled.
+    QrCancelled(qr: QrId) => "qr_cancelled", Rejected, 409, "code `{qr}` is cancelled";
+    /// Nothing is said of how much is to be paid.
+    QrAmountMissing => "qr_amount_missing", Rejected, 422, "the code does not say how much is to be paid, and the request does not either";
+    /// The program has no route for such codes through one of the wallets.
+    QrRouteUnknown {
+        /// The kind of the code.
+        kind: Slug,
+        /// The wallets, with a comma between them, or `any`.
+        wallets: String,
+    } => "qr_route_unknown", Rejected, 422, "no route leads from codes of kind `{kind}` to one of the wallets: {wallets}";
     /// A ladder with this name is not part of the program.
     LadderUnknown(ladder: String) => "ladder_unknown", Rejected, 404, "unknown ladder `{ladder}`";
     /// An amount or a count left its range.

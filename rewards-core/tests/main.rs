@@ -23,6 +23,8 @@ mod program_laws;
 mod program_parse;
 #[cfg(feature = "schema")]
 mod program_schema;
+mod qr_codes;
+mod qr_laws;
 mod refund_laws;
 mod replace_laws;
 mod risk_laws;

@@ -18,6 +18,9 @@ mod faulty;
 #[cfg(test)]
 #[cfg(all(feature = "memory", any(feature = "sqlite", feature = "postgres")))]
 mod fx;
+#[cfg(test)]
+#[cfg(all(feature = "memory", any(feature = "sqlite", feature = "postgres")))]
+mod qr;
 #[cfg(feature = "scenario")]
 mod scenario;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]

@@ -49,7 +49,7 @@ const READING: &[&str] = &["parse"];
 /// The domain modules that others may build upon.
 const SHARED: &[&str] = &["ledger", "program"];
 /// The domain modules that own a section of a program.
-const SECTIONS: &[&str] = &["fees", "fx", "risk", "transfers"];
+const SECTIONS: &[&str] = &["fees", "fx", "qr", "risk", "transfers"];
 /// The values that commands, decisions and stores exchange.
 const PLUMBING: &[&str] = &[
     "command",
@@ -86,7 +86,8 @@ const CORE: &[Row] = &[
     row("fx", &[BASE, COMMON, SHARED, &["fees"]], &[]),
     row("imports", &[BASE, COMMON, SHARED], &[]),
     row("payments", &[BASE, COMMON, SHARED], &[]),
-    row("qr", &[BASE, COMMON, SHARED], &[]),
+    // A way to pay a code has a fee.
+    row("qr", &[BASE, COMMON, SHARED, &["fees"]], &[]),
     row("referrals", &[BASE, COMMON, SHARED], &[]),
     row("refunds", &[BASE, COMMON, SHARED], &[]),
     row("reports", &[BASE, COMMON, SHARED], &[]),
@@ -114,6 +115,7 @@ const CORE: &[Row] = &[
                 "fx",
                 "member",
                 "payments",
+                "qr",
                 "refunds",
                 "risk",
                 "transfers",

@@ -18,9 +18,13 @@ from .models import (
     AuthorizedRedemption,
     AuthorizeRedemption,
     Balance,
+    BuildQr,
+    BuiltQr,
     CancelledPurchase,
+    CancelledQr,
     CancelledRedemption,
     CancelPurchase,
+    CancelQr,
     CancelRedemption,
     CapturedRedemption,
     CaptureRedemption,
@@ -43,7 +47,9 @@ from .models import (
     CouponList,
     CreateCouponBook,
     CreatedCouponBook,
+    CreatedQr,
     CreatedSharedWallet,
+    CreateQr,
     CreateSharedWallet,
     DecidedReview,
     DecideReview,
@@ -70,6 +76,7 @@ from .models import (
     GetDeposit,
     GetProgram,
     GetPurchase,
+    GetQr,
     GetRate,
     GetRedemption,
     GetSharedWallet,
@@ -96,6 +103,7 @@ from .models import (
     ListMembers,
     ListPrograms,
     ListPurchases,
+    ListQrs,
     ListRates,
     ListRedemptions,
     ListRefunds,
@@ -113,19 +121,25 @@ from .models import (
     MergedMembers,
     MergeMembers,
     Model,
+    ParsedQr,
+    ParseQr,
     ProgramList,
     ProgramRevision,
     PublishedProgram,
     PublishProgram,
     PurchaseDetails,
     PurchaseList,
+    QrDetails,
+    QrList,
     QuoteAssessment,
     QuoteConversion,
     QuotedAssessment,
     QuotedConversion,
     QuotedPurchase,
+    QuotedQrRoutes,
     QuotedRedemption,
     QuotePurchase,
+    QuoteQrRoutes,
     QuoteRedemption,
     RecordedPurchase,
     RecordPurchase,
@@ -154,6 +168,8 @@ from .models import (
     ResolvedAlias,
     ReviewList,
     RiskEntryList,
+    ScannedQr,
+    ScanQr,
     SettledDeposit,
     SettledMember,
     SettleMember,
@@ -641,6 +657,46 @@ class Methods(ABC):
     def execute(
         self, request: DecideReview, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[DecidedReview]: ...
+
+    @overload
+    def execute(
+        self, request: BuildQr, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[BuiltQr]: ...
+
+    @overload
+    def execute(
+        self, request: ParseQr, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ParsedQr]: ...
+
+    @overload
+    def execute(
+        self, request: CreateQr, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[CreatedQr]: ...
+
+    @overload
+    def execute(
+        self, request: ScanQr, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ScannedQr]: ...
+
+    @overload
+    def execute(
+        self, request: CancelQr, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[CancelledQr]: ...
+
+    @overload
+    def execute(
+        self, request: ListQrs, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[QrList]: ...
+
+    @overload
+    def execute(
+        self, request: GetQr, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[QrDetails]: ...
+
+    @overload
+    def execute(
+        self, request: QuoteQrRoutes, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[QuotedQrRoutes]: ...
 
     def execute(self, request: Model, *, key: Optional[str] = None, now: Optional[datetime] = None) -> Receipt[Any]:
         """Executes any request, and tells whether the reply is that of an earlier command with the same key."""
@@ -1591,6 +1647,89 @@ class Methods(ABC):
         outcome: tuple[DecidedReview, bool] = self._execute(request, key, now)
         return outcome[0]
 
+    def build_qr(
+        self, request: BuildQr, *, now: Optional[datetime] = None
+    ) -> BuiltQr:
+        """Asks for the text of a code.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[BuiltQr, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def parse_qr(
+        self, request: ParseQr, *, now: Optional[datetime] = None
+    ) -> ParsedQr:
+        """Asks what a code says.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[ParsedQr, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def create_qr(
+        self, request: CreateQr, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> CreatedQr:
+        """Creates a code.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[CreatedQr, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def scan_qr(
+        self, request: ScanQr, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> ScannedQr:
+        """Scans a code.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[ScannedQr, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def cancel_qr(
+        self, request: CancelQr, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> CancelledQr:
+        """Cancels a code.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[CancelledQr, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def list_qrs(
+        self, request: ListQrs, *, now: Optional[datetime] = None
+    ) -> QrList:
+        """Asks for a page of codes.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[QrList, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def get_qr(
+        self, request: GetQr, *, now: Optional[datetime] = None
+    ) -> QrDetails:
+        """Asks for a code.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[QrDetails, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def quote_qr_routes(
+        self, request: QuoteQrRoutes, *, now: Optional[datetime] = None
+    ) -> QuotedQrRoutes:
+        """Asks through which wallets a code can be paid.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[QuotedQrRoutes, bool] = self._execute(request, None, now)
+        return outcome[0]
+
 
 class AsyncMethods(ABC):
     """The operations, as methods to await."""
@@ -2044,6 +2183,46 @@ class AsyncMethods(ABC):
     async def execute(
         self, request: DecideReview, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[DecidedReview]: ...
+
+    @overload
+    async def execute(
+        self, request: BuildQr, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[BuiltQr]: ...
+
+    @overload
+    async def execute(
+        self, request: ParseQr, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ParsedQr]: ...
+
+    @overload
+    async def execute(
+        self, request: CreateQr, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[CreatedQr]: ...
+
+    @overload
+    async def execute(
+        self, request: ScanQr, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ScannedQr]: ...
+
+    @overload
+    async def execute(
+        self, request: CancelQr, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[CancelledQr]: ...
+
+    @overload
+    async def execute(
+        self, request: ListQrs, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[QrList]: ...
+
+    @overload
+    async def execute(
+        self, request: GetQr, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[QrDetails]: ...
+
+    @overload
+    async def execute(
+        self, request: QuoteQrRoutes, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[QuotedQrRoutes]: ...
 
     async def execute(self, request: Model, *, key: Optional[str] = None, now: Optional[datetime] = None) -> Receipt[Any]:
         """Executes any request, and tells whether the reply is that of an earlier command with the same key."""
@@ -2992,4 +3171,87 @@ class AsyncMethods(ABC):
         at `now`, the current time when absent.
         """
         outcome: tuple[DecidedReview, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def build_qr(
+        self, request: BuildQr, *, now: Optional[datetime] = None
+    ) -> BuiltQr:
+        """Asks for the text of a code.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[BuiltQr, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def parse_qr(
+        self, request: ParseQr, *, now: Optional[datetime] = None
+    ) -> ParsedQr:
+        """Asks what a code says.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[ParsedQr, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def create_qr(
+        self, request: CreateQr, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> CreatedQr:
+        """Creates a code.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[CreatedQr, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def scan_qr(
+        self, request: ScanQr, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> ScannedQr:
+        """Scans a code.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[ScannedQr, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def cancel_qr(
+        self, request: CancelQr, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> CancelledQr:
+        """Cancels a code.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[CancelledQr, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def list_qrs(
+        self, request: ListQrs, *, now: Optional[datetime] = None
+    ) -> QrList:
+        """Asks for a page of codes.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[QrList, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def get_qr(
+        self, request: GetQr, *, now: Optional[datetime] = None
+    ) -> QrDetails:
+        """Asks for a code.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[QrDetails, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def quote_qr_routes(
+        self, request: QuoteQrRoutes, *, now: Optional[datetime] = None
+    ) -> QuotedQrRoutes:
+        """Asks through which wallets a code can be paid.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[QuotedQrRoutes, bool] = await self._execute(request, None, now)
         return outcome[0]

@@ -17,9 +17,13 @@ from .models import (
     AuthorizedRedemption,
     AuthorizeRedemption,
     Balance,
+    BuildQr,
+    BuiltQr,
     CancelledPurchase,
+    CancelledQr,
     CancelledRedemption,
     CancelPurchase,
+    CancelQr,
     CancelRedemption,
     CapturedRedemption,
     CaptureRedemption,
@@ -42,7 +46,9 @@ from .models import (
     CouponList,
     CreateCouponBook,
     CreatedCouponBook,
+    CreatedQr,
     CreatedSharedWallet,
+    CreateQr,
     CreateSharedWallet,
     DecidedReview,
     DecideReview,
@@ -69,6 +75,7 @@ from .models import (
     GetDeposit,
     GetProgram,
     GetPurchase,
+    GetQr,
     GetRate,
     GetRedemption,
     GetSharedWallet,
@@ -95,6 +102,7 @@ from .models import (
     ListMembers,
     ListPrograms,
     ListPurchases,
+    ListQrs,
     ListRates,
     ListRedemptions,
     ListRefunds,
@@ -112,19 +120,25 @@ from .models import (
     MergedMembers,
     MergeMembers,
     Model,
+    ParsedQr,
+    ParseQr,
     ProgramList,
     ProgramRevision,
     PublishedProgram,
     PublishProgram,
     PurchaseDetails,
     PurchaseList,
+    QrDetails,
+    QrList,
     QuoteAssessment,
     QuoteConversion,
     QuotedAssessment,
     QuotedConversion,
     QuotedPurchase,
+    QuotedQrRoutes,
     QuotedRedemption,
     QuotePurchase,
+    QuoteQrRoutes,
     QuoteRedemption,
     RecordedPurchase,
     RecordPurchase,
@@ -153,6 +167,8 @@ from .models import (
     ResolvedAlias,
     ReviewList,
     RiskEntryList,
+    ScannedQr,
+    ScanQr,
     SettledDeposit,
     SettledMember,
     SettleMember,
@@ -474,6 +490,30 @@ CLAIM_REVIEW = Operation("claim_review", "command", ClaimReview, ClaimedReview)
 DECIDE_REVIEW = Operation("decide_review", "command", DecideReview, DecidedReview)
 """Decides a review."""
 
+BUILD_QR = Operation("build_qr", "query", BuildQr, BuiltQr)
+"""Asks for the text of a code."""
+
+PARSE_QR = Operation("parse_qr", "query", ParseQr, ParsedQr)
+"""Asks what a code says."""
+
+CREATE_QR = Operation("create_qr", "command", CreateQr, CreatedQr)
+"""Creates a code."""
+
+SCAN_QR = Operation("scan_qr", "command", ScanQr, ScannedQr)
+"""Scans a code."""
+
+CANCEL_QR = Operation("cancel_qr", "command", CancelQr, CancelledQr)
+"""Cancels a code."""
+
+LIST_QRS = Operation("list_qrs", "query", ListQrs, QrList)
+"""Asks for a page of codes."""
+
+GET_QR = Operation("get_qr", "query", GetQr, QrDetails)
+"""Asks for a code."""
+
+QUOTE_QR_ROUTES = Operation("quote_qr_routes", "query", QuoteQrRoutes, QuotedQrRoutes)
+"""Asks through which wallets a code can be paid."""
+
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
     PUBLISH_PROGRAM,
     LIST_PROGRAMS,
@@ -564,5 +604,13 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     LIST_REVIEWS,
     CLAIM_REVIEW,
     DECIDE_REVIEW,
+    BUILD_QR,
+    PARSE_QR,
+    CREATE_QR,
+    SCAN_QR,
+    CANCEL_QR,
+    LIST_QRS,
+    GET_QR,
+    QUOTE_QR_ROUTES,
 )
 """All of them."""

@@ -31,6 +31,7 @@ macro_rules! with_entities {
             $crate::risk::Assessment,
             $crate::risk::RiskReview,
             $crate::risk::RiskListEntry,
+            $crate::qr::IssuedQr,
         }
     };
 }

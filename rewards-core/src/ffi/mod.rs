@@ -20,7 +20,7 @@ use crate::coupons::CodeLine;
 use crate::ids::{
     AdjustmentId, ConversionId, CouponBatchId, CouponBookId, CouponId, DepositId, FxQuoteId,
     IdempotencyKey, KeyId, MemberId, OrderId, PaymentId, PaymentReference, ProgramId, PurchaseId,
-    RedemptionId, RefundId, SharedWalletId, Slug, TenantId, TransferId,
+    QrId, RedemptionId, RefundId, SharedWalletId, Slug, TenantId, TransferId,
 };
 use crate::ledger::{ChainHash, LotNumber, Purpose};
 use crate::money::{Asset, Currency, DecimalText, Money, Rate};
@@ -81,6 +81,7 @@ cross_as_text! {
     PaymentReference: PaymentReference::new,
     TransferId: TransferId::new,
     ProgramId: ProgramId::new,
+    QrId: QrId::new,
     RedemptionId: RedemptionId::new,
     SharedWalletId: SharedWalletId::new,
     OrderId: OrderId::new,

@@ -18,6 +18,7 @@ use super::text::text_form;
 ///
 /// assert_eq!(Currency::parse("EUR")?.scale(), 2);
 /// assert_eq!(Currency::parse("JPY")?.scale(), 0);
+/// assert_eq!(Currency::from_numeric(458)?.code(), "MYR");
 /// assert_eq!(Currency::parse("XAU").unwrap_err().code(), "currency_unknown");
 /// assert_eq!(Currency::parse("eur").unwrap_err().code(), "currency_unknown");
 /// # Ok::<(), rewards_core::money::MoneyError>(())
@@ -35,22 +36,42 @@ impl Currency {
     /// # Errors
     /// [`MoneyError::UnknownCurrency`] for any other text and for codes without a minor unit.
     pub fn parse(text: &str) -> Result<Self, MoneyError> {
-        let iso = iso_currency::Currency::from_code(text)
-            .ok_or_else(|| MoneyError::unknown_currency(text))?;
+        let iso = iso_currency::Currency::from_code(text);
+        let known = iso.and_then(Self::of);
+        known.ok_or_else(|| MoneyError::unknown_currency(text))
+    }
+
+    /// The currency of a number of ISO 4217, such as 458 for `MYR`.
+    ///
+    /// # Errors
+    /// [`MoneyError::UnknownCurrency`] for any other number and for those without a minor unit.
+    pub fn from_numeric(number: u16) -> Result<Self, MoneyError> {
+        let iso = iso_currency::Currency::from_numeric(number);
+        let known = iso.and_then(Self::of);
+        known.ok_or_else(|| MoneyError::unknown_currency(&format!("{number:03}")))
+    }
+
+    fn of(iso: iso_currency::Currency) -> Option<Self> {
         let scale = match iso.exponent() {
             Some(0) => 0,
             Some(2) => 2,
             Some(3) => 3,
             Some(4) => 4,
-            _ => return Err(MoneyError::unknown_currency(text)),
+            _ => return None,
         };
-        Ok(Self { iso, scale })
+        Some(Self { iso, scale })
     }
 
     /// The three-letter code.
     #[must_use]
     pub fn code(self) -> &'static str {
         self.iso.code()
+    }
+
+    /// The number of ISO 4217, of three digits: 458 for `MYR`.
+    #[must_use]
+    pub fn numeric(self) -> u16 {
+        self.iso.numeric()
     }
 
     /// How many decimals an amount has: 2 for `EUR`, 0 for `JPY`.

@@ -22,6 +22,7 @@ pub mod pages;
 mod presence;
 pub mod programs;
 pub mod purchases;
+pub mod qr;
 pub mod redemptions;
 mod review;
 pub mod rewards;

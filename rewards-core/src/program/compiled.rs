@@ -26,6 +26,7 @@ use crate::counter::{CounterKind, CounterName};
 use crate::fx::CompiledFx;
 use crate::ids::{MemberId, ProgramId, Slug, TenantId};
 use crate::money::{Asset, MoneyError, Rounding};
+use crate::qr::CompiledQr;
 use crate::rejection::Problem;
 use crate::risk::CompiledRisk;
 use crate::time::{Calendar, Period, Timestamp, Window};
@@ -52,6 +53,7 @@ pub struct CompiledProgram {
     deposits: Option<CompiledDeposits>,
     transfers: Vec<CompiledTransferRule>,
     fx: Option<CompiledFx>,
+    qr: Option<CompiledQr>,
     risk: Option<CompiledRisk>,
     sliding: Vec<SlidingRule>,
 }
@@ -292,6 +294,12 @@ impl CompiledProgram {
         self.fx.as_ref()
     }
 
+    /// How codes are given out and paid, if anything is said of that.
+    #[must_use]
+    pub fn qr(&self) -> Option<&CompiledQr> {
+        self.qr.as_ref()
+    }
+
     /// How members pay orders with what they have, if they can.
     #[must_use]
     pub fn redemptions(&self) -> Option<&CompiledRedemptions> {
@@ -422,6 +430,7 @@ struct Parts {
     deposits: Option<CompiledDeposits>,
     transfers: Vec<CompiledTransferRule>,
     fx: Option<CompiledFx>,
+    qr: Option<CompiledQr>,
 }
 
 impl Parts {
@@ -451,6 +460,7 @@ impl Parts {
             deposits: self.deposits,
             transfers: self.transfers,
             fx: self.fx,
+            qr: self.qr,
             risk: document.risk.as_ref().map(CompiledRisk::of),
             sliding: Vec::new(),
             document,
@@ -541,6 +551,7 @@ impl<'a> Compiler<'a> {
         let redemptions = redemptions
             .map(|section| CompiledRedemptions::compile(section, self.document))
             .transpose()?;
+        let qr = self.qr()?;
         Ok(Parts {
             stacking_groups: self.stacking_groups(&rules),
             rules,
@@ -559,6 +570,7 @@ impl<'a> Compiler<'a> {
                 .as_ref()
                 .map(CompiledFx::compile)
                 .transpose()?,
+            qr,
         })
     }
 
@@ -583,6 +595,13 @@ impl<'a> Compiler<'a> {
             compiler.compile()
         };
         program.offers.as_ref().map(compile).transpose()
+    }
+
+    fn qr(&self) -> Result<Option<CompiledQr>, MoneyError> {
+        let currency = self.document.currency.into();
+        let section = self.document.qr.as_ref();
+        let compile = |section| CompiledQr::compile(section, currency);
+        section.map(compile).transpose()
     }
 
     fn transfers(&self) -> Result<Vec<CompiledTransferRule>, MoneyError> {

@@ -8,6 +8,7 @@ use super::{
 use crate::fx::FxSection;
 use crate::ids::{ProgramId, Slug};
 use crate::money::{Asset, Currency, Rounding};
+use crate::qr::QrSection;
 use crate::risk::Risk;
 use crate::time::{DateRange, Timestamp, WeekStart, Zone};
 use crate::transfers::TransferRule;
@@ -76,6 +77,9 @@ pub struct Program {
     /// How payments are assessed; none is when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub risk: Option<Risk>,
+    /// How codes are given out, and through which wallets they are paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qr: Option<QrSection>,
 }
 
 /// A reward unit of the program.

@@ -89,6 +89,7 @@ pub fn any_frame() -> impl Strategy<Value = Program> {
                 offers: None,
                 fx: None,
                 risk: None,
+                qr: None,
             }
         })
     })

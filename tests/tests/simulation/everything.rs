@@ -56,10 +56,17 @@ fn commands() -> BTreeSet<&'static str> {
     commands.map(|operation| operation.name).collect()
 }
 
+/// What no plan orders yet: the auditor knows of no codes to scan.
+const UNORDERED: &[&str] = &["create_qr", "scan_qr", "cancel_qr"];
+
 #[test]
 fn every_operation_is_ordered() -> Outcome {
     let known: BTreeSet<&str> = Command::OPERATIONS.iter().copied().collect();
-    let expected = commands();
+    let unordered: BTreeSet<&str> = UNORDERED.iter().copied().collect();
+    eprintln!("not ordered, for want of an auditor who knows of them: {unordered:?}");
+    assert!(known.is_disjoint(&unordered), "it is ordered by now");
+    assert!(unordered.is_subset(&commands()), "there is no such command");
+    let expected: BTreeSet<&str> = commands().difference(&unordered).copied().collect();
     assert_eq!(known, expected, "an operation that no simulation can order");
     let scenario = Scenario::stormy(1).with_everything();
     let script = scenario.script()?;
@@ -98,7 +105,8 @@ fn the_books_are_right_when_everything_is_ordered() -> Outcome {
     println!("{tallies:#?}, {coverage:?}");
     // One seed alone need not see everything.
     if seeds.len() > 1 {
-        for operation in commands() {
+        let ordered = commands().into_iter();
+        for operation in ordered.filter(|operation| !UNORDERED.contains(operation)) {
             let tally = tallies.get(operation).copied().unwrap_or_default();
             let is_refused = tally.refused > 0 || operation == PublishProgram::NAME;
             assert!(tally.accepted > 0 && is_refused, "{operation}: {tally:?}");

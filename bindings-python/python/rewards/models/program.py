@@ -755,6 +755,47 @@ class FxSection(Model):
     """What may be converted. Each pair of currencies has one rule at most, whatever its account."""
 
 
+class SecondsQrExpiry(Model):
+    """For so many seconds, 1 to 31,622,400."""
+
+    seconds: UInt32
+
+
+QrExpiry = Annotated[Union[Literal["never"], SecondsQrExpiry], Tagged()]
+"""For how long a code can be scanned.
+
+- `never`: For ever.
+"""
+
+
+class QrRoute(Model):
+    """Lets wallets pay codes of a kind. What no route names cannot be paid."""
+
+    id: Slug
+    """The route's name."""
+
+    code: Slug
+    """The kind of codes."""
+
+    wallets: list[Slug]
+    """The wallets, one to 64. Each pays a kind of codes by one route at most."""
+
+    fee: Maybe[Fee] = None
+    """What it costs, in the program's currency: the sender is whoever pays, the receiver whoever is
+    paid. Nothing when absent.
+    """
+
+
+class QrSection(Model):
+    """How codes are given out, and through which wallets they are paid."""
+
+    expiry: Maybe[QrExpiry] = None
+    """For how long a code can be scanned when nothing is said; 900 seconds when absent."""
+
+    routes: ListOf[QrRoute] = []
+    """Which codes which wallets can pay, and what that costs."""
+
+
 class Program(Model):
     """A reward program: currency, zone, rounding, rules, limits, ladders and the life of its
     rewards.
@@ -827,6 +868,9 @@ class Program(Model):
 
     risk: Maybe[Risk] = None
     """How payments are assessed; none is when absent."""
+
+    qr: Maybe[QrSection] = None
+    """How codes are given out, and through which wallets they are paid."""
 
 
 class PublishProgram(Model):

@@ -230,6 +230,7 @@ Zone = Annotated[str, StringConstraints(min_length=1)]
 
 Int32 = Annotated[int, Strict(), Field(ge=-(2**31), lt=2**31)]
 Int64 = Annotated[int, Strict(), Field(ge=-(2**63), lt=2**63)]
+UInt8 = Annotated[int, Strict(), Field(ge=0, lt=2**8)]
 UInt16 = Annotated[int, Strict(), Field(ge=0, lt=2**16)]
 UInt32 = Annotated[int, Strict(), Field(ge=0, lt=2**32)]
 UInt64 = Annotated[int, Strict(), Field(ge=0, lt=2**64)]

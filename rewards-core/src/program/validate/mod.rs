@@ -52,6 +52,7 @@ mod ladders;
 mod limits;
 mod narrow;
 mod offers;
+mod qr;
 mod redemptions;
 mod rest;
 mod risk;
@@ -112,6 +113,7 @@ pub(crate) fn validate(program: &Program) -> Vec<Problem> {
     redemptions::check(&mut checker);
     offers::check(&mut checker);
     risk::check(&mut checker);
+    qr::check(&mut checker);
     told(checker.problems)
 }
 

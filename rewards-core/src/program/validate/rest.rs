@@ -10,7 +10,7 @@ use crate::program::Program;
 use crate::rejection::Problem;
 
 /// The fields of a document.
-const SECTIONS: [&str; 20] = [
+const SECTIONS: [&str; 21] = [
     "id",
     "name",
     "currency",
@@ -31,6 +31,7 @@ const SECTIONS: [&str; 20] = [
     "offers",
     "fx",
     "risk",
+    "qr",
 ];
 
 /// The problems of what is left of a document, except those that may follow from the amended values.

@@ -322,4 +322,31 @@ internal val OPERATIONS: Map<String, suspend Call.() -> Answer> = mapOf(
         engine.decideReviewReceipt(decideReviewFromJson(request), key, now)
             .let { decidedReviewToJson(it.reply) to it.replayed }
     },
+    "build_qr" to {
+        builtQrToJson(engine.buildQr(buildQrFromJson(request), now)) to false
+    },
+    "parse_qr" to {
+        parsedQrToJson(engine.parseQr(parseQrFromJson(request), now)) to false
+    },
+    "create_qr" to {
+        engine.createQrReceipt(createQrFromJson(request), key, now)
+            .let { createdQrToJson(it.reply) to it.replayed }
+    },
+    "scan_qr" to {
+        engine.scanQrReceipt(scanQrFromJson(request), key, now)
+            .let { scannedQrToJson(it.reply) to it.replayed }
+    },
+    "cancel_qr" to {
+        engine.cancelQrReceipt(cancelQrFromJson(request), key, now)
+            .let { cancelledQrToJson(it.reply) to it.replayed }
+    },
+    "list_qrs" to {
+        qrListToJson(engine.listQrs(listQrsFromJson(request), now)) to false
+    },
+    "get_qr" to {
+        qrDetailsToJson(engine.getQr(getQrFromJson(request), now)) to false
+    },
+    "quote_qr_routes" to {
+        quotedQrRoutesToJson(engine.quoteQrRoutes(quoteQrRoutesFromJson(request), now)) to false
+    },
 )

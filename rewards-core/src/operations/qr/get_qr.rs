@@ -1,0 +1,57 @@
+//! A code by its id.
+//!
+//! Refusals: unknown code, also when it is not of the member that the request names.
+
+use serde::{Deserialize, Serialize};
+
+use super::{QrDetails, issued};
+use crate::command::{Kind, Operation, Undecided};
+use crate::context::Context;
+use crate::decision::Decision;
+use crate::entity::EntityKey;
+use crate::ids::{MemberId, QrId};
+use crate::qr::IssuedQr;
+use crate::rejection::Rejection;
+use crate::snapshot::{ReadPlan, Snapshot};
+
+/// Asks for a code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct GetQr {
+    /// The code.
+    pub qr: QrId,
+    /// Only when it is of this member; whose ever when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub member: Option<MemberId>,
+}
+
+impl Operation for GetQr {
+    const NAME: &'static str = "get_qr";
+    const KIND: Kind = Kind::Query;
+    type Reply = QrDetails;
+    type Prepared = ();
+
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
+        let plan = ReadPlan {
+            entities: vec![EntityKey::of::<IssuedQr>(&context.tenant, &self.qr)],
+            ..ReadPlan::default()
+        };
+        Ok((plan, ()))
+    }
+
+    fn decide(
+        &self,
+        (): &(),
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<QrDetails>, Undecided> {
+        let kept = issued(snapshot, context, &self.qr)?.entity;
+        if self.member.is_some() && self.member != kept.member {
+            return Err(Rejection::QrUnknown(self.qr.clone()).into());
+        }
+        Ok(Decision::answer(QrDetails::of(kept, context)))
+    }
+}

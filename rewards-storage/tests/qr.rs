@@ -1,0 +1,208 @@
+//! Codes on every store there is: of many who scan one at once, one does; of one for many scans none is lost; and of a scan and a
+//! cancellation one wins.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rewards_core::command::Operation;
+use rewards_core::ids::TenantId;
+use rewards_core::operations::members::RegisterMember;
+use rewards_core::operations::programs::PublishProgram;
+use rewards_core::operations::qr::{CancelQr, CreateQr, GetQr, ListQrs, QrContent, ScanQr};
+use rewards_core::program::Program;
+use rewards_core::qr::{QrScans, QrState};
+use rewards_core::rejection::Fault;
+use rewards_core::time::Timestamp;
+use rewards_storage::engine::{CommandOptions, Engine, ManualClock, Receipt, TenantEngine};
+use rewards_storage::memory::MemoryStore;
+use rewards_storage::sql::SqlStore;
+use rewards_storage::store::Backend;
+
+use crate::world::{addresses, member, patient};
+
+const CALLERS: u32 = 16;
+
+/// Two engines, as of two processes, on every store there is, with a program and a member.
+async fn worlds(test: &str) -> Vec<(&'static str, [TenantEngine; 2], Option<tempfile::TempDir>)> {
+    let memory: Arc<dyn Backend> = Arc::new(MemoryStore::new());
+    let mut stores = vec![("memory", [memory.clone(), memory], None)];
+    for (name, url, files) in addresses(test).await {
+        let one: Arc<dyn Backend> = Arc::new(SqlStore::open(&url, patient()).await.unwrap());
+        let two: Arc<dyn Backend> = match name {
+            // Two stores on one file are one.
+            "sqlite" => one.clone(),
+            _ => Arc::new(SqlStore::open(&url, patient()).await.unwrap()),
+        };
+        stores.push((name, [one, two], files));
+    }
+    let mut worlds = Vec::new();
+    for (name, [one, two], files) in stores {
+        let engines = [open(&one).await, open(&two).await];
+        set_up(&engines[0]).await;
+        worlds.push((name, engines, files));
+    }
+    worlds
+}
+
+async fn open(store: &Arc<dyn Backend>) -> TenantEngine {
+    let noon = Timestamp::parse("2026-05-01T12:00:00Z").unwrap();
+    let builder = Engine::builder(store.clone())
+        .clock(Arc::new(ManualClock::new(noon)))
+        .clock_jump_max(Duration::MAX);
+    let tenant = TenantId::new("shop").unwrap();
+    builder.open().await.unwrap().tenant(tenant)
+}
+
+async fn set_up(engine: &TenantEngine) {
+    let program = r#"{ "id": "club", "currency": "EUR", "zone": "UTC" }"#;
+    let publish = PublishProgram {
+        program: Program::from_json(program).unwrap(),
+        active_from: Some(Timestamp::MIN),
+    };
+    send(engine, publish, "program").await.unwrap();
+    let register = RegisterMember::new(member("ada"));
+    engine.execute(register).await.unwrap();
+}
+
+fn create(qr: &str, scans: QrScans) -> CreateQr {
+    CreateQr {
+        qr: qr.parse().unwrap(),
+        program: "club".parse().unwrap(),
+        kind: "link".parse().unwrap(),
+        content: QrContent::Text(qr.to_owned()),
+        member: Some(member("ada")),
+        scans: Some(scans),
+        expiry: None,
+    }
+}
+
+fn scan(qr: &str) -> ScanQr {
+    ScanQr {
+        qr: qr.parse().unwrap(),
+        by: None,
+    }
+}
+
+fn get(qr: &str) -> GetQr {
+    GetQr {
+        qr: qr.parse().unwrap(),
+        member: None,
+    }
+}
+
+async fn send<O: Operation>(
+    engine: &TenantEngine,
+    request: O,
+    key: &str,
+) -> Result<Receipt<O::Reply>, Fault> {
+    let options = CommandOptions::keyed(key.parse().unwrap());
+    engine.execute_with(request, options).await
+}
+
+fn code<T>(result: Result<T, Fault>) -> String {
+    match result {
+        Ok(_) => "done".to_owned(),
+        Err(fault) => fault.code.into_owned(),
+    }
+}
+
+/// What became of requests at the same time, sent to both engines in turn: how many were done, and why others were not.
+async fn race<O: Operation>(
+    engines: &[TenantEngine; 2],
+    request: impl Fn(u32) -> O,
+) -> (usize, Vec<String>)
+where
+    O::Reply: 'static,
+{
+    let tasks: Vec<_> = (0..CALLERS)
+        .map(|number| {
+            let engine = engines[(number % 2) as usize].clone();
+            let request = request(number);
+            let key = format!("{} {number}", O::NAME);
+            tokio::spawn(async move { code(send(&engine, request, &key).await) })
+        })
+        .collect();
+    let mut codes = Vec::new();
+    for task in tasks {
+        codes.push(task.await.unwrap());
+    }
+    let done = codes.iter().filter(|code| *code == "done").count();
+    codes.retain(|code| code != "done");
+    codes.sort();
+    codes.dedup();
+    (done, codes)
+}
+
+async fn assert_valid(engine: &TenantEngine, name: &str) {
+    let report = engine.verify().await.unwrap();
+    assert!(report.is_valid(), "{name}: {:?}", report.problems);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_who_scan_a_code_one_does() {
+    for (name, engines, _files) in worlds("qr_once").await {
+        let created = create("q1", QrScans::Once);
+        engines[0].execute(created).await.unwrap();
+        let raced = race(&engines, |_| scan("q1")).await;
+        assert_eq!(raced, (1, vec!["qr_scanned".to_owned()]), "{name}");
+        let found = engines[1].execute(get("q1")).await.unwrap();
+        assert_eq!(
+            (found.state, found.scanned),
+            (QrState::Scanned, 1),
+            "{name}"
+        );
+        assert_valid(&engines[0], name).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_scan_of_a_code_for_many_is_lost() {
+    for (name, engines, _files) in worlds("qr_many").await {
+        let created = create("q1", QrScans::Many);
+        engines[0].execute(created).await.unwrap();
+        let (done, others) = race(&engines, |_| scan("q1")).await;
+        // Whoever lost the race too often is told so, and counted nothing.
+        assert!(
+            others.iter().all(|code| code == "contention"),
+            "{name}: {others:?}"
+        );
+        let found = engines[1].execute(get("q1")).await.unwrap();
+        assert_eq!(found.state, QrState::Active, "{name}");
+        assert_eq!(usize::try_from(found.scanned).unwrap(), done, "{name}");
+        assert_valid(&engines[0], name).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_code_is_created_once_and_scanned_or_cancelled() {
+    for (name, engines, _files) in worlds("qr_created").await {
+        // Under a key of its own each, the id alone tells that it is the same code: what it shows differs.
+        let created = race(&engines, |number| {
+            let content = QrContent::Text(number.to_string());
+            let qr = create("q1", QrScans::Once);
+            CreateQr { content, ..qr }
+        });
+        let (done, others) = created.await;
+        assert_eq!(done, 1, "{name}: {others:?}");
+        let cancel = CancelQr {
+            qr: "q1".parse().unwrap(),
+        };
+        let (scanned, cancelled) = tokio::join!(
+            send(&engines[0], scan("q1"), "scan"),
+            send(&engines[1], cancel, "cancel"),
+        );
+        let state = engines[0].execute(get("q1")).await.unwrap().state;
+        let told = (code(scanned), code(cancelled));
+        match state {
+            QrState::Scanned => assert_eq!(told, ("done".into(), "qr_scanned".into()), "{name}"),
+            _ => assert_eq!(told, ("qr_cancelled".into(), "done".into()), "{name}"),
+        }
+        let list = ListQrs {
+            member: Some(member("ada")),
+            ..ListQrs::default()
+        };
+        let list = engines[1].execute(list).await.unwrap();
+        assert_eq!(list.qrs.len(), 1, "{name}");
+        assert_valid(&engines[0], name).await;
+    }
+}
