@@ -26,6 +26,8 @@ pub const ID_BYTES_MAX: usize = 128;
 pub const KEY_BYTES_MAX: usize = 255;
 /// Longest id of a coupon in bytes: a digest, and the id of the key it was made with.
 pub const COUPON_ID_BYTES_MAX: usize = ID_BYTES_MAX + 34;
+/// Longest id of what an offline token names, in bytes: each of them is in a QR code.
+pub const TOKEN_ID_BYTES_MAX: usize = 64;
 /// Longest name of a part of a program document in bytes.
 pub const SLUG_BYTES_MAX: usize = 64;
 /// What an opaque id looks like, for JSON Schema. Characters of zero width, those that change the direction of writing and
@@ -311,6 +313,18 @@ text_id!(
     OrderId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
 );
 text_id!(
+    /// An offline token, named by the host; unique in its tenant.
+    TokenId, TOKEN_ID_BYTES_MAX, check_printable, "id", ID_PATTERN
+);
+text_id!(
+    /// A merchant who takes offline tokens, named by the host.
+    MerchantId, TOKEN_ID_BYTES_MAX, check_printable, "id", ID_PATTERN
+);
+text_id!(
+    /// A device that holds offline tokens, named by the host.
+    DeviceId, TOKEN_ID_BYTES_MAX, check_printable, "id", ID_PATTERN
+);
+text_id!(
     /// A wallet that members share, named by the host; unique in its tenant.
     SharedWalletId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
 );
@@ -384,6 +398,12 @@ impl crate::entity::EntityId for PurchaseId {
 }
 
 impl crate::entity::EntityId for RedemptionId {
+    fn text(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl crate::entity::EntityId for TokenId {
     fn text(&self) -> &str {
         self.as_str()
     }

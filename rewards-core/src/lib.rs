@@ -29,6 +29,7 @@
 //! | [`transfers`] | value that members send to each other |
 //! | [`fx`] | rates between currencies, and what an amount becomes by them |
 //! | [`qr`] | codes that merchants show to be paid, built and read |
+//! | [`tokens`] | value that is spent where there is no network |
 //! | [`tiers`] | ladders, reviews, progress, benefits |
 //! | [`operations`] | the use cases, where the rules meet |
 //! | [`registry`] | the list of operations |
@@ -81,6 +82,7 @@ pub mod snapshot;
 pub mod texts;
 pub mod tiers;
 pub mod time;
+pub mod tokens;
 pub mod transfers;
 pub mod wallet;
 

@@ -18,9 +18,10 @@ pub use error::RewardsError;
 
 use crate::coupons::CodeLine;
 use crate::ids::{
-    AdjustmentId, ConversionId, CouponBatchId, CouponBookId, CouponId, DepositId, FxQuoteId,
-    IdempotencyKey, KeyId, MemberId, OrderId, PaymentId, PaymentReference, ProgramId, PurchaseId,
-    QrId, RedemptionId, RefundId, SharedWalletId, Slug, TenantId, TransferId,
+    AdjustmentId, ConversionId, CouponBatchId, CouponBookId, CouponId, DepositId, DeviceId,
+    FxQuoteId, IdempotencyKey, KeyId, MemberId, MerchantId, OrderId, PaymentId, PaymentReference,
+    ProgramId, PurchaseId, QrId, RedemptionId, RefundId, SharedWalletId, Slug, TenantId, TokenId,
+    TransferId,
 };
 use crate::ledger::{ChainHash, LotNumber, Purpose};
 use crate::money::{Asset, Currency, DecimalText, Money, Rate};
@@ -83,6 +84,9 @@ cross_as_text! {
     ProgramId: ProgramId::new,
     QrId: QrId::new,
     RedemptionId: RedemptionId::new,
+    TokenId: TokenId::new,
+    MerchantId: MerchantId::new,
+    DeviceId: DeviceId::new,
     SharedWalletId: SharedWalletId::new,
     OrderId: OrderId::new,
     IdempotencyKey: IdempotencyKey::new,

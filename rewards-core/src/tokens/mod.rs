@@ -1,0 +1,42 @@
+//! Offline tokens: value that is reserved here, and spent where there is no network.
+//!
+//! - A token is a CWT (RFC 8392) in COSE_Sign1 (RFC 9052), signed with Ed25519, in one strict form of CBOR and as Base45 text for a
+//!   QR code: a [`SignedToken`] that somebody shows, an [`UnsignedToken`] that is issued. Decoding is total, and every reason not to
+//!   take one has a code of its own ([`TokenError`]).
+//! - Whoever bears a token spends it as a whole, by its id, where there is a network. A token that is *bound* has the public key of
+//!   a device in it, and is spent in parts by [proofs](SpendProof) that the device signs: a copy is worth nothing.
+//! - A [`TokenVerifier`] takes tokens without a network, and remembers them in a [`TokenLog`].
+//!
+//! What is not here: how texts become pictures and how devices keep their keys.
+
+mod base45;
+mod cbor;
+mod claims;
+mod error;
+mod log;
+mod proof;
+mod sign1;
+mod spend;
+mod text;
+mod verifier;
+
+pub use base45::{decode as read_base45, encode as write_base45};
+pub use claims::{
+    SignedToken, TOKEN_CATEGORIES_MAX, TOKEN_SPENDS_MAX, TokenClaims, UnsignedToken, whole_seconds,
+};
+pub use error::TokenError;
+pub use log::{MemoryLog, SpentHere, TokenLog, TokenMemory};
+pub use proof::{SpendClaims, SpendProof};
+pub use sign1::{
+    DIGEST_BYTES, PUBLIC_KEY_BYTES, SIGNATURE_BYTES, TOKEN_BYTES_MAX, TokenSigner, is_public_key,
+    read_public_key,
+};
+pub use spend::TokenSpend;
+pub use text::{PROOF_PREFIX, TOKEN_PREFIX};
+pub use verifier::{
+    AcceptedToken, CLOCK_TOLERANCE_SECONDS_DEFAULT, NotTaken, OfflineLimits, ShownToken,
+    TokenPublicKey, TokenVerifier,
+};
+
+#[cfg(test)]
+mod tests;
