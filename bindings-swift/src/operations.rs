@@ -66,6 +66,11 @@ use rewards_core::operations::shared_wallets::{
     SharedWalletDetails, SharedWalletList, UpdateSharedWallet, UpdatedSharedWallet,
 };
 use rewards_core::operations::tiers::{GetTiers, MemberTiers};
+use rewards_core::operations::tokens::{
+    CancelToken, CancelledToken, FreezeTokens, FrozenTokens, GetToken, GetTokenKeys, IssueToken,
+    IssuedToken, ListRevokedTokens, ListTokens, RedeemToken, RedeemedToken, RevokedTokenList,
+    SettleReceipts, SettledReceipts, TokenDetails, TokenKeyList, TokenList,
+};
 use rewards_core::operations::transfers::{
     CompletedTransfer, GetTransfer, ListTransfers, TransferBalance, TransferDetails, TransferList,
 };
@@ -325,6 +330,21 @@ commands! {
     /// Cancels a code.
     cancel_qr, cancel_qr_receipt -> CancelQrReceipt: CancelQr => CancelledQr,
         cancel_qr_from_json, cancelled_qr_to_json;
+    /// Issues a token: value of a member is reserved, and promised to whoever takes the token.
+    issue_token, issue_token_receipt -> IssueTokenReceipt: IssueToken => IssuedToken,
+        issue_token_from_json, issued_token_to_json;
+    /// Redeems a token: whoever bears it is paid all of it, once.
+    redeem_token, redeem_token_receipt -> RedeemTokenReceipt: RedeemToken => RedeemedToken,
+        redeem_token_from_json, redeemed_token_to_json;
+    /// Settles payments that were taken with tokens where there was no network, in any order.
+    settle_receipts, settle_receipts_receipt -> SettleReceiptsReceipt: SettleReceipts => SettledReceipts,
+        settle_receipts_from_json, settled_receipts_to_json;
+    /// Cancels a token: what was not spent is the member's again.
+    cancel_token, cancel_token_receipt -> CancelTokenReceipt: CancelToken => CancelledToken,
+        cancel_token_from_json, cancelled_token_to_json;
+    /// Freezes the tokens of a member, or those that are for one device: it was lost.
+    freeze_tokens, freeze_tokens_receipt -> FreezeTokensReceipt: FreezeTokens => FrozenTokens,
+        freeze_tokens_from_json, frozen_tokens_to_json;
 }
 
 queries! {
@@ -416,6 +436,14 @@ queries! {
     get_qr: GetQr => QrDetails, get_qr_from_json, qr_details_to_json;
     /// Asks through which wallets a code can be paid, and what that costs whom.
     quote_qr_routes: QuoteQrRoutes => QuotedQrRoutes, quote_qr_routes_from_json, quoted_qr_routes_to_json;
+    /// Asks for a page of tokens, newest first.
+    list_tokens: ListTokens => TokenList, list_tokens_from_json, token_list_to_json;
+    /// Asks for a token, and the payments with it.
+    get_token: GetToken => TokenDetails, get_token_from_json, token_details_to_json;
+    /// Asks for a page of the tokens of an issuer that pay nothing any more.
+    list_revoked_tokens: ListRevokedTokens => RevokedTokenList, list_revoked_tokens_from_json, revoked_token_list_to_json;
+    /// Asks for the public keys that tokens are verified with.
+    get_token_keys: GetTokenKeys => TokenKeyList, get_token_keys_from_json, token_key_list_to_json;
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! Prints the JSON Schema of everything that crosses a boundary, as one document: the operations with their requests
-//! and replies, the program document, the event and the fault. All of them share one `$defs`; `written` holds the same
+//! and replies, the program document, the event, the fault, and what offline tokens are checked with. All of them share one `$defs`; `written` holds the same
 //! definitions as they are written, where `required` names the fields that are never left out.
 //!
 //! The models of other languages are generated from it, with the fields in the order of their declaration:
@@ -11,6 +11,7 @@ use rewards_core::command::{Kind, Operation};
 use rewards_core::event::EventRecord;
 use rewards_core::program::Program;
 use rewards_core::rejection::{Fault, codes};
+use rewards_core::tokens::{AcceptedToken, ShownToken, TokenMemory, TokenSpend, TokenVerifier};
 use rewards_core::with_operations;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
@@ -43,6 +44,11 @@ fn documents(generator: &mut SchemaGenerator) -> Value {
         "program": generator.subschema_for::<Program>(),
         "event": generator.subschema_for::<EventRecord>(),
         "fault": generator.subschema_for::<Fault>(),
+        "token_verifier": generator.subschema_for::<TokenVerifier>(),
+        "shown_token": generator.subschema_for::<ShownToken>(),
+        "token_memory": generator.subschema_for::<TokenMemory>(),
+        "accepted_token": generator.subschema_for::<AcceptedToken>(),
+        "token_spend": generator.subschema_for::<TokenSpend>(),
     })
 }
 

@@ -10,8 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use smallvec::SmallVec;
 
-use crate::context::Context;
-use crate::coupons::CodeKeys;
+use crate::context::{Context, HostKeys};
 use crate::decision::Decision;
 use crate::entity::EntityKey;
 use crate::fingerprint::Fingerprint;
@@ -124,7 +123,7 @@ pub trait Operation: Serialize + DeserializeOwned + Clone + Send + Sync + 'stati
     fn reveal(
         reply: &mut Self::Reply,
         tenant: &TenantId,
-        keys: &dyn CodeKeys,
+        keys: &dyn HostKeys,
     ) -> Result<(), Rejection> {
         let _ = (reply, tenant, keys);
         Ok(())

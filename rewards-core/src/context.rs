@@ -10,6 +10,7 @@ use crate::rejection::Rejection;
 use crate::secret::KeyPurpose;
 use crate::snapshot::MemberKey;
 use crate::time::Timestamp;
+use crate::tokens::TokenKeys;
 
 /// The revisions of one program, by number.
 #[derive(Debug, Clone, Default)]
@@ -152,9 +153,14 @@ pub struct Context {
     pub ids: IdSeed,
     /// The tenant's programs.
     pub programs: Arc<BTreeMap<ProgramId, Revisions>>,
-    /// What makes codes; nothing where there are no keys.
-    pub codes: Option<Arc<dyn CodeKeys>>,
+    /// What makes codes and signs tokens; nothing where there are no keys.
+    pub codes: Option<Arc<dyn HostKeys>>,
 }
+
+/// What an engine makes with the keys of its host.
+pub trait HostKeys: CodeKeys + TokenKeys {}
+
+impl<K: CodeKeys + TokenKeys> HostKeys for K {}
 
 impl Context {
     /// The ids of one decision, from the first on: each time it is decided it gets the same.
@@ -169,9 +175,22 @@ impl Context {
     /// [`Rejection::KeyRingMissing`].
     pub fn code_keys(&self) -> Result<&dyn CodeKeys, Rejection> {
         let purpose = KeyPurpose::Coupons;
-        self.codes
-            .as_deref()
-            .ok_or(Rejection::KeyRingMissing { purpose })
+        match self.codes.as_deref() {
+            Some(keys) => Ok(keys),
+            None => Err(Rejection::KeyRingMissing { purpose }),
+        }
+    }
+
+    /// What signs tokens.
+    ///
+    /// # Errors
+    /// [`Rejection::KeyRingMissing`].
+    pub fn token_keys(&self) -> Result<&dyn TokenKeys, Rejection> {
+        let purpose = KeyPurpose::Tokens;
+        match self.codes.as_deref() {
+            Some(keys) => Ok(keys),
+            None => Err(Rejection::KeyRingMissing { purpose }),
+        }
     }
 
     /// Whether rewards of one of the tenant's programs are voided by time alone.

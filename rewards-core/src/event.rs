@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::ids::{
-    AdjustmentId, ConversionId, CouponBookId, CouponId, DepositId, FxQuoteId, MemberId, OrderId,
-    PaymentId, ProgramId, PurchaseId, RedemptionId, RefundId, SharedWalletId, Slug, TransferId,
+    AdjustmentId, ConversionId, CouponBookId, CouponId, DepositId, FxQuoteId, MemberId, MerchantId,
+    OrderId, PaymentId, ProgramId, PurchaseId, RedemptionId, RefundId, SharedWalletId, Slug,
+    TokenId, TransferId,
 };
 use crate::member::MemberStatus;
 use crate::money::Money;
@@ -279,6 +280,48 @@ pub enum Event {
         transfer: TransferId,
         /// What arrived.
         arrived: Money,
+    },
+    /// An offline token was issued; its value is reserved.
+    TokenIssued {
+        /// The token.
+        token: TokenId,
+        /// What it is worth.
+        amount: Money,
+        /// When it ends.
+        expires_at: Timestamp,
+    },
+    /// Something was paid with a token.
+    TokenSpent {
+        /// The token.
+        token: TokenId,
+        /// What was paid.
+        paid: Money,
+        /// To whom, where that was told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        merchant: Option<MerchantId>,
+        /// Which payment of the token it is, where its device counts them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        counter: Option<u32>,
+    },
+    /// A device has spent the same twice, or more than its token is worth. Both proofs are kept with the token.
+    TokenDoubleSpent {
+        /// The token.
+        token: TokenId,
+        /// Which payment was told last.
+        counter: u32,
+        /// To whom.
+        merchant: MerchantId,
+        /// What nothing has paid of it.
+        unpaid: Money,
+    },
+    /// A token was taken back.
+    TokenRevoked {
+        /// The token.
+        token: TokenId,
+        /// Whether because its device was lost, or something was spent twice.
+        is_frozen: bool,
+        /// Until when its value is reserved for merchants who have not heard of it.
+        reserved_until: Timestamp,
     },
     /// What a member's amount becomes in another currency is held for the member.
     ConversionQuoted {

@@ -121,6 +121,15 @@ macro_rules! with_operations {
             $crate::operations::qr::ListQrs,
             $crate::operations::qr::GetQr,
             $crate::operations::qr::QuoteQrRoutes,
+            $crate::operations::tokens::IssueToken,
+            $crate::operations::tokens::RedeemToken,
+            $crate::operations::tokens::SettleReceipts,
+            $crate::operations::tokens::CancelToken,
+            $crate::operations::tokens::FreezeTokens,
+            $crate::operations::tokens::ListTokens,
+            $crate::operations::tokens::GetToken,
+            $crate::operations::tokens::ListRevokedTokens,
+            $crate::operations::tokens::GetTokenKeys,
         }
     };
 }

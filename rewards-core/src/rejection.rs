@@ -1,21 +1,25 @@
 //! Why a command has no effect: one [`Rejection`] with a stable code, and the [`Fault`] every host sees.
 
+mod fault;
+
+pub use fault::{Fault, FaultKind, codes};
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use crate::ids::{
     AdjustmentId, ConversionId, CouponBatchId, CouponBookId, CouponId, DepositId, FxQuoteId, KeyId,
     MemberId, PaymentId, ProgramId, PurchaseId, QrId, RedemptionId, RefundId, SharedWalletId, Slug,
-    TransferId,
+    TokenId, TransferId,
 };
 use crate::ledger::LedgerError;
 use crate::money::{Asset, Currency, Money};
 use crate::secret::KeyPurpose;
 use crate::time::{LocalDate, Timestamp};
+use crate::tokens::TokenError;
 
 /// One thing that is wrong with an input, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +72,8 @@ macro_rules! rejections {
         pub enum Rejection {
             /// The input itself is wrong; all problems found.
             Invalid(Vec<Problem>),
+            /// An offline token is not taken; each reason has a code of its own.
+            Token(TokenError),
             $($(#[doc = $doc])* $variant $(($only_type))? $({ $($(#[doc = $field_doc])* $field: $type,)* })?,)*
         }
 
@@ -75,6 +81,7 @@ macro_rules! rejections {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 match self {
                     Self::Invalid(problems) => f.write_str(&describe(problems)),
+                    Self::Token(error) => write!(f, "the token is not taken: {error}"),
                     $(Self::$variant $(($only))? $({ $($field,)* })? => write!(f, $words),)*
                 }
             }
@@ -86,6 +93,7 @@ macro_rules! rejections {
             pub fn code(&self) -> &'static str {
                 match self {
                     Self::Invalid(_) => "invalid",
+                    Self::Token(error) => error.code(),
                     $(Self::$variant { .. } => $code,)*
                 }
             }
@@ -93,6 +101,7 @@ macro_rules! rejections {
             fn context(&self) -> BTreeMap<String, String> {
                 match self {
                     Self::Invalid(_) => BTreeMap::new(),
+                    Self::Token(error) => error.context(),
                     $(Self::$variant $(($only))? $({ $($field,)* })? => BTreeMap::from([
                         $((stringify!($only).to_owned(), $only.to_string()),)?
                         $($((stringify!($field).to_owned(), $field.to_string()),)*)?
@@ -592,6 +601,41 @@ rejections! {
         /// The wallets, with a comma between them, or `any`.
         wallets: String,
     } => "qr_route_unknown", Rejected, 422, "no route leads from codes of kind `{kind}` to one of the wallets: {wallets}";
+    /// The redemption holds the value of an offline token: steps of the token move it, and nothing else.
+    RedemptionOfToken {
+        /// The redemption.
+        redemption: RedemptionId,
+        /// The token.
+        token: TokenId,
+    } => "redemption_of_token", Rejected, 409, "redemption `{redemption}` holds the value of token `{token}`";
+    /// The program has no offline tokens.
+    TokensNotOffered(program: ProgramId) => "tokens_not_offered", Rejected, 422, "program `{program}` has no section `tokens`";
+    /// The program has no tokens of this kind.
+    TokenModeNotOffered {
+        /// The program.
+        program: ProgramId,
+        /// The kind.
+        mode: &'static str,
+    } => "token_mode_not_offered", Rejected, 422, "program `{program}` has no tokens of the kind `{mode}`";
+    /// A limit of the program does not allow another token, or not this one.
+    TokenLimit {
+        /// Which one.
+        limit: &'static str,
+        /// What is allowed.
+        allowed: String,
+    } => "token_limit", Rejected, 409, "the limit `{limit}` of tokens is {allowed}";
+    /// No token has this id.
+    TokenUnknown(token: TokenId) => "token_unknown", Rejected, 404, "unknown token `{token}`";
+    /// A token with this id was issued already.
+    TokenExists(token: TokenId) => "token_exists", Rejected, 409, "token `{token}` was issued already";
+    /// The token was spent.
+    TokenSpent(token: TokenId) => "token_spent", Rejected, 409, "token `{token}` is spent already";
+    /// The token was cancelled.
+    TokenCancelled(token: TokenId) => "token_cancelled", Rejected, 409, "token `{token}` is cancelled";
+    /// The token was frozen.
+    TokenFrozen(token: TokenId) => "token_frozen", Rejected, 423, "token `{token}` is frozen";
+    /// The token is spent by proofs of its device, and not by its id.
+    TokenBound(token: TokenId) => "token_bound", Rejected, 422, "token `{token}` is spent by proofs of its device";
     /// A ladder with this name is not part of the program.
     LadderUnknown(ladder: String) => "ladder_unknown", Rejected, 404, "unknown ladder `{ladder}`";
     /// An amount or a count left its range.
@@ -671,72 +715,6 @@ impl From<LedgerError> for Rejection {
     }
 }
 
-/// The five kinds of fault; what a caller can do depends on the kind alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum FaultKind {
-    /// The input is wrong; the same input will always be.
-    Invalid,
-    /// The input is fine, the state forbids it.
-    Rejected,
-    /// The key was used for something else, or others won the race.
-    Conflict,
-    /// The store could not be reached or takes no writes now, or the clock cannot be right; the same command may be sent again
-    /// with the same key.
-    Unavailable,
-    /// A defect of the engine or broken data.
-    Internal,
-}
-
-/// What every host sees when a command has no effect.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Error)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-#[error("{code}: {detail}")]
-pub struct Fault {
-    /// What the caller can do about it.
-    pub kind: FaultKind,
-    /// Stable code.
-    pub code: Cow<'static, str>,
-    /// What is wrong, in words. For people; programs look at the code.
-    pub detail: String,
-    /// The values involved, by name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub context: BTreeMap<String, String>,
-    /// For invalid input: all problems found.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub problems: Vec<Problem>,
-}
-
-/// Codes of faults that are no rejection: they come from the engine and its store.
-const OTHERS: &[(&str, FaultKind, u16)] = &[
-    ("store_unavailable", FaultKind::Unavailable, 503),
-    ("store_refused", FaultKind::Internal, 500),
-    // It takes no writes now, and will when there is room.
-    ("disk_full", FaultKind::Unavailable, 507),
-    ("store_read_only", FaultKind::Internal, 500),
-    ("folder_missing", FaultKind::Internal, 500),
-    ("file_in_use_here", FaultKind::Internal, 500),
-    ("file_gone", FaultKind::Internal, 500),
-    ("file_exists", FaultKind::Rejected, 409),
-    ("backup_unsupported", FaultKind::Rejected, 501),
-    ("schema_too_new", FaultKind::Internal, 500),
-    ("schema_too_old", FaultKind::Internal, 500),
-    // The same command succeeds when the clock is right.
-    ("clock_behind", FaultKind::Unavailable, 503),
-    ("clock_ahead", FaultKind::Unavailable, 503),
-    ("engine_closed", FaultKind::Unavailable, 503),
-    ("program_closed", FaultKind::Unavailable, 503),
-    // The host's clock, where it gave the engine one.
-    ("clock_failed", FaultKind::Unavailable, 503),
-];
-
-/// Every code of a fault but the codes of single problems, with its kind and HTTP status.
-pub fn codes() -> impl Iterator<Item = (&'static str, FaultKind, u16)> {
-    REJECTIONS.iter().chain(OTHERS).copied()
-}
-
 /// Input with one problem.
 impl From<Problem> for Rejection {
     fn from(problem: Problem) -> Self {
@@ -744,56 +722,8 @@ impl From<Problem> for Rejection {
     }
 }
 
-/// Input with one problem.
-impl From<Problem> for Fault {
-    fn from(problem: Problem) -> Self {
-        Rejection::from(problem).into()
-    }
-}
-
-impl From<Rejection> for Fault {
-    fn from(rejection: Rejection) -> Self {
-        let mut fault = Self::new(rejection.code(), rejection.to_string());
-        fault.context = rejection.context();
-        if let Rejection::Invalid(problems) = rejection {
-            fault.problems = problems;
-        }
-        fault
-    }
-}
-
-impl Fault {
-    /// A fault with one of the known [`codes`]; an unknown code is an internal fault.
-    #[must_use]
-    pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
-        let kind = codes()
-            .find(|(known, ..)| *known == code)
-            .map_or(FaultKind::Internal, |(_, kind, _)| kind);
-        Self {
-            kind,
-            code: Cow::Borrowed(code),
-            detail: detail.into(),
-            context: BTreeMap::new(),
-            problems: Vec::new(),
-        }
-    }
-
-    /// The HTTP status a host should answer with.
-    #[must_use]
-    pub fn http_status(&self) -> u16 {
-        codes()
-            .find(|(code, ..)| *code == self.code)
-            .map_or(500, |(_, _, status)| status)
-    }
-
-    /// Whether the same command with the same key may succeed later, unchanged, when the same engine is asked again.
-    #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        match &*self.code {
-            "contention" => true,
-            // It stays closed, however often it is asked.
-            "engine_closed" | "program_closed" => false,
-            _ => self.kind == FaultKind::Unavailable,
-        }
+impl From<TokenError> for Rejection {
+    fn from(error: TokenError) -> Self {
+        Self::Token(error)
     }
 }

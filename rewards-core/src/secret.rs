@@ -29,6 +29,8 @@ pub enum KeyPurpose {
     Deposits,
     /// Codes of coupons: their digests, and those that are derived.
     Coupons,
+    /// What offline tokens are signed with.
+    Tokens,
 }
 
 impl KeyPurpose {
@@ -39,13 +41,14 @@ impl KeyPurpose {
             Self::Alias => "alias",
             Self::Deposits => "deposits",
             Self::Coupons => "coupons",
+            Self::Tokens => "tokens",
         }
     }
 
     /// The purpose that a text names.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let known = [Self::Alias, Self::Deposits, Self::Coupons];
+        let known = [Self::Alias, Self::Deposits, Self::Coupons, Self::Tokens];
         known.into_iter().find(|purpose| purpose.text() == text)
     }
 }

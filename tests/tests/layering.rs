@@ -49,7 +49,7 @@ const READING: &[&str] = &["parse"];
 /// The domain modules that others may build upon.
 const SHARED: &[&str] = &["ledger", "program"];
 /// The domain modules that own a section of a program.
-const SECTIONS: &[&str] = &["fees", "fx", "qr", "risk", "transfers"];
+const SECTIONS: &[&str] = &["fees", "fx", "qr", "risk", "tokens", "transfers"];
 /// The values that commands, decisions and stores exchange.
 const PLUMBING: &[&str] = &[
     "command",
@@ -97,9 +97,13 @@ const CORE: &[Row] = &[
     row("transfers", &[BASE, COMMON, SHARED, &["fees"]], &[]),
     row("wallet", &[BASE, COMMON, SHARED], &[]),
     // Between 1 and 2: plain values.
-    // What makes codes is handed to whoever decides.
+    // What makes codes and signs tokens is handed to whoever decides.
     row("command", &[BASE, SHARED, PLUMBING, &["coupons"]], &[]),
-    row("context", &[BASE, SHARED, PLUMBING, &["coupons"]], &[]),
+    row(
+        "context",
+        &[BASE, SHARED, PLUMBING, &["coupons", "tokens"]],
+        &[],
+    ),
     row("counter", &[BASE, COMMON], &[]),
     row("decision", &[BASE, SHARED, PLUMBING], &[]),
     // The list of kinds names the modules that have them.
@@ -118,6 +122,7 @@ const CORE: &[Row] = &[
                 "qr",
                 "refunds",
                 "risk",
+                "tokens",
                 "transfers",
                 "wallet",
             ],
@@ -135,7 +140,8 @@ const CORE: &[Row] = &[
     row("parse", &[BASE, COMMON], &[]),
     // A member's row keeps where the member stands on ladders.
     row("member", &[BASE, SHARED, PLUMBING, &["tiers"]], &[]),
-    row("rejection", &[BASE, SHARED, PLUMBING], &[]),
+    // Why a token is not taken is told where there is no engine as well.
+    row("rejection", &[BASE, SHARED, PLUMBING, &["tokens"]], &[]),
     row("secret", &[BASE, COMMON], &[]),
     row("signature", &[BASE, COMMON], &[]),
     row("snapshot", &[BASE, SHARED, PLUMBING], &[]),

@@ -166,6 +166,102 @@ const FAULTS_ELSEWHERE: &[Elsewhere] = &[
         "(FaultKind::Unavailable, \"clock_failed\")",
     ),
     elsewhere(
+        "token_algorithm_wrong",
+        "tokens are taken where there is no engine",
+        "rewards-core/src/tokens/tests.rs",
+        "\"token_algorithm_wrong\"",
+    ),
+    elsewhere(
+        "token_header_critical",
+        "tokens are taken where there is no engine",
+        "rewards-core/src/tokens/tests.rs",
+        "\"token_header_critical\"",
+    ),
+    elsewhere(
+        "token_key_unknown",
+        "tokens are taken where there is no engine",
+        "rewards-core/src/tokens/tests/taking.rs",
+        "\"token_key_unknown\"",
+    ),
+    elsewhere(
+        "token_signature_wrong",
+        "tokens are taken where there is no engine",
+        "rewards-core/src/tokens/tests/taking.rs",
+        "\"token_signature_wrong\"",
+    ),
+    elsewhere(
+        "token_key_not_valid",
+        "tokens are taken where there is no engine",
+        "rewards-core/src/tokens/tests/taking.rs",
+        "\"token_key_not_valid\"",
+    ),
+    elsewhere(
+        "token_issuer_wrong",
+        "tokens are taken where there is no engine",
+        "rewards-core/src/tokens/tests/taking.rs",
+        "\"token_issuer_wrong\"",
+    ),
+    elsewhere(
+        "clock_rolled_back",
+        "tokens are taken where there is no engine",
+        "rewards-core/src/tokens/tests/taking.rs",
+        "\"clock_rolled_back\"",
+    ),
+    elsewhere(
+        "token_not_yet_valid",
+        "tokens are taken where there is no engine",
+        "rewards-core/src/tokens/tests/taking.rs",
+        "\"token_not_yet_valid\"",
+    ),
+    elsewhere(
+        "token_device_wrong",
+        "tokens are taken where there is no engine",
+        "rewards-core/src/tokens/tests/taking.rs",
+        "\"token_device_wrong\"",
+    ),
+    elsewhere(
+        "token_revoked",
+        "tokens are taken where there is no engine",
+        "rewards-core/src/tokens/tests/taking.rs",
+        "\"token_revoked\"",
+    ),
+    elsewhere(
+        "token_proof_missing",
+        "tokens are taken where there is no engine",
+        "rewards-core/src/tokens/tests/taking.rs",
+        "\"token_proof_missing\"",
+    ),
+    elsewhere(
+        "token_proof_wrong",
+        "tokens are taken where there is no engine",
+        "rewards-core/src/tokens/tests/taking.rs",
+        "\"token_proof_wrong\"",
+    ),
+    elsewhere(
+        "token_proof_mismatch",
+        "tokens are taken where there is no engine",
+        "rewards-core/src/tokens/tests/taking.rs",
+        "\"token_proof_mismatch\"",
+    ),
+    elsewhere(
+        "token_over_limit",
+        "tokens are taken where there is no engine",
+        "rewards-core/src/tokens/tests/taking.rs",
+        "\"token_over_limit\"",
+    ),
+    elsewhere(
+        "token_seen",
+        "tokens are taken where there is no engine",
+        "rewards-core/src/tokens/tests/taking.rs",
+        "\"token_seen\"",
+    ),
+    elsewhere(
+        "token_sync_overdue",
+        "tokens are taken where there is no engine",
+        "rewards-core/src/tokens/tests/taking.rs",
+        "\"token_sync_overdue\"",
+    ),
+    elsewhere(
         "internal",
         "an operation must have a defect",
         "rewards-storage/tests/engine/faults.rs",
@@ -562,6 +658,7 @@ fn problem_codes() -> Result<BTreeSet<String>, Box<dyn Error>> {
         for file in source::rust_sources(&source::workspace_root().join(folder))? {
             // The codes of rejections are those of faults; those of scenario files and of audits are of no request.
             let is_other = file.path.ends_with("rejection.rs")
+                || file.path.ends_with("tokens/error.rs")
                 || file.path.ends_with("audit/problem.rs")
                 || file.path.starts_with("scenario");
             if !file.is_test() && !is_other {

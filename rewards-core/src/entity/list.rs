@@ -32,6 +32,7 @@ macro_rules! with_entities {
             $crate::risk::RiskReview,
             $crate::risk::RiskListEntry,
             $crate::qr::IssuedQr,
+            $crate::tokens::Token,
         }
     };
 }

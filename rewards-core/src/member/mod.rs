@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::counter::MemberCounters;
-use crate::ids::{MemberId, ProgramId, RedemptionId, SharedWalletId, Slug};
+use crate::ids::{DeviceId, MemberId, ProgramId, RedemptionId, SharedWalletId, Slug, TokenId};
 use crate::ledger::{Balances, JournalHead};
 use crate::tiers::TierStatus;
 use crate::time::Timestamp;
@@ -119,6 +119,9 @@ pub struct MemberProfile {
     /// The authorizations that hold value, and when the time of each is over.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub reserved: BTreeMap<RedemptionId, Timestamp>,
+    /// The offline tokens that were issued and not ended, those included whose time is over.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tokens: BTreeMap<TokenId, OpenToken>,
     /// Into whom the member was merged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged_into: Option<MemberId>,
@@ -128,6 +131,19 @@ pub struct MemberProfile {
     /// The open wallet that the member shares with others; its list has the member.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shared_wallet: Option<SharedWalletId>,
+}
+
+/// What limits look at of a token that a member has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenToken {
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// What it was worth, in minor units.
+    pub minor: i64,
+    /// The device that it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceId>,
 }
 
 impl MemberProfile {
@@ -158,6 +174,7 @@ impl MemberProfile {
             attributes: BTreeMap::new(),
             tiers: BTreeMap::new(),
             reserved: BTreeMap::new(),
+            tokens: BTreeMap::new(),
             merged_into: None,
             merged: BTreeSet::new(),
             shared_wallet: None,

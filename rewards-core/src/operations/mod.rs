@@ -32,6 +32,7 @@ pub mod shared_wallets;
 mod standing;
 pub mod tiers;
 mod together;
+pub mod tokens;
 pub mod transfers;
 
 use crate::rejection::{Problem, Rejection};

@@ -11,6 +11,7 @@ use crate::money::{Asset, Currency, Rounding};
 use crate::qr::QrSection;
 use crate::risk::Risk;
 use crate::time::{DateRange, Timestamp, WeekStart, Zone};
+use crate::tokens::Tokens;
 use crate::transfers::TransferRule;
 
 /// A reward program: currency, zone, rounding, rules, limits, ladders and the life of its rewards.
@@ -80,6 +81,9 @@ pub struct Program {
     /// How codes are given out, and through which wallets they are paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub qr: Option<QrSection>,
+    /// What offline tokens are; there are none when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<Tokens>,
 }
 
 /// A reward unit of the program.

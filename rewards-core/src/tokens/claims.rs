@@ -24,7 +24,7 @@ use super::sign1::{
 use super::text::{self, TOKEN_PREFIX};
 use crate::ids::{DeviceId, KeyId, MemberId, MerchantId, Slug, TokenId};
 use crate::money::{Asset, Money};
-use crate::time::Timestamp;
+use crate::time::{MICROS_PER_SECOND, Timestamp};
 
 /// The most kinds of merchants in a list of a token.
 pub const TOKEN_CATEGORIES_MAX: usize = 8;
@@ -54,8 +54,6 @@ const KEY_TYPE_OKP: i64 = 1;
 const CURVE: i64 = -1;
 const CURVE_ED25519: i64 = 6;
 const POINT: i64 = -2;
-
-const MICROS: i64 = 1_000_000;
 
 /// What a token says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,7 +116,7 @@ impl TokenClaims {
             names.len() <= TOKEN_CATEGORIES_MAX && names.iter().is_sorted_by(|one, next| one < next)
         };
         let times = [self.issued_at, self.begins_at, self.expires_at];
-        let is_whole = |at: &Timestamp| at.micros().rem_euclid(MICROS) == 0;
+        let is_whole = |at: &Timestamp| at.micros().rem_euclid(MICROS_PER_SECOND) == 0;
         let minor = self.amount.minor();
         for (holds, what) in [
             (minor > 0, "its amount is not positive"),
@@ -240,12 +238,12 @@ impl TokenClaims {
 
 /// Whole seconds since 1970.
 pub(super) fn seconds(at: Timestamp) -> i64 {
-    at.micros().div_euclid(MICROS)
+    at.micros().div_euclid(MICROS_PER_SECOND)
 }
 
 /// The instant that seconds name.
 pub(super) fn instant(seconds: i64) -> Result<Timestamp, TokenError> {
-    let micros = seconds.checked_mul(MICROS);
+    let micros = seconds.checked_mul(MICROS_PER_SECOND);
     let at = micros.and_then(|micros| Timestamp::from_micros(micros).ok());
     at.ok_or_else(|| TokenError::malformed("a time is out of range"))
 }
@@ -254,7 +252,7 @@ pub(super) fn instant(seconds: i64) -> Result<Timestamp, TokenError> {
 #[must_use]
 pub fn whole_seconds(at: Timestamp) -> Timestamp {
     let micros = at.micros();
-    let whole = micros.saturating_sub(micros.rem_euclid(MICROS));
+    let whole = micros.saturating_sub(micros.rem_euclid(MICROS_PER_SECOND));
     Timestamp::from_micros(whole).unwrap_or(at)
 }
 

@@ -6,6 +6,8 @@
 //! - Whoever bears a token spends it as a whole, by its id, where there is a network. A token that is *bound* has the public key of
 //!   a device in it, and is spent in parts by [proofs](SpendProof) that the device signs: a copy is worth nothing.
 //! - A [`TokenVerifier`] takes tokens without a network, and remembers them in a [`TokenLog`].
+//! - A [`Token`] is what the engine keeps. Its value is reserved by a redemption, so that nothing is promised twice; payments are
+//!   taken in later, in any order, as often as they are told.
 //!
 //! What is not here: how texts become pictures and how devices keep their keys.
 
@@ -13,11 +15,15 @@ mod base45;
 mod cbor;
 mod claims;
 mod error;
+mod keys;
 mod log;
 mod proof;
+mod receipt;
+mod section;
 mod sign1;
 mod spend;
 mod text;
+mod token;
 mod verifier;
 
 pub use base45::{decode as read_base45, encode as write_base45};
@@ -25,14 +31,23 @@ pub use claims::{
     SignedToken, TOKEN_CATEGORIES_MAX, TOKEN_SPENDS_MAX, TokenClaims, UnsignedToken, whole_seconds,
 };
 pub use error::TokenError;
+pub use keys::TokenKeys;
 pub use log::{MemoryLog, SpentHere, TokenLog, TokenMemory};
 pub use proof::{SpendClaims, SpendProof};
+pub use receipt::{TOKEN_RECEIPTS_MAX, TokenReceipt};
+pub(crate) use section::whole as whole_units;
+pub use section::{
+    ACTIVE_TOKENS_DEFAULT, ACTIVE_TOKENS_MAX, CompiledTokens, OnDoubleSpend,
+    REVOCATION_MINUTES_DEFAULT, SETTLE_MINUTES_DEFAULT, SETTLE_MINUTES_MAX, TOKEN_AMOUNTS_DEFAULT,
+    TOKEN_MINUTES_DEFAULT, TOKEN_MINUTES_MAX, TOKEN_SPENDS_DEFAULT, TokenMode, Tokens,
+};
 pub use sign1::{
     DIGEST_BYTES, PUBLIC_KEY_BYTES, SIGNATURE_BYTES, TOKEN_BYTES_MAX, TokenSigner, is_public_key,
     read_public_key,
 };
 pub use spend::TokenSpend;
 pub use text::{PROOF_PREFIX, TOKEN_PREFIX};
+pub use token::{NewToken, Settled, Token, TokenState, WrongTokenState};
 pub use verifier::{
     AcceptedToken, CLOCK_TOLERANCE_SECONDS_DEFAULT, NotTaken, OfflineLimits, ShownToken,
     TokenPublicKey, TokenVerifier,
@@ -40,3 +55,5 @@ pub use verifier::{
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod transitions;

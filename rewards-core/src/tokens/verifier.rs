@@ -14,7 +14,7 @@ use super::proof::SpendProof;
 use super::sign1::read_public_key;
 use crate::ids::{DeviceId, KeyId, MemberId, MerchantId, PaymentReference, Slug, TokenId};
 use crate::money::Money;
-use crate::time::Timestamp;
+use crate::time::{MICROS_PER_SECOND, Timestamp};
 
 /// How far two clocks may be apart, in seconds, where nobody says otherwise.
 pub const CLOCK_TOLERANCE_SECONDS_DEFAULT: u32 = 120;
@@ -208,7 +208,7 @@ impl TokenVerifier {
     }
 
     fn tolerance(&self) -> i64 {
-        i64::from(self.tolerance_seconds).saturating_mul(1_000_000)
+        i64::from(self.tolerance_seconds).saturating_mul(MICROS_PER_SECOND)
     }
 
     fn check_signature(&self, token: &SignedToken) -> Result<(), TokenError> {
@@ -352,7 +352,7 @@ impl TokenVerifier {
             return over("the number of payments that may wait to be told");
         }
         if let (Some(seconds), Some(last)) = (limits.seconds, memory.synced_at) {
-            let longest = i64::from(seconds).saturating_mul(1_000_000);
+            let longest = i64::from(seconds).saturating_mul(MICROS_PER_SECOND);
             if memory.waiting > 0 && shown.now.micros_since(last) > longest {
                 return Err(TokenError::SyncOverdue { last });
             }

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Bucket, SharedPayment};
 use crate::entity::{Entity, Index};
-use crate::ids::{MemberId, OrderId, ProgramId, RedemptionId};
+use crate::ids::{MemberId, OrderId, ProgramId, RedemptionId, TokenId};
 use crate::ledger::LotNumber;
 use crate::money::{Money, MoneyError, Rounding};
 use crate::time::Timestamp;
@@ -244,6 +244,9 @@ pub struct Redemption {
     /// What ties it to those of others, when it is paid from a wallet that members share.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shared: Option<SharedPayment>,
+    /// The offline token whose value it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<TokenId>,
 }
 
 impl Redemption {
@@ -277,6 +280,7 @@ impl Redemption {
             expires_at,
             parts,
             shared: None,
+            token: None,
         };
         if expires_at.is_none() {
             for part in &mut made.parts {
@@ -293,6 +297,26 @@ impl Redemption {
     pub fn paid_from(mut self, shared: SharedPayment) -> Self {
         self.shared = Some(shared);
         self
+    }
+
+    /// The same, holding the value of an offline token.
+    #[must_use]
+    pub fn of_token(mut self, token: TokenId) -> Self {
+        self.token = Some(token);
+        self
+    }
+
+    /// The same, with its time over by an instant.
+    ///
+    /// # Errors
+    /// [`WrongStep::State`] unless it is authorized now.
+    pub fn end_by(mut self, until: Timestamp, now: Timestamp) -> Result<Self, WrongStep> {
+        let state = self.seen_at(now);
+        if state != RedemptionState::Authorized {
+            return Err(WrongStep::State(state));
+        }
+        self.expires_at = Some(self.expires_at.map_or(until, |at| at.min(until)));
+        Ok(self)
     }
 
     /// What the caller named: itself, unless it is what one of several payers pays.

@@ -39,4 +39,5 @@ mod risk;
 mod shared_wallets;
 mod statements;
 mod tiers;
+mod tokens;
 mod transfers;

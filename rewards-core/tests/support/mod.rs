@@ -8,6 +8,7 @@
 )]
 
 mod audit;
+pub mod keys;
 pub mod problems;
 pub mod programs;
 pub mod sections;

@@ -28,6 +28,8 @@ use rewards_core::snapshot::{
 use rewards_core::time::Timestamp;
 use smol_str::SmolStr;
 
+use super::keys::TestKeys;
+
 type Programs = BTreeMap<ProgramId, Vec<Arc<CompiledProgram>>>;
 
 /// Everything that is stored, for all tenants.
@@ -119,7 +121,7 @@ impl World {
             now: self.now,
             ids: IdSeed::new(self.now, self.commands << 24),
             programs: Arc::new(programs.collect()),
-            codes: None,
+            codes: Some(Arc::new(TestKeys)),
         }
     }
 

@@ -13,12 +13,13 @@ use rewards_core::event::{Event, EventRecord, Stream};
 use rewards_core::fingerprint::Fingerprint;
 use rewards_core::ids::{
     IdempotencyKey, MemberId, ProgramId, PurchaseId, RedemptionId, SharedWalletId, Slug, TenantId,
+    TokenId,
 };
 use rewards_core::ledger::{
     Account, Balances, ChainHash, JournalEntry, JournalHead, Lot, LotState, Purpose, Transfer,
     TransferKind,
 };
-use rewards_core::member::{MemberProfile, MemberRow, MemberStatus, PurchaseHistory};
+use rewards_core::member::{MemberProfile, MemberRow, MemberStatus, OpenToken, PurchaseHistory};
 use rewards_core::money::Asset;
 use rewards_core::program::Program;
 use rewards_core::snapshot::{
@@ -263,6 +264,14 @@ pub fn member_row(version: u64) -> MemberRow {
             reserved: BTreeMap::from([(
                 RedemptionId::new("r 'ä' 😀").expect("an id of the suite is valid"),
                 at(9),
+            )]),
+            tokens: BTreeMap::from([(
+                TokenId::new("t 'ä' 😀").expect("an id of the suite is valid"),
+                OpenToken {
+                    expires_at: at(9),
+                    minor: i64::MAX,
+                    device: None,
+                },
             )]),
             merged_into: Some(member("eve \" 😀")),
             merged: BTreeSet::from([member("ann"), member("ä\\")]),

@@ -119,6 +119,11 @@ impl RingKey {
         self.purpose
     }
 
+    /// From when until when, exclusive.
+    pub(super) fn window(&self) -> (Timestamp, Option<Timestamp>) {
+        (self.valid_from, self.valid_until)
+    }
+
     pub(super) fn secret(&self) -> &[u8] {
         &self.secret
     }
@@ -213,6 +218,11 @@ impl KeyRing {
         own.filter(move |key| {
             key.purpose == purpose && id.is_none_or(|id| *id == key.id) && key.is_valid_at(at)
         })
+    }
+
+    /// The keys of a purpose, whatever their time, the newest first.
+    pub(super) fn of(&self, purpose: KeyPurpose) -> impl Iterator<Item = &RingKey> {
+        self.keys.iter().filter(move |key| key.purpose == purpose)
     }
 
     /// The key of a purpose with this id, whatever its time.

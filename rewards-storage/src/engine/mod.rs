@@ -47,6 +47,7 @@ mod storage;
 mod submit;
 mod sweep;
 mod telemetry;
+mod tokens;
 mod verify;
 mod worker;
 

@@ -146,7 +146,9 @@ pub(super) fn digests(
                     digests.push(digest(key, tenant, &spelled(text, matching))?);
                 }
             }
-            KeyPurpose::Alias | KeyPurpose::Deposits => digests.push(digest(key, tenant, text)?),
+            KeyPurpose::Alias | KeyPurpose::Deposits | KeyPurpose::Tokens => {
+                digests.push(digest(key, tenant, text)?);
+            }
         }
     }
     Ok(digests)

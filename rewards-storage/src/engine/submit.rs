@@ -4,8 +4,7 @@
 use std::sync::Arc;
 
 use rewards_core::command::{NaturalKey, Operation};
-use rewards_core::context::Context;
-use rewards_core::coupons::CodeKeys;
+use rewards_core::context::{Context, HostKeys};
 use rewards_core::ids::{IdSeed, IdempotencyKey, MemberId, TenantId};
 use rewards_core::rejection::{Fault, Rejection};
 use rewards_core::snapshot::{KeyOrigin, MemberKey, ReadPlan, ReplyKey};
@@ -29,7 +28,7 @@ pub(super) struct AnswerReceiver<R> {
     tenant: TenantId,
     codes: Arc<RingCodes>,
     /// Puts into the reply what is stored nowhere.
-    reveal: fn(&mut R, &TenantId, &dyn CodeKeys) -> Result<(), Rejection>,
+    reveal: fn(&mut R, &TenantId, &dyn HostKeys) -> Result<(), Rejection>,
 }
 
 /// What makes a command happen once.

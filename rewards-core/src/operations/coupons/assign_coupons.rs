@@ -23,7 +23,7 @@ use super::find::{NamedCoupon, check_open, refused};
 use super::tell::{sources, tell};
 use super::{book_of, step};
 use crate::command::{Kind, Members, Operation, Undecided};
-use crate::context::Context;
+use crate::context::{Context, HostKeys};
 use crate::coupons::{
     BookCount, CodeKeys, CodeSource, CodeUser, Coupon, CouponBook, CouponRefusal, CouponState,
     Doing,
@@ -189,7 +189,7 @@ impl Operation for AssignCoupons {
     fn reveal(
         reply: &mut AssignedCoupons,
         tenant: &TenantId,
-        keys: &dyn CodeKeys,
+        keys: &dyn HostKeys,
     ) -> Result<(), Rejection> {
         let mut coupons = reply.coupons.iter_mut();
         coupons.try_for_each(|coupon| coupon.reveal(tenant, keys))

@@ -22,8 +22,8 @@ use super::draw::Draw;
 use super::find::{check_open, refused};
 use super::{AssignedCoupon, book_of, counted, lasting};
 use crate::command::{Kind, Members, Operation, Undecided};
-use crate::context::Context;
-use crate::coupons::{BookCount, CodeKeys, CodeUser, Coupon, CouponBook, Doing};
+use crate::context::{Context, HostKeys};
+use crate::coupons::{BookCount, CodeUser, Coupon, CouponBook, Doing};
 use crate::decision::{Changes, Decision};
 use crate::entity::{EntityKey, Stored};
 use crate::event::Event;
@@ -351,7 +351,7 @@ impl Operation for DistributeCoupons {
     fn reveal(
         reply: &mut DistributedCoupons,
         tenant: &TenantId,
-        keys: &dyn CodeKeys,
+        keys: &dyn HostKeys,
     ) -> Result<(), Rejection> {
         let shares = reply.shares.iter_mut();
         let mut coupons = shares.flat_map(|share| &mut share.coupons);

@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{book_of, counted, see};
 use crate::command::{Kind, NaturalKey, Operation, Undecided};
-use crate::context::Context;
+use crate::context::{Context, HostKeys};
 use crate::coupons::{
-    BATCH_CODES_MAX, BatchKey, BookCount, CodeKeys, CodePattern, CodeSource, Coupon, CouponBatch,
-    CouponBook, ROOM_FACTOR, batch_name,
+    BATCH_CODES_MAX, BatchKey, BookCount, CodePattern, CodeSource, Coupon, CouponBatch, CouponBook,
+    ROOM_FACTOR, batch_name,
 };
 use crate::decision::{Changes, Decision};
 use crate::entity::{EntityKey, Expected};
@@ -204,7 +204,7 @@ impl Operation for GenerateCoupons {
     fn reveal(
         reply: &mut GeneratedCoupons,
         tenant: &TenantId,
-        keys: &dyn CodeKeys,
+        keys: &dyn HostKeys,
     ) -> Result<(), Rejection> {
         let Some(source) = &reply.source else {
             return Ok(());

@@ -11,7 +11,7 @@ use super::find::{NamedCoupon, book_of_coupon, secret_of};
 use super::tell::{sources, tell};
 use super::value_left;
 use crate::command::{Kind, Operation, Undecided};
-use crate::context::Context;
+use crate::context::{Context, HostKeys};
 use crate::coupons::{
     BookletPlace, CodeKeys, CodeSource, Coupon, CouponBook, CouponState, CouponStep,
 };
@@ -184,7 +184,7 @@ impl Operation for GetCoupon {
     fn reveal(
         reply: &mut CouponDetails,
         tenant: &TenantId,
-        keys: &dyn CodeKeys,
+        keys: &dyn HostKeys,
     ) -> Result<(), Rejection> {
         reply.reveal(tenant, keys)
     }

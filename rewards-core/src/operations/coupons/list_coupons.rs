@@ -17,8 +17,8 @@ use super::super::seen::see_entities;
 use super::find::book_of_coupon;
 use super::{CouponDetails, book_of};
 use crate::command::{Kind, Operation, Undecided};
-use crate::context::Context;
-use crate::coupons::{BookCount, CodeKeys, Coupon, CouponBook};
+use crate::context::{Context, HostKeys};
+use crate::coupons::{BookCount, Coupon, CouponBook};
 use crate::decision::Decision;
 use crate::entity::{By, EntityKey};
 use crate::ids::{CouponBookId, MemberId, TenantId};
@@ -116,7 +116,7 @@ impl Operation for ListCoupons {
     fn reveal(
         reply: &mut CouponList,
         tenant: &TenantId,
-        keys: &dyn CodeKeys,
+        keys: &dyn HostKeys,
     ) -> Result<(), Rejection> {
         let mut coupons = reply.coupons.iter_mut();
         coupons.try_for_each(|coupon| coupon.reveal(tenant, keys))

@@ -17,9 +17,9 @@ use super::find::{NamedCoupon, book_of_coupon, check_open, keys_of, refused, sec
 use super::generate_coupons::{begin_batch, pattern_for, places};
 use super::{AssignedCoupon, counted, counted_step, lasting, see};
 use crate::command::{Kind, Operation, Undecided};
-use crate::context::Context;
+use crate::context::{Context, HostKeys};
 use crate::coupons::{
-    BatchKey, CodeKeys, CodeLine, CodeUser, Coupon, CouponBatch, CouponBook, Doing, LineProblem,
+    BatchKey, CodeLine, CodeUser, Coupon, CouponBatch, CouponBook, Doing, LineProblem,
 };
 use crate::decision::{Changes, Decision};
 use crate::entity::{EntityId as _, EntityKey, Expected};
@@ -235,7 +235,7 @@ impl Operation for ReplaceCoupon {
     fn reveal(
         reply: &mut ReplacedCoupon,
         tenant: &TenantId,
-        keys: &dyn CodeKeys,
+        keys: &dyn HostKeys,
     ) -> Result<(), Rejection> {
         reply.replacement.reveal(tenant, keys)
     }

@@ -4,7 +4,8 @@
 //! caller: the same number again replays the capture.
 //!
 //! Refusals, in order: an amount that is not positive, the number 0; unknown member; unknown redemption; another asset than the
-//! order's; captured as a whole, released, over or cancelled; more than is reserved.
+//! order's; what an offline token holds; captured as a whole, released, over or
+//! cancelled; more than is reserved.
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
@@ -14,7 +15,7 @@ use super::super::change_builder::ChangeBuilder;
 use super::super::merged::decide_for;
 use super::super::unless_wrong;
 use super::shared::{each_share, shared_for};
-use super::{PaidPart, PaidShare, owner_of, paid_in, plan_redemption, refused};
+use super::{PaidPart, PaidShare, check_own, owner_of, paid_in, plan_redemption, refused};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
@@ -107,6 +108,7 @@ impl Operation for CaptureRedemption {
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open_as_is(snapshot, context, &ids, &self.member)?;
         let before = builder.redemption(&self.redemption)?;
+        check_own(&before)?;
         let minor = minor_of(&before, self.amount)?;
         let captured = before.clone().capture(minor, context.now);
         let (redemption, taken) = captured.map_err(|step| self.refused(&before, step))?;
@@ -180,7 +182,10 @@ impl CaptureRedemption {
 }
 
 /// Moves what a capture takes of a member to whoever gets it, and writes what is left of the redemption.
-fn post(
+///
+/// # Errors
+/// [`Undecided::Needs`] what a payment extends.
+pub(super) fn post(
     builder: &mut ChangeBuilder<'_>,
     snapshot: &Snapshot,
     context: &Context,

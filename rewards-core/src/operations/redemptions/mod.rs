@@ -10,6 +10,7 @@
 mod authorize_redemption;
 mod cancel_redemption;
 mod capture_redemption;
+mod for_tokens;
 mod get_redemption;
 mod list_redemptions;
 mod payers;
@@ -22,6 +23,7 @@ mod spending;
 pub use authorize_redemption::{AUTHORIZATIONS_MAX, AuthorizeRedemption, AuthorizedRedemption};
 pub use cancel_redemption::{CancelRedemption, CancelledRedemption};
 pub use capture_redemption::{CaptureRedemption, CapturedRedemption};
+pub(super) use for_tokens::{TokenValue, capture_of_token, shorten_of_token};
 pub use get_redemption::{
     GetRedemption, RedemptionDetails, RedemptionDetailsPart, RedemptionShare,
 };
@@ -134,6 +136,17 @@ fn owner_of(
 ) -> Result<Option<MemberId>, Rejection> {
     let owner = |entity: Redemption| entity.member;
     merged_owner(snapshot, context, member, redemption, owner)
+}
+
+/// Checks that nothing but its own steps moves a redemption: what an offline token holds is promised to whoever takes the token.
+fn check_own(redemption: &Redemption) -> Result<(), Rejection> {
+    match &redemption.token {
+        Some(token) => Err(Rejection::RedemptionOfToken {
+            redemption: redemption.id.clone(),
+            token: token.clone(),
+        }),
+        None => Ok(()),
+    }
 }
 
 /// Why a redemption does not take a step, as a caller is told.

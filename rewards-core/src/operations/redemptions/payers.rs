@@ -12,7 +12,7 @@ use crate::command::Undecided;
 use crate::context::Context;
 use crate::decision::Changes;
 use crate::entity::{EntityKey, Expected};
-use crate::ids::{IdAllocator, MemberId, OrderId, RedemptionId, SharedWalletId, TenantId};
+use crate::ids::{IdAllocator, MemberId, OrderId, RedemptionId, SharedWalletId, TenantId, TokenId};
 use crate::member::MemberStatus;
 use crate::money::{Asset, Money};
 use crate::rejection::Rejection;
@@ -225,7 +225,33 @@ impl<'a> NewRedemption<'a> {
         prepared: &PreparedSpending,
         expires_at: Option<Timestamp>,
     ) -> Result<(), Rejection> {
-        let (program, builder) = (prepared.program(), &mut payer.builder);
+        let entity = self.entity(payer, prepared, expires_at);
+        payer.builder.put(&payer.id, Expected::Absent, &entity)
+    }
+
+    /// Keeps what is reserved for an offline token, whose id is that of the order, until an instant.
+    ///
+    /// # Errors
+    /// [`Rejection::Internal`] when it cannot be encoded.
+    pub fn keep_for_token(
+        &self,
+        payer: &mut OnePayer<'_>,
+        prepared: &PreparedSpending,
+        until: Timestamp,
+    ) -> Result<(), Rejection> {
+        let token = TokenId::new(self.order.as_str());
+        let token = token.map_err(|_| Rejection::Internal("an id is not one"))?;
+        let entity = self.entity(payer, prepared, Some(until)).of_token(token);
+        payer.builder.put(&payer.id, Expected::Absent, &entity)
+    }
+
+    fn entity(
+        &self,
+        payer: &mut OnePayer<'_>,
+        prepared: &PreparedSpending,
+        expires_at: Option<Timestamp>,
+    ) -> Redemption {
+        let (program, builder) = (prepared.program(), &payer.builder);
         let mut entity = Redemption::new(
             payer.id.clone(),
             builder.member().clone(),
@@ -240,7 +266,7 @@ impl<'a> NewRedemption<'a> {
         if let Some(shared) = payer.shared.take() {
             entity = entity.paid_from(shared);
         }
-        builder.put(&payer.id, Expected::Absent, &entity)
+        entity
     }
 }
 

@@ -3,7 +3,7 @@
 //! Of a lot that has expired meanwhile the program says what happens. What a purchase earned that was cancelled meanwhile goes on
 //! to the account that paid it. Ladders that are climbed by a balance are reviewed.
 //!
-//! Refusals, in order: unknown member; unknown redemption; captured as a whole, released, over or cancelled; more lots due than one
+//! Refusals, in order: unknown member; unknown redemption; what an offline token holds; captured as a whole, released, over or cancelled; more lots due than one
 //! command may touch.
 
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use smallvec::smallvec;
 use super::super::change_builder::{ChangeBuilder, Returned, Source};
 use super::super::merged::{decide_for, finish};
 use super::shared::{return_shares, shared_for};
-use super::{ReturnedShare, give_back, owner_of, plan_redemption, refused, review};
+use super::{ReturnedShare, check_own, give_back, owner_of, plan_redemption, refused, review};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
@@ -101,6 +101,7 @@ impl Operation for ReleaseRedemption {
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open(snapshot, context, &ids, &self.member)?;
         let before = builder.redemption(&self.redemption)?;
+        check_own(&before)?;
         let released = before.clone().release(context.now);
         let (redemption, parts) = released.map_err(|step| refused(&before, step))?;
         let returned = release(&mut builder, snapshot, context, redemption, &parts)?;

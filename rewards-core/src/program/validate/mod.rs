@@ -41,6 +41,7 @@
 //! | `bands_gap`, `bands_overlap`, `band_unreachable` | bands of a feature that leave values out, share some, or hold none |
 //! | `threshold_unreachable` | a decision that no score leads to |
 //! | `score_overflow` | points whose sum no score holds |
+//! | `section_missing` | a section that needs another one, which is not there |
 //! | `problems_omitted` | more is wrong than is listed |
 
 mod conditions;
@@ -59,6 +60,7 @@ mod risk;
 mod rules;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod transfers;
 
 pub(crate) use rest::check_rest;
@@ -110,6 +112,7 @@ pub(crate) fn validate(program: &Program) -> Vec<Problem> {
     rules::check(&mut checker);
     transfers::check(&mut checker);
     fx::check(&mut checker);
+    tokens::check(&mut checker);
     redemptions::check(&mut checker);
     offers::check(&mut checker);
     risk::check(&mut checker);

@@ -10,7 +10,7 @@ use crate::program::Program;
 use crate::rejection::Problem;
 
 /// The fields of a document.
-const SECTIONS: [&str; 21] = [
+const SECTIONS: [&str; 22] = [
     "id",
     "name",
     "currency",
@@ -32,6 +32,7 @@ const SECTIONS: [&str; 21] = [
     "fx",
     "risk",
     "qr",
+    "tokens",
 ];
 
 /// The problems of what is left of a document, except those that may follow from the amended values.

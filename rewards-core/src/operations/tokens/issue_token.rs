@@ -1,0 +1,323 @@
+//! Issue a token: value of a member is reserved, and promised to whoever takes the token.
+//!
+//! With a public key the token is bound to the device that has the private one, and is spent in parts by its proofs. Without one
+//! whoever shows it first has it, so that its id should be one that nobody can guess. The token itself is in the reply and is stored
+//! nowhere: a repetition signs the same again.
+//!
+//! Refusals, in order: unknown program; no revision active now; no tokens or no redemptions in it; an amount of another asset, a key
+//! that is none, a lifetime beyond the program's; a kind of token that the program does not have; an amount below its least or above
+//! its most; unknown member; a token of this id; a member who takes no part; too little value; as many tokens, as much in them, or
+//! as many for the device as the program allows; no key to sign with; claims too long for a QR code.
+
+use serde::{Deserialize, Serialize};
+use smallvec::smallvec;
+
+use super::super::amounts::in_words;
+use super::super::change_builder::ChangeBuilder;
+use super::super::redemptions::{PaidPart, PreparedSpending, TokenValue};
+use super::super::unless_wrong;
+use super::key;
+use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
+use crate::context::{Context, HostKeys};
+use crate::decision::Decision;
+use crate::entity::Expected;
+use crate::event::Event;
+use crate::ids::{
+    DeviceId, KeyId, MemberId, MerchantId, OrderId, ProgramId, RedemptionId, TenantId, TokenId,
+};
+use crate::member::OpenToken;
+use crate::money::Money;
+use crate::rejection::{Problem, Rejection};
+use crate::snapshot::{ReadPlan, Snapshot};
+use crate::time::{MICROS_PER_MINUTE, Timestamp};
+use crate::tokens::{
+    CompiledTokens, NewToken, Token, TokenClaims, TokenMode, UnsignedToken, read_public_key,
+    whole_seconds,
+};
+
+/// Issues a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct IssueToken {
+    /// The token; its id is chosen by the host.
+    pub token: TokenId,
+    /// Whose value it is.
+    pub member: MemberId,
+    /// The program.
+    pub program: ProgramId,
+    /// What it is worth, in the program's currency.
+    pub amount: Money,
+    /// The public key of the device that will hold it, Ed25519 in 64 hexadecimal digits. Whoever bears it has it when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub holder_key: Option<String>,
+    /// The device that will hold it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub device: Option<DeviceId>,
+    /// The one merchant it is for; anybody when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub merchant: Option<MerchantId>,
+    /// How long it is good, in minutes; as long as the program says when absent, and never longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub lifetime_minutes: Option<u32>,
+}
+
+/// A token that was issued.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct IssuedToken {
+    /// What it says.
+    pub claims: TokenClaims,
+    /// The key it is signed with.
+    pub key: KeyId,
+    /// What its value is reserved of, in paying order.
+    pub parts: Vec<PaidPart>,
+    /// Until when payments with it are taken in, exclusive, and its value is reserved.
+    pub settles_until: Timestamp,
+    /// The token, as text for a QR code.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default = ""))]
+    pub text: String,
+}
+
+/// A request for a token, checked against the program.
+#[derive(Debug)]
+pub struct PreparedToken {
+    spending: PreparedSpending,
+    terms: CompiledTokens,
+}
+
+impl IssueToken {
+    fn mode(&self) -> TokenMode {
+        match self.holder_key {
+            Some(_) => TokenMode::Bound,
+            None => TokenMode::Bearer,
+        }
+    }
+
+    fn problems(&self, terms: &CompiledTokens, currency: crate::money::Asset) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if self.amount.asset() != currency {
+            let detail = format!("expected `{currency}`, got `{}`", self.amount.asset());
+            problems.push(Problem::new("asset_mismatch", "amount.asset", detail));
+        }
+        if let Some(text) = &self.holder_key
+            && read_public_key(text).is_none()
+        {
+            let detail = "expected a public key of Ed25519 in 64 hexadecimal digits in lower case";
+            problems.push(Problem::new("public_key_invalid", "holder_key", detail));
+        }
+        let most = terms.lifetime_minutes;
+        if let Some(minutes) = self.lifetime_minutes
+            && !(1..=most).contains(&minutes)
+        {
+            let detail = format!("expected 1 to {most}, got {minutes}");
+            let path = "lifetime_minutes";
+            problems.push(Problem::new("number_out_of_range", path, detail));
+        }
+        problems
+    }
+
+    fn value<'a>(&'a self, redemption: &'a RedemptionId, order: &'a OrderId) -> TokenValue<'a> {
+        TokenValue {
+            redemption,
+            order,
+            member: &self.member,
+            program: &self.program,
+            amount: self.amount,
+        }
+    }
+
+    /// The order that the redemption pays: the token itself.
+    fn order(&self) -> Result<OrderId, Rejection> {
+        let order = OrderId::new(self.token.as_str());
+        order.map_err(|_| Rejection::Internal("an id is not one"))
+    }
+
+    fn claims(&self, terms: &CompiledTokens, now: Timestamp) -> TokenClaims {
+        let issued_at = whole_seconds(now);
+        let minutes = self.lifetime_minutes.unwrap_or(terms.lifetime_minutes);
+        let lifetime = i64::from(minutes).saturating_mul(MICROS_PER_MINUTE);
+        let is_bound = self.mode() == TokenMode::Bound;
+        let most = terms.spend_max.filter(|_| is_bound);
+        TokenClaims {
+            issuer: terms.issuer.clone(),
+            member: self.member.clone(),
+            merchant: self.merchant.clone(),
+            expires_at: issued_at
+                .checked_add_micros(lifetime)
+                .unwrap_or(Timestamp::MAX),
+            begins_at: issued_at,
+            issued_at,
+            token: self.token.clone(),
+            holder_key: self.holder_key.clone(),
+            amount: self.amount,
+            spend_max: most.map(|most| match most.minor() < self.amount.minor() {
+                true => most,
+                false => self.amount,
+            }),
+            spends_max: is_bound.then_some(terms.spends),
+            categories: terms.categories.clone(),
+            refused_categories: terms.refused_categories.clone(),
+            device: self.device.clone(),
+        }
+    }
+
+    /// Checks what the member has already.
+    fn check_limits(
+        &self,
+        builder: &ChangeBuilder<'_>,
+        terms: &CompiledTokens,
+        now: Timestamp,
+    ) -> Result<(), Rejection> {
+        let open = builder.row.profile.tokens.values();
+        let open: Vec<&OpenToken> = open.filter(|open| open.expires_at > now).collect();
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let refused = |limit, allowed: String| Err(Rejection::TokenLimit { limit, allowed });
+        if count(open.len()) >= terms.active {
+            return refused("active", terms.active.to_string());
+        }
+        let sum = open.iter().map(|open| open.minor);
+        let sum = sum.fold(self.amount.minor(), i64::saturating_add);
+        if sum > terms.active_amount {
+            let allowed = in_words(terms.active_amount, self.amount.asset());
+            return refused("active_amount", allowed);
+        }
+        let same = open
+            .iter()
+            .filter(|open| open.device.is_some() && open.device == self.device);
+        if count(same.count()) >= terms.active_per_device {
+            return refused("active_per_device", terms.active_per_device.to_string());
+        }
+        Ok(())
+    }
+}
+
+impl Operation for IssueToken {
+    const NAME: &'static str = "issue_token";
+    const KIND: Kind = Kind::Command;
+    type Reply = IssuedToken;
+    type Prepared = PreparedToken;
+
+    fn natural_key(&self, tenant: &TenantId) -> Option<NaturalKey> {
+        Some(NaturalKey::Entity(key(tenant, &self.token)))
+    }
+
+    fn members(&self) -> Members<'_> {
+        smallvec![&self.member]
+    }
+
+    fn reveal(
+        reply: &mut IssuedToken,
+        tenant: &TenantId,
+        keys: &dyn HostKeys,
+    ) -> Result<(), Rejection> {
+        let token = UnsignedToken::new(&reply.claims, &reply.key)?;
+        let signature = keys.sign_token(tenant, &reply.key, &token.to_sign()?)?;
+        reply.text = token.signed(&signature)?;
+        Ok(())
+    }
+
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, PreparedToken), Rejection> {
+        let program = context.program_at(&self.program, context.now)?;
+        let terms = CompiledTokens::of(program).map_err(|_| Rejection::Overflow)?;
+        let terms = terms.ok_or_else(|| Rejection::TokensNotOffered(self.program.clone()))?;
+        unless_wrong(self.problems(&terms, program.currency()))?;
+        if !terms.offers(self.mode()) {
+            return Err(Rejection::TokenModeNotOffered {
+                program: self.program.clone(),
+                mode: self.mode().text(),
+            });
+        }
+        if !terms.has_amount(self.amount.minor()) {
+            let is_less = self.amount.minor() < terms.minimum;
+            let (limit, most) = match is_less {
+                true => ("minimum", terms.minimum),
+                false => ("maximum", terms.maximum),
+            };
+            let allowed = in_words(most, self.amount.asset());
+            return Err(Rejection::TokenLimit { limit, allowed });
+        }
+        // Its id is made when it is decided; what is read does not depend on it.
+        let redemption = RedemptionId::new(self.token.as_str());
+        let redemption = redemption.map_err(|_| Rejection::Internal("an id is not one"))?;
+        let order = self.order()?;
+        let (mut plan, spending) = self.value(&redemption, &order).prepare(context)?;
+        plan.entities.push(key(&context.tenant, &self.token));
+        Ok((plan, PreparedToken { spending, terms }))
+    }
+
+    fn decide(
+        &self,
+        prepared: &PreparedToken,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<IssuedToken>, Undecided> {
+        let ids = context.id_allocator();
+        let redemption = RedemptionId::new(&ids.next().to_string());
+        let redemption = redemption.map_err(|_| Rejection::Internal("an id is not one"))?;
+        let is_known = snapshot
+            .members
+            .contains_key(&context.member_key(&self.member));
+        let id = key(&context.tenant, &self.token);
+        if is_known && snapshot.entities.contains_key(&id) {
+            return Err(Rejection::TokenExists(self.token.clone()).into());
+        }
+        let program = context.program_at(&self.program, context.now)?;
+        let signer = context.token_keys()?.token_key(context.now)?;
+        let claims = self.claims(&prepared.terms, context.now);
+        let digest = UnsignedToken::new(&claims, &signer)?.digest()?;
+        let mut token = Token::new(NewToken {
+            claims: claims.clone(),
+            key: signer.clone(),
+            digest,
+            program: (&self.program, program.number()),
+            terms: &prepared.terms,
+            redemption: redemption.clone(),
+            recorded_at: context.now,
+        });
+        let settles_until = token.settles_until;
+        let order = self.order()?;
+        let (parts, changes) = self.value(&redemption, &order).reserve(
+            &prepared.spending,
+            (snapshot, context, &ids),
+            settles_until,
+            |builder| self.check_limits(builder, &prepared.terms, context.now),
+            |builder| {
+                let open = &mut builder.row.profile.tokens;
+                open.retain(|_, open| open.expires_at > context.now);
+                let own = OpenToken {
+                    expires_at: claims.expires_at,
+                    minor: self.amount.minor(),
+                    device: self.device.clone(),
+                };
+                open.insert(self.token.clone(), own);
+                token.recorded_at = builder.recorded_at;
+                builder.put(&self.token, Expected::Absent, &token)?;
+                builder.emit(Event::TokenIssued {
+                    token: self.token.clone(),
+                    amount: self.amount,
+                    expires_at: claims.expires_at,
+                });
+                Ok(())
+            },
+        )?;
+        Ok(Decision {
+            reply: IssuedToken {
+                claims,
+                key: signer,
+                parts,
+                settles_until,
+                text: String::new(),
+            },
+            changes,
+        })
+    }
+}
