@@ -25,6 +25,9 @@ mod qr;
 mod scenario;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql_store;
+#[cfg(test)]
+#[cfg(all(feature = "memory", any(feature = "sqlite", feature = "postgres")))]
+mod tokens;
 
 // By these names the tests of the engine and of the SQL store know what they share.
 #[cfg(feature = "memory")]

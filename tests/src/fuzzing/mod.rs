@@ -5,6 +5,7 @@
 //! workspace of their own, because they need a nightly compiler; the inputs kept there are run as an ordinary test.
 
 mod purchases;
+mod tokens;
 
 use std::sync::LazyLock;
 
@@ -22,6 +23,7 @@ use rewards_storage::engine::{CommandOptions, Engine, ManualClock, SeededRandom,
 use rewards_storage::memory::MemoryStore;
 
 pub use purchases::purchases;
+pub use tokens::{proof, token};
 
 /// A target: what it is called, and what it does with some bytes.
 pub type Target = (&'static str, fn(&[u8]));
@@ -33,6 +35,8 @@ pub const TARGETS: &[Target] = &[
     ("address", address),
     ("table", purchases),
     ("qr", qr),
+    ("token", token),
+    ("proof", proof),
 ];
 
 /// A program document as JSON and as TOML: a document that is read is written as the same document, and one that compiles

@@ -89,7 +89,7 @@ fn digests(purpose: KeyPurpose, tenant: &TenantId, text: &str) -> Result<Vec<Key
             .into_iter()
             .map(|matching| spelled(text, matching))
             .collect(),
-        KeyPurpose::Alias | KeyPurpose::Deposits => vec![text.to_owned()],
+        KeyPurpose::Alias | KeyPurpose::Deposits | KeyPurpose::Tokens => vec![text.to_owned()],
     };
     let digests = spellings.into_iter().map(|text| {
         let said = format!("rewards/secret/1\0{purpose}\0{tenant}\0{text}");
