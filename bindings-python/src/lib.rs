@@ -31,6 +31,7 @@ mod logging;
 mod models;
 mod open;
 mod services;
+mod tokens;
 mod visits;
 
 /// The native half of `rewards`. Use the module `rewards` instead: nothing here is meant to stay as it is.
@@ -57,6 +58,8 @@ mod _native {
     use crate::logging::{flush_logging, set_logging};
     #[pymodule_export]
     use crate::models::Shape;
+    #[pymodule_export]
+    use crate::tokens::{check_token, read_token, spend_message, spend_proof};
     #[pymodule_export]
     use crate::visits::end_visits;
 

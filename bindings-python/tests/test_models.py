@@ -37,6 +37,12 @@ DECISION = (
     f'"totals":[{MONEY}]}}'
 )
 FACTS = f'{{"program":"club","member":"ada","amount":{MONEY},"occurred_at":"2026-03-01T12:00:00Z","keys":{{"device":"d1"}}}}'
+CLAIMS = (
+    '{"issuer":"club","member":"ada","merchant":"shop","expires_at":"2026-03-02T12:00:00Z",'
+    '"begins_at":"2026-03-01T12:00:00Z","issued_at":"2026-03-01T12:00:00Z","token":"t1",'
+    f'"holder_key":"{"ab" * 32}","amount":{MONEY},"spend_max":{MONEY},"spends_max":10,"categories":["grocery"],'
+    '"refused_categories":["gambling"],"device":"phone"}'
+)
 OUTCOME = (
     '{"decision":"review","score":65,"contributions":[{"rule":"large","value":1230,"points":60},{"rule":"new","points":5}],'
     '"lists":[{"list":"odd","then":"review"}],"unknown":["often"],"snoozed":["far"]}'
@@ -603,6 +609,54 @@ SAMPLES = {
         f'{{"program":"club","revision":1,"kind":"tng","amount":{MONEY},"recommended":"boost","routes":[{{"route":"r",'
         f'"wallet":"boost","given":{MONEY},"fee":{MONEY},"paid_by":"sender","arrived":{MONEY}}}]}}',
     ),
+    "issue_token": (
+        f'{{"token":"t1","member":"ada","program":"club","amount":{MONEY},"holder_key":"{"ab" * 32}","device":"phone",'
+        '"merchant":"shop","lifetime_minutes":60}',
+        f'{{"claims":{CLAIMS},"key":"k1","parts":[{{"bucket":"cashback","amount":{MONEY},"value":{MONEY}}}],'
+        '"settles_until":"2026-03-09T12:00:00Z","text":"RT1:00"}',
+    ),
+    "redeem_token": (
+        '{"token":"t1","order":"o1","merchant":"shop","category":"grocery"}',
+        f'{{"token":"t1","member":"ada","paid":{MONEY},"parts":[{{"bucket":"cashback","amount":{MONEY},"value":{MONEY}}}],'
+        '"redeemed_at":"2026-03-01T12:00:00Z"}',
+    ),
+    "settle_receipts": (
+        '{"merchant":"shop","receipts":["RP1:00"]}',
+        f'{{"receipts":[{{"outcome":"double_spend","token":"t1","counter":1,"digest":"{"ab" * 32}","paid":{MONEY},'
+        f'"unpaid":{MONEY}}},{{"outcome":"refused","code":"token_malformed"}}],"frozen":["t1"]}}',
+    ),
+    "cancel_token": (
+        '{"member":"ada","token":"t1"}',
+        f'{{"token":"t1","unspent":{MONEY},"returns_at":"2026-03-02T12:00:00Z"}}',
+    ),
+    "freeze_tokens": (
+        '{"member":"ada","device":"phone"}',
+        f'{{"tokens":[{{"token":"t1","unspent":{MONEY},"returns_at":"2026-03-02T12:00:00Z"}}]}}',
+    ),
+    "list_tokens": (
+        '{"member":"ada","after":"place","limit":2}',
+        f'{{"tokens":[{{"token":"t1","member":"ada","state":"active","amount":{MONEY},"reserved":{MONEY},"paid":{MONEY},'
+        '"is_double_spent":false,"device":"phone","expires_at":"2026-03-02T12:00:00Z",'
+        '"recorded_at":"2026-03-01T12:00:00Z"}],"next":"place"}',
+    ),
+    "get_token": (
+        '{"token":"t1"}',
+        f'{{"claims":{CLAIMS},"key":"k1","state":"frozen","program":"club","revision":1,"redemption":"r1",'
+        f'"reserved":{MONEY},"paid":{MONEY},"overspent":{MONEY},"settles_until":"2026-03-02T12:00:00Z",'
+        '"ended_at":"2026-03-01T12:00:00Z","redeemed_by":"shop",'
+        f'"receipts":[{{"counter":1,"digest":"{"ab" * 32}","previous":"{"cd" * 32}","merchant":"shop","amount":{MONEY},'
+        f'"paid":{MONEY},"made_at":"2026-03-01T12:00:00Z","reference":"till-1","settled_at":"2026-03-01T13:00:00Z",'
+        '"proof":"RP1:00"}],"double_spends":[1]}',
+    ),
+    "list_revoked_tokens": (
+        '{"issuer":"club","after":"place","limit":2}',
+        '{"tokens":[{"token":"t1","state":"cancelled","expires_at":"2026-03-02T12:00:00Z"}],"next":"place"}',
+    ),
+    "get_token_keys": (
+        '{"valid_at":"2026-03-01T12:00:00Z"}',
+        f'{{"keys":[{{"key":"k1","public_key":"{"ab" * 32}","valid_from":"2026-03-01T12:00:00Z",'
+        '"valid_until":"2027-03-01T12:00:00Z"}]}',
+    ),
 }
 
 EVENTS = [
@@ -613,6 +667,10 @@ EVENTS = [
     f'{{"debt_incurred":{{"amounts":[{MONEY}]}}}}',
     f'{{"debt_repaid":{{"amount":{MONEY}}}}}',
     '{"payment_assessed":{"payment":"pay-1","program":"club","decision":"review","score":65}}',
+    f'{{"token_issued":{{"token":"t1","amount":{MONEY},"expires_at":"2026-03-02T12:00:00Z"}}}}',
+    f'{{"token_spent":{{"token":"t1","paid":{MONEY},"merchant":"shop","counter":1}}}}',
+    f'{{"token_double_spent":{{"token":"t1","counter":1,"merchant":"shop","unpaid":{MONEY}}}}}',
+    '{"token_revoked":{"token":"t1","is_frozen":true,"reserved_until":"2026-03-02T12:00:00Z"}}',
     f'{{"transfer_sent":{{"transfer":"t1","given":{MONEY}}}}}',
     f'{{"transfer_received":{{"transfer":"t1","arrived":{MONEY}}}}}',
     '{"member_updated":{"status":"suspended"}}',

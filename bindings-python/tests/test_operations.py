@@ -22,9 +22,10 @@ def paying_club() -> models.Program:
 
 
 def key_ring() -> rewards.KeyRing:
-    """A key for aliases, one for deposits and one for coupons."""
+    """A key for aliases, one for deposits, one for coupons and one for tokens."""
     deposits, coupons = ring_key("card-1", purpose="deposits"), ring_key("codes-1", purpose="coupons")
-    return rewards.KeyRing([ring_key("first"), deposits, coupons])
+    tokens = ring_key("tokens-1", purpose="tokens")
+    return rewards.KeyRing([ring_key("first"), deposits, coupons, tokens])
 
 
 TOTAL = Money.of("2.00", "EUR")
@@ -50,6 +51,23 @@ def cautious() -> models.Program:
             },
         }
     )
+
+
+def offline() -> models.Program:
+    """A program with offline tokens."""
+    return models.Program.model_validate(
+        {
+            "id": "offline",
+            "currency": "EUR",
+            "zone": "UTC",
+            "redemptions": {"order": ["cashback"]},
+            "tokens": {"issuer": "offline"},
+        }
+    )
+
+
+def token(name: str) -> models.IssueToken:
+    return models.IssueToken(token=name, member="tom", program="offline", amount=Money.of("20.00", "EUR"))
 
 
 def payment() -> models.PaymentFacts:
@@ -505,6 +523,40 @@ STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
         "erase-1",
         {"purchases": 0, "forfeited": [Money.of("4.45", "EUR")], "next": None},
     ),
+    ("publish_program", models.PublishProgram(program=offline()), "offline-1", {"program": "offline"}),
+    ("register_member", models.RegisterMember(member="tom"), "tom-1", {"member": "tom"}),
+    (
+        "grant_reward",
+        models.GrantReward(member="tom", amount=Money.of("60.00", "EUR"), reason="a gift"),
+        "tom-2",
+        {"amount": Money.of("60.00", "EUR")},
+    ),
+    ("issue_token", token("t-1"), None, {"key": "tokens-1", "settles_until": later(days=1)}),
+    ("issue_token", token("t-2"), None, {"key": "tokens-1"}),
+    ("issue_token", token("t-3"), None, {"key": "tokens-1"}),
+    (
+        "redeem_token",
+        models.RedeemToken(token="t-1", order="o-1"),
+        None,
+        {"member": "tom", "paid": Money.of("20.00", "EUR"), "redeemed_at": NOW},
+    ),
+    ("settle_receipts", models.SettleReceipts(receipts=["RP1:"]), "receipts-1", {"frozen": []}),
+    (
+        "cancel_token",
+        models.CancelToken(member="tom", token="t-2"),
+        None,
+        {"unspent": Money.of("20.00", "EUR"), "returns_at": NOW},
+    ),
+    (
+        "freeze_tokens",
+        models.FreezeTokens(member="tom"),
+        "freeze-1",
+        {"tokens": [models.FrozenToken(token="t-3", unspent=Money.of("20.00", "EUR"), returns_at=NOW)]},
+    ),
+    ("get_token", models.GetToken(token="t-3"), None, {"state": "frozen", "receipts": []}),
+    ("list_tokens", models.ListTokens(member="tom"), None, {"next": None}),
+    ("list_revoked_tokens", models.ListRevokedTokens(issuer="offline"), None, {"next": None}),
+    ("get_token_keys", models.GetTokenKeys(), None, {}),
 ]
 
 

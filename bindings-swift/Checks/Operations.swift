@@ -489,4 +489,49 @@ let operations: [String: Operation] = [
         let reply = try await engine.quoteQrRoutes(request: request, now: now)
         return (try quotedQrRoutesToJson(reply: reply), false)
     },
+    "issue_token": { engine, json, key, now in
+        let request = try issueTokenFromJson(json: json)
+        let receipt = try await engine.issueTokenReceipt(request: request, key: key, now: now)
+        return (try issuedTokenToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "redeem_token": { engine, json, key, now in
+        let request = try redeemTokenFromJson(json: json)
+        let receipt = try await engine.redeemTokenReceipt(request: request, key: key, now: now)
+        return (try redeemedTokenToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "settle_receipts": { engine, json, key, now in
+        let request = try settleReceiptsFromJson(json: json)
+        let receipt = try await engine.settleReceiptsReceipt(request: request, key: key, now: now)
+        return (try settledReceiptsToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "cancel_token": { engine, json, key, now in
+        let request = try cancelTokenFromJson(json: json)
+        let receipt = try await engine.cancelTokenReceipt(request: request, key: key, now: now)
+        return (try cancelledTokenToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "freeze_tokens": { engine, json, key, now in
+        let request = try freezeTokensFromJson(json: json)
+        let receipt = try await engine.freezeTokensReceipt(request: request, key: key, now: now)
+        return (try frozenTokensToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "list_tokens": { engine, json, _, now in
+        let request = try listTokensFromJson(json: json)
+        let reply = try await engine.listTokens(request: request, now: now)
+        return (try tokenListToJson(reply: reply), false)
+    },
+    "get_token": { engine, json, _, now in
+        let request = try getTokenFromJson(json: json)
+        let reply = try await engine.getToken(request: request, now: now)
+        return (try tokenDetailsToJson(reply: reply), false)
+    },
+    "list_revoked_tokens": { engine, json, _, now in
+        let request = try listRevokedTokensFromJson(json: json)
+        let reply = try await engine.listRevokedTokens(request: request, now: now)
+        return (try revokedTokenListToJson(reply: reply), false)
+    },
+    "get_token_keys": { engine, json, _, now in
+        let request = try getTokenKeysFromJson(json: json)
+        let reply = try await engine.getTokenKeys(request: request, now: now)
+        return (try tokenKeyListToJson(reply: reply), false)
+    },
 ]

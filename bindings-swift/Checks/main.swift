@@ -19,6 +19,7 @@ func folder(_ variable: String) -> String {
 let checks: [(String, () async throws -> Void)] = [
     ("six lines", sixLines),
     ("wallet example", walletExample),
+    ("offline tokens", offlineTokens),
     ("host clock", hostClock),
     ("many at once", manyAtOnce),
     ("bad values", badValues),

@@ -1,7 +1,7 @@
 //! The rewards engine for Swift and Kotlin.
 //!
 //! [`RewardsEngine`] has one asynchronous method for each operation, on a store that is embedded in the app.
-//! [`OfflineProgram`] quotes purchases and [`validate_program`] checks documents without any store. Requests, replies
+//! [`OfflineProgram`] quotes purchases, [`validate_program`] checks documents and [`check_token`] takes offline tokens without any store. Requests, replies
 //! and errors are those of `rewards-core`, which says how they cross; there are no rules here.
 //!
 //! Whatever goes wrong comes back as a [`RewardsError`](rewards_core::ffi::RewardsError), a panic included.
@@ -16,6 +16,7 @@ mod key_ring;
 mod offline;
 mod operations;
 mod services;
+mod tokens;
 
 pub use amounts::{read_local_money, read_money};
 pub use clock::{HostClock, HostTime};
@@ -25,5 +26,6 @@ pub use key_ring::RingKey;
 pub use offline::{OfflineProgram, validate_program};
 pub use operations::*;
 pub use services::{BookReport, EngineHealth};
+pub use tokens::{check_token, read_token, spend_message, spend_proof};
 
 uniffi::setup_scaffolding!();

@@ -13,6 +13,7 @@
 * `KeyRing` for names told in confidence, such as phone numbers;
 * `RewardsError` and its subclasses for what goes wrong;
 * `calibrate` to fit the points of a scorecard to labelled payments, also as `python -m rewards calibrate`;
+* `check_token` to take offline tokens without an engine, and `spend_message` and `spend_proof` to spend them;
 * `run_scenarios` to test a program with files of requests and expected replies;
 * `enable_logging` to see what happens.
 """
@@ -36,6 +37,7 @@ from .receipt import Receipt
 from .scenarios import ScenarioReport, run_scenarios
 from .services import AssetLiability, BookHead, BookReport, ClaimedEvent, Health, Liability, Sweep
 from .tables import ArrowTable, CompiledProgram
+from .tokens import check_token, read_token, spend_message, spend_proof
 
 __all__ = [
     "ArrowTable",
@@ -62,6 +64,7 @@ __all__ = [
     "Sweep",
     "UnavailableError",
     "calibrate",
+    "check_token",
     "disable_logging",
     "enable_logging",
     "flush_logging",
@@ -71,6 +74,9 @@ __all__ = [
     "open_file",
     "program_schema",
     "read_program",
+    "read_token",
     "run_scenarios",
+    "spend_message",
+    "spend_proof",
     "validate_program",
 ]

@@ -11,8 +11,9 @@ from . import errors
 
 __all__ = ["KeyPurpose", "KeyRing", "RingKey"]
 
-KeyPurpose = Literal["alias", "deposits", "coupons"]
-"""What a key is for: digests of aliases, what payment providers sign of deposits, or codes of coupons."""
+KeyPurpose = Literal["alias", "deposits", "coupons", "tokens"]
+"""What a key is for: digests of aliases, what payment providers sign of deposits, codes of coupons,
+or what offline tokens are signed with."""
 
 
 @dataclass(frozen=True)

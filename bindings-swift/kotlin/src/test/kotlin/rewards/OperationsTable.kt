@@ -349,4 +349,36 @@ internal val OPERATIONS: Map<String, suspend Call.() -> Answer> = mapOf(
     "quote_qr_routes" to {
         quotedQrRoutesToJson(engine.quoteQrRoutes(quoteQrRoutesFromJson(request), now)) to false
     },
+    "issue_token" to {
+        engine.issueTokenReceipt(issueTokenFromJson(request), key, now)
+            .let { issuedTokenToJson(it.reply) to it.replayed }
+    },
+    "redeem_token" to {
+        engine.redeemTokenReceipt(redeemTokenFromJson(request), key, now)
+            .let { redeemedTokenToJson(it.reply) to it.replayed }
+    },
+    "settle_receipts" to {
+        engine.settleReceiptsReceipt(settleReceiptsFromJson(request), key, now)
+            .let { settledReceiptsToJson(it.reply) to it.replayed }
+    },
+    "cancel_token" to {
+        engine.cancelTokenReceipt(cancelTokenFromJson(request), key, now)
+            .let { cancelledTokenToJson(it.reply) to it.replayed }
+    },
+    "freeze_tokens" to {
+        engine.freezeTokensReceipt(freezeTokensFromJson(request), key, now)
+            .let { frozenTokensToJson(it.reply) to it.replayed }
+    },
+    "list_tokens" to {
+        tokenListToJson(engine.listTokens(listTokensFromJson(request), now)) to false
+    },
+    "get_token" to {
+        tokenDetailsToJson(engine.getToken(getTokenFromJson(request), now)) to false
+    },
+    "list_revoked_tokens" to {
+        revokedTokenListToJson(engine.listRevokedTokens(listRevokedTokensFromJson(request), now)) to false
+    },
+    "get_token_keys" to {
+        tokenKeyListToJson(engine.getTokenKeys(getTokenKeysFromJson(request), now)) to false
+    },
 )

@@ -1,0 +1,53 @@
+//! Offline tokens without an engine: what a till and a wallet do where there is no network. Values cross as JSON.
+
+use pyo3::prelude::*;
+use rewards_core::parse::parse_request;
+use rewards_core::rejection::Rejection;
+use rewards_core::tokens::{ShownToken, SignedToken, TokenMemory, TokenSpend, TokenVerifier};
+use serde::de::DeserializeOwned;
+
+use crate::fault::{caught, exception};
+
+fn read<T: DeserializeOwned>(json: &str) -> Result<T, Rejection> {
+    parse_request(json).map_err(Rejection::Invalid)
+}
+
+fn written<T: serde::Serialize>(value: &T) -> Result<String, Rejection> {
+    serde_json::to_string(value).map_err(|_| Rejection::Internal("a value cannot be encoded"))
+}
+
+fn told<T>(work: impl FnOnce() -> Result<T, Rejection>) -> PyResult<T> {
+    caught(|| work().map_err(|refused| exception(&refused.into())))
+}
+
+/// Whether a token that is shown pays here: what was accepted.
+#[pyfunction]
+#[pyo3(signature = (verifier, shown, memory, /))]
+pub fn check_token(verifier: &str, shown: &str, memory: &str) -> PyResult<String> {
+    told(|| {
+        let verifier: TokenVerifier = read(verifier)?;
+        let (shown, memory): (ShownToken, TokenMemory) = (read(shown)?, read(memory)?);
+        written(&verifier.check(&shown, &memory)?)
+    })
+}
+
+/// What a token says, without a look at its signature.
+#[pyfunction]
+#[pyo3(signature = (text, /))]
+pub fn read_token(text: &str) -> PyResult<String> {
+    told(|| written(&SignedToken::parse(text)?.claims))
+}
+
+/// What the key of a device signs to spend a token.
+#[pyfunction]
+#[pyo3(signature = (spend, /))]
+pub fn spend_message(spend: &str) -> PyResult<Vec<u8>> {
+    told(|| Ok(read::<TokenSpend>(spend)?.message()?))
+}
+
+/// The proof of a payment with its signature.
+#[pyfunction]
+#[pyo3(signature = (spend, signature, /))]
+pub fn spend_proof(spend: &str, signature: &[u8]) -> PyResult<String> {
+    told(|| Ok(read::<TokenSpend>(spend)?.proof(signature)?))
+}
