@@ -39,7 +39,9 @@ def test_what_all_members_have_is_added_up(engine: rewards.Engine) -> None:
     own = engine.get_balance("ada", now=NOW).assets
     now = engine.liability()
     assert (now.at, now.members) == (None, 1)
-    assert [(line.available, line.pending) for line in now.assets] == [(line.available, line.pending) for line in own]
+    assert [(line.available, line.pending) for line in now.assets] == [
+        (line.available, line.pending) for line in own
+    ]
     assert engine.liability(NOW).assets == now.assets
     assert engine.liability(NOW - timedelta(days=400)).members == 0
 

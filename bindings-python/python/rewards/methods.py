@@ -23,9 +23,11 @@ from .models import (
     CancelledPurchase,
     CancelledQr,
     CancelledRedemption,
+    CancelledToken,
     CancelPurchase,
     CancelQr,
     CancelRedemption,
+    CancelToken,
     CapturedRedemption,
     CaptureRedemption,
     CheckCoupon,
@@ -62,6 +64,8 @@ from .models import (
     ErasedMember,
     EraseMember,
     ExpiringList,
+    FreezeTokens,
+    FrozenTokens,
     FxRateFound,
     FxRateList,
     GenerateCoupons,
@@ -82,12 +86,16 @@ from .models import (
     GetSharedWallet,
     GetStatement,
     GetTiers,
+    GetToken,
+    GetTokenKeys,
     GetTransfer,
     GrantReward,
     ImportedRates,
     ImportRates,
     InitiatedDeposit,
     InitiateDeposit,
+    IssuedToken,
+    IssueToken,
     LabelledPayment,
     LabelPayment,
     LinkAlias,
@@ -108,8 +116,10 @@ from .models import (
     ListRedemptions,
     ListRefunds,
     ListReviews,
+    ListRevokedTokens,
     ListRiskEntries,
     ListSharedWallets,
+    ListTokens,
     ListTransfers,
     LockConversion,
     LockCoupon,
@@ -147,6 +157,8 @@ from .models import (
     RedeemCoupon,
     Redeemed,
     RedeemedCoupon,
+    RedeemedToken,
+    RedeemToken,
     RedemptionDetails,
     RedemptionList,
     RefundConversion,
@@ -167,17 +179,23 @@ from .models import (
     ResolveAlias,
     ResolvedAlias,
     ReviewList,
+    RevokedTokenList,
     RiskEntryList,
     ScannedQr,
     ScanQr,
     SettledDeposit,
     SettledMember,
+    SettledReceipts,
     SettleMember,
+    SettleReceipts,
     SharedWalletDetails,
     SharedWalletList,
     SnoozedRule,
     SnoozeRule,
     Statement,
+    TokenDetails,
+    TokenKeyList,
+    TokenList,
     TransferBalance,
     TransferCoupon,
     TransferDetails,
@@ -697,6 +715,51 @@ class Methods(ABC):
     def execute(
         self, request: QuoteQrRoutes, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[QuotedQrRoutes]: ...
+
+    @overload
+    def execute(
+        self, request: IssueToken, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[IssuedToken]: ...
+
+    @overload
+    def execute(
+        self, request: RedeemToken, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[RedeemedToken]: ...
+
+    @overload
+    def execute(
+        self, request: SettleReceipts, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[SettledReceipts]: ...
+
+    @overload
+    def execute(
+        self, request: CancelToken, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[CancelledToken]: ...
+
+    @overload
+    def execute(
+        self, request: FreezeTokens, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[FrozenTokens]: ...
+
+    @overload
+    def execute(
+        self, request: ListTokens, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[TokenList]: ...
+
+    @overload
+    def execute(
+        self, request: GetToken, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[TokenDetails]: ...
+
+    @overload
+    def execute(
+        self, request: ListRevokedTokens, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[RevokedTokenList]: ...
+
+    @overload
+    def execute(
+        self, request: GetTokenKeys, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[TokenKeyList]: ...
 
     def execute(self, request: Model, *, key: Optional[str] = None, now: Optional[datetime] = None) -> Receipt[Any]:
         """Executes any request, and tells whether the reply is that of an earlier command with the same key."""
@@ -1730,6 +1793,101 @@ class Methods(ABC):
         outcome: tuple[QuotedQrRoutes, bool] = self._execute(request, None, now)
         return outcome[0]
 
+    def issue_token(
+        self, request: IssueToken, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> IssuedToken:
+        """Issues a token.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[IssuedToken, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def redeem_token(
+        self, request: RedeemToken, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> RedeemedToken:
+        """Redeems a token.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[RedeemedToken, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def settle_receipts(
+        self, request: SettleReceipts, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> SettledReceipts:
+        """Settles receipts.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[SettledReceipts, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def cancel_token(
+        self, request: CancelToken, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> CancelledToken:
+        """Cancels a token.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[CancelledToken, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def freeze_tokens(
+        self, request: FreezeTokens, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> FrozenTokens:
+        """Freezes tokens.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[FrozenTokens, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def list_tokens(
+        self, request: ListTokens, *, now: Optional[datetime] = None
+    ) -> TokenList:
+        """Asks for a page of tokens.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[TokenList, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def get_token(
+        self, request: GetToken, *, now: Optional[datetime] = None
+    ) -> TokenDetails:
+        """Asks for a token.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[TokenDetails, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def list_revoked_tokens(
+        self, request: ListRevokedTokens, *, now: Optional[datetime] = None
+    ) -> RevokedTokenList:
+        """Asks for a page of tokens that pay nothing any more.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[RevokedTokenList, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def get_token_keys(
+        self, request: GetTokenKeys, *, now: Optional[datetime] = None
+    ) -> TokenKeyList:
+        """Asks for the keys.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[TokenKeyList, bool] = self._execute(request, None, now)
+        return outcome[0]
+
 
 class AsyncMethods(ABC):
     """The operations, as methods to await."""
@@ -2223,6 +2381,51 @@ class AsyncMethods(ABC):
     async def execute(
         self, request: QuoteQrRoutes, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[QuotedQrRoutes]: ...
+
+    @overload
+    async def execute(
+        self, request: IssueToken, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[IssuedToken]: ...
+
+    @overload
+    async def execute(
+        self, request: RedeemToken, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[RedeemedToken]: ...
+
+    @overload
+    async def execute(
+        self, request: SettleReceipts, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[SettledReceipts]: ...
+
+    @overload
+    async def execute(
+        self, request: CancelToken, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[CancelledToken]: ...
+
+    @overload
+    async def execute(
+        self, request: FreezeTokens, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[FrozenTokens]: ...
+
+    @overload
+    async def execute(
+        self, request: ListTokens, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[TokenList]: ...
+
+    @overload
+    async def execute(
+        self, request: GetToken, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[TokenDetails]: ...
+
+    @overload
+    async def execute(
+        self, request: ListRevokedTokens, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[RevokedTokenList]: ...
+
+    @overload
+    async def execute(
+        self, request: GetTokenKeys, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[TokenKeyList]: ...
 
     async def execute(self, request: Model, *, key: Optional[str] = None, now: Optional[datetime] = None) -> Receipt[Any]:
         """Executes any request, and tells whether the reply is that of an earlier command with the same key."""
@@ -3254,4 +3457,99 @@ class AsyncMethods(ABC):
         Decided at `now`, the current time when absent.
         """
         outcome: tuple[QuotedQrRoutes, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def issue_token(
+        self, request: IssueToken, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> IssuedToken:
+        """Issues a token.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[IssuedToken, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def redeem_token(
+        self, request: RedeemToken, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> RedeemedToken:
+        """Redeems a token.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[RedeemedToken, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def settle_receipts(
+        self, request: SettleReceipts, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> SettledReceipts:
+        """Settles receipts.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[SettledReceipts, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def cancel_token(
+        self, request: CancelToken, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> CancelledToken:
+        """Cancels a token.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[CancelledToken, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def freeze_tokens(
+        self, request: FreezeTokens, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> FrozenTokens:
+        """Freezes tokens.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[FrozenTokens, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def list_tokens(
+        self, request: ListTokens, *, now: Optional[datetime] = None
+    ) -> TokenList:
+        """Asks for a page of tokens.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[TokenList, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def get_token(
+        self, request: GetToken, *, now: Optional[datetime] = None
+    ) -> TokenDetails:
+        """Asks for a token.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[TokenDetails, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def list_revoked_tokens(
+        self, request: ListRevokedTokens, *, now: Optional[datetime] = None
+    ) -> RevokedTokenList:
+        """Asks for a page of tokens that pay nothing any more.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[RevokedTokenList, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def get_token_keys(
+        self, request: GetTokenKeys, *, now: Optional[datetime] = None
+    ) -> TokenKeyList:
+        """Asks for the keys.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[TokenKeyList, bool] = await self._execute(request, None, now)
         return outcome[0]

@@ -22,9 +22,11 @@ from .models import (
     CancelledPurchase,
     CancelledQr,
     CancelledRedemption,
+    CancelledToken,
     CancelPurchase,
     CancelQr,
     CancelRedemption,
+    CancelToken,
     CapturedRedemption,
     CaptureRedemption,
     CheckCoupon,
@@ -61,6 +63,8 @@ from .models import (
     ErasedMember,
     EraseMember,
     ExpiringList,
+    FreezeTokens,
+    FrozenTokens,
     FxRateFound,
     FxRateList,
     GenerateCoupons,
@@ -81,12 +85,16 @@ from .models import (
     GetSharedWallet,
     GetStatement,
     GetTiers,
+    GetToken,
+    GetTokenKeys,
     GetTransfer,
     GrantReward,
     ImportedRates,
     ImportRates,
     InitiatedDeposit,
     InitiateDeposit,
+    IssuedToken,
+    IssueToken,
     LabelledPayment,
     LabelPayment,
     LinkAlias,
@@ -107,8 +115,10 @@ from .models import (
     ListRedemptions,
     ListRefunds,
     ListReviews,
+    ListRevokedTokens,
     ListRiskEntries,
     ListSharedWallets,
+    ListTokens,
     ListTransfers,
     LockConversion,
     LockCoupon,
@@ -146,6 +156,8 @@ from .models import (
     RedeemCoupon,
     Redeemed,
     RedeemedCoupon,
+    RedeemedToken,
+    RedeemToken,
     RedemptionDetails,
     RedemptionList,
     RefundConversion,
@@ -166,17 +178,23 @@ from .models import (
     ResolveAlias,
     ResolvedAlias,
     ReviewList,
+    RevokedTokenList,
     RiskEntryList,
     ScannedQr,
     ScanQr,
     SettledDeposit,
     SettledMember,
+    SettledReceipts,
     SettleMember,
+    SettleReceipts,
     SharedWalletDetails,
     SharedWalletList,
     SnoozedRule,
     SnoozeRule,
     Statement,
+    TokenDetails,
+    TokenKeyList,
+    TokenList,
     TransferBalance,
     TransferCoupon,
     TransferDetails,
@@ -514,6 +532,33 @@ GET_QR = Operation("get_qr", "query", GetQr, QrDetails)
 QUOTE_QR_ROUTES = Operation("quote_qr_routes", "query", QuoteQrRoutes, QuotedQrRoutes)
 """Asks through which wallets a code can be paid."""
 
+ISSUE_TOKEN = Operation("issue_token", "command", IssueToken, IssuedToken)
+"""Issues a token."""
+
+REDEEM_TOKEN = Operation("redeem_token", "command", RedeemToken, RedeemedToken)
+"""Redeems a token."""
+
+SETTLE_RECEIPTS = Operation("settle_receipts", "command", SettleReceipts, SettledReceipts)
+"""Settles receipts."""
+
+CANCEL_TOKEN = Operation("cancel_token", "command", CancelToken, CancelledToken)
+"""Cancels a token."""
+
+FREEZE_TOKENS = Operation("freeze_tokens", "command", FreezeTokens, FrozenTokens)
+"""Freezes tokens."""
+
+LIST_TOKENS = Operation("list_tokens", "query", ListTokens, TokenList)
+"""Asks for a page of tokens."""
+
+GET_TOKEN = Operation("get_token", "query", GetToken, TokenDetails)
+"""Asks for a token."""
+
+LIST_REVOKED_TOKENS = Operation("list_revoked_tokens", "query", ListRevokedTokens, RevokedTokenList)
+"""Asks for a page of tokens that pay nothing any more."""
+
+GET_TOKEN_KEYS = Operation("get_token_keys", "query", GetTokenKeys, TokenKeyList)
+"""Asks for the keys."""
+
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
     PUBLISH_PROGRAM,
     LIST_PROGRAMS,
@@ -612,5 +657,14 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     LIST_QRS,
     GET_QR,
     QUOTE_QR_ROUTES,
+    ISSUE_TOKEN,
+    REDEEM_TOKEN,
+    SETTLE_RECEIPTS,
+    CANCEL_TOKEN,
+    FREEZE_TOKENS,
+    LIST_TOKENS,
+    GET_TOKEN,
+    LIST_REVOKED_TOKENS,
+    GET_TOKEN_KEYS,
 )
 """All of them."""

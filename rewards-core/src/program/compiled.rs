@@ -2,6 +2,10 @@
 
 mod compiler;
 
+use smallvec::SmallVec;
+use smol_str::SmolStr;
+
+use self::compiler::Compiler;
 use super::activity::ActivityCounter;
 use super::check::{Check, Fact, Symbols};
 use super::compiled_effect::CompiledEffect;
@@ -23,10 +27,6 @@ use crate::rejection::Problem;
 use crate::risk::CompiledRisk;
 use crate::time::{Calendar, Period, Timestamp, Window};
 use crate::transfers::CompiledTransferRule;
-use smallvec::SmallVec;
-use smol_str::SmolStr;
-
-use self::compiler::Compiler;
 
 /// One numbered revision of a program, checked and indexed. Immutable.
 #[derive(Debug)]

@@ -19,6 +19,7 @@ from .values import (
     CouponBookId,
     CouponId,
     MemberId,
+    MerchantId,
     Money,
     OrderId,
     PaymentId,
@@ -28,6 +29,7 @@ from .values import (
     RefundId,
     SharedWalletId,
     Slug,
+    TokenId,
 )
 
 
@@ -502,6 +504,94 @@ class TransferReceivedEvent(Model):
     transfer_received: TransferReceived
 
 
+class TokenIssued(Model):
+    """An offline token was issued; its value is reserved."""
+
+    token: TokenId
+    """The token."""
+
+    amount: Money
+    """What it is worth."""
+
+    expires_at: Timestamp
+    """When it ends."""
+
+
+class TokenIssuedEvent(Model):
+    """An offline token was issued; its value is reserved."""
+
+    token_issued: TokenIssued
+
+
+class TokenSpent(Model):
+    """Something was paid with a token."""
+
+    token: TokenId
+    """The token."""
+
+    paid: Money
+    """What was paid."""
+
+    merchant: Maybe[MerchantId] = None
+    """To whom, where that was told."""
+
+    counter: Maybe[UInt32] = None
+    """Which payment of the token it is, where its device counts them."""
+
+
+class TokenSpentEvent(Model):
+    """Something was paid with a token."""
+
+    token_spent: TokenSpent
+
+
+class TokenDoubleSpent(Model):
+    """A device has spent the same twice, or more than its token is worth.
+
+    Both proofs are kept with the token.
+    """
+
+    token: TokenId
+    """The token."""
+
+    counter: UInt32
+    """Which payment was told last."""
+
+    merchant: MerchantId
+    """To whom."""
+
+    unpaid: Money
+    """What nothing has paid of it."""
+
+
+class TokenDoubleSpentEvent(Model):
+    """A device has spent the same twice, or more than its token is worth.
+
+    Both proofs are kept with the token.
+    """
+
+    token_double_spent: TokenDoubleSpent
+
+
+class TokenRevoked(Model):
+    """A token was taken back."""
+
+    token: TokenId
+    """The token."""
+
+    is_frozen: StrictBool
+    """Whether because its device was lost, or something was spent twice."""
+
+    reserved_until: Timestamp
+    """Until when its value is reserved for merchants who have not heard of it."""
+
+
+class TokenRevokedEvent(Model):
+    """A token was taken back."""
+
+    token_revoked: TokenRevoked
+
+
 class ConversionQuoted(Model):
     """What a member's amount becomes in another currency is held for the member."""
 
@@ -965,6 +1055,10 @@ Event = Annotated[
         PaymentAssessedEvent,
         TransferSentEvent,
         TransferReceivedEvent,
+        TokenIssuedEvent,
+        TokenSpentEvent,
+        TokenDoubleSpentEvent,
+        TokenRevokedEvent,
         ConversionQuotedEvent,
         BalanceConvertedEvent,
         ConversionRefundedEvent,

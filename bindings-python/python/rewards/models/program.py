@@ -796,6 +796,82 @@ class QrSection(Model):
     """Which codes which wallets can pay, and what that costs."""
 
 
+TokenMode = Literal["bearer", "bound"]
+"""Who can spend a token.
+
+- `bearer`: Whoever shows it first: it is redeemed by its id, as a whole, where there is a network.
+- `bound`: Whoever has the key of its device, by proofs, in parts, anywhere.
+"""
+
+OnDoubleSpend = Literal["record", "freeze"]
+"""What happens when a device has spent the same twice.
+
+Both proofs are kept either way, and what is still reserved pays them.
+
+- `record`: Nothing else.
+- `freeze`: All tokens of the member are frozen.
+"""
+
+
+class Tokens(Model):
+    """Offline tokens: value that is reserved, and spent where there is no network.
+
+    They are in the program's currency and are paid as its section `redemptions` says.
+    """
+
+    issuer: Slug
+    """Who issues them, as tokens say."""
+
+    modes: ListOf[TokenMode] = []
+    """Which kinds of tokens there are; both when empty."""
+
+    minimum: Maybe[DecimalText] = None
+    """The least that a token is worth; 5 when absent."""
+
+    maximum: Maybe[DecimalText] = None
+    """The most that a token is worth; 1,000 when absent."""
+
+    lifetime_minutes: Maybe[UInt32] = None
+    """How long a token is good, in minutes, 1 to 43,200; 1,440 when absent.
+
+    A request may ask for less.
+    """
+
+    settle_minutes: Maybe[UInt32] = None
+    """For how long payments with a token are taken in after it has ended, in minutes, 1 to 129,600;
+    10,080 when absent.
+    """
+
+    revocation_minutes: Maybe[UInt32] = None
+    """How long merchants may take to hear that a token was revoked, in minutes, 1 to 129,600; 1,440
+    when absent. Until then what it has reserved pays them.
+    """
+
+    active: Maybe[UInt32] = None
+    """How many tokens a member has at once, 1 to 50; 5 when absent."""
+
+    active_amount: Maybe[DecimalText] = None
+    """What the tokens that a member has at once are worth together at most."""
+
+    active_per_device: Maybe[UInt32] = None
+    """How many of them are for one device."""
+
+    spend_maximum: Maybe[DecimalText] = None
+    """The most that is spent at once of a token that is bound to a device."""
+
+    spends: Maybe[UInt32] = None
+    """How many payments it is split into, 1 to 32; 10 when absent."""
+
+    categories: ListOf[Slug] = []
+    """The only kinds of merchants that take tokens; all of them when empty."""
+
+    refused_categories: ListOf[Slug] = []
+    """Kinds of merchants that do not take tokens."""
+
+    double_spends: OnDoubleSpend = "freeze"
+    """What happens when a device has spent the same twice."""
+
+
 class Program(Model):
     """A reward program: currency, zone, rounding, rules, limits, ladders and the life of its
     rewards.
@@ -871,6 +947,9 @@ class Program(Model):
 
     qr: Maybe[QrSection] = None
     """How codes are given out, and through which wallets they are paid."""
+
+    tokens: Maybe[Tokens] = None
+    """What offline tokens are; there are none when absent."""
 
 
 class PublishProgram(Model):

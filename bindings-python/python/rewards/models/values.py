@@ -51,6 +51,24 @@ PaymentId = Annotated[
 ]
 """A payment that is assessed, named by the host; unique in its tenant."""
 
+TokenId = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=64, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+$"),
+]
+"""An offline token, named by the host; unique in its tenant."""
+
+MerchantId = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=64, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+$"),
+]
+"""A merchant who takes offline tokens, named by the host."""
+
+DeviceId = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=64, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+$"),
+]
+"""A device that holds offline tokens, named by the host."""
+
 CouponBookId = Annotated[
     str,
     StringConstraints(min_length=1, max_length=128, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+$"),
