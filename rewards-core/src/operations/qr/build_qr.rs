@@ -11,6 +11,7 @@ use crate::decision::Decision;
 use crate::qr::{MerchantQr, QrScheme, build};
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
+use crate::texts::check_texts;
 
 /// Asks for the text of a code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +44,8 @@ impl Operation for BuildQr {
     type Prepared = BuiltQr;
 
     fn prepare(&self, _: &Context) -> Result<(ReadPlan, BuiltQr), Rejection> {
+        // Before anything else, so that it is told by its place in the request and not by its place in the code.
+        check_texts(self)?;
         let text = build(&self.qr, &self.schemes).map_err(refused)?;
         Ok((ReadPlan::default(), BuiltQr { text }))
     }

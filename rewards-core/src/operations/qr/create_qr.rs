@@ -22,6 +22,7 @@ use crate::qr::{
 };
 use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{ReadPlan, Snapshot};
+use crate::texts::check_texts;
 use crate::time::Timestamp;
 
 /// What a code shows.
@@ -151,6 +152,8 @@ impl Operation for CreateQr {
             let detail = format!("expected 1 to {QR_SECONDS_MAX}, got {seconds}");
             return Err(Problem::new("number_out_of_range", "expiry.seconds", detail).into());
         }
+        // Before anything else, so that it is told by its place in the request and not by its place in the code.
+        check_texts(self)?;
         let (text, amount) = self.shown()?;
         let section = program.qr();
         let expiry = section.map_or(QR_EXPIRY_DEFAULT, CompiledQr::expiry);

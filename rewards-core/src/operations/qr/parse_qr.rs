@@ -12,6 +12,7 @@ use crate::decision::Decision;
 use crate::qr::{ParsedQr, parse};
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
+use crate::texts::check_texts;
 
 /// Asks what a code says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +31,8 @@ impl Operation for ParseQr {
     type Prepared = ParsedQr;
 
     fn prepare(&self, _: &Context) -> Result<(ReadPlan, ParsedQr), Rejection> {
+        // Before anything else, so that it is told by its place in the request and not by its place in the code.
+        check_texts(self)?;
         let parsed = parse(&self.text).map_err(refused)?;
         Ok((ReadPlan::default(), parsed))
     }
