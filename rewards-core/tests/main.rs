@@ -23,7 +23,9 @@ mod program_laws;
 mod program_parse;
 #[cfg(feature = "schema")]
 mod program_schema;
+#[cfg(test)]
 mod qr_codes;
+#[cfg(test)]
 mod qr_laws;
 mod refund_laws;
 mod replace_laws;

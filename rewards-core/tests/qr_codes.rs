@@ -271,11 +271,14 @@ fn told(errors: &[QrError]) -> Vec<String> {
         .collect()
 }
 
+/// What is changed, and what is wrong then.
+type Case<'t> = (&'t [(&'t str, &'t str)], &'t [&'t str]);
+
 #[test]
 fn whatever_is_wrong_has_its_code_and_its_place() {
     assert!(parse(&changed(&[])).is_ok());
     let long = "x".repeat(26);
-    let table: &[(&[(&str, &str)], &[&str])] = &[
+    let table: &[Case<'_>] = &[
         (&[("00", "03")], &["qr_value_invalid qr.00"]),
         (&[("01", "13")], &["qr_value_invalid qr.01"]),
         (&[("26", "")], &["qr_value_missing qr"]),

@@ -231,15 +231,24 @@ impl Command {
             Self::Convert(convert) => convert.member = other,
             Self::ConvertBack(refund) => refund.member = other,
             Self::Assess(assess) => assess.facts.amount = more(&assess.facts.amount),
+            Self::Label(_) | Self::ClaimReview(_) | Self::DecideReview(_) => {
+                self.alter_word(&other)
+            }
+            Self::ListRisk(entry) => entry.value = other.to_string(),
+            Self::UnlistRisk(entry) => entry.value = other.to_string(),
+            Self::Snooze(snooze) => snooze.value = other.to_string(),
+        }
+    }
+
+    /// Another word of somebody who looked at a payment.
+    fn alter_word(&mut self, other: &MemberId) {
+        match self {
             Self::Label(label) => {
                 label.label = match label.label {
                     PaymentLabel::Good => PaymentLabel::Bad,
                     PaymentLabel::Bad => PaymentLabel::Good,
                 }
             }
-            Self::ListRisk(entry) => entry.value = other.to_string(),
-            Self::UnlistRisk(entry) => entry.value = other.to_string(),
-            Self::Snooze(snooze) => snooze.value = other.to_string(),
             Self::ClaimReview(claim) => {
                 if let Ok(owner) = Slug::new(other.as_str()) {
                     claim.owner = owner;
@@ -251,6 +260,7 @@ impl Command {
                     ReviewDecision::Block => ReviewDecision::Approve,
                 }
             }
+            _ => {}
         }
     }
 }

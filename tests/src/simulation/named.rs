@@ -5,7 +5,7 @@ use rewards_core::cashback::{Purchase, PurchaseEntity};
 use rewards_core::coupons::CouponBook;
 use rewards_core::entity::EntityKey;
 use rewards_core::fx::{Conversion, FxQuote};
-use rewards_core::ids::TenantId;
+use rewards_core::ids::{AdjustmentId, TenantId};
 use rewards_core::operations::rewards::{DeductBalance, GrantReward};
 use rewards_core::payments::DepositEntity;
 use rewards_core::refunds::RefundEntity;
@@ -30,7 +30,6 @@ pub(super) fn entities_of(tenant: &TenantId, command: &Command) -> Vec<EntityKey
     let redemption = |id| EntityKey::of::<Redemption>(tenant, id);
     let deposit = |id| EntityKey::of::<DepositEntity>(tenant, id);
     let wallet = |id| EntityKey::of::<SharedWallet>(tenant, id);
-    let conversion = |id| EntityKey::of::<Conversion>(tenant, id);
     match command {
         Command::Record(record) => vec![purchase(&record.purchase.id)],
         Command::Confirm(confirm) => vec![purchase(&confirm.purchase)],
@@ -56,18 +55,14 @@ pub(super) fn entities_of(tenant: &TenantId, command: &Command) -> Vec<EntityKey
             EntityKey::of::<RefundEntity>(tenant, &replace.refund),
         ],
         Command::Grant(GrantReward { reference, .. })
-        | Command::Deduct(DeductBalance { reference, .. }) => {
-            let made = reference.iter();
-            made.map(|id| EntityKey::of::<Adjustment>(tenant, id))
-                .collect()
-        }
+        | Command::Deduct(DeductBalance { reference, .. }) => adjusted(tenant, reference.as_ref()),
         Command::Share(share) => vec![wallet(&share.wallet)],
         Command::Reshare(update) => vec![wallet(&update.wallet)],
         Command::OpenBook(create) => vec![EntityKey::of::<CouponBook>(tenant, &create.book)],
-        Command::LockRate(lock) => vec![EntityKey::of::<FxQuote>(tenant, &lock.quote)],
-        Command::Convert(made) => vec![conversion(&made.conversion)],
-        Command::ConvertBack(made) => vec![conversion(&made.conversion)],
-        Command::Assess(made) => vec![EntityKey::of::<Assessment>(tenant, &made.payment)],
+        Command::LockRate(_)
+        | Command::Convert(_)
+        | Command::ConvertBack(_)
+        | Command::Assess(_) => converted_or_assessed(tenant, command),
         Command::Publish(_)
         | Command::Register(_)
         | Command::Update(_)
@@ -97,4 +92,23 @@ pub(super) fn entities_of(tenant: &TenantId, command: &Command) -> Vec<EntityKey
         | Command::ClaimReview(_)
         | Command::DecideReview(_) => Vec::new(),
     }
+}
+
+/// The same of conversions, and of payments that are assessed.
+fn converted_or_assessed(tenant: &TenantId, command: &Command) -> Vec<EntityKey> {
+    let conversion = |id| EntityKey::of::<Conversion>(tenant, id);
+    match command {
+        Command::LockRate(lock) => vec![EntityKey::of::<FxQuote>(tenant, &lock.quote)],
+        Command::Convert(made) => vec![conversion(&made.conversion)],
+        Command::ConvertBack(made) => vec![conversion(&made.conversion)],
+        Command::Assess(made) => vec![EntityKey::of::<Assessment>(tenant, &made.payment)],
+        _ => Vec::new(),
+    }
+}
+
+/// What was granted or taken manually, where it has an id.
+fn adjusted(tenant: &TenantId, id: Option<&AdjustmentId>) -> Vec<EntityKey> {
+    let made = id.into_iter();
+    made.map(|id| EntityKey::of::<Adjustment>(tenant, id))
+        .collect()
 }

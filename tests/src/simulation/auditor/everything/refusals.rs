@@ -30,6 +30,17 @@ const OF_GIVEN: &[&str] = &[
     "quote_changed",
 ];
 
+/// What can be said of a purchase that is to take another one's place.
+const OF_REPLACED: &[&str] = &[
+    "invalid",
+    "program_unknown",
+    "purchase_unknown",
+    "refund_exists",
+    "purchase_cancelled",
+    "purchase_refunded",
+    "purchase_exists",
+];
+
 /// Whether a command can be refused so.
 pub(in super::super) fn are_allowed(command: &Command, code: &str) -> bool {
     let (present, lists): (bool, [&[&str]; 2]) = of(command);
@@ -48,15 +59,7 @@ fn of(command: &Command) -> (bool, [&'static [&'static str]; 2]) {
         Command::Merge(_) => &["merge_to_self", "member_in_wallet", "too_many"],
         Command::Link(_) => &["alias_exists"],
         Command::Unlink(_) => return (false, [&["alias_unknown"], &[]]),
-        Command::Replace(_) => &[
-            "invalid",
-            "program_unknown",
-            "purchase_unknown",
-            "refund_exists",
-            "purchase_cancelled",
-            "purchase_refunded",
-            "purchase_exists",
-        ],
+        Command::Replace(_) => OF_REPLACED,
         Command::Refund(_) => &["line_unknown", "pieces_exceed"],
         Command::Redeem(_) | Command::Authorize(_) => &[
             "shared_wallet_unknown",
@@ -92,17 +95,14 @@ fn of(command: &Command) -> (bool, [&'static [&'static str]; 2]) {
         Command::LockRate(_) | Command::Convert(_) | Command::ConvertBack(_) => {
             return (true, [of_conversion(command), &[]]);
         }
+        Command::Assess(_) => return (true, [of_payment(command), &[]]),
         Command::ImportRates(_)
-        | Command::Assess(_)
         | Command::Label(_)
         | Command::ListRisk(_)
         | Command::UnlistRisk(_)
         | Command::Snooze(_)
         | Command::ClaimReview(_)
-        | Command::DecideReview(_) => {
-            let is_of_member = matches!(command, Command::Assess(_));
-            return (is_of_member, [of_payment(command), &[]]);
-        }
+        | Command::DecideReview(_) => return (false, [of_payment(command), &[]]),
         Command::Register(_) | Command::Publish(_) => return (false, [&[], &[]]),
         Command::Record(_)
         | Command::Confirm(_)

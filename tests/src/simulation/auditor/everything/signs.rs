@@ -75,21 +75,11 @@ fn left_by(books: &Books, command: &Applied<'_>) -> Result<Vec<(String, i64)>, F
             let reply: UnlinkedAlias = command.reply()?;
             once(format!("{} unlinked of {}", reply.kind, reply.member))
         }
-        Command::Record(request) => {
-            let mut signs = used_by(&request.purchase.member, &command.reply()?);
-            signs.push((format!("{} recorded", request.purchase.id), 1));
-            signs
-        }
-        Command::Confirm(request) => once(format!("{} confirmed", request.purchase)),
-        Command::Cancel(request) => once(format!("{} cancelled", request.purchase)),
-        Command::Refund(request) => once(format!("{} refunded", request.refund)),
-        Command::Replace(request) => {
-            let reply: ReplacedPurchase = command.reply()?;
-            let mut signs = used_by(&request.purchase.member, &reply.recorded);
-            signs.push((format!("{} refunded", request.refund), 1));
-            signs.push((format!("{} recorded", request.purchase.id), 1));
-            signs
-        }
+        Command::Record(_)
+        | Command::Confirm(_)
+        | Command::Cancel(_)
+        | Command::Refund(_)
+        | Command::Replace(_) => of_purchase(command)?,
         Command::Grant(request) => {
             let (member, id) = (&request.member, &request.reference);
             once(format!("{member} granted {} {id:?}", request.amount))
@@ -117,12 +107,10 @@ fn left_by(books: &Books, command: &Applied<'_>) -> Result<Vec<(String, i64)>, F
         | Command::Lock(_)
         | Command::Unlock(_)
         | Command::UseCoupon(_) => of_coupons(command)?,
-        Command::LockRate(request) => once(format!("{} held", request.quote)),
-        Command::Convert(request) => once(format!("{} converted", request.conversion)),
-        Command::ConvertBack(request) => once(format!("{} converted back", request.refund)),
-        Command::Assess(request) if request.facts.member.is_some() => {
-            once(format!("{} assessed", request.payment))
-        }
+        Command::LockRate(_)
+        | Command::Convert(_)
+        | Command::ConvertBack(_)
+        | Command::Assess(_) => of_conversions_and_payments(command),
         // Of these an event tells whom they concern, when they do; others hold those against what is stored.
         Command::Publish(_)
         | Command::Settle(_)
@@ -136,7 +124,6 @@ fn left_by(books: &Books, command: &Applied<'_>) -> Result<Vec<(String, i64)>, F
         | Command::ReplaceCode(_)
         | Command::VoidCoupon(_)
         | Command::ImportRates(_)
-        | Command::Assess(_)
         | Command::Label(_)
         | Command::ListRisk(_)
         | Command::UnlistRisk(_)
@@ -144,6 +131,43 @@ fn left_by(books: &Books, command: &Applied<'_>) -> Result<Vec<(String, i64)>, F
         | Command::ClaimReview(_)
         | Command::DecideReview(_) => Vec::new(),
     })
+}
+
+/// The signs of a purchase, and of what becomes of it.
+fn of_purchase(command: &Applied<'_>) -> Result<Vec<(String, i64)>, Failed> {
+    let once = |sign: String| vec![(sign, 1)];
+    Ok(match &command.order.command {
+        Command::Record(request) => {
+            let mut signs = used_by(&request.purchase.member, &command.reply()?);
+            signs.push((format!("{} recorded", request.purchase.id), 1));
+            signs
+        }
+        Command::Confirm(request) => once(format!("{} confirmed", request.purchase)),
+        Command::Cancel(request) => once(format!("{} cancelled", request.purchase)),
+        Command::Refund(request) => once(format!("{} refunded", request.refund)),
+        Command::Replace(request) => {
+            let reply: ReplacedPurchase = command.reply()?;
+            let mut signs = used_by(&request.purchase.member, &reply.recorded);
+            signs.push((format!("{} refunded", request.refund), 1));
+            signs.push((format!("{} recorded", request.purchase.id), 1));
+            signs
+        }
+        _ => Vec::new(),
+    })
+}
+
+/// The signs of what goes into another currency, and of payments that are a member's.
+fn of_conversions_and_payments(command: &Applied<'_>) -> Vec<(String, i64)> {
+    let once = |sign: String| vec![(sign, 1)];
+    match &command.order.command {
+        Command::LockRate(request) => once(format!("{} held", request.quote)),
+        Command::Convert(request) => once(format!("{} converted", request.conversion)),
+        Command::ConvertBack(request) => once(format!("{} converted back", request.refund)),
+        Command::Assess(request) if request.facts.member.is_some() => {
+            once(format!("{} assessed", request.payment))
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// The signs of coupons that are used with a purchase.
