@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 import rewards
 from conftest import NOW, record, set_up, set_up_async
-from rewards.models import MemberStream, ProgramStream
+from rewards.models import GetBalance, MemberStream, ProgramStream
 
 
 def test_health_tells_of_the_store(url: str) -> None:
@@ -36,7 +36,7 @@ def test_books_are_verified(engine: rewards.Engine) -> None:
 def test_what_all_members_have_is_added_up(engine: rewards.Engine) -> None:
     assert engine.liability().assets == []
     engine.record_purchase(record(), now=NOW)
-    own = engine.get_balance("ada", now=NOW).assets
+    own = engine.get_balance(GetBalance(member="ada"), now=NOW).assets
     now = engine.liability()
     assert (now.at, now.members) == (None, 1)
     assert [(line.available, line.pending) for line in now.assets] == [
