@@ -28,9 +28,9 @@ func offlineTokens() async throws {
     try await refused("Rejected", "token_seen") {
         _ = try checkToken(verifier: verifier, shown: shown, memory: accepted.memory)
     }
-    var late = shown
-    late.now = Date(timeIntervalSince1970: 1_772_625_600)
-    let tooLate = late
+    let tooLate = ShownToken(
+        token: sharedToken, proof: sharedProof, amount: try money("12.50", "EUR"), reference: "till-7/81",
+        now: Date(timeIntervalSince1970: 1_772_625_600))
     try await refused("Rejected", "token_expired") {
         _ = try checkToken(verifier: verifier, shown: tooLate, memory: TokenMemory())
     }

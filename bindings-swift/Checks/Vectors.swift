@@ -56,7 +56,9 @@ private func outcome(_ engine: RewardsEngine, _ step: [String: RawJSON]) async t
 }
 
 private func ringKey(_ key: [String: RawJSON]) throws -> RingKey {
-    let purposes: [String: KeyPurpose] = ["alias": .alias, "deposits": .deposits, "coupons": .coupons]
+    let purposes: [String: KeyPurpose] = [
+        "alias": .alias, "deposits": .deposits, "coupons": .coupons, "tokens": .tokens,
+    ]
     guard let purpose = purposes[key["purpose"]!.string] else {
         throw Unexpected(description: "a key for a purpose that is not known")
     }
