@@ -26,6 +26,7 @@ use crate::qr::CompiledQr;
 use crate::rejection::Problem;
 use crate::risk::CompiledRisk;
 use crate::time::{Calendar, Period, Timestamp, Window};
+use crate::tokens::CompiledTokens;
 use crate::transfers::CompiledTransferRule;
 
 /// One numbered revision of a program, checked and indexed. Immutable.
@@ -50,6 +51,7 @@ pub struct CompiledProgram {
     transfers: Vec<CompiledTransferRule>,
     fx: Option<CompiledFx>,
     qr: Option<CompiledQr>,
+    tokens: Option<CompiledTokens>,
     risk: Option<CompiledRisk>,
     sliding: Vec<SlidingRule>,
 }
@@ -294,6 +296,12 @@ impl CompiledProgram {
     #[must_use]
     pub fn qr(&self) -> Option<&CompiledQr> {
         self.qr.as_ref()
+    }
+
+    /// The terms of offline tokens, if there are any.
+    #[must_use]
+    pub fn tokens(&self) -> Option<&CompiledTokens> {
+        self.tokens.as_ref()
     }
 
     /// How members pay orders with what they have, if they can.

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use super::TOKEN_SPENDS_MAX;
 use crate::ids::Slug;
 use crate::money::{Asset, DecimalText, Money, MoneyError};
-use crate::program::CompiledProgram;
 
 /// What a token is worth at least and at most when nothing is said, in whole units of its currency.
 pub const TOKEN_AMOUNTS_DEFAULT: (i64, i64) = (5, 1_000);
@@ -91,6 +90,15 @@ pub enum TokenMode {
 }
 
 impl TokenMode {
+    /// That of a token with the key of a device, or without one.
+    #[must_use]
+    pub fn of(holder_key: Option<&str>) -> Self {
+        match holder_key {
+            Some(_) => Self::Bound,
+            None => Self::Bearer,
+        }
+    }
+
     /// The stable text.
     #[must_use]
     pub const fn text(self) -> &'static str {
@@ -148,17 +156,11 @@ pub struct CompiledTokens {
 }
 
 impl CompiledTokens {
-    /// The terms of a program, if it has any.
+    /// The terms of a section that was checked.
     ///
     /// # Errors
-    /// [`MoneyError`] when an amount does not fit the currency; a program that was checked has none.
-    pub fn of(program: &CompiledProgram) -> Result<Option<Self>, MoneyError> {
-        let section = program.document().tokens.as_ref();
-        let terms = section.map(|section| Self::compile(section, program.currency()));
-        terms.transpose()
-    }
-
-    pub(super) fn compile(section: &Tokens, currency: Asset) -> Result<Self, MoneyError> {
+    /// [`MoneyError`] when an amount does not fit the currency.
+    pub(crate) fn compile(section: &Tokens, currency: Asset) -> Result<Self, MoneyError> {
         let scale = currency.scale();
         let minor = |amount: Option<DecimalText>, absent: i64| {
             amount.map_or(Ok(absent), |amount| amount.to_minor(scale))

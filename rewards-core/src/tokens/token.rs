@@ -149,10 +149,7 @@ impl Token {
     /// Who can spend it.
     #[must_use]
     pub fn mode(&self) -> TokenMode {
-        match self.claims.holder_key {
-            Some(_) => TokenMode::Bound,
-            None => TokenMode::Bearer,
-        }
+        TokenMode::of(self.claims.holder_key.as_deref())
     }
 
     /// Where it is in its life at an instant.

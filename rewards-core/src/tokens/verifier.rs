@@ -160,7 +160,15 @@ impl TokenVerifier {
         shown: &ShownToken,
         memory: &TokenMemory,
     ) -> Result<AcceptedToken, TokenError> {
-        let token = SignedToken::parse(&shown.token)?;
+        self.check_token(SignedToken::parse(&shown.token)?, shown, memory)
+    }
+
+    fn check_token(
+        &self,
+        token: SignedToken,
+        shown: &ShownToken,
+        memory: &TokenMemory,
+    ) -> Result<AcceptedToken, TokenError> {
         self.check_signature(&token)?;
         if token.claims.issuer != self.issuer {
             return Err(TokenError::IssuerWrong);
@@ -195,7 +203,7 @@ impl TokenVerifier {
         // Whose memory to look at is read from the token; a text that is none is refused by the check, whatever is remembered.
         let token = SignedToken::parse(&shown.token).map_err(NotTaken::Refused)?;
         let memory = log.memory(&token.claims.token).map_err(NotTaken::Log)?;
-        match self.check(shown, &memory) {
+        match self.check_token(token, shown, &memory) {
             Ok(accepted) => {
                 log.record(&accepted).map_err(NotTaken::Log)?;
                 Ok(accepted)

@@ -15,7 +15,6 @@ use super::{ChosenTender, PaidPart, PaidShare, review};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
-use crate::event::Event;
 use crate::ids::{MemberId, OrderId, ProgramId, RedemptionId, SharedWalletId, TenantId};
 use crate::money::Money;
 use crate::program::{CompiledProgram, CompiledRedemptions};
@@ -84,6 +83,7 @@ impl AuthorizeRedemption {
         NewRedemption {
             id: &self.redemption,
             order: &self.order,
+            token: None,
             wanted: Wanted {
                 member: &self.member,
                 program: &self.program,
@@ -123,14 +123,7 @@ impl Operation for AuthorizeRedemption {
         let ids = context.id_allocator();
         let wanted = self.wanted();
         let (reserved, shares) = wanted.take(prepared, snapshot, context, &ids)?;
-        for payer in &reserved.list {
-            let open = payer.builder.row.profile.reserved.len();
-            if !u32::try_from(open).is_ok_and(|open| open < AUTHORIZATIONS_MAX) {
-                let (what, limit) = ("authorizations", AUTHORIZATIONS_MAX);
-                return Err(Rejection::TooMany { what, limit }.into());
-            }
-        }
-        let currency = self.total.asset();
+        reserved.check_held()?;
         let expires_at = expires_at(prepared.program(), context.now.max(reserved.taken.at));
         let reply = AuthorizedRedemption {
             redemption: self.redemption.clone(),
@@ -140,20 +133,8 @@ impl Operation for AuthorizeRedemption {
             expires_at,
             payers: shares,
         };
-        let changes = reserved.finish(|mut payer| {
-            let reserved = Money::new(payer.spending.value(), currency);
-            payer.spending.post(&mut payer.builder, currency, true)?;
-            wanted.keep(&mut payer, prepared, Some(expires_at))?;
-            let mut builder = payer.builder;
-            let open = &mut builder.row.profile.reserved;
-            open.insert(payer.id, expires_at);
-            builder.emit_due();
-            builder.emit(Event::RedemptionAuthorized {
-                redemption: self.redemption.clone(),
-                order: self.order.clone(),
-                reserved,
-                expires_at,
-            });
+        let changes = reserved.finish(|payer| {
+            let mut builder = wanted.hold(payer, prepared, expires_at)?;
             let member = builder.member().clone();
             review(&mut builder, snapshot, context, &member)?;
             Ok(builder.finish()?)

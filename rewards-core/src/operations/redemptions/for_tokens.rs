@@ -1,45 +1,40 @@
 //! What offline tokens need of redemptions: each holds its value by one, from when it is issued until nothing is taken in any more.
 
 use super::super::change_builder::ChangeBuilder;
+use super::PaidPart;
 use super::capture_redemption::post;
 use super::payers::NewRedemption;
 use super::review;
 use super::spending::{PreparedSpending, Wanted};
-use super::{AUTHORIZATIONS_MAX, PaidPart};
 use crate::command::Undecided;
 use crate::context::Context;
 use crate::decision::Changes;
-use crate::event::Event;
-use crate::ids::{IdAllocator, MemberId, OrderId, ProgramId, RedemptionId};
+use crate::entity::Entity;
+use crate::ids::{IdAllocator, MemberId, OrderId, ProgramId, RedemptionId, TokenId};
 use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
 use crate::time::Timestamp;
 use crate::wallet::{Captured, Redemption, WrongStep};
 
-/// Value that is reserved for a token.
+/// Value that is reserved for a token: it pays an order that is called as the token is.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) struct TokenValue<'a> {
-    pub redemption: &'a RedemptionId,
-    pub order: &'a OrderId,
+    pub token: &'a TokenId,
     pub member: &'a MemberId,
     pub program: &'a ProgramId,
     pub amount: Money,
 }
 
 impl TokenValue<'_> {
-    fn wanted(&self) -> NewRedemption<'_> {
-        NewRedemption {
-            id: self.redemption,
-            order: self.order,
-            wanted: Wanted {
-                member: self.member,
-                program: self.program,
-                total: self.amount,
-                amount: Some(self.amount),
-                tenders: &[],
-                wallet: None,
-            },
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            member: self.member,
+            program: self.program,
+            total: self.amount,
+            amount: Some(self.amount),
+            tenders: &[],
+            wallet: None,
         }
     }
 
@@ -48,10 +43,10 @@ impl TokenValue<'_> {
     /// # Errors
     /// As [`Wanted::prepare`].
     pub fn prepare(&self, context: &Context) -> Result<(ReadPlan, PreparedSpending), Rejection> {
-        self.wanted().wanted.prepare(context)
+        self.wanted().prepare(context)
     }
 
-    /// Reserves it until an instant, and ends the changes of the member as `end` says.
+    /// Reserves it by a redemption until an instant, and ends the changes of the member as `end` says.
     ///
     /// # Errors
     /// As for any authorization; what `check` refuses after those about an unknown member, and what `end` refuses.
@@ -59,39 +54,27 @@ impl TokenValue<'_> {
         &self,
         prepared: &PreparedSpending,
         (snapshot, context, ids): (&Snapshot, &Context, &IdAllocator),
-        until: Timestamp,
-        check: impl FnOnce(&ChangeBuilder<'_>) -> Result<(), Rejection>,
-        end: impl FnOnce(&mut ChangeBuilder<'_>) -> Result<(), Rejection>,
+        (redemption, until): (&RedemptionId, Timestamp),
+        check: impl Fn(&ChangeBuilder<'_>) -> Result<(), Rejection>,
+        mut end: impl FnMut(&mut ChangeBuilder<'_>) -> Result<(), Rejection>,
     ) -> Result<(Vec<PaidPart>, Changes), Undecided> {
-        let wanted = self.wanted();
+        let order = OrderId::new(self.token.as_str());
+        let order = order.map_err(|_| Rejection::Internal("an id is not one"))?;
+        let wanted = NewRedemption {
+            id: redemption,
+            order: &order,
+            token: Some(self.token),
+            wanted: self.wanted(),
+        };
         let (reserved, _) = wanted.take(prepared, snapshot, context, ids)?;
+        for payer in &reserved.list {
+            check(&payer.builder)?;
+        }
+        reserved.check_held()?;
         let parts = reserved.taken.parts.clone();
-        let (mut check, mut end) = (Some(check), Some(end));
-        let currency = self.amount.asset();
-        let changes = reserved.finish(|mut payer| {
-            if let Some(check) = check.take() {
-                check(&payer.builder)?;
-            }
-            let open = payer.builder.row.profile.reserved.len();
-            if !u32::try_from(open).is_ok_and(|open| open < AUTHORIZATIONS_MAX) {
-                let (what, limit) = ("authorizations", AUTHORIZATIONS_MAX);
-                return Err(Rejection::TooMany { what, limit }.into());
-            }
-            payer.spending.post(&mut payer.builder, currency, true)?;
-            wanted.keep_for_token(&mut payer, prepared, until)?;
-            let mut builder = payer.builder;
-            let open = &mut builder.row.profile.reserved;
-            open.insert(payer.id, until);
-            builder.emit_due();
-            builder.emit(Event::RedemptionAuthorized {
-                redemption: self.redemption.clone(),
-                order: self.order.clone(),
-                reserved: self.amount,
-                expires_at: until,
-            });
-            if let Some(end) = end.take() {
-                end(&mut builder)?;
-            }
+        let changes = reserved.finish(|payer| {
+            let mut builder = wanted.hold(payer, prepared, until)?;
+            end(&mut builder)?;
             review(&mut builder, snapshot, context, self.member)?;
             Ok(builder.finish()?)
         })?;
@@ -138,7 +121,6 @@ pub(in super::super) fn shorten_of_token(
 }
 
 fn corrupt(step: WrongStep) -> Rejection {
-    use crate::entity::Entity;
     match step {
         WrongStep::Money(_) => Rejection::Overflow,
         WrongStep::State(_) | WrongStep::Above { .. } => Rejection::Corrupt {

@@ -6,12 +6,13 @@ use super::super::review::Reviewed;
 use super::super::seen::{Seen, for_each, see_all, see_rows};
 use super::super::shared_wallets::open_for;
 use super::super::together::open_all;
-use super::PaidShare;
 use super::spending::{PreparedSpending, Spending, Taken, Wanted};
+use super::{AUTHORIZATIONS_MAX, PaidShare};
 use crate::command::Undecided;
 use crate::context::Context;
 use crate::decision::Changes;
 use crate::entity::{EntityKey, Expected};
+use crate::event::Event;
 use crate::ids::{IdAllocator, MemberId, OrderId, RedemptionId, SharedWalletId, TenantId, TokenId};
 use crate::member::MemberStatus;
 use crate::money::{Asset, Money};
@@ -25,6 +26,8 @@ use crate::wallet::{Bucket, Payer, Redemption, SharedPayment};
 pub(super) struct NewRedemption<'a> {
     pub id: &'a RedemptionId,
     pub order: &'a OrderId,
+    /// The offline token whose value it holds.
+    pub token: Option<&'a TokenId>,
     pub wanted: Wanted<'a>,
 }
 
@@ -225,33 +228,7 @@ impl<'a> NewRedemption<'a> {
         prepared: &PreparedSpending,
         expires_at: Option<Timestamp>,
     ) -> Result<(), Rejection> {
-        let entity = self.entity(payer, prepared, expires_at);
-        payer.builder.put(&payer.id, Expected::Absent, &entity)
-    }
-
-    /// Keeps what is reserved for an offline token, whose id is that of the order, until an instant.
-    ///
-    /// # Errors
-    /// [`Rejection::Internal`] when it cannot be encoded.
-    pub fn keep_for_token(
-        &self,
-        payer: &mut OnePayer<'_>,
-        prepared: &PreparedSpending,
-        until: Timestamp,
-    ) -> Result<(), Rejection> {
-        let token = TokenId::new(self.order.as_str());
-        let token = token.map_err(|_| Rejection::Internal("an id is not one"))?;
-        let entity = self.entity(payer, prepared, Some(until)).of_token(token);
-        payer.builder.put(&payer.id, Expected::Absent, &entity)
-    }
-
-    fn entity(
-        &self,
-        payer: &mut OnePayer<'_>,
-        prepared: &PreparedSpending,
-        expires_at: Option<Timestamp>,
-    ) -> Redemption {
-        let (program, builder) = (prepared.program(), &payer.builder);
+        let (program, builder) = (prepared.program(), &mut payer.builder);
         let mut entity = Redemption::new(
             payer.id.clone(),
             builder.member().clone(),
@@ -266,11 +243,54 @@ impl<'a> NewRedemption<'a> {
         if let Some(shared) = payer.shared.take() {
             entity = entity.paid_from(shared);
         }
-        entity
+        if let Some(token) = self.token {
+            entity = entity.of_token(token.clone());
+        }
+        builder.put(&payer.id, Expected::Absent, &entity)
+    }
+
+    /// Reserves what one member pays until an instant, and tells that.
+    ///
+    /// # Errors
+    /// As [`keep`](Self::keep); what moving it refuses.
+    pub fn hold<'b>(
+        &self,
+        mut payer: OnePayer<'b>,
+        prepared: &PreparedSpending,
+        until: Timestamp,
+    ) -> Result<ChangeBuilder<'b>, Rejection> {
+        let currency = self.wanted.total.asset();
+        let reserved = Money::new(payer.spending.value(), currency);
+        payer.spending.post(&mut payer.builder, currency, true)?;
+        self.keep(&mut payer, prepared, Some(until))?;
+        let mut builder = payer.builder;
+        builder.row.profile.reserved.insert(payer.id, until);
+        builder.emit_due();
+        builder.emit(Event::RedemptionAuthorized {
+            redemption: self.id.clone(),
+            order: self.order.clone(),
+            reserved,
+            expires_at: until,
+        });
+        Ok(builder)
     }
 }
 
 impl<'b> Payers<'b> {
+    /// Checks that nobody who pays holds value by as many authorizations as one may.
+    ///
+    /// # Errors
+    /// [`Rejection::TooMany`].
+    pub fn check_held(&self) -> Result<(), Rejection> {
+        let (what, limit) = ("authorizations", AUTHORIZATIONS_MAX);
+        let held = self.list.iter();
+        let mut held = held.map(|payer| payer.builder.row.profile.reserved.len());
+        match held.all(|held| u32::try_from(held).is_ok_and(|held| held < limit)) {
+            true => Ok(()),
+            false => Err(Rejection::TooMany { what, limit }),
+        }
+    }
+
     /// Ends the changes of each payer, and puts them together.
     ///
     /// # Errors

@@ -79,6 +79,7 @@ impl Redeem {
         NewRedemption {
             id: &self.redemption,
             order: &self.order,
+            token: None,
             wanted: Wanted {
                 member: &self.member,
                 program: &self.program,

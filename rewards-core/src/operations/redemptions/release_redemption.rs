@@ -3,8 +3,8 @@
 //! Of a lot that has expired meanwhile the program says what happens. What a purchase earned that was cancelled meanwhile goes on
 //! to the account that paid it. Ladders that are climbed by a balance are reviewed.
 //!
-//! Refusals, in order: unknown member; unknown redemption; what an offline token holds; captured as a whole, released, over or cancelled; more lots due than one
-//! command may touch.
+//! Refusals, in order: unknown member; unknown redemption; what an offline token holds; captured as a whole, released, over or
+//! cancelled; more lots due than one command may touch.
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;

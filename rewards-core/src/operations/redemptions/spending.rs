@@ -233,7 +233,7 @@ fn told(error: SpendError, total: Money) -> Rejection {
 
 impl PreparedSpending {
     /// The program that decides.
-    pub(super) fn program(&self) -> &CompiledProgram {
+    pub(in crate::operations) fn program(&self) -> &CompiledProgram {
         &self.program
     }
 

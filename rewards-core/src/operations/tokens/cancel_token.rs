@@ -11,18 +11,16 @@ use smallvec::smallvec;
 use super::super::change_builder::ChangeBuilder;
 use super::super::merged::{decide_for, merged_owner};
 use super::super::seen::see_entities;
-use super::{key, refused, token_of, write_revoked};
+use super::{held, key, refused, token_of, write_revoked};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
-use crate::entity::EntityKey;
 use crate::ids::{IdempotencyKey, MemberId, TenantId, TokenId};
 use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
 use crate::time::Timestamp;
 use crate::tokens::Token;
-use crate::wallet::Redemption;
 
 /// Cancels a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,8 +96,7 @@ impl Operation for CancelToken {
         }
         let token = before.clone().cancel(context.now);
         let token = token.map_err(|state| refused(before, state))?;
-        let held = EntityKey::of::<Redemption>(&context.tenant, &before.redemption);
-        see_entities(snapshot, [held])?;
+        see_entities(snapshot, [held(&context.tenant, before)])?;
         let returns_at = write_revoked(&mut builder, context, &stored, &token)?;
         Ok(Decision {
             reply: CancelledToken {

@@ -12,18 +12,17 @@ use smallvec::smallvec;
 use super::super::change_builder::ChangeBuilder;
 use super::super::seen::{for_each, see_entities, see_rows};
 use super::super::together::open_all_as_is;
-use super::{key, token_of, write_revoked};
+use super::{held, key, token_of, write_revoked};
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::{Changes, Decision};
-use crate::entity::{EntityKey, Stored};
+use crate::entity::Stored;
 use crate::ids::{DeviceId, MemberId, TokenId};
 use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
 use crate::time::Timestamp;
 use crate::tokens::Token;
-use crate::wallet::Redemption;
 
 /// Freezes tokens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,8 +78,7 @@ pub(super) fn open_tokens(
     see_entities(snapshot, keys)?;
     for_each(open, |id| {
         let stored = token_of(snapshot, context, id)?;
-        let held = EntityKey::of::<Redemption>(&context.tenant, &stored.entity.redemption);
-        see_entities(snapshot, [held])?;
+        see_entities(snapshot, [held(&context.tenant, &stored.entity)])?;
         Ok(stored)
     })
 }

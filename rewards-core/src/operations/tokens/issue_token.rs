@@ -23,10 +23,11 @@ use crate::decision::Decision;
 use crate::entity::Expected;
 use crate::event::Event;
 use crate::ids::{
-    DeviceId, KeyId, MemberId, MerchantId, OrderId, ProgramId, RedemptionId, TenantId, TokenId,
+    DeviceId, KeyId, MemberId, MerchantId, ProgramId, RedemptionId, TenantId, TokenId,
 };
 use crate::member::OpenToken;
-use crate::money::Money;
+use crate::money::{Asset, Money};
+use crate::program::CompiledProgram;
 use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{ReadPlan, Snapshot};
 use crate::time::{MICROS_PER_MINUTE, Timestamp};
@@ -87,22 +88,12 @@ pub struct IssuedToken {
     pub text: String,
 }
 
-/// A request for a token, checked against the program.
-#[derive(Debug)]
-pub struct PreparedToken {
-    spending: PreparedSpending,
-    terms: CompiledTokens,
-}
-
 impl IssueToken {
     fn mode(&self) -> TokenMode {
-        match self.holder_key {
-            Some(_) => TokenMode::Bound,
-            None => TokenMode::Bearer,
-        }
+        TokenMode::of(self.holder_key.as_deref())
     }
 
-    fn problems(&self, terms: &CompiledTokens, currency: crate::money::Asset) -> Vec<Problem> {
+    fn problems(&self, terms: &CompiledTokens, currency: Asset) -> Vec<Problem> {
         let mut problems = Vec::new();
         if self.amount.asset() != currency {
             let detail = format!("expected `{currency}`, got `{}`", self.amount.asset());
@@ -125,20 +116,18 @@ impl IssueToken {
         problems
     }
 
-    fn value<'a>(&'a self, redemption: &'a RedemptionId, order: &'a OrderId) -> TokenValue<'a> {
+    fn value(&self) -> TokenValue<'_> {
         TokenValue {
-            redemption,
-            order,
+            token: &self.token,
             member: &self.member,
             program: &self.program,
             amount: self.amount,
         }
     }
 
-    /// The order that the redemption pays: the token itself.
-    fn order(&self) -> Result<OrderId, Rejection> {
-        let order = OrderId::new(self.token.as_str());
-        order.map_err(|_| Rejection::Internal("an id is not one"))
+    fn terms<'p>(&self, program: &'p CompiledProgram) -> Result<&'p CompiledTokens, Rejection> {
+        let terms = program.tokens();
+        terms.ok_or_else(|| Rejection::TokensNotOffered(self.program.clone()))
     }
 
     fn claims(&self, terms: &CompiledTokens, now: Timestamp) -> TokenClaims {
@@ -204,7 +193,7 @@ impl Operation for IssueToken {
     const NAME: &'static str = "issue_token";
     const KIND: Kind = Kind::Command;
     type Reply = IssuedToken;
-    type Prepared = PreparedToken;
+    type Prepared = PreparedSpending;
 
     fn natural_key(&self, tenant: &TenantId) -> Option<NaturalKey> {
         Some(NaturalKey::Entity(key(tenant, &self.token)))
@@ -225,11 +214,10 @@ impl Operation for IssueToken {
         Ok(())
     }
 
-    fn prepare(&self, context: &Context) -> Result<(ReadPlan, PreparedToken), Rejection> {
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, PreparedSpending), Rejection> {
         let program = context.program_at(&self.program, context.now)?;
-        let terms = CompiledTokens::of(program).map_err(|_| Rejection::Overflow)?;
-        let terms = terms.ok_or_else(|| Rejection::TokensNotOffered(self.program.clone()))?;
-        unless_wrong(self.problems(&terms, program.currency()))?;
+        let terms = self.terms(program)?;
+        unless_wrong(self.problems(terms, program.currency()))?;
         if !terms.offers(self.mode()) {
             return Err(Rejection::TokenModeNotOffered {
                 program: self.program.clone(),
@@ -245,18 +233,14 @@ impl Operation for IssueToken {
             let allowed = in_words(most, self.amount.asset());
             return Err(Rejection::TokenLimit { limit, allowed });
         }
-        // Its id is made when it is decided; what is read does not depend on it.
-        let redemption = RedemptionId::new(self.token.as_str());
-        let redemption = redemption.map_err(|_| Rejection::Internal("an id is not one"))?;
-        let order = self.order()?;
-        let (mut plan, spending) = self.value(&redemption, &order).prepare(context)?;
+        let (mut plan, spending) = self.value().prepare(context)?;
         plan.entities.push(key(&context.tenant, &self.token));
-        Ok((plan, PreparedToken { spending, terms }))
+        Ok((plan, spending))
     }
 
     fn decide(
         &self,
-        prepared: &PreparedToken,
+        prepared: &PreparedSpending,
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<IssuedToken>, Undecided> {
@@ -270,26 +254,26 @@ impl Operation for IssueToken {
         if is_known && snapshot.entities.contains_key(&id) {
             return Err(Rejection::TokenExists(self.token.clone()).into());
         }
-        let program = context.program_at(&self.program, context.now)?;
+        let program = prepared.program();
+        let terms = self.terms(program)?;
         let signer = context.token_keys()?.token_key(context.now)?;
-        let claims = self.claims(&prepared.terms, context.now);
+        let claims = self.claims(terms, context.now);
         let digest = UnsignedToken::new(&claims, &signer)?.digest()?;
         let mut token = Token::new(NewToken {
             claims: claims.clone(),
             key: signer.clone(),
             digest,
             program: (&self.program, program.number()),
-            terms: &prepared.terms,
+            terms,
             redemption: redemption.clone(),
             recorded_at: context.now,
         });
         let settles_until = token.settles_until;
-        let order = self.order()?;
-        let (parts, changes) = self.value(&redemption, &order).reserve(
-            &prepared.spending,
+        let (parts, changes) = self.value().reserve(
+            prepared,
             (snapshot, context, &ids),
-            settles_until,
-            |builder| self.check_limits(builder, &prepared.terms, context.now),
+            (&redemption, settles_until),
+            |builder| self.check_limits(builder, terms, context.now),
             |builder| {
                 let open = &mut builder.row.profile.tokens;
                 open.retain(|_, open| open.expires_at > context.now);

@@ -16,7 +16,7 @@ pub use cancel_token::{CancelToken, CancelledToken};
 pub use freeze_tokens::{FreezeTokens, FrozenToken, FrozenTokens};
 pub use get_token::{GetToken, TokenDetails};
 pub use get_token_keys::{GetTokenKeys, TokenKeyList};
-pub use issue_token::{IssueToken, IssuedToken, PreparedToken};
+pub use issue_token::{IssueToken, IssuedToken};
 pub use list_revoked_tokens::{ListRevokedTokens, RevokedToken, RevokedTokenList};
 pub use list_tokens::{ListTokens, ListedToken, TokenList};
 pub use redeem_token::{RedeemToken, RedeemedToken};
@@ -35,6 +35,7 @@ use crate::rejection::Rejection;
 use crate::snapshot::Snapshot;
 use crate::time::Timestamp;
 use crate::tokens::{Token, TokenError, TokenState, WrongTokenState};
+use crate::wallet::Redemption;
 
 fn key(tenant: &TenantId, token: &TokenId) -> EntityKey {
     EntityKey::of::<Token>(tenant, token)
@@ -48,6 +49,11 @@ fn token_of(
 ) -> Result<Stored<Token>, Rejection> {
     let stored = snapshot.get::<Token>(&context.tenant, token)?;
     stored.ok_or_else(|| Rejection::TokenUnknown(token.clone()))
+}
+
+/// What holds the value of a token.
+fn held(tenant: &TenantId, token: &Token) -> EntityKey {
+    EntityKey::of::<Redemption>(tenant, &token.redemption)
 }
 
 /// Why a token does not take a step, as a caller is told.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::super::change_builder::ChangeBuilder;
 use super::super::redemptions::{PaidPart, capture_of_token};
 use super::super::seen::{see_entities, see_rows};
-use super::{key, refused, token_of};
+use super::{held, key, refused, token_of};
 use crate::command::{Kind, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
@@ -22,7 +22,6 @@ use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
 use crate::time::Timestamp;
 use crate::tokens::{Token, TokenMode};
-use crate::wallet::Redemption;
 
 /// Redeems a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,8 +103,7 @@ impl Operation for RedeemToken {
         claims.check_merchant(self.merchant.as_ref(), self.category.as_ref())?;
         let member = &claims.member;
         see_rows(snapshot, context, [member])?;
-        let held = EntityKey::of::<Redemption>(&context.tenant, &before.redemption);
-        see_entities(snapshot, [held])?;
+        see_entities(snapshot, [held(&context.tenant, before)])?;
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open_as_is(snapshot, context, &ids, member)?;
         let minor = claims.amount.minor();

@@ -18,7 +18,7 @@ use super::super::redemptions::capture_of_token;
 use super::super::seen::{for_each, see_entities, see_rows};
 use super::super::together::open_all_as_is;
 use super::freeze_tokens::open_tokens;
-use super::{key, write_revoked};
+use super::{held, key, write_revoked};
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::{Changes, Decision};
@@ -29,7 +29,6 @@ use crate::money::Money;
 use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{ReadPlan, Snapshot};
 use crate::tokens::{OnDoubleSpend, SpendProof, Token, TokenError, TokenState};
-use crate::wallet::Redemption;
 
 /// The most receipts of one command.
 pub const RECEIPTS_AT_ONCE_MAX: usize = 500;
@@ -194,12 +193,6 @@ impl SettleReceipts {
         }
         read.sort_by(|one, other| one.order().cmp(&other.order()));
         PreparedReceipts { read, refused }
-    }
-
-    fn keys(&self, tenant: &TenantId, read: &PreparedReceipts) -> Vec<EntityKey> {
-        let tokens = read.read.iter().map(|one| &one.proof.claims.token);
-        let tokens: BTreeSet<&TokenId> = tokens.collect();
-        tokens.into_iter().map(|token| key(tenant, token)).collect()
     }
 
     /// Takes in the receipts of the tokens of one member.
@@ -393,7 +386,11 @@ impl Operation for SettleReceipts {
     fn owned_by(&self, tenant: &TenantId) -> Vec<EntityKey> {
         match self.receipts.len() > RECEIPTS_AT_ONCE_MAX {
             true => Vec::new(),
-            false => self.keys(tenant, &self.read()),
+            false => {
+                let read = self.receipts.iter();
+                let read: Vec<SpendProof> = read.flat_map(|text| SpendProof::parse(text)).collect();
+                keys(tenant, &read)
+            }
         }
     }
 
@@ -405,7 +402,7 @@ impl Operation for SettleReceipts {
         }
         let read = self.read();
         let plan = ReadPlan {
-            entities: self.keys(&context.tenant, &read),
+            entities: keys(&context.tenant, read.read.iter().map(|one| &one.proof)),
             ..ReadPlan::default()
         };
         Ok((plan, read))
@@ -420,8 +417,7 @@ impl Operation for SettleReceipts {
         let (by_member, mut told) = prepared.by_member(snapshot, context)?;
         see_rows(snapshot, context, by_member.keys())?;
         let tokens = by_member.values().flatten();
-        let held = tokens.map(|(stored, _)| &stored.entity.redemption);
-        let held = held.map(|id| EntityKey::of::<Redemption>(&context.tenant, id));
+        let held = tokens.map(|(stored, _)| held(&context.tenant, &stored.entity));
         see_entities(snapshot, held)?;
         let ids = context.id_allocator();
         let builders = open_all_as_is(snapshot, context, &ids, by_member.keys())?;
@@ -444,6 +440,13 @@ impl Operation for SettleReceipts {
             changes,
         })
     }
+}
+
+/// The tokens that receipts are of, each once.
+fn keys<'p>(tenant: &TenantId, proofs: impl IntoIterator<Item = &'p SpendProof>) -> Vec<EntityKey> {
+    let tokens = proofs.into_iter().map(|proof| &proof.claims.token);
+    let tokens: BTreeSet<&TokenId> = tokens.collect();
+    tokens.into_iter().map(|token| key(tenant, token)).collect()
 }
 
 fn unreadable(code: &str) -> SettledReceipt {

@@ -28,6 +28,7 @@ use crate::money::{Asset, MoneyError};
 use crate::qr::CompiledQr;
 use crate::risk::CompiledRisk;
 use crate::time::{Calendar, Period, Timestamp, Window};
+use crate::tokens::CompiledTokens;
 use crate::transfers::CompiledTransferRule;
 
 /// Why a checked document still does not compile: an amount beyond the range of minor units.
@@ -66,6 +67,7 @@ pub(super) struct Parts {
     transfers: Vec<CompiledTransferRule>,
     fx: Option<CompiledFx>,
     qr: Option<CompiledQr>,
+    tokens: Option<CompiledTokens>,
 }
 
 impl Parts {
@@ -101,6 +103,7 @@ impl Parts {
             transfers: self.transfers,
             fx: self.fx,
             qr: self.qr,
+            tokens: self.tokens,
             risk: document.risk.as_ref().map(CompiledRisk::of),
             sliding: Vec::new(),
             document,
@@ -192,6 +195,10 @@ impl<'a> Compiler<'a> {
             .map(|section| CompiledRedemptions::compile(section, self.document))
             .transpose()?;
         let qr = self.qr()?;
+        let tokens = self.document.tokens.as_ref();
+        let tokens =
+            tokens.map(|section| CompiledTokens::compile(section, self.document.currency.into()));
+        let tokens = tokens.transpose()?;
         Ok(Parts {
             stacking_groups: self.stacking_groups(&rules),
             rules,
@@ -211,6 +218,7 @@ impl<'a> Compiler<'a> {
                 .map(CompiledFx::compile)
                 .transpose()?,
             qr,
+            tokens,
         })
     }
 
