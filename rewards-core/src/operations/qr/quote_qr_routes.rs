@@ -5,17 +5,20 @@
 //! Refusals, in order: unknown program, none that is active; an amount that is not positive or not of the program's currency; unknown
 //! code, one that is expired or cancelled; no amount, another one than the code says; no route; a fee that would leave nothing.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::super::amounts::{check_positive, fee_refused};
+use super::super::unless_wrong;
 use super::{issued, not_active};
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
-use crate::entity::EntityKey;
 use crate::fees::FeePayer;
 use crate::ids::{ProgramId, QrId, Slug};
 use crate::money::{Asset, Money};
+use crate::program::CompiledProgram;
 use crate::qr::{IssuedQr, QrRouteTerms, QrState};
 use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{ReadPlan, Snapshot};
@@ -100,10 +103,7 @@ impl QuoteQrRoutes {
         let mut problems = Vec::new();
         check_positive("amount", amount, &mut problems);
         problems.extend(mismatch(amount, currency));
-        match problems.is_empty() {
-            true => Ok(()),
-            false => Err(Rejection::Invalid(problems)),
-        }
+        unless_wrong(problems)
     }
 
     /// The kind of the code, and how much would be paid.
@@ -141,29 +141,24 @@ impl Operation for QuoteQrRoutes {
     const NAME: &'static str = "quote_qr_routes";
     const KIND: Kind = Kind::Query;
     type Reply = QuotedQrRoutes;
-    type Prepared = ();
+    type Prepared = Arc<CompiledProgram>;
 
-    fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, Arc<CompiledProgram>), Rejection> {
         let program = context.program_at(&self.program, context.now)?;
         self.check_amount(program.currency())?;
-        let entities = match &self.of {
-            QrSubject::Qr(id) => vec![EntityKey::of::<IssuedQr>(&context.tenant, id)],
-            QrSubject::Kind(_) => Vec::new(),
+        let plan = match &self.of {
+            QrSubject::Qr(id) => ReadPlan::of_entity::<IssuedQr>(&context.tenant, id),
+            QrSubject::Kind(_) => ReadPlan::default(),
         };
-        let plan = ReadPlan {
-            entities,
-            ..ReadPlan::default()
-        };
-        Ok((plan, ()))
+        Ok((plan, Arc::clone(program)))
     }
 
     fn decide(
         &self,
-        (): &(),
+        program: &Arc<CompiledProgram>,
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<QuotedQrRoutes>, Undecided> {
-        let program = context.program_at(&self.program, context.now)?;
         let (kind, amount) = self.subject(snapshot, context)?;
         let amount = amount.ok_or(Rejection::QrAmountMissing)?;
         if let Some(problem) = mismatch(amount, program.currency()) {
