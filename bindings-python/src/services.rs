@@ -3,7 +3,6 @@
 use rewards_core::audit::{AuditProblem, BookHead};
 use rewards_core::event::{EventRecord, Stream};
 use rewards_core::ids::MemberId;
-use rewards_core::money::Money;
 use rewards_core::operations::rewards::SettledMember;
 use rewards_core::rejection::Fault;
 use rewards_core::time::Timestamp;
@@ -62,22 +61,6 @@ struct AskLiability {
     at: Option<Timestamp>,
 }
 
-#[derive(Serialize)]
-struct Liability {
-    at: Option<Timestamp>,
-    members: u64,
-    assets: Vec<AssetLiability>,
-}
-
-#[derive(Serialize)]
-struct AssetLiability {
-    available: Money,
-    main: Money,
-    pending: Money,
-    reserved: Money,
-    owed: Money,
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct BookHeads {
@@ -122,7 +105,10 @@ pub async fn serve(opened: &Opened, name: &str, arguments: &str) -> Result<Vec<u
     match name {
         "health" => write(&health(opened).await?),
         "verify" => write(&verify(opened).await?),
-        "liability" => write(&liability(opened, &read(arguments)?).await?),
+        "liability" => {
+            let asked: AskLiability = read(arguments)?;
+            write(&opened.tenant.liability(asked.at).await?)
+        }
         "book_heads" => {
             let asked: BookHeads = read(arguments)?;
             write(&opened.tenant.book_heads(asked.after, asked.limit).await?)
@@ -184,22 +170,6 @@ async fn verify(opened: &Opened) -> Result<BookReport, Fault> {
         accounts: report.accounts,
         problems: told(&report.problems),
         unlisted: report.unlisted,
-    })
-}
-
-async fn liability(opened: &Opened, asked: &AskLiability) -> Result<Liability, Fault> {
-    let found = opened.tenant.liability(asked.at).await?;
-    let assets = found.assets.iter().map(|line| AssetLiability {
-        available: line.available,
-        main: line.main,
-        pending: line.pending,
-        reserved: line.reserved,
-        owed: line.owed,
-    });
-    Ok(Liability {
-        at: found.at,
-        members: found.members,
-        assets: assets.collect(),
     })
 }
 

@@ -73,7 +73,7 @@ impl OfflineProgram {
                 now,
                 ids: IdSeed::new(now, 0),
                 programs: Arc::clone(&self.programs),
-                codes: None,
+                keys: None,
             };
             Ok(QuotePurchase {
                 purchase,

@@ -154,7 +154,7 @@ pub struct Context {
     /// The tenant's programs.
     pub programs: Arc<BTreeMap<ProgramId, Revisions>>,
     /// What makes codes and signs tokens; nothing where there are no keys.
-    pub codes: Option<Arc<dyn HostKeys>>,
+    pub keys: Option<Arc<dyn HostKeys>>,
 }
 
 /// What an engine makes with the keys of its host.
@@ -174,11 +174,7 @@ impl Context {
     /// # Errors
     /// [`Rejection::KeyRingMissing`].
     pub fn code_keys(&self) -> Result<&dyn CodeKeys, Rejection> {
-        let purpose = KeyPurpose::Coupons;
-        match self.codes.as_deref() {
-            Some(keys) => Ok(keys),
-            None => Err(Rejection::KeyRingMissing { purpose }),
-        }
+        Ok(self.host_keys(KeyPurpose::Coupons)?)
     }
 
     /// What signs tokens.
@@ -186,11 +182,13 @@ impl Context {
     /// # Errors
     /// [`Rejection::KeyRingMissing`].
     pub fn token_keys(&self) -> Result<&dyn TokenKeys, Rejection> {
-        let purpose = KeyPurpose::Tokens;
-        match self.codes.as_deref() {
-            Some(keys) => Ok(keys),
-            None => Err(Rejection::KeyRingMissing { purpose }),
-        }
+        Ok(self.host_keys(KeyPurpose::Tokens)?)
+    }
+
+    fn host_keys(&self, purpose: KeyPurpose) -> Result<&dyn HostKeys, Rejection> {
+        self.keys
+            .as_deref()
+            .ok_or(Rejection::KeyRingMissing { purpose })
     }
 
     /// Whether rewards of one of the tenant's programs are voided by time alone.

@@ -123,7 +123,7 @@ impl Stage {
                 now,
                 ids: IdSeed::new(now, 1),
                 programs: Arc::new(programs),
-                codes: None,
+                keys: None,
             },
             snapshot: Snapshot::default(),
             coupons: Vec::new(),

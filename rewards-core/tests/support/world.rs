@@ -121,7 +121,7 @@ impl World {
             now: self.now,
             ids: IdSeed::new(self.now, self.commands << 24),
             programs: Arc::new(programs.collect()),
-            codes: Some(Arc::new(TestKeys)),
+            keys: Some(Arc::new(TestKeys)),
         }
     }
 

@@ -8,7 +8,7 @@ use rewards_core::rejection::Fault;
 
 use super::catalogue::{Catalogue, TENANTS_MAX};
 use super::clock::{Clock, RandomSource, SystemClock, SystemRandom};
-use super::codes::RingCodes;
+use super::engine_keys::EngineKeys;
 use super::faults::internal;
 use super::key_ring::KeyRing;
 use super::moment::ClockLimits;
@@ -195,7 +195,7 @@ impl EngineBuilder {
         for worker in workers.collect::<Vec<_>>() {
             runtime.spawn(worker.run());
         }
-        let codes = RingCodes {
+        let keys = EngineKeys {
             ring: Arc::new(self.key_ring),
             clock: Arc::clone(&self.clock),
         };
@@ -204,7 +204,7 @@ impl EngineBuilder {
             catalogue: Catalogue::new(self.tenants_max),
             clock: self.clock,
             random: self.random,
-            codes: Arc::new(codes),
+            keys: Arc::new(keys),
             queue,
             workers: self.workers,
             runs: AtomicU64::new(0),

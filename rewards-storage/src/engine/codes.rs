@@ -4,46 +4,23 @@
 //! pattern draws. So it is told again to whoever may know it, and is stored nowhere. Bytes of codes are made under another domain
 //! than digests are.
 
-use std::sync::Arc;
-
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::Mac;
 use rewards_core::coupons::{CodeKeys, CodeSource};
 use rewards_core::ids::{KeyId, TenantId};
 use rewards_core::rejection::Rejection;
 use rewards_core::secret::{KeyPurpose, Secret};
 use rewards_core::time::Timestamp;
-use sha2::Sha256;
 
-use super::clock::Clock;
-use super::key_ring::{KeyRing, KeyTime, RingKey};
+use super::engine_keys::EngineKeys;
 use super::sealing;
 
 /// First part of what codes are derived from; changed when the form of the rest changes.
 const DOMAIN: &[u8] = b"rewards/coupon/1";
+const PURPOSE: KeyPurpose = KeyPurpose::Coupons;
 
-/// What an engine makes of codes.
-#[derive(Debug)]
-pub(super) struct RingCodes {
-    pub(super) ring: Arc<KeyRing>,
-    pub(super) clock: Arc<dyn Clock>,
-}
-
-impl RingCodes {
-    fn live(&self, now: Timestamp) -> Result<Vec<&RingKey>, Rejection> {
-        let purpose = KeyPurpose::Coupons;
-        let at = KeyTime::new(now, self.clock.now());
-        match self.ring.live(purpose, at) {
-            keys if keys.is_empty() => Err(Rejection::KeyRingMissing { purpose }),
-            keys => Ok(keys),
-        }
-    }
-}
-
-impl CodeKeys for RingCodes {
+impl CodeKeys for EngineKeys {
     fn current(&self, now: Timestamp) -> Result<KeyId, Rejection> {
-        let live = self.live(now)?;
-        let current = live.first().map(|key| key.id().clone());
-        current.ok_or(Rejection::Internal("no key is current"))
+        EngineKeys::current(self, PURPOSE, now)
     }
 
     fn sealed(
@@ -54,7 +31,7 @@ impl CodeKeys for RingCodes {
         now: Timestamp,
     ) -> Result<Secret, Rejection> {
         let code = self.code(tenant, source, index)?;
-        let keys = self.live(now)?;
+        let keys = self.live(PURPOSE, now)?;
         sealing::digests(&keys, tenant, &code).map(Secret::Sealed)
     }
 
@@ -64,17 +41,9 @@ impl CodeKeys for RingCodes {
         source: &CodeSource,
         index: u32,
     ) -> Result<String, Rejection> {
-        let key = self.ring.key(KeyPurpose::Coupons, &source.key);
-        let key = key.ok_or_else(|| Rejection::KeyMissing {
-            key: source.key.clone(),
-        })?;
-        let mac = Hmac::<Sha256>::new_from_slice(key.secret());
-        let mut mac = mac.map_err(|_| Rejection::Internal("a key cannot be used"))?;
-        // Parts that end in a zero byte, which none of them holds, cannot run into each other.
-        for part in [DOMAIN, tenant.as_str().as_bytes(), source.batch.as_bytes()] {
-            mac.update(part);
-            mac.update(&[0]);
-        }
+        let key = self.key(PURPOSE, &source.key)?;
+        let parts = [DOMAIN, tenant.as_str().as_bytes(), source.batch.as_bytes()];
+        let mut mac = key.mac(&parts)?;
         mac.update(&index.to_be_bytes());
         let (mut number, mut block) = (0_u32, Vec::new());
         let bytes = || loop {

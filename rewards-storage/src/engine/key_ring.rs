@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use hmac::{Hmac, KeyInit, Mac};
 use rewards_core::ids::KeyId;
+use rewards_core::rejection::Rejection;
 use rewards_core::secret::KeyPurpose;
 use rewards_core::time::Timestamp;
+use sha2::Sha256;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -124,8 +127,19 @@ impl RingKey {
         (self.valid_from, self.valid_until)
     }
 
-    pub(super) fn secret(&self) -> &[u8] {
-        &self.secret
+    /// What authenticates messages with this key, begun with some parts. Parts that end in a zero byte, which none of them holds,
+    /// cannot run into each other.
+    ///
+    /// # Errors
+    /// [`Rejection::Internal`], which no key of a ring ends in.
+    pub(super) fn mac(&self, parts: &[&[u8]]) -> Result<Hmac<Sha256>, Rejection> {
+        let mac = Hmac::<Sha256>::new_from_slice(&self.secret);
+        let mut mac = mac.map_err(|_| Rejection::Internal("a key cannot be used"))?;
+        for part in parts {
+            mac.update(part);
+            mac.update(&[0]);
+        }
+        Ok(mac)
     }
 
     fn is_valid_at(&self, now: Timestamp) -> bool {
@@ -214,10 +228,8 @@ impl KeyRing {
         id: Option<&'r KeyId>,
         at: Timestamp,
     ) -> impl Iterator<Item = &'r RingKey> {
-        let own = self.keys.iter();
-        own.filter(move |key| {
-            key.purpose == purpose && id.is_none_or(|id| *id == key.id) && key.is_valid_at(at)
-        })
+        let own = self.of(purpose);
+        own.filter(move |key| id.is_none_or(|id| *id == key.id) && key.is_valid_at(at))
     }
 
     /// The keys of a purpose, whatever their time, the newest first.
@@ -227,13 +239,12 @@ impl KeyRing {
 
     /// The key of a purpose with this id, whatever its time.
     pub(super) fn key(&self, purpose: KeyPurpose, id: &KeyId) -> Option<&RingKey> {
-        let mut own = self.keys.iter().filter(|key| key.purpose == purpose);
-        own.find(|key| key.id == *id)
+        self.of(purpose).find(|key| key.id == *id)
     }
 
     /// The live keys of a purpose, the current one first; none when there is no current one.
     pub(super) fn live(&self, purpose: KeyPurpose, at: KeyTime) -> Vec<&RingKey> {
-        let own = self.keys.iter().filter(|key| key.purpose == purpose);
+        let own = self.of(purpose);
         let mut live: Vec<&RingKey> = own.filter(|key| key.valid_from <= at.latest).collect();
         match live.iter().position(|key| key.is_valid_at(at.now)) {
             Some(current) => {

@@ -7,14 +7,16 @@ use rewards_core::ledger::{Holder, JournalEntry, Purpose};
 use rewards_core::money::{Asset, Money};
 use rewards_core::rejection::{Fault, Rejection};
 use rewards_core::time::Timestamp;
+use serde::Serialize;
 
 use super::TenantEngine;
 use super::books::PAGE;
+use super::verify::check_readable;
 use crate::error::StoreError;
 use crate::store::BookView;
 
 /// What a tenant owes all its members together.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Liability {
     /// The instant it is for, by effective time; what is stored when absent.
     pub at: Option<Timestamp>,
@@ -27,7 +29,7 @@ pub struct Liability {
 /// What a tenant owes its members in one asset: what [`AssetBalance`] tells of one, added up.
 ///
 /// [`AssetBalance`]: rewards_core::operations::balances::AssetBalance
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct AssetLiability {
     /// What members can use, their own money included.
     pub available: Money,
@@ -52,17 +54,14 @@ impl TenantEngine {
     /// `overflow` for a sum beyond 64-bit minor units; a fault of the store; `engine_closed`.
     pub async fn liability(&self, at: Option<Timestamp>) -> Result<Liability, Fault> {
         self.inner.check_open()?;
-        let storage = &self.inner.shared.storage;
-        let mut view = storage.ask(|store| store.books(self.tenant())).await?;
+        let mut view = self.view().await?;
         let mut sums = Sums::default();
         match at {
             None => sums.read_members(&mut *view).await?,
             Some(at) => sums.read_journal(&mut *view, at).await?,
         }
-        match view.unreadable().into_iter().next() {
-            Some(detail) => Err(StoreError::Corrupt { detail }.into()),
-            None => Ok(sums.into_liability(at)?),
-        }
+        check_readable(&mut *view)?;
+        Ok(sums.into_liability(at)?)
     }
 }
 

@@ -29,6 +29,7 @@ mod builder;
 mod catalogue;
 mod clock;
 mod codes;
+mod engine_keys;
 mod faults;
 mod key_data;
 mod key_ring;
@@ -83,7 +84,7 @@ pub use verify::BookReport;
 
 use crate::store::Backend;
 use catalogue::Catalogue;
-use codes::RingCodes;
+use engine_keys::EngineKeys;
 use moment::When;
 use queue::Queue;
 use submit::{Once, Told, receive};
@@ -103,7 +104,7 @@ struct Inner {
     catalogue: Catalogue,
     clock: Arc<dyn Clock>,
     random: Arc<dyn RandomSource>,
-    codes: Arc<RingCodes>,
+    keys: Arc<EngineKeys>,
     queue: Arc<Queue>,
     /// How many workers there were when it was opened.
     workers: usize,

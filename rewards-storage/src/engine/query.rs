@@ -31,7 +31,7 @@ pub(super) async fn ask<O: Operation>(
         Err(fault) => Err(fault),
     };
     let answer = answer.and_then(|mut reply| {
-        O::reveal(&mut reply, engine.tenant(), &*engine.inner.codes)?;
+        O::reveal(&mut reply, engine.tenant(), &*engine.inner.keys)?;
         Ok(reply)
     });
     let telemetry = &engine.inner.shared.telemetry;

@@ -10,14 +10,13 @@
 
 use std::cell::LazyCell;
 
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::Mac;
 use rewards_core::command::{Operation, fingerprint};
 use rewards_core::coupons::{CodeMatching, spelled};
 use rewards_core::fingerprint::Fingerprint;
 use rewards_core::ids::TenantId;
 use rewards_core::rejection::{Fault, Problem, Rejection};
 use rewards_core::secret::{KeyPurpose, KeyedDigest, Secret, SecretError};
-use sha2::Sha256;
 use zeroize::Zeroize;
 
 use super::faults::internal;
@@ -155,17 +154,8 @@ pub(super) fn digests(
 }
 
 fn digest(key: &RingKey, tenant: &TenantId, text: &str) -> Result<KeyedDigest, Rejection> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key.secret())
-        .map_err(|_| Rejection::Internal("a key cannot be used"))?;
-    // Parts that end in a zero byte, which none of them holds, cannot run into each other.
-    for part in [
-        DOMAIN,
-        key.purpose().text().as_bytes(),
-        tenant.as_str().as_bytes(),
-    ] {
-        mac.update(part);
-        mac.update(&[0]);
-    }
+    let purpose = key.purpose().text();
+    let mut mac = key.mac(&[DOMAIN, purpose.as_bytes(), tenant.as_str().as_bytes()])?;
     mac.update(text.as_bytes());
     Ok(KeyedDigest {
         key: key.id().clone(),

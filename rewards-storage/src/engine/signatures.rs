@@ -4,15 +4,13 @@
 //! A key verifies what was signed while it was valid, by the time in the signature, which is signed, too. So keys are rotated
 //! without a gap: what was signed under the old one shortly before is still good shortly after.
 
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::Mac;
 use rewards_core::command::Operation;
 use rewards_core::ids::KeyId;
 use rewards_core::rejection::{Fault, Problem, Rejection};
 use rewards_core::signature::{Signature, Signed, instant_of};
 use rewards_core::texts::check_texts;
-use sha2::Sha256;
 
-use super::faults::internal;
 use super::key_ring::{KeyRing, KeyTime};
 
 /// Verifies a request, if anything of it is signed, and says whether it is.
@@ -68,8 +66,7 @@ fn good_key(
     let (purpose, named) = (signed.purpose, signed.key.as_ref());
     let mut found = None;
     for key in ring.valid(purpose, named, signed_at) {
-        let mut mac = Hmac::<Sha256>::new_from_slice(key.secret())
-            .map_err(|_| internal("a key cannot be used"))?;
+        let mut mac = key.mac(&[])?;
         mac.update(signed.timestamp.to_string().as_bytes());
         mac.update(b".");
         mac.update(signed.message.as_bytes());

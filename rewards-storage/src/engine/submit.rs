@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 use super::catalogue::Programs;
-use super::codes::RingCodes;
+use super::engine_keys::EngineKeys;
 use super::key_ring::KeyTime;
 use super::moment::{self, Moment, When};
 use super::ordered::{RunState, RunToken};
@@ -26,7 +26,7 @@ use crate::batch::CommandKey;
 pub(super) struct AnswerReceiver<R> {
     answer: oneshot::Receiver<Result<Answer<R>, Fault>>,
     tenant: TenantId,
-    codes: Arc<RingCodes>,
+    keys: Arc<EngineKeys>,
     /// Puts into the reply what is stored nowhere.
     reveal: fn(&mut R, &TenantId, &dyn HostKeys) -> Result<(), Rejection>,
 }
@@ -63,12 +63,12 @@ pub(super) async fn receive<R: serde::de::DeserializeOwned>(
     AnswerReceiver {
         answer,
         tenant,
-        codes,
+        keys,
         reveal,
     }: AnswerReceiver<R>,
 ) -> Result<Receipt<R>, Fault> {
     let mut receipt = answer.await.map_err(|_| faults::lost())??.receipt()?;
-    reveal(&mut receipt.reply, &tenant, &*codes)?;
+    reveal(&mut receipt.reply, &tenant, &*keys)?;
     Ok(receipt)
 }
 
@@ -83,7 +83,7 @@ impl TenantEngine {
             let clock = self.inner.clock.now();
             KeyTime::new(now.unwrap_or(clock), clock)
         };
-        sealing::seal(request, self.tenant(), &self.inner.codes.ring, at)
+        sealing::seal(request, self.tenant(), &self.inner.keys.ring, at)
     }
 
     /// Fixes everything a command is decided with and puts it into the queue.
@@ -118,7 +118,7 @@ impl TenantEngine {
         Ok(AnswerReceiver {
             answer,
             tenant: self.tenant().clone(),
-            codes: Arc::clone(&self.inner.codes),
+            keys: Arc::clone(&self.inner.keys),
             reveal: O::reveal,
         })
     }
@@ -267,7 +267,7 @@ impl TenantEngine {
             now,
             ids: IdSeed::new(now, random),
             programs: Arc::clone(&programs.revisions),
-            codes: Some(Arc::clone(&self.inner.codes) as _),
+            keys: Some(Arc::clone(&self.inner.keys) as _),
         }
     }
 }

@@ -4,40 +4,30 @@
 //! of one tenant is good with another, and nothing but the ring has to be kept. Seeds are made under another domain than codes and
 //! digests are.
 
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::Mac;
 use rewards_core::ids::{KeyId, TenantId};
 use rewards_core::rejection::Rejection;
 use rewards_core::secret::KeyPurpose;
 use rewards_core::time::Timestamp;
 use rewards_core::tokens::{SIGNATURE_BYTES, TokenKeys, TokenPublicKey, TokenSigner};
-use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::codes::RingCodes;
-use super::key_ring::{KeyTime, RingKey};
+use super::engine_keys::EngineKeys;
+use super::key_ring::RingKey;
 
 /// First part of what seeds are made from; changed when the form of the rest changes.
 const DOMAIN: &[u8] = b"rewards/token/1";
 const PURPOSE: KeyPurpose = KeyPurpose::Tokens;
 
 fn signer(key: &RingKey, tenant: &TenantId) -> Result<TokenSigner, Rejection> {
-    let mac = Hmac::<Sha256>::new_from_slice(key.secret());
-    let mut mac = mac.map_err(|_| Rejection::Internal("a key cannot be used"))?;
-    // Parts that end in a zero byte, which none of them holds, cannot run into each other.
-    for part in [DOMAIN, tenant.as_str().as_bytes()] {
-        mac.update(part);
-        mac.update(&[0]);
-    }
+    let mac = key.mac(&[DOMAIN, tenant.as_str().as_bytes()])?;
     let seed: Zeroizing<[u8; 32]> = Zeroizing::new(mac.finalize().into_bytes().into());
     Ok(TokenSigner::from_seed(&seed))
 }
 
-impl TokenKeys for RingCodes {
+impl TokenKeys for EngineKeys {
     fn token_key(&self, now: Timestamp) -> Result<KeyId, Rejection> {
-        let at = KeyTime::new(now, self.clock.now());
-        let live = self.ring.live(PURPOSE, at);
-        let current = live.first().map(|key| key.id().clone());
-        current.ok_or(Rejection::KeyRingMissing { purpose: PURPOSE })
+        self.current(PURPOSE, now)
     }
 
     fn sign_token(
@@ -46,9 +36,7 @@ impl TokenKeys for RingCodes {
         key: &KeyId,
         message: &[u8],
     ) -> Result<[u8; SIGNATURE_BYTES], Rejection> {
-        let found = self.ring.key(PURPOSE, key);
-        let found = found.ok_or_else(|| Rejection::KeyMissing { key: key.clone() })?;
-        Ok(signer(found, tenant)?.sign(message))
+        Ok(signer(self.key(PURPOSE, key)?, tenant)?.sign(message))
     }
 
     fn token_public_keys(&self, tenant: &TenantId) -> Result<Vec<TokenPublicKey>, Rejection> {
@@ -82,14 +70,14 @@ mod tests {
         Timestamp::from_micros(seconds * 1_000_000).unwrap()
     }
 
-    fn keys() -> RingCodes {
+    fn keys() -> EngineKeys {
         let key = |id: &str, byte: u8, from: i64, until: Option<i64>| {
             let until = until.map(at);
             let secret = vec![byte; 32];
             RingKey::new(PURPOSE, id.parse().unwrap(), secret, at(from), until).unwrap()
         };
         let keys = vec![key("a", 1, 0, Some(100)), key("b", 2, 50, None)];
-        RingCodes {
+        EngineKeys {
             ring: Arc::new(KeyRing::new(keys).unwrap()),
             clock: Arc::new(SystemClock),
         }

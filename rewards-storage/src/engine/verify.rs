@@ -84,7 +84,7 @@ impl TenantEngine {
         Ok(self.compare_heads(kept).await?)
     }
 
-    async fn view(&self) -> Result<Box<dyn BookView + '_>, StoreError> {
+    pub(super) async fn view(&self) -> Result<Box<dyn BookView + '_>, StoreError> {
         let storage = &self.inner.shared.storage;
         storage.ask(|store| store.books(self.tenant())).await
     }
@@ -129,10 +129,8 @@ impl TenantEngine {
             heads.extend(behind.take(wanted.saturating_sub(heads.len())));
         }
         // A head that is missing from what is kept could never be missed later.
-        match view.unreadable().into_iter().next() {
-            Some(detail) => Err(StoreError::Corrupt { detail }),
-            None => Ok(heads),
-        }
+        check_readable(&mut *view)?;
+        Ok(heads)
     }
 
     /// Reads the revisions of all programs, or those of one up to a number.
@@ -179,6 +177,17 @@ impl TenantEngine {
             problems.extend(head.check(found));
         }
         Ok(problems)
+    }
+}
+
+/// Checks that everything that was read could be.
+///
+/// # Errors
+/// [`StoreError::Corrupt`].
+pub(super) fn check_readable(view: &mut dyn BookView) -> Result<(), StoreError> {
+    match view.unreadable().into_iter().next() {
+        Some(detail) => Err(StoreError::Corrupt { detail }),
+        None => Ok(()),
     }
 }
 

@@ -267,7 +267,7 @@ fn operation_stage(stage: &Stage) -> Result<(Context, Snapshot), Box<dyn Error>>
         now,
         ids: IdSeed::new(now, 1),
         programs: Arc::new(programs),
-        codes: None,
+        keys: None,
     };
     let mut snapshot = Snapshot::default();
     let registered = RegisterMember::new(MemberId::new("member-1")?).decide(&snapshot, &context);

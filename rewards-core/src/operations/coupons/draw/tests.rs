@@ -65,7 +65,7 @@ impl Shelf {
             now: Timestamp::MIN,
             ids: IdSeed::new(Timestamp::MIN, self.commands),
             programs: Arc::default(),
-            codes: None,
+            keys: None,
         };
         let mut snapshot = Snapshot::default();
         let count = BookCount::Available.key(&tenant(), &book());
@@ -187,7 +187,7 @@ fn every_order_is_as_likely_as_every_other() {
             now: Timestamp::MIN,
             ids: IdSeed::new(Timestamp::MIN, command),
             programs: Arc::default(),
-            codes: None,
+            keys: None,
         };
         let draw = Draw {
             snapshot: &snapshot,
