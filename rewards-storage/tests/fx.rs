@@ -2,11 +2,8 @@
 //! imported once, whoever comes at the same time.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use rewards_core::command::Operation;
 use rewards_core::fx::{FxPrice, FxRateKind};
-use rewards_core::ids::TenantId;
 use rewards_core::ledger::Purpose;
 use rewards_core::money::{Asset, DecimalText, Money};
 use rewards_core::operations::balances::GetBalance;
@@ -18,68 +15,17 @@ use rewards_core::operations::members::RegisterMember;
 use rewards_core::operations::programs::PublishProgram;
 use rewards_core::operations::rewards::GrantReward;
 use rewards_core::program::Program;
-use rewards_core::rejection::Fault;
-use rewards_core::time::{LocalDate, Timestamp};
-use rewards_storage::engine::{
-    AssetLiability, CommandOptions, Engine, ManualClock, Receipt, TenantEngine,
-};
-use rewards_storage::memory::MemoryStore;
-use rewards_storage::sql::SqlStore;
+use rewards_core::time::LocalDate;
+use rewards_storage::engine::{AssetLiability, TenantEngine};
 use rewards_storage::store::Backend;
 
-use crate::world::{addresses, eur, member, patient};
+use crate::every_store::{NOON, at, code, open, race, send, stores};
+use crate::world::{eur, member};
 
 const PROGRAM: &str = r#"{
   "id": "club", "currency": "EUR", "zone": "UTC", "rules": [],
   "fx": { "sources": ["desk"], "pivots": ["EUR"], "rules": [{ "id": "all", "markup": "2.5%" }] }
 }"#;
-
-const NOON: &str = "2026-05-01T12:00:00Z";
-const CALLERS: u32 = 16;
-
-fn at(text: &str) -> Timestamp {
-    Timestamp::parse(text).unwrap()
-}
-
-/// Every store there is, empty; two engines on each, as of two processes.
-async fn stores(
-    test: &str,
-) -> Vec<(
-    &'static str,
-    [Arc<dyn Backend>; 2],
-    Option<tempfile::TempDir>,
-)> {
-    let memory: Arc<dyn Backend> = Arc::new(MemoryStore::new());
-    let mut all = vec![("memory", [memory.clone(), memory], None)];
-    for (name, url, files) in addresses(test).await {
-        let one: Arc<dyn Backend> = Arc::new(SqlStore::open(&url, patient()).await.unwrap());
-        let two: Arc<dyn Backend> = match name {
-            // Two stores on one file are one.
-            "sqlite" => one.clone(),
-            _ => Arc::new(SqlStore::open(&url, patient()).await.unwrap()),
-        };
-        all.push((name, [one, two], files));
-    }
-    all
-}
-
-async fn open(store: &Arc<dyn Backend>) -> TenantEngine {
-    let builder = Engine::builder(store.clone())
-        .clock(Arc::new(ManualClock::new(at(NOON))))
-        .clock_jump_max(Duration::MAX)
-        .now_ahead_max(Duration::MAX);
-    let tenant = TenantId::new("shop").unwrap();
-    builder.open().await.unwrap().tenant(tenant)
-}
-
-async fn send<O: Operation>(
-    engine: &TenantEngine,
-    request: O,
-    key: &str,
-) -> Result<Receipt<O::Reply>, Fault> {
-    let options = CommandOptions::keyed(key.parse().unwrap());
-    engine.execute_with(request, options).await
-}
 
 fn import(days: i32) -> ImportRates {
     let first = LocalDate::parse("2026-05-01").unwrap().day();
@@ -139,40 +85,6 @@ fn amount(minor: i64) -> ConversionSubject {
         amount: Money::new(minor, eur()),
         to: "USD".parse().unwrap(),
     }
-}
-
-fn code<T>(result: Result<T, Fault>) -> String {
-    match result {
-        Ok(_) => "done".to_owned(),
-        Err(fault) => fault.code.into_owned(),
-    }
-}
-
-/// What became of so many requests at the same time, sent to both engines in turn; those that were done, and the others.
-async fn race<O: Operation>(
-    engines: &[TenantEngine; 2],
-    request: impl Fn(u32) -> O,
-) -> (usize, Vec<String>)
-where
-    O::Reply: 'static,
-{
-    let tasks: Vec<_> = (0..CALLERS)
-        .map(|number| {
-            let engine = engines[(number % 2) as usize].clone();
-            let request = request(number);
-            let key = format!("{} {number}", O::NAME);
-            tokio::spawn(async move { send(&engine, request, &key).await })
-        })
-        .collect();
-    let mut codes = Vec::new();
-    for task in tasks {
-        codes.push(code(task.await.unwrap()));
-    }
-    let done = codes.iter().filter(|code| *code == "done").count();
-    codes.retain(|code| code != "done");
-    codes.sort();
-    codes.dedup();
-    (done, codes)
 }
 
 async fn available(engine: &TenantEngine, asset: Asset) -> i64 {

@@ -13,6 +13,9 @@ mod deposits;
 #[cfg(test)]
 #[cfg(feature = "memory")]
 mod engine;
+#[cfg(test)]
+#[cfg(all(feature = "memory", any(feature = "sqlite", feature = "postgres")))]
+mod every_store;
 #[cfg(feature = "memory")]
 mod faulty;
 #[cfg(test)]

@@ -1,56 +1,26 @@
 //! Codes on every store there is: of many who scan one at once, one does; of one for many scans none is lost; and of a scan and a
 //! cancellation one wins.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use rewards_core::command::Operation;
-use rewards_core::ids::TenantId;
 use rewards_core::operations::members::RegisterMember;
 use rewards_core::operations::programs::PublishProgram;
 use rewards_core::operations::qr::{CancelQr, CreateQr, GetQr, ListQrs, QrContent, ScanQr};
 use rewards_core::program::Program;
 use rewards_core::qr::{QrScans, QrState};
-use rewards_core::rejection::Fault;
 use rewards_core::time::Timestamp;
-use rewards_storage::engine::{CommandOptions, Engine, ManualClock, Receipt, TenantEngine};
-use rewards_storage::memory::MemoryStore;
-use rewards_storage::sql::SqlStore;
-use rewards_storage::store::Backend;
+use rewards_storage::engine::TenantEngine;
 
-use crate::world::{addresses, member, patient};
-
-const CALLERS: u32 = 16;
+use crate::every_store::{code, open, race, send, stores};
+use crate::world::member;
 
 /// Two engines, as of two processes, on every store there is, with a program and a member.
 async fn worlds(test: &str) -> Vec<(&'static str, [TenantEngine; 2], Option<tempfile::TempDir>)> {
-    let memory: Arc<dyn Backend> = Arc::new(MemoryStore::new());
-    let mut stores = vec![("memory", [memory.clone(), memory], None)];
-    for (name, url, files) in addresses(test).await {
-        let one: Arc<dyn Backend> = Arc::new(SqlStore::open(&url, patient()).await.unwrap());
-        let two: Arc<dyn Backend> = match name {
-            // Two stores on one file are one.
-            "sqlite" => one.clone(),
-            _ => Arc::new(SqlStore::open(&url, patient()).await.unwrap()),
-        };
-        stores.push((name, [one, two], files));
-    }
     let mut worlds = Vec::new();
-    for (name, [one, two], files) in stores {
+    for (name, [one, two], files) in stores(test).await {
         let engines = [open(&one).await, open(&two).await];
         set_up(&engines[0]).await;
         worlds.push((name, engines, files));
     }
     worlds
-}
-
-async fn open(store: &Arc<dyn Backend>) -> TenantEngine {
-    let noon = Timestamp::parse("2026-05-01T12:00:00Z").unwrap();
-    let builder = Engine::builder(store.clone())
-        .clock(Arc::new(ManualClock::new(noon)))
-        .clock_jump_max(Duration::MAX);
-    let tenant = TenantId::new("shop").unwrap();
-    builder.open().await.unwrap().tenant(tenant)
 }
 
 async fn set_up(engine: &TenantEngine) {
@@ -88,49 +58,6 @@ fn get(qr: &str) -> GetQr {
         qr: qr.parse().unwrap(),
         member: None,
     }
-}
-
-async fn send<O: Operation>(
-    engine: &TenantEngine,
-    request: O,
-    key: &str,
-) -> Result<Receipt<O::Reply>, Fault> {
-    let options = CommandOptions::keyed(key.parse().unwrap());
-    engine.execute_with(request, options).await
-}
-
-fn code<T>(result: Result<T, Fault>) -> String {
-    match result {
-        Ok(_) => "done".to_owned(),
-        Err(fault) => fault.code.into_owned(),
-    }
-}
-
-/// What became of requests at the same time, sent to both engines in turn: how many were done, and why others were not.
-async fn race<O: Operation>(
-    engines: &[TenantEngine; 2],
-    request: impl Fn(u32) -> O,
-) -> (usize, Vec<String>)
-where
-    O::Reply: 'static,
-{
-    let tasks: Vec<_> = (0..CALLERS)
-        .map(|number| {
-            let engine = engines[(number % 2) as usize].clone();
-            let request = request(number);
-            let key = format!("{} {number}", O::NAME);
-            tokio::spawn(async move { code(send(&engine, request, &key).await) })
-        })
-        .collect();
-    let mut codes = Vec::new();
-    for task in tasks {
-        codes.push(task.await.unwrap());
-    }
-    let done = codes.iter().filter(|code| *code == "done").count();
-    codes.retain(|code| code != "done");
-    codes.sort();
-    codes.dedup();
-    (done, codes)
 }
 
 async fn assert_valid(engine: &TenantEngine, name: &str) {

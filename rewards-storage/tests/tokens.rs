@@ -2,10 +2,7 @@
 //! the same time.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use rewards_core::command::Operation;
-use rewards_core::ids::TenantId;
 use rewards_core::money::Money;
 use rewards_core::operations::balances::GetBalance;
 use rewards_core::operations::members::RegisterMember;
@@ -16,18 +13,14 @@ use rewards_core::operations::tokens::{
     RedeemToken, SettleReceipts,
 };
 use rewards_core::program::Program;
-use rewards_core::rejection::Fault;
 use rewards_core::secret::KeyPurpose;
 use rewards_core::time::Timestamp;
 use rewards_core::tokens::{SignedToken, TokenSigner, TokenSpend, TokenState, read_public_key};
-use rewards_storage::engine::{
-    CommandOptions, Engine, KeyRing, ManualClock, Receipt, RingKey, TenantEngine,
-};
-use rewards_storage::memory::MemoryStore;
-use rewards_storage::sql::SqlStore;
+use rewards_storage::engine::{KeyRing, RingKey, TenantEngine};
 use rewards_storage::store::Backend;
 
-use crate::world::{addresses, eur, member, patient};
+use crate::every_store::{NOON, at, open_with, send, stores};
+use crate::world::{eur, member};
 
 const PROGRAM: &str = r#"{
   "id": "club", "currency": "EUR", "zone": "UTC", "rules": [],
@@ -35,34 +28,7 @@ const PROGRAM: &str = r#"{
   "tokens": { "issuer": "club", "active": 50, "double_spends": "record", "spends": 32 }
 }"#;
 
-const NOON: &str = "2026-05-01T12:00:00Z";
 const TOKENS: u32 = 8;
-
-fn at(text: &str) -> Timestamp {
-    Timestamp::parse(text).unwrap()
-}
-
-/// Every store there is, empty; two engines on each, as of two processes.
-async fn stores(
-    test: &str,
-) -> Vec<(
-    &'static str,
-    [Arc<dyn Backend>; 2],
-    Option<tempfile::TempDir>,
-)> {
-    let memory: Arc<dyn Backend> = Arc::new(MemoryStore::new());
-    let mut all = vec![("memory", [memory.clone(), memory], None)];
-    for (name, url, files) in addresses(test).await {
-        let one: Arc<dyn Backend> = Arc::new(SqlStore::open(&url, patient()).await.unwrap());
-        let two: Arc<dyn Backend> = match name {
-            // Two stores on one file are one.
-            "sqlite" => one.clone(),
-            _ => Arc::new(SqlStore::open(&url, patient()).await.unwrap()),
-        };
-        all.push((name, [one, two], files));
-    }
-    all
-}
 
 async fn open(store: &Arc<dyn Backend>) -> TenantEngine {
     let key = RingKey::new(
@@ -72,22 +38,8 @@ async fn open(store: &Arc<dyn Backend>) -> TenantEngine {
         Timestamp::MIN,
         None,
     );
-    let builder = Engine::builder(store.clone())
-        .clock(Arc::new(ManualClock::new(at(NOON))))
-        .key_ring(KeyRing::new(vec![key.unwrap()]).unwrap())
-        .clock_jump_max(Duration::MAX)
-        .now_ahead_max(Duration::MAX);
-    let tenant = TenantId::new("shop").unwrap();
-    builder.open().await.unwrap().tenant(tenant)
-}
-
-async fn send<O: Operation>(
-    engine: &TenantEngine,
-    request: O,
-    key: &str,
-) -> Result<Receipt<O::Reply>, Fault> {
-    let options = CommandOptions::keyed(key.parse().unwrap());
-    engine.execute_with(request, options).await
+    let ring = KeyRing::new(vec![key.unwrap()]).unwrap();
+    open_with(store, |builder| builder.key_ring(ring)).await
 }
 
 fn phone() -> TokenSigner {
