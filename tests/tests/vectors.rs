@@ -34,6 +34,7 @@ type Outcome = Result<(), Box<dyn Error>>;
 const CASES_MIN: usize = 300;
 
 /// A code that no case can show, why not, and the test that shows it instead: a file and words in it.
+#[derive(Clone, Copy)]
 struct Elsewhere {
     code: &'static str,
     why: &'static str,
@@ -166,102 +167,6 @@ const FAULTS_ELSEWHERE: &[Elsewhere] = &[
         "(FaultKind::Unavailable, \"clock_failed\")",
     ),
     elsewhere(
-        "token_algorithm_wrong",
-        "tokens are taken where there is no engine",
-        "rewards-core/src/tokens/tests.rs",
-        "\"token_algorithm_wrong\"",
-    ),
-    elsewhere(
-        "token_header_critical",
-        "tokens are taken where there is no engine",
-        "rewards-core/src/tokens/tests.rs",
-        "\"token_header_critical\"",
-    ),
-    elsewhere(
-        "token_key_unknown",
-        "tokens are taken where there is no engine",
-        "rewards-core/src/tokens/tests/taking.rs",
-        "\"token_key_unknown\"",
-    ),
-    elsewhere(
-        "token_signature_wrong",
-        "tokens are taken where there is no engine",
-        "rewards-core/src/tokens/tests/taking.rs",
-        "\"token_signature_wrong\"",
-    ),
-    elsewhere(
-        "token_key_not_valid",
-        "tokens are taken where there is no engine",
-        "rewards-core/src/tokens/tests/taking.rs",
-        "\"token_key_not_valid\"",
-    ),
-    elsewhere(
-        "token_issuer_wrong",
-        "tokens are taken where there is no engine",
-        "rewards-core/src/tokens/tests/taking.rs",
-        "\"token_issuer_wrong\"",
-    ),
-    elsewhere(
-        "clock_rolled_back",
-        "tokens are taken where there is no engine",
-        "rewards-core/src/tokens/tests/taking.rs",
-        "\"clock_rolled_back\"",
-    ),
-    elsewhere(
-        "token_not_yet_valid",
-        "tokens are taken where there is no engine",
-        "rewards-core/src/tokens/tests/taking.rs",
-        "\"token_not_yet_valid\"",
-    ),
-    elsewhere(
-        "token_device_wrong",
-        "tokens are taken where there is no engine",
-        "rewards-core/src/tokens/tests/taking.rs",
-        "\"token_device_wrong\"",
-    ),
-    elsewhere(
-        "token_revoked",
-        "tokens are taken where there is no engine",
-        "rewards-core/src/tokens/tests/taking.rs",
-        "\"token_revoked\"",
-    ),
-    elsewhere(
-        "token_proof_missing",
-        "tokens are taken where there is no engine",
-        "rewards-core/src/tokens/tests/taking.rs",
-        "\"token_proof_missing\"",
-    ),
-    elsewhere(
-        "token_proof_wrong",
-        "tokens are taken where there is no engine",
-        "rewards-core/src/tokens/tests/taking.rs",
-        "\"token_proof_wrong\"",
-    ),
-    elsewhere(
-        "token_proof_mismatch",
-        "tokens are taken where there is no engine",
-        "rewards-core/src/tokens/tests/taking.rs",
-        "\"token_proof_mismatch\"",
-    ),
-    elsewhere(
-        "token_over_limit",
-        "tokens are taken where there is no engine",
-        "rewards-core/src/tokens/tests/taking.rs",
-        "\"token_over_limit\"",
-    ),
-    elsewhere(
-        "token_seen",
-        "tokens are taken where there is no engine",
-        "rewards-core/src/tokens/tests/taking.rs",
-        "\"token_seen\"",
-    ),
-    elsewhere(
-        "token_sync_overdue",
-        "tokens are taken where there is no engine",
-        "rewards-core/src/tokens/tests/taking.rs",
-        "\"token_sync_overdue\"",
-    ),
-    elsewhere(
         "internal",
         "an operation must have a defect",
         "rewards-storage/tests/engine/faults.rs",
@@ -292,6 +197,29 @@ const FAULTS_ELSEWHERE: &[Elsewhere] = &[
         "\"shape_too_new\")",
     ),
 ];
+
+/// Codes of tokens, which are taken where there is no engine: by files, whose tests name each.
+macro_rules! without_engine {
+    ($($file:literal: $($code:literal)+;)+) => {
+        &[$($(
+            elsewhere(
+                $code,
+                "tokens are taken where there is no engine",
+                $file,
+                concat!("\"", $code, "\""),
+            ),
+        )+)+]
+    };
+}
+
+/// The codes of faults that tokens end in.
+const TOKENS_ELSEWHERE: &[Elsewhere] = without_engine! {
+    "rewards-core/src/tokens/tests.rs": "token_algorithm_wrong" "token_header_critical";
+    "rewards-core/src/tokens/tests/taking.rs":
+        "token_key_unknown" "token_signature_wrong" "token_key_not_valid" "token_issuer_wrong" "clock_rolled_back"
+        "token_not_yet_valid" "token_device_wrong" "token_revoked" "token_proof_missing" "token_proof_wrong"
+        "token_proof_mismatch" "token_over_limit" "token_seen" "token_sync_overdue";
+};
 
 /// The codes of problems that no request of a case can have, because a case is JSON that was read already.
 const PROBLEMS_ELSEWHERE: &[Elsewhere] = &[
@@ -468,7 +396,8 @@ fn every_code_is_shown_here_or_elsewhere() -> Outcome {
         problems.extend(found.map(str::to_owned));
     }
     let known = codes().map(|(code, ..)| code.to_owned()).collect();
-    check_codes("fault", &known, &faults, FAULTS_ELSEWHERE)?;
+    let elsewhere = [FAULTS_ELSEWHERE, TOKENS_ELSEWHERE].concat();
+    check_codes("fault", &known, &faults, &elsewhere)?;
     check_codes("problem", &problem_codes()?, &problems, PROBLEMS_ELSEWHERE)
 }
 
