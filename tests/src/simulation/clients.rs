@@ -21,6 +21,8 @@ use super::model::{Deliveries, History, Quoted};
 use super::programs::documents;
 use super::random::Random;
 use super::redemptions::{self, Known};
+use super::returned::taken_back;
+use super::reviews::{self, Reviews};
 use super::workload::{Command, HOUR, Order, Script};
 
 /// How many revisions are published in mid-work of a round, for each tenant.
@@ -194,14 +196,29 @@ impl World {
         Ok(())
     }
 
-    /// A step of a redemption as a client orders it who knows what became of others: mostly of one that is there and bears the step.
-    fn in_the_know(&self, order: Order, random: &mut Random) -> Result<Order, Failed> {
-        if !redemptions::is_step(&order.command) || !random.chance(850) {
+    /// An order as a client makes it who knows what became of others: mostly a step of a redemption or a review that is there and
+    /// bears the step; and now and then coupons of a purchase that was taken back.
+    fn in_the_know(&self, mut order: Order, random: &mut Random) -> Result<Order, Failed> {
+        if let Command::Record(record) = &mut order.command {
+            if !record.coupons.is_empty()
+                && random.chance(150)
+                && let Some(before) = taken_back(&self.history(), &order.tenant, random)
+            {
+                record.purchase.member = before.purchase.member;
+                record.coupons = before.coupons;
+            }
+            return Ok(order);
+        }
+        let is_step = redemptions::is_step(&order.command) || reviews::is_step(&order.command);
+        if !is_step || !random.chance(850) {
             return Ok(order);
         }
         let now = self.engine_and_time(random)?.1;
-        let known = Known::of(&self.history(), &order.tenant)?;
-        Ok(match known.step(random, &order.command, now)? {
+        let known = match redemptions::is_step(&order.command) {
+            true => Known::of(&self.history(), &order.tenant)?.step(random, &order.command, now)?,
+            false => Reviews::of(&self.history(), &order.tenant)?.step(random, &order.command, now),
+        };
+        Ok(match known {
             Some(command) => Order::new(&order.tenant, order.key, command),
             None => order,
         })

@@ -24,6 +24,8 @@ mod processes;
 mod programs;
 mod random;
 mod redemptions;
+mod returned;
+mod reviews;
 mod runner;
 pub mod workload;
 
