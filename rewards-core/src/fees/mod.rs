@@ -9,9 +9,13 @@
 //! | `receiver` | the amount | the amount less the fee |
 //!
 //! Nothing is lost on the way: what is given is what arrives and the fee. A fee never takes all that would arrive.
+//!
+//! Where the fee depends on the amount, a schedule has a fee for each [band](FeeBand) of amounts.
 
 mod charge;
 mod fee;
+mod schedule;
 
 pub use charge::{Charge, CompiledFee, FeeError};
 pub use fee::{Fee, FeePayer};
+pub use schedule::{CompiledFees, FEE_BANDS_MAX, FeeBand};
