@@ -119,6 +119,15 @@ DEPOSIT = (
     '"provider_reference":"pay-1","state":"confirmed","initiated_at":"2026-01-01T00:00:00Z",'
     '"expires_at":"2026-01-01T01:00:00Z","settled_at":"2026-01-01T02:00:00Z","late":true,"entry":7}'
 )
+PAYMENT_TERMS = f'{{"route":"duitnow","given":{MONEY},"fee":{MONEY},"paid_by":"sender","arrived":{MONEY}}}'
+PAYMENT = (
+    f'{{"payment":"y1","program":"club","revision":1,"member":"ada","state":"partially_refunded","amount":{MONEY},'
+    f'"terms":{PAYMENT_TERMS},"biller":"tnb","merchant":"Tenaga","category":"bills","channel":"app",'
+    '"created_at":"2026-01-01T00:00:00Z","held_until":"2026-01-02T00:00:00Z",'
+    '"attempts":[{"submitted_at":"2026-01-01T00:00:00Z","declined":"busy","told_at":"2026-01-01T00:01:00Z"}],'
+    '"failure":{"declined":"busy"},"completed_at":"2026-01-01T00:02:00Z","reference":"bank-7","earned":true,'
+    f'"refunds":[{{"refund":"r1","amount":{MONEY},"fee":{MONEY},"refunded_at":"2026-01-03T00:00:00Z"}}]}}'
+)
 ADJUSTMENT = (
     f'{{"adjustment":"a1","member":"ada","kind":"deduct","amount":{MONEY},"source":"game","lots":[1,2],'
     '"recorded_at":"2026-01-01T00:00:00Z"}'
@@ -280,6 +289,42 @@ SAMPLES = {
         f'{{"deposits":[{DEPOSIT}],"next":"place"}}',
     ),
     "get_deposit": ('{"deposit":"d1","member":"ada"}', DEPOSIT),
+    "quote_payment": (
+        f'{{"program":"club","amount":{MONEY},"route":"duitnow","biller":"tnb","account":"123456789012"}}',
+        f'{{"routes":[{PAYMENT_TERMS}]}}',
+    ),
+    "create_payment": (
+        f'{{"payment":"y1","program":"club","member":"ada","amount":{MONEY},"route":"duitnow","biller":"tnb",'
+        '"merchant":"Tenaga","category":"bills","channel":"app"}',
+        f'{{"payment":"y1","terms":{PAYMENT_TERMS},"created_at":"2026-01-01T00:00:00Z"}}',
+    ),
+    "hold_payment": (
+        f'{{"payment":"y1","tenders":[{{"bucket":"main","amount":{MONEY}}}]}}',
+        f'{{"payment":"y1","state":"held","parts":[{{"bucket":"main","amount":{MONEY},"value":{MONEY}}}],'
+        '"held_until":"2026-01-02T00:00:00Z","failure":"blocked"}',
+    ),
+    "submit_payment": (
+        '{"payment":"y1"}',
+        '{"payment":"y1","state":"processing","attempt":1,"key":"y1-1","failure":"reviewed"}',
+    ),
+    "report_payment": (
+        '{"payment":"y1","attempt":1,"outcome":{"completed":{"reference":"bank-7"}}}',
+        '{"payment":"y1","state":"completed","failure":{"declined":"busy"},"not_earned":"purchase_exists"}',
+    ),
+    "cancel_payment": (
+        '{"payment":"y1"}',
+        f'{{"payment":"y1","state":"cancelled","returned":[{MONEY}]}}',
+    ),
+    "refund_payment": (
+        f'{{"refund":"r1","payment":"y1","amount":{MONEY},"kind":"chargeback","reason":"returned"}}',
+        f'{{"refund":"r1","payment":"y1","state":"refunded","amount":{MONEY},"fee":{MONEY},"left":{MONEY},'
+        f'"returned":[{MONEY}],"expired":[{MONEY}],"not_taken_back":"purchase_cancelled"}}',
+    ),
+    "list_payments": (
+        '{"member":"ada","program":"club","state":"unknown","after":"place","limit":2}',
+        f'{{"payments":[{PAYMENT}],"next":"place"}}',
+    ),
+    "get_payment": ('{"payment":"y1","member":"ada"}', PAYMENT),
     "create_coupon_book": (
         '{"book":"spring","terms":{"name":"Spring","owner":"Cafe","active_from":"2026-01-01T00:00:0'
         '0Z","active_until":"2026-04-01T00:00:00Z","pattern":"SPRING-{RANDOM:8}","matching":"look_a'
@@ -671,6 +716,8 @@ EVENTS = [
     f'{{"token_spent":{{"token":"t1","paid":{MONEY},"merchant":"shop","counter":1}}}}',
     f'{{"token_double_spent":{{"token":"t1","counter":1,"merchant":"shop","unpaid":{MONEY}}}}}',
     '{"token_revoked":{"token":"t1","is_frozen":true,"reserved_until":"2026-03-02T12:00:00Z"}}',
+    f'{{"payment_changed":{{"payment":"y1","state":"unknown","amount":{MONEY},"attempt":1}}}}',
+    f'{{"payment_refunded":{{"payment":"y1","refund":"r1","amount":{MONEY}}}}}',
     f'{{"transfer_sent":{{"transfer":"t1","given":{MONEY}}}}}',
     f'{{"transfer_received":{{"transfer":"t1","arrived":{MONEY}}}}}',
     '{"member_updated":{"status":"suspended"}}',

@@ -309,6 +309,47 @@ STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
     ),
     ("get_deposit", models.GetDeposit(deposit="d1"), None, {"state": "confirmed", "settled_at": NOW}),
     ("list_deposits", models.ListDeposits(member="bob"), None, {"next": None}),
+    (
+        "publish_program",
+        models.PublishProgram(
+            program=models.Program(
+                id="bills",
+                currency="EUR",
+                zone="UTC",
+                redemptions=models.Redemptions(order=["main"]),
+                payments=models.Payments(routes=[models.PaymentRoute(id="sepa")]),
+            )
+        ),
+        "bills-1",
+        {"program": "bills"},
+    ),
+    ("quote_payment", models.QuotePayment(program="bills", amount=TOTAL), None, {}),
+    (
+        "create_payment",
+        models.CreatePayment(payment="y1", program="bills", member="bob", amount=TOTAL, route="sepa"),
+        None,
+        {"payment": "y1", "created_at": NOW},
+    ),
+    ("hold_payment", models.HoldPayment(payment="y1"), None, {"state": "held", "held_until": later(days=1)}),
+    ("submit_payment", models.SubmitPayment(payment="y1"), "submit-1", {"attempt": 1, "key": "y1-1"}),
+    (
+        "report_payment",
+        models.ReportPayment(
+            payment="y1", attempt=1, outcome=models.CompletedAttemptOutcome(completed={"reference": "bank-7"})
+        ),
+        None,
+        {"state": "completed", "purchase": None},
+    ),
+    ("get_payment", models.GetPayment(payment="y1"), None, {"state": "completed", "reference": "bank-7"}),
+    ("list_payments", models.ListPayments(member="bob"), None, {"next": None}),
+    ("refund_payment", models.RefundPayment(refund="y1-back", payment="y1"), None, {"state": "refunded"}),
+    (
+        "create_payment",
+        models.CreatePayment(payment="y2", program="bills", member="bob", amount=TOTAL, route="sepa"),
+        None,
+        {"payment": "y2"},
+    ),
+    ("cancel_payment", models.CancelPayment(payment="y2"), None, {"state": "cancelled", "returned": []}),
     ("list_expiring", models.ListExpiring(member="ada"), None, {"items": [], "next": None}),
     (
         "update_member",

@@ -149,6 +149,51 @@ let operations: [String: Operation] = [
         let reply = try await engine.getDeposit(request: request, now: now)
         return (try depositDetailsToJson(reply: reply), false)
     },
+    "quote_payment": { engine, json, _, now in
+        let request = try quotePaymentFromJson(json: json)
+        let reply = try await engine.quotePayment(request: request, now: now)
+        return (try quotedPaymentToJson(reply: reply), false)
+    },
+    "create_payment": { engine, json, key, now in
+        let request = try createPaymentFromJson(json: json)
+        let receipt = try await engine.createPaymentReceipt(request: request, key: key, now: now)
+        return (try createdPaymentToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "hold_payment": { engine, json, key, now in
+        let request = try holdPaymentFromJson(json: json)
+        let receipt = try await engine.holdPaymentReceipt(request: request, key: key, now: now)
+        return (try heldPaymentToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "submit_payment": { engine, json, key, now in
+        let request = try submitPaymentFromJson(json: json)
+        let receipt = try await engine.submitPaymentReceipt(request: request, key: key, now: now)
+        return (try submittedPaymentToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "report_payment": { engine, json, key, now in
+        let request = try reportPaymentFromJson(json: json)
+        let receipt = try await engine.reportPaymentReceipt(request: request, key: key, now: now)
+        return (try reportedPaymentToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "cancel_payment": { engine, json, key, now in
+        let request = try cancelPaymentFromJson(json: json)
+        let receipt = try await engine.cancelPaymentReceipt(request: request, key: key, now: now)
+        return (try cancelledPaymentToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "refund_payment": { engine, json, key, now in
+        let request = try refundPaymentFromJson(json: json)
+        let receipt = try await engine.refundPaymentReceipt(request: request, key: key, now: now)
+        return (try refundedPaymentToJson(reply: receipt.reply), receipt.replayed)
+    },
+    "list_payments": { engine, json, _, now in
+        let request = try listPaymentsFromJson(json: json)
+        let reply = try await engine.listPayments(request: request, now: now)
+        return (try paymentListToJson(reply: reply), false)
+    },
+    "get_payment": { engine, json, _, now in
+        let request = try getPaymentFromJson(json: json)
+        let reply = try await engine.getPayment(request: request, now: now)
+        return (try paymentDetailsToJson(reply: reply), false)
+    },
     "create_coupon_book": { engine, json, key, now in
         let request = try createCouponBookFromJson(json: json)
         let receipt = try await engine.createCouponBookReceipt(request: request, key: key, now: now)

@@ -31,6 +31,12 @@ use rewards_core::operations::members::{
     EraseMember, ErasedMember, ListMembers, MemberList, MergeMembers, MergedMembers,
     RegisterMember, RegisteredMember, UpdateMember, UpdatedMember,
 };
+use rewards_core::operations::payments::{
+    CancelPayment, CancelledPayment, CreatePayment, CreatedPayment, GetPayment, HeldPayment,
+    HoldPayment, ListPayments, PaymentDetails, PaymentList, QuotePayment, QuotedPayment,
+    RefundPayment, RefundedPayment, ReportPayment, ReportedPayment, SubmitPayment,
+    SubmittedPayment,
+};
 use rewards_core::operations::programs::{
     GetProgram, ListPrograms, ProgramList, ProgramRevision, PublishProgram, PublishedProgram,
 };
@@ -244,6 +250,24 @@ commands! {
     /// Confirms a deposit, or says that it has failed, by what its provider signed.
     confirm_deposit, confirm_deposit_receipt -> ConfirmDepositReceipt: ConfirmDeposit => SettledDeposit,
         confirm_deposit_from_json, settled_deposit_to_json;
+    /// Creates a payment: what it comes to is settled, and nothing is held yet.
+    create_payment, create_payment_receipt -> CreatePaymentReceipt: CreatePayment => CreatedPayment,
+        create_payment_from_json, created_payment_to_json;
+    /// Holds the value of a payment.
+    hold_payment, hold_payment_receipt -> HoldPaymentReceipt: HoldPayment => HeldPayment,
+        hold_payment_from_json, held_payment_to_json;
+    /// Submits a payment: names the attempt, and the key under which the outside is asked.
+    submit_payment, submit_payment_receipt -> SubmitPaymentReceipt: SubmitPayment => SubmittedPayment,
+        submit_payment_from_json, submitted_payment_to_json;
+    /// Reports what became of an attempt: completed, declined or unknown.
+    report_payment, report_payment_receipt -> ReportPaymentReceipt: ReportPayment => ReportedPayment,
+        report_payment_from_json, reported_payment_to_json;
+    /// Cancels a payment that nobody has tried.
+    cancel_payment, cancel_payment_receipt -> CancelPaymentReceipt: CancelPayment => CancelledPayment,
+        cancel_payment_from_json, cancelled_payment_to_json;
+    /// Refunds a payment, all that is left of it or so much.
+    refund_payment, refund_payment_receipt -> RefundPaymentReceipt: RefundPayment => RefundedPayment,
+        refund_payment_from_json, refunded_payment_to_json;
     /// Creates a book of coupons: what holds for all of its codes.
     create_coupon_book, create_coupon_book_receipt -> CreateCouponBookReceipt: CreateCouponBook => CreatedCouponBook,
         create_coupon_book_from_json, created_coupon_book_to_json;
@@ -372,6 +396,12 @@ queries! {
     list_deposits: ListDeposits => DepositList, list_deposits_from_json, deposit_list_to_json;
     /// Asks for a deposit, as it is now.
     get_deposit: GetDeposit => DepositDetails, get_deposit_from_json, deposit_details_to_json;
+    /// Asks what a payment would come to by each route.
+    quote_payment: QuotePayment => QuotedPayment, quote_payment_from_json, quoted_payment_to_json;
+    /// Asks for a page of payments.
+    list_payments: ListPayments => PaymentList, list_payments_from_json, payment_list_to_json;
+    /// Asks for a payment, as it is now.
+    get_payment: GetPayment => PaymentDetails, get_payment_from_json, payment_details_to_json;
     /// Asks for a page of books of coupons, newest first.
     list_coupon_books: ListCouponBooks => CouponBookList, list_coupon_books_from_json, coupon_book_list_to_json;
     /// Asks for a book of coupons and how many of its codes are where in their life.

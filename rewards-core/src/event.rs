@@ -12,6 +12,7 @@ use crate::ids::{
 };
 use crate::member::MemberStatus;
 use crate::money::Money;
+use crate::payments::PaymentState;
 use crate::refunds::RefundKind;
 use crate::risk::RiskDecision;
 use crate::time::Timestamp;
@@ -266,6 +267,27 @@ pub enum Event {
         decision: RiskDecision,
         /// The payment's score.
         score: i32,
+    },
+    /// A payment is somewhere else in its life.
+    PaymentChanged {
+        /// The payment.
+        payment: PaymentId,
+        /// Where it is now.
+        state: PaymentState,
+        /// How much is paid.
+        amount: Money,
+        /// The number of the newest attempt; none before the first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attempt: Option<u32>,
+    },
+    /// Some of a payment went back.
+    PaymentRefunded {
+        /// The payment.
+        payment: PaymentId,
+        /// The refund.
+        refund: RefundId,
+        /// How much.
+        amount: Money,
     },
     /// A member sent value to another one.
     TransferSent {

@@ -281,7 +281,7 @@ text_id!(
     PaymentReference, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
 );
 text_id!(
-    /// A payment that is assessed, named by the host; unique in its tenant.
+    /// A payment, named by the host; unique in its tenant.
     PaymentId, ID_BYTES_MAX, check_printable, "id", ID_PATTERN
 );
 text_id!(

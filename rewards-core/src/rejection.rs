@@ -1,14 +1,13 @@
 //! Why a command has no effect: one [`Rejection`] with a stable code, and the [`Fault`] every host sees.
 
 mod fault;
+mod problem;
 
 pub use fault::{Fault, FaultKind, codes};
+pub use problem::Problem;
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-
-use serde::{Deserialize, Serialize};
 
 use crate::ids::{
     AdjustmentId, ConversionId, CouponBatchId, CouponBookId, CouponId, DepositId, FxQuoteId, KeyId,
@@ -20,43 +19,6 @@ use crate::money::{Asset, Currency, Money};
 use crate::secret::KeyPurpose;
 use crate::time::{LocalDate, Timestamp};
 use crate::tokens::TokenError;
-
-/// One thing that is wrong with an input, and where.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
-#[serde(deny_unknown_fields)]
-pub struct Problem {
-    /// Stable code of the problem.
-    pub code: Cow<'static, str>,
-    /// Where it is: a path such as `rules[3].effect.percent.rate`; empty for the whole input.
-    pub path: String,
-    /// What is wrong, in words.
-    pub detail: String,
-}
-
-impl Problem {
-    /// A problem at a path.
-    #[must_use]
-    pub fn new(code: &'static str, path: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self {
-            code: Cow::Borrowed(code),
-            path: path.into(),
-            detail: detail.into(),
-        }
-    }
-
-    /// The same problem with its path below a field: that of the request which holds the input.
-    #[must_use]
-    pub fn below(mut self, field: &str) -> Self {
-        self.path = match self.path.as_str() {
-            "" => field.to_owned(),
-            path if path.starts_with('[') => format!("{field}{path}"),
-            path => format!("{field}.{path}"),
-        };
-        self
-    }
-}
 
 /// One line a variant: its code, what a caller can do about it, its HTTP status, and its words, which name its fields. The
 /// fields are also the context of the fault.
@@ -484,10 +446,70 @@ rejections! {
     } => "limit_below_use", Rejected, 409, "the limit `{limit}` cannot be below {least}";
     /// The program says nothing of risk.
     RiskNotOffered(program: ProgramId) => "risk_not_offered", Rejected, 422, "program `{program}` has no section `risk`";
-    /// No payment with this id was assessed.
+    /// No payment has this id, or none with it was assessed.
     PaymentUnknown(payment: PaymentId) => "payment_unknown", Rejected, 404, "unknown payment `{payment}`";
     /// A payment with this id was assessed already.
-    PaymentExists(payment: PaymentId) => "payment_exists", Rejected, 409, "payment `{payment}` was assessed already";
+    PaymentAssessed(payment: PaymentId) => "payment_assessed", Rejected, 409, "payment `{payment}` was assessed already";
+    /// A payment with this id was created already.
+    PaymentExists(payment: PaymentId) => "payment_exists", Rejected, 409, "payment `{payment}` was created already";
+    /// The program takes no payments.
+    PaymentsNotOffered(program: ProgramId) => "payments_not_offered", Rejected, 422, "program `{program}` has no section `payments`";
+    /// The program has no such route.
+    PaymentRouteUnknown(route: Slug) => "payment_route_unknown", Rejected, 422, "no payments go by route `{route}`";
+    /// Nothing goes by the route now.
+    PaymentRoutePaused(route: Slug) => "payment_route_paused", Rejected, 409, "no payments go by route `{route}` now";
+    /// The route does not take so little or so much.
+    PaymentOutOfBounds {
+        /// The amount, with its asset.
+        amount: String,
+        /// The least and the most.
+        bounds: String,
+    } => "payment_out_of_bounds", Rejected, 422, "a payment of {amount} is out of bounds: expected {bounds}";
+    /// The program knows no such biller.
+    BillerUnknown(biller: Slug) => "biller_unknown", Rejected, 422, "unknown biller `{biller}`";
+    /// The biller cannot be paid now.
+    BillerPaused(biller: Slug) => "biller_paused", Rejected, 409, "biller `{biller}` cannot be paid now";
+    /// The route does not lead to the biller.
+    BillerNotReached {
+        /// The biller.
+        biller: Slug,
+        /// The route.
+        route: Slug,
+    } => "biller_not_reached", Rejected, 422, "route `{route}` does not lead to biller `{biller}`";
+    /// No account of the biller has a number like this.
+    BillerAccountInvalid(biller: Slug) => "biller_account_invalid", Rejected, 422, "no account of biller `{biller}` has a number like this";
+    /// Value is held only for payments that were assessed.
+    PaymentNotAssessed(payment: PaymentId) => "payment_not_assessed", Rejected, 409, "payment `{payment}` must be assessed first";
+    /// What was assessed under the payment's id is another payment.
+    AssessmentMismatch {
+        /// The payment.
+        payment: PaymentId,
+        /// In what they differ: `member`, `program` or `amount`.
+        differs: &'static str,
+    } => "assessment_mismatch", Rejected, 409, "what was assessed is not payment `{payment}`: it differs in `{differs}`";
+    /// The payment does not take the step from where it is.
+    PaymentStateWrong {
+        /// The payment.
+        payment: PaymentId,
+        /// Where it is.
+        state: &'static str,
+    } => "payment_state_wrong", Rejected, 409, "payment `{payment}` is {state}";
+    /// What is told is of another attempt than the newest.
+    PaymentAttemptWrong {
+        /// The payment.
+        payment: PaymentId,
+        /// The attempt that was named.
+        attempt: u32,
+        /// The newest one; 0 before the first.
+        newest: u32,
+    } => "payment_attempt_wrong", Rejected, 409, "attempt {attempt} of payment `{payment}` is not the newest: that is {newest}";
+    /// More than is left of a payment.
+    RefundAbovePayment {
+        /// The payment.
+        payment: PaymentId,
+        /// What is left, as amount and asset.
+        left: String,
+    } => "refund_above_payment", Rejected, 422, "of payment `{payment}` {left} can go back";
     /// The program has no such list.
     RiskListUnknown(list: Slug) => "risk_list_unknown", Rejected, 404, "unknown list `{list}`";
     /// The value is not on the list.
@@ -608,6 +630,13 @@ rejections! {
         /// The token.
         token: TokenId,
     } => "redemption_of_token", Rejected, 409, "redemption `{redemption}` holds the value of token `{token}`";
+    /// The redemption holds the value of a payment, or paid it: steps of the payment move it, and nothing else.
+    RedemptionOfPayment {
+        /// The redemption.
+        redemption: RedemptionId,
+        /// The payment.
+        payment: PaymentId,
+    } => "redemption_of_payment", Rejected, 409, "redemption `{redemption}` is of payment `{payment}`";
     /// The program has no offline tokens.
     TokensNotOffered(program: ProgramId) => "tokens_not_offered", Rejected, 422, "program `{program}` has no section `tokens`";
     /// The program has no tokens of this kind.

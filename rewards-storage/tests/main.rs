@@ -23,6 +23,7 @@ mod faulty;
 mod fx;
 #[cfg(test)]
 #[cfg(all(feature = "memory", any(feature = "sqlite", feature = "postgres")))]
+mod payments;
 mod qr;
 #[cfg(feature = "scenario")]
 mod scenario;

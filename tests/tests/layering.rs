@@ -49,7 +49,15 @@ const READING: &[&str] = &["parse"];
 /// The domain modules that others may build upon.
 const SHARED: &[&str] = &["ledger", "program"];
 /// The domain modules that own a section of a program.
-const SECTIONS: &[&str] = &["fees", "fx", "qr", "risk", "tokens", "transfers"];
+const SECTIONS: &[&str] = &[
+    "fees",
+    "fx",
+    "payments",
+    "qr",
+    "risk",
+    "tokens",
+    "transfers",
+];
 /// The values that commands, decisions and stores exchange.
 const PLUMBING: &[&str] = &[
     "command",
@@ -85,7 +93,8 @@ const CORE: &[Row] = &[
     row("fees", &[BASE, COMMON], &[]),
     row("fx", &[BASE, COMMON, SHARED, &["fees"]], &[]),
     row("imports", &[BASE, COMMON, SHARED], &[]),
-    row("payments", &[BASE, COMMON, SHARED], &[]),
+    // A route has fees.
+    row("payments", &[BASE, COMMON, SHARED, &["fees"]], &[]),
     // A way to pay a code has a fee.
     row("qr", &[BASE, COMMON, SHARED, &["fees"]], &[]),
     row("referrals", &[BASE, COMMON, SHARED], &[]),
@@ -131,7 +140,7 @@ const CORE: &[Row] = &[
     ),
     row(
         "event",
-        &[BASE, SHARED, PLUMBING, &["refunds", "risk"]],
+        &[BASE, SHARED, PLUMBING, &["payments", "refunds", "risk"]],
         &[],
     ),
     row("fingerprint", &[&["rejection"]], &[]),

@@ -20,10 +20,12 @@ from .models import (
     Balance,
     BuildQr,
     BuiltQr,
+    CancelledPayment,
     CancelledPurchase,
     CancelledQr,
     CancelledRedemption,
     CancelledToken,
+    CancelPayment,
     CancelPurchase,
     CancelQr,
     CancelRedemption,
@@ -49,8 +51,10 @@ from .models import (
     CouponList,
     CreateCouponBook,
     CreatedCouponBook,
+    CreatedPayment,
     CreatedQr,
     CreatedSharedWallet,
+    CreatePayment,
     CreateQr,
     CreateSharedWallet,
     DecidedReview,
@@ -78,6 +82,7 @@ from .models import (
     GetCouponBatch,
     GetCouponBook,
     GetDeposit,
+    GetPayment,
     GetProgram,
     GetPurchase,
     GetQr,
@@ -90,6 +95,8 @@ from .models import (
     GetTokenKeys,
     GetTransfer,
     GrantReward,
+    HeldPayment,
+    HoldPayment,
     ImportedRates,
     ImportRates,
     InitiatedDeposit,
@@ -109,6 +116,7 @@ from .models import (
     ListedRiskEntry,
     ListExpiring,
     ListMembers,
+    ListPayments,
     ListPrograms,
     ListPurchases,
     ListQrs,
@@ -133,6 +141,8 @@ from .models import (
     Model,
     ParsedQr,
     ParseQr,
+    PaymentDetails,
+    PaymentList,
     ProgramList,
     ProgramRevision,
     PublishedProgram,
@@ -145,9 +155,11 @@ from .models import (
     QuoteConversion,
     QuotedAssessment,
     QuotedConversion,
+    QuotedPayment,
     QuotedPurchase,
     QuotedQrRoutes,
     QuotedRedemption,
+    QuotePayment,
     QuotePurchase,
     QuoteQrRoutes,
     QuoteRedemption,
@@ -163,8 +175,10 @@ from .models import (
     RedemptionList,
     RefundConversion,
     RefundedConversion,
+    RefundedPayment,
     RefundedPurchase,
     RefundList,
+    RefundPayment,
     RefundPurchase,
     RegisteredMember,
     RegisterMember,
@@ -176,6 +190,8 @@ from .models import (
     ReplacedCoupon,
     ReplacedPurchase,
     ReplacePurchase,
+    ReportedPayment,
+    ReportPayment,
     ResolveAlias,
     ResolvedAlias,
     ReviewList,
@@ -193,6 +209,8 @@ from .models import (
     SnoozedRule,
     SnoozeRule,
     Statement,
+    SubmitPayment,
+    SubmittedPayment,
     TokenDetails,
     TokenKeyList,
     TokenList,
@@ -375,6 +393,51 @@ class Methods(ABC):
     def execute(
         self, request: GetDeposit, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[DepositDetails]: ...
+
+    @overload
+    def execute(
+        self, request: QuotePayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[QuotedPayment]: ...
+
+    @overload
+    def execute(
+        self, request: CreatePayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[CreatedPayment]: ...
+
+    @overload
+    def execute(
+        self, request: HoldPayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[HeldPayment]: ...
+
+    @overload
+    def execute(
+        self, request: SubmitPayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[SubmittedPayment]: ...
+
+    @overload
+    def execute(
+        self, request: ReportPayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ReportedPayment]: ...
+
+    @overload
+    def execute(
+        self, request: CancelPayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[CancelledPayment]: ...
+
+    @overload
+    def execute(
+        self, request: RefundPayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[RefundedPayment]: ...
+
+    @overload
+    def execute(
+        self, request: ListPayments, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[PaymentList]: ...
+
+    @overload
+    def execute(
+        self, request: GetPayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[PaymentDetails]: ...
 
     @overload
     def execute(
@@ -1073,6 +1136,102 @@ class Methods(ABC):
         Decided at `now`, the current time when absent.
         """
         outcome: tuple[DepositDetails, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def quote_payment(
+        self, request: QuotePayment, *, now: Optional[datetime] = None
+    ) -> QuotedPayment:
+        """Asks what a payment would come to.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[QuotedPayment, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def create_payment(
+        self, request: CreatePayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> CreatedPayment:
+        """Creates a payment.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[CreatedPayment, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def hold_payment(
+        self, request: HoldPayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> HeldPayment:
+        """Holds the value of a payment.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[HeldPayment, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def submit_payment(
+        self, request: SubmitPayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> SubmittedPayment:
+        """Submits a payment.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[SubmittedPayment, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def report_payment(
+        self, request: ReportPayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> ReportedPayment:
+        """Reports what became of an attempt.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[ReportedPayment, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def cancel_payment(
+        self, request: CancelPayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> CancelledPayment:
+        """Cancels a payment.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[CancelledPayment, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def refund_payment(
+        self, request: RefundPayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> RefundedPayment:
+        """Refunds a payment.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[RefundedPayment, bool] = self._execute(request, key, now)
+        return outcome[0]
+
+    def list_payments(
+        self, request: ListPayments, *, now: Optional[datetime] = None
+    ) -> PaymentList:
+        """Asks for a page of payments.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[PaymentList, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def get_payment(
+        self, request: GetPayment, *, now: Optional[datetime] = None
+    ) -> PaymentDetails:
+        """Asks for a payment.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[PaymentDetails, bool] = self._execute(request, None, now)
         return outcome[0]
 
     def create_coupon_book(
@@ -2044,6 +2203,51 @@ class AsyncMethods(ABC):
 
     @overload
     async def execute(
+        self, request: QuotePayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[QuotedPayment]: ...
+
+    @overload
+    async def execute(
+        self, request: CreatePayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[CreatedPayment]: ...
+
+    @overload
+    async def execute(
+        self, request: HoldPayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[HeldPayment]: ...
+
+    @overload
+    async def execute(
+        self, request: SubmitPayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[SubmittedPayment]: ...
+
+    @overload
+    async def execute(
+        self, request: ReportPayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[ReportedPayment]: ...
+
+    @overload
+    async def execute(
+        self, request: CancelPayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[CancelledPayment]: ...
+
+    @overload
+    async def execute(
+        self, request: RefundPayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[RefundedPayment]: ...
+
+    @overload
+    async def execute(
+        self, request: ListPayments, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[PaymentList]: ...
+
+    @overload
+    async def execute(
+        self, request: GetPayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[PaymentDetails]: ...
+
+    @overload
+    async def execute(
         self, request: CreateCouponBook, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[CreatedCouponBook]: ...
 
@@ -2739,6 +2943,102 @@ class AsyncMethods(ABC):
         Decided at `now`, the current time when absent.
         """
         outcome: tuple[DepositDetails, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def quote_payment(
+        self, request: QuotePayment, *, now: Optional[datetime] = None
+    ) -> QuotedPayment:
+        """Asks what a payment would come to.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[QuotedPayment, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def create_payment(
+        self, request: CreatePayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> CreatedPayment:
+        """Creates a payment.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[CreatedPayment, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def hold_payment(
+        self, request: HoldPayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> HeldPayment:
+        """Holds the value of a payment.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[HeldPayment, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def submit_payment(
+        self, request: SubmitPayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> SubmittedPayment:
+        """Submits a payment.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[SubmittedPayment, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def report_payment(
+        self, request: ReportPayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> ReportedPayment:
+        """Reports what became of an attempt.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[ReportedPayment, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def cancel_payment(
+        self, request: CancelPayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> CancelledPayment:
+        """Cancels a payment.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[CancelledPayment, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def refund_payment(
+        self, request: RefundPayment, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> RefundedPayment:
+        """Refunds a payment.
+
+        With a `key` it happens once: sent again with the same key it gets the same reply. Decided
+        at `now`, the current time when absent.
+        """
+        outcome: tuple[RefundedPayment, bool] = await self._execute(request, key, now)
+        return outcome[0]
+
+    async def list_payments(
+        self, request: ListPayments, *, now: Optional[datetime] = None
+    ) -> PaymentList:
+        """Asks for a page of payments.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[PaymentList, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def get_payment(
+        self, request: GetPayment, *, now: Optional[datetime] = None
+    ) -> PaymentDetails:
+        """Asks for a payment.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[PaymentDetails, bool] = await self._execute(request, None, now)
         return outcome[0]
 
     async def create_coupon_book(

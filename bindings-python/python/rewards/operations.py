@@ -19,10 +19,12 @@ from .models import (
     Balance,
     BuildQr,
     BuiltQr,
+    CancelledPayment,
     CancelledPurchase,
     CancelledQr,
     CancelledRedemption,
     CancelledToken,
+    CancelPayment,
     CancelPurchase,
     CancelQr,
     CancelRedemption,
@@ -48,8 +50,10 @@ from .models import (
     CouponList,
     CreateCouponBook,
     CreatedCouponBook,
+    CreatedPayment,
     CreatedQr,
     CreatedSharedWallet,
+    CreatePayment,
     CreateQr,
     CreateSharedWallet,
     DecidedReview,
@@ -77,6 +81,7 @@ from .models import (
     GetCouponBatch,
     GetCouponBook,
     GetDeposit,
+    GetPayment,
     GetProgram,
     GetPurchase,
     GetQr,
@@ -89,6 +94,8 @@ from .models import (
     GetTokenKeys,
     GetTransfer,
     GrantReward,
+    HeldPayment,
+    HoldPayment,
     ImportedRates,
     ImportRates,
     InitiatedDeposit,
@@ -108,6 +115,7 @@ from .models import (
     ListedRiskEntry,
     ListExpiring,
     ListMembers,
+    ListPayments,
     ListPrograms,
     ListPurchases,
     ListQrs,
@@ -132,6 +140,8 @@ from .models import (
     Model,
     ParsedQr,
     ParseQr,
+    PaymentDetails,
+    PaymentList,
     ProgramList,
     ProgramRevision,
     PublishedProgram,
@@ -144,9 +154,11 @@ from .models import (
     QuoteConversion,
     QuotedAssessment,
     QuotedConversion,
+    QuotedPayment,
     QuotedPurchase,
     QuotedQrRoutes,
     QuotedRedemption,
+    QuotePayment,
     QuotePurchase,
     QuoteQrRoutes,
     QuoteRedemption,
@@ -162,8 +174,10 @@ from .models import (
     RedemptionList,
     RefundConversion,
     RefundedConversion,
+    RefundedPayment,
     RefundedPurchase,
     RefundList,
+    RefundPayment,
     RefundPurchase,
     RegisteredMember,
     RegisterMember,
@@ -175,6 +189,8 @@ from .models import (
     ReplacedCoupon,
     ReplacedPurchase,
     ReplacePurchase,
+    ReportedPayment,
+    ReportPayment,
     ResolveAlias,
     ResolvedAlias,
     ReviewList,
@@ -192,6 +208,8 @@ from .models import (
     SnoozedRule,
     SnoozeRule,
     Statement,
+    SubmitPayment,
+    SubmittedPayment,
     TokenDetails,
     TokenKeyList,
     TokenList,
@@ -327,6 +345,33 @@ LIST_DEPOSITS = Operation("list_deposits", "query", ListDeposits, DepositList)
 
 GET_DEPOSIT = Operation("get_deposit", "query", GetDeposit, DepositDetails)
 """Asks for a deposit."""
+
+QUOTE_PAYMENT = Operation("quote_payment", "query", QuotePayment, QuotedPayment)
+"""Asks what a payment would come to."""
+
+CREATE_PAYMENT = Operation("create_payment", "command", CreatePayment, CreatedPayment)
+"""Creates a payment."""
+
+HOLD_PAYMENT = Operation("hold_payment", "command", HoldPayment, HeldPayment)
+"""Holds the value of a payment."""
+
+SUBMIT_PAYMENT = Operation("submit_payment", "command", SubmitPayment, SubmittedPayment)
+"""Submits a payment."""
+
+REPORT_PAYMENT = Operation("report_payment", "command", ReportPayment, ReportedPayment)
+"""Reports what became of an attempt."""
+
+CANCEL_PAYMENT = Operation("cancel_payment", "command", CancelPayment, CancelledPayment)
+"""Cancels a payment."""
+
+REFUND_PAYMENT = Operation("refund_payment", "command", RefundPayment, RefundedPayment)
+"""Refunds a payment."""
+
+LIST_PAYMENTS = Operation("list_payments", "query", ListPayments, PaymentList)
+"""Asks for a page of payments."""
+
+GET_PAYMENT = Operation("get_payment", "query", GetPayment, PaymentDetails)
+"""Asks for a payment."""
 
 CREATE_COUPON_BOOK = Operation("create_coupon_book", "command", CreateCouponBook, CreatedCouponBook)
 """Creates a book of coupons."""
@@ -589,6 +634,15 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     CONFIRM_DEPOSIT,
     LIST_DEPOSITS,
     GET_DEPOSIT,
+    QUOTE_PAYMENT,
+    CREATE_PAYMENT,
+    HOLD_PAYMENT,
+    SUBMIT_PAYMENT,
+    REPORT_PAYMENT,
+    CANCEL_PAYMENT,
+    REFUND_PAYMENT,
+    LIST_PAYMENTS,
+    GET_PAYMENT,
     CREATE_COUPON_BOOK,
     UPDATE_COUPON_BOOK,
     LIST_COUPON_BOOKS,

@@ -106,6 +106,9 @@ pub struct PurchaseEntity {
     /// The purchase that was recorded in its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaced_by: Option<PurchaseId>,
+    /// What it was granted, as told in JSON, where a command of another kind recorded it: the reply to that says more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<String>,
 }
 
 /// What one rule granted, and for which lines.
@@ -207,6 +210,7 @@ impl PurchaseEntity {
             coupon_values: Vec::new(),
             replaces: None,
             replaced_by: None,
+            told: None,
         }
     }
 

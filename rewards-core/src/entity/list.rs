@@ -16,6 +16,7 @@ macro_rules! with_entities {
             $crate::member::HistoryPage,
             $crate::refunds::RefundEntity,
             $crate::payments::DepositEntity,
+            $crate::payments::Payment,
             $crate::transfers::TransferEntity,
             $crate::transfers::ReceivedTransfer,
             $crate::wallet::Redemption,

@@ -19,6 +19,7 @@ mod history;
 pub mod members;
 mod merged;
 pub mod pages;
+pub mod payments;
 mod presence;
 pub mod programs;
 pub mod purchases;

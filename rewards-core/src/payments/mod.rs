@@ -1,4 +1,4 @@
-//! Payments: money that comes in from outside.
+//! Payments: money that comes in from outside, and money that goes out.
 //!
 //! A [deposit](DepositEntity) is money that a member pays to a provider for the tenant. It is initiated by the host, and it is
 //! confirmed by nobody but the provider, in a [message](ProviderMessage) that the provider signed: **a payer cannot confirm a
@@ -17,9 +17,26 @@
 //! later is taken all the same and is said to be late, because the provider has the money, and whoever paid expects it. What
 //! cannot be taken any more (the member has left, the deposit has failed) is refused with its own code, so that the host gives
 //! it back where it came from.
+//!
+//! A [payment](Payment) is money that a member pays to somebody outside. Its value is held before anybody tries it, and it is taken
+//! or released when the outcome is known.
 
 mod deposit;
 mod message;
+mod payment;
+mod section;
+#[cfg(test)]
+mod transitions;
 
 pub use deposit::{DepositEntity, DepositState, NewDeposit, Settlement, WrongDepositState};
 pub use message::{PaymentOutcome, ProviderMessage};
+pub use payment::{
+    NewPayment, PAYMENT_REFUNDS_MAX, Payment, PaymentAttempt, PaymentFailure, PaymentHold,
+    PaymentRefund, PaymentState, PaymentSubject, WrongPaymentStep,
+};
+pub(crate) use section::account_pattern;
+pub use section::{
+    ACCOUNT_BYTES_MAX, ACCOUNT_PATTERN_BYTES_MAX, ATTEMPTS_DEFAULT, ATTEMPTS_MAX, Biller,
+    CompiledBiller, CompiledPayments, CompiledRoute, DECLINES_MAX, DeclineClass, Declines,
+    HOLD_MINUTES_DEFAULT, HOLD_MINUTES_MAX, PaymentRoute, Payments, RefundedFee, ServiceStatus,
+};

@@ -22,6 +22,7 @@ use crate::counter::CounterName;
 use crate::fx::CompiledFx;
 use crate::ids::{MemberId, ProgramId, Slug, TenantId};
 use crate::money::{Asset, Rounding};
+use crate::payments::CompiledPayments;
 use crate::qr::CompiledQr;
 use crate::rejection::Problem;
 use crate::risk::CompiledRisk;
@@ -51,6 +52,7 @@ pub struct CompiledProgram {
     transfers: Vec<CompiledTransferRule>,
     fx: Option<CompiledFx>,
     qr: Option<CompiledQr>,
+    payments: Option<CompiledPayments>,
     tokens: Option<CompiledTokens>,
     risk: Option<CompiledRisk>,
     sliding: Vec<SlidingRule>,
@@ -296,6 +298,12 @@ impl CompiledProgram {
     #[must_use]
     pub fn qr(&self) -> Option<&CompiledQr> {
         self.qr.as_ref()
+    }
+
+    /// How members pay others, if they can.
+    #[must_use]
+    pub fn payments(&self) -> Option<&CompiledPayments> {
+        self.payments.as_ref()
     }
 
     /// The terms of offline tokens, if there are any.

@@ -8,6 +8,7 @@ use super::{
 use crate::fx::FxSection;
 use crate::ids::{ProgramId, Slug};
 use crate::money::{Asset, Currency, Rounding};
+use crate::payments::Payments;
 use crate::qr::QrSection;
 use crate::risk::Risk;
 use crate::time::{DateRange, Timestamp, WeekStart, Zone};
@@ -81,6 +82,9 @@ pub struct Program {
     /// How codes are given out, and through which wallets they are paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub qr: Option<QrSection>,
+    /// How members pay others; nobody can when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payments: Option<Payments>,
     /// What offline tokens are; there are none when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens: Option<Tokens>,

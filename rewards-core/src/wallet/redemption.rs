@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Bucket, SharedPayment};
 use crate::entity::{Entity, Index};
-use crate::ids::{MemberId, OrderId, ProgramId, RedemptionId, TokenId};
+use crate::ids::{MemberId, OrderId, PaymentId, ProgramId, RedemptionId, TokenId};
 use crate::ledger::LotNumber;
 use crate::money::{Money, MoneyError, Rounding};
 use crate::time::Timestamp;
@@ -247,6 +247,9 @@ pub struct Redemption {
     /// The offline token whose value it holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<TokenId>,
+    /// The payment whose value it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment: Option<PaymentId>,
 }
 
 impl Redemption {
@@ -281,6 +284,7 @@ impl Redemption {
             parts,
             shared: None,
             token: None,
+            payment: None,
         };
         if expires_at.is_none() {
             for part in &mut made.parts {
@@ -306,16 +310,23 @@ impl Redemption {
         self
     }
 
-    /// The same, with its time over by an instant.
+    /// The same, holding the value of a payment.
+    #[must_use]
+    pub fn of_payment(mut self, payment: PaymentId) -> Self {
+        self.payment = Some(payment);
+        self
+    }
+
+    /// The same, with its time over at an instant.
     ///
     /// # Errors
     /// [`WrongStep::State`] unless it is authorized now.
-    pub fn end_by(mut self, until: Timestamp, now: Timestamp) -> Result<Self, WrongStep> {
+    pub fn end_at(mut self, until: Timestamp, now: Timestamp) -> Result<Self, WrongStep> {
         let state = self.seen_at(now);
         if state != RedemptionState::Authorized {
             return Err(WrongStep::State(state));
         }
-        self.expires_at = Some(self.expires_at.map_or(until, |at| at.min(until)));
+        self.expires_at = Some(until);
         Ok(self)
     }
 

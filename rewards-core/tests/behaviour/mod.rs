@@ -32,6 +32,7 @@ mod members;
 mod merges;
 mod missing;
 mod offers;
+mod payments;
 mod purchases;
 mod redemptions;
 mod replacements;

@@ -599,7 +599,7 @@ fn what_cannot_be_assessed_is_refused() {
         facts: facts("6.00", noon, "device=d"),
     };
     let exists = world.decide(&again).unwrap_err();
-    assert_eq!(exists.code(), "payment_exists");
+    assert_eq!(exists.code(), "payment_assessed");
     let largest = i64::MAX.to_string();
     let (whole, cents) = largest.split_at(largest.len() - 2);
     let largest = format!("{whole}.{cents}");

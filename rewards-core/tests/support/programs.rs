@@ -90,6 +90,7 @@ pub fn any_frame() -> impl Strategy<Value = Program> {
                 fx: None,
                 risk: None,
                 qr: None,
+                payments: None,
                 tokens: None,
             }
         })

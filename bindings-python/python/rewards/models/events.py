@@ -11,6 +11,7 @@ from .deposits import DepositId
 from .fx import ConversionId, FxQuoteId
 from .grants import AdjustmentId
 from .members import MemberStatus
+from .payments import PaymentState
 from .purchases import RefundKind
 from .risk import RiskDecision
 from .scalars import Int32, Timestamp, UInt32, UInt64
@@ -470,6 +471,47 @@ class PaymentAssessedEvent(Model):
     """A payment was assessed."""
 
     payment_assessed: PaymentAssessed
+
+
+class PaymentChanged(Model):
+    """A payment is somewhere else in its life."""
+
+    payment: PaymentId
+    """The payment."""
+
+    state: PaymentState
+    """Where it is now."""
+
+    amount: Money
+    """How much is paid."""
+
+    attempt: Maybe[UInt32] = None
+    """The number of the newest attempt; none before the first."""
+
+
+class PaymentChangedEvent(Model):
+    """A payment is somewhere else in its life."""
+
+    payment_changed: PaymentChanged
+
+
+class PaymentRefunded(Model):
+    """Some of a payment went back."""
+
+    payment: PaymentId
+    """The payment."""
+
+    refund: RefundId
+    """The refund."""
+
+    amount: Money
+    """How much."""
+
+
+class PaymentRefundedEvent(Model):
+    """Some of a payment went back."""
+
+    payment_refunded: PaymentRefunded
 
 
 class TransferSent(Model):
@@ -1053,6 +1095,8 @@ Event = Annotated[
         DepositConfirmedEvent,
         DepositFailedEvent,
         PaymentAssessedEvent,
+        PaymentChangedEvent,
+        PaymentRefundedEvent,
         TransferSentEvent,
         TransferReceivedEvent,
         TokenIssuedEvent,

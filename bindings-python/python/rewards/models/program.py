@@ -796,6 +796,135 @@ class QrSection(Model):
     """Which codes which wallets can pay, and what that costs."""
 
 
+ServiceStatus = Literal["active", "paused"]
+"""Whether something can be used now.
+
+- `active`: It can.
+- `paused`: It cannot now: payments that were created before go on.
+"""
+
+
+class FeeBand(Model):
+    """A band of a fee schedule: the fee on amounts from a bound up to that of the next band.
+
+    Below the first band nothing is charged.
+    """
+
+    from_: Maybe[DecimalText] = Field(
+        default=None, validation_alias="from", serialization_alias="from"
+    )
+    """The least amount that it is charged on; any amount when absent."""
+
+    fee: Fee
+    """The fee."""
+
+
+class PaymentRoute(Model):
+    """A way that payments go: a scheme, a rail or an acquirer, as the host calls it."""
+
+    id: Slug
+    """Its name."""
+
+    status: ServiceStatus = "active"
+    """Whether payments can go it now."""
+
+    minimum: Maybe[DecimalText] = None
+    """The least that goes it."""
+
+    maximum: Maybe[DecimalText] = None
+    """The most that goes it."""
+
+    fees: ListOf[FeeBand] = []
+    """What it costs, by amount, in ascending bands; nothing when empty."""
+
+
+class Biller(Model):
+    """Somebody who is paid by name, such as a utility."""
+
+    id: Slug
+    """Its name."""
+
+    status: ServiceStatus = "active"
+    """Whether it can be paid now."""
+
+    account: Maybe[str] = None
+    """What its account numbers look like: a regular expression that matches the whole number;
+    anything when absent.
+    """
+
+    bill_type: Maybe[Slug] = None
+    """The kind of bill, as rules see it."""
+
+    routes: ListOf[Slug] = []
+    """The routes that lead to it; all of them when empty."""
+
+
+DeclineClass = Literal["hard", "soft"]
+"""Whether it is of use to try again.
+
+- `hard`: It is not: the payment has failed.
+- `soft`: It may be.
+"""
+
+
+class Declines(Model):
+    """Which declines end a payment.
+
+    After any other it is tried again, as often as the program says.
+    """
+
+    hard: ListOf[Slug] = []
+    """Codes that would come again however often it is tried."""
+
+    soft: ListOf[Slug] = []
+    """Codes that may not come again."""
+
+    others: DeclineClass = "hard"
+    """What codes are that neither list names."""
+
+
+RefundedFee = Literal["kept", "returned"]
+"""What becomes of the payer's fee when a payment is refunded.
+
+- `kept`: It is kept.
+- `returned`: As much of it goes back as of the amount, rounded down in sum, so that the program
+  gains until all has gone back.
+"""
+
+
+class Payments(Model):
+    """How members pay others with what they have, in the program's currency.
+
+    What pays follows the section `redemptions`.
+    """
+
+    routes: list[PaymentRoute]
+    """The ways that payments go."""
+
+    billers: ListOf[Biller] = []
+    """Who can be paid by name; anybody else is paid without one."""
+
+    hold_minutes: Maybe[UInt32] = None
+    """For how long value is held for a payment that nobody submits, in minutes, 1 to 43,200; 1,440
+    when absent. Once it is submitted it is held until its outcome is known.
+    """
+
+    attempts: Maybe[UInt32] = None
+    """How often a payment is tried, 1 to 20; 3 when absent."""
+
+    declines: Maybe[Declines] = None
+    """Which declines end a payment."""
+
+    assessed: Blank[StrictBool] = False
+    """Whether value is held only for payments that were assessed."""
+
+    earns: Blank[StrictBool] = False
+    """Whether a payment that is completed is a purchase, and earns what the rules say."""
+
+    refunded_fee: RefundedFee = "kept"
+    """What becomes of the payer's fee when the payment is refunded."""
+
+
 TokenMode = Literal["bearer", "bound"]
 """Who can spend a token.
 
@@ -947,6 +1076,9 @@ class Program(Model):
 
     qr: Maybe[QrSection] = None
     """How codes are given out, and through which wallets they are paid."""
+
+    payments: Maybe[Payments] = None
+    """How members pay others; nobody can when absent."""
 
     tokens: Maybe[Tokens] = None
     """What offline tokens are; there are none when absent."""

@@ -4,19 +4,9 @@
 from typing import Literal
 
 from .base import ListOf, Maybe, Model
+from .payments import Bucket, ChosenTender, PaidPart
 from .scalars import Timestamp, UInt32
-from .tokens import Bucket, PaidPart
 from .values import MemberId, Money, OrderId, ProgramId, RedemptionId, SharedWalletId
-
-
-class ChosenTender(Model):
-    """An amount of one bucket that the caller chose."""
-
-    bucket: Bucket
-    """The bucket."""
-
-    amount: Money
-    """How much of what is in it; positive."""
 
 
 class QuoteRedemption(Model):

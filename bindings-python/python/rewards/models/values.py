@@ -49,7 +49,7 @@ PaymentId = Annotated[
     str,
     StringConstraints(min_length=1, max_length=128, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+$"),
 ]
-"""A payment that is assessed, named by the host; unique in its tenant."""
+"""A payment, named by the host; unique in its tenant."""
 
 TokenId = Annotated[
     str,

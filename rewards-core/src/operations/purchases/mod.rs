@@ -23,6 +23,7 @@ pub use get_purchase::{AllocatedReward, GetPurchase, LineReward, PurchaseDetails
 pub use list_purchases::{ListPurchases, ListedPurchase, PurchaseList};
 pub use list_refunds::{ListRefunds, ListedRefund, RefundList};
 pub use quote_purchase::{QuotePurchase, QuotedPurchase};
+pub(super) use record_purchase::RecordedBy;
 pub use record_purchase::{RecordPurchase, RecordedPurchase, TierChange};
 pub use refund_purchase::{RefundPurchase, RefundedPart, RefundedPurchase};
 pub use replace_purchase::{PreparedReplacement, ReplacePurchase, ReplacedPurchase};

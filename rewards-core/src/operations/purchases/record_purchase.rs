@@ -96,6 +96,33 @@ pub struct TierChange {
     pub at: Timestamp,
 }
 
+/// The command that records a purchase.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) enum RecordedBy<'a> {
+    /// That which asks for nothing else.
+    Itself,
+    /// One that refunds another purchase first.
+    Replacement(&'a PurchaseId),
+    /// The end of a payment.
+    Payment,
+}
+
+impl RecordedBy<'_> {
+    /// Keeps what is asked for later.
+    fn mark(self, entity: &mut PurchaseEntity, reply: &RecordedPurchase) -> Result<(), Rejection> {
+        match self {
+            Self::Itself => {}
+            Self::Replacement(replaced) => entity.replaces = Some(replaced.clone()),
+            Self::Payment => {
+                let told = serde_json::to_string(reply);
+                let told = told.map_err(|_| Rejection::Internal("a reply has no text"))?;
+                entity.told = Some(told);
+            }
+        }
+        Ok(())
+    }
+}
+
 impl RecordPurchase {
     /// Records a purchase without pinning a quote.
     #[must_use]
@@ -158,7 +185,7 @@ impl Operation for RecordPurchase {
         context: &Context,
     ) -> Result<Decision<Self::Reply>, Undecided> {
         let ids = context.id_allocator();
-        self.decide_with(prepared, snapshot, context, &ids, None)
+        self.decide_with(prepared, snapshot, context, &ids, RecordedBy::Itself)
     }
 }
 
@@ -168,13 +195,13 @@ impl RecordPurchase {
     ///
     /// # Errors
     /// As [`decide`](Operation::decide).
-    pub(super) fn decide_with(
+    pub(in super::super) fn decide_with(
         &self,
         prepared: &PreparedPurchase,
         snapshot: &Snapshot,
         context: &Context,
         ids: &IdAllocator,
-        replaces: Option<&PurchaseId>,
+        by: RecordedBy<'_>,
     ) -> Result<Decision<RecordedPurchase>, Undecided> {
         let told = prepared.purchase(context, &self.purchase, &self.coupons);
         let mut builder = ChangeBuilder::open(snapshot, context, ids, &self.purchase.member)?;
@@ -194,11 +221,9 @@ impl RecordPurchase {
         entity.allocations = grant(&mut builder, &purchase, &decided)?;
         count(&mut builder, &purchase, &decided, &mut entity);
         entity.seen = Some(decided.seen.clone());
-        entity.replaces = replaces.cloned();
         let redeemed = self.redeem(&mut builder, snapshot, context, priced)?;
         entity.coupon_values = spent_by(&redeemed);
         entity.coupons = redeemed.into_iter().map(|(coupon, _)| coupon).collect();
-        builder.put(&self.purchase.id, Expected::Absent, &entity)?;
         let (ladders, moves) = review_tiers(&builder, &purchase, &decided, snapshot)?;
         builder.emit_due();
         let tier_changes = emit(&mut builder, &purchase, &decided, extended, moves);
@@ -221,6 +246,8 @@ impl RecordPurchase {
             tier_changes,
             recorded_at,
         };
+        by.mark(&mut entity, &reply)?;
+        builder.put(&self.purchase.id, Expected::Absent, &entity)?;
         Ok(Decision {
             reply,
             changes: builder.finish()?,

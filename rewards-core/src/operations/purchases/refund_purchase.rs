@@ -151,7 +151,7 @@ impl RefundPurchase {
     ///
     /// # Errors
     /// As [`decide`](Operation::decide).
-    pub(super) fn decide_with(
+    pub(in super::super) fn decide_with(
         &self,
         snapshot: &Snapshot,
         context: &Context,

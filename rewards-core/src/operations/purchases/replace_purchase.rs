@@ -18,6 +18,7 @@
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
+use super::RecordedBy;
 use super::{
     PreparedPurchase, RecordPurchase, RecordedPurchase, RefundPurchase, RefundedPart,
     RefundedPurchase,
@@ -157,8 +158,8 @@ impl Operation for ReplacePurchase {
         purchase.due_lots(snapshot)?;
         let mut view = snapshot.clone();
         view.apply(&refunded.changes);
-        let of = Some(&self.replaced);
-        let recorded = record.decide_with(&prepared.purchase, &view, context, &ids, of)?;
+        let by = RecordedBy::Replacement(&self.replaced);
+        let recorded = record.decide_with(&prepared.purchase, &view, context, &ids, by)?;
         Ok(Decision {
             reply: ReplacedPurchase {
                 refunded: refunded.reply,

@@ -83,7 +83,7 @@ impl AuthorizeRedemption {
         NewRedemption {
             id: &self.redemption,
             order: &self.order,
-            token: None,
+            held_for: None,
             wanted: Wanted {
                 member: &self.member,
                 program: &self.program,

@@ -5,8 +5,8 @@
 //! everything that is left. Of a lot that has expired meanwhile the program says what happens. What a purchase earned that was
 //! cancelled meanwhile goes on to the account that paid it. Ladders that are climbed by a balance are reviewed.
 //!
-//! Refusals, in order: an amount that is not positive, the number 0; unknown member; closed member; unknown redemption; another
-//! asset than the order's; value is still reserved, nothing was captured, or all has gone back; more than was paid and has not
+//! Refusals, in order: an amount that is not positive, the number 0; unknown member; closed member; unknown redemption; what a
+//! payment paid; another asset than the order's; value is still reserved, nothing was captured, or all has gone back; more than was paid and has not
 //! gone back; more lots due than one command may touch.
 
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,9 @@ use super::super::change_builder::{ChangeBuilder, Returned, Source};
 use super::super::merged::{decide_for, finish};
 use super::capture_redemption::{check, minor_of};
 use super::shared::{return_shares, shared_for};
-use super::{ReturnedShare, give_back, owner_of, plan_redemption, refused, review};
+use super::{
+    ReturnedShare, check_no_payment, give_back, owner_of, plan_redemption, refused, review,
+};
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
@@ -120,6 +122,7 @@ impl Operation for CancelRedemption {
         let ids = context.id_allocator();
         let mut builder = open(snapshot, context, &ids, &self.member)?;
         let before = builder.redemption(&self.redemption)?;
+        check_no_payment(&before)?;
         let minor = minor_of(&before, self.amount)?;
         let cancelled = before.clone().cancel(minor, context.now);
         let (redemption, parts) = cancelled.map_err(|step| self.refused(&before, step))?;
@@ -206,7 +209,10 @@ fn open<'a>(
 }
 
 /// Gives back what was paid with the redemption of a member, and writes what is left of it.
-fn undo(
+///
+/// # Errors
+/// [`Undecided::Needs`] its lots and what is due.
+pub(super) fn undo(
     builder: &mut ChangeBuilder<'_>,
     snapshot: &Snapshot,
     context: &Context,

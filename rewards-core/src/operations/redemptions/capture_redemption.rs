@@ -4,7 +4,7 @@
 //! caller: the same number again replays the capture.
 //!
 //! Refusals, in order: an amount that is not positive, the number 0; unknown member; unknown redemption; another asset than the
-//! order's; what an offline token holds; captured as a whole, released, over or cancelled; more than is reserved.
+//! order's; what an offline token or a payment holds; captured as a whole, released, over or cancelled; more than is reserved.
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;

@@ -10,8 +10,8 @@
 mod authorize_redemption;
 mod cancel_redemption;
 mod capture_redemption;
-mod for_tokens;
 mod get_redemption;
+mod held_value;
 mod list_redemptions;
 mod payers;
 mod quote_redemption;
@@ -23,9 +23,11 @@ mod spending;
 pub use authorize_redemption::{AUTHORIZATIONS_MAX, AuthorizeRedemption, AuthorizedRedemption};
 pub use cancel_redemption::{CancelRedemption, CancelledRedemption};
 pub use capture_redemption::{CaptureRedemption, CapturedRedemption};
-pub(super) use for_tokens::{TokenValue, capture_of_token, shorten_of_token};
 pub use get_redemption::{
     GetRedemption, RedemptionDetails, RedemptionDetailsPart, RedemptionShare,
+};
+pub(super) use held_value::{
+    HeldFor, HeldValue, capture_held, hold_until, release_held, return_captured, shorten_held,
 };
 pub use list_redemptions::{ListRedemptions, ListedRedemption, RedemptionList};
 pub use quote_redemption::{QuoteRedemption, QuotedRedemption};
@@ -110,7 +112,7 @@ pub struct ReturnedShare {
 }
 
 /// The rows that a command on a redemption must see.
-fn plan_redemption(
+pub(super) fn plan_redemption(
     context: &Context,
     member: &MemberId,
     redemption: &RedemptionId,
@@ -138,12 +140,24 @@ fn owner_of(
     merged_owner(snapshot, context, member, redemption, owner)
 }
 
-/// Checks that nothing but its own steps moves a redemption: what an offline token holds is promised to whoever takes the token.
+/// Checks that nothing but its own steps moves what a redemption holds: what an offline token holds is promised to whoever takes
+/// the token, and what a payment holds waits for its outcome.
 fn check_own(redemption: &Redemption) -> Result<(), Rejection> {
     match &redemption.token {
         Some(token) => Err(Rejection::RedemptionOfToken {
             redemption: redemption.id.clone(),
             token: token.clone(),
+        }),
+        None => check_no_payment(redemption),
+    }
+}
+
+/// Checks that a redemption is of no payment: what of one goes back, its refunds say.
+fn check_no_payment(redemption: &Redemption) -> Result<(), Rejection> {
+    match &redemption.payment {
+        Some(payment) => Err(Rejection::RedemptionOfPayment {
+            redemption: redemption.id.clone(),
+            payment: payment.clone(),
         }),
         None => Ok(()),
     }

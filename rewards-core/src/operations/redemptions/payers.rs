@@ -7,13 +7,13 @@ use super::super::seen::{Seen, for_each, see_all, see_rows};
 use super::super::shared_wallets::open_for;
 use super::super::together::open_all;
 use super::spending::{PreparedSpending, Spending, Taken, Wanted};
-use super::{AUTHORIZATIONS_MAX, PaidShare};
+use super::{AUTHORIZATIONS_MAX, HeldFor, PaidShare};
 use crate::command::Undecided;
 use crate::context::Context;
 use crate::decision::Changes;
 use crate::entity::{EntityKey, Expected};
 use crate::event::Event;
-use crate::ids::{IdAllocator, MemberId, OrderId, RedemptionId, SharedWalletId, TenantId, TokenId};
+use crate::ids::{IdAllocator, MemberId, OrderId, RedemptionId, SharedWalletId, TenantId};
 use crate::member::MemberStatus;
 use crate::money::{Asset, Money};
 use crate::rejection::Rejection;
@@ -26,8 +26,8 @@ use crate::wallet::{Bucket, Payer, Redemption, SharedPayment};
 pub(super) struct NewRedemption<'a> {
     pub id: &'a RedemptionId,
     pub order: &'a OrderId,
-    /// The offline token whose value it holds.
-    pub token: Option<&'a TokenId>,
+    /// What holds value by it, unless it is an order that the host names.
+    pub held_for: Option<HeldFor<'a>>,
     pub wanted: Wanted<'a>,
 }
 
@@ -243,8 +243,8 @@ impl<'a> NewRedemption<'a> {
         if let Some(shared) = payer.shared.take() {
             entity = entity.paid_from(shared);
         }
-        if let Some(token) = self.token {
-            entity = entity.of_token(token.clone());
+        if let Some(held_for) = self.held_for {
+            entity = held_for.mark(entity);
         }
         builder.put(&payer.id, Expected::Absent, &entity)
     }

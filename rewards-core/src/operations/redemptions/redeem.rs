@@ -79,7 +79,7 @@ impl Redeem {
         NewRedemption {
             id: &self.redemption,
             order: &self.order,
-            token: None,
+            held_for: None,
             wanted: Wanted {
                 member: &self.member,
                 program: &self.program,

@@ -3,7 +3,7 @@
 //! Of a lot that has expired meanwhile the program says what happens. What a purchase earned that was cancelled meanwhile goes on
 //! to the account that paid it. Ladders that are climbed by a balance are reviewed.
 //!
-//! Refusals, in order: unknown member; unknown redemption; what an offline token holds; captured as a whole, released, over or
+//! Refusals, in order: unknown member; unknown redemption; what an offline token or a payment holds; captured as a whole, released, over or
 //! cancelled; more lots due than one command may touch.
 
 use serde::{Deserialize, Serialize};
@@ -149,7 +149,10 @@ impl ReleaseRedemption {
 }
 
 /// Gives back what is held of the redemption of a member, and writes what is left of it.
-fn release(
+///
+/// # Errors
+/// [`Undecided::Needs`] its lots and what is due.
+pub(super) fn release(
     builder: &mut ChangeBuilder<'_>,
     snapshot: &Snapshot,
     context: &Context,

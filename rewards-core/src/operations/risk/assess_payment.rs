@@ -92,7 +92,7 @@ impl Operation for AssessPayment {
         let member_since = self.facts.member_since(snapshot, context)?;
         let key = EntityKey::of::<Assessment>(&context.tenant, &self.payment);
         if snapshot.entities.contains_key(&key) {
-            return Err(Rejection::PaymentExists(self.payment.clone()).into());
+            return Err(Rejection::PaymentAssessed(self.payment.clone()).into());
         }
         let mut histories = facts.histories(snapshot, context)?;
         let seen = (snapshot, context);

@@ -14,7 +14,7 @@ use smallvec::smallvec;
 
 use super::super::amounts::in_words;
 use super::super::change_builder::ChangeBuilder;
-use super::super::redemptions::{PaidPart, PreparedSpending, TokenValue};
+use super::super::redemptions::{HeldFor, HeldValue, PaidPart, PreparedSpending};
 use super::super::unless_wrong;
 use super::key;
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
@@ -116,12 +116,13 @@ impl IssueToken {
         problems
     }
 
-    fn value(&self) -> TokenValue<'_> {
-        TokenValue {
-            token: &self.token,
+    fn value(&self) -> HeldValue<'_> {
+        HeldValue {
+            held_for: HeldFor::Token(&self.token),
             member: &self.member,
             program: &self.program,
             amount: self.amount,
+            tenders: &[],
         }
     }
 

@@ -25,7 +25,7 @@ pub use settle_receipts::{
 };
 
 use super::change_builder::ChangeBuilder;
-use super::redemptions::shorten_of_token;
+use super::redemptions::shorten_held;
 use crate::command::Undecided;
 use crate::context::Context;
 use crate::entity::{EntityKey, Stored};
@@ -79,7 +79,7 @@ fn write_revoked(
     token: &Token,
 ) -> Result<Timestamp, Undecided> {
     let (id, until) = (&token.claims.token, token.settles_until);
-    shorten_of_token(builder, context, &token.redemption, until)?;
+    shorten_held(builder, context, &token.redemption, until)?;
     builder.row.profile.tokens.remove(id);
     builder.put(id, before.expected(), token)?;
     builder.emit(Event::TokenRevoked {

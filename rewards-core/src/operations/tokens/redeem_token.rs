@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::change_builder::ChangeBuilder;
-use super::super::redemptions::{PaidPart, capture_of_token};
+use super::super::redemptions::{PaidPart, capture_held};
 use super::super::seen::{see_entities, see_rows};
 use super::{held, key, refused, token_of};
 use crate::command::{Kind, NaturalKey, Operation, Undecided};
@@ -108,7 +108,7 @@ impl Operation for RedeemToken {
         let mut builder = ChangeBuilder::open_as_is(snapshot, context, &ids, member)?;
         let minor = claims.amount.minor();
         let id = &before.redemption;
-        let taken = capture_of_token(&mut builder, snapshot, context, id, minor)?;
+        let taken = capture_held(&mut builder, snapshot, context, id, Some(minor))?;
         builder.row.profile.tokens.remove(&self.token);
         builder.put(&self.token, stored.expected(), &token)?;
         builder.emit(Event::TokenSpent {

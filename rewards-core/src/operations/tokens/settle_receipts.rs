@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::super::change_builder::ChangeBuilder;
-use super::super::redemptions::capture_of_token;
+use super::super::redemptions::capture_held;
 use super::super::seen::{for_each, see_entities, see_rows};
 use super::super::together::open_all_as_is;
 use super::freeze_tokens::open_tokens;
@@ -253,7 +253,7 @@ impl SettleReceipts {
             open.new.push((receipt.place, receipt.digest.clone()));
             if settled.paid > 0 {
                 let id = &open.token.redemption;
-                capture_of_token(builder, snapshot, context, id, settled.paid)?;
+                capture_held(builder, snapshot, context, id, Some(settled.paid))?;
                 builder.emit(Event::TokenSpent {
                     token: said.token.clone(),
                     paid: Money::new(settled.paid, open.token.claims.amount.asset()),

@@ -25,6 +25,7 @@ use crate::counter::CounterKind;
 use crate::fx::CompiledFx;
 use crate::ids::Slug;
 use crate::money::{Asset, MoneyError};
+use crate::payments::CompiledPayments;
 use crate::qr::CompiledQr;
 use crate::risk::CompiledRisk;
 use crate::time::{Calendar, Period, Timestamp, Window};
@@ -67,6 +68,7 @@ pub(super) struct Parts {
     transfers: Vec<CompiledTransferRule>,
     fx: Option<CompiledFx>,
     qr: Option<CompiledQr>,
+    payments: Option<CompiledPayments>,
     tokens: Option<CompiledTokens>,
 }
 
@@ -103,6 +105,7 @@ impl Parts {
             transfers: self.transfers,
             fx: self.fx,
             qr: self.qr,
+            payments: self.payments,
             tokens: self.tokens,
             risk: document.risk.as_ref().map(CompiledRisk::of),
             sliding: Vec::new(),
@@ -195,10 +198,7 @@ impl<'a> Compiler<'a> {
             .map(|section| CompiledRedemptions::compile(section, self.document))
             .transpose()?;
         let qr = self.qr()?;
-        let tokens = self.document.tokens.as_ref();
-        let tokens =
-            tokens.map(|section| CompiledTokens::compile(section, self.document.currency.into()));
-        let tokens = tokens.transpose()?;
+        let (payments, tokens) = (self.payments()?, self.tokens()?);
         Ok(Parts {
             stacking_groups: self.stacking_groups(&rules),
             rules,
@@ -218,6 +218,7 @@ impl<'a> Compiler<'a> {
                 .map(CompiledFx::compile)
                 .transpose()?,
             qr,
+            payments,
             tokens,
         })
     }
@@ -243,6 +244,20 @@ impl<'a> Compiler<'a> {
             compiler.compile()
         };
         program.offers.as_ref().map(compile).transpose()
+    }
+
+    fn payments(&self) -> Result<Option<CompiledPayments>, MoneyError> {
+        let currency = self.document.currency.into();
+        let section = self.document.payments.as_ref();
+        let compile = |section| CompiledPayments::compile(section, currency);
+        section.map(compile).transpose()
+    }
+
+    fn tokens(&self) -> Result<Option<CompiledTokens>, MoneyError> {
+        let currency = self.document.currency.into();
+        let section = self.document.tokens.as_ref();
+        let compile = |section| CompiledTokens::compile(section, currency);
+        section.map(compile).transpose()
     }
 
     fn qr(&self) -> Result<Option<CompiledQr>, MoneyError> {

@@ -53,6 +53,7 @@ mod ladders;
 mod limits;
 mod narrow;
 mod offers;
+mod payments;
 mod qr;
 mod redemptions;
 mod rest;
@@ -112,6 +113,7 @@ pub(crate) fn validate(program: &Program) -> Vec<Problem> {
     rules::check(&mut checker);
     transfers::check(&mut checker);
     fx::check(&mut checker);
+    payments::check(&mut checker);
     tokens::check(&mut checker);
     redemptions::check(&mut checker);
     offers::check(&mut checker);

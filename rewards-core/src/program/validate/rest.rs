@@ -10,7 +10,7 @@ use crate::program::Program;
 use crate::rejection::Problem;
 
 /// The fields of a document.
-const SECTIONS: [&str; 22] = [
+const SECTIONS: [&str; 23] = [
     "id",
     "name",
     "currency",
@@ -32,6 +32,7 @@ const SECTIONS: [&str; 22] = [
     "fx",
     "risk",
     "qr",
+    "payments",
     "tokens",
 ];
 

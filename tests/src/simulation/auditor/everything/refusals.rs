@@ -156,7 +156,7 @@ fn of_conversion(command: &Command) -> &'static [&'static str] {
 fn of_payment(command: &Command) -> &'static [&'static str] {
     match command {
         Command::ImportRates(_) => &["invalid", "rate_differs", "too_many"],
-        Command::Assess(_) => &["invalid", "risk_not_offered", "payment_exists"],
+        Command::Assess(_) => &["invalid", "risk_not_offered", "payment_assessed"],
         Command::Label(_) => &["payment_unknown"],
         Command::ListRisk(_) => &["invalid", "risk_list_unknown"],
         Command::UnlistRisk(_) => &["risk_list_unknown", "risk_entry_unknown"],

@@ -109,6 +109,39 @@ internal val OPERATIONS: Map<String, suspend Call.() -> Answer> = mapOf(
     "get_deposit" to {
         depositDetailsToJson(engine.getDeposit(getDepositFromJson(request), now)) to false
     },
+    "quote_payment" to {
+        quotedPaymentToJson(engine.quotePayment(quotePaymentFromJson(request), now)) to false
+    },
+    "create_payment" to {
+        engine.createPaymentReceipt(createPaymentFromJson(request), key, now)
+            .let { createdPaymentToJson(it.reply) to it.replayed }
+    },
+    "hold_payment" to {
+        engine.holdPaymentReceipt(holdPaymentFromJson(request), key, now)
+            .let { heldPaymentToJson(it.reply) to it.replayed }
+    },
+    "submit_payment" to {
+        engine.submitPaymentReceipt(submitPaymentFromJson(request), key, now)
+            .let { submittedPaymentToJson(it.reply) to it.replayed }
+    },
+    "report_payment" to {
+        engine.reportPaymentReceipt(reportPaymentFromJson(request), key, now)
+            .let { reportedPaymentToJson(it.reply) to it.replayed }
+    },
+    "cancel_payment" to {
+        engine.cancelPaymentReceipt(cancelPaymentFromJson(request), key, now)
+            .let { cancelledPaymentToJson(it.reply) to it.replayed }
+    },
+    "refund_payment" to {
+        engine.refundPaymentReceipt(refundPaymentFromJson(request), key, now)
+            .let { refundedPaymentToJson(it.reply) to it.replayed }
+    },
+    "list_payments" to {
+        paymentListToJson(engine.listPayments(listPaymentsFromJson(request), now)) to false
+    },
+    "get_payment" to {
+        paymentDetailsToJson(engine.getPayment(getPaymentFromJson(request), now)) to false
+    },
     "create_coupon_book" to {
         engine.createCouponBookReceipt(createCouponBookFromJson(request), key, now)
             .let { createdCouponBookToJson(it.reply) to it.replayed }

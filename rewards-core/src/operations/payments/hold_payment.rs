@@ -1,0 +1,254 @@
+//! Hold the value of a payment: what the payer gives is reserved, and nothing else can spend it.
+//!
+//! Where the payment was assessed, that counts: one that is blocked has failed, and one that is to be reviewed is held until somebody
+//! has decided. What is held and not submitted is over by time; what is submitted is held until its outcome is known.
+//!
+//! Refusals, in order: unknown payment; one that is not just created; one that was not assessed where the program wants it, one that
+//! was assessed otherwise; then as for any authorization.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::redemptions::{ChosenTender, HeldFor, HeldValue, PaidPart};
+use super::super::seen::{Seen, see_once};
+use super::{held, key, later, open_payer, payment_of, refused, tell, terms};
+use crate::command::{Kind, NaturalKey, Operation, Undecided};
+use crate::context::Context;
+use crate::decision::Decision;
+use crate::entity::{EntityKey, Stored};
+use crate::ids::{IdempotencyKey, PaymentId, RedemptionId, TenantId};
+use crate::payments::{CompiledPayments, Payment, PaymentFailure, PaymentHold, PaymentState};
+use crate::rejection::Rejection;
+use crate::risk::{Assessment, ReviewDecision, RiskDecision, RiskReview};
+use crate::snapshot::{ReadPlan, Snapshot};
+use crate::time::Timestamp;
+
+/// Holds the value of a payment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct HoldPayment {
+    /// The payment.
+    pub payment: PaymentId,
+    /// What pays; in the order of the program when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub tenders: Vec<ChosenTender>,
+}
+
+/// What became of the payment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct HeldPayment {
+    /// The payment.
+    pub payment: PaymentId,
+    /// Held, to be reviewed, or failed.
+    pub state: PaymentState,
+    /// What is held of what, in paying order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub parts: Vec<PaidPart>,
+    /// Until when it is held, exclusive, unless the payment is submitted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub held_until: Option<Timestamp>,
+    /// Why it has failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub failure: Option<PaymentFailure>,
+}
+
+/// What was found about a payment when it was assessed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It may go on.
+    Approved,
+    /// Somebody has to look at it until an instant.
+    Reviewed(Timestamp),
+    /// It may not.
+    Blocked,
+}
+
+impl Verdict {
+    /// The rows that say it.
+    pub fn plan(context: &Context, payment: &PaymentId, plan: &mut ReadPlan) {
+        let tenant = &context.tenant;
+        plan.entities
+            .push(EntityKey::of::<Assessment>(tenant, payment));
+        plan.entities
+            .push(EntityKey::of::<RiskReview>(tenant, payment));
+    }
+
+    /// What holds of a payment now.
+    ///
+    /// # Errors
+    /// [`Rejection::PaymentNotAssessed`], [`Rejection::AssessmentMismatch`].
+    pub fn of(
+        payment: &Payment,
+        payments: &CompiledPayments,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Self, Rejection> {
+        let id = &payment.payment;
+        let Some(assessed) = snapshot.get::<Assessment>(&context.tenant, id)? else {
+            return match payments.assessed {
+                true => Err(Rejection::PaymentNotAssessed(id.clone())),
+                false => Ok(Self::Approved),
+            };
+        };
+        check_same(payment, &assessed.entity)?;
+        match assessed.entity.outcome.decision {
+            RiskDecision::Approve => Ok(Self::Approved),
+            RiskDecision::Block => Ok(Self::Blocked),
+            RiskDecision::Review => {
+                let review = snapshot.get::<RiskReview>(&context.tenant, id)?;
+                let review = review.ok_or(Rejection::Corrupt {
+                    what: "risk_review",
+                })?;
+                Ok(match review.entity.decision(context.now) {
+                    None => Self::Reviewed(review.entity.expires_at),
+                    Some(ReviewDecision::Approve) => Self::Approved,
+                    Some(ReviewDecision::Block) => Self::Blocked,
+                })
+            }
+        }
+    }
+}
+
+/// Checks that what was assessed is what is paid: nobody has a small payment assessed and makes a large one.
+fn check_same(payment: &Payment, assessed: &Assessment) -> Result<(), Rejection> {
+    let differs = if assessed.member.as_ref() != Some(&payment.member) {
+        "member"
+    } else if assessed.program != payment.program {
+        "program"
+    } else if assessed.amount != payment.money(payment.amount) {
+        "amount"
+    } else {
+        return Ok(());
+    };
+    Err(Rejection::AssessmentMismatch {
+        payment: payment.payment.clone(),
+        differs,
+    })
+}
+
+impl HoldPayment {
+    /// The payment goes no further.
+    fn block(
+        &self,
+        stored: &Stored<Payment>,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<HeldPayment>, Undecided> {
+        let before = &stored.entity;
+        let ids = context.id_allocator();
+        let mut builder = open_payer(snapshot, context, &ids, before)?;
+        let blocked = before.clone().blocked(context.now);
+        let blocked = blocked.map_err(|step| refused(before, 0, step))?;
+        builder.put(&self.payment, stored.expected(), &blocked)?;
+        let state = tell(&mut builder, &blocked, context.now);
+        Ok(Decision {
+            reply: HeldPayment {
+                payment: self.payment.clone(),
+                state,
+                parts: Vec::new(),
+                held_until: None,
+                failure: blocked.failure().cloned(),
+            },
+            changes: builder.finish()?,
+        })
+    }
+
+    /// Its value is held until an instant.
+    fn hold(
+        &self,
+        stored: &Stored<Payment>,
+        (is_reviewed, until): (bool, Timestamp),
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<HeldPayment>, Undecided> {
+        let before = &stored.entity;
+        let value = HeldValue {
+            held_for: HeldFor::Payment(&self.payment),
+            member: &before.member,
+            program: &before.program,
+            amount: before.money(before.given()),
+            tenders: &self.tenders,
+        };
+        let (plan, prepared) = value.prepare(context)?;
+        see_once(snapshot, context, &before.member, Seen::Owner, plan)?;
+        let ids = context.id_allocator();
+        let redemption = RedemptionId::new(&ids.next().to_string());
+        let redemption = redemption.map_err(|_| Rejection::Internal("an id is not one"))?;
+        let hold = PaymentHold { redemption, until };
+        let payment = before.clone().held(hold, is_reviewed, context.now);
+        let payment = payment.map_err(|step| refused(before, 0, step))?;
+        let (parts, changes) = value.reserve(
+            &prepared,
+            (snapshot, context, &ids),
+            (held(&payment)?, until),
+            |_| Ok(()),
+            |builder| {
+                builder.put(&self.payment, stored.expected(), &payment)?;
+                tell(builder, &payment, context.now);
+                Ok(())
+            },
+        )?;
+        Ok(Decision {
+            reply: HeldPayment {
+                payment: self.payment.clone(),
+                state: payment.state(context.now),
+                parts,
+                held_until: Some(until),
+                failure: None,
+            },
+            changes,
+        })
+    }
+}
+
+impl Operation for HoldPayment {
+    const NAME: &'static str = "hold_payment";
+    const KIND: Kind = Kind::Command;
+    type Reply = HeldPayment;
+    type Prepared = ();
+
+    fn natural_key(&self, _: &TenantId) -> Option<NaturalKey> {
+        let key = IdempotencyKey::new(self.payment.as_str()).ok()?;
+        Some(NaturalKey::Text(key))
+    }
+
+    fn owned_by(&self, tenant: &TenantId) -> Vec<EntityKey> {
+        vec![key(tenant, &self.payment)]
+    }
+
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
+        let mut plan = ReadPlan::of_entity::<Payment>(&context.tenant, &self.payment);
+        Verdict::plan(context, &self.payment, &mut plan);
+        Ok((plan, ()))
+    }
+
+    fn decide(
+        &self,
+        (): &(),
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<HeldPayment>, Undecided> {
+        let stored = payment_of(snapshot, context, &self.payment)?;
+        let before = &stored.entity;
+        let created = before.check_created(context.now);
+        created.map_err(|step| refused(before, 0, step))?;
+        let (_, payments) = terms(context, before)?;
+        let hold = |is_reviewed, from| {
+            let until = later(from, payments.hold_minutes);
+            self.hold(&stored, (is_reviewed, until), snapshot, context)
+        };
+        match Verdict::of(before, payments, snapshot, context)? {
+            Verdict::Blocked => self.block(&stored, snapshot, context),
+            Verdict::Approved => hold(false, context.now),
+            Verdict::Reviewed(until) => hold(true, until),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Submit a payment: it is about to be tried, and from now on its value is held until its outcome is known.
+//!
+//! The reply names the attempt and a key for the outside. As long as nobody knows what became of an attempt, the same one is told
+//! again: asking the outside once more under its key pays once. After a decline there is a new one. A payment that was reviewed
+//! goes on once it is approved, and has failed once it is not: what it held is released.
+//!
+//! Refusals, in order: unknown payment; one that is not held or under way, or whose time is over; one that somebody still has to
+//! decide.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::merged::finish;
+use super::super::redemptions::hold_until;
+use super::hold_payment::Verdict;
+use super::{held, key, open_payer, payment_of, refused, release_payment, tell, terms};
+use crate::command::{Kind, Operation, Undecided};
+use crate::context::Context;
+use crate::decision::{Changes, Decision};
+use crate::entity::{EntityKey, Stored};
+use crate::ids::{PaymentId, TenantId};
+use crate::payments::{Payment, PaymentFailure, PaymentState, WrongPaymentStep};
+use crate::rejection::Rejection;
+use crate::snapshot::{ReadPlan, Snapshot};
+use crate::time::Timestamp;
+
+/// Submits a payment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct SubmitPayment {
+    /// The payment.
+    pub payment: PaymentId,
+}
+
+/// What is to be tried, or why nothing is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct SubmittedPayment {
+    /// The payment.
+    pub payment: PaymentId,
+    /// Under way, of an unknown outcome, or failed.
+    pub state: PaymentState,
+    /// The number of the attempt, from 1; 0 when it was never tried.
+    pub attempt: u32,
+    /// The key under which the outside is asked: the same for the same attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub key: Option<String>,
+    /// Why it has failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub failure: Option<PaymentFailure>,
+}
+
+impl SubmitPayment {
+    fn reply(&self, payment: &Payment, now: Timestamp) -> SubmittedPayment {
+        let (state, attempt) = (payment.state(now), payment.attempt());
+        SubmittedPayment {
+            payment: self.payment.clone(),
+            state,
+            attempt,
+            key: (state != PaymentState::Failed).then(|| format!("{}-{attempt}", self.payment)),
+            failure: payment.failure().cloned(),
+        }
+    }
+
+    /// It was reviewed, and goes no further.
+    fn block(
+        &self,
+        stored: &Stored<Payment>,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<SubmittedPayment>, Undecided> {
+        let before = &stored.entity;
+        let ids = context.id_allocator();
+        let (mut builder, _) = release_payment(snapshot, context, &ids, before)?;
+        let blocked = before.clone().blocked(context.now);
+        let blocked = blocked.map_err(|step| refused(before, 0, step))?;
+        builder.put(&self.payment, stored.expected(), &blocked)?;
+        tell(&mut builder, &blocked, context.now);
+        Ok(Decision {
+            reply: self.reply(&blocked, context.now),
+            changes: finish(builder, snapshot, context)?,
+        })
+    }
+
+    /// It is tried anew.
+    fn try_anew(
+        &self,
+        stored: &Stored<Payment>,
+        payment: &Payment,
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<SubmittedPayment>, Undecided> {
+        let ids = context.id_allocator();
+        let mut builder = open_payer(snapshot, context, &ids, payment)?;
+        hold_until(&mut builder, context, held(payment)?, Timestamp::MAX)?;
+        builder.put(&self.payment, stored.expected(), payment)?;
+        tell(&mut builder, payment, context.now);
+        Ok(Decision {
+            reply: self.reply(payment, context.now),
+            changes: builder.finish()?,
+        })
+    }
+}
+
+impl Operation for SubmitPayment {
+    const NAME: &'static str = "submit_payment";
+    const KIND: Kind = Kind::Command;
+    type Reply = SubmittedPayment;
+    type Prepared = ();
+
+    fn owned_by(&self, tenant: &TenantId) -> Vec<EntityKey> {
+        vec![key(tenant, &self.payment)]
+    }
+
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
+        let mut plan = ReadPlan::of_entity::<Payment>(&context.tenant, &self.payment);
+        Verdict::plan(context, &self.payment, &mut plan);
+        Ok((plan, ()))
+    }
+
+    fn decide(
+        &self,
+        (): &(),
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<SubmittedPayment>, Undecided> {
+        let stored = payment_of(snapshot, context, &self.payment)?;
+        let before = &stored.entity;
+        let submitted = before.clone().submitted(context.now);
+        let submitted = submitted.map_err(|step| refused(before, 0, step))?;
+        if before.state(context.now) == PaymentState::PendingReview {
+            let (_, payments) = terms(context, before)?;
+            match Verdict::of(before, payments, snapshot, context)? {
+                Verdict::Approved => {}
+                Verdict::Blocked => return self.block(&stored, snapshot, context),
+                Verdict::Reviewed(_) => {
+                    let step = WrongPaymentStep::State(PaymentState::PendingReview);
+                    return Err(refused(before, 0, step).into());
+                }
+            }
+        }
+        if submitted == *before {
+            return Ok(Decision {
+                reply: self.reply(before, context.now),
+                changes: Changes::default(),
+            });
+        }
+        self.try_anew(&stored, &submitted, snapshot, context)
+    }
+}
