@@ -150,6 +150,8 @@ MODULES: dict[str, tuple[str, list[str]]] = {
             "PaymentList",
             "GetPayment",
             "PaymentDetails",
+            "GetStageStatistics",
+            "StageStatisticsList",
         ],
     ),
     "tokens": (

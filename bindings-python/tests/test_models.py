@@ -120,12 +120,14 @@ DEPOSIT = (
     '"expires_at":"2026-01-01T01:00:00Z","settled_at":"2026-01-01T02:00:00Z","late":true,"entry":7}'
 )
 PAYMENT_TERMS = f'{{"route":"duitnow","given":{MONEY},"fee":{MONEY},"paid_by":"sender","arrived":{MONEY}}}'
+STAGE_RUN = '{"stage":"fx","version":"2.1","outcome":{"failed":"down"},"millis":12,"answer":{"rate":"1.08"}}'
 PAYMENT = (
     f'{{"payment":"y1","program":"club","revision":1,"member":"ada","state":"partially_refunded","amount":{MONEY},'
     f'"terms":{PAYMENT_TERMS},"biller":"tnb","merchant":"Tenaga","category":"bills","channel":"app",'
     '"created_at":"2026-01-01T00:00:00Z","held_until":"2026-01-02T00:00:00Z",'
     '"attempts":[{"submitted_at":"2026-01-01T00:00:00Z","declined":"busy","told_at":"2026-01-01T00:01:00Z"}],'
     '"failure":{"declined":"busy"},"completed_at":"2026-01-01T00:02:00Z","reference":"bank-7","earned":true,'
+    f'"stages":[{{"at":"hold","run":{STAGE_RUN}}}],'
     f'"refunds":[{{"refund":"r1","amount":{MONEY},"fee":{MONEY},"refunded_at":"2026-01-03T00:00:00Z"}}]}}'
 )
 ADJUSTMENT = (
@@ -299,16 +301,16 @@ SAMPLES = {
         f'{{"payment":"y1","terms":{PAYMENT_TERMS},"created_at":"2026-01-01T00:00:00Z"}}',
     ),
     "hold_payment": (
-        f'{{"payment":"y1","tenders":[{{"bucket":"main","amount":{MONEY}}}]}}',
+        f'{{"payment":"y1","tenders":[{{"bucket":"main","amount":{MONEY}}}],"stages":[{STAGE_RUN}]}}',
         f'{{"payment":"y1","state":"held","parts":[{{"bucket":"main","amount":{MONEY},"value":{MONEY}}}],'
         '"held_until":"2026-01-02T00:00:00Z","failure":"blocked"}',
     ),
     "submit_payment": (
-        '{"payment":"y1"}',
+        f'{{"payment":"y1","stages":[{STAGE_RUN}]}}',
         '{"payment":"y1","state":"processing","attempt":1,"key":"y1-1","failure":"reviewed"}',
     ),
     "report_payment": (
-        '{"payment":"y1","attempt":1,"outcome":{"completed":{"reference":"bank-7"}}}',
+        f'{{"payment":"y1","attempt":1,"outcome":{{"completed":{{"reference":"bank-7"}}}},"stages":[{STAGE_RUN}]}}',
         '{"payment":"y1","state":"completed","failure":{"declined":"busy"},"not_earned":"purchase_exists"}',
     ),
     "cancel_payment": (
@@ -325,6 +327,10 @@ SAMPLES = {
         f'{{"payments":[{PAYMENT}],"next":"place"}}',
     ),
     "get_payment": ('{"payment":"y1","member":"ada"}', PAYMENT),
+    "get_stage_statistics": (
+        '{"program":"club","from":"2026-01-01","through":"2026-01-31"}',
+        '{"stages":[{"stage":"fx","answered":3,"skipped":1,"timed_out":1,"failed":1,"mean_millis":12}]}',
+    ),
     "create_coupon_book": (
         '{"book":"spring","terms":{"name":"Spring","owner":"Cafe","active_from":"2026-01-01T00:00:0'
         '0Z","active_until":"2026-04-01T00:00:00Z","pattern":"SPRING-{RANDOM:8}","matching":"look_a'

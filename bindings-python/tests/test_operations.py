@@ -342,6 +342,7 @@ STEPS: list[tuple[str, Any, str | None, dict[str, Any]]] = [
     ),
     ("get_payment", models.GetPayment(payment="y1"), None, {"state": "completed", "reference": "bank-7"}),
     ("list_payments", models.ListPayments(member="bob"), None, {"next": None}),
+    ("get_stage_statistics", models.GetStageStatistics(program="bills"), None, {"stages": []}),
     ("refund_payment", models.RefundPayment(refund="y1-back", payment="y1"), None, {"state": "refunded"}),
     (
         "create_payment",

@@ -194,6 +194,11 @@ let operations: [String: Operation] = [
         let reply = try await engine.getPayment(request: request, now: now)
         return (try paymentDetailsToJson(reply: reply), false)
     },
+    "get_stage_statistics": { engine, json, _, now in
+        let request = try getStageStatisticsFromJson(json: json)
+        let reply = try await engine.getStageStatistics(request: request, now: now)
+        return (try stageStatisticsListToJson(reply: reply), false)
+    },
     "create_coupon_book": { engine, json, key, now in
         let request = try createCouponBookFromJson(json: json)
         let receipt = try await engine.createCouponBookReceipt(request: request, key: key, now: now)

@@ -32,10 +32,10 @@ use rewards_core::operations::members::{
     RegisterMember, RegisteredMember, UpdateMember, UpdatedMember,
 };
 use rewards_core::operations::payments::{
-    CancelPayment, CancelledPayment, CreatePayment, CreatedPayment, GetPayment, HeldPayment,
-    HoldPayment, ListPayments, PaymentDetails, PaymentList, QuotePayment, QuotedPayment,
-    RefundPayment, RefundedPayment, ReportPayment, ReportedPayment, SubmitPayment,
-    SubmittedPayment,
+    CancelPayment, CancelledPayment, CreatePayment, CreatedPayment, GetPayment, GetStageStatistics,
+    HeldPayment, HoldPayment, ListPayments, PaymentDetails, PaymentList, QuotePayment,
+    QuotedPayment, RefundPayment, RefundedPayment, ReportPayment, ReportedPayment,
+    StageStatisticsList, SubmitPayment, SubmittedPayment,
 };
 use rewards_core::operations::programs::{
     GetProgram, ListPrograms, ProgramList, ProgramRevision, PublishProgram, PublishedProgram,
@@ -402,6 +402,8 @@ queries! {
     list_payments: ListPayments => PaymentList, list_payments_from_json, payment_list_to_json;
     /// Asks for a payment, as it is now.
     get_payment: GetPayment => PaymentDetails, get_payment_from_json, payment_details_to_json;
+    /// Asks how stages of a program's pipeline did on some days.
+    get_stage_statistics: GetStageStatistics => StageStatisticsList, get_stage_statistics_from_json, stage_statistics_list_to_json;
     /// Asks for a page of books of coupons, newest first.
     list_coupon_books: ListCouponBooks => CouponBookList, list_coupon_books_from_json, coupon_book_list_to_json;
     /// Asks for a book of coupons and how many of its codes are where in their life.

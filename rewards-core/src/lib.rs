@@ -28,6 +28,7 @@
 //! | [`fees`] | what a movement of value costs, and who pays it |
 //! | [`transfers`] | value that members send to each other |
 //! | [`fx`] | rates between currencies, and what an amount becomes by them |
+//! | [`pipeline`] | stages of the host's around the steps of a payment |
 //! | [`qr`] | codes that merchants show to be paid, built and read |
 //! | [`tokens`] | value that is spent where there is no network |
 //! | [`tiers`] | ladders, reviews, progress, benefits |
@@ -70,6 +71,7 @@ pub mod money;
 pub mod operations;
 pub mod parse;
 pub mod payments;
+pub mod pipeline;
 pub mod program;
 pub mod qr;
 pub mod refunds;

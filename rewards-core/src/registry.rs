@@ -62,6 +62,7 @@ macro_rules! with_operations {
             $crate::operations::payments::RefundPayment,
             $crate::operations::payments::ListPayments,
             $crate::operations::payments::GetPayment,
+            $crate::operations::payments::GetStageStatistics,
             $crate::operations::coupons::CreateCouponBook,
             $crate::operations::coupons::UpdateCouponBook,
             $crate::operations::coupons::ListCouponBooks,

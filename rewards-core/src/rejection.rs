@@ -487,6 +487,13 @@ rejections! {
         /// In what they differ: `member`, `program` or `amount`.
         differs: &'static str,
     } => "assessment_mismatch", Rejected, 409, "what was assessed is not payment `{payment}`: it differs in `{differs}`";
+    /// A critical stage of the program's pipeline did not run before the step.
+    StageMissing {
+        /// The payment.
+        payment: PaymentId,
+        /// The stage.
+        stage: Slug,
+    } => "stage_missing", Rejected, 409, "stage `{stage}` must run first for payment `{payment}`";
     /// The payment does not take the step from where it is.
     PaymentStateWrong {
         /// The payment.

@@ -12,6 +12,7 @@
 //! | [`contract`] | the public test suite of that contract, for your own backend too |
 //! | [`faulty`] | a store that fails on purpose, by a seed |
 //! | [`forward_store!`] | writes the calls that a store around another one only hands on |
+//! | [`stages`] | runs stages of a payment's pipeline for hosts in Rust |
 //! | `scenario` | runs files of requests and expected replies: the test format of programs |
 //!
 //! # Features
@@ -42,4 +43,5 @@ pub mod memory;
 pub mod scenario;
 #[cfg(feature = "sql")]
 pub mod sql;
+pub mod stages;
 pub mod store;

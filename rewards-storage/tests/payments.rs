@@ -80,12 +80,15 @@ fn hold(payment: &str) -> HoldPayment {
     HoldPayment {
         payment: payment.parse().unwrap(),
         tenders: Vec::new(),
+        stages: Vec::new(),
     }
 }
 
 fn submit(payment: &str) -> SubmitPayment {
-    let payment = payment.parse().unwrap();
-    SubmitPayment { payment }
+    SubmitPayment {
+        payment: payment.parse().unwrap(),
+        stages: Vec::new(),
+    }
 }
 
 fn report(payment: &str, outcome: AttemptOutcome) -> ReportPayment {
@@ -93,6 +96,7 @@ fn report(payment: &str, outcome: AttemptOutcome) -> ReportPayment {
         payment: payment.parse().unwrap(),
         attempt: 1,
         outcome,
+        stages: Vec::new(),
     }
 }
 

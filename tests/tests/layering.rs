@@ -53,6 +53,7 @@ const SECTIONS: &[&str] = &[
     "fees",
     "fx",
     "payments",
+    "pipeline",
     "qr",
     "risk",
     "tokens",
@@ -93,8 +94,13 @@ const CORE: &[Row] = &[
     row("fees", &[BASE, COMMON], &[]),
     row("fx", &[BASE, COMMON, SHARED, &["fees"]], &[]),
     row("imports", &[BASE, COMMON, SHARED], &[]),
-    // A route has fees.
-    row("payments", &[BASE, COMMON, SHARED, &["fees"]], &[]),
+    // A route has fees, and a payment keeps what stages said of it.
+    row(
+        "payments",
+        &[BASE, COMMON, SHARED, &["fees", "pipeline"]],
+        &[],
+    ),
+    row("pipeline", &[BASE, COMMON, SHARED], &[]),
     // A way to pay a code has a fee.
     row("qr", &[BASE, COMMON, SHARED, &["fees"]], &[]),
     row("referrals", &[BASE, COMMON, SHARED], &[]),
@@ -194,6 +200,8 @@ const STORAGE: &[Row] = &[
     row("relay", &[WAIST, ENGINE], &["sqlx"]),
     // Above the backends: it chooses among them.
     row("address", &[WAIST, &["memory", "sql"]], &["sqlx"]),
+    // Beside the engine: it runs what is the host's, and stores nothing.
+    row("stages", &[], &["sqlx", "decide"]),
     // Above the engine: it opens the backends it runs files on.
     row("scenario", &[WAIST, ENGINE, &["memory", "sql"]], &["sqlx"]),
 ];

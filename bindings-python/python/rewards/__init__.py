@@ -14,6 +14,7 @@
 * `RewardsError` and its subclasses for what goes wrong;
 * `calibrate` to fit the points of a scorecard to labelled payments, also as `python -m rewards calibrate`;
 * `check_token` to take offline tokens without an engine, and `spend_message` and `spend_proof` to spend them;
+* `run_stages` to run what is the host's around the steps of a payment;
 * `run_scenarios` to test a program with files of requests and expected replies;
 * `enable_logging` to see what happens.
 """
@@ -36,6 +37,7 @@ from .logs import disable_logging, enable_logging, flush_logging
 from .receipt import Receipt
 from .scenarios import ScenarioReport, run_scenarios
 from .services import AssetLiability, BookHead, BookReport, ClaimedEvent, Health, Liability, Sweep
+from .stages import AsyncStage, Stage, StageFailed, run_stages, run_stages_async
 from .tables import ArrowTable, CompiledProgram
 from .tokens import check_token, read_token, spend_message, spend_proof
 
@@ -43,6 +45,7 @@ __all__ = [
     "ArrowTable",
     "AssetLiability",
     "AsyncEngine",
+    "AsyncStage",
     "BookHead",
     "BookReport",
     "Calibration",
@@ -61,6 +64,8 @@ __all__ = [
     "RewardsError",
     "RingKey",
     "ScenarioReport",
+    "Stage",
+    "StageFailed",
     "Sweep",
     "UnavailableError",
     "calibrate",
@@ -76,6 +81,8 @@ __all__ = [
     "read_program",
     "read_token",
     "run_scenarios",
+    "run_stages",
+    "run_stages_async",
     "spend_message",
     "spend_proof",
     "validate_program",

@@ -89,6 +89,7 @@ from .models import (
     GetRate,
     GetRedemption,
     GetSharedWallet,
+    GetStageStatistics,
     GetStatement,
     GetTiers,
     GetToken,
@@ -208,6 +209,7 @@ from .models import (
     SharedWalletList,
     SnoozedRule,
     SnoozeRule,
+    StageStatisticsList,
     Statement,
     SubmitPayment,
     SubmittedPayment,
@@ -438,6 +440,11 @@ class Methods(ABC):
     def execute(
         self, request: GetPayment, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[PaymentDetails]: ...
+
+    @overload
+    def execute(
+        self, request: GetStageStatistics, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[StageStatisticsList]: ...
 
     @overload
     def execute(
@@ -1232,6 +1239,16 @@ class Methods(ABC):
         Decided at `now`, the current time when absent.
         """
         outcome: tuple[PaymentDetails, bool] = self._execute(request, None, now)
+        return outcome[0]
+
+    def get_stage_statistics(
+        self, request: GetStageStatistics, *, now: Optional[datetime] = None
+    ) -> StageStatisticsList:
+        """Asks how stages did.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[StageStatisticsList, bool] = self._execute(request, None, now)
         return outcome[0]
 
     def create_coupon_book(
@@ -2248,6 +2265,11 @@ class AsyncMethods(ABC):
 
     @overload
     async def execute(
+        self, request: GetStageStatistics, *, key: Optional[str] = None, now: Optional[datetime] = None
+    ) -> Receipt[StageStatisticsList]: ...
+
+    @overload
+    async def execute(
         self, request: CreateCouponBook, *, key: Optional[str] = None, now: Optional[datetime] = None
     ) -> Receipt[CreatedCouponBook]: ...
 
@@ -3039,6 +3061,16 @@ class AsyncMethods(ABC):
         Decided at `now`, the current time when absent.
         """
         outcome: tuple[PaymentDetails, bool] = await self._execute(request, None, now)
+        return outcome[0]
+
+    async def get_stage_statistics(
+        self, request: GetStageStatistics, *, now: Optional[datetime] = None
+    ) -> StageStatisticsList:
+        """Asks how stages did.
+
+        Decided at `now`, the current time when absent.
+        """
+        outcome: tuple[StageStatisticsList, bool] = await self._execute(request, None, now)
         return outcome[0]
 
     async def create_coupon_book(

@@ -88,6 +88,7 @@ from .models import (
     GetRate,
     GetRedemption,
     GetSharedWallet,
+    GetStageStatistics,
     GetStatement,
     GetTiers,
     GetToken,
@@ -207,6 +208,7 @@ from .models import (
     SharedWalletList,
     SnoozedRule,
     SnoozeRule,
+    StageStatisticsList,
     Statement,
     SubmitPayment,
     SubmittedPayment,
@@ -372,6 +374,9 @@ LIST_PAYMENTS = Operation("list_payments", "query", ListPayments, PaymentList)
 
 GET_PAYMENT = Operation("get_payment", "query", GetPayment, PaymentDetails)
 """Asks for a payment."""
+
+GET_STAGE_STATISTICS = Operation("get_stage_statistics", "query", GetStageStatistics, StageStatisticsList)
+"""Asks how stages did."""
 
 CREATE_COUPON_BOOK = Operation("create_coupon_book", "command", CreateCouponBook, CreatedCouponBook)
 """Creates a book of coupons."""
@@ -643,6 +648,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     REFUND_PAYMENT,
     LIST_PAYMENTS,
     GET_PAYMENT,
+    GET_STAGE_STATISTICS,
     CREATE_COUPON_BOOK,
     UPDATE_COUPON_BOOK,
     LIST_COUPON_BOOKS,

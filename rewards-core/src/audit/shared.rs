@@ -10,6 +10,7 @@ use crate::counter::{CounterKey, Subject};
 use crate::coupons::{BookCount, CODE_USES, CodeUser, Coupon, CouponBook, lasting_until};
 use crate::entity::{Entity as _, EntityRow};
 use crate::ids::TenantId;
+use crate::payments::Payment;
 
 /// Where a counter is: its subject as stored, its name and its bucket.
 pub type CounterPlace = (SmolStr, SmolStr, i64);
@@ -57,7 +58,13 @@ impl SharedCounters {
     /// Whether entities of a kind count anything that members share.
     #[must_use]
     pub fn counts(kind: &str) -> bool {
-        [PurchaseEntity::KIND, CouponBook::KIND, Coupon::KIND].contains(&kind)
+        [
+            PurchaseEntity::KIND,
+            CouponBook::KIND,
+            Coupon::KIND,
+            Payment::KIND,
+        ]
+        .contains(&kind)
     }
 
     /// Adds what an entity counts. One that cannot be read counts nothing.
@@ -72,10 +79,24 @@ impl SharedCounters {
         {
             self.coupon_book(books.tenant(), &stored.entity);
         }
+        if kind == Payment::KIND
+            && let Ok(stored) = row.read::<Payment>()
+        {
+            self.payment(books.tenant(), &stored.entity);
+        }
         if kind == Coupon::KIND
             && let Ok(stored) = row.read::<Coupon>()
         {
             self.coupon(books.tenant(), &stored.entity);
+        }
+    }
+
+    /// Adds what stages said about a payment.
+    fn payment(&mut self, tenant: &TenantId, payment: &Payment) {
+        for kept in payment.runs() {
+            for (key, amount) in kept.counted(tenant, &payment.program) {
+                self.add(&key, amount);
+            }
         }
     }
 

@@ -9,6 +9,7 @@
 //! | [`CapAmount`](CounterKind::CapAmount) | a member, a value of an attribute | `club/cap/top/amount.EUR/month` | what goes back to the account that paid it |
 //! | [`CapUses`](CounterKind::CapUses) | the same | `club/cap/top/uses/month` | once all that was granted under it has gone back |
 //! | [`Budget`](CounterKind::Budget) | the program | `budget/launch/amount.EUR/lifetime` | what goes back to the account that paid it |
+//! | [`Stage`](CounterKind::Stage) | the program | `stage/fraud/answered/day` | never |
 //! | [`TransferAmount`](CounterKind::TransferAmount) | a member | `club/transfer/amount.EUR/day` | never |
 //! | [`Carry`](CounterKind::Carry) | a member | `club/carry/it/points.by.10000.EUR/lifetime` | the part of the purchase that is undone, less the units that were kept |
 //!
@@ -46,6 +47,13 @@ pub enum CounterKind<'a> {
         budget: &'a Slug,
         /// What is granted.
         asset: Asset,
+    },
+    /// Something about runs of a stage of payments. Its subject names the program.
+    Stage {
+        /// The stage.
+        stage: &'a Slug,
+        /// What is counted of them.
+        what: &'static str,
     },
     /// Value that a member sent to others, in minor units, without fees.
     TransferAmount {
@@ -86,6 +94,7 @@ impl CounterKind<'_> {
             Self::Budget { budget, asset } => {
                 format_smolstr!("budget/{budget}/amount.{asset}/{span}")
             }
+            Self::Stage { stage, what } => format_smolstr!("stage/{stage}/{what}/{span}"),
             Self::TransferAmount { program, asset } => {
                 format_smolstr!("{program}/transfer/amount.{asset}/{span}")
             }
@@ -132,6 +141,9 @@ mod tests {
         let top: &Slug = &"top".parse().unwrap();
         let assets = ["EUR", "points", "points/2"].map(|text| Asset::parse(text).unwrap());
         let mut kinds = vec![CounterKind::CapUses { program, cap: top }];
+        for what in ["answered", "millis"] {
+            kinds.push(CounterKind::Stage { stage: top, what });
+        }
         for asset in assets {
             kinds.push(CounterKind::CapAmount {
                 program,

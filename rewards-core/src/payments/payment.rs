@@ -22,6 +22,7 @@ use crate::entity::{Entity, Index};
 use crate::fees::{Charge, FeePayer};
 use crate::ids::{MemberId, PaymentId, PaymentReference, ProgramId, RedemptionId, RefundId, Slug};
 use crate::money::{Asset, Money};
+use crate::pipeline::KeptRun;
 use crate::time::Timestamp;
 
 /// The most refunds of one payment.
@@ -87,6 +88,8 @@ pub enum PaymentFailure {
     Blocked,
     /// Its review says so.
     Reviewed,
+    /// A critical stage of the pipeline failed or took too long.
+    Stage(Slug),
     /// It was declined, with this code, and is not tried again.
     Declined(Slug),
 }
@@ -185,6 +188,8 @@ pub struct Payment {
     completed_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reference: Option<PaymentReference>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    runs: Vec<KeptRun>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     earner: Option<MemberId>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -272,6 +277,7 @@ impl Payment {
             failure: None,
             completed_at: None,
             reference: None,
+            runs: Vec::new(),
             earner: None,
             refunds: Vec::new(),
         }
@@ -353,6 +359,19 @@ impl Payment {
         self.reference.as_ref()
     }
 
+    /// What stages said about it, in the order in which that was told.
+    #[must_use]
+    pub fn runs(&self) -> &[KeptRun] {
+        &self.runs
+    }
+
+    /// The same after more stages.
+    #[must_use]
+    pub fn ran(mut self, runs: impl IntoIterator<Item = KeptRun>) -> Self {
+        self.runs.extend(runs);
+        self
+    }
+
     /// Whose purchase it is as well, if it is one.
     #[must_use]
     pub fn earner(&self) -> Option<&MemberId> {
@@ -426,6 +445,24 @@ impl Payment {
             Stage::Created => PaymentFailure::Blocked,
             _ => PaymentFailure::Reviewed,
         });
+        self.stage = Stage::Failed;
+        Ok(self)
+    }
+
+    /// It goes no further: a critical stage failed.
+    ///
+    /// # Errors
+    /// [`WrongPaymentStep::State`].
+    pub fn stopped(mut self, stage: &Slug, now: Timestamp) -> Result<Self, WrongPaymentStep> {
+        self.expect(
+            &[
+                PaymentState::Created,
+                PaymentState::PendingReview,
+                PaymentState::Held,
+            ],
+            now,
+        )?;
+        self.failure = Some(PaymentFailure::Stage(stage.clone()));
         self.stage = Stage::Failed;
         Ok(self)
     }

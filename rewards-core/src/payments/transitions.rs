@@ -57,6 +57,10 @@ fn declined(payment: Payment, class: DeclineClass) -> Result<Payment, WrongPayme
     payment.declined(attempt, (&code, class), (3, at(120)), at(2))
 }
 
+fn stopped(payment: Payment) -> Payment {
+    payment.stopped(&"fx".parse().unwrap(), at(1)).unwrap()
+}
+
 fn completed() -> Payment {
     processing().completed(1, None, at(2)).unwrap()
 }
@@ -87,6 +91,7 @@ fn every() -> Vec<(PaymentState, Payment)> {
         (PartiallyRefunded, refunded(completed(), Some(1)).unwrap()),
         (Refunded, refunded(completed(), None).unwrap()),
         (Failed, created().blocked(at(1)).unwrap()),
+        (Failed, stopped(held(false))),
         (Failed, held(true).blocked(at(1)).unwrap()),
         (Failed, declined(processing(), DeclineClass::Hard).unwrap()),
         (Cancelled, held(false).cancelled(at(1)).unwrap()),
@@ -97,78 +102,99 @@ fn every() -> Vec<(PaymentState, Payment)> {
 
 type Step = fn(Payment) -> Result<Payment, WrongPaymentStep>;
 
+/// The outcome of its newest attempt, or of one that there is not.
+fn newest(payment: &Payment) -> u32 {
+    payment.attempt().max(1)
+}
+
+const OUTCOME: &[PaymentState] = &[Processing, Unknown];
+
+/// A step, from where it is taken and to where.
+type Row = (
+    &'static str,
+    Step,
+    &'static [PaymentState],
+    &'static [PaymentState],
+);
+
+const STEPS: &[Row] = &[
+    (
+        "hold",
+        |p| p.held(hold(), false, at(2)),
+        &[Created],
+        &[Held],
+    ),
+    (
+        "hold in review",
+        |p| p.held(hold(), true, at(2)),
+        &[Created],
+        &[PendingReview],
+    ),
+    (
+        "block",
+        |p| p.blocked(at(2)),
+        &[Created, PendingReview],
+        &[Failed],
+    ),
+    (
+        "stop",
+        |p| p.stopped(&"fx".parse().unwrap(), at(2)),
+        &[Created, PendingReview, Held],
+        &[Failed],
+    ),
+    (
+        "submit",
+        |p| p.submitted(at(2)),
+        &[PendingReview, Held, Processing, Unknown],
+        &[Processing, Unknown],
+    ),
+    (
+        "completed",
+        |p| {
+            let attempt = newest(&p);
+            p.completed(attempt, None, at(2))
+        },
+        OUTCOME,
+        &[Completed],
+    ),
+    (
+        "declined for now",
+        |p| declined(p, DeclineClass::Soft),
+        OUTCOME,
+        &[Held],
+    ),
+    (
+        "declined",
+        |p| declined(p, DeclineClass::Hard),
+        OUTCOME,
+        &[Failed],
+    ),
+    (
+        "unknown",
+        |p| {
+            let attempt = newest(&p);
+            p.unknown(attempt, at(2))
+        },
+        OUTCOME,
+        &[Unknown],
+    ),
+    (
+        "cancel",
+        |p| p.cancelled(at(2)),
+        &[Created, PendingReview, Held],
+        &[Cancelled],
+    ),
+    (
+        "refund",
+        |p| refunded(p, Some(1)),
+        &[Completed, PartiallyRefunded],
+        &[PartiallyRefunded],
+    ),
+];
+
 #[test]
 fn every_transition_is_as_the_table_says() {
-    let outcome = [Processing, Unknown];
-    let steps: [(&str, Step, &[PaymentState], &[PaymentState]); 10] = [
-        (
-            "hold",
-            |p| p.held(hold(), false, at(2)),
-            &[Created],
-            &[Held],
-        ),
-        (
-            "hold in review",
-            |p| p.held(hold(), true, at(2)),
-            &[Created],
-            &[PendingReview],
-        ),
-        (
-            "block",
-            |p| p.blocked(at(2)),
-            &[Created, PendingReview],
-            &[Failed],
-        ),
-        (
-            "submit",
-            |p| p.submitted(at(2)),
-            &[PendingReview, Held, Processing, Unknown],
-            &[Processing, Unknown],
-        ),
-        (
-            "completed",
-            |p| {
-                let attempt = p.attempt().max(1);
-                p.completed(attempt, None, at(2))
-            },
-            &outcome,
-            &[Completed],
-        ),
-        (
-            "declined for now",
-            |p| declined(p, DeclineClass::Soft),
-            &outcome,
-            &[Held],
-        ),
-        (
-            "declined",
-            |p| declined(p, DeclineClass::Hard),
-            &outcome,
-            &[Failed],
-        ),
-        (
-            "unknown",
-            |p| {
-                let attempt = p.attempt().max(1);
-                p.unknown(attempt, at(2))
-            },
-            &outcome,
-            &[Unknown],
-        ),
-        (
-            "cancel",
-            |p| p.cancelled(at(2)),
-            &[Created, PendingReview, Held],
-            &[Cancelled],
-        ),
-        (
-            "refund",
-            |p| refunded(p, Some(1)),
-            &[Completed, PartiallyRefunded],
-            &[PartiallyRefunded],
-        ),
-    ];
-    for (name, step, from, to) in steps {
+    for (name, step, from, to) in STEPS {
         for (state, payment) in every() {
             assert_eq!(payment.state(at(2)), state);
             match step(payment.clone()) {

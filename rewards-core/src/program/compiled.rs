@@ -23,6 +23,7 @@ use crate::fx::CompiledFx;
 use crate::ids::{MemberId, ProgramId, Slug, TenantId};
 use crate::money::{Asset, Rounding};
 use crate::payments::CompiledPayments;
+use crate::pipeline::CompiledPipeline;
 use crate::qr::CompiledQr;
 use crate::rejection::Problem;
 use crate::risk::CompiledRisk;
@@ -53,6 +54,7 @@ pub struct CompiledProgram {
     fx: Option<CompiledFx>,
     qr: Option<CompiledQr>,
     payments: Option<CompiledPayments>,
+    pipeline: CompiledPipeline,
     tokens: Option<CompiledTokens>,
     risk: Option<CompiledRisk>,
     sliding: Vec<SlidingRule>,
@@ -304,6 +306,12 @@ impl CompiledProgram {
     #[must_use]
     pub fn payments(&self) -> Option<&CompiledPayments> {
         self.payments.as_ref()
+    }
+
+    /// What runs around the steps of a payment.
+    #[must_use]
+    pub fn pipeline(&self) -> &CompiledPipeline {
+        &self.pipeline
     }
 
     /// The terms of offline tokens, if there are any.

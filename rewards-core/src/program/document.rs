@@ -9,6 +9,7 @@ use crate::fx::FxSection;
 use crate::ids::{ProgramId, Slug};
 use crate::money::{Asset, Currency, Rounding};
 use crate::payments::Payments;
+use crate::pipeline::Pipeline;
 use crate::qr::QrSection;
 use crate::risk::Risk;
 use crate::time::{DateRange, Timestamp, WeekStart, Zone};
@@ -85,6 +86,9 @@ pub struct Program {
     /// How members pay others; nobody can when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payments: Option<Payments>,
+    /// What runs around the steps of a payment; nothing does when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<Pipeline>,
     /// What offline tokens are; there are none when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens: Option<Tokens>,

@@ -91,6 +91,7 @@ pub fn any_frame() -> impl Strategy<Value = Program> {
                 risk: None,
                 qr: None,
                 payments: None,
+                pipeline: None,
                 tokens: None,
             }
         })

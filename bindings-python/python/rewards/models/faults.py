@@ -171,6 +171,7 @@ CODES: dict[str, Code] = {
     "biller_account_invalid": Code("rejected", 422),
     "payment_not_assessed": Code("rejected", 409),
     "assessment_mismatch": Code("rejected", 409),
+    "stage_missing": Code("rejected", 409),
     "payment_state_wrong": Code("rejected", 409),
     "payment_attempt_wrong": Code("rejected", 409),
     "refund_above_payment": Code("rejected", 422),

@@ -3,13 +3,13 @@
 
 from typing import Annotated, Literal, Union
 
-from pydantic import StrictBool
+from pydantic import Field, StrictBool
 
-from .base import Blank, ListOf, Maybe, Model, Tagged
+from .base import Blank, DictOf, ListOf, Maybe, Model, Tagged
 from .deposits import PaymentReference
-from .program import FeePayer
+from .program import FeePayer, StagePoint
 from .purchases import RecordedPurchase, RefundedPurchase, RefundKind
-from .scalars import Timestamp, UInt32
+from .scalars import Int64, LocalDate, Timestamp, UInt32
 from .values import Asset, MemberId, Money, PaymentId, ProgramId, RefundId, Slug
 
 
@@ -129,6 +129,49 @@ class ChosenTender(Model):
     """How much of what is in it; positive."""
 
 
+class FailedStageOutcome(Model):
+    """It failed, with this code of its own."""
+
+    failed: Slug
+
+
+StageOutcome = Annotated[
+    Union[
+        Literal["answered", "skipped", "timed_out"],
+        FailedStageOutcome,
+    ],
+    Tagged(),
+]
+"""How a run ended.
+
+- `answered`: It answered.
+- `skipped`: It had nothing to do.
+- `timed_out`: It took too long.
+"""
+
+
+class StageRun(Model):
+    """What a stage said when it ran for a payment."""
+
+    stage: Slug
+    """The stage."""
+
+    version: str
+    """The version of what ran, as the host calls it; at most 64 bytes."""
+
+    outcome: StageOutcome
+    """How it ended."""
+
+    millis: UInt32
+    """How long it took, in milliseconds."""
+
+    answer: DictOf[str, str] = {}
+    """What it answered, by names of its own: at most 16 fields of at most 256 bytes each.
+
+    It is kept with the payment, so nothing personal belongs there.
+    """
+
+
 class HoldPayment(Model):
     """Holds the value of a payment."""
 
@@ -137,6 +180,9 @@ class HoldPayment(Model):
 
     tenders: ListOf[ChosenTender] = []
     """What pays; in the order of the program when empty."""
+
+    stages: ListOf[StageRun] = []
+    """What stages said that run before: every critical one that the program has, in its order."""
 
 
 PaymentState = Literal[
@@ -181,13 +227,26 @@ class PaidPart(Model):
     """What that is worth, in the currency of the order."""
 
 
+class StagePaymentFailure(Model):
+    """A critical stage of the pipeline failed or took too long."""
+
+    stage: Slug
+
+
 class DeclinedPaymentFailure(Model):
     """It was declined, with this code, and is not tried again."""
 
     declined: Slug
 
 
-PaymentFailure = Annotated[Union[Literal["blocked", "reviewed"], DeclinedPaymentFailure], Tagged()]
+PaymentFailure = Annotated[
+    Union[
+        Literal["blocked", "reviewed"],
+        StagePaymentFailure,
+        DeclinedPaymentFailure,
+    ],
+    Tagged(),
+]
 """Why a payment has failed.
 
 - `blocked`: Its assessment says that it is blocked.
@@ -219,6 +278,11 @@ class SubmitPayment(Model):
 
     payment: PaymentId
     """The payment."""
+
+    stages: ListOf[StageRun] = []
+    """What stages said that run before it is tried: every critical one that the program has, in its
+    order.
+    """
 
 
 class SubmittedPayment(Model):
@@ -291,6 +355,9 @@ class ReportPayment(Model):
 
     outcome: AttemptOutcome
     """What became of it."""
+
+    stages: ListOf[StageRun] = []
+    """What stages said that run when the outcome is known, in the order of the program."""
 
 
 class ReportedPayment(Model):
@@ -417,6 +484,16 @@ class PaymentTry(Model):
     """When its outcome was told last."""
 
 
+class PaymentStage(Model):
+    """What a stage said about a payment."""
+
+    at: StagePoint
+    """When it ran."""
+
+    run: StageRun
+    """What it said."""
+
+
 class RefundedPaymentPart(Model):
     """A part of a payment that went back."""
 
@@ -490,6 +567,9 @@ class PaymentDetails(Model):
     earned: Blank[StrictBool] = False
     """Whether it is a purchase as well, of the same id."""
 
+    stages: ListOf[PaymentStage] = []
+    """What stages of the pipeline said about it, in the order in which that was told."""
+
     refunds: ListOf[RefundedPaymentPart] = []
     """What went back, the first part first."""
 
@@ -512,3 +592,47 @@ class GetPayment(Model):
 
     member: Maybe[MemberId] = None
     """Only when it is this member's; whoever's it is when absent."""
+
+
+class GetStageStatistics(Model):
+    """Asks how stages did."""
+
+    program: ProgramId
+    """The program."""
+
+    from_: Maybe[LocalDate] = Field(
+        default=None, validation_alias="from", serialization_alias="from"
+    )
+    """The first local day; six days before the last one when absent."""
+
+    through: Maybe[LocalDate] = None
+    """The last local day, inclusive; today when absent."""
+
+
+class StageStatistics(Model):
+    """How a stage did."""
+
+    stage: Slug
+    """The stage."""
+
+    answered: Int64
+    """How often it answered."""
+
+    skipped: Int64
+    """How often it had nothing to do."""
+
+    timed_out: Int64
+    """How often it took too long."""
+
+    failed: Int64
+    """How often it failed."""
+
+    mean_millis: Maybe[Int64] = None
+    """How long it took on average, in milliseconds, rounded down; none when it never ran."""
+
+
+class StageStatisticsList(Model):
+    """How stages did."""
+
+    stages: list[StageStatistics]
+    """Each stage of the revision that is active now, in its order, whether or not it is enabled."""

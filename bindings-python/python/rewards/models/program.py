@@ -925,6 +925,45 @@ class Payments(Model):
     """What becomes of the payer's fee when the payment is refunded."""
 
 
+StagePoint = Literal["hold", "submit", "report"]
+"""When a stage runs.
+
+- `hold`: Before the value of a payment is held.
+- `submit`: Before a payment is tried, each time.
+- `report`: When the outcome of an attempt is known. None of these can be critical: the money has
+  moved or not.
+"""
+
+
+class Stage(Model):
+    """Something of the host's that runs for a payment."""
+
+    id: Slug
+    """Its name."""
+
+    at: StagePoint = "hold"
+    """When it runs."""
+
+    enabled: Maybe[StrictBool] = None
+    """Whether it runs at all; it does when absent."""
+
+    critical: Blank[StrictBool] = False
+    """Whether a payment fails with it."""
+
+    timeout_millis: Maybe[UInt32] = None
+    """How long it may take, in milliseconds, 1 to 600,000; 5,000 when absent.
+
+    What takes longer has failed.
+    """
+
+
+class Pipeline(Model):
+    """What runs around the steps of a payment, in this order."""
+
+    stages: list[Stage]
+    """The stages."""
+
+
 TokenMode = Literal["bearer", "bound"]
 """Who can spend a token.
 
@@ -1079,6 +1118,9 @@ class Program(Model):
 
     payments: Maybe[Payments] = None
     """How members pay others; nobody can when absent."""
+
+    pipeline: Maybe[Pipeline] = None
+    """What runs around the steps of a payment; nothing does when absent."""
 
     tokens: Maybe[Tokens] = None
     """What offline tokens are; there are none when absent."""

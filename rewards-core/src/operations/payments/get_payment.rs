@@ -12,6 +12,7 @@ use crate::fees::Charge;
 use crate::ids::{MemberId, PaymentId, PaymentReference, ProgramId, RefundId, Slug};
 use crate::money::Money;
 use crate::payments::{Payment, PaymentFailure, PaymentState};
+use crate::pipeline::{StagePoint, StageRun};
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
 use crate::time::Timestamp;
@@ -92,6 +93,10 @@ pub struct PaymentDetails {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub earned: bool,
+    /// What stages of the pipeline said about it, in the order in which that was told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub stages: Vec<PaymentStage>,
     /// What went back, the first part first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
@@ -114,6 +119,18 @@ pub struct PaymentTry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub told_at: Option<Timestamp>,
+}
+
+/// What a stage said about a payment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct PaymentStage {
+    /// When it ran.
+    pub at: StagePoint,
+    /// What it said.
+    pub run: StageRun,
 }
 
 /// A part of a payment that went back.
@@ -155,6 +172,10 @@ impl PaymentDetails {
             fee: (part.fee > 0).then(|| payment.money(part.fee)),
             refunded_at: part.refunded_at,
         });
+        let stages = payment.runs().iter().map(|kept| PaymentStage {
+            at: kept.at,
+            run: kept.run.clone(),
+        });
         let subject = &payment.subject;
         Self {
             payment: payment.payment.clone(),
@@ -175,6 +196,7 @@ impl PaymentDetails {
             completed_at: payment.completed_at(),
             reference: payment.reference().cloned(),
             earned: payment.earner().is_some(),
+            stages: stages.collect(),
             refunds: refunds.collect(),
         }
     }

@@ -3,20 +3,25 @@
 //! Where the payment was assessed, that counts: one that is blocked has failed, and one that is to be reviewed is held until somebody
 //! has decided. What is held and not submitted is over by time; what is submitted is held until its outcome is known.
 //!
-//! Refusals, in order: unknown payment; one that is not just created; one that was not assessed where the program wants it, one that
+//! Refusals, in order: stages that cannot be right; unknown payment; one that is not just created; stages that do not run here or not
+//! in this order, a critical one that did not run; a payment that was not assessed where the program wants it, one that
 //! was assessed otherwise; then as for any authorization.
 
 use serde::{Deserialize, Serialize};
 
 use super::super::redemptions::{ChosenTender, HeldFor, HeldValue, PaidPart};
 use super::super::seen::{Seen, see_once};
-use super::{held, key, later, open_payer, payment_of, refused, tell, terms};
+use super::stages::{StageRuns, keep};
+use super::{held, key, later, open_payer, payment_of, refused, terms};
 use crate::command::{Kind, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
 use crate::entity::{EntityKey, Stored};
 use crate::ids::{IdempotencyKey, PaymentId, RedemptionId, TenantId};
-use crate::payments::{CompiledPayments, Payment, PaymentFailure, PaymentHold, PaymentState};
+use crate::payments::{
+    CompiledPayments, Payment, PaymentFailure, PaymentHold, PaymentState, WrongPaymentStep,
+};
+use crate::pipeline::{StagePoint, StageRun};
 use crate::rejection::Rejection;
 use crate::risk::{Assessment, ReviewDecision, RiskDecision, RiskReview};
 use crate::snapshot::{ReadPlan, Snapshot};
@@ -34,6 +39,10 @@ pub struct HoldPayment {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub tenders: Vec<ChosenTender>,
+    /// What stages said that run before: every critical one that the program has, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub stages: Vec<StageRun>,
 }
 
 /// What became of the payment.
@@ -135,20 +144,27 @@ fn check_same(payment: &Payment, assessed: &Assessment) -> Result<(), Rejection>
 }
 
 impl HoldPayment {
+    fn runs(&self) -> StageRuns<'_> {
+        StageRuns {
+            payment: &self.payment,
+            at: StagePoint::Hold,
+            runs: &self.stages,
+        }
+    }
+
     /// The payment goes no further.
-    fn block(
+    fn end(
         &self,
         stored: &Stored<Payment>,
+        blocked: Result<Payment, WrongPaymentStep>,
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<HeldPayment>, Undecided> {
         let before = &stored.entity;
         let ids = context.id_allocator();
         let mut builder = open_payer(snapshot, context, &ids, before)?;
-        let blocked = before.clone().blocked(context.now);
         let blocked = blocked.map_err(|step| refused(before, 0, step))?;
-        builder.put(&self.payment, stored.expected(), &blocked)?;
-        let state = tell(&mut builder, &blocked, context.now);
+        let state = keep(&mut builder, stored, &blocked, context)?;
         Ok(Decision {
             reply: HeldPayment {
                 payment: self.payment.clone(),
@@ -164,7 +180,7 @@ impl HoldPayment {
     /// Its value is held until an instant.
     fn hold(
         &self,
-        stored: &Stored<Payment>,
+        (stored, noted): (&Stored<Payment>, Payment),
         (is_reviewed, until): (bool, Timestamp),
         snapshot: &Snapshot,
         context: &Context,
@@ -183,7 +199,7 @@ impl HoldPayment {
         let redemption = RedemptionId::new(&ids.next().to_string());
         let redemption = redemption.map_err(|_| Rejection::Internal("an id is not one"))?;
         let hold = PaymentHold { redemption, until };
-        let payment = before.clone().held(hold, is_reviewed, context.now);
+        let payment = noted.held(hold, is_reviewed, context.now);
         let payment = payment.map_err(|step| refused(before, 0, step))?;
         let (parts, changes) = value.reserve(
             &prepared,
@@ -191,8 +207,7 @@ impl HoldPayment {
             (held(&payment)?, until),
             |_| Ok(()),
             |builder| {
-                builder.put(&self.payment, stored.expected(), &payment)?;
-                tell(builder, &payment, context.now);
+                keep(builder, stored, &payment, context)?;
                 Ok(())
             },
         )?;
@@ -215,9 +230,10 @@ impl Operation for HoldPayment {
     type Reply = HeldPayment;
     type Prepared = ();
 
+    /// What stages say can differ whenever they run.
     fn natural_key(&self, _: &TenantId) -> Option<NaturalKey> {
         let key = IdempotencyKey::new(self.payment.as_str()).ok()?;
-        Some(NaturalKey::Text(key))
+        Some(NaturalKey::Text(key)).filter(|_| self.stages.is_empty())
     }
 
     fn owned_by(&self, tenant: &TenantId) -> Vec<EntityKey> {
@@ -225,6 +241,7 @@ impl Operation for HoldPayment {
     }
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
+        self.runs().check_alone()?;
         let mut plan = ReadPlan::of_entity::<Payment>(&context.tenant, &self.payment);
         Verdict::plan(context, &self.payment, &mut plan);
         Ok((plan, ()))
@@ -240,15 +257,21 @@ impl Operation for HoldPayment {
         let before = &stored.entity;
         let created = before.check_created(context.now);
         created.map_err(|step| refused(before, 0, step))?;
-        let (_, payments) = terms(context, before)?;
-        let hold = |is_reviewed, from| {
-            let until = later(from, payments.hold_minutes);
-            self.hold(&stored, (is_reviewed, until), snapshot, context)
-        };
-        match Verdict::of(before, payments, snapshot, context)? {
-            Verdict::Blocked => self.block(&stored, snapshot, context),
-            Verdict::Approved => hold(false, context.now),
-            Verdict::Reviewed(until) => hold(true, until),
+        let (program, payments) = terms(context, before)?;
+        let stopped = self.runs().check(program)?;
+        let noted = self.runs().noted(before.clone(), program, context);
+        if let Some(stage) = stopped {
+            let stopped = noted.stopped(stage, context.now);
+            return self.end(&stored, stopped, snapshot, context);
         }
+        let (is_reviewed, from) = match Verdict::of(before, payments, snapshot, context)? {
+            Verdict::Blocked => {
+                return self.end(&stored, noted.blocked(context.now), snapshot, context);
+            }
+            Verdict::Approved => (false, context.now),
+            Verdict::Reviewed(until) => (true, until),
+        };
+        let until = later(from, payments.hold_minutes);
+        self.hold((&stored, noted), (is_reviewed, until), snapshot, context)
     }
 }

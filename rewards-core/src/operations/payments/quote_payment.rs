@@ -23,6 +23,7 @@ use crate::money::{Asset, Money};
 use crate::payments::{CompiledBiller, CompiledPayments, CompiledRoute, ServiceStatus};
 use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{ReadPlan, Snapshot};
+use crate::texts::check_texts;
 
 /// Asks what a payment would come to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -197,6 +198,7 @@ impl Operation for QuotePayment {
     type Prepared = Vec<PaymentTerms>;
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, Vec<PaymentTerms>), Rejection> {
+        check_texts(self)?;
         let program = context.program_at(&self.program, context.now)?;
         let payments = section(program, &self.program)?;
         unless_wrong(self.problems(payments.currency()))?;

@@ -4,8 +4,8 @@
 //! the program says by the code whether it is of use to try again: the value is held for another attempt, or released. Unknown, it
 //! stays held: an unknown outcome is no failure.
 //!
-//! Refusals, in order: unknown payment; an attempt that there is not; a payment that is not under way; another attempt than the
-//! newest. What is told of a payment that has ended contradicts it or comes twice: a person has to look at it.
+//! Refusals, in order: stages that cannot be right; unknown payment; an attempt that there is not; a payment that is not under way; another attempt than the
+//! newest; stages that do not run here or not in this order. What is told of a payment that has ended contradicts it or comes twice: a person has to look at it.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,7 @@ use super::super::purchases::RecordedPurchase;
 use super::super::redemptions::{capture_held, hold_until};
 use super::super::seen::{Seen, see_once};
 use super::earning::{plan_purchase, record};
+use super::stages::{StageRuns, count, keep};
 use super::{
     held, key, later, open_payer, payment_of, refused, release_payment, see_payer, tell, terms,
 };
@@ -24,6 +25,8 @@ use crate::decision::{Changes, Decision};
 use crate::entity::{EntityKey, Stored};
 use crate::ids::{IdempotencyKey, MemberId, PaymentId, PaymentReference, Slug, TenantId};
 use crate::payments::{CompiledPayments, Payment, PaymentFailure, PaymentState};
+use crate::pipeline::{StagePoint, StageRun};
+use crate::program::CompiledProgram;
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
 
@@ -70,6 +73,10 @@ pub struct ReportPayment {
     pub attempt: u32,
     /// What became of it.
     pub outcome: AttemptOutcome,
+    /// What stages said that run when the outcome is known, in the order of the program.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub stages: Vec<StageRun>,
 }
 
 /// What follows of it.
@@ -100,6 +107,7 @@ pub struct ReportedPayment {
 struct Report<'a> {
     request: &'a ReportPayment,
     stored: &'a Stored<Payment>,
+    program: &'a CompiledProgram,
     payments: &'a CompiledPayments,
     snapshot: &'a Snapshot,
     context: &'a Context,
@@ -107,7 +115,7 @@ struct Report<'a> {
 
 impl Report<'_> {
     fn decide(&self) -> Result<Decision<ReportedPayment>, Undecided> {
-        let before = self.stored.entity.clone();
+        let before = self.noted();
         let (attempt, now) = (self.request.attempt, self.context.now);
         let wrong = |step| refused(&self.stored.entity, attempt, step);
         match &self.request.outcome {
@@ -128,6 +136,14 @@ impl Report<'_> {
                 }
             }
         }
+    }
+
+    /// The payment with what stages said about it.
+    fn noted(&self) -> Payment {
+        let before = self.stored.entity.clone();
+        self.request
+            .runs()
+            .noted(before, self.program, self.context)
     }
 
     fn reply(&self, payment: &Payment) -> ReportedPayment {
@@ -161,8 +177,7 @@ impl Report<'_> {
         mut builder: ChangeBuilder<'_>,
         payment: &Payment,
     ) -> Result<Decision<ReportedPayment>, Undecided> {
-        builder.put(&payment.payment, self.stored.expected(), payment)?;
-        tell(&mut builder, payment, self.context.now);
+        keep(&mut builder, self.stored, payment, self.context)?;
         Ok(Decision {
             reply: self.reply(payment),
             changes: builder.finish()?,
@@ -172,8 +187,7 @@ impl Report<'_> {
     fn fail(&self, payment: &Payment) -> Result<Decision<ReportedPayment>, Undecided> {
         let ids = self.context.id_allocator();
         let (mut builder, _) = release_payment(self.snapshot, self.context, &ids, payment)?;
-        builder.put(&payment.payment, self.stored.expected(), payment)?;
-        tell(&mut builder, payment, self.context.now);
+        keep(&mut builder, self.stored, payment, self.context)?;
         Ok(Decision {
             reply: self.reply(payment),
             changes: finish(builder, self.snapshot, self.context)?,
@@ -199,6 +213,7 @@ impl Report<'_> {
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open_as_is(snapshot, context, &ids, &payment.member)?;
         capture_held(&mut builder, snapshot, context, held(&payment)?, None)?;
+        count(&mut builder, &self.stored.entity, &payment, context);
         tell(&mut builder, &payment, context.now);
         let mut changes: Changes = builder.finish()?;
         let mut reply = self.reply(&payment);
@@ -255,16 +270,28 @@ impl Report<'_> {
     }
 }
 
+impl ReportPayment {
+    fn runs(&self) -> StageRuns<'_> {
+        StageRuns {
+            payment: &self.payment,
+            at: StagePoint::Report,
+            runs: &self.stages,
+        }
+    }
+}
+
 impl Operation for ReportPayment {
     const NAME: &'static str = "report_payment";
     const KIND: Kind = Kind::Command;
     type Reply = ReportedPayment;
     type Prepared = ();
 
+    /// What stages say can differ whenever they run.
     fn natural_key(&self, _: &TenantId) -> Option<NaturalKey> {
         let (attempt, outcome) = (self.attempt, self.outcome.text());
         let key = format!("{attempt}:{outcome}:{}", self.payment);
-        Some(NaturalKey::Text(IdempotencyKey::new(&key).ok()?))
+        let key = IdempotencyKey::new(&key).ok()?;
+        Some(NaturalKey::Text(key)).filter(|_| self.stages.is_empty())
     }
 
     fn owned_by(&self, tenant: &TenantId) -> Vec<EntityKey> {
@@ -272,6 +299,7 @@ impl Operation for ReportPayment {
     }
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
+        self.runs().check_alone()?;
         let plan = ReadPlan::of_entity::<Payment>(&context.tenant, &self.payment);
         Ok((plan, ()))
     }
@@ -285,10 +313,12 @@ impl Operation for ReportPayment {
         let stored = payment_of(snapshot, context, &self.payment)?;
         let waited_for = stored.entity.check_outcome(self.attempt, context.now);
         waited_for.map_err(|step| refused(&stored.entity, self.attempt, step))?;
-        let (_, payments) = terms(context, &stored.entity)?;
+        let (program, payments) = terms(context, &stored.entity)?;
+        self.runs().check(program)?;
         let report = Report {
             request: self,
             stored: &stored,
+            program,
             payments,
             snapshot,
             context,

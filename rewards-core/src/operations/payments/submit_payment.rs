@@ -4,21 +4,25 @@
 //! again: asking the outside once more under its key pays once. After a decline there is a new one. A payment that was reviewed
 //! goes on once it is approved, and has failed once it is not: what it held is released.
 //!
-//! Refusals, in order: unknown payment; one that is not held or under way, or whose time is over; one that somebody still has to
-//! decide.
+//! Stages that run before are handed over when a payment is tried anew; while an attempt is not over, nothing is noted of them.
+//!
+//! Refusals, in order: stages that cannot be right; unknown payment; one that is not held or under way, or whose time is over; one that
+//! somebody still has to decide; stages that do not run here or not in this order, a critical one that did not run.
 
 use serde::{Deserialize, Serialize};
 
 use super::super::merged::finish;
 use super::super::redemptions::hold_until;
 use super::hold_payment::Verdict;
-use super::{held, key, open_payer, payment_of, refused, release_payment, tell, terms};
+use super::stages::{StageRuns, keep};
+use super::{held, key, open_payer, payment_of, refused, release_payment, terms};
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::{Changes, Decision};
 use crate::entity::{EntityKey, Stored};
 use crate::ids::{PaymentId, TenantId};
 use crate::payments::{Payment, PaymentFailure, PaymentState, WrongPaymentStep};
+use crate::pipeline::{StagePoint, StageRun};
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
 use crate::time::Timestamp;
@@ -31,6 +35,10 @@ use crate::time::Timestamp;
 pub struct SubmitPayment {
     /// The payment.
     pub payment: PaymentId,
+    /// What stages said that run before it is tried: every critical one that the program has, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub stages: Vec<StageRun>,
 }
 
 /// What is to be tried, or why nothing is.
@@ -67,20 +75,27 @@ impl SubmitPayment {
         }
     }
 
-    /// It was reviewed, and goes no further.
-    fn block(
+    fn runs(&self) -> StageRuns<'_> {
+        StageRuns {
+            payment: &self.payment,
+            at: StagePoint::Submit,
+            runs: &self.stages,
+        }
+    }
+
+    /// It goes no further.
+    fn end(
         &self,
         stored: &Stored<Payment>,
+        blocked: Result<Payment, WrongPaymentStep>,
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<SubmittedPayment>, Undecided> {
         let before = &stored.entity;
         let ids = context.id_allocator();
         let (mut builder, _) = release_payment(snapshot, context, &ids, before)?;
-        let blocked = before.clone().blocked(context.now);
         let blocked = blocked.map_err(|step| refused(before, 0, step))?;
-        builder.put(&self.payment, stored.expected(), &blocked)?;
-        tell(&mut builder, &blocked, context.now);
+        keep(&mut builder, stored, &blocked, context)?;
         Ok(Decision {
             reply: self.reply(&blocked, context.now),
             changes: finish(builder, snapshot, context)?,
@@ -98,8 +113,7 @@ impl SubmitPayment {
         let ids = context.id_allocator();
         let mut builder = open_payer(snapshot, context, &ids, payment)?;
         hold_until(&mut builder, context, held(payment)?, Timestamp::MAX)?;
-        builder.put(&self.payment, stored.expected(), payment)?;
-        tell(&mut builder, payment, context.now);
+        keep(&mut builder, stored, payment, context)?;
         Ok(Decision {
             reply: self.reply(payment, context.now),
             changes: builder.finish()?,
@@ -118,6 +132,7 @@ impl Operation for SubmitPayment {
     }
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
+        self.runs().check_alone()?;
         let mut plan = ReadPlan::of_entity::<Payment>(&context.tenant, &self.payment);
         Verdict::plan(context, &self.payment, &mut plan);
         Ok((plan, ()))
@@ -133,23 +148,33 @@ impl Operation for SubmitPayment {
         let before = &stored.entity;
         let submitted = before.clone().submitted(context.now);
         let submitted = submitted.map_err(|step| refused(before, 0, step))?;
-        if before.state(context.now) == PaymentState::PendingReview {
-            let (_, payments) = terms(context, before)?;
-            match Verdict::of(before, payments, snapshot, context)? {
-                Verdict::Approved => {}
-                Verdict::Blocked => return self.block(&stored, snapshot, context),
-                Verdict::Reviewed(_) => {
-                    let step = WrongPaymentStep::State(PaymentState::PendingReview);
-                    return Err(refused(before, 0, step).into());
-                }
-            }
-        }
         if submitted == *before {
             return Ok(Decision {
                 reply: self.reply(before, context.now),
                 changes: Changes::default(),
             });
         }
+        let (program, payments) = terms(context, before)?;
+        if before.state(context.now) == PaymentState::PendingReview {
+            match Verdict::of(before, payments, snapshot, context)? {
+                Verdict::Approved => {}
+                Verdict::Blocked => {
+                    let blocked = before.clone().blocked(context.now);
+                    return self.end(&stored, blocked, snapshot, context);
+                }
+                Verdict::Reviewed(_) => {
+                    let step = WrongPaymentStep::State(PaymentState::PendingReview);
+                    return Err(refused(before, 0, step).into());
+                }
+            }
+        }
+        let stopped = self.runs().check(program)?;
+        if let Some(stage) = stopped {
+            let noted = self.runs().noted(before.clone(), program, context);
+            let stopped = noted.stopped(stage, context.now);
+            return self.end(&stored, stopped, snapshot, context);
+        }
+        let submitted = self.runs().noted(submitted, program, context);
         self.try_anew(&stored, &submitted, snapshot, context)
     }
 }

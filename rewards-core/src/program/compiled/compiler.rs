@@ -26,6 +26,7 @@ use crate::fx::CompiledFx;
 use crate::ids::Slug;
 use crate::money::{Asset, MoneyError};
 use crate::payments::CompiledPayments;
+use crate::pipeline::CompiledPipeline;
 use crate::qr::CompiledQr;
 use crate::risk::CompiledRisk;
 use crate::time::{Calendar, Period, Timestamp, Window};
@@ -108,6 +109,11 @@ impl Parts {
             payments: self.payments,
             tokens: self.tokens,
             risk: document.risk.as_ref().map(CompiledRisk::of),
+            pipeline: document
+                .pipeline
+                .as_ref()
+                .map(CompiledPipeline::of)
+                .unwrap_or_default(),
             sliding: Vec::new(),
             document,
         };

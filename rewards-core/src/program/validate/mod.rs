@@ -54,6 +54,7 @@ mod limits;
 mod narrow;
 mod offers;
 mod payments;
+mod pipeline;
 mod qr;
 mod redemptions;
 mod rest;
@@ -114,6 +115,7 @@ pub(crate) fn validate(program: &Program) -> Vec<Problem> {
     transfers::check(&mut checker);
     fx::check(&mut checker);
     payments::check(&mut checker);
+    pipeline::check(&mut checker);
     tokens::check(&mut checker);
     redemptions::check(&mut checker);
     offers::check(&mut checker);

@@ -10,7 +10,7 @@ use crate::program::Program;
 use crate::rejection::Problem;
 
 /// The fields of a document.
-const SECTIONS: [&str; 23] = [
+const SECTIONS: [&str; 24] = [
     "id",
     "name",
     "currency",
@@ -33,6 +33,7 @@ const SECTIONS: [&str; 23] = [
     "risk",
     "qr",
     "payments",
+    "pipeline",
     "tokens",
 ];
 

@@ -6,6 +6,7 @@
 )]
 
 mod earning;
+mod pipeline;
 mod refused;
 
 use rewards_core::event::{Event, Stream};
@@ -82,12 +83,15 @@ fn hold(payment: &str) -> HoldPayment {
     HoldPayment {
         payment: payment.parse().unwrap(),
         tenders: Vec::new(),
+        stages: Vec::new(),
     }
 }
 
 fn submit(payment: &str) -> SubmitPayment {
-    let payment = payment.parse().unwrap();
-    SubmitPayment { payment }
+    SubmitPayment {
+        payment: payment.parse().unwrap(),
+        stages: Vec::new(),
+    }
 }
 
 fn report(payment: &str, attempt: u32, outcome: AttemptOutcome) -> ReportPayment {
@@ -95,6 +99,7 @@ fn report(payment: &str, attempt: u32, outcome: AttemptOutcome) -> ReportPayment
         payment: payment.parse().unwrap(),
         attempt,
         outcome,
+        stages: Vec::new(),
     }
 }
 

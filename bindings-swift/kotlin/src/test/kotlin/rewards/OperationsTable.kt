@@ -142,6 +142,9 @@ internal val OPERATIONS: Map<String, suspend Call.() -> Answer> = mapOf(
     "get_payment" to {
         paymentDetailsToJson(engine.getPayment(getPaymentFromJson(request), now)) to false
     },
+    "get_stage_statistics" to {
+        stageStatisticsListToJson(engine.getStageStatistics(getStageStatisticsFromJson(request), now)) to false
+    },
     "create_coupon_book" to {
         engine.createCouponBookReceipt(createCouponBookFromJson(request), key, now)
             .let { createdCouponBookToJson(it.reply) to it.replayed }
