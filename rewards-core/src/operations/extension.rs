@@ -10,7 +10,9 @@
 use std::collections::BTreeMap;
 
 use super::change_builder::{ChangeBuilder, Totals};
+use super::review::{Reviewed, TierReview};
 use super::rewards::{OPEN_LOTS_MAX, open_lots};
+use super::seen::{Seen, see_once};
 use crate::cashback::Earned;
 use crate::command::Undecided;
 use crate::context::Context;
@@ -58,10 +60,12 @@ impl Extension<'_> {
         context: &Context,
     ) -> Result<Extended, Undecided> {
         let mut extended = Extended::default();
-        if builder.row.profile.status != MemberStatus::Active {
+        let assets = self.assets(context);
+        if builder.row.profile.status != MemberStatus::Active || assets.is_empty() {
             return Ok(extended);
         }
-        let lots = builder.first_open_lots(snapshot, self.assets(context), OPEN_LOTS_MAX)?;
+        release(builder, snapshot, context)?;
+        let lots = builder.first_open_lots(snapshot, assets, OPEN_LOTS_MAX)?;
         for (asset, lots) in lots {
             let mut owed = builder.row.balances.get(&Purpose::Debt, asset);
             for lot in lots {
@@ -126,6 +130,28 @@ impl Extension<'_> {
         assets.dedup();
         assets
     }
+}
+
+/// Gives back what authorizations hold whose time is over, for commands that look at no balance: it is the member's again, and lasts
+/// longer with the rest. Ladders that are climbed by a balance are reviewed where something came back.
+fn release(
+    builder: &mut ChangeBuilder<'_>,
+    snapshot: &Snapshot,
+    context: &Context,
+) -> Result<(), Undecided> {
+    let before = builder.released();
+    builder.release_overdue(context.now)?;
+    if builder.released() == before {
+        return Ok(());
+    }
+    let member = builder.member().clone();
+    let mut plan = ReadPlan::default();
+    Reviewed::Balances.plan(context, &member, context.now, &mut plan);
+    see_once(snapshot, context, &member, Seen::Released, plan)?;
+    let review = TierReview::now(Reviewed::Balances, snapshot, context, &member);
+    review.make(builder)?;
+    builder.move_days(snapshot, context)?;
+    Ok(())
 }
 
 /// Whether a lot is of a rule: earned with a purchase, by a rule of its name that pays the same from the same account.

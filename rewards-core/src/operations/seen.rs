@@ -19,6 +19,8 @@ pub(super) enum Seen {
     Owner,
     /// What is due by an instant makes a difference: to what is owed, or to the member into whom this one was merged.
     Due(Timestamp),
+    /// What an authorization held beyond its time came back: what a review of ladders by a balance looks at.
+    Released,
     /// The member shares a wallet with whoever acts: what a review of ladders by a balance looks at.
     Sharer,
     /// The member shares a wallet that is looked at: what is due.
@@ -41,6 +43,7 @@ pub(super) fn see_once(
         Seen::Due(until) => format!("due {} {member}", until.micros()),
         Seen::Receiver => format!("receiver {now} {member}"),
         Seen::Owner => format!("owner {now} {member}"),
+        Seen::Released => format!("released {now} {member}"),
         Seen::Sharer => format!("sharer {now} {member}"),
         Seen::Shown => format!("shown {now} {member}"),
     };

@@ -582,3 +582,15 @@ fn what_expires_after_an_authorization_is_told() {
         );
     }
 }
+
+#[test]
+fn no_deposit_ends_before_it_begins() {
+    let mut world = world();
+    world.at("2026-03-02T14:00:00Z");
+    world.give(money("1.00", "EUR"), None);
+    // This clock is behind that of who wrote last.
+    world.at("2026-03-02T12:00:00Z");
+    let begun = world.run(&initiate("d1", money("12.50", "EUR"))).unwrap();
+    assert_eq!(begun.initiated_at, at("2026-03-02T14:00:00Z"));
+    assert!(begun.expires_at > begun.initiated_at, "{begun:?}");
+}

@@ -690,3 +690,40 @@ fn more_lots_than_one_step_may_touch_are_extended_in_turn() {
     world.buy("1 id=p5");
     assert_eq!(told(&world).len(), 2);
 }
+
+#[test]
+fn what_is_reserved_no_longer_is_extended_whether_or_not_anybody_settled_it() {
+    type Act = fn(&mut World);
+    let acts: [(&str, Act); 3] = [
+        ("a deposit", |world| {
+            paid(world, "d1", "5.00").unwrap();
+        }),
+        ("a capture", |world| {
+            world.run(&capture("live", 1, "1.00")).unwrap();
+        }),
+        ("a purchase", |world| {
+            world.buy("9.00 id=p3");
+        }),
+    ];
+    for (name, act) in acts {
+        let ends = [false, true].map(|settled| {
+            let mut world = World::with(ALL);
+            world.buy("9.00 id=p1");
+            world.buy("9.00 id=p2");
+            initiate(&mut world, "d1", "5.00");
+            world.at("2026-03-12T12:00:00Z");
+            world.run(&authorize("over", "5.00")).unwrap();
+            world.at("2026-03-12T12:30:00Z");
+            world.run(&authorize("live", "2.00")).unwrap();
+            // The first is over by now, and the second is not.
+            world.at("2026-03-12T13:10:00Z");
+            if settled {
+                world.settle();
+            }
+            act(&mut world);
+            world.assert_valid();
+            open(&world, "ann")
+        });
+        assert_eq!(ends[0], ends[1], "{name}");
+    }
+}

@@ -8,7 +8,7 @@ use rewards_core::ledger::{Lot, LotState, Purpose};
 use rewards_core::member::MemberStatus;
 use rewards_core::money::{Asset, Money};
 use rewards_core::operations::aliases::LinkAlias;
-use rewards_core::operations::balances::GetBalance;
+use rewards_core::operations::balances::{GetBalance, ListExpiring};
 use rewards_core::operations::members::UpdateMember;
 use rewards_core::operations::redemptions::{
     AuthorizeRedemption, CancelRedemption, CaptureRedemption, ChosenTender, GetRedemption,
@@ -698,4 +698,19 @@ proptest! {
         prop_assert_eq!(before, lots(&world));
         prop_assert_eq!(world.audit(&world.tenant), vec![]);
     }
+}
+
+#[test]
+fn what_is_reserved_no_longer_is_listed_before_anybody_settles_it() {
+    let mut world = World::with(SHOP);
+    grant(&mut world, "10.00 EUR", Some("2026-03-20"));
+    world.run(&authorize("x1", "7.99 EUR")).unwrap();
+    let mut listed = |now: &str| {
+        world.at(now);
+        let list = world.run(&ListExpiring::of(member("ann"))).unwrap();
+        let amounts = list.items.iter().map(|item| item.amount.to_string());
+        amounts.collect::<Vec<_>>()
+    };
+    assert_eq!(listed("2026-03-02T12:59:59Z"), ["2.01"]);
+    assert_eq!(listed("2026-03-02T13:00:00Z"), ["10.00"]);
 }

@@ -2,7 +2,8 @@
 //!
 //! Only what members can use now is listed: lots that are still pending are not, and what has matured or expired by now counts as
 //! such, whether a sweep has passed or not. The order is that of expiry, then by member and lot, so that the sum of a member or an
-//! asset is that of its items. Own money is in no lots and never expires.
+//! asset is that of its items. Own money is in no lots and never expires. What an authorization holds whose time is over is the
+//! member's again, and listed when the member is named; of all members it is listed once it was settled.
 //!
 //! A page shows what is true when it is asked for: what is spent in the meantime is missing from the next page.
 //!
@@ -12,7 +13,9 @@
 use serde::{Deserialize, Serialize};
 use smol_str::format_smolstr;
 
+use super::super::change_builder::ChangeBuilder;
 use super::super::due::{DUE_LOTS_SEEN_MAX, due_lots, due_query};
+use super::super::merged::settle_merged;
 use super::super::pages::Page;
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
@@ -191,7 +194,7 @@ impl Operation for ListExpiring {
         let is_listed = |place: &Place| prepared.place.as_ref().is_none_or(|after| place > after);
         let mut found: Vec<(Place, Asset, i64)> = Vec::new();
         for (member, lot) in self.lots(prepared, snapshot, context)? {
-            let lot = settle(lot, context.now)
+            let lot = settle(&lot, context.now)
                 .pop()
                 .map_or_else(|| lot.clone(), |step| step.lot);
             let expires_at = lot.expires_at.filter(|at| *at <= prepared.horizon);
@@ -216,30 +219,33 @@ impl Operation for ListExpiring {
 
 impl ListExpiring {
     /// The lots that may be listed, with their members, in no order.
-    fn lots<'s>(
-        &'s self,
+    fn lots(
+        &self,
         prepared: &PreparedExpiring,
-        snapshot: &'s Snapshot,
+        snapshot: &Snapshot,
         context: &Context,
-    ) -> Result<Vec<(&'s MemberId, &'s Lot)>, Rejection> {
+    ) -> Result<Vec<(MemberId, Lot)>, Undecided> {
         if let Some(member) = &self.member {
-            let key = context.member_key(member);
-            if !snapshot.members.contains_key(&key) {
-                return Err(Rejection::MemberUnknown(member.clone()));
-            }
-            let lots = due_lots(snapshot, &key, prepared.horizon)?;
-            return Ok(lots.into_iter().map(|lot| (member, lot)).collect());
+            let ids = context.id_allocator();
+            let now = context.now;
+            // What is reserved longer than its time allows is the member's again; nothing of this is written.
+            let mut builder = ChangeBuilder::open_until(snapshot, context, &ids, member, now)?;
+            settle_merged(&mut builder, snapshot, context, now)?;
+            due_lots(snapshot, &context.member_key(member), prepared.horizon)?;
+            let lots = builder.lots(snapshot).into_iter();
+            return Ok(lots.map(|lot| (member.clone(), lot)).collect());
         }
         let mut lots = Vec::new();
         for query in prepared.queries.iter().flatten() {
             let found = snapshot.due_lots.get(query).into_iter().flatten();
-            lots.extend(found.map(|(member, lot)| (member, lot)));
+            lots.extend(found.cloned());
             let is_full = u32::try_from(lots.len()).is_ok_and(|many| many >= DUE_LOTS_SEEN_MAX);
             if is_full && query.state == LotState::Pending {
                 return Err(Rejection::TooMany {
                     what: "due lots",
                     limit: DUE_LOTS_SEEN_MAX,
-                });
+                }
+                .into());
             }
         }
         Ok(lots)

@@ -7,6 +7,8 @@
 //! or of another currency; an unknown provider; an amount out of bounds; unknown member; the deposit is initiated already;
 //! closed or merged member; suspended member.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
@@ -22,6 +24,7 @@ use crate::event::Event;
 use crate::ids::{DepositId, MemberId, PaymentReference, ProgramId, Slug, TenantId};
 use crate::money::Money;
 use crate::payments::{DepositEntity, NewDeposit};
+use crate::program::{CompiledDeposits, CompiledProgram};
 use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{ReadPlan, Snapshot};
 use crate::time::Timestamp;
@@ -64,12 +67,14 @@ pub struct InitiatedDeposit {
 
 /// What the program says of the deposit.
 #[derive(Debug)]
-pub struct PreparedDeposit {
-    revision: u32,
-    expires_at: Timestamp,
-}
+pub struct PreparedDeposit(Arc<CompiledProgram>);
 
 impl InitiateDeposit {
+    fn section<'p>(&self, program: &'p CompiledProgram) -> Result<&'p CompiledDeposits, Rejection> {
+        let section = program.deposits();
+        section.ok_or_else(|| Rejection::DepositsNotOffered(self.program.clone()))
+    }
+
     fn check_amount(&self, currency: crate::money::Asset) -> Result<(), Rejection> {
         let mut problems = Vec::new();
         check_positive("amount", self.amount, &mut problems);
@@ -99,8 +104,7 @@ impl Operation for InitiateDeposit {
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, PreparedDeposit), Rejection> {
         let program = context.program_at(&self.program, context.now)?;
-        let section = program.deposits();
-        let section = section.ok_or_else(|| Rejection::DepositsNotOffered(self.program.clone()))?;
+        let section = self.section(program)?;
         self.check_amount(program.currency())?;
         if section.provider(&self.provider).is_none() {
             return Err(Rejection::ProviderUnknown(self.provider.clone()));
@@ -119,16 +123,12 @@ impl Operation for InitiateDeposit {
             )],
             ..ReadPlan::default()
         };
-        let prepared = PreparedDeposit {
-            revision: program.number(),
-            expires_at: section.expires_at(context.now),
-        };
-        Ok((plan, prepared))
+        Ok((plan, PreparedDeposit(Arc::clone(program))))
     }
 
     fn decide(
         &self,
-        prepared: &PreparedDeposit,
+        PreparedDeposit(program): &PreparedDeposit,
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<InitiatedDeposit>, Undecided> {
@@ -141,13 +141,14 @@ impl Operation for InitiateDeposit {
         check_active(&builder.row.profile, &self.member)?;
         let deposit = DepositEntity::new(&NewDeposit {
             deposit: &self.deposit,
-            program: (&self.program, prepared.revision),
+            program: (&self.program, program.number()),
             member: &self.member,
             amount: self.amount,
             provider: &self.provider,
             reference: self.provider_reference.as_ref(),
             initiated_at: builder.recorded_at,
-            expires_at: prepared.expires_at,
+            // A clock may be behind that of who wrote last: a deposit never ends before it begins.
+            expires_at: self.section(program)?.expires_at(builder.recorded_at),
         });
         builder.put(&self.deposit, Expected::Absent, &deposit)?;
         builder.emit(Event::DepositInitiated {

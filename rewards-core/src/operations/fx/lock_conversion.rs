@@ -106,7 +106,8 @@ impl Operation for LockConversion {
             &self.member,
             (prepared.allowed_by(), terms),
             builder.recorded_at,
-            section.expires_at(context.now),
+            // A clock may be behind that of who wrote last: a quote never ends before it begins.
+            section.expires_at(builder.recorded_at),
         );
         builder.put(&self.quote, Expected::Absent, &quote)?;
         builder.emit(Event::ConversionQuoted {

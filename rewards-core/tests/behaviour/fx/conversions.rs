@@ -296,3 +296,17 @@ fn of_two_directions_of_a_table_both_use_one() {
         "210.00 USD (210.00) -> 1000.00 EUR + 0.00"
     );
 }
+
+#[test]
+fn no_quote_ends_before_it_begins() {
+    let mut world = world();
+    let now = world.now;
+    world.now = now.checked_add_days(1).unwrap();
+    world.give(money("1.00", "EUR"), None);
+    // This clock is behind that of who wrote last.
+    world.now = now;
+    let locked = world
+        .run(&lock("q1", "ann", money("100.00", "EUR"), "USD"))
+        .unwrap();
+    assert!(locked.expires_at > locked.locked_at, "{locked:?}");
+}
