@@ -1,0 +1,1 @@
+"""A payment switch on Flask."""

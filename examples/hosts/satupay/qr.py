@@ -1,0 +1,193 @@
+"""QR codes: given out, scanned once, paid through another wallet."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import Annotated, Any, Literal, Optional
+
+from flask import Blueprint, Response, jsonify
+from pydantic import Field
+from rewards import models as api
+from rewards.models import Money
+
+from .deps import Request, body, new_id, the_engine
+from .errors import refused
+from .payments import Amount, Pay, begin
+from .security import check_acts_for, check_staff
+from .switch import HOME, PROGRAM
+
+routes = Blueprint("qr", __name__, url_prefix="/api/qr")
+Kind = Literal["merchant", "tng", "boost"]
+Wallet = Literal["tng", "boost"]
+Text = Annotated[str, Field(min_length=1, max_length=128)]
+
+
+class Generate(Request):
+    """A code of a merchant for one payment."""
+
+    type: Kind
+    merchant_id: Text
+    merchant_name: Annotated[str, Field(min_length=1, max_length=25)] = "MERCHANT"
+    city: Annotated[str, Field(min_length=1, max_length=15)] = "KUALA LUMPUR"
+    amount: Amount
+
+
+class Scan(Request):
+    """Somebody scans a code."""
+
+    qr_id: Text
+    user_id: Optional[Text] = None
+
+
+class Route(Request):
+    """A code is to be paid: through which wallets, or by whom through one of them."""
+
+    qr_id: Text
+    wallet: Optional[Wallet] = None
+    user_id: Optional[Text] = None
+
+
+class Demo(Request):
+    """The whole way of a code of one wallet that is paid through the other."""
+
+    user_id: Text
+    amount: Amount = Field(default="25.00", validate_default=True)
+    merchant_id: Text = "DEMO_MERCHANT_001"
+
+
+def content(wanted: Generate, qr: str) -> Any:
+    """What a code shows: that of a merchant is EMVCo's, those of wallets are their own."""
+    if wanted.type == "merchant":
+        field = api.QrField(id=1, value=wanted.merchant_id)
+        account = api.TemplateQrValue(template=api.QrTemplate(guid="com.satupay", fields=[field]))
+        return api.MerchantQrContent(
+            merchant=api.BuildQr(
+                qr=api.MerchantQr(
+                    initiation="dynamic",
+                    accounts=[api.QrObject(id=26, value=account)],
+                    category="5812",
+                    currency=HOME,
+                    amount=str(wanted.amount),
+                    country="MY",
+                    name=wanted.merchant_name,
+                    city=wanted.city,
+                    additional=api.QrAdditional(bill_number=qr[-25:]),
+                )
+            )
+        )
+    told = {
+        "type": wanted.type,
+        "version": "2.1",
+        "merchant": wanted.merchant_id,
+        "amount": str(wanted.amount),
+        "currency": HOME,
+        "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "reference": qr,
+    }
+    return api.TextQrContent(text=json.dumps(told))
+
+
+def generated(wanted: Generate, qr: str) -> dict[str, Any]:
+    """Gives out a code. What its text is worth is kept in its id's own code: the amount of wallets is in no field of theirs."""
+    request = api.CreateQr(qr=qr, program=PROGRAM, kind=wanted.type, content=content(wanted, qr))
+    made = the_engine().create_qr(request)
+    return {
+        "qr_id": made.qr,
+        "type": wanted.type,
+        "status": "active",
+        "text": made.text,
+        "expires_at": made.expires_at and made.expires_at.isoformat(),
+    }
+
+
+def shown(text: str, amount: Money | None) -> tuple[str, Money]:
+    """The merchant and the amount that a code shows."""
+    if amount is not None:
+        parsed = the_engine().parse_qr(api.ParseQr(text=text))
+        value = parsed.qr.accounts[0].value
+        if isinstance(value, api.TemplateQrValue):
+            return value.template.fields[0].value, amount
+    try:
+        told = json.loads(text)
+        return str(told["merchant"]), Money.of(str(told["amount"]), str(told["currency"]))
+    except (ValueError, KeyError, TypeError):
+        raise refused(400, "qr_unreadable", "the code does not say who is paid, and how much") from None
+
+
+@routes.post("/generate")
+def generate() -> tuple[Response, int]:
+    """Gives out a code for a quarter of an hour."""
+    check_staff()
+    return jsonify(generated(body(Generate), new_id("QR"))), 201
+
+
+@routes.post("/scan")
+def scan() -> Response:
+    """Scans a code: once, and in its time."""
+    wanted = body(Scan)
+    done = the_engine().scan_qr(api.ScanQr(qr=wanted.qr_id, by=wanted.user_id), key=new_id("SCAN"))
+    merchant, amount = shown(done.text, done.amount)
+    return jsonify(
+        qr_id=done.qr, status="scanned", type=done.kind, merchant_id=merchant, amount=str(amount.amount)
+    )
+
+
+@routes.post("/route")
+def route() -> tuple[Response, int]:
+    """Tells through which wallets a code can be paid, and pays it through one when a user is named."""
+    wanted = body(Route)
+    found = the_engine().get_qr(api.GetQr(qr=wanted.qr_id))
+    merchant, amount = shown(found.text, found.amount)
+    wallets = [wanted.wallet] if wanted.wallet else []
+    request = api.QuoteQrRoutes(
+        program=PROGRAM, of=api.KindQrSubject(kind=found.kind), amount=amount, wallets=wallets
+    )
+    quoted = the_engine().quote_qr_routes(request)
+    told = {
+        "qr_id": found.qr,
+        "amount": str(amount.amount),
+        "recommended": quoted.recommended,
+        "routes": [
+            {"wallet": one.wallet, "fee": str(one.fee.amount), "total": str(one.given.amount)}
+            for one in quoted.routes
+        ],
+    }
+    if wanted.user_id is None or wanted.wallet is None:
+        return jsonify(told), 200
+    check_acts_for(wanted.user_id)
+    if found.state != "scanned":
+        raise refused(400, "qr_not_scanned", "scan the code first")
+    return jsonify(told | {"payment": paid(wanted, found, quoted.routes[0].given, merchant)}), 202
+
+
+def paid(wanted: Route, found: api.QrDetails, given: Money, merchant: str) -> dict[str, Any]:
+    """Pays a code once: the payment is called as the code is."""
+    pay = Pay(
+        amount=given.amount,
+        currency=HOME,
+        payment_method="qr",
+        merchant_id=merchant,
+        user_id=wanted.user_id or "",
+        rail=wanted.wallet or "tng",
+    )
+    return begin(pay, f"TXN_{found.qr}")
+
+
+@routes.post("/demo/tng-boost")
+def demo() -> tuple[Response, int]:
+    """A code of one wallet is given out, scanned and paid through the other."""
+    wanted = body(Demo)
+    check_acts_for(wanted.user_id)
+    qr = new_id("DEMO")
+    code = Generate(type="tng", merchant_id=wanted.merchant_id, amount=wanted.amount)
+    made = generated(code, qr)
+    engine = the_engine()
+    engine.scan_qr(api.ScanQr(qr=qr, by=wanted.user_id), key=f"SCAN_{qr}")
+    found = engine.get_qr(api.GetQr(qr=qr))
+    _, amount = shown(found.text, found.amount)
+    subject = api.KindQrSubject(kind="tng")
+    request = api.QuoteQrRoutes(program=PROGRAM, of=subject, amount=amount, wallets=["boost"])
+    given = the_engine().quote_qr_routes(request).routes[0].given
+    pay = Route(qr_id=qr, wallet="boost", user_id=wanted.user_id)
+    return jsonify(qr=made, payment=paid(pay, found, given, wanted.merchant_id)), 202

@@ -1,0 +1,85 @@
+"""Tokens that are taken offline, and codes that are scanned."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from conftest import Service
+
+
+def create(service: Service, amount: str = "50.00") -> str:
+    body = {"action": "create", "user_id": "ada", "amount": amount}
+    made = service.post("/api/payoffline", body, 201)
+    assert made["text"].startswith("RT1:")
+    token: str = made["token_id"]
+    return token
+
+
+def test_a_token_reserves_its_value_and_is_redeemed_once(service: Service) -> None:
+    service.user()
+    token = create(service)
+    assert service.balance() == ("950.00", "50.00")
+    assert service.post("/api/payoffline", {"action": "validate", "token_id": token})["valid"]
+
+    def redeem(number: int) -> int:
+        body = {"action": "redeem", "token_id": token, "merchant_id": f"M{number}"}
+        return service.call("POST", "/api/payoffline", body).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = sorted(pool.map(redeem, range(8)))
+    assert answers == [200] + [400] * 7
+    assert service.balance() == ("950.00", "0.00")
+    body = {"action": "redeem", "token_id": token, "merchant_id": "M"}
+    service.refuse("/api/payoffline", body, 400, "token_spent")
+    service.refuse("/api/payoffline", body | {"token_id": "none"}, 404, "token_unknown")
+    cancel = {"action": "cancel", "token_id": token, "user_id": "ada"}
+    service.refuse("/api/payoffline", cancel, 400, "token_spent")
+
+
+def test_limits_of_tokens(service: Service) -> None:
+    service.user()
+    for amount in ("4.99", "1000.01"):
+        body = {"action": "create", "user_id": "ada", "amount": amount}
+        service.refuse("/api/payoffline", body, 409, "token_limit")
+    tokens = [create(service, "5.00") for _ in range(5)]
+    service.refuse(
+        "/api/payoffline", {"action": "create", "user_id": "ada", "amount": "5.00"}, 409, "token_limit"
+    )
+    cancelled = service.post("/api/payoffline", {"action": "cancel", "token_id": tokens[0], "user_id": "ada"})
+    assert cancelled["amount"] == "5.00"
+    create(service, "5.00")
+
+
+@pytest.mark.parametrize("kind", ["merchant", "tng", "boost"])
+def test_a_code_is_scanned_once(service: Service, kind: str) -> None:
+    body = {"type": kind, "merchant_id": "SHOP7", "amount": "12.30"}
+    made = service.post("/api/qr/generate", body, 201)
+    scanned = service.post("/api/qr/scan", {"qr_id": made["qr_id"]})
+    assert (scanned["merchant_id"], scanned["amount"], scanned["type"]) == ("SHOP7", "12.30", kind)
+    service.refuse("/api/qr/scan", {"qr_id": made["qr_id"]}, 400, "qr_scanned")
+    service.refuse("/api/qr/scan", {"qr_id": "none"}, 404, "qr_unknown")
+
+
+def test_a_code_is_paid_through_another_wallet(service: Service) -> None:
+    service.user()
+    made = service.post("/api/qr/generate", {"type": "tng", "merchant_id": "M", "amount": "20.00"}, 201)
+    told = service.post("/api/qr/route", {"qr_id": made["qr_id"]})
+    assert told["recommended"] == "tng"
+    pay = {"qr_id": made["qr_id"], "wallet": "boost", "user_id": "ada"}
+    service.refuse("/api/qr/route", pay, 400, "qr_not_scanned")
+    service.post("/api/qr/scan", {"qr_id": made["qr_id"], "user_id": "ada"})
+    service.refuse("/api/qr/route", pay | {"wallet": "grabpay"}, 422, "invalid")
+    begun = service.post("/api/qr/route", pay, 202)["payment"]
+    assert begun["charged"] == "20.10", "with the fee of the route"
+    service.ended(begun["txn_id"])
+    # The code names the payment, so that it is paid once.
+    service.post("/api/qr/route", pay, 202)
+    assert service.balance() == ("979.90", "0.00")
+
+
+def test_the_demo(service: Service) -> None:
+    service.user()
+    told = service.post("/api/qr/demo/tng-boost", {"user_id": "ada"}, 202)
+    assert told["payment"]["charged"] == "25.10"
+    service.ended(told["payment"]["txn_id"])
