@@ -24,6 +24,8 @@ mod fx;
 #[cfg(test)]
 #[cfg(all(feature = "memory", any(feature = "sqlite", feature = "postgres")))]
 mod payments;
+#[cfg(test)]
+#[cfg(all(feature = "memory", any(feature = "sqlite", feature = "postgres")))]
 mod qr;
 #[cfg(feature = "scenario")]
 mod scenario;
