@@ -114,7 +114,6 @@ impl Stage {
                 carried: Values::default(),
                 carried_parts: Values::default(),
                 offers: Default::default(),
-                risk: Default::default(),
             }
         };
         STANDINGS.iter().map(standing).collect()
@@ -161,7 +160,9 @@ fn quote(size: usize) -> Result<Vec<Series>, Box<dyn Error>> {
             }),
             Contestant::new("rewards, whole operation", || {
                 for query in &queries {
-                    let decision = query.decide(&snapshot, &context);
+                    let prepared = query.prepare(&context);
+                    let (_, prepared) = prepared.map_err(|rejection| format!("{rejection:?}"))?;
+                    let decision = query.decide(&prepared, &snapshot, &context);
                     black_box(decision.map_err(|rejection| format!("{rejection:?}"))?);
                 }
                 Ok(())
@@ -270,7 +271,8 @@ fn operation_stage(stage: &Stage) -> Result<(Context, Snapshot), Box<dyn Error>>
         keys: None,
     };
     let mut snapshot = Snapshot::default();
-    let registered = RegisterMember::new(MemberId::new("member-1")?).decide(&snapshot, &context);
+    let registered =
+        RegisterMember::new(MemberId::new("member-1")?).decide(&(), &snapshot, &context);
     snapshot.apply(
         &registered
             .map_err(|rejection| format!("{rejection:?}"))?
