@@ -115,6 +115,14 @@ def shown(text: str, amount: Money | None) -> tuple[str, Money]:
         raise refused(400, "qr_unreadable", "the code does not say who is paid, and how much") from None
 
 
+def quote(kind: str, amount: Money, wallet: Optional[Wallet]) -> api.QuotedQrRoutes:
+    """What paying a code comes to through one wallet, or through each."""
+    subject = api.KindQrSubject(kind=kind)
+    wallets = [wallet] if wallet else []
+    request = api.QuoteQrRoutes(program=PROGRAM, of=subject, amount=amount, wallets=wallets)
+    return the_engine().quote_qr_routes(request)
+
+
 @routes.post("/generate")
 def generate() -> tuple[Response, int]:
     """Gives out a code for a quarter of an hour."""
@@ -139,11 +147,7 @@ def route() -> tuple[Response, int]:
     wanted = body(Route)
     found = the_engine().get_qr(api.GetQr(qr=wanted.qr_id))
     merchant, amount = shown(found.text, found.amount)
-    wallets = [wanted.wallet] if wanted.wallet else []
-    request = api.QuoteQrRoutes(
-        program=PROGRAM, of=api.KindQrSubject(kind=found.kind), amount=amount, wallets=wallets
-    )
-    quoted = the_engine().quote_qr_routes(request)
+    quoted = quote(found.kind, amount, wanted.wallet)
     told = {
         "qr_id": found.qr,
         "amount": str(amount.amount),
@@ -186,8 +190,6 @@ def demo() -> tuple[Response, int]:
     engine.scan_qr(api.ScanQr(qr=qr, by=wanted.user_id), key=f"SCAN_{qr}")
     found = engine.get_qr(api.GetQr(qr=qr))
     _, amount = shown(found.text, found.amount)
-    subject = api.KindQrSubject(kind="tng")
-    request = api.QuoteQrRoutes(program=PROGRAM, of=subject, amount=amount, wallets=["boost"])
-    given = the_engine().quote_qr_routes(request).routes[0].given
     pay = Route(qr_id=qr, wallet="boost", user_id=wanted.user_id)
+    given = quote(found.kind, amount, pay.wallet).routes[0].given
     return jsonify(qr=made, payment=paid(pay, found, given, wanted.merchant_id)), 202
