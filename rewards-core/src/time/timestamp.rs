@@ -138,6 +138,13 @@ impl Timestamp {
             })
     }
 
+    /// The instant so many minutes later; the end of time when that is beyond it.
+    #[must_use]
+    pub(crate) fn saturating_add_minutes(self, minutes: u32) -> Self {
+        let micros = i64::from(minutes).saturating_mul(MICROS_PER_MINUTE);
+        self.checked_add_micros(micros).unwrap_or(Self::MAX)
+    }
+
     /// The nearest supported instant to that many microseconds since the epoch.
     pub(super) fn saturating_from_micros(micros: i64) -> Self {
         Self(micros.clamp(Self::MIN.0, Self::MAX.0))

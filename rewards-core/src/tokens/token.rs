@@ -25,7 +25,7 @@ use super::{SpendProof, TokenClaims, TokenError};
 use crate::entity::{Entity, Index};
 use crate::ids::{KeyId, MerchantId, ProgramId, RedemptionId, Slug, TokenId};
 use crate::money::Money;
-use crate::time::{MICROS_PER_MINUTE, Timestamp};
+use crate::time::Timestamp;
 
 /// What tokens that pay nothing any more are kept under, so that merchants can be told of those whose time is not over.
 const ENDED: &str = "ended";
@@ -141,7 +141,10 @@ impl Token {
         };
         // Nobody is told late of what is redeemed where there is a network.
         if token.mode() == TokenMode::Bound {
-            token.settles_until = after(token.claims.expires_at, told.terms.settle_minutes);
+            token.settles_until = token
+                .claims
+                .expires_at
+                .saturating_add_minutes(told.terms.settle_minutes);
         }
         token
     }
@@ -276,7 +279,7 @@ impl Token {
         self.check_active(now)?;
         let until = match self.mode() {
             TokenMode::Bearer => now,
-            TokenMode::Bound => after(now, self.revocation_minutes),
+            TokenMode::Bound => now.saturating_add_minutes(self.revocation_minutes),
         };
         self.settles_until = self.settles_until.min(until);
         Ok(self.end(state, now))
@@ -340,11 +343,6 @@ impl Token {
     pub fn ended_of(issuer: &Slug) -> (&str, &'static str) {
         (issuer.as_str(), ENDED)
     }
-}
-
-fn after(at: Timestamp, minutes: u32) -> Timestamp {
-    let micros = i64::from(minutes).saturating_mul(MICROS_PER_MINUTE);
-    at.checked_add_micros(micros).unwrap_or(Timestamp::MAX)
 }
 
 impl Entity for Token {

@@ -4,7 +4,8 @@
 //! the purchase is refused, the payment goes on without one, and the caller is told why.
 
 use super::super::purchases::{
-    RecordPurchase, RecordedBy, RecordedPurchase, RefundPurchase, RefundedPart, RefundedPurchase,
+    PreparedPurchase, RecordPurchase, RecordedBy, RecordedPurchase, RefundPurchase, RefundedPart,
+    RefundedPurchase,
 };
 use crate::cashback::Purchase;
 use crate::command::{Operation as _, Undecided};
@@ -50,6 +51,14 @@ pub(super) fn purchase_of(
     Ok(purchase)
 }
 
+/// The purchase that a completed payment is, what is known of it before anything stored is looked at, and the rows to look at.
+#[derive(Debug)]
+pub(super) struct PlannedPurchase {
+    record: RecordPurchase,
+    prepared: PreparedPurchase,
+    pub plan: ReadPlan,
+}
+
 /// The purchase that a completed payment is, and the rows to look at; or why it can be none.
 ///
 /// # Errors
@@ -59,10 +68,14 @@ pub(super) fn plan_purchase(
     payments: &CompiledPayments,
     member: &MemberId,
     context: &Context,
-) -> Result<Earned<(RecordPurchase, ReadPlan)>, Rejection> {
+) -> Result<Earned<PlannedPurchase>, Rejection> {
     let record = RecordPurchase::new(purchase_of(payment, payments, member)?);
     match record.prepare(context) {
-        Ok((plan, _)) => Ok(Ok((record, plan))),
+        Ok((plan, prepared)) => Ok(Ok(PlannedPurchase {
+            record,
+            prepared,
+            plan,
+        })),
         Err(refused) => told(refused).map(Err),
     }
 }
@@ -72,14 +85,16 @@ pub(super) fn plan_purchase(
 /// # Errors
 /// Defects; [`Undecided::Needs`] more rows.
 pub(super) fn record(
-    purchase: &RecordPurchase,
+    purchase: &PlannedPurchase,
     changes: Changes,
     (snapshot, context, ids): (&Snapshot, &Context, &IdAllocator),
 ) -> Result<(Changes, Earned<RecordedPurchase>), Undecided> {
-    let (_, prepared) = purchase.prepare(context)?;
+    let PlannedPurchase {
+        record, prepared, ..
+    } = purchase;
     let mut view = snapshot.clone();
     view.apply(&changes);
-    let decided = purchase.decide_with(&prepared, &view, context, ids, RecordedBy::Payment);
+    let decided = record.decide_with(prepared, &view, context, ids, RecordedBy::Payment);
     after(changes, decided)
 }
 

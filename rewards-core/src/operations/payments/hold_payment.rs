@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::super::redemptions::{ChosenTender, HeldFor, HeldValue, PaidPart};
 use super::super::seen::{Seen, see_once};
 use super::stages::{StageRuns, keep};
-use super::{held, key, later, open_payer, payment_of, refused, terms};
+use super::{held, key, open_payer, payment_of, refused, terms};
 use crate::command::{Kind, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
@@ -271,7 +271,7 @@ impl Operation for HoldPayment {
             Verdict::Approved => (false, context.now),
             Verdict::Reviewed(until) => (true, until),
         };
-        let until = later(from, payments.hold_minutes);
+        let until = from.saturating_add_minutes(payments.hold_minutes);
         self.hold((&stored, noted), (is_reviewed, until), snapshot, context)
     }
 }

@@ -37,14 +37,14 @@ use crate::command::Undecided;
 use crate::context::Context;
 use crate::entity::{EntityKey, Stored};
 use crate::event::Event;
-use crate::ids::{IdAllocator, PaymentId, ProgramId, RedemptionId, TenantId};
+use crate::ids::{IdAllocator, MemberId, PaymentId, ProgramId, RedemptionId, TenantId};
 use crate::payments::{
     CompiledPayments, PAYMENT_REFUNDS_MAX, Payment, PaymentState, WrongPaymentStep,
 };
 use crate::program::CompiledProgram;
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
-use crate::time::{MICROS_PER_MINUTE, Timestamp};
+use crate::time::Timestamp;
 use crate::wallet::Redemption;
 
 fn key(tenant: &TenantId, payment: &PaymentId) -> EntityKey {
@@ -81,12 +81,6 @@ fn terms<'c>(
     Ok((program, section(program, &payment.program)?))
 }
 
-/// An instant so many minutes later; the end of time when that is beyond it.
-fn later(at: Timestamp, minutes: u32) -> Timestamp {
-    let micros = i64::from(minutes).saturating_mul(MICROS_PER_MINUTE);
-    at.checked_add_micros(micros).unwrap_or(Timestamp::MAX)
-}
-
 /// Why a payment does not take a step, as a caller is told.
 fn refused(payment: &Payment, attempt: u32, step: WrongPaymentStep) -> Rejection {
     let id = payment.payment.clone();
@@ -117,17 +111,28 @@ fn held(payment: &Payment) -> Result<&RedemptionId, Rejection> {
     hold.ok_or(Rejection::Internal("a payment that holds nothing"))
 }
 
-/// Asks for what a step that gives value back must see of the payer, and more.
+/// Asks for what a step that moves what is held must see of the payer, and for what the payment as a purchase must see of whose that
+/// is: mostly the payer, too, of whom everything is asked for at once.
 fn see_payer(
     snapshot: &Snapshot,
     context: &Context,
     payment: &Payment,
-    more: ReadPlan,
+    purchase: Option<(&MemberId, ReadPlan)>,
 ) -> Result<(), Undecided> {
-    let member = &payment.member;
-    let mut plan = plan_redemption(context, member, held(payment)?, true);
-    plan.merge(more);
-    see_once(snapshot, context, member, Seen::Owner, plan)
+    let payer = &payment.member;
+    let mut plan = plan_redemption(context, payer, held(payment)?, true);
+    let other = match purchase {
+        Some((member, own)) if member == payer => {
+            plan.merge(own);
+            None
+        }
+        other => other,
+    };
+    see_once(snapshot, context, payer, Seen::Owner, plan)?;
+    match other {
+        Some((member, own)) => see_once(snapshot, context, member, Seen::Owner, own),
+        None => Ok(()),
+    }
 }
 
 /// Opens the changes of the payer of a payment without giving anything back.
@@ -151,7 +156,7 @@ fn release_payment<'a>(
     ids: &'a IdAllocator,
     payment: &Payment,
 ) -> Result<(ChangeBuilder<'a>, Returned), Undecided> {
-    see_payer(snapshot, context, payment, ReadPlan::default())?;
+    see_payer(snapshot, context, payment, None)?;
     let mut builder = ChangeBuilder::open(snapshot, context, ids, &payment.member)?;
     let returned = release_held(&mut builder, snapshot, context, held(payment)?)?;
     Ok((builder, returned))

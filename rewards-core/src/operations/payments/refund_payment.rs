@@ -14,7 +14,6 @@ use super::super::change_builder::ChangeBuilder;
 use super::super::merged::finish;
 use super::super::purchases::{RefundPurchase, RefundedPurchase};
 use super::super::redemptions::return_captured;
-use super::super::seen::{Seen, see_once};
 use super::super::unless_wrong;
 use super::earning::{refund_of, take_back};
 use super::{held, key, payment_of, refused, see_payer, terms};
@@ -112,18 +111,13 @@ impl RefundPayment {
         context: &Context,
     ) -> Result<Option<RefundPurchase>, Undecided> {
         let Some(member) = payment.earner() else {
-            see_payer(snapshot, context, payment, ReadPlan::default())?;
+            see_payer(snapshot, context, payment, None)?;
             return Ok(None);
         };
         let told = (self.kind, self.reason.as_ref());
         let refund = refund_of(payment, member, (&self.refund, amount), told)?;
         let (plan, ()) = refund.prepare(context)?;
-        if *member == payment.member {
-            see_payer(snapshot, context, payment, plan)?;
-        } else {
-            see_payer(snapshot, context, payment, ReadPlan::default())?;
-            see_once(snapshot, context, member, Seen::Owner, plan)?;
-        }
+        see_payer(snapshot, context, payment, Some((member, plan)))?;
         Ok(Some(refund))
     }
 }

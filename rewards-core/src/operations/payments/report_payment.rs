@@ -13,12 +13,10 @@ use super::super::change_builder::ChangeBuilder;
 use super::super::merged::finish;
 use super::super::purchases::RecordedPurchase;
 use super::super::redemptions::{capture_held, hold_until};
-use super::super::seen::{Seen, see_once};
+use super::super::seen::see_rows;
 use super::earning::{plan_purchase, record};
 use super::stages::{StageRuns, count, keep};
-use super::{
-    held, key, later, open_payer, payment_of, refused, release_payment, see_payer, tell, terms,
-};
+use super::{held, key, open_payer, payment_of, refused, release_payment, see_payer, tell, terms};
 use crate::command::{Kind, NaturalKey, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::{Changes, Decision};
@@ -127,7 +125,7 @@ impl Report<'_> {
             AttemptOutcome::Declined { code } => {
                 let class = self.payments.class(code);
                 let most = self.payments.attempts;
-                let until = later(now, self.payments.hold_minutes);
+                let until = now.saturating_add_minutes(self.payments.hold_minutes);
                 let declined = before.declined(attempt, (code, class), (most, until), now);
                 let declined = declined.map_err(wrong)?;
                 match declined.state(now) {
@@ -203,13 +201,11 @@ impl Report<'_> {
             Ok::<_, Rejection>((member, planned))
         });
         let planned = planned.transpose()?;
-        self.see(
-            &payment,
-            planned.as_ref().and_then(|(member, planned)| {
-                let (_, plan) = planned.as_ref().ok()?;
-                Some((*member, plan))
-            }),
-        )?;
+        let purchase = planned.as_ref().and_then(|(member, planned)| {
+            let planned = planned.as_ref().ok()?;
+            Some((*member, planned.plan.clone()))
+        });
+        see_payer(snapshot, context, &payment, purchase)?;
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open_as_is(snapshot, context, &ids, &payment.member)?;
         capture_held(&mut builder, snapshot, context, held(&payment)?, None)?;
@@ -221,7 +217,7 @@ impl Report<'_> {
         match planned {
             None => {}
             Some((_, Err(code))) => reply.not_earned = Some(code),
-            Some((member, Ok((purchase, _)))) => {
+            Some((member, Ok(purchase))) => {
                 let (all, earned) = record(&purchase, changes, (snapshot, context, &ids))?;
                 changes = all;
                 match earned {
@@ -243,30 +239,11 @@ impl Report<'_> {
         if !self.payments.earns {
             return Ok(None);
         }
-        super::see_rows(self.snapshot, self.context, [&payment.member])?;
+        see_rows(self.snapshot, self.context, [&payment.member])?;
         let key = self.context.member_key(&payment.member);
         let row = self.snapshot.members.get(&key);
         let into = row.and_then(|row| row.profile.merged_into.clone());
         Ok(Some(into.unwrap_or_else(|| payment.member.clone())))
-    }
-
-    /// Asks for the rows of the payer, and of the purchase.
-    fn see(
-        &self,
-        payment: &Payment,
-        purchase: Option<(&MemberId, &ReadPlan)>,
-    ) -> Result<(), Undecided> {
-        let (snapshot, context) = (self.snapshot, self.context);
-        match purchase {
-            Some((member, plan)) if *member == payment.member => {
-                see_payer(snapshot, context, payment, plan.clone())
-            }
-            Some((member, plan)) => {
-                see_payer(snapshot, context, payment, ReadPlan::default())?;
-                see_once(snapshot, context, member, Seen::Owner, plan.clone())
-            }
-            None => see_payer(snapshot, context, payment, ReadPlan::default()),
-        }
     }
 }
 

@@ -20,7 +20,7 @@ use crate::money::Money;
 use crate::program::{CompiledProgram, CompiledRedemptions};
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
-use crate::time::{MICROS_PER_MINUTE, Timestamp};
+use crate::time::Timestamp;
 
 /// The most authorizations of one member that hold value at a time.
 pub const AUTHORIZATIONS_MAX: u32 = 100;
@@ -147,6 +147,5 @@ impl Operation for AuthorizeRedemption {
 fn expires_at(program: &CompiledProgram, at: Timestamp) -> Timestamp {
     let terms = program.redemptions();
     let minutes = terms.map_or(0, CompiledRedemptions::expires_after_minutes);
-    let micros = i64::from(minutes).saturating_mul(MICROS_PER_MINUTE);
-    at.checked_add_micros(micros).unwrap_or(Timestamp::MAX)
+    at.saturating_add_minutes(minutes)
 }

@@ -30,7 +30,7 @@ use crate::money::{Asset, Money};
 use crate::program::CompiledProgram;
 use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{ReadPlan, Snapshot};
-use crate::time::{MICROS_PER_MINUTE, Timestamp};
+use crate::time::Timestamp;
 use crate::tokens::{
     CompiledTokens, NewToken, Token, TokenClaims, TokenMode, UnsignedToken, read_public_key,
     whole_seconds,
@@ -134,16 +134,13 @@ impl IssueToken {
     fn claims(&self, terms: &CompiledTokens, now: Timestamp) -> TokenClaims {
         let issued_at = whole_seconds(now);
         let minutes = self.lifetime_minutes.unwrap_or(terms.lifetime_minutes);
-        let lifetime = i64::from(minutes).saturating_mul(MICROS_PER_MINUTE);
         let is_bound = self.mode() == TokenMode::Bound;
         let most = terms.spend_max.filter(|_| is_bound);
         TokenClaims {
             issuer: terms.issuer.clone(),
             member: self.member.clone(),
             merchant: self.merchant.clone(),
-            expires_at: issued_at
-                .checked_add_micros(lifetime)
-                .unwrap_or(Timestamp::MAX),
+            expires_at: issued_at.saturating_add_minutes(minutes),
             begins_at: issued_at,
             issued_at,
             token: self.token.clone(),

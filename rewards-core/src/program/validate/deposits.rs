@@ -26,10 +26,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
             TOLERANCE_SECONDS_MAX,
         ),
     ] {
-        if let Some(number) = number.filter(|number| !(1..=most).contains(number)) {
-            let words = format!("expected 1 to {most}, got `{number}`");
-            checker.report("number_out_of_range", &at.field(name), words);
-        }
+        checker.number(&at.field(name), number, 1, most);
     }
     check_providers(checker, &at.field("providers"), deposits);
 }

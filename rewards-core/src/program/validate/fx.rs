@@ -27,10 +27,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
             FX_QUOTE_SECONDS_MAX,
         ),
     ] {
-        if let Some(number) = number.filter(|number| !(least..=most).contains(number)) {
-            let words = format!("expected {least} to {most}, got `{number}`");
-            checker.report("number_out_of_range", &at.field(field), words);
-        }
+        checker.number(&at.field(field), number, least, most);
     }
     let list = at.field("rules");
     if section.rules.is_empty() {

@@ -280,6 +280,14 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// A number, where there is one, between two bounds that are both supported.
+    fn number(&mut self, at: &At<'_>, found: impl Into<Option<u32>>, least: u32, most: u32) {
+        if let Some(found) = found.into().filter(|found| !(least..=most).contains(found)) {
+            let words = format!("expected {least} to {most}, got `{found}`");
+            self.report("number_out_of_range", at, words);
+        }
+    }
+
     fn positive_number(&mut self, at: &At<'_>, number: Option<u32>) {
         if number == Some(0) {
             self.report(

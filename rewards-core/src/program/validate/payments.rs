@@ -52,10 +52,7 @@ fn check_numbers(checker: &mut Checker<'_>, at: &At<'_>, section: &Payments) {
         ("hold_minutes", section.hold_minutes, HOLD_MINUTES_MAX),
         ("attempts", section.attempts, ATTEMPTS_MAX),
     ] {
-        if let Some(number) = number.filter(|number| !(1..=most).contains(number)) {
-            let words = format!("expected 1 to {most}, got `{number}`");
-            checker.report("number_out_of_range", &at.field(field), words);
-        }
+        checker.number(&at.field(field), number, 1, most);
     }
 }
 

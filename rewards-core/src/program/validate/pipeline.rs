@@ -20,11 +20,8 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     checker.names(&list, STAGES_MAX, ids);
     for (index, stage) in section.stages.iter().take(STAGES_MAX).enumerate() {
         let item = list.item(index);
-        let millis = stage.timeout_millis;
-        if let Some(millis) = millis.filter(|millis| !(1..=STAGE_MILLIS_MAX).contains(millis)) {
-            let words = format!("expected 1 to {STAGE_MILLIS_MAX}, got `{millis}`");
-            checker.report("number_out_of_range", &item.field("timeout_millis"), words);
-        }
+        let millis = item.field("timeout_millis");
+        checker.number(&millis, stage.timeout_millis, 1, STAGE_MILLIS_MAX);
         if stage.critical && stage.at == StagePoint::Report {
             let words = "the outcome is known by then: no payment can fail any more";
             checker.report("stage_too_late", &item.field("critical"), words);

@@ -23,7 +23,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     if let Some(minutes) = risk.reviews.expires_after_minutes {
         let at = at.field("reviews");
         let at = at.field("expires_after_minutes");
-        number(checker, &at, minutes, 1, REVIEW_MINUTES_MAX);
+        checker.number(&at, minutes, 1, REVIEW_MINUTES_MAX);
     }
     check_keys(checker, &at.field("keys"), risk);
     let keys = all_keys(risk);
@@ -56,13 +56,6 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                 check_reach(checker, &at.field(name), card, risk);
             }
         }
-    }
-}
-
-fn number(checker: &mut Checker<'_>, at: &At<'_>, found: u32, least: u32, most: u32) {
-    if !(least..=most).contains(&found) {
-        let words = format!("expected {least} to {most}, got `{found}`");
-        checker.report("number_out_of_range", at, words);
     }
 }
 
@@ -110,7 +103,7 @@ fn check_feature(checker: &mut Checker<'_>, at: &At<'_>, value: &FeatureValue, k
             RiskWindow::Days(_) => "days",
         };
         let within = at.field("within");
-        number(checker, &within.field(unit), length.into(), 1, most.into());
+        checker.number(&within.field(unit), u32::from(length), 1, most.into());
     }
     match value {
         FeatureValue::Distinct(told) => {
@@ -123,14 +116,8 @@ fn check_feature(checker: &mut Checker<'_>, at: &At<'_>, value: &FeatureValue, k
         FeatureValue::Bad(told) | FeatureValue::BadShare(told) => {
             let (_, most) = RiskWindow::Days(told.days).length();
             let (days, delay) = (u32::from(told.days), u32::from(told.delay_days));
-            number(checker, &at.field("days"), days, 1, most.into());
-            number(
-                checker,
-                &at.field("delay_days"),
-                delay,
-                0,
-                DELAY_DAYS_MAX.into(),
-            );
+            checker.number(&at.field("days"), days, 1, most.into());
+            checker.number(&at.field("delay_days"), delay, 0, DELAY_DAYS_MAX.into());
         }
         _ => {}
     }

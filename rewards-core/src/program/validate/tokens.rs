@@ -77,10 +77,7 @@ fn check_numbers(checker: &mut Checker<'_>, at: &At<'_>, section: &Tokens) {
         ),
         ("spends", section.spends, TOKEN_SPENDS_MAX),
     ] {
-        if let Some(number) = number.filter(|number| !(1..=most).contains(number)) {
-            let words = format!("expected 1 to {most}, got `{number}`");
-            checker.report("number_out_of_range", &at.field(field), words);
-        }
+        checker.number(&at.field(field), number, 1, most);
     }
     let (first, rest) = (section.modes.first(), section.modes.get(1..));
     if rest.is_some_and(|rest| rest.iter().any(|mode| Some(mode) == first) || rest.len() > 1) {
