@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -13,14 +16,32 @@ from rewards import models
 from rewards.models import Money
 from rewards.stages import AsyncStage, Facts, Stage, StageFailed, run_stages, run_stages_async
 
-NAMES = ["first", "skips", "fails", "raises", "hangs", "babbles", "odd", "absent", "last"]
+NAMES = [
+    "first",
+    "skips",
+    "fails",
+    "raises",
+    "exits",
+    "shouts",
+    "hangs",
+    "clings",
+    "babbles",
+    "half",
+    "odd",
+    "absent",
+    "last",
+]
 TOLD = {
     "first": "answered",
     "skips": "skipped",
     "fails": {"failed": "no-luck"},
     "raises": {"failed": "raised"},
+    "exits": {"failed": "raised"},
+    "shouts": {"failed": "code_invalid"},
     "hangs": "timed_out",
+    "clings": "timed_out",
     "babbles": {"failed": "answer_invalid"},
+    "half": {"failed": "answer_invalid"},
     "odd": {"failed": "answer_invalid"},
     "absent": {"failed": "stage_absent"},
     "last": "answered",
@@ -35,18 +56,26 @@ def pipeline(critical: str = "") -> models.Pipeline:
     return models.Pipeline(stages=[off, *stages, later])
 
 
+class Gone(BaseException):
+    """What ends more than the stage that raises it."""
+
+
 def answer(name: str, facts: Facts) -> Any:
     if name == "fails":
         raise StageFailed("no-luck")
     if name == "raises":
         raise ZeroDivisionError
-    answers = {"skips": None, "babbles": {"a": "b" * 1_000}, "odd": 7}
+    if name == "exits":
+        raise Gone
+    if name == "shouts":
+        raise StageFailed("NO LUCK")
+    answers = {"skips": None, "babbles": {"a": "b" * 1_000}, "half": {"a": "\ud800"}, "odd": 7}
     return answers.get(name, {name: str(len(facts))})
 
 
 def sync_stage(name: str) -> Stage:
     def run(facts: Facts) -> Any:
-        if name == "hangs":
+        if name in ("hangs", "clings"):
             time.sleep(0.2)
         return answer(name, facts)
 
@@ -57,6 +86,11 @@ def async_stage(name: str) -> AsyncStage:
     async def run(facts: Facts) -> Any:
         if name == "hangs":
             await asyncio.sleep(10)
+        if name == "clings":
+            # It does not let itself be cancelled.
+            for _ in range(20):
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.sleep(0.01)
         return answer(name, facts)
 
     return AsyncStage(run, version=name * 30)
@@ -118,3 +152,25 @@ def test_what_ran_is_kept_with_the_payment() -> None:
         asked = models.GetStageStatistics(program="club")
         statistics = engine.get_stage_statistics(asked, now=NOW).stages
         assert [(one.stage, one.answered, one.failed) for one in statistics] == [("fx", 1, 0), ("mood", 0, 1)]
+
+
+MANY_HANG = """
+import time
+from rewards import models
+from rewards.stages import Stage, run_stages
+names = [f"hangs-{number}" for number in range(40)]
+stages = [models.Stage(id=name, timeout_millis=5) for name in names]
+stages.append(models.Stage(id="last", critical=True, timeout_millis=2_000))
+own = {name: Stage(lambda facts: time.sleep(600)) for name in names}
+own["last"] = Stage(lambda facts: {"last": "ran"})
+runs = run_stages(models.Pipeline(stages=stages), "hold", own, {})
+print(runs[-1].outcome, len(runs))
+"""
+
+
+def test_stages_that_never_end_hold_nothing_up() -> None:
+    """Neither the stages after them, nor the end of the process."""
+    ended = subprocess.run(
+        [sys.executable, "-c", MANY_HANG], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert ended.stdout.split() == ["answered", "41"]

@@ -6,12 +6,13 @@ What they give is handed over with the next command of the payment. Nothing is s
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as TooLate
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Optional
+
+from pydantic import ValidationError
 
 from . import models
 
@@ -61,31 +62,50 @@ def run_stages(
 ) -> list[models.StageRun]:
     """Runs the stages of a point until a critical one fails, and adds what they answer to the facts.
 
-    Each runs in a thread. One that takes too long is left behind: a thread cannot be ended from outside.
+    Each runs in a thread of its own. One that takes too long is left behind, as a thread cannot be ended from outside: it holds no
+    other stage up, nor the end of the process.
     """
     runs: list[models.StageRun] = []
-    pool = ThreadPoolExecutor(thread_name_prefix="rewards-stage")
-    try:
-        for stage in _enabled(pipeline, at):
-            own = stages.get(stage.id)
-            begun = time.monotonic()
-            outcome: models.StageOutcome
-            answer: Answer = None
-            if own is None:
-                outcome = _failed("stage_absent")
-            else:
-                try:
-                    answer = pool.submit(own.run, dict(facts)).result(_seconds(stage))
-                    outcome = "skipped" if answer is None else "answered"
-                except TooLate:
-                    outcome = "timed_out"
-                except Exception as error:
-                    outcome = _of_error(error)
-            if _note(runs, facts, stage, (own.version if own else None, outcome, answer), begun):
-                break
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+    for stage in _enabled(pipeline, at):
+        own = stages.get(stage.id)
+        begun = time.monotonic()
+        outcome: models.StageOutcome
+        answer: Answer
+        if own is None:
+            outcome, answer = _failed("stage_absent"), None
+        else:
+            outcome, answer = _ended(_Thread(own.run, dict(facts)), _seconds(stage))
+        if _note(runs, facts, stage, (own.version if own else None, outcome, answer), begun):
+            break
     return runs
+
+
+@dataclass
+class _Thread:
+    """A stage that runs in a thread."""
+
+    run: Callable[[Facts], Answer]
+    facts: Facts
+    answer: Answer = None
+    error: Optional[BaseException] = None
+    done: threading.Event = field(default_factory=threading.Event)
+
+    def work(self) -> None:
+        try:
+            self.answer = self.run(self.facts)
+        # Whatever it raises ends nothing but the stage.
+        except BaseException as error:
+            self.error = error
+        self.done.set()
+
+
+def _ended(thread: _Thread, seconds: float) -> tuple[models.StageOutcome, Answer]:
+    threading.Thread(target=thread.work, name="rewards-stage", daemon=True).start()
+    if not thread.done.wait(seconds):
+        return "timed_out", None
+    if thread.error is not None:
+        return _of_error(thread.error), None
+    return ("skipped" if thread.answer is None else "answered"), thread.answer
 
 
 async def run_stages_async(
@@ -94,26 +114,50 @@ async def run_stages_async(
     stages: Mapping[str, AsyncStage],
     facts: MutableMapping[str, str],
 ) -> list[models.StageRun]:
-    """The same for asyncio: a stage that takes too long is cancelled."""
+    """The same for asyncio: a stage that takes too long is cancelled, and not waited for."""
     runs: list[models.StageRun] = []
     for stage in _enabled(pipeline, at):
         own = stages.get(stage.id)
         begun = time.monotonic()
         outcome: models.StageOutcome
-        answer: Answer = None
+        answer: Answer
         if own is None:
-            outcome = _failed("stage_absent")
+            outcome, answer = _failed("stage_absent"), None
         else:
-            try:
-                answer = await asyncio.wait_for(own.run(dict(facts)), _seconds(stage))
-                outcome = "skipped" if answer is None else "answered"
-            except asyncio.TimeoutError:
-                outcome = "timed_out"
-            except Exception as error:
-                outcome = _of_error(error)
+            task = asyncio.ensure_future(_answer(own, dict(facts)))
+            outcome, answer = await _ended_async(task, _seconds(stage))
         if _note(runs, facts, stage, (own.version if own else None, outcome, answer), begun):
             break
     return runs
+
+
+async def _answer(stage: AsyncStage, facts: Facts) -> Answer:
+    return await stage.run(facts)
+
+
+async def _ended_async(task: asyncio.Task[Answer], seconds: float) -> tuple[models.StageOutcome, Answer]:
+    try:
+        done, _ = await asyncio.wait({task}, timeout=seconds)
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
+    if not done:
+        task.cancel()
+        task.add_done_callback(_forget)
+        return "timed_out", None
+    if task.cancelled():
+        return _failed("raised"), None
+    error = task.exception()
+    if error is not None:
+        return _of_error(error), None
+    answer = task.result()
+    return ("skipped" if answer is None else "answered"), answer
+
+
+def _forget(task: asyncio.Task[Answer]) -> None:
+    """What a stage that is left behind raises concerns nobody."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _enabled(pipeline: models.Pipeline, at: Point) -> Iterable[models.Stage]:
@@ -128,8 +172,13 @@ def _failed(code: str) -> models.FailedStageOutcome:
     return models.FailedStageOutcome(failed=code)
 
 
-def _of_error(error: Exception) -> models.StageOutcome:
-    return _failed(error.code if isinstance(error, StageFailed) else "raised")
+def _of_error(error: BaseException) -> models.StageOutcome:
+    if not isinstance(error, StageFailed):
+        return _failed("raised")
+    try:
+        return _failed(error.code)
+    except ValidationError:
+        return _failed("code_invalid")
 
 
 def _note(
@@ -165,9 +214,19 @@ def _fields(answer: object) -> dict[str, str] | None:
     if not isinstance(answer, Mapping) or len(answer) > _ANSWER_FIELDS:
         return None
     texts = [text for pair in answer.items() for text in pair]
-    is_small = all(isinstance(text, str) and len(text.encode()) <= _ANSWER_BYTES for text in texts)
-    return dict(answer) if is_small else None
+    return dict(answer) if all(map(_is_kept, texts)) else None
+
+
+def _is_kept(text: object) -> bool:
+    if not isinstance(text, str):
+        return False
+    try:
+        return len(text.encode()) <= _ANSWER_BYTES
+    # Half of a character is no text.
+    except UnicodeEncodeError:
+        return False
 
 
 def _shortened(version: str) -> str:
-    return version.encode()[:_VERSION_BYTES].decode(errors="ignore")
+    text = version.encode(errors="ignore")[:_VERSION_BYTES].decode(errors="ignore")
+    return text or "none"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 import secrets
 from datetime import datetime, timezone
 from typing import TypeVar
 
-from flask import Response, current_app, request
+from flask import Response, current_app, g, request
 from pydantic import BaseModel, ConfigDict
 from rewards import Engine
 from rewards.models import Model
@@ -50,9 +50,15 @@ def told(reply: Model, status: int = 200) -> Response:
 
 
 def new_id(prefix: str) -> str:
-    """An id such as `TXN_20260302120000_0a1b2c3d`; the same one for the same idempotency key of a caller."""
+    """An id such as `TXN_20260302120000_0a1b2c3d`; the same one for the same idempotency key of the same caller.
+
+    Nobody else can work it out.
+    """
     given = request.headers.get("Idempotency-Key")
     if given is not None:
-        own = hashlib.sha256("\0".join((request.path, given)).encode()).hexdigest()
+        settings = current_app.config["SETTINGS"]
+        secret = settings.satupay_jwt_secret or settings.satupay_api_key or ""
+        said = "\0".join((g.user or "", request.path, given))
+        own = hmac.new(secret.encode(), said.encode(), "sha256").hexdigest()
         return f"{prefix}_{own[:32]}"
     return f"{prefix}_{datetime.now(timezone.utc):%Y%m%d%H%M%S}_{secrets.token_hex(4)}"

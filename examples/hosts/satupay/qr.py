@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
 from typing import Annotated, Any, Literal, Optional
 
 from flask import Blueprint, Response, jsonify
@@ -82,7 +81,6 @@ def content(wanted: Generate, qr: str) -> Any:
         "merchant": wanted.merchant_id,
         "amount": str(wanted.amount),
         "currency": HOME,
-        "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "reference": qr,
     }
     return api.TextQrContent(text=json.dumps(told))
@@ -134,6 +132,8 @@ def generate() -> tuple[Response, int]:
 def scan() -> Response:
     """Scans a code: once, and in its time."""
     wanted = body(Scan)
+    if wanted.user_id is not None:
+        check_acts_for(wanted.user_id)
     done = the_engine().scan_qr(api.ScanQr(qr=wanted.qr_id, by=wanted.user_id), key=new_id("SCAN"))
     merchant, amount = shown(done.text, done.amount)
     return jsonify(

@@ -56,10 +56,13 @@ class Switch:
         self._pool.shutdown()
         self._calls.shutdown(wait=False, cancel_futures=True)
 
-    def pipeline(self) -> api.Pipeline:
-        """The stages of the program as it is now."""
-        program = self.engine.get_program(api.GetProgram(program=PROGRAM)).program
-        return program.pipeline or api.Pipeline(stages=[])
+    def pipeline(self, payment: str | None = None) -> api.Pipeline:
+        """The stages of a payment: those of the revision that it was created under, whatever was switched since. Of none, those of now."""
+        revision = None
+        if payment is not None:
+            revision = self.engine.get_payment(api.GetPayment(payment=payment)).revision
+        ask = api.GetProgram(program=PROGRAM, revision=revision)
+        return self.engine.get_program(ask).program.pipeline or api.Pipeline(stages=[])
 
     def price(self, amount: Money) -> tuple[Money, dict[str, str]]:
         """What a price comes to in the currency of the wallets, and by which rate.
@@ -95,7 +98,7 @@ class Switch:
             "risk": Stage(lambda _: self._assess(payment, created), version="scorecard"),
             "fees": Stage(lambda _: {"fee": str(created.terms.fee.amount) if created.terms.fee else "0.00"}),
         }
-        runs = run_stages(self.pipeline(), "hold", stages, {"payment": payment.payment})
+        runs = run_stages(self.pipeline(payment.payment), "hold", stages, {"payment": payment.payment})
         try:
             hold = api.HoldPayment(payment=payment.payment, stages=runs)
             return self.engine.hold_payment(hold, key=new_key())
@@ -146,7 +149,10 @@ class Switch:
             return False
         found = self.engine.get_payment(api.GetPayment(payment=payment))
         outcome = self._ask(found, tried.key)
-        runs = run_stages(self.pipeline(), "report", {"notify": Stage(self._notify)}, {"payment": payment})
+        runs: list[api.StageRun] = []
+        if outcome != "unknown":
+            notify = {"notify": Stage(self._notify)}
+            runs = run_stages(self.pipeline(payment), "report", notify, {"payment": payment})
         report = api.ReportPayment(payment=payment, attempt=tried.attempt, outcome=outcome, stages=runs)
         told = self.engine.report_payment(report, key=new_key())
         return told.state == "held"
