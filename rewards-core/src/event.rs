@@ -498,6 +498,17 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         amount: Option<Money>,
     },
+    /// Some of what a coupon is worth came back, because a part of the purchase was refunded. Its use stays made.
+    CouponValueReturned {
+        /// The coupon.
+        coupon: CouponId,
+        /// Its book.
+        book: CouponBookId,
+        /// The order that it was redeemed for.
+        order: OrderId,
+        /// How much came back.
+        amount: Money,
+    },
     /// A coupon of a member was voided.
     CouponVoided {
         /// The coupon.

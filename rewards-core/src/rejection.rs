@@ -264,6 +264,15 @@ rejections! {
     RedemptionExpired(redemption: RedemptionId) => "redemption_expired", Rejected, 409, "the time of redemption `{redemption}` is over";
     /// The redemption was cancelled.
     RedemptionCancelled(redemption: RedemptionId) => "redemption_cancelled", Rejected, 409, "redemption `{redemption}` is cancelled";
+    /// A capture or a cancellation with this number was made already: each one of a redemption has another.
+    RedemptionNumberUsed {
+        /// The redemption.
+        redemption: RedemptionId,
+        /// `capture` or `cancellation`.
+        step: &'static str,
+        /// The number.
+        number: u32,
+    } => "redemption_number_used", Rejected, 409, "redemption `{redemption}` has a {step} with number {number} already";
     /// No shared wallet has this id.
     SharedWalletUnknown(wallet: SharedWalletId) => "shared_wallet_unknown", Rejected, 404, "unknown shared wallet `{wallet}`";
     /// A shared wallet with this id was created already.

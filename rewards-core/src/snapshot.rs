@@ -183,6 +183,26 @@ pub struct StatementQuery {
     pub limit: u32,
 }
 
+impl StatementQuery {
+    /// Whether an entry of the member's journal is asked for.
+    #[must_use]
+    pub fn asks_for(&self, entry: &JournalEntry) -> bool {
+        let transfer = &entry.transfer;
+        let touches = |purpose: &Purpose| {
+            [transfer.from(), transfer.to()].iter().any(|account| {
+                account.holder_text() == self.member.member.as_str() && account.purpose == *purpose
+            })
+        };
+        self.before.is_none_or(|before| entry.seq < before)
+            && self.kind.is_none_or(|kind| transfer.kind == kind)
+            && self.purpose.as_ref().is_none_or(touches)
+            && self.asset.is_none_or(|asset| transfer.asset() == asset)
+            && (self.purchase.is_none() || transfer.purchase == self.purchase)
+            && self.from.is_none_or(|from| transfer.effective_at >= from)
+            && self.until.is_none_or(|until| transfer.effective_at < until)
+    }
+}
+
 /// The balances of a member as they were: the sum of the entries effective at or before an instant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BalancesAt {
@@ -425,6 +445,21 @@ impl Snapshot {
         for write in &changes.lots {
             self.lots
                 .insert((write.member.clone(), write.lot.number), write.lot.clone());
+        }
+        self.note_entries(&changes.journal);
+    }
+
+    /// Moves the pages of journals on that ask for new entries.
+    pub fn note_entries(&mut self, entries: &[(TenantId, JournalEntry)]) {
+        for (query, page) in &mut self.statements {
+            let MemberKey { tenant, member } = &query.member;
+            let own = entries
+                .iter()
+                .filter(|(of, entry)| of == tenant && entry.member == *member);
+            for (_, entry) in own.filter(|(_, entry)| query.asks_for(entry)) {
+                page.insert(0, entry.clone());
+            }
+            page.truncate(usize::try_from(query.limit).unwrap_or(usize::MAX));
         }
     }
 }

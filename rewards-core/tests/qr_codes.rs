@@ -384,6 +384,12 @@ fn what_cannot_be_read_at_all_is_told_first() {
     let whole = changed(&[]);
     let cut = &whole[..whole.len() - 1];
     let other_checksum = format!("{}0000", &whole[..whole.len() - 4]);
+    // A checksum that begins with a zero, and a sign in its place, with which it would be the same number.
+    let mut named = (0..1_000).map(|number| text_of(&[("00", "01"), ("59", &number.to_string())]));
+    let zero = named.find(|text| text[text.len() - 4..].starts_with('0'));
+    let zero = zero.unwrap();
+    let at = zero.len() - 4;
+    let signed = format!("{}+{}", &zero[..at], &zero[at + 1..]);
     let twice = text_of(&[("00", "01"), ("58", "MY"), ("58", "MY")]);
     let late = text_of(&[("58", "MY"), ("00", "01")]);
     let early = format!("{whole}5802MY");
@@ -394,6 +400,7 @@ fn what_cannot_be_read_at_all_is_told_first() {
         (cut, "qr_cut qr.63"),
         ("000201", "qr_value_missing qr.63"),
         (&other_checksum, "qr_checksum_wrong qr.63"),
+        (&signed, "qr_checksum_wrong qr.63"),
         ("00020163036ab", "qr_checksum_wrong qr.63"),
         (&twice, "qr_duplicate qr.58"),
         (&late, "qr_order_invalid qr.00"),

@@ -12,9 +12,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMappi
 from dataclasses import dataclass, field
 from typing import Literal, Optional
 
-from pydantic import ValidationError
-
 from . import models
+from .errors import InvalidError
 
 Facts = Mapping[str, str]
 Answer = Optional[Mapping[str, str]]
@@ -177,7 +176,7 @@ def _of_error(error: BaseException) -> models.StageOutcome:
         return _failed("raised")
     try:
         return _failed(error.code)
-    except ValidationError:
+    except InvalidError:
         return _failed("code_invalid")
 
 

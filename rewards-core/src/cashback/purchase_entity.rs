@@ -27,7 +27,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::{Carried, GivenBack, Paid, Purchase, Refunded, Released, SeenStanding, Undone};
+use super::{
+    Carried, GivenBack, Paid, Purchase, Refunded, Released, SeenStanding, SpentValue, Undone,
+};
 use crate::counter::Summed;
 use crate::entity::{Entity, Index};
 use crate::ids::{CouponId, PurchaseId, Slug};
@@ -97,9 +99,9 @@ pub struct PurchaseEntity {
     /// The coupons that were redeemed with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub coupons: Vec<CouponId>,
-    /// What those of them that are worth an amount have spent of it, in minor units of the total.
+    /// What those of them that are worth an amount have spent of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub coupon_values: Vec<(CouponId, i64)>,
+    pub coupon_values: Vec<SpentValue>,
     /// The purchase in whose place it was recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<PurchaseId>,
@@ -120,7 +122,7 @@ pub struct Allocation {
     /// The lot that was made.
     pub lot: LotNumber,
     /// Which part of it is for which line, counted from 0, in minor units: for a rule that pays by line all of it for that
-    /// line, for one that pays for the basket split by what the lines cost. Empty for a purchase without lines.
+    /// line, for one that pays for the basket split by what of each line it counts. Empty for a purchase without lines.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<(u32, i64)>,
     /// What of it went back to the account that paid it, in minor units.
@@ -234,12 +236,24 @@ impl PurchaseEntity {
         }
     }
 
-    /// How much a coupon that was redeemed with it has spent of what it is worth.
+    /// How much a coupon that was redeemed with it has spent of what it is worth, less what came back.
     #[must_use]
     pub fn spent_of(&self, coupon: &CouponId) -> Option<Money> {
         let mut spent = self.coupon_values.iter();
-        let (_, minor) = spent.find(|(own, _)| own == coupon)?;
-        Some(Money::new(*minor, self.purchase.total.asset()))
+        let spent = spent.find(|spent| spent.0 == *coupon)?;
+        Some(Money::new(spent.left(), self.purchase.total.asset()))
+    }
+
+    /// Gives back what its coupons have spent for what was refunded of it since `before`, and says what that is.
+    pub fn return_values(&mut self, before: &Refunded) -> Vec<(CouponId, Money)> {
+        let (paid, after) = (Paid::of(&self.purchase), self.refunded());
+        let asset = self.purchase.total.asset();
+        let spent = self.coupon_values.iter_mut();
+        let returned = spent.map(|spent| {
+            let minor = spent.refund(&paid, before, &after);
+            (spent.0.clone(), Money::new(minor, asset))
+        });
+        returned.filter(|(_, value)| value.is_positive()).collect()
     }
 
     /// A part of what was granted goes back to the account that paid it. Gives what that releases; what was earned is less on

@@ -9,7 +9,7 @@
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::{Allocation, Purchase};
+use super::Purchase;
 use crate::counter::Summed;
 use crate::money::{Money, Rounding, allocate};
 
@@ -176,17 +176,17 @@ impl Refunded {
         Ok(())
     }
 
-    /// What of a grant is undone, in minor units: what was granted for each line as far as the line came back, and a grant for
-    /// no line as far as the amount did.
+    /// What of something is undone, in minor units: what of it was for a line as far as the line came back, and what was for no
+    /// line as far as the amount did.
     #[must_use]
-    pub fn undone(&self, paid: &Paid, grant: &Allocation, granted: i64) -> i64 {
+    pub fn undone(&self, paid: &Paid, lines: &[(u32, i64)], all: i64) -> i64 {
         if self.is_whole {
-            return granted;
+            return all;
         }
-        if grant.lines.is_empty() {
-            return self.share(paid, granted);
+        if lines.is_empty() {
+            return self.share(paid, all);
         }
-        let lines = grant.lines.iter();
+        let lines = lines.iter();
         let parts = lines.map(|(line, minor)| self.line_share(paid, *line, *minor));
         parts.fold(0, i64::saturating_add)
     }

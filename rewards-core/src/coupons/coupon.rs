@@ -476,6 +476,28 @@ impl Coupon {
         Some(self)
     }
 
+    /// Some of its value comes back; the use that spent it stays made. It can be used again where that was the last of its value and
+    /// not the last of its uses. `None` when it was voided since.
+    #[must_use]
+    pub fn return_value(
+        mut self,
+        order: Option<&OrderId>,
+        amount: Money,
+        most: u32,
+        now: Timestamp,
+    ) -> Option<Self> {
+        if self.state == Kept::Voided {
+            return None;
+        }
+        self.spent = self.spent.saturating_sub(amount.minor()).max(0);
+        if self.state == Kept::Redeemed && self.uses < most && self.holder.is_some() {
+            self.state = Kept::Assigned;
+        }
+        self.note(CouponAction::ValueReturned, now, order, &Doing::default());
+        self.note_amount(amount);
+        Some(self)
+    }
+
     /// Its holder gives it to another member.
     ///
     /// # Errors

@@ -47,6 +47,8 @@ pub enum CouponAction {
     Redeemed,
     /// A use of it was given back, because the purchase it was for is undone.
     Returned,
+    /// Some of its value came back, because a part of the purchase it was for is undone.
+    ValueReturned,
     /// It was voided.
     Voided,
     /// Its holder gave it to another member.

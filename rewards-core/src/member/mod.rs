@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::counter::MemberCounters;
 use crate::ids::{DeviceId, MemberId, ProgramId, RedemptionId, SharedWalletId, Slug, TokenId};
 use crate::ledger::{Balances, JournalHead};
+use crate::money::Asset;
 use crate::tiers::TierStatus;
 use crate::time::Timestamp;
 
@@ -141,6 +142,9 @@ pub struct OpenToken {
     pub expires_at: Timestamp,
     /// What it was worth, in minor units.
     pub minor: i64,
+    /// Of which asset; that of any program where it was not kept yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asset: Option<Asset>,
     /// The device that it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<DeviceId>,

@@ -1,5 +1,7 @@
 //! Rows that become known only while something is decided: either a view holds them, or they are asked for.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use crate::command::Undecided;
 use crate::context::Context;
 use crate::entity::{By, EntityKey, EntityQuery};
@@ -50,9 +52,17 @@ pub(super) fn see_once(
     see_plan(snapshot, context, &what, plan)
 }
 
+/// What tells a plan from others.
+fn told_apart(plan: &ReadPlan) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    format!("{plan:?}").hash(&mut hasher);
+    hasher.finish()
+}
+
 /// Asks for rows unless they were asked for before. A row that is not there leaves no trace in a view, and one that is there
 /// says nothing of the others, as another command may have asked for it: an empty page that nobody else asks for says it.
-/// `what` tells it from that of every other question.
+/// `what` and the rows themselves tell it from that of every other question: commands of one batch share a view, and what is asked
+/// for one reason can be something else for each.
 ///
 /// # Errors
 /// [`Undecided::Needs`] the rows.
@@ -62,6 +72,7 @@ pub(super) fn see_plan(
     what: &str,
     mut plan: ReadPlan,
 ) -> Result<(), Undecided> {
+    let what = format!("{what} {}", told_apart(&plan));
     let trace = EntityQuery {
         tenant: context.tenant.clone(),
         kind: ASKED,

@@ -214,8 +214,15 @@ pub struct PaymentSubject {
     pub channel: Option<String>,
 }
 
+/// Where a payment is while no attempt is under way.
+const WAITING: &[PaymentState] = &[
+    PaymentState::Created,
+    PaymentState::PendingReview,
+    PaymentState::Held,
+];
+
 /// A payment that does not take a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WrongPaymentStep {
     /// Not from where it is in its life.
     State(PaymentState),
@@ -229,6 +236,8 @@ pub enum WrongPaymentStep {
         /// How much is, in minor units.
         left: i64,
     },
+    /// It has a refund with this id.
+    Exists(RefundId),
     /// It has as many refunds as one may have.
     TooMany,
 }
@@ -439,11 +448,10 @@ impl Payment {
     /// # Errors
     /// [`WrongPaymentStep::State`].
     pub fn blocked(mut self, now: Timestamp) -> Result<Self, WrongPaymentStep> {
-        let open = [PaymentState::Created, PaymentState::PendingReview];
-        self.expect(&open, now)?;
+        self.expect(WAITING, now)?;
         self.failure = Some(match self.stage {
-            Stage::Created => PaymentFailure::Blocked,
-            _ => PaymentFailure::Reviewed,
+            Stage::PendingReview => PaymentFailure::Reviewed,
+            _ => PaymentFailure::Blocked,
         });
         self.stage = Stage::Failed;
         Ok(self)
@@ -454,14 +462,7 @@ impl Payment {
     /// # Errors
     /// [`WrongPaymentStep::State`].
     pub fn stopped(mut self, stage: &Slug, now: Timestamp) -> Result<Self, WrongPaymentStep> {
-        self.expect(
-            &[
-                PaymentState::Created,
-                PaymentState::PendingReview,
-                PaymentState::Held,
-            ],
-            now,
-        )?;
+        self.expect(WAITING, now)?;
         self.failure = Some(PaymentFailure::Stage(stage.clone()));
         self.stage = Stage::Failed;
         Ok(self)
@@ -575,14 +576,7 @@ impl Payment {
     /// # Errors
     /// [`WrongPaymentStep::State`].
     pub fn cancelled(mut self, now: Timestamp) -> Result<Self, WrongPaymentStep> {
-        self.expect(
-            &[
-                PaymentState::Created,
-                PaymentState::PendingReview,
-                PaymentState::Held,
-            ],
-            now,
-        )?;
+        self.expect(WAITING, now)?;
         self.stage = Stage::Cancelled;
         Ok(self)
     }
@@ -591,7 +585,7 @@ impl Payment {
     /// it does at all: as much in sum as of the amount, rounded down, so that the program gains until all has gone back.
     ///
     /// # Errors
-    /// [`WrongPaymentStep::State`], [`WrongPaymentStep::Above`], [`WrongPaymentStep::TooMany`].
+    /// [`WrongPaymentStep::Exists`], [`WrongPaymentStep::State`], [`WrongPaymentStep::Above`], [`WrongPaymentStep::TooMany`].
     pub fn refunded(
         mut self,
         refund: &RefundId,
@@ -599,6 +593,9 @@ impl Payment {
         with_fee: bool,
         now: Timestamp,
     ) -> Result<(Self, PaymentRefund), WrongPaymentStep> {
+        if self.refunds.iter().any(|made| made.refund == *refund) {
+            return Err(WrongPaymentStep::Exists(refund.clone()));
+        }
         let paid = [PaymentState::Completed, PaymentState::PartiallyRefunded];
         self.expect(&paid, now)?;
         let left = self.left();
@@ -606,7 +603,8 @@ impl Payment {
         if amount > left {
             return Err(WrongPaymentStep::Above { left });
         }
-        if self.refunds.len() >= PAYMENT_REFUNDS_MAX {
+        // What is left as a whole always can go back.
+        if self.refunds.len() >= PAYMENT_REFUNDS_MAX && amount < left {
             return Err(WrongPaymentStep::TooMany);
         }
         let back = self.refunds.iter().map(|refund| refund.fee);

@@ -1,6 +1,8 @@
 //! Effects, compiled: rates become exact ratios, amounts become minor units.
 
-use super::{BandMode, BandReward, Bands, BasisMask, Effect, Multiplier, PerUnitReward, Remainder};
+use super::{
+    BandMode, BandReward, Bands, Basis, BasisMask, Effect, Multiplier, PerUnitReward, Remainder,
+};
 use crate::ids::Slug;
 use crate::money::{Asset, MoneyError, Ratio};
 
@@ -73,6 +75,15 @@ pub enum CompiledBandReward {
 }
 
 impl CompiledEffect {
+    /// Which amount of a line its part of the reward follows: the one that the effect is of, and else what was paid.
+    #[must_use]
+    pub fn basis(&self) -> BasisMask {
+        match self {
+            Self::Percent { of, .. } | Self::PerUnit { of, .. } | Self::Bands { of, .. } => *of,
+            Self::Fixed { .. } | Self::Multiplier { .. } => BasisMask::of(&Basis::Net),
+        }
+    }
+
     /// Compiles an effect; `stacking_group_of` numbers stacking groups.
     ///
     /// # Errors

@@ -158,7 +158,9 @@ fn checked(text: &str) -> Result<Vec<(u8, &str)>, QrError> {
     };
     let covered = text.strip_suffix(found).unwrap_or(text);
     let computed = crc16(covered.as_bytes());
-    let is_right = found.len() == 4 && u16::from_str_radix(found, 16) == Ok(computed);
+    // A sign is no digit, though it may stand before digits elsewhere.
+    let is_plain = found.len() == 4 && found.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_right = is_plain && u16::from_str_radix(found, 16) == Ok(computed);
     if !is_right {
         let found = found.to_owned();
         return Err(QrError::at(&[63], QrProblem::Checksum { found, computed }));

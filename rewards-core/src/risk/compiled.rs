@@ -305,6 +305,15 @@ pub(crate) fn all_keys(risk: &Risk) -> Vec<Slug> {
 }
 
 impl FeatureValue {
+    /// All keys that it looks at: the one whose history it is of, and the one whose values it counts.
+    pub fn keys(&self) -> impl Iterator<Item = &Slug> {
+        let counted = match self {
+            Self::Distinct(told) => Some(&told.of),
+            _ => None,
+        };
+        self.by().into_iter().chain(counted)
+    }
+
     /// The key whose history it looks at, if it looks at one.
     #[must_use]
     pub fn by(&self) -> Option<&Slug> {

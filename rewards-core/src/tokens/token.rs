@@ -10,12 +10,14 @@
 //!
 //! [`redeem`](Token::redeem) is for whoever bears a token, [`settle`](Token::settle) for the payments of a device that holds one;
 //! each refuses the other kind. Payments are taken in until [`settles_until`](Token::settles_until), which a revocation brings
-//! nearer: merchants who have not heard of it yet are paid.
+//! nearer: merchants who have not heard of it yet are paid. Frozen because something was spent twice, a bound token keeps that time.
 //!
 //! # Any order
 //!
-//! What is kept of payments follows from which of them were told, not from their order: they are sorted, what is reserved pays them
-//! as far as it goes, and whether the same was [spent twice](Token::double_spends) is looked at in all of them together.
+//! What is kept of payments follows from which of them were told in time, not from their order: they are sorted, what is reserved
+//! pays them as far as it goes, and whether the same was [spent twice](Token::double_spends) is looked at in all of them together.
+//! One thing goes by the order: where more was signed than is reserved, who is told first is paid first, for what was paid to a
+//! merchant is not taken back.
 
 use serde::{Deserialize, Serialize};
 
@@ -267,12 +269,27 @@ impl Token {
         self.revoke(TokenState::Cancelled, now)
     }
 
-    /// The same, because its device was lost or has spent something twice.
+    /// The same, because its device was lost.
     ///
     /// # Errors
     /// [`WrongTokenState`] unless it is active.
     pub fn freeze(self, now: Timestamp) -> Result<Self, WrongTokenState> {
         self.revoke(TokenState::Frozen, now)
+    }
+
+    /// It is frozen because the member has spent something twice. Payments of a device are taken in as long as before: a merchant who
+    /// tells one is no worse off because another one was told first.
+    ///
+    /// # Errors
+    /// [`WrongTokenState`] unless it is active.
+    pub fn freeze_as_it_is(self, now: Timestamp) -> Result<Self, WrongTokenState> {
+        let settles_until = self.settles_until;
+        let is_bound = self.mode() == TokenMode::Bound;
+        let mut frozen = self.freeze(now)?;
+        if is_bound {
+            frozen.settles_until = settles_until;
+        }
+        Ok(frozen)
     }
 
     fn revoke(mut self, state: TokenState, now: Timestamp) -> Result<Self, WrongTokenState> {

@@ -13,8 +13,8 @@ mod tests;
 
 pub use bucket::Bucket;
 pub use redemption::{
-    Captured, HeldLot, REDEMPTION_LOTS_MAX, Redemption, RedemptionPart, RedemptionState,
-    ReturnedPart, WrongStep,
+    Captured, HeldLot, NumberedStep, REDEMPTION_LOTS_MAX, REDEMPTION_STEPS_MAX, Redemption,
+    RedemptionPart, RedemptionState, ReturnedPart, WrongStep,
 };
 pub use shared_redemption::{Payer, ShareStep, SharedPayment, SharedRedemption, SharedStep};
 pub use shared_wallet::{SHARED_WALLET_MEMBERS_MAX, SharedWallet, SharedWalletState, WalletClosed};

@@ -30,6 +30,9 @@ use crate::time::Timestamp;
 /// The most lots that one redemption takes from.
 pub const REDEMPTION_LOTS_MAX: u32 = 1_000;
 
+/// The most captures of one redemption, and the most cancellations: the number of each is kept.
+pub const REDEMPTION_STEPS_MAX: u32 = 1_000;
+
 /// Where a redemption is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -215,6 +218,26 @@ impl From<MoneyError> for WrongStep {
     }
 }
 
+/// Something that is done to a redemption more than once, each time with another number of the caller's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NumberedStep {
+    /// Some of what is reserved pays.
+    Capture,
+    /// Some of what paid goes back.
+    Cancellation,
+}
+
+impl NumberedStep {
+    /// As a caller is told.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Capture => "capture",
+            Self::Cancellation => "cancellation",
+        }
+    }
+}
+
 /// What a member paid an order with, or has reserved for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -250,6 +273,12 @@ pub struct Redemption {
     /// The payment whose value it holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment: Option<PaymentId>,
+    /// The numbers of its captures, ascending. What a token or a payment captures has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    captures: Vec<u32>,
+    /// The numbers of its cancellations, ascending.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    cancellations: Vec<u32>,
 }
 
 impl Redemption {
@@ -285,6 +314,8 @@ impl Redemption {
             shared: None,
             token: None,
             payment: None,
+            captures: Vec::new(),
+            cancellations: Vec::new(),
         };
         if expires_at.is_none() {
             for part in &mut made.parts {
@@ -328,6 +359,28 @@ impl Redemption {
         }
         self.expires_at = Some(until);
         Ok(self)
+    }
+
+    /// The numbers of what was done to it, ascending.
+    #[must_use]
+    pub fn numbers(&self, step: NumberedStep) -> &[u32] {
+        match step {
+            NumberedStep::Capture => &self.captures,
+            NumberedStep::Cancellation => &self.cancellations,
+        }
+    }
+
+    /// The same with the number of a step that it took. The same number again changes nothing.
+    #[must_use]
+    pub fn numbered(mut self, step: NumberedStep, number: u32) -> Self {
+        let numbers = match step {
+            NumberedStep::Capture => &mut self.captures,
+            NumberedStep::Cancellation => &mut self.cancellations,
+        };
+        if let Err(place) = numbers.binary_search(&number) {
+            numbers.insert(place, number);
+        }
+        self
     }
 
     /// What the caller named: itself, unless it is what one of several payers pays.

@@ -9,7 +9,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::redemption::{Captured, Redemption, RedemptionPart, ReturnedPart, WrongStep};
+use super::redemption::{
+    Captured, NumberedStep, Redemption, RedemptionPart, ReturnedPart, WrongStep,
+};
 use super::{Bucket, RedemptionState};
 use crate::ids::{MemberId, RedemptionId, SharedWalletId};
 use crate::money::MoneyError;
@@ -251,6 +253,19 @@ impl SharedRedemption {
                 })
             });
         Ok(changed.collect())
+    }
+}
+
+impl SharedStep {
+    /// The same with its number, which every payer keeps whom it concerns.
+    #[must_use]
+    pub fn numbered(mut self, step: NumberedStep, number: u32) -> Self {
+        let numbered = |share: ShareStep| ShareStep {
+            redemption: share.redemption.numbered(step, number),
+            ..share
+        };
+        self.shares = self.shares.into_iter().map(numbered).collect();
+        self
     }
 }
 

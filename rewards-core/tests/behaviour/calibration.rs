@@ -134,6 +134,8 @@ fn the_log_odds_of_bands_are_what_they_are() {
             "{points} for {exact}"
         );
     }
+    // None of them was at night.
+    assert_eq!(fitted.scorecard.combinations[0].points, 0);
     // Where the shares fall and points must rise, neighbours are worth the same.
     let payments = made(&[(1_000, 10), (10_000, 40), (20_000, 20), (30_000, 500)]);
     for (asked, is_pooled) in [("{}", false), (r#"{ "rising": ["amount"] }"#, true)] {
@@ -227,17 +229,22 @@ fn what_cannot_be_fitted_is_refused() {
     let euro = Asset::parse("EUR").unwrap();
     for (text, want) in [
         (
-            "occurred_at,amount,bad\n2018-04-01T00:00:00Z,1.00,1\n\n",
+            "occurred_at,amount,bad,terminal\n2018-04-01T00:00:00Z,1.00,1,7\n\n",
             vec![],
         ),
-        ("occurred_at,bad\n", vec![("column_missing", "[1]")]),
         (
-            "occurred_at,amount,bad,car\n",
+            "occurred_at,bad,terminal\n",
+            vec![("column_missing", "[1]")],
+        ),
+        // A key that features look at; nobody looks at customers.
+        ("occurred_at,amount,bad\n", vec![("column_missing", "[1]")]),
+        (
+            "occurred_at,amount,bad,terminal,car\n",
             vec![("reference_unknown", "[1]")],
         ),
         (
-            "occurred_at,amount,bad\n2018-04-01,1.00,1\n2018-04-01T00:00:00Z,1.005,1\n2018-04-01T00:00:00Z,-1,1\n\
-             2018-04-01T00:00:00Z,1,yes\n2018-04-01T00:00:00Z,1\n",
+            "occurred_at,amount,bad,terminal\n2018-04-01,1.00,1,\n2018-04-01T00:00:00Z,1.005,1,\n2018-04-01T00:00:00Z,-1,1,\n\
+             2018-04-01T00:00:00Z,1,yes,\n2018-04-01T00:00:00Z,1,1\n",
             vec![
                 ("time_invalid", "[2]"),
                 ("amount_scale", "[3]"),
@@ -250,8 +257,8 @@ fn what_cannot_be_fitted_is_refused() {
         let problems = read_payments(text, risk, euro).err().unwrap_or_default();
         assert_eq!(found(&problems), want, "{text}");
     }
-    let one = "occurred_at,amount,bad\n2018-04-01T00:00:00Z,1.00,1\n";
-    let two = "occurred_at,amount,bad\n2018-04-01T00:00:00Z,1.00,1\n2018-04-01T00:00:00Z,1.00,0\n";
+    let one = "occurred_at,amount,bad,terminal\n2018-04-01T00:00:00Z,1.00,1,\n";
+    let two = "occurred_at,amount,bad,terminal\n2018-04-01T00:00:00Z,1.00,1,\n2018-04-01T00:00:00Z,1.00,0,\n";
     for (text, asked, code, path) in [
         (one, "{}", "history_one_sided", ""),
         (

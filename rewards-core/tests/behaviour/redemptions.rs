@@ -618,6 +618,7 @@ proptest! {
         for step in steps {
             let granted = conserved(&world);
             let count = world.commands;
+            let number = u32::try_from(count).unwrap() + 1;
             let name = |at: usize| names.get(at).cloned().unwrap_or_else(|| format!("none-{at}"));
             let part = |minor: i64| Money::new(minor, euro);
             let mut may_grow = false;
@@ -645,14 +646,14 @@ proptest! {
                     }
                 }
                 Step::Capture(at, amount) => {
-                    let request = CaptureRedemption { amount: amount.map(part), ..capture(&name(at), 1, None) };
+                    let request = CaptureRedemption { amount: amount.map(part), ..capture(&name(at), number, None) };
                     let _ = world.run_as(&format!("c{count}"), &request);
                 }
                 Step::Release(at) => {
                     let _ = world.run_as(&format!("l{count}"), &release(&name(at)));
                 }
                 Step::Cancel(at, amount) => {
-                    let request = CancelRedemption { amount: amount.map(part), ..cancel(&name(at), 1, None) };
+                    let request = CancelRedemption { amount: amount.map(part), ..cancel(&name(at), number, None) };
                     let _ = world.run_as(&format!("x{count}"), &request);
                 }
                 Step::Wait(minutes) => {

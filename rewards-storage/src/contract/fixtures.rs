@@ -270,6 +270,7 @@ pub fn member_row(version: u64) -> MemberRow {
                 OpenToken {
                     expires_at: at(9),
                     minor: i64::MAX,
+                    asset: None,
                     device: None,
                 },
             )]),

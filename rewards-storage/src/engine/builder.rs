@@ -53,6 +53,7 @@ pub struct EngineBuilder {
     random: Arc<dyn RandomSource>,
     key_ring: KeyRing,
     workers: usize,
+    in_place: bool,
     batch_max: usize,
     queue_max: usize,
     attempts_max: u32,
@@ -71,6 +72,7 @@ impl EngineBuilder {
             random: Arc::new(SystemRandom),
             key_ring: KeyRing::default(),
             workers: WORKERS,
+            in_place: false,
             batch_max: BATCH_MAX,
             queue_max: QUEUE_MAX,
             attempts_max: ATTEMPTS_MAX,
@@ -103,6 +105,13 @@ impl EngineBuilder {
     /// How many workers work side by side; at least one, [`WORKERS`] by default.
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers.max(1);
+        self
+    }
+
+    /// Whether everything is done on the threads of the runtime. What takes long before it is decided, such as the signatures of many
+    /// receipts, is otherwise done on a thread of its own; a simulation that is to repeat itself wants none. Not by default.
+    pub fn in_place(mut self, in_place: bool) -> Self {
+        self.in_place = in_place;
         self
     }
 
@@ -207,6 +216,7 @@ impl EngineBuilder {
             keys: Arc::new(keys),
             queue,
             workers: self.workers,
+            in_place: self.in_place,
             runs: AtomicU64::new(0),
         }))
     }

@@ -108,6 +108,8 @@ struct Inner {
     queue: Arc<Queue>,
     /// How many workers there were when it was opened.
     workers: usize,
+    /// Whether nothing is done on threads of its own.
+    in_place: bool,
     /// How many ordered runs were begun.
     runs: AtomicU64,
 }

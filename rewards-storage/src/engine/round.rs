@@ -13,7 +13,7 @@ use std::mem;
 use std::sync::Arc;
 
 use rewards_core::decision::Changes;
-use rewards_core::entity::{By, EntityKey, EntityRemoval};
+use rewards_core::entity::{By, EntityKey, EntityRemoval, Index};
 use rewards_core::fingerprint::Fingerprint;
 use rewards_core::ids::{MemberId, TenantId};
 use rewards_core::rejection::{Fault, Rejection};
@@ -165,6 +165,7 @@ impl Deciding<'_> {
             pending.tenant.known_time.note(write.row.recorded_at);
         }
         if !is_last {
+            let adds_to_page = self.adds_to_page(&changes);
             self.note_lists(&changes);
             self.apply(&changes);
             if *key != CommandKey::None {
@@ -173,8 +174,8 @@ impl Deciding<'_> {
             }
             let partial = partial_members(&pending, &self.partial);
             self.moved.extend(partial.cloned());
-            // What follows in an ordered run is decided by what was just published.
-            if pending.run.is_some() && !changes.programs.is_empty() {
+            // What follows in an ordered run is decided by what was just published, and sees what was just added to a list.
+            if pending.run.is_some() && (!changes.programs.is_empty() || adds_to_page) {
                 self.hold(&pending);
             }
         }
@@ -190,6 +191,27 @@ impl Deciding<'_> {
             changes: Arc::new(changes),
         });
         self.round.decided.push(pending);
+    }
+
+    /// Whether a change adds something to a list by group that the view has: a rate, or a code that is free again. What is taken out of
+    /// one shows in the entity itself.
+    fn adds_to_page(&self, changes: &Changes) -> bool {
+        let pages = &self.snapshot.entity_pages;
+        changes.entities.iter().any(|write| {
+            let before = self.snapshot.entities.get(&write.key);
+            let is_in = |index: &Index, by: &By| match by {
+                By::Group { group, state, .. } => {
+                    index.group.as_ref() == Some(group) && index.state == *state
+                }
+                _ => false,
+            };
+            pages.keys().any(|query| {
+                query.kind == write.key.kind
+                    && query.tenant == write.key.tenant
+                    && is_in(&write.row.index, &query.by)
+                    && !before.is_some_and(|before| is_in(&before.index, &query.by))
+            })
+        })
     }
 
     /// Notes the lists that are not any more as they were read.
@@ -239,7 +261,7 @@ impl Deciding<'_> {
             entities,
             removals,
             programs,
-            journal: _,
+            journal,
             lots,
             counters,
             erased_reasons: _,
@@ -265,6 +287,7 @@ impl Deciding<'_> {
         for write in programs {
             snapshot.programs.insert(write.key.clone(), write.revision);
         }
+        snapshot.note_entries(journal);
         for change in counters {
             let value = snapshot.counters.entry(change.key.clone()).or_default();
             *value = value.saturating_add(change.delta);

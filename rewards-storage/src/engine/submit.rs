@@ -109,7 +109,7 @@ impl TenantEngine {
         let (caller, answer) = oneshot::channel();
         let submission = Submission {
             work: Typed::boxed(request, caller),
-            is_prepared_apart: O::IS_PREPARED_APART,
+            is_prepared_apart: O::IS_PREPARED_APART && !self.inner.in_place,
             identity,
             concerns,
             moment,

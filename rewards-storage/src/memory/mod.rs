@@ -8,6 +8,7 @@
 
 mod books;
 mod commit;
+mod lists;
 mod outbox;
 mod query;
 mod tables;

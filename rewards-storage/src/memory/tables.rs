@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rewards_core::decision::ProgramWrite;
-use rewards_core::entity::{By, EntityKey, EntityPage, EntityQuery, EntityRow};
+use rewards_core::entity::{EntityKey, EntityPage, EntityQuery, EntityRow};
 use rewards_core::event::{EventRecord, Stream};
 use rewards_core::ids::{MemberId, TenantId};
 use rewards_core::ledger::{Account, JournalEntry, Lot, LotNumber, Purpose};
@@ -16,6 +16,8 @@ use rewards_core::snapshot::{
 use rewards_core::time::Timestamp;
 use smol_str::SmolStr;
 use uuid::Uuid;
+
+use super::lists::EntityLists;
 
 /// Where a control account stands in its order: purpose and asset as texts, compared bytewise.
 pub(super) type Place = (String, String);
@@ -46,6 +48,8 @@ pub(super) struct Tables {
     pub replies: BTreeMap<ReplyKey, StoredReply>,
     pub members: BTreeMap<MemberKey, MemberRow>,
     pub entities: BTreeMap<EntityKey, EntityRow>,
+    /// Where they are found; of those that are staged, nowhere yet.
+    lists: EntityLists,
     /// Entities that a group has removed; empty but while it is staged.
     pub removed: BTreeSet<EntityKey>,
     /// Members in whose journals a group drops the reasons; empty but while it is staged.
@@ -80,10 +84,17 @@ impl Tables {
             self.note_due(&key, due);
         }
         for key in staged.removed {
-            self.entities.remove(&key);
+            let before = self.entities.remove(&key);
+            self.lists
+                .moved(&key, before.as_ref().map(|row| &row.index), None);
             self.receipts.remove(&key);
         }
-        self.entities.extend(staged.entities);
+        for (key, row) in staged.entities {
+            let before = self.entities.get(&key);
+            let before = before.map(|row| &row.index);
+            self.lists.moved(&key, before, Some(&row.index));
+            self.entities.insert(key, row);
+        }
         self.receipts.extend(staged.receipts);
         self.programs.extend(staged.programs);
         for (tenant, added) in staged.revision_counts {
@@ -262,25 +273,17 @@ impl Tables {
     }
 
     fn entity_page(&self, query: &EntityQuery) -> EntityPage {
-        let all = self.entities_of(&query.tenant, query.kind);
-        let mut found: Vec<(i64, &EntityKey, &EntityRow)> = all
-            .filter_map(|(key, row)| Some((value(&query.by, row)?, key, row)))
-            .collect();
-        let falls = matches!(query.by, By::Newest | By::Owner(_));
-        found.sort_by(|(a, a_key, _), (b, b_key, _)| (a, &a_key.id).cmp(&(b, &b_key.id)));
-        if falls {
-            found.reverse();
-        }
-        let after = query.after.as_ref().map(|place| (place.value, &place.id));
-        let is_after = |place: (i64, &SmolStr)| {
-            after.is_none_or(|after| if falls { place < after } else { place > after })
-        };
-        found
-            .into_iter()
-            .filter(|(value, key, _)| is_after((*value, &key.id)))
-            .take(page(query.limit))
-            .map(|(_, key, row)| (key.id.clone(), row.clone()))
-            .collect()
+        let ids = self.lists.page(query, page(query.limit)).into_iter();
+        let rows = ids.filter_map(|id| {
+            let key = EntityKey {
+                tenant: query.tenant.clone(),
+                kind: query.kind,
+                id,
+            };
+            let row = self.entities.get(&key)?.clone();
+            Some((key.id, row))
+        });
+        rows.collect()
     }
 
     fn member_page(&self, query: &MemberQuery) -> Vec<(MemberId, MemberRow)> {
@@ -369,7 +372,7 @@ impl Tables {
     fn statement(&self, query: &StatementQuery) -> Vec<JournalEntry> {
         self.journal_of(&query.member)
             .rev()
-            .filter(|entry| is_asked_for(query, entry))
+            .filter(|entry| query.asks_for(entry))
             .take(page(query.limit))
             .cloned()
             .collect()
@@ -399,45 +402,7 @@ impl Tables {
     }
 }
 
-/// What a list orders an entity by; `None` for one that is not in the list.
-fn value(by: &By, row: &EntityRow) -> Option<i64> {
-    let index = &row.index;
-    match by {
-        By::Newest => Some(index.at.micros()),
-        By::Owner(owner) => (index.owner.as_ref() == Some(owner)).then(|| index.at.micros()),
-        By::Group {
-            group,
-            state,
-            from_rank,
-            to_rank,
-        } => {
-            let is_in = index.group.as_ref() == Some(group) && index.state == *state;
-            let ranks = from_rank..=to_rank;
-            index.rank.filter(|rank| is_in && ranks.contains(&rank))
-        }
-        By::Due(at) => index.due_at.filter(|due| due <= at).map(|due| due.micros()),
-    }
-}
-
 /// A page size as a count of rows.
 pub(super) fn page(limit: u32) -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX)
-}
-
-fn is_asked_for(query: &StatementQuery, entry: &JournalEntry) -> bool {
-    let transfer = &entry.transfer;
-    let touches = |purpose: &Purpose| {
-        [transfer.from(), transfer.to()].iter().any(|account| {
-            account.holder_text() == query.member.member.as_str() && account.purpose == *purpose
-        })
-    };
-    query.before.is_none_or(|before| entry.seq < before)
-        && query.kind.is_none_or(|kind| transfer.kind == kind)
-        && query.purpose.as_ref().is_none_or(touches)
-        && query.asset.is_none_or(|asset| transfer.asset() == asset)
-        && (query.purchase.is_none() || transfer.purchase == query.purchase)
-        && query.from.is_none_or(|from| transfer.effective_at >= from)
-        && query
-            .until
-            .is_none_or(|until| transfer.effective_at < until)
 }

@@ -76,7 +76,15 @@ async fn shop(store: &Arc<dyn Backend>) -> TenantEngine {
 }
 
 async fn shop_with(store: &Arc<dyn Backend>, document: &str) -> TenantEngine {
-    let clock = Arc::new(ManualClock::new(noon()));
+    shop_at(store, document, &Arc::new(ManualClock::new(noon()))).await
+}
+
+async fn shop_at(
+    store: &Arc<dyn Backend>,
+    document: &str,
+    clock: &Arc<ManualClock>,
+) -> TenantEngine {
+    let clock = Arc::clone(clock);
     let engine = Engine::builder(Arc::clone(store)).clock(clock);
     let shop = engine.open().await.unwrap().tenant(tenant());
     let publish = PublishProgram {
@@ -289,6 +297,28 @@ async fn beside_spending_the_same_is_left_whoever_comes_first() {
         assert_eq!(available(&shop).await, 200, "{name}");
         let balance = shop.execute(GetBalance::new(member("ann"))).await.unwrap();
         assert_eq!(balance.assets[0].owed, None, "{name}");
+        check(name, &shop).await;
+    }
+}
+
+#[tokio::test]
+async fn what_has_expired_is_not_owed_by_the_next_refund_of_a_batch() {
+    let document = SPENDING.replace(
+        "effect = { percent = { rate = \"5%\" } }",
+        "effect = { percent = { rate = \"5%\" } }\nlifecycle = { expires = { days = 10 } }",
+    );
+    for (name, store) in stores("refunds_of_expired").await {
+        let clock = Arc::new(ManualClock::new(noon()));
+        let shop = shop_at(&store, &document, &clock).await;
+        // Nobody has swept since the rewards expired: the first refund writes that down, and the second is decided beside it.
+        clock.set(noon().checked_add_days(20).unwrap());
+        let tenth = refund("r1", RefundedPart::Amount(money(1_000)));
+        let both = [tenth, refund("r2", RefundedPart::All)];
+        let both = both.map(|request| (request, CommandOptions::default()));
+        for refunded in shop.execute_ordered(both).await {
+            let reply = refunded.unwrap().reply;
+            assert_eq!(reply.owed, [], "{name}: {reply:?}");
+        }
         check(name, &shop).await;
     }
 }

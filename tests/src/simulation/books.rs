@@ -19,19 +19,24 @@ use rewards_core::operations::balances::{Balance, GetBalance};
 use rewards_core::operations::coupons::CreateCouponBook;
 use rewards_core::operations::deposits::InitiateDeposit;
 use rewards_core::operations::fx::{ConvertBalance, LockConversion};
+use rewards_core::operations::payments::CreatePayment;
 use rewards_core::operations::purchases::{RecordPurchase, RefundPurchase, ReplacePurchase};
+use rewards_core::operations::qr::CreateQr;
 use rewards_core::operations::redemptions::{AuthorizeRedemption, Redeem};
 use rewards_core::operations::rewards::{DeductBalance, GrantReward};
 use rewards_core::operations::risk::AssessPayment;
 use rewards_core::operations::shared_wallets::CreateSharedWallet;
+use rewards_core::operations::tokens::IssueToken;
 use rewards_core::operations::transfers::TransferBalance;
-use rewards_core::payments::DepositEntity;
+use rewards_core::payments::{DepositEntity, Payment};
+use rewards_core::qr::IssuedQr;
 use rewards_core::refunds::RefundEntity;
 use rewards_core::risk::{Assessment, RiskHistory, RiskListEntry, RiskReview};
 use rewards_core::snapshot::{
     KeyOrigin, LotFilter, LotQuery, MemberKey, ReadPlan, ReplyKey, StoredReply,
 };
 use rewards_core::time::Timestamp;
+use rewards_core::tokens::Token;
 use rewards_core::transfers::{ReceivedTransfer, TransferEntity};
 use rewards_core::wallet::{Redemption, SharedWallet};
 use rewards_storage::engine::{Engine, Liability};
@@ -52,7 +57,7 @@ const LOOKS_BACK_DAYS: [i64; 3] = [0, 1, 3];
 const LOTS_MAX: u32 = 100_000;
 
 /// Kinds of which nobody names all beforehand.
-const UNNAMED: [&str; 7] = [
+const UNNAMED: [&str; 10] = [
     Redemption::KIND,
     Alias::KIND,
     Coupon::KIND,
@@ -60,6 +65,9 @@ const UNNAMED: [&str; 7] = [
     RiskHistory::KIND,
     RiskReview::KIND,
     RiskListEntry::KIND,
+    Payment::KIND,
+    Token::KIND,
+    IssuedQr::KIND,
 ];
 
 /// Name and bucket of a counter, after its subject.
@@ -112,6 +120,12 @@ pub struct Books {
     pub reviews: BTreeMap<String, RiskReview>,
     /// Values on lists.
     pub listed: BTreeMap<String, RiskListEntry>,
+    /// Payments to others.
+    pub payments: BTreeMap<String, Payment>,
+    /// Offline tokens.
+    pub tokens: BTreeMap<String, Token>,
+    /// Codes that were given out.
+    pub codes: BTreeMap<String, IssuedQr>,
     /// Stored replies of all keys that were ever sent, by operation and key.
     pub replies: BTreeMap<(&'static str, IdempotencyKey), StoredReply>,
     /// The journal, by member and number.
@@ -169,6 +183,9 @@ impl Books {
             histories: BTreeMap::new(),
             reviews: BTreeMap::new(),
             listed: BTreeMap::new(),
+            payments: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            codes: BTreeMap::new(),
             replies: BTreeMap::new(),
             journal: Vec::new(),
             balances: BTreeMap::new(),
@@ -390,6 +407,9 @@ impl Books {
             RiskHistory::KIND => drop(self.histories.insert(id, row.read()?.entity)),
             RiskReview::KIND => drop(self.reviews.insert(id, row.read()?.entity)),
             RiskListEntry::KIND => drop(self.listed.insert(id, row.read()?.entity)),
+            Payment::KIND => drop(self.payments.insert(id, row.read()?.entity)),
+            Token::KIND => drop(self.tokens.insert(id, row.read()?.entity)),
+            IssuedQr::KIND => drop(self.codes.insert(id, row.read()?.entity)),
             _ => drop(self.purchases.insert(PurchaseId::new(&id)?, row.read()?)),
         }
         Ok(())
@@ -408,6 +428,9 @@ impl Books {
             },
             SharedWallet::KIND => CreateSharedWallet::NAME,
             CouponBook::KIND => CreateCouponBook::NAME,
+            Payment::KIND => CreatePayment::NAME,
+            Token::KIND => IssueToken::NAME,
+            IssuedQr::KIND => CreateQr::NAME,
             FxQuote::KIND => LockConversion::NAME,
             Conversion::KIND => ConvertBalance::NAME,
             Assessment::KIND => AssessPayment::NAME,

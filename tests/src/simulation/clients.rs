@@ -18,11 +18,13 @@ use uuid::Uuid;
 
 use super::Failed;
 use super::model::{Deliveries, History, Quoted};
+use super::paid::{self, Paid};
 use super::programs::documents;
 use super::random::Random;
 use super::redemptions::{self, Known};
 use super::returned::taken_back;
 use super::reviews::{self, Reviews};
+use super::tokens::{self, Tokens};
 use super::workload::{Command, HOUR, Order, Script};
 
 /// How many revisions are published in mid-work of a round, for each tenant.
@@ -209,16 +211,28 @@ impl World {
             }
             return Ok(order);
         }
-        let is_step = redemptions::is_step(&order.command) || reviews::is_step(&order.command);
-        if !is_step || !random.chance(850) {
+        if !is_step(&order.command) || !random.chance(850) {
             return Ok(order);
         }
         let now = self.engine_and_time(random)?.1;
-        let known = match redemptions::is_step(&order.command) {
-            true => Known::of(&self.history(), &order.tenant)?.step(random, &order.command, now)?,
-            false => Reviews::of(&self.history(), &order.tenant)?.step(random, &order.command, now),
+        let (history, tenant, command) = (self.history(), &order.tenant, &order.command);
+        let known = match command {
+            step if redemptions::is_step(step) => {
+                Known::of(&history, tenant)?.step(random, step, now)?
+            }
+            step if reviews::is_step(step) => {
+                Reviews::of(&history, tenant)?.step(random, step, now)
+            }
+            step if paid::is_step(step) => Paid::of(&history, tenant)?.step(random, step),
+            step => Tokens::of(&history, tenant)?.step(random, step)?,
         };
+        drop(history);
+        // Some give a key of their own to what has a number, which is no key that anything implies.
         Ok(match known {
+            Some(command) if random.chance(300) && redemptions::is_numbered(&command) => {
+                let key = IdempotencyKey::new(&format!("own-{}", order.key.as_str()))?;
+                Order::under(&order.tenant, key, command)
+            }
             Some(command) => Order::new(&order.tenant, order.key, command),
             None => order,
         })
@@ -406,4 +420,12 @@ pub async fn drain(engine: &Engine, tenant: &TenantId, world: &World) -> Result<
             return Err(format!("acknowledged {} events, removed {removed}", places.len()).into());
         }
     }
+}
+
+/// Whether a command is a step of something whose state a client knows.
+fn is_step(command: &Command) -> bool {
+    redemptions::is_step(command)
+        || reviews::is_step(command)
+        || paid::is_step(command)
+        || tokens::is_step(command)
 }

@@ -16,10 +16,15 @@ use rewards_core::operations::fx::{ConvertBalance, ImportRates, LockConversion, 
 use rewards_core::operations::members::{
     EraseMember, MergeMembers, MergedTiers, RegisterMember, UpdateMember,
 };
+use rewards_core::operations::payments::{
+    AttemptOutcome, CancelPayment, CreatePayment, HoldPayment, RefundPayment, ReportPayment,
+    SubmitPayment,
+};
 use rewards_core::operations::programs::PublishProgram;
 use rewards_core::operations::purchases::{
     CancelPurchase, ConfirmPurchase, RecordPurchase, RefundPurchase, ReplacePurchase,
 };
+use rewards_core::operations::qr::{CancelQr, CreateQr, QrContent, ScanQr};
 use rewards_core::operations::redemptions::{
     AuthorizeRedemption, CancelRedemption, CaptureRedemption, Redeem, ReleaseRedemption,
 };
@@ -29,6 +34,9 @@ use rewards_core::operations::risk::{
     SnoozeRule,
 };
 use rewards_core::operations::shared_wallets::{CreateSharedWallet, UpdateSharedWallet};
+use rewards_core::operations::tokens::{
+    CancelToken, FreezeTokens, IssueToken, IssuedToken, RedeemToken, SettleReceipts,
+};
 use rewards_core::operations::transfers::{TransferBalance, TransferReceiver};
 use rewards_core::rejection::Fault;
 use rewards_core::risk::{PaymentLabel, ReviewDecision};
@@ -117,6 +125,20 @@ commands! {
     Snooze(SnoozeRule),
     ClaimReview(ClaimReview),
     DecideReview(DecideReview),
+    CreatePayment(CreatePayment),
+    HoldPayment(HoldPayment),
+    SubmitPayment(SubmitPayment),
+    ReportPayment(ReportPayment),
+    CancelPayment(CancelPayment),
+    RefundPayment(RefundPayment),
+    IssueToken(IssueToken),
+    RedeemToken(RedeemToken),
+    SettleReceipts(SettleReceipts),
+    CancelToken(CancelToken),
+    FreezeTokens(FreezeTokens),
+    CreateQr(CreateQr),
+    ScanQr(ScanQr),
+    CancelQr(CancelQr),
 }
 
 fn name_of<O: Operation>(_: &O) -> &'static str {
@@ -174,6 +196,12 @@ impl Command {
             Self::Generate(_) => {
                 let mut reply: GeneratedCoupons = serde_json::from_str(told)?;
                 reply.codes.clear();
+                serde_json::to_string(&reply)?
+            }
+            // It is signed again each time.
+            Self::IssueToken(_) => {
+                let mut reply: IssuedToken = serde_json::from_str(told)?;
+                reply.text.clear();
                 serde_json::to_string(&reply)?
             }
             _ => told.to_owned(),
@@ -237,6 +265,32 @@ impl Command {
             Self::ListRisk(entry) => entry.value = other.to_string(),
             Self::UnlistRisk(entry) => entry.value = other.to_string(),
             Self::Snooze(snooze) => snooze.value = other.to_string(),
+            Self::CreatePayment(_)
+            | Self::HoldPayment(_)
+            | Self::SubmitPayment(_)
+            | Self::ReportPayment(_)
+            | Self::CancelPayment(_)
+            | Self::RefundPayment(_) => self.alter_payment(),
+            Self::IssueToken(issue) => issue.amount = more(&issue.amount),
+            Self::RedeemToken(redeem) => redeem.merchant = None,
+            Self::SettleReceipts(settle) => settle.receipts.push("another".to_owned()),
+            Self::CancelToken(cancel) => cancel.member = other,
+            Self::FreezeTokens(freeze) => freeze.member = other,
+            Self::CreateQr(create) => create.content = QrContent::Text(other.to_string()),
+            Self::ScanQr(scan) => scan.by = Some(other),
+            // It says nothing but which code.
+            Self::CancelQr(_) => {}
+        }
+    }
+
+    /// Another payload of what is said of a payment. To cancel one says nothing but which, and so do some of the others.
+    fn alter_payment(&mut self) {
+        match self {
+            Self::CreatePayment(create) => create.channel = Some("other".to_owned()),
+            Self::HoldPayment(hold) => hold.stages.clear(),
+            Self::ReportPayment(report) => report.outcome = AttemptOutcome::Unknown,
+            Self::RefundPayment(refund) => refund.amount = None,
+            _ => {}
         }
     }
 
@@ -294,6 +348,17 @@ impl Order {
             tenant: tenant.clone(),
             is_natural: natural.is_some(),
             key: natural.unwrap_or(key),
+            command,
+        }
+    }
+
+    /// A command under this key, also where it implies one.
+    #[must_use]
+    pub fn under(tenant: &TenantId, key: IdempotencyKey, command: Command) -> Self {
+        Self {
+            tenant: tenant.clone(),
+            is_natural: false,
+            key,
             command,
         }
     }

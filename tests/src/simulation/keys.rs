@@ -28,6 +28,7 @@ const SECRET_KEYS: [(KeyPurpose, &str); 2] = [
 pub fn key_ring() -> Result<KeyRing, Failed> {
     let providers = PROVIDER_KEYS.map(|id| (KeyPurpose::Deposits, id));
     let keys = providers.into_iter().chain(SECRET_KEYS);
+    let keys = keys.chain([(KeyPurpose::Tokens, "tokens-1")]);
     let keys = keys.map(|(purpose, id)| {
         let from = Timestamp::MIN;
         let bytes = bytes_of(id);

@@ -57,6 +57,12 @@ pub(super) enum Kind {
     RiskList,
     Snooze,
     Review,
+    CreatePayment,
+    OfPayment,
+    IssueToken,
+    OfToken,
+    CreateQr,
+    OfQr,
 }
 
 /// Kinds and how often each is drawn.
@@ -122,6 +128,12 @@ const EVERYTHING: Mix = &[
     (Kind::RiskList, 12),
     (Kind::Snooze, 6),
     (Kind::Review, 60),
+    (Kind::CreatePayment, 60),
+    (Kind::OfPayment, 200),
+    (Kind::IssueToken, 45),
+    (Kind::OfToken, 90),
+    (Kind::CreateQr, 20),
+    (Kind::OfQr, 50),
 ];
 
 impl Kind {

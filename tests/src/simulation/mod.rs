@@ -20,6 +20,7 @@ mod mix;
 pub mod model;
 mod named;
 mod orders;
+mod paid;
 mod processes;
 mod programs;
 mod random;
@@ -27,6 +28,7 @@ mod redemptions;
 mod returned;
 mod reviews;
 mod runner;
+mod tokens;
 pub mod workload;
 
 use std::error::Error;

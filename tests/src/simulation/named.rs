@@ -7,9 +7,11 @@ use rewards_core::entity::EntityKey;
 use rewards_core::fx::{Conversion, FxQuote};
 use rewards_core::ids::{AdjustmentId, TenantId};
 use rewards_core::operations::rewards::{DeductBalance, GrantReward};
-use rewards_core::payments::DepositEntity;
+use rewards_core::payments::{DepositEntity, Payment};
+use rewards_core::qr::IssuedQr;
 use rewards_core::refunds::RefundEntity;
 use rewards_core::risk::Assessment;
+use rewards_core::tokens::Token;
 use rewards_core::transfers::{ReceivedTransfer, TransferEntity};
 use rewards_core::wallet::{Redemption, SharedWallet};
 
@@ -63,6 +65,20 @@ pub(super) fn entities_of(tenant: &TenantId, command: &Command) -> Vec<EntityKey
         | Command::Convert(_)
         | Command::ConvertBack(_)
         | Command::Assess(_) => converted_or_assessed(tenant, command),
+        Command::CreatePayment(_)
+        | Command::HoldPayment(_)
+        | Command::SubmitPayment(_)
+        | Command::ReportPayment(_)
+        | Command::CancelPayment(_)
+        | Command::RefundPayment(_)
+        | Command::IssueToken(_)
+        | Command::RedeemToken(_)
+        | Command::SettleReceipts(_)
+        | Command::CancelToken(_)
+        | Command::FreezeTokens(_)
+        | Command::CreateQr(_)
+        | Command::ScanQr(_)
+        | Command::CancelQr(_) => paid_or_shown(tenant, command),
         Command::Publish(_)
         | Command::Register(_)
         | Command::Update(_)
@@ -102,6 +118,16 @@ fn converted_or_assessed(tenant: &TenantId, command: &Command) -> Vec<EntityKey>
         Command::Convert(made) => vec![conversion(&made.conversion)],
         Command::ConvertBack(made) => vec![conversion(&made.conversion)],
         Command::Assess(made) => vec![EntityKey::of::<Assessment>(tenant, &made.payment)],
+        _ => Vec::new(),
+    }
+}
+
+/// The same of payments to others, of tokens and of codes, of which each is named by what makes it.
+fn paid_or_shown(tenant: &TenantId, command: &Command) -> Vec<EntityKey> {
+    match command {
+        Command::CreatePayment(made) => vec![EntityKey::of::<Payment>(tenant, &made.payment)],
+        Command::IssueToken(made) => vec![EntityKey::of::<Token>(tenant, &made.token)],
+        Command::CreateQr(made) => vec![EntityKey::of::<IssuedQr>(tenant, &made.qr)],
         _ => Vec::new(),
     }
 }

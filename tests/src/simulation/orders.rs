@@ -3,8 +3,10 @@
 mod conversions;
 mod coupons;
 mod members;
+mod paying;
 mod payments;
 mod purchases;
+mod tokens;
 mod wallets;
 
 use rewards_core::cashback::Purchase;

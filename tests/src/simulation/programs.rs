@@ -115,7 +115,19 @@ const SHOP: &str = r#"{
         "all": [{"feature": "amount", "from": 8000}, {"feature": "often", "from": 2}]}],
       "review_at": 12, "block_at": 55},
     "lists": [{"id": "friends", "by": "member", "then": "allow"}, {"id": "stolen", "by": "device", "then": "block"}],
-    "reviews": {"expires_after_minutes": 2880, "then": "approve"}}
+    "reviews": {"expires_after_minutes": 2880, "then": "approve"}},
+  "payments": {"attempts": 2, "hold_minutes": 900, "refunded_fee": "returned",
+    "routes": [
+      {"id": "bank", "minimum": "0.10", "maximum": "40.00",
+       "fees": [{"fee": {"fixed": "0.05"}}, {"from": "2.00", "fee": {"percent": "3%", "paid_by": "receiver"}}]},
+      {"id": "card", "fees": [{"fee": {"percent": "2%"}}]},
+      {"id": "old", "status": "paused"}],
+    "billers": [{"id": "power", "routes": ["bank"]}],
+    "declines": {"hard": ["stolen"], "soft": ["busy"]}},
+  "pipeline": {"stages": [{"id": "screen", "critical": true}, {"id": "notify", "at": "report"}]},
+  "tokens": {"issuer": "shop", "minimum": "0.20", "maximum": "9.00", "lifetime_minutes": 1200, "settle_minutes": 1500,
+    "revocation_minutes": 240, "active": 3, "active_amount": "9.00", "active_per_device": 2, "spend_maximum": "4.00", "spends": 4},
+  "qr": {"expiry": {"seconds": 40000}}
 }"#;
 
 /// A second program of the same members and the same currency: its lots mix with those of the first. Whoever gives back so much

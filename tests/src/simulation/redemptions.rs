@@ -42,6 +42,11 @@ pub(super) fn is_step(command: &Command) -> bool {
     )
 }
 
+/// Whether a command is a step that is made several times, each under a number of its own.
+pub(super) fn is_numbered(command: &Command) -> bool {
+    matches!(command, Command::Capture(_) | Command::Restore(_))
+}
+
 impl Known {
     /// What was acknowledged by now.
     pub fn of(history: &History, tenant: &TenantId) -> Result<Self, Failed> {

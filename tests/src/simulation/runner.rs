@@ -166,6 +166,7 @@ impl Simulation {
                 .random(Arc::new(SeededRandom::new(seed.bits())))
                 .key_ring(key_ring()?)
                 .patience(patience)
+                .in_place(true)
                 .batch_max(64);
             match builder.open().await {
                 Ok(engine) => return Ok((engine, clock)),

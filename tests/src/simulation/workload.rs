@@ -181,6 +181,12 @@ impl Script {
             Kind::RiskList => self.risk_list(random, index)?,
             Kind::Snooze => self.snooze(random, index)?,
             Kind::Review => return self.review(random, (client, index)),
+            Kind::CreatePayment => self.create_payment(random, (client, index))?,
+            Kind::OfPayment => return self.step_of_payment(random, (client, index)),
+            Kind::IssueToken => self.issue_token(random, (client, index))?,
+            Kind::OfToken => return self.step_of_token(random, (client, index)),
+            Kind::CreateQr => self.create_qr(random, (client, index))?,
+            Kind::OfQr => return self.step_of_qr(random, (client, index)),
             _ => return Ok(None),
         }))
     }

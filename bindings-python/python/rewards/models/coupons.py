@@ -1013,6 +1013,7 @@ CouponAction = Literal[
     "unlocked",
     "redeemed",
     "returned",
+    "value_returned",
     "voided",
     "transferred",
     "replaced",
@@ -1025,6 +1026,8 @@ CouponAction = Literal[
 - `unlocked`: The lease was given back.
 - `redeemed`: It was redeemed.
 - `returned`: A use of it was given back, because the purchase it was for is undone.
+- `value_returned`: Some of its value came back, because a part of the purchase it was for is
+  undone.
 - `voided`: It was voided.
 - `transferred`: Its holder gave it to another member.
 - `replaced`: It took the place of another code.

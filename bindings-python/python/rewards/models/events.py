@@ -945,6 +945,34 @@ class CouponReturnedEvent(Model):
     coupon_returned: CouponReturned
 
 
+class CouponValueReturned(Model):
+    """Some of what a coupon is worth came back, because a part of the purchase was refunded.
+
+    Its use stays made.
+    """
+
+    coupon: CouponId
+    """The coupon."""
+
+    book: CouponBookId
+    """Its book."""
+
+    order: OrderId
+    """The order that it was redeemed for."""
+
+    amount: Money
+    """How much came back."""
+
+
+class CouponValueReturnedEvent(Model):
+    """Some of what a coupon is worth came back, because a part of the purchase was refunded.
+
+    Its use stays made.
+    """
+
+    coupon_value_returned: CouponValueReturned
+
+
 class CouponVoided(Model):
     """A coupon of a member was voided."""
 
@@ -1119,6 +1147,7 @@ Event = Annotated[
         CouponUnlockedEvent,
         CouponRedeemedEvent,
         CouponReturnedEvent,
+        CouponValueReturnedEvent,
         CouponVoidedEvent,
         CouponReplacedEvent,
         CouponSentEvent,

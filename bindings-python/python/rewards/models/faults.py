@@ -110,6 +110,7 @@ CODES: dict[str, Code] = {
     "redemption_released": Code("rejected", 409),
     "redemption_expired": Code("rejected", 409),
     "redemption_cancelled": Code("rejected", 409),
+    "redemption_number_used": Code("rejected", 409),
     "shared_wallet_unknown": Code("rejected", 404),
     "shared_wallet_exists": Code("rejected", 409),
     "shared_wallet_closed": Code("rejected", 409),

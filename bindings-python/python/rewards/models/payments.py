@@ -398,6 +398,14 @@ class CancelledPayment(Model):
     returned: ListOf[Money] = []
     """What is the payer's again, one amount per asset."""
 
+    expired: ListOf[Money] = []
+    """What had expired meanwhile, one amount per asset."""
+
+    taken_back: ListOf[Money] = []
+    """What was earned by purchases that were cancelled meanwhile, and went on to the accounts that
+    had paid it; one amount per asset.
+    """
+
 
 class RefundPayment(Model):
     """Refunds a payment."""
@@ -444,6 +452,11 @@ class RefundedPayment(Model):
 
     expired: ListOf[Money] = []
     """What had expired meanwhile, one amount per asset."""
+
+    taken_back: ListOf[Money] = []
+    """What was earned by purchases that were cancelled meanwhile, and went on to the accounts that
+    had paid it; one amount per asset.
+    """
 
     purchase: Maybe[RefundedPurchase] = None
     """What the payment had earned and was taken back."""

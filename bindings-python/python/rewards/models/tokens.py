@@ -444,7 +444,7 @@ class RevokedToken(Model):
     """Why it pays nothing."""
 
     expires_at: Timestamp
-    """When it ends: from then on it need not be on a list."""
+    """When it ends: as long after that as a till takes it, it is of use on its list."""
 
 
 class RevokedTokenList(Model):

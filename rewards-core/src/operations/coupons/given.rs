@@ -214,8 +214,7 @@ pub(in crate::operations) fn redeem_given(
 }
 
 /// Gives the uses of coupons back that were redeemed for a purchase of a member, with what each has spent of what it is worth. A
-/// coupon that is not there any more gets nothing
-/// back.
+/// coupon that is not there any more gets nothing back.
 ///
 /// # Errors
 /// [`Undecided::Needs`] the coupons and their books.
@@ -223,9 +222,49 @@ pub(in crate::operations) fn return_given(
     builder: &mut ChangeBuilder<'_>,
     snapshot: &Snapshot,
     context: &Context,
-    (member, purchase): (&MemberId, &PurchaseId),
+    whose: (&MemberId, &PurchaseId),
     coupons: &[CouponId],
     spent_of: impl Fn(&CouponId) -> Option<Money>,
+) -> Result<(), Undecided> {
+    let order = order_of(whose.1)?;
+    let give_back = |using: &mut Using<'_, '_>, stored: Stored<Coupon>| {
+        using.spent = spent_of(&stored.entity.coupon);
+        using.give_back(stored, &order)
+    };
+    each_given(builder, snapshot, context, whose, coupons, give_back)
+}
+
+/// Gives coupons back what was spent of what they are worth for a part of a purchase that is undone. Their uses stay made.
+///
+/// # Errors
+/// [`Undecided::Needs`] the coupons and their books.
+pub(in crate::operations) fn return_values(
+    builder: &mut ChangeBuilder<'_>,
+    snapshot: &Snapshot,
+    context: &Context,
+    whose: (&MemberId, &PurchaseId),
+    values: &[(CouponId, Money)],
+) -> Result<(), Undecided> {
+    let order = order_of(whose.1)?;
+    let coupons: Vec<CouponId> = values.iter().map(|(coupon, _)| coupon.clone()).collect();
+    let give_back = |using: &mut Using<'_, '_>, stored: Stored<Coupon>| {
+        let mut values = values.iter();
+        let value = values.find(|(coupon, _)| *coupon == stored.entity.coupon);
+        value.map_or(Ok(()), |(_, value)| {
+            using.return_value(stored, &order, *value)
+        })
+    };
+    each_given(builder, snapshot, context, whose, &coupons, give_back)
+}
+
+/// Does something with each coupon of a purchase that is still there.
+fn each_given(
+    builder: &mut ChangeBuilder<'_>,
+    snapshot: &Snapshot,
+    context: &Context,
+    (member, purchase): (&MemberId, &PurchaseId),
+    coupons: &[CouponId],
+    with: impl Fn(&mut Using<'_, '_>, Stored<Coupon>) -> Result<(), Rejection>,
 ) -> Result<(), Undecided> {
     if coupons.is_empty() {
         return Ok(());
@@ -235,7 +274,6 @@ pub(in crate::operations) fn return_given(
     let what = format!("returned {purchase}");
     see_plan(snapshot, context, &what, plan)?;
     see_books(snapshot, context, member, coupons)?;
-    let order = order_of(purchase)?;
     for id in coupons {
         let Some(stored) = snapshot.get::<Coupon>(&context.tenant, id)? else {
             continue;
@@ -248,9 +286,9 @@ pub(in crate::operations) fn return_given(
             book: &book,
             member,
             order: None,
-            spent: spent_of(id),
+            spent: None,
         };
-        using.give_back(stored, &order)?;
+        with(&mut using, stored)?;
     }
     Ok(())
 }

@@ -44,7 +44,9 @@ pub use get_coupon::{CouponDetails, GetCoupon};
 pub use get_coupon_batch::{CouponBatchDetails, GetCouponBatch};
 pub use get_coupon_book::{CouponBookDetails, CouponBookStatistics, GetCouponBook, OVERDUE_MAX};
 pub use given::PURCHASE_COUPONS_MAX;
-pub(super) use given::{Usable, check_given, find_given, plan_given, redeem_given, return_given};
+pub(super) use given::{
+    Usable, check_given, find_given, plan_given, redeem_given, return_given, return_values,
+};
 pub use list_coupon_books::{CouponBookList, ListCouponBooks};
 pub use list_coupons::{CouponList, ListCoupons, ListedState};
 pub use lock_coupon::{LockCoupon, LockedCoupon};

@@ -206,4 +206,26 @@ impl Using<'_, '_> {
         });
         Ok(())
     }
+    /// Gives back some of what was spent for an order, which stays a use. A coupon that was voided since gets nothing back.
+    pub fn return_value(
+        &mut self,
+        stored: Stored<Coupon>,
+        order: &OrderId,
+        amount: Money,
+    ) -> Result<(), Rejection> {
+        let (context, most) = (self.context, self.book.terms.uses_of_code());
+        let (expected, before) = (stored.expected(), stored.entity.counted_as());
+        let coupon = stored.entity;
+        let Some(coupon) = coupon.return_value(Some(order), amount, most, context.now) else {
+            return Ok(());
+        };
+        step(self.builder, context, before, expected, &coupon)?;
+        self.builder.emit(Event::CouponValueReturned {
+            coupon: coupon.coupon,
+            book: self.book.book.clone(),
+            order: order.clone(),
+            amount,
+        });
+        Ok(())
+    }
 }

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::super::change_builder::Returned;
 use super::super::merged::finish;
 use super::{key, open_payer, payment_of, refused, release_payment, tell};
 use crate::command::{Kind, NaturalKey, Operation, Undecided};
@@ -42,6 +43,15 @@ pub struct CancelledPayment {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub returned: Vec<Money>,
+    /// What had expired meanwhile, one amount per asset.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub expired: Vec<Money>,
+    /// What was earned by purchases that were cancelled meanwhile, and went on to the accounts that had paid it; one amount per
+    /// asset.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub taken_back: Vec<Money>,
 }
 
 impl Operation for CancelPayment {
@@ -76,11 +86,11 @@ impl Operation for CancelPayment {
         let cancelled = cancelled.map_err(|step| refused(before, 0, step))?;
         let ids = context.id_allocator();
         let (mut builder, returned) = match before.hold() {
-            None => (open_payer(snapshot, context, &ids, before)?, Vec::new()),
-            Some(_) => {
-                let released = release_payment(snapshot, context, &ids, before)?;
-                (released.0, released.1.back.into_amounts())
+            None => {
+                let payer = open_payer(snapshot, context, &ids, before)?;
+                (payer, Returned::default())
             }
+            Some(_) => release_payment(snapshot, context, &ids, before)?,
         };
         builder.put(&self.payment, stored.expected(), &cancelled)?;
         let state = tell(&mut builder, &cancelled, context.now);
@@ -88,7 +98,9 @@ impl Operation for CancelPayment {
             reply: CancelledPayment {
                 payment: self.payment.clone(),
                 state,
-                returned,
+                returned: returned.back.into_amounts(),
+                expired: returned.expired.into_amounts(),
+                taken_back: returned.taken.into_amounts(),
             },
             changes: finish(builder, snapshot, context)?,
         })

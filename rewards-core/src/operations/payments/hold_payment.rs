@@ -5,7 +5,7 @@
 //!
 //! Refusals, in order: stages that cannot be right; unknown payment; one that is not just created; stages that do not run here or not
 //! in this order, a critical one that did not run; a payment that was not assessed where the program wants it, one that
-//! was assessed otherwise; then as for any authorization.
+//! was assessed otherwise; tenders that are not worth what the payer gives; then as for any authorization.
 
 use serde::{Deserialize, Serialize};
 

@@ -98,6 +98,7 @@ fn refused(payment: &Payment, attempt: u32, step: WrongPaymentStep) -> Rejection
             payment: id,
             left: in_words(left, payment.currency),
         },
+        WrongPaymentStep::Exists(refund) => Rejection::RefundExists(refund),
         WrongPaymentStep::TooMany => Rejection::TooMany {
             what: "refunds of one payment",
             limit: u32::try_from(PAYMENT_REFUNDS_MAX).unwrap_or(u32::MAX),

@@ -3,8 +3,9 @@
 //! What the payment earned goes back with it, as for any refund of a purchase: the purchase is refunded in the same step and under the
 //! same id. Whether the payer's fee goes back the program says. The host gives the money back where it went to.
 //!
-//! Refusals, in order: an amount that is not positive; unknown payment; an amount of another currency; a payment that is not
-//! completed or has gone back as a whole; more than is left; more refunds than one payment has; closed member; more lots due than
+//! Refusals, in order: an amount that is not positive; unknown payment; an amount of another currency; a refund that
+//! it has already; a payment that is not completed or has gone back as a whole; more than is left; more refunds than one payment has, unless all that is left
+//! goes back; a refund of a purchase with this id; closed member; more lots due than
 //! one command may touch.
 
 use serde::{Deserialize, Serialize};
@@ -26,7 +27,7 @@ use crate::ids::{IdempotencyKey, PaymentId, RefundId, Slug, TenantId};
 use crate::member::MemberStatus;
 use crate::money::Money;
 use crate::payments::{Payment, PaymentState, RefundedFee};
-use crate::refunds::RefundKind;
+use crate::refunds::{RefundEntity, RefundKind};
 use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{ReadPlan, Snapshot};
 
@@ -80,6 +81,11 @@ pub struct RefundedPayment {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub expired: Vec<Money>,
+    /// What was earned by purchases that were cancelled meanwhile, and went on to the accounts that had paid it; one amount per
+    /// asset.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub taken_back: Vec<Money>,
     /// What the payment had earned and was taken back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
@@ -143,7 +149,9 @@ impl Operation for RefundPayment {
             check_positive("amount", amount, &mut problems);
         }
         unless_wrong(problems)?;
-        let plan = ReadPlan::of_entity::<Payment>(&context.tenant, &self.payment);
+        let mut plan = ReadPlan::of_entity::<Payment>(&context.tenant, &self.payment);
+        plan.entities
+            .push(EntityKey::of::<RefundEntity>(&context.tenant, &self.refund));
         Ok((plan, ()))
     }
 
@@ -162,6 +170,10 @@ impl Operation for RefundPayment {
             .clone()
             .refunded(&self.refund, minor, with_fee, context.now);
         let (payment, made) = refunded.map_err(|step| refused(before, 0, step))?;
+        let taken = EntityKey::of::<RefundEntity>(&context.tenant, &self.refund);
+        if snapshot.entities.contains_key(&taken) {
+            return Err(Rejection::RefundExists(self.refund.clone()).into());
+        }
         let purchase = self.see(&payment, made.amount, snapshot, context)?;
         let ids = context.id_allocator();
         let mut builder = ChangeBuilder::open(snapshot, context, &ids, &payment.member)?;
@@ -185,6 +197,7 @@ impl Operation for RefundPayment {
             left: payment.money(payment.left()),
             returned: returned.back.into_amounts(),
             expired: returned.expired.into_amounts(),
+            taken_back: returned.taken.into_amounts(),
             purchase: None,
             not_taken_back: None,
         };

@@ -5,7 +5,7 @@
 //! stays held: an unknown outcome is no failure.
 //!
 //! Refusals, in order: stages that cannot be right; unknown payment; an attempt that there is not; a payment that is not under way; another attempt than the
-//! newest; stages that do not run here or not in this order. What is told of a payment that has ended contradicts it or comes twice: a person has to look at it.
+//! newest; stages that do not run here or not in this order, or at all while the outcome is unknown. What is told of a payment that has ended contradicts it or comes twice: a person has to look at it.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +25,7 @@ use crate::ids::{IdempotencyKey, MemberId, PaymentId, PaymentReference, Slug, Te
 use crate::payments::{CompiledPayments, Payment, PaymentFailure, PaymentState};
 use crate::pipeline::{StagePoint, StageRun};
 use crate::program::CompiledProgram;
-use crate::rejection::Rejection;
+use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{ReadPlan, Snapshot};
 
 /// What became of an attempt.
@@ -154,8 +154,15 @@ impl Report<'_> {
         }
     }
 
-    /// Nothing moves.
+    /// Nothing moves, and nothing changes when it was unknown before.
     fn leave(&self, payment: Payment) -> Result<Decision<ReportedPayment>, Undecided> {
+        let before = self.stored.entity.state(self.context.now);
+        if payment.state(self.context.now) == before {
+            return Ok(Decision {
+                reply: self.reply(&payment),
+                changes: Changes::default(),
+            });
+        }
         let ids = self.context.id_allocator();
         let builder = open_payer(self.snapshot, self.context, &ids, &payment)?;
         self.end(builder, &payment)
@@ -248,6 +255,15 @@ impl Report<'_> {
 }
 
 impl ReportPayment {
+    /// Stages run when the outcome is known, once an attempt, so that what is kept of them is bounded.
+    fn check_known(&self) -> Result<(), Rejection> {
+        if self.outcome != AttemptOutcome::Unknown || self.stages.is_empty() {
+            return Ok(());
+        }
+        let detail = "no stage runs while the outcome is unknown";
+        Err(Problem::new("stage_unknown", "stages[0].stage", detail).into())
+    }
+
     fn runs(&self) -> StageRuns<'_> {
         StageRuns {
             payment: &self.payment,
@@ -291,6 +307,7 @@ impl Operation for ReportPayment {
         let waited_for = stored.entity.check_outcome(self.attempt, context.now);
         waited_for.map_err(|step| refused(&stored.entity, self.attempt, step))?;
         let (program, payments) = terms(context, &stored.entity)?;
+        self.check_known()?;
         self.runs().check(program)?;
         let report = Report {
             request: self,

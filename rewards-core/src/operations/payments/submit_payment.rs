@@ -7,7 +7,7 @@
 //! Stages that run before are handed over when a payment is tried anew; while an attempt is not over, nothing is noted of them.
 //!
 //! Refusals, in order: stages that cannot be right; unknown payment; one that is not held or under way, or whose time is over; one that
-//! somebody still has to decide; stages that do not run here or not in this order, a critical one that did not run.
+//! was assessed otherwise, or that somebody still has to decide; stages that do not run here or not in this order, a critical one that did not run.
 
 use serde::{Deserialize, Serialize};
 
@@ -155,17 +155,16 @@ impl Operation for SubmitPayment {
             });
         }
         let (program, payments) = terms(context, before)?;
-        if before.state(context.now) == PaymentState::PendingReview {
-            match Verdict::of(before, payments, snapshot, context)? {
-                Verdict::Approved => {}
-                Verdict::Blocked => {
-                    let blocked = before.clone().blocked(context.now);
-                    return self.end(&stored, blocked, snapshot, context);
-                }
-                Verdict::Reviewed(_) => {
-                    let step = WrongPaymentStep::State(PaymentState::PendingReview);
-                    return Err(refused(before, 0, step).into());
-                }
+        // It may have been assessed only since its value is held.
+        match Verdict::of(before, payments, snapshot, context)? {
+            Verdict::Approved => {}
+            Verdict::Blocked => {
+                let blocked = before.clone().blocked(context.now);
+                return self.end(&stored, blocked, snapshot, context);
+            }
+            Verdict::Reviewed(_) => {
+                let step = WrongPaymentStep::State(PaymentState::PendingReview);
+                return Err(refused(before, 0, step).into());
             }
         }
         let stopped = self.runs().check(program)?;

@@ -1,8 +1,12 @@
 //! What the coupons given with a purchase take off it, the same for a quote and for the record.
 
+use std::collections::BTreeMap;
+
 use super::super::coupons::{Usable, find_given};
 use super::PurchaseContext;
-use crate::cashback::{Facts, Grant, Missing, Part, Purchase, Standing, View, smallest_change};
+use crate::cashback::{
+    Facts, Grant, Missing, Part, Purchase, SpentValue, Standing, View, smallest_change,
+};
 use crate::command::Undecided;
 use crate::discounts::{
     AppliedOffer, Basket, BasketDiscount, Candidate, Chosen, CouponUse, CouponVerdict, LineAmount,
@@ -153,23 +157,37 @@ impl<'a> Priced<'a> {
 
     /// The coupons that are used: whose offers have an effect, or all of them where the program says so. One that is worth an amount
     /// is used by what is taken off for it, and tells how much that is.
-    pub fn used(&self) -> impl Iterator<Item = (&Usable, Option<Money>)> {
+    pub fn used(&self) -> impl Iterator<Item = (&Usable, Option<SpentValue>)> {
         let offers = self.program.offers();
         let uses_all = offers.is_some_and(|offers| offers.without_effect == WithoutEffect::Use);
-        let asset = self.repriced.purchase.total.asset();
         let found = self.found.iter().enumerate();
         found.filter_map(move |(at, found)| {
             let usable = found.as_ref().ok()?;
-            let own = self.chosen.applied.iter();
-            let own = own.filter(|(own, _)| own.coupon == at);
-            let taken = own
-                .map(|(_, taken)| taken.total())
-                .reduce(i64::saturating_add);
+            let mut own = self.chosen.applied.iter();
+            let has_effect = own.any(|(own, _)| own.coupon == at);
             match usable.book.terms.value {
-                Some(_) => taken.map(|taken| (usable, Some(Money::new(taken, asset)))),
-                None => (uses_all || taken.is_some()).then_some((usable, None)),
+                Some(_) => has_effect.then(|| (usable, Some(self.spent(at, usable)))),
+                None => (uses_all || has_effect).then_some((usable, None)),
             }
         })
+    }
+
+    /// What is taken off for a coupon that is worth an amount, with what of it is for which line.
+    fn spent(&self, coupon: usize, usable: &Usable) -> SpentValue {
+        let applied = self.chosen.applied.iter();
+        let own = applied.filter(|(own, _)| own.coupon == coupon);
+        let (mut minor, mut lines) = (0_i64, BTreeMap::<u32, i64>::new());
+        for (_, taken) in own {
+            minor = minor.saturating_add(taken.total());
+            let own = (0..).zip(&taken.lines);
+            let own = own.filter(|(_, minor)| **minor != 0 && self.chosen.basket.has_lines);
+            for (line, minor) in own {
+                let sum = lines.entry(line).or_default();
+                *sum = sum.saturating_add(*minor);
+            }
+        }
+        let coupon = usable.stored.entity.coupon.clone();
+        SpentValue::new(coupon, minor, lines.into_iter().collect())
     }
 
     /// What is taken off, as it is told.

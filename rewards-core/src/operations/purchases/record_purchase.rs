@@ -17,7 +17,7 @@ use smol_str::SmolStr;
 
 use super::super::change_builder::ChangeBuilder;
 use super::super::counter_lookups::{AddedTo, Addition, CounterLookups};
-use super::super::coupons::{Usable, redeem_given};
+use super::super::coupons::redeem_given;
 use super::super::due::DueChanges;
 use super::super::extension::{Extended, Extension};
 use super::super::review::{Reviewed, TierReview};
@@ -221,9 +221,7 @@ impl RecordPurchase {
         entity.allocations = grant(&mut builder, &purchase, &decided)?;
         count(&mut builder, &purchase, &decided, &mut entity);
         entity.seen = Some(decided.seen.clone());
-        let redeemed = self.redeem(&mut builder, snapshot, context, priced)?;
-        entity.coupon_values = spent_by(&redeemed);
-        entity.coupons = redeemed.into_iter().map(|(coupon, _)| coupon).collect();
+        self.redeem(&mut builder, snapshot, context, priced, &mut entity)?;
         let (ladders, moves) = review_tiers(&builder, &purchase, &decided, snapshot)?;
         builder.emit_due();
         let tier_changes = emit(&mut builder, &purchase, &decided, extended, moves);
@@ -256,31 +254,27 @@ impl RecordPurchase {
 }
 
 impl RecordPurchase {
-    /// Redeems the coupons that have an effect, and names them with what each has spent of what it is worth.
+    /// Redeems the coupons that have an effect, and keeps them with what each has spent of what it is worth.
     fn redeem(
         &self,
         builder: &mut ChangeBuilder<'_>,
         snapshot: &Snapshot,
         context: &Context,
         priced: Option<&Priced<'_>>,
-    ) -> Result<Vec<(CouponId, Option<Money>)>, Undecided> {
+        entity: &mut PurchaseEntity,
+    ) -> Result<(), Undecided> {
+        let asset = self.purchase.total.asset();
         let used = priced.into_iter().flat_map(Priced::used);
-        let used: Vec<(Usable, Option<Money>)> =
-            used.map(|(own, spent)| (own.clone(), spent)).collect();
-        let ids = used.iter();
-        let ids = ids.map(|(own, spent)| (own.stored.entity.coupon.clone(), *spent));
-        let ids = ids.collect();
+        let mut redeemed = Vec::new();
+        for (own, spent) in used {
+            entity.coupons.push(own.stored.entity.coupon.clone());
+            let amount = spent.as_ref().map(|spent| Money::new(spent.left(), asset));
+            redeemed.push((own.clone(), amount));
+            entity.coupon_values.extend(spent);
+        }
         let whose = (&self.purchase.member, &self.purchase.id);
-        redeem_given(builder, snapshot, context, whose, used)?;
-        Ok(ids)
+        redeem_given(builder, snapshot, context, whose, redeemed)
     }
-}
-
-/// What coupons that are worth an amount have spent of it.
-fn spent_by(redeemed: &[(CouponId, Option<Money>)]) -> Vec<(CouponId, i64)> {
-    let spent = redeemed.iter();
-    let spent = spent.filter_map(|(coupon, spent)| Some((coupon.clone(), (*spent)?.minor())));
-    spent.collect()
 }
 
 /// Writes the grants as lots, and says which lines each is for.
@@ -293,23 +287,31 @@ fn grant(
     for (grant, schedule) in decided.evaluation.grants.iter().zip(&decided.schedules) {
         let (lot, origin) = lot(purchase, grant, schedule)?;
         let rule = origin.rule.clone();
-        let lines = split(purchase.purchase, grant)?;
+        let lines = split(purchase, grant)?;
         let lot = builder.grant(TransferKind::Grant, Some(origin), None, lot)?;
         allocations.push(Allocation::new(rule, lot, lines));
     }
     Ok(allocations)
 }
 
-/// Which part of a grant is for which line: by what the lines cost, exactly, so that a later return of a line takes back what
-/// was granted for it. Largest remainders first, ties to the earliest line.
-fn split(purchase: &Purchase, grant: &Grant) -> Result<Vec<(u32, i64)>, Rejection> {
+/// Which part of a grant is for which line, so that a later return of a line takes back what was granted for it: by the amount of
+/// the line that the rule is of, which is less its discounts unless the rule counts them. Largest remainders first, ties to the
+/// earliest line. Where no line comes to anything, by what they cost.
+fn split(purchase: &PurchaseContext<'_>, grant: &Grant) -> Result<Vec<(u32, i64)>, Rejection> {
     if let Some(line) = grant.line {
         return Ok(vec![(line, grant.granted)]);
     }
-    let weights = purchase.lines.iter();
-    let weights: Vec<u64> = weights
-        .map(|line| line.amount.minor().unsigned_abs())
-        .collect();
+    let rule = purchase.program.rule(grant.rule);
+    let rule = rule.ok_or(Rejection::Internal("a grant of an unknown rule"))?;
+    let lines = purchase.purchase.lines.len();
+    let counted = (0..lines).map(|line| purchase.facts.line_amount(line, rule.effect.basis()));
+    let mut weights: Vec<u64> = counted.map(i64::unsigned_abs).collect();
+    if weights.iter().all(|weight| *weight == 0) {
+        let costs = purchase.purchase.lines.iter();
+        weights = costs
+            .map(|line| line.amount.minor().unsigned_abs())
+            .collect();
+    }
     if weights.iter().all(|weight| *weight == 0) {
         return Ok(Vec::new());
     }

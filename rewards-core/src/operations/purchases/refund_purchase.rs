@@ -19,7 +19,7 @@ use smallvec::smallvec;
 
 use super::super::amounts::{check_positive, in_words};
 use super::super::change_builder::{ChangeBuilder, revision_of};
-use super::super::coupons::return_given;
+use super::super::coupons::{return_given, return_values};
 use super::super::review::{Reviewed, TierReview, due_for_review};
 use super::super::seen::{Seen, see_once};
 use super::super::unless_wrong;
@@ -198,7 +198,9 @@ impl RefundPurchase {
             (&undone, &back),
             (&mut purchase, policy.shortfall),
         )?;
-        self.return_coupons(&mut builder, snapshot, context, (&purchase, program))?;
+        let before = stored.entity.refunded();
+        let view = (snapshot, context);
+        self.return_coupons(&mut builder, view, (&mut purchase, &before), program)?;
         let mut reply = RefundedPurchase {
             refund: self.refund.clone(),
             purchase: self.purchase.clone(),
@@ -228,21 +230,28 @@ impl RefundPurchase {
         self.kind.unwrap_or_default()
     }
 
-    /// Gives the uses of the purchase's coupons back, when all of it has come back by now.
+    /// Gives the uses of the purchase's coupons back, when all of it has come back by now, and else what those that are worth an amount
+    /// have spent for what came back.
     fn return_coupons(
         &self,
         builder: &mut ChangeBuilder<'_>,
-        snapshot: &Snapshot,
-        context: &Context,
-        (purchase, program): (&PurchaseEntity, &CompiledProgram),
+        (snapshot, context): (&Snapshot, &Context),
+        (purchase, before): (&mut PurchaseEntity, &Refunded),
+        program: &CompiledProgram,
     ) -> Result<(), Undecided> {
-        let is_whole = purchase.state() == PurchaseState::Refunded;
-        if !is_whole || self.kind() != RefundKind::Refund || !are_returned(program, false) {
+        if self.kind() != RefundKind::Refund || !are_returned(program, false) {
             return Ok(());
         }
         let whose = (&self.member, &self.purchase);
-        let spent = |coupon: &CouponId| purchase.spent_of(coupon);
-        return_given(builder, snapshot, context, whose, &purchase.coupons, spent)
+        if purchase.state() == PurchaseState::Refunded {
+            let spent = |coupon: &CouponId| purchase.spent_of(coupon);
+            return return_given(builder, snapshot, context, whose, &purchase.coupons, spent);
+        }
+        let values = purchase.return_values(before);
+        if !values.is_empty() {
+            builder.write_purchase(purchase.clone())?;
+        }
+        return_values(builder, snapshot, context, whose, &values)
     }
 
     fn policy(&self, refunds: crate::program::Refunds) -> RefundPolicy {

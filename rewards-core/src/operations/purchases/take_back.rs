@@ -48,7 +48,7 @@ pub(super) fn undone_grants(
             let part = match rewards {
                 RefundedRewards::Keep => 0,
                 RefundedRewards::Proportional | RefundedRewards::Recheck => {
-                    refunded.undone(&paid, grant, lot.amount)
+                    refunded.undone(&paid, &grant.lines, lot.amount)
                 }
             };
             (lot.number, (Money::new(lot.amount, lot.asset), part))

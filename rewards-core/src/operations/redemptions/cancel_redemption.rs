@@ -6,7 +6,7 @@
 //! cancelled meanwhile goes on to the account that paid it. Ladders that are climbed by a balance are reviewed.
 //!
 //! Refusals, in order: an amount that is not positive, the number 0; unknown member; closed member; unknown redemption; what a
-//! payment paid; another asset than the order's; value is still reserved, nothing was captured, or all has gone back; more than was paid and has not
+//! payment paid; another asset than the order's; a number that was used; value is still reserved, nothing was captured, or all has gone back; more than was paid and has not
 //! gone back; more lots due than one command may touch.
 
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use smallvec::smallvec;
 use super::super::amounts::in_words;
 use super::super::change_builder::{ChangeBuilder, Returned, Source};
 use super::super::merged::{decide_for, finish};
-use super::capture_redemption::{check, minor_of};
+use super::capture_redemption::{check, check_number, minor_of};
 use super::shared::{return_shares, shared_for};
 use super::{
     ReturnedShare, check_no_payment, give_back, owner_of, plan_redemption, refused, review,
@@ -30,7 +30,7 @@ use crate::member::MemberStatus;
 use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
-use crate::wallet::{Redemption, ReturnedPart, SharedRedemption, WrongStep};
+use crate::wallet::{NumberedStep, Redemption, ReturnedPart, SharedRedemption, WrongStep};
 
 /// Undoes what paid an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,7 +88,7 @@ impl Operation for CancelRedemption {
     type Prepared = ();
 
     fn natural_key(&self, _: &TenantId) -> Option<NaturalKey> {
-        let key = format!("{}:{}", self.number.unwrap_or(1), self.redemption);
+        let key = format!("{}:{}", self.number(), self.redemption);
         Some(NaturalKey::Text(IdempotencyKey::new(&key).ok()?))
     }
 
@@ -97,7 +97,7 @@ impl Operation for CancelRedemption {
     }
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
-        check(self.number.unwrap_or(1), self.amount)?;
+        check(self.number(), self.amount)?;
         let plan = plan_redemption(context, &self.member, &self.redemption, true);
         Ok((plan, ()))
     }
@@ -124,8 +124,10 @@ impl Operation for CancelRedemption {
         let before = builder.redemption(&self.redemption)?;
         check_no_payment(&before)?;
         let minor = minor_of(&before, self.amount)?;
+        check_number([&before], NumberedStep::Cancellation, self.number())?;
         let cancelled = before.clone().cancel(minor, context.now);
         let (redemption, parts) = cancelled.map_err(|step| self.refused(&before, step))?;
+        let redemption = redemption.numbered(NumberedStep::Cancellation, self.number());
         let after = redemption.clone();
         let returned = undo(&mut builder, snapshot, context, redemption, &parts)?;
         Ok(Decision {
@@ -136,6 +138,10 @@ impl Operation for CancelRedemption {
 }
 
 impl CancelRedemption {
+    fn number(&self) -> u32 {
+        self.number.unwrap_or(1)
+    }
+
     /// The same of what several members paid together.
     fn decide_shared(
         &self,
@@ -145,8 +151,10 @@ impl CancelRedemption {
     ) -> Result<Decision<CancelledRedemption>, Undecided> {
         let before = together.whole(context.now);
         let minor = minor_of(&before, self.amount)?;
+        check_number(together.shares(), NumberedStep::Cancellation, self.number())?;
         let step = together.cancel(minor, context.now);
         let step = step.map_err(|step| self.refused(&before, step))?;
+        let step = step.numbered(NumberedStep::Cancellation, self.number());
         let ids = context.id_allocator();
         let back = return_shares(snapshot, &step.shares, |view, share| {
             let mut builder = open(view, context, &ids, &share.redemption.member)?;

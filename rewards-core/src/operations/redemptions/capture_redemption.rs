@@ -1,10 +1,10 @@
 //! Capture a redemption: reserved value pays its order, all of it or a part.
 //!
 //! An authorization may be captured several times, up to what it reserves. Each capture has a number of its own, chosen by the
-//! caller: the same number again replays the capture.
+//! caller: the same number again replays the capture, and under another key it is refused.
 //!
-//! Refusals, in order: an amount that is not positive, the number 0; unknown member; unknown redemption; another asset than the
-//! order's; what an offline token or a payment holds; captured as a whole, released, over or cancelled; more than is reserved.
+//! Refusals, in order: an amount that is not positive, the number 0; unknown member; unknown redemption; what an offline
+//! token or a payment holds; another asset than the order's; a number that was used; captured as a whole, released, over or cancelled; more than is reserved.
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
@@ -24,7 +24,9 @@ use crate::ledger::{Account, Purpose, Transfer, TransferKind};
 use crate::money::{Asset, Money};
 use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{ReadPlan, Snapshot};
-use crate::wallet::{Captured, Redemption, SharedRedemption, WrongStep};
+use crate::wallet::{
+    Captured, NumberedStep, REDEMPTION_STEPS_MAX, Redemption, SharedRedemption, WrongStep,
+};
 
 /// Captures reserved value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,8 +111,10 @@ impl Operation for CaptureRedemption {
         let before = builder.redemption(&self.redemption)?;
         check_own(&before)?;
         let minor = minor_of(&before, self.amount)?;
+        check_number([&before], NumberedStep::Capture, self.number)?;
         let captured = before.clone().capture(minor, context.now);
         let (redemption, taken) = captured.map_err(|step| self.refused(&before, step))?;
+        let redemption = redemption.numbered(NumberedStep::Capture, self.number);
         let reply = self.reply(&redemption, &taken, Vec::new(), context);
         post(&mut builder, snapshot, context, redemption, &taken)?;
         Ok(Decision {
@@ -130,8 +134,10 @@ impl CaptureRedemption {
     ) -> Result<Decision<CapturedRedemption>, Undecided> {
         let before = together.whole(context.now);
         let minor = minor_of(&before, self.amount)?;
+        check_number(together.shares(), NumberedStep::Capture, self.number)?;
         let step = together.capture(minor, context.now);
         let step = step.map_err(|step| self.refused(&before, step))?;
+        let step = step.numbered(NumberedStep::Capture, self.number);
         let ids = context.id_allocator();
         let currency = before.total.asset();
         let (payers, changes) = each_share(snapshot, &step.shares, |view, share| {
@@ -239,6 +245,36 @@ pub(super) fn check(number: u32, amount: Option<Money>) -> Result<(), Rejection>
         check_positive("amount", amount, &mut problems);
     }
     unless_wrong(problems)
+}
+
+/// Checks that a redemption, or what any payer pays of it, has taken no such step with a number yet.
+///
+/// # Errors
+/// [`Rejection::RedemptionNumberUsed`]; [`Rejection::TooMany`] after the most steps whose numbers are kept.
+pub(super) fn check_number<'a>(
+    shares: impl IntoIterator<Item = &'a Redemption>,
+    step: NumberedStep,
+    number: u32,
+) -> Result<(), Rejection> {
+    for share in shares {
+        let numbers = share.numbers(step);
+        if numbers.binary_search(&number).is_ok() {
+            return Err(Rejection::RedemptionNumberUsed {
+                redemption: share.named().clone(),
+                step: step.text(),
+                number,
+            });
+        }
+        let limit = REDEMPTION_STEPS_MAX;
+        if u32::try_from(numbers.len()).is_ok_and(|taken| taken >= limit) {
+            let what = match step {
+                NumberedStep::Capture => "captures of one redemption",
+                NumberedStep::Cancellation => "cancellations of one redemption",
+            };
+            return Err(Rejection::TooMany { what, limit });
+        }
+    }
+    Ok(())
 }
 
 /// An amount of a step in minor units of the order's currency.

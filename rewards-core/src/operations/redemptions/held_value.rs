@@ -20,7 +20,7 @@ use crate::money::Money;
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
 use crate::time::Timestamp;
-use crate::wallet::{Captured, Redemption, WrongStep};
+use crate::wallet::{Captured, Redemption, RedemptionState, WrongStep};
 
 /// What value is held for.
 #[derive(Debug, Clone, Copy)]
@@ -75,9 +75,11 @@ impl HeldValue<'_> {
     /// Checks what is asked for, and names the rows to look at.
     ///
     /// # Errors
-    /// As [`Wanted::prepare`].
+    /// As [`Wanted::prepare`]; a [`Problem`](crate::rejection::Problem) of tenders that are worth less or more than is to be held.
     pub fn prepare(&self, context: &Context) -> Result<(ReadPlan, PreparedSpending), Rejection> {
-        self.wanted().prepare(context)
+        let (plan, prepared) = self.wanted().prepare(context)?;
+        prepared.check_whole(self.amount)?;
+        Ok((plan, prepared))
     }
 
     /// Reserves it by a redemption until an instant, and ends the changes of the member as `end` says.
@@ -117,7 +119,7 @@ impl HeldValue<'_> {
 /// So much of what is held pays, or all of it.
 ///
 /// # Errors
-/// [`Rejection::Corrupt`] when the redemption holds less than it is to; [`Undecided::Needs`] it, and what a payment extends.
+/// [`Rejection::RedemptionExpired`]; [`Rejection::Corrupt`] when the redemption holds less than it is to; [`Undecided::Needs`] it, and what a payment extends.
 pub(in super::super) fn capture_held(
     builder: &mut ChangeBuilder<'_>,
     snapshot: &Snapshot,
@@ -127,7 +129,7 @@ pub(in super::super) fn capture_held(
 ) -> Result<Vec<Captured>, Undecided> {
     let redemption = builder.redemption(id)?;
     let captured = redemption.capture(minor, context.now);
-    let (redemption, taken) = captured.map_err(corrupt)?;
+    let (redemption, taken) = captured.map_err(|step| not_held(id, step))?;
     post(builder, snapshot, context, redemption, &taken)?;
     Ok(taken)
 }
@@ -135,7 +137,7 @@ pub(in super::super) fn capture_held(
 /// What is held goes back to the lots that it came from.
 ///
 /// # Errors
-/// [`Rejection::Corrupt`] when the redemption holds nothing; [`Undecided::Needs`] it, its lots and what is due.
+/// [`Rejection::RedemptionExpired`]; [`Rejection::Corrupt`] when the redemption holds nothing; [`Undecided::Needs`] it, its lots and what is due.
 pub(in super::super) fn release_held(
     builder: &mut ChangeBuilder<'_>,
     snapshot: &Snapshot,
@@ -143,7 +145,7 @@ pub(in super::super) fn release_held(
     id: &RedemptionId,
 ) -> Result<Returned, Undecided> {
     let released = builder.redemption(id)?.release(context.now);
-    let (redemption, parts) = released.map_err(corrupt)?;
+    let (redemption, parts) = released.map_err(|step| not_held(id, step))?;
     release(builder, snapshot, context, redemption, &parts)
 }
 
@@ -159,14 +161,14 @@ pub(in super::super) fn return_captured(
     minor: i64,
 ) -> Result<Returned, Undecided> {
     let cancelled = builder.redemption(id)?.cancel(Some(minor), context.now);
-    let (redemption, parts) = cancelled.map_err(corrupt)?;
+    let (redemption, parts) = cancelled.map_err(|step| not_held(id, step))?;
     undo(builder, snapshot, context, redemption, &parts)
 }
 
 /// What is held is held until another instant.
 ///
 /// # Errors
-/// [`Rejection::Corrupt`] when the redemption holds nothing; [`Undecided::Needs`] it.
+/// [`Rejection::RedemptionExpired`]; [`Rejection::Corrupt`] when the redemption holds nothing; [`Undecided::Needs`] it.
 pub(in super::super) fn hold_until(
     builder: &mut ChangeBuilder<'_>,
     context: &Context,
@@ -174,7 +176,7 @@ pub(in super::super) fn hold_until(
     until: Timestamp,
 ) -> Result<(), Undecided> {
     let moved = builder.redemption(id)?.end_at(until, context.now);
-    let moved = moved.map_err(corrupt)?;
+    let moved = moved.map_err(|step| not_held(id, step))?;
     builder.row.profile.reserved.insert(id.clone(), until);
     builder.write_redemption(moved);
     Ok(())
@@ -195,9 +197,11 @@ pub(in super::super) fn shorten_held(
     hold_until(builder, context, id, until)
 }
 
-fn corrupt(step: WrongStep) -> Rejection {
+/// Why what is held does not take a step. An engine whose clock is ahead may have written down that its time is over.
+fn not_held(id: &RedemptionId, step: WrongStep) -> Rejection {
     match step {
         WrongStep::Money(_) => Rejection::Overflow,
+        WrongStep::State(RedemptionState::Expired) => Rejection::RedemptionExpired(id.clone()),
         WrongStep::State(_) | WrongStep::Above { .. } => Rejection::Corrupt {
             what: Redemption::KIND,
         },

@@ -232,6 +232,24 @@ fn told(error: SpendError, total: Money) -> Rejection {
 }
 
 impl PreparedSpending {
+    /// Checks that tenders that somebody chose are worth an amount, where all of it is to be paid.
+    ///
+    /// # Errors
+    /// A problem of the tenders.
+    pub(super) fn check_whole(&self, amount: Money) -> Result<(), Rejection> {
+        let Wish::Chosen(tenders) = &self.wish else {
+            return Ok(());
+        };
+        let values = tenders.iter().map(|tender| tender.value);
+        let worth = values.fold(0, i64::saturating_add);
+        if worth == amount.minor() {
+            return Ok(());
+        }
+        let worth = in_words(worth, amount.asset());
+        let detail = format!("expected tenders worth `{amount}`, got {worth}");
+        Err(Problem::new("tenders_mismatch", "tenders", detail).into())
+    }
+
     /// The program that decides.
     pub(in crate::operations) fn program(&self) -> &CompiledProgram {
         &self.program

@@ -12,7 +12,7 @@ use smallvec::smallvec;
 use super::super::change_builder::ChangeBuilder;
 use super::super::seen::{for_each, see_entities, see_rows};
 use super::super::together::open_all_as_is;
-use super::{held, key, token_of, write_revoked};
+use super::{held, is_over, key, token_of, write_revoked};
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::{Changes, Decision};
@@ -148,6 +148,9 @@ impl FreezeTokens {
             let Ok(token) = before.clone().freeze(context.now) else {
                 continue;
             };
+            if is_over(&mut builder, before)? {
+                continue;
+            }
             tokens.push(FrozenToken {
                 token: before.claims.token.clone(),
                 unspent: before.reserved(context.now),

@@ -171,7 +171,11 @@ impl IssueToken {
         if count(open.len()) >= terms.active {
             return refused("active", terms.active.to_string());
         }
-        let sum = open.iter().map(|open| open.minor);
+        let asset = self.amount.asset();
+        let same = open
+            .iter()
+            .filter(|open| open.asset.is_none_or(|own| own == asset));
+        let sum = same.map(|open| open.minor);
         let sum = sum.fold(self.amount.minor(), i64::saturating_add);
         if sum > terms.active_amount {
             let allowed = in_words(terms.active_amount, self.amount.asset());
@@ -278,6 +282,7 @@ impl Operation for IssueToken {
                 let own = OpenToken {
                     expires_at: claims.expires_at,
                     minor: self.amount.minor(),
+                    asset: Some(self.amount.asset()),
                     device: self.device.clone(),
                 };
                 open.insert(self.token.clone(), own);

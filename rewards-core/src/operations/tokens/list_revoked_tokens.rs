@@ -1,5 +1,5 @@
-//! A page of the tokens of an issuer that pay nothing any more although their time is not over: spent, cancelled or frozen. Whoever
-//! takes tokens without a network keeps this list. Those that end first come first, and those that end together by id.
+//! A page of the tokens of an issuer that pay nothing any more although tills may still take them: spent, cancelled or frozen, and
+//! their time is not over or has been for less than an hour. Whoever takes tokens without a network keeps this list. Those that end first come first, and those that end together by id.
 //!
 //! Refusals: a page size of zero or above the bound, a place in another list.
 
@@ -44,7 +44,7 @@ pub struct RevokedToken {
     pub token: TokenId,
     /// Why it pays nothing.
     pub state: TokenState,
-    /// When it ends: from then on it need not be on a list.
+    /// When it ends: as long after that as a till takes it, it is of use on its list.
     pub expires_at: Timestamp,
 }
 
@@ -62,6 +62,9 @@ pub struct RevokedTokenList {
     pub next: Option<String>,
 }
 
+/// For how long a token is listed after its end: an hour, which is more than the tolerance of any till by default.
+const LISTED_AFTER_MICROS: i64 = 3_600_000_000;
+
 impl Operation for ListRevokedTokens {
     const NAME: &'static str = "list_revoked_tokens";
     const KIND: Kind = Kind::Query;
@@ -74,8 +77,8 @@ impl Operation for ListRevokedTokens {
         let by = By::Group {
             group: group.into(),
             state: state.into(),
-            // Those that end now have ended.
-            from_rank: context.now.micros().saturating_add(1),
+            // Tills take a token a little longer, and their clocks differ.
+            from_rank: context.now.micros().saturating_sub(LISTED_AFTER_MICROS),
             to_rank: i64::MAX,
         };
         EntityList::named::<Token>(context, &name, by, self.after.as_deref(), self.limit)

@@ -35,7 +35,7 @@ use crate::rejection::Rejection;
 use crate::snapshot::Snapshot;
 use crate::time::Timestamp;
 use crate::tokens::{Token, TokenError, TokenState, WrongTokenState};
-use crate::wallet::Redemption;
+use crate::wallet::{Redemption, RedemptionState};
 
 fn key(tenant: &TenantId, token: &TokenId) -> EntityKey {
     EntityKey::of::<Token>(tenant, token)
@@ -69,6 +69,12 @@ fn refused(token: &Token, WrongTokenState(state): WrongTokenState) -> Rejection 
         TokenState::Cancelled => Rejection::TokenCancelled(id),
         TokenState::Frozen => Rejection::TokenFrozen(id),
     }
+}
+
+/// Whether what holds the value of a token has ended: an engine whose clock is ahead may have written that down.
+fn is_over(builder: &mut ChangeBuilder<'_>, token: &Token) -> Result<bool, Undecided> {
+    let redemption = builder.redemption(&token.redemption)?;
+    Ok(redemption.state() != RedemptionState::Authorized)
 }
 
 /// Writes a token that was taken back: what it has reserved is held as long as it says. Gives until when that is.

@@ -1,8 +1,8 @@
 //! Settle receipts: payments that were taken with tokens where there was no network.
 //!
 //! A receipt is a proof that the device of a token has signed. They come from whoever has them, in any order, late, and as often as
-//! somebody likes: what is kept in the end follows from which of them were told. What a token has reserved pays them as far as it
-//! goes. A receipt that was told before is told again and changes nothing. Another one of the same number, one that does not go on
+//! somebody likes: what is kept in the end follows from which of them were told in time. What a token has reserved pays them as far
+//! as it goes, who comes first first. A receipt that was told before is told again and changes nothing. Another one of the same number, one that does not go on
 //! from the one before it, and one for which nothing is left, show that the device has spent something twice: both are kept with the
 //! token as evidence, and the program says what happens to the tokens of the member.
 //!
@@ -18,7 +18,7 @@ use super::super::redemptions::capture_held;
 use super::super::seen::{for_each, see_entities, see_rows};
 use super::super::together::open_all_as_is;
 use super::freeze_tokens::open_tokens;
-use super::{held, key, write_revoked};
+use super::{held, is_over, key, write_revoked};
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::{Changes, Decision};
@@ -238,6 +238,13 @@ impl SettleReceipts {
                 true => Err(TokenError::AudienceWrong),
                 false => open.token.clone().settle(&receipt.proof, text, context.now),
             };
+            let settled = match settled {
+                Ok((_, settled)) if settled.paid > 0 && is_over(builder, &open.token)? => {
+                    let until = open.token.settles_until;
+                    Err(TokenError::Expired { until })
+                }
+                settled => settled,
+            };
             let (token, settled) = match settled {
                 Ok(settled) => settled,
                 Err(error) => {
@@ -362,8 +369,8 @@ fn finish(
     });
     for open in tokens.into_iter().chain(others) {
         let id = open.token.claims.token.clone();
-        match open.token.clone().freeze(context.now) {
-            Ok(token) if freezes => {
+        match open.token.clone().freeze_as_it_is(context.now) {
+            Ok(token) if freezes && !is_over(&mut builder, &open.token)? => {
                 write_revoked(&mut builder, context, &open.before, &token)?;
                 frozen.push(id);
             }

@@ -208,7 +208,7 @@ impl Fitted {
     }
 
     /// The scorecard with whole points: so many double the odds, and what is worth least in a rule is worth nothing. A band that no
-    /// payment was in is worth what its neighbour is, and `none` nothing.
+    /// payment was in is worth what its neighbour is, and `none` nothing. So is a combination that no payment, or every one, met.
     pub fn scorecard(&self, card: &Scorecard, points_to_double: u16) -> Scorecard {
         let scale = f64::from(points_to_double) / std::f64::consts::LN_2;
         let mut card = card.clone();
@@ -231,10 +231,12 @@ impl Fitted {
                 band.points = points(before);
             }
         }
-        for (rule, (_, weights)) in card.combinations.iter_mut().zip(weights) {
-            let holds = weights.cells.last().copied().unwrap_or_default();
-            let not = weights.cells.first().copied().unwrap_or_default();
-            rule.points = whole((holds - not) * scale);
+        for (rule, (number, weights)) in card.combinations.iter_mut().zip(weights) {
+            let counts = self.counts(number, weights.cells.len());
+            rule.points = match (weights.cells.as_slice(), counts.as_slice()) {
+                ([not, holds], [(1.., _), (1.., _)]) => whole((holds - not) * scale),
+                _ => 0,
+            };
         }
         card
     }

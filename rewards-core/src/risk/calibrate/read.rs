@@ -1,13 +1,16 @@
 //! Labelled payments as CSV: a line of names, then a line for each payment.
 //!
-//! `occurred_at`, `amount` and `bad` (1 or 0) are required, every other column is a key of the program, and an empty cell is a key that
-//! the payment does not have. Cells are not quoted: no value holds a comma.
+//! `occurred_at`, `amount` and `bad` (1 or 0) are required, and so is a column for each key by which features look at payments: without
+//! it they would be fitted to nothing. Every other column is another key of the program, and an empty cell is a key that the payment
+//! does not have. Cells are not quoted: no value holds a comma.
+
+use std::collections::BTreeSet;
 
 use super::LabelledPayment;
 use crate::ids::Slug;
 use crate::money::{Asset, Money};
 use crate::rejection::Problem;
-use crate::risk::{Risk, all_keys};
+use crate::risk::{FeatureValue, Risk, all_keys};
 use crate::time::Timestamp;
 
 /// How many problems of a file are told.
@@ -19,6 +22,17 @@ enum Column {
     Amount,
     Bad,
     Key(Slug),
+}
+
+impl Column {
+    fn name(&self) -> &str {
+        match self {
+            Self::OccurredAt => "occurred_at",
+            Self::Amount => "amount",
+            Self::Bad => "bad",
+            Self::Key(key) => key.as_str(),
+        }
+    }
 }
 
 /// Reads labelled payments of a program.
@@ -69,16 +83,17 @@ fn columns(header: &str, risk: &Risk) -> Result<Vec<Column>, Vec<Problem>> {
             },
         });
     }
-    let has = |is_it: fn(&Column) -> bool| columns.iter().any(is_it);
-    for (name, found) in [
-        (
-            "occurred_at",
-            has(|column| matches!(column, Column::OccurredAt)),
-        ),
-        ("amount", has(|column| matches!(column, Column::Amount))),
-        ("bad", has(|column| matches!(column, Column::Bad))),
-    ] {
-        if !found {
+    let found: BTreeSet<&str> = columns.iter().map(Column::name).collect();
+    let values = risk.features.iter().map(|feature| &feature.value);
+    let looked_at: BTreeSet<&str> = values
+        .flat_map(FeatureValue::keys)
+        .map(Slug::as_str)
+        .collect();
+    for name in ["occurred_at", "amount", "bad"]
+        .into_iter()
+        .chain(looked_at)
+    {
+        if !found.contains(name) {
             let words = format!("expected a column `{name}`");
             problems.push(Problem::new("column_missing", "[1]", words));
         }

@@ -1,9 +1,15 @@
 //! Payments that are refused, and those that are assessed first.
 
-use rewards_core::operations::payments::{AttemptOutcome, CreatePayment, QuotePayment};
+use rewards_core::operations::payments::{
+    AttemptOutcome, CreatePayment, HoldPayment, QuotePayment,
+};
+use rewards_core::operations::redemptions::ChosenTender;
 use rewards_core::operations::risk::{AssessPayment, ClaimReview, DecideReview, PaymentFacts};
 use rewards_core::payments::{PaymentFailure, PaymentState};
+use rewards_core::pipeline::{StageOutcome, StageRun};
+use rewards_core::rejection::Rejection;
 use rewards_core::risk::ReviewDecision;
+use rewards_core::wallet::Bucket;
 
 use super::{
     balance_of, cancel, code, completed, create, get, hold, refund, report, submit, under_way,
@@ -275,4 +281,141 @@ fn as_many_refunds_as_one_payment_has() {
         code(world.run(&refund("r100", "p1", Some("0.01")))),
         "too_many"
     );
+    // What is left as a whole always can go back.
+    let rest = world.run(&refund("rest", "p1", None)).unwrap();
+    assert_eq!(rest.left, money("0.00", "EUR"));
+    assert_eq!(get(&mut world, "p1").state, PaymentState::Refunded);
+    world.assert_valid();
+}
+
+#[test]
+fn the_same_refund_takes_effect_once_under_whatever_key() {
+    let mut world = world();
+    under_way(&mut world, "p1", "90.00");
+    world.run(&report("p1", 1, completed())).unwrap();
+    world.run(&refund("r", "p1", Some("30.00"))).unwrap();
+    let left = balance_of(&world, "ann");
+    let again = world.run_as("other", &refund("r", "p1", Some("30.00")));
+    assert_eq!(code(again), "refund_exists");
+    let again = world.run_as("another", &refund("r", "p1", None));
+    assert_eq!(code(again), "refund_exists");
+    assert_eq!(balance_of(&world, "ann"), left);
+    world.assert_valid();
+}
+
+#[test]
+fn tenders_hold_what_the_payer_gives_and_nothing_else() {
+    let mut world = world();
+    world.run(&create("p1", "50.00")).unwrap();
+    let tender = |bucket, amount| ChosenTender {
+        bucket,
+        amount: money(amount, "EUR"),
+    };
+    // The payer gives 50.10, with the fee.
+    for (main, expected) in [
+        ("1.00", "tenders_mismatch"),
+        ("50.00", "tenders_mismatch"),
+        ("50.11", "redemption_above_order"),
+    ] {
+        let tenders = vec![tender(Bucket::Main, main)];
+        let held = world.run_as(
+            main,
+            &HoldPayment {
+                tenders,
+                ..hold("p1")
+            },
+        );
+        let found = match held.unwrap_err() {
+            Rejection::Invalid(problems) => problems[0].code.to_string(),
+            refused => refused.code().to_owned(),
+        };
+        assert_eq!(found, expected, "{main}");
+    }
+    let tenders = vec![tender(Bucket::Main, "50.10")];
+    let held = world
+        .run(&HoldPayment {
+            tenders,
+            ..hold("p1")
+        })
+        .unwrap();
+    assert_eq!(held.parts.len(), 1);
+    world.run(&submit("p1")).unwrap();
+    world.run(&report("p1", 1, completed())).unwrap();
+    world.run(&refund("r", "p1", None)).unwrap();
+    assert_eq!(balance_of(&world, "ann"), (100_000, 0));
+    world.assert_valid();
+}
+
+#[test]
+fn what_is_assessed_after_it_is_held_counts_when_it_is_submitted() {
+    for (amount, expected) in [
+        ("50.00", "processing"),
+        ("150.00", "payment_state_wrong"),
+        ("450.00", "failed"),
+    ] {
+        let program = super::PROGRAM.to_owned() + RISK;
+        let mut world = World::with(&program);
+        world.give_main("ann", 100_000);
+        world.run(&create("p1", amount)).unwrap();
+        world.run(&hold("p1")).unwrap();
+        assess(&mut world, "p1", amount, "ann");
+        let found = match world.run(&submit("p1")) {
+            Ok(submitted) => submitted.state.text(),
+            Err(refused) => refused.code(),
+        };
+        assert_eq!(found, expected, "{amount}");
+        let (_, reserved) = balance_of(&world, "ann");
+        assert_eq!(reserved == 0, expected == "failed", "{amount}");
+        world.assert_valid();
+    }
+}
+
+#[test]
+fn a_refund_of_a_purchase_is_no_refund_of_a_payment() {
+    let mut world = World::with(&super::PROGRAM.replace("[payments]", "[payments]\nearns = true"));
+    world.give_main("ann", 100_000);
+    for payment in ["p1", "p2"] {
+        under_way(&mut world, payment, "90.00");
+        world.run(&report(payment, 1, completed())).unwrap();
+    }
+    world
+        .run_as("k1", &refund("r", "p1", Some("30.00")))
+        .unwrap();
+    let before = balance_of(&world, "ann");
+    let again = world.run_as("k2", &refund("r", "p2", Some("30.00")));
+    assert_eq!(code(again), "refund_exists");
+    assert_eq!(balance_of(&world, "ann"), before);
+    world.assert_valid();
+}
+
+#[test]
+fn nothing_is_kept_of_an_outcome_that_stays_unknown() {
+    let mut world = World::with(
+        &(super::PROGRAM.to_owned()
+            + "\n[pipeline]\nstages = [{ id = \"notify\", at = \"report\" }]"),
+    );
+    world.give_main("ann", 100_000);
+    under_way(&mut world, "p1", "50.00");
+    world
+        .run(&report("p1", 1, AttemptOutcome::Unknown))
+        .unwrap();
+    let events = super::told(&world, "p1").len();
+    for number in 0..3 {
+        let key = format!("again-{number}");
+        let told = world.run_as(&key, &report("p1", 1, AttemptOutcome::Unknown));
+        assert_eq!(told.unwrap().state, PaymentState::Unknown);
+    }
+    assert_eq!(super::told(&world, "p1").len(), events, "told once");
+    let mut with_stages = report("p1", 1, AttemptOutcome::Unknown);
+    with_stages.stages = vec![StageRun {
+        stage: "notify".parse().unwrap(),
+        version: "1".to_owned(),
+        outcome: StageOutcome::Answered,
+        millis: 1,
+        answer: [].into(),
+    }];
+    assert_eq!(code(world.run_as("stages", &with_stages)), "invalid");
+    let known = world.run(&report("p1", 1, completed())).unwrap();
+    assert_eq!(known.state, PaymentState::Completed);
+    world.assert_valid();
 }

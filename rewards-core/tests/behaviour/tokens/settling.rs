@@ -149,13 +149,20 @@ fn what_is_spent_twice_is_kept_paid_while_there_is_something_and_freezes_the_mem
     );
     assert_eq!(told.receipts.len(), 2, "both are evidence");
     assert_eq!(get(&mut world, "t2").state, TokenState::Frozen);
-    assert_eq!(get(&mut world, "t2").settles_until, at("2026-03-03"));
+    let until = get(&mut world, "t2").settles_until;
+    assert_eq!(until, at("2026-03-10"), "as long as before");
     assert_eq!(code(world.run(&redeem("t3", "o"))), "token_frozen");
     assert_eq!(
         said(&settle(&mut world, &[sign(&copy)])),
         ["replayed 1200 500"]
     );
-    world.at("2026-03-03");
+    world.settle();
+    assert_eq!(
+        balance(&world),
+        (95_000, 2_000),
+        "what nobody can tell is back"
+    );
+    world.at("2026-03-10");
     world.settle();
     assert_eq!(balance(&world), (97_000, 0), "the rest is back");
     world.assert_valid();
@@ -265,6 +272,7 @@ proptest! {
         steps in prop::collection::vec((0..3_usize, prop::bool::weighted(0.15), 50..900_i64), 1..20),
         order in Just((0..40_usize).collect::<Vec<_>>()).prop_shuffle(),
         sizes in prop::collection::vec(1..6_usize, 40),
+        pause in 0..24_i64,
         policy in select(&["record", "freeze"][..]),
     ) {
         let program = PROGRAM.replace("active = 3", &format!("double_spends = \"{policy}\""));
@@ -277,7 +285,7 @@ proptest! {
         let proofs = payments(&tokens, &steps);
         let mut plain = world.clone();
         settle(&mut plain, &proofs);
-        // In another order, in batches, and each of them twice.
+        // In another order, in batches with a while between them, and each of them twice.
         let mut mixed = world.clone();
         let places = order.iter().map(|place| place % (2 * proofs.len()) / 2);
         let mut told: Vec<String> = places.map(|place| proofs[place].clone()).collect();
@@ -289,8 +297,10 @@ proptest! {
                 break;
             }
             settle(&mut mixed, batch);
+            mixed.now = mixed.now.checked_add_micros(pause * 60_000_000).unwrap();
             left = rest;
         }
+        plain.now = mixed.now;
         prop_assert_eq!(state(&mut plain, &tokens), state(&mut mixed, &tokens));
         prop_assert_eq!(balance(&plain), balance(&mixed));
         for world in [&mut plain, &mut mixed] {

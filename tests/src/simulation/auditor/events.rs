@@ -129,7 +129,7 @@ fn contents(
             let text = match event {
                 Event::TierChanged { .. } => "tier moves".to_owned(),
                 // What comes back is not said by replies: the laws of offers look at that.
-                Event::CouponReturned { .. } => continue,
+                Event::CouponReturned { .. } | Event::CouponValueReturned { .. } => continue,
                 event => said((*event).clone()),
             };
             let place = (stream.clone(), text);

@@ -8,6 +8,7 @@
 
 mod answers;
 mod calendar;
+mod coupon_values;
 mod debts;
 mod deposits;
 mod due;
@@ -96,6 +97,12 @@ pub enum Check {
     Conversion,
     /// Payments: their scores, what follows from them, and what is kept of them.
     Risk,
+    /// Payments to others: what holds them, what became of each attempt, and what goes back.
+    Payment,
+    /// Offline tokens: what was paid with them, and what that took of what they hold.
+    Token,
+    /// Codes that are shown: how often they were scanned.
+    Code,
 }
 
 /// Something that cannot be.
@@ -238,6 +245,7 @@ pub fn audit(
     let told = events::streams(books, deliveries, &mut Findings::default())?;
     everything::coupons::check(books, deliveries, &told, &mut findings);
     offers::check(books, (history, &applied), &story, &told, &mut findings)?;
+    coupon_values::check(books, &story, &told, &mut findings)?;
     refunds::check(books, &applied, &story, &mut findings)?;
     debts::check(books, &mut findings);
     spending::check(books, &applied, &story, &mut findings)?;
@@ -279,6 +287,9 @@ fn made(command: &Command) -> Option<&str> {
         Command::LockRate(request) => request.quote.as_str(),
         Command::Convert(request) => request.conversion.as_str(),
         Command::Assess(request) => request.payment.as_str(),
+        Command::CreatePayment(request) => request.payment.as_str(),
+        Command::IssueToken(request) => request.token.as_str(),
+        Command::CreateQr(request) => request.qr.as_str(),
         Command::Grant(request) => request.reference.as_ref()?.as_str(),
         Command::Deduct(request) => request.reference.as_ref()?.as_str(),
         _ => return None,

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rewards_core::cashback::Purchase;
+use rewards_core::cashback::{Purchase, SpentValue};
 use rewards_core::discounts::{AppliedOffer, BasketDiscount, CouponVerdict};
 use rewards_core::event::{Event, Stream};
 use rewards_core::ids::{CouponId, MemberId, PurchaseId};
@@ -431,7 +431,7 @@ fn is_valued(books: &Books, coupon: &CouponId) -> bool {
 }
 
 /// What coupons that are worth an amount have spent is what their offers took off.
-fn values(books: &Books, bought: &Bought<'_>, kept: &[(CouponId, i64)], findings: &mut Findings) {
+fn values(books: &Books, bought: &Bought<'_>, kept: &[SpentValue], findings: &mut Findings) {
     let mut spent: BTreeMap<&CouponId, i64> = BTreeMap::new();
     for coupon in used_with(bought).filter(|coupon| is_valued(books, coupon)) {
         spent.entry(coupon).or_default();
@@ -442,7 +442,7 @@ fn values(books: &Books, bought: &Bought<'_>, kept: &[(CouponId, i64)], findings
             *spent += applied.taken_off.minor();
         }
     }
-    let found = kept.iter().map(|(coupon, spent)| (coupon, *spent));
+    let found = kept.iter().map(|spent| (&spent.0, spent.1));
     let name = format!("values spent with {}", bought.order.id);
     findings.same(Check::Discount, name, spent, found.collect());
 }
@@ -478,20 +478,21 @@ pub(super) fn giving_back<'s, 'a>(
         let Some(bought) = story.purchases.get(id) else {
             continue;
         };
-        let document = story.document(bought)?;
-        let policy = document
-            .get("offers")
-            .map(|found| text(found, "returned_by"));
-        let gives = match policy {
-            Some("never") => false,
-            Some("cancellation") => is_cancelled,
-            _ => true,
-        };
-        if gives {
+        if gives_back(story.document(bought)?, is_cancelled) {
             giving.push(bought);
         }
     }
     Ok(giving)
+}
+
+/// Whether a document gives uses of coupons back when a purchase is cancelled, or else refunded.
+pub(super) fn gives_back(document: &Value, is_cancelled: bool) -> bool {
+    let offers = document.get("offers");
+    match offers.map(|found| text(found, "returned_by")) {
+        Some("never") => false,
+        Some("cancellation") => is_cancelled,
+        _ => true,
+    }
 }
 
 /// The use of a coupon comes back once with its purchase, and is told to whoever bought; nothing comes back of a coupon that was

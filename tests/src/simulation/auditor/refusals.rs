@@ -7,7 +7,7 @@ use rewards_core::operations::deposits::ConfirmDeposit;
 use rewards_core::operations::purchases::RefundedPart;
 use rewards_core::operations::transfers::TransferReceiver;
 use rewards_core::payments::PaymentOutcome;
-use rewards_core::wallet::{Redemption, RedemptionState};
+use rewards_core::wallet::{NumberedStep, Redemption, RedemptionState};
 use serde_json::Value;
 
 use super::story::text;
@@ -152,6 +152,7 @@ fn allowed_of_redemption(command: &Command) -> &'static [&'static str] {
             "redemption_released",
             "redemption_expired",
             "redemption_cancelled",
+            "redemption_number_used",
             "capture_above_reserved",
         ],
         Command::Release(_) => &[
@@ -170,6 +171,7 @@ fn allowed_of_redemption(command: &Command) -> &'static [&'static str] {
             "redemption_released",
             "redemption_expired",
             "redemption_cancelled",
+            "redemption_number_used",
             "cancel_above_paid",
         ],
     }
@@ -251,6 +253,16 @@ pub(super) fn fits(books: &Books, code: &str, command: &Command) -> Result<bool,
     })
 }
 
+/// Whether a redemption has taken a step with the number of another one.
+fn is_numbered(found: &Redemption, command: &Command) -> bool {
+    let (step, number) = match command {
+        Command::Capture(request) => (NumberedStep::Capture, request.number),
+        Command::Restore(request) => (NumberedStep::Cancellation, request.number.unwrap_or(1)),
+        _ => return false,
+    };
+    found.numbers(step).contains(&number)
+}
+
 /// Whether a step of a redemption could not be taken, by where it is now.
 fn step_fits(found: &Redemption, code: &str, command: &Command) -> bool {
     use RedemptionState::{Cancelled, Captured, Released};
@@ -269,6 +281,8 @@ fn step_fits(found: &Redemption, code: &str, command: &Command) -> bool {
         // An engine whose clock is behind may have found it open afterwards, and a refusal leaves nothing that would tell it.
         "redemption_expired" => found.expires_at.is_some(),
         "redemption_cancelled" => state == Cancelled,
+        // Of a redemption that several pay, whoever a step concerned keeps its number.
+        "redemption_number_used" => found.shared.is_some() || is_numbered(found, command),
         "capture_above_reserved" => is_above(value - captured),
         "cancel_above_paid" => is_above(captured - sum(found.returned())),
         _ => true,

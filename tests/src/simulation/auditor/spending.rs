@@ -3,7 +3,7 @@
 //! A redemption is taken apart into what its commands were told, and put together again: what was captured never exceeds what
 //! was reserved, what came back never exceeds what was captured, and what is neither is with its member again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rewards_core::event::Event;
 use rewards_core::ids::MemberId;
@@ -13,7 +13,9 @@ use rewards_core::operations::redemptions::{
     AuthorizedRedemption, CancelledRedemption, CapturedRedemption, PaidPart, Redeemed,
     ReleasedRedemption,
 };
-use rewards_core::wallet::{Bucket, HeldLot, Redemption, RedemptionPart, RedemptionState};
+use rewards_core::wallet::{
+    Bucket, HeldLot, NumberedStep, Redemption, RedemptionPart, RedemptionState,
+};
 use serde_json::Value;
 
 use super::fraction::Fraction;
@@ -31,6 +33,8 @@ struct Told {
     value: i64,
     parts: Vec<PaidPart>,
     is_authorized: bool,
+    /// The numbers of its captures, and those of its cancellations.
+    numbers: [Vec<u32>; 2],
     captured: i64,
     /// What captures took of each bucket.
     taken: BTreeMap<Bucket, i64>,
@@ -52,6 +56,9 @@ pub(super) fn check(
     for command in applied {
         note(command, &mut told)?;
     }
+    for (id, told) in &told {
+        numbers(id, told, books.redemptions.get(*id), findings);
+    }
     let ended = overdue(story);
     // What several members pay together is looked at as a whole.
     let is_alone = |id: &str| {
@@ -60,6 +67,11 @@ pub(super) fn check(
     };
     told.retain(|id, _| is_alone(id));
     for (id, redemption) in books.redemptions.iter().filter(|(id, _)| is_alone(id)) {
+        // What holds a token or a payment is looked at with them.
+        if redemption.token.is_some() || redemption.payment.is_some() {
+            lots(redemption, findings);
+            continue;
+        }
         let Some(told) = told.get_mut(id.as_str()) else {
             findings.add(Check::Spending, format!("{id} is from nowhere"));
             continue;
@@ -79,6 +91,20 @@ pub(super) fn check(
     }
     accounts(books, findings);
     Ok(())
+}
+
+/// Each number takes effect once, and is kept; what several pay keeps it with those whom the step concerned.
+fn numbers(id: &str, told: &Told, kept: Option<&Redemption>, findings: &mut Findings) {
+    let steps = [NumberedStep::Capture, NumberedStep::Cancellation];
+    for (step, told) in steps.into_iter().zip(&told.numbers) {
+        let once: BTreeSet<u32> = told.iter().copied().collect();
+        let alone = kept.filter(|kept| kept.shared.is_none());
+        let is_kept = alone.is_none_or(|kept| once.iter().eq(kept.numbers(step)));
+        if once.len() < told.len() || !is_kept {
+            let detail = format!("{id} has a {step:?} of each of {told:?}, {kept:?}");
+            findings.add(Check::Spending, detail);
+        }
+    }
 }
 
 /// Puts down what a command was told of a redemption.
@@ -105,6 +131,8 @@ fn note<'a>(command: &Applied<'a>, told: &mut BTreeMap<&'a str, Told>) -> Result
             let told = told.entry(request.redemption.as_str()).or_default();
             told.captured += reply.paid.minor();
             told.take(&reply.parts);
+            let [captures, _] = &mut told.numbers;
+            captures.push(request.number);
         }
         Command::Release(request) => {
             let reply: ReleasedRedemption = command.reply()?;
@@ -118,6 +146,8 @@ fn note<'a>(command: &Applied<'a>, told: &mut BTreeMap<&'a str, Told>) -> Result
             let reply: CancelledRedemption = command.reply()?;
             let told = told.entry(request.redemption.as_str()).or_default();
             told.cancelled += reply.cancelled.minor();
+            let [_, cancellations] = &mut told.numbers;
+            cancellations.push(request.number.unwrap_or(1));
             for amounts in [&reply.returned, &reply.expired, &reply.taken_back] {
                 add(&mut told.restored, amounts);
             }

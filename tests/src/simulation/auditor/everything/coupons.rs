@@ -27,6 +27,8 @@ struct Life {
     returned: i64,
     used_up: i64,
     voided: i64,
+    /// How often a part of what was spent of its value came back, without a use.
+    in_part: i64,
     /// What was spent of its value and did not come back, in minor units.
     spent: i64,
 }
@@ -91,6 +93,11 @@ fn lives(told: &Told<'_>) -> BTreeMap<String, Life> {
                 life.returned += 1;
                 life.spent -= amount.map_or(0, Money::minor);
             }
+            Event::CouponValueReturned { coupon, amount, .. } => {
+                let life = lives.entry(coupon.to_string()).or_default();
+                life.in_part += 1;
+                life.spent -= amount.minor();
+            }
             Event::CouponVoided { coupon, .. } => {
                 lives.entry(coupon.to_string()).or_default().voided += 1;
             }
@@ -139,7 +146,8 @@ fn uses(books: &Books, book: &CouponBook, coupon: &Coupon, life: Life, findings:
         None => used + carried == may_be,
     };
     // Each use that came back may have been the last one, which was made again since.
-    let times_used_up = i64::from(is_used_up)..=i64::from(is_used_up) + life.returned;
+    let came_back = life.returned + life.in_part;
+    let times_used_up = i64::from(is_used_up)..=i64::from(is_used_up) + came_back;
     let is_right = life.assigned - life.unassigned == is_held
         && life.returned <= life.used
         && used == kept
@@ -250,7 +258,7 @@ fn steps(book: &CouponBook, coupon: &Coupon, leases: &Leases, findings: &mut Fin
                 !is_of_other && (!needs || has_lease)
             }
             // A lease is not touched by what comes back of another use.
-            CouponAction::Returned | CouponAction::Voided => true,
+            CouponAction::Returned | CouponAction::ValueReturned | CouponAction::Voided => true,
         };
         if !is_right {
             let (id, history) = (&coupon.coupon, coupon.history());

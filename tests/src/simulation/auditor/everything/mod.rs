@@ -6,14 +6,17 @@
 //! - Limits hold, recounted from grants. No coupon is used more often than it may be, and none is two members'. What coupons take off is
 //!   split over lines to the minor unit, and given back with the purchase.
 //! - What a conversion came to follows from rates that somebody told, and what a payment was scored from what was looked at.
+//! - What was paid to others, or with tokens, is what holds it has paid, once; what failed went back.
 //! - What members pay together is what the order was paid, and what was merged went on.
 
 mod conversions;
 pub(super) mod coupons;
 mod members;
+mod paid;
 mod payments;
 pub(super) mod refusals;
 mod signs;
+mod tokens;
 mod wallets;
 
 use rewards_core::ids::TenantId;
@@ -90,7 +93,21 @@ fn is_beyond(command: &Command) -> bool {
         | Command::UnlistRisk(_)
         | Command::Snooze(_)
         | Command::ClaimReview(_)
-        | Command::DecideReview(_) => true,
+        | Command::DecideReview(_)
+        | Command::CreatePayment(_)
+        | Command::HoldPayment(_)
+        | Command::SubmitPayment(_)
+        | Command::ReportPayment(_)
+        | Command::CancelPayment(_)
+        | Command::RefundPayment(_)
+        | Command::IssueToken(_)
+        | Command::RedeemToken(_)
+        | Command::SettleReceipts(_)
+        | Command::CancelToken(_)
+        | Command::FreezeTokens(_)
+        | Command::CreateQr(_)
+        | Command::ScanQr(_)
+        | Command::CancelQr(_) => true,
     }
 }
 
@@ -126,6 +143,8 @@ pub(super) fn check(
     offers::check(books, (history, &apart), &story, &told, findings)?;
     conversions::check(books, applied, &story, findings)?;
     payments::check(books, applied, &story, findings)?;
+    paid::check(books, applied, &story, &told, findings)?;
+    tokens::check(books, applied, &told, findings)?;
     Ok(())
 }
 

@@ -96,6 +96,20 @@ fn of(command: &Command) -> (bool, [&'static [&'static str]; 2]) {
             return (true, [of_conversion(command), &[]]);
         }
         Command::Assess(_) => return (true, [of_payment(command), &[]]),
+        Command::CreatePayment(_)
+        | Command::HoldPayment(_)
+        | Command::SubmitPayment(_)
+        | Command::ReportPayment(_)
+        | Command::CancelPayment(_)
+        | Command::RefundPayment(_) => return (true, [of_paying(command), SPENDING]),
+        Command::IssueToken(_) => return (true, [of_token(command), SPENDING]),
+        Command::RedeemToken(_)
+        | Command::SettleReceipts(_)
+        | Command::CancelToken(_)
+        | Command::FreezeTokens(_)
+        | Command::CreateQr(_)
+        | Command::ScanQr(_)
+        | Command::CancelQr(_) => return (true, [of_token(command), &[]]),
         Command::ImportRates(_)
         | Command::Label(_)
         | Command::ListRisk(_)
@@ -149,6 +163,65 @@ fn of_conversion(command: &Command) -> &'static [&'static str] {
             "insufficient_balance",
             "too_many",
         ],
+    }
+}
+
+/// What can be said of what is to be held.
+const SPENDING: &[&str] = &[
+    "insufficient_balance",
+    "units_below_floor",
+    "units_not_of_step",
+    "too_many",
+];
+
+/// What can be said of payments to others.
+fn of_paying(command: &Command) -> &'static [&'static str] {
+    const UNKNOWN: &str = "payment_unknown";
+    const WRONG: &str = "payment_state_wrong";
+    match command {
+        Command::CreatePayment(_) => &[
+            "program_unknown",
+            "payments_not_offered",
+            "payment_route_unknown",
+            "payment_route_paused",
+            "payment_out_of_bounds",
+            "biller_unknown",
+            "biller_not_reached",
+            "payment_exists",
+            "fee_exceeds_amount",
+        ],
+        Command::HoldPayment(_) => &[UNKNOWN, WRONG, "stage_missing", "assessment_mismatch"],
+        Command::ReportPayment(_) => &[UNKNOWN, WRONG, "payment_attempt_wrong", "invalid"],
+        Command::RefundPayment(_) => &[UNKNOWN, WRONG, "refund_above_payment", "refund_exists"],
+        // An engine whose clock is behind may find that its time was written down as over.
+        _ => &[UNKNOWN, WRONG, "redemption_expired"],
+    }
+}
+
+/// What can be said of offline tokens, and of codes that are shown.
+fn of_token(command: &Command) -> &'static [&'static str] {
+    match command {
+        Command::IssueToken(_) => &[
+            "program_unknown",
+            "tokens_not_offered",
+            "token_limit",
+            "token_exists",
+        ],
+        Command::RedeemToken(_) | Command::CancelToken(_) => &[
+            "token_unknown",
+            "token_bound",
+            "token_spent",
+            "token_cancelled",
+            "token_frozen",
+            "token_expired",
+            "token_audience_wrong",
+        ],
+        Command::SettleReceipts(_) => &["invalid"],
+        Command::CreateQr(_) => &["invalid", "program_unknown", "qr_exists"],
+        Command::ScanQr(_) | Command::CancelQr(_) => {
+            &["qr_unknown", "qr_scanned", "qr_expired", "qr_cancelled"]
+        }
+        _ => &[],
     }
 }
 

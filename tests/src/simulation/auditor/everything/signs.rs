@@ -5,7 +5,7 @@ use std::iter;
 
 use rewards_core::discounts::CouponVerdict;
 use rewards_core::event::{Event, Stream};
-use rewards_core::ids::MemberId;
+use rewards_core::ids::{MemberId, TokenId};
 use rewards_core::operations::aliases::UnlinkedAlias;
 use rewards_core::operations::coupons::{
     AssignedCoupons, CheckedCoupon, CodeOutcome, DistributedCoupons, LockedCoupon, RedeemedCoupon,
@@ -13,6 +13,8 @@ use rewards_core::operations::coupons::{
 };
 use rewards_core::operations::purchases::{RecordedPurchase, ReplacedPurchase};
 use rewards_core::operations::redemptions::{CancelledRedemption, CapturedRedemption};
+use rewards_core::operations::tokens::{FrozenTokens, SettledReceipts};
+use rewards_core::payments::PaymentState;
 
 use super::super::{Applied, Check, Findings};
 use super::coupons::Told;
@@ -110,7 +112,13 @@ fn left_by(books: &Books, command: &Applied<'_>) -> Result<Vec<(String, i64)>, F
         Command::LockRate(_)
         | Command::Convert(_)
         | Command::ConvertBack(_)
-        | Command::Assess(_) => of_conversions_and_payments(command),
+        | Command::Assess(_)
+        | Command::CreatePayment(_)
+        | Command::RefundPayment(_) => of_conversions_and_payments(command),
+        Command::IssueToken(_)
+        | Command::CancelToken(_)
+        | Command::FreezeTokens(_)
+        | Command::SettleReceipts(_) => of_tokens(command)?,
         // Of these an event tells whom they concern, when they do; others hold those against what is stored.
         Command::Publish(_)
         | Command::Settle(_)
@@ -129,7 +137,15 @@ fn left_by(books: &Books, command: &Applied<'_>) -> Result<Vec<(String, i64)>, F
         | Command::UnlistRisk(_)
         | Command::Snooze(_)
         | Command::ClaimReview(_)
-        | Command::DecideReview(_) => Vec::new(),
+        | Command::DecideReview(_)
+        | Command::HoldPayment(_)
+        | Command::SubmitPayment(_)
+        | Command::ReportPayment(_)
+        | Command::CancelPayment(_)
+        | Command::RedeemToken(_)
+        | Command::CreateQr(_)
+        | Command::ScanQr(_)
+        | Command::CancelQr(_) => Vec::new(),
     })
 }
 
@@ -166,8 +182,30 @@ fn of_conversions_and_payments(command: &Applied<'_>) -> Vec<(String, i64)> {
         Command::Assess(request) if request.facts.member.is_some() => {
             once(format!("{} assessed", request.payment))
         }
+        Command::CreatePayment(request) => once(format!("{} created", request.payment)),
+        Command::RefundPayment(request) => {
+            once(format!("{} of {} back", request.refund, request.payment))
+        }
         _ => Vec::new(),
     }
+}
+
+/// The signs of offline tokens.
+fn of_tokens(command: &Applied<'_>) -> Result<Vec<(String, i64)>, Failed> {
+    let revoked = |token: &TokenId| (format!("{token} revoked"), 1);
+    Ok(match &command.order.command {
+        Command::IssueToken(request) => vec![(format!("{} issued", request.token), 1)],
+        Command::CancelToken(request) => vec![revoked(&request.token)],
+        Command::FreezeTokens(_) => {
+            let reply: FrozenTokens = command.reply()?;
+            reply.tokens.iter().map(|own| revoked(&own.token)).collect()
+        }
+        Command::SettleReceipts(_) => {
+            let reply: SettledReceipts = command.reply()?;
+            reply.frozen.iter().map(revoked).collect()
+        }
+        _ => Vec::new(),
+    })
 }
 
 /// The signs of coupons that are used with a purchase.
@@ -274,9 +312,23 @@ fn is_shared(books: &Books, redemption: &str) -> bool {
     made.is_some_and(|made| made.shared.is_some())
 }
 
+/// Whether a redemption holds what somebody else says of: a token or a payment.
+fn is_held(books: &Books, redemption: &str) -> bool {
+    let made = books.redemptions.get(redemption);
+    made.is_some_and(|made| made.token.is_some() || made.payment.is_some())
+}
+
 /// The sign that an event of a member is.
 fn seen_in(books: &Books, member: &MemberId, event: &Event) -> Option<(String, i64)> {
     let sign = match event {
+        Event::RedemptionAuthorized { redemption, .. }
+        | Event::RedemptionCaptured { redemption, .. }
+        | Event::RedemptionReleased { redemption, .. }
+        | Event::RedemptionCancelled { redemption, .. }
+            if is_held(books, redemption.as_str()) =>
+        {
+            return None;
+        }
         Event::MemberRegistered {} => format!("{member} registered"),
         Event::MemberUpdated { .. } => format!("{member} updated"),
         // Both are told.
@@ -332,6 +384,16 @@ fn seen_in(books: &Books, member: &MemberId, event: &Event) -> Option<(String, i
         Event::BalanceConverted { conversion, .. } => format!("{conversion} converted"),
         Event::ConversionRefunded { refund, .. } => format!("{refund} converted back"),
         Event::PaymentAssessed { payment, .. } => format!("{payment} assessed"),
+        Event::PaymentChanged {
+            payment,
+            state: PaymentState::Created,
+            ..
+        } => format!("{payment} created"),
+        Event::PaymentRefunded {
+            payment, refund, ..
+        } => format!("{refund} of {payment} back"),
+        Event::TokenIssued { token, .. } => format!("{token} issued"),
+        Event::TokenRevoked { token, .. } => format!("{token} revoked"),
         Event::CodeNotAccepted { .. } => format!("wrong code of {member}"),
         _ => return None,
     };
