@@ -86,7 +86,8 @@ class Service:
             try:
                 self.client.get(f"{self.base}/health").raise_for_status()
                 return
-            except httpx.TransportError:
+            # It is not up yet, or its store is not.
+            except httpx.HTTPError:
                 time.sleep(0.05)
         raise AssertionError("the service does not answer")
 
