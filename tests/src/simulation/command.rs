@@ -271,15 +271,21 @@ impl Command {
             | Self::ReportPayment(_)
             | Self::CancelPayment(_)
             | Self::RefundPayment(_) => self.alter_payment(),
-            Self::IssueToken(issue) => issue.amount = more(&issue.amount),
+            _ => self.alter_shown(other),
+        }
+    }
+
+    /// Another payload of what is done with tokens and codes. To cancel a code says nothing but which.
+    fn alter_shown(&mut self, other: MemberId) {
+        match self {
+            Self::IssueToken(issue) => issue.lifetime_minutes = Some(60),
             Self::RedeemToken(redeem) => redeem.merchant = None,
             Self::SettleReceipts(settle) => settle.receipts.push("another".to_owned()),
             Self::CancelToken(cancel) => cancel.member = other,
             Self::FreezeTokens(freeze) => freeze.member = other,
             Self::CreateQr(create) => create.content = QrContent::Text(other.to_string()),
             Self::ScanQr(scan) => scan.by = Some(other),
-            // It says nothing but which code.
-            Self::CancelQr(_) => {}
+            _ => {}
         }
     }
 

@@ -65,48 +65,7 @@ pub(super) fn entities_of(tenant: &TenantId, command: &Command) -> Vec<EntityKey
         | Command::Convert(_)
         | Command::ConvertBack(_)
         | Command::Assess(_) => converted_or_assessed(tenant, command),
-        Command::CreatePayment(_)
-        | Command::HoldPayment(_)
-        | Command::SubmitPayment(_)
-        | Command::ReportPayment(_)
-        | Command::CancelPayment(_)
-        | Command::RefundPayment(_)
-        | Command::IssueToken(_)
-        | Command::RedeemToken(_)
-        | Command::SettleReceipts(_)
-        | Command::CancelToken(_)
-        | Command::FreezeTokens(_)
-        | Command::CreateQr(_)
-        | Command::ScanQr(_)
-        | Command::CancelQr(_) => paid_or_shown(tenant, command),
-        Command::Publish(_)
-        | Command::Register(_)
-        | Command::Update(_)
-        | Command::Merge(_)
-        | Command::Erase(_)
-        | Command::Link(_)
-        | Command::Unlink(_)
-        | Command::Settle(_)
-        | Command::ChangeBook(_)
-        | Command::Generate(_)
-        | Command::Upload(_)
-        | Command::Assign(_)
-        | Command::Unassign(_)
-        | Command::Distribute(_)
-        | Command::Give(_)
-        | Command::ReplaceCode(_)
-        | Command::Check(_)
-        | Command::Lock(_)
-        | Command::Unlock(_)
-        | Command::UseCoupon(_)
-        | Command::VoidCoupon(_)
-        | Command::ImportRates(_)
-        | Command::Label(_)
-        | Command::ListRisk(_)
-        | Command::UnlistRisk(_)
-        | Command::Snooze(_)
-        | Command::ClaimReview(_)
-        | Command::DecideReview(_) => Vec::new(),
+        _ => paid_or_shown(tenant, command),
     }
 }
 
@@ -122,7 +81,8 @@ fn converted_or_assessed(tenant: &TenantId, command: &Command) -> Vec<EntityKey>
     }
 }
 
-/// The same of payments to others, of tokens and of codes, of which each is named by what makes it.
+/// The same of payments to others, of tokens and of codes, of which each is named by what makes it. All others make and change what
+/// is read by its kind.
 fn paid_or_shown(tenant: &TenantId, command: &Command) -> Vec<EntityKey> {
     match command {
         Command::CreatePayment(made) => vec![EntityKey::of::<Payment>(tenant, &made.payment)],

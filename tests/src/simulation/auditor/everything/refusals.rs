@@ -54,8 +54,7 @@ pub(in super::super) fn are_allowed(command: &Command, code: &str) -> bool {
 fn of(command: &Command) -> (bool, [&'static [&'static str]; 2]) {
     let own: &[&str] = match command {
         // More than one member can have is nobody's here, but for the one with many lots.
-        Command::Update(_) => &["balance_left", "reserved_left", "too_many"],
-        Command::Erase(_) => &["balance_left", "reserved_left", "too_many"],
+        Command::Update(_) | Command::Erase(_) => &["balance_left", "reserved_left", "too_many"],
         Command::Merge(_) => &["merge_to_self", "member_in_wallet", "too_many"],
         Command::Link(_) => &["alias_exists"],
         Command::Unlink(_) => return (false, [&["alias_unknown"], &[]]),
@@ -118,17 +117,7 @@ fn of(command: &Command) -> (bool, [&'static [&'static str]; 2]) {
         | Command::ClaimReview(_)
         | Command::DecideReview(_) => return (false, [of_payment(command), &[]]),
         Command::Register(_) | Command::Publish(_) => return (false, [&[], &[]]),
-        Command::Record(_)
-        | Command::Confirm(_)
-        | Command::Cancel(_)
-        | Command::Grant(_)
-        | Command::Deduct(_)
-        | Command::Settle(_)
-        | Command::Capture(_)
-        | Command::Release(_)
-        | Command::Restore(_)
-        | Command::Initiate(_)
-        | Command::PayIn(_) => &[],
+        _ => &[],
     };
     (true, [own, &[]])
 }

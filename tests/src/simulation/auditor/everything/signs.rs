@@ -120,32 +120,7 @@ fn left_by(books: &Books, command: &Applied<'_>) -> Result<Vec<(String, i64)>, F
         | Command::FreezeTokens(_)
         | Command::SettleReceipts(_) => of_tokens(command)?,
         // Of these an event tells whom they concern, when they do; others hold those against what is stored.
-        Command::Publish(_)
-        | Command::Settle(_)
-        | Command::Link(_)
-        | Command::Share(_)
-        | Command::Reshare(_)
-        | Command::OpenBook(_)
-        | Command::ChangeBook(_)
-        | Command::Generate(_)
-        | Command::Upload(_)
-        | Command::ReplaceCode(_)
-        | Command::VoidCoupon(_)
-        | Command::ImportRates(_)
-        | Command::Label(_)
-        | Command::ListRisk(_)
-        | Command::UnlistRisk(_)
-        | Command::Snooze(_)
-        | Command::ClaimReview(_)
-        | Command::DecideReview(_)
-        | Command::HoldPayment(_)
-        | Command::SubmitPayment(_)
-        | Command::ReportPayment(_)
-        | Command::CancelPayment(_)
-        | Command::RedeemToken(_)
-        | Command::CreateQr(_)
-        | Command::ScanQr(_)
-        | Command::CancelQr(_) => Vec::new(),
+        _ => Vec::new(),
     })
 }
 
@@ -374,6 +349,14 @@ fn seen_in(books: &Books, member: &MemberId, event: &Event) -> Option<(String, i
         Event::DepositConfirmed { deposit, .. } | Event::DepositFailed { deposit, .. } => {
             format!("{deposit} ended")
         }
+        _ => return seen_beyond(member, event).map(|sign| (sign, 1)),
+    };
+    Some((sign, 1))
+}
+
+/// The same of coupons, conversions, payments and tokens.
+fn seen_beyond(member: &MemberId, event: &Event) -> Option<String> {
+    Some(match event {
         Event::CouponAssigned { coupon, .. } => format!("{coupon} assigned to {member}"),
         Event::CouponUnassigned { coupon, .. } => format!("{coupon} unassigned"),
         Event::CouponSent { coupon, .. } => format!("{coupon} given by {member}"),
@@ -396,8 +379,7 @@ fn seen_in(books: &Books, member: &MemberId, event: &Event) -> Option<(String, i
         Event::TokenRevoked { token, .. } => format!("{token} revoked"),
         Event::CodeNotAccepted { .. } => format!("wrong code of {member}"),
         _ => return None,
-    };
-    Some((sign, 1))
+    })
 }
 
 /// Whether a redemption of this name is a member's own, who pays first of those who pay together.
