@@ -56,11 +56,8 @@ class Switch:
         self._pool.shutdown()
         self._calls.shutdown(wait=False, cancel_futures=True)
 
-    def pipeline(self, payment: str | None = None) -> api.Pipeline:
-        """The stages of a payment: those of the revision that it was created under, whatever was switched since. Of none, those of now."""
-        revision = None
-        if payment is not None:
-            revision = self.engine.get_payment(api.GetPayment(payment=payment)).revision
+    def pipeline(self, revision: int | None = None) -> api.Pipeline:
+        """The stages of a revision: of the one that a payment was created under, whatever was switched since. Of none, those of now."""
         ask = api.GetProgram(program=PROGRAM, revision=revision)
         return self.engine.get_program(ask).program.pipeline or api.Pipeline(stages=[])
 
@@ -98,7 +95,8 @@ class Switch:
             "risk": Stage(lambda _: self._assess(payment, created), version="scorecard"),
             "fees": Stage(lambda _: {"fee": str(created.terms.fee.amount) if created.terms.fee else "0.00"}),
         }
-        runs = run_stages(self.pipeline(payment.payment), "hold", stages, {"payment": payment.payment})
+        found = self.engine.get_payment(api.GetPayment(payment=payment.payment))
+        runs = run_stages(self.pipeline(found.revision), "hold", stages, {"payment": payment.payment})
         try:
             hold = api.HoldPayment(payment=payment.payment, stages=runs)
             return self.engine.hold_payment(hold, key=new_key())
@@ -152,7 +150,7 @@ class Switch:
         runs: list[api.StageRun] = []
         if outcome != "unknown":
             notify = {"notify": Stage(self._notify)}
-            runs = run_stages(self.pipeline(payment), "report", notify, {"payment": payment})
+            runs = run_stages(self.pipeline(found.revision), "report", notify, {"payment": payment})
         report = api.ReportPayment(payment=payment, attempt=tried.attempt, outcome=outcome, stages=runs)
         told = self.engine.report_payment(report, key=new_key())
         return told.state == "held"

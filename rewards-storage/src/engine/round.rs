@@ -165,7 +165,7 @@ impl Deciding<'_> {
             pending.tenant.known_time.note(write.row.recorded_at);
         }
         if !is_last {
-            let adds_to_page = self.adds_to_page(&changes);
+            let adds_to_page = pending.run.is_some() && self.adds_to_page(&changes);
             self.note_lists(&changes);
             self.apply(&changes);
             if *key != CommandKey::None {
@@ -175,7 +175,7 @@ impl Deciding<'_> {
             let partial = partial_members(&pending, &self.partial);
             self.moved.extend(partial.cloned());
             // What follows in an ordered run is decided by what was just published, and sees what was just added to a list.
-            if pending.run.is_some() && (!changes.programs.is_empty() || adds_to_page) {
+            if adds_to_page || pending.run.is_some() && !changes.programs.is_empty() {
                 self.hold(&pending);
             }
         }
