@@ -18,6 +18,7 @@ use crate::fault::{exception, guarded};
 use crate::host::host;
 use crate::open::{self, OpenValues, Opened, Place};
 use crate::services;
+use crate::visits::Visitor;
 
 /// How long a blocking call works on before it looks for signals.
 const SIGNALS_EVERY: Duration = Duration::from_millis(100);
@@ -189,11 +190,10 @@ fn wait(
 ) -> PyResult<Py<PyAny>> {
     let host = host().map_err(|fault| exception(&fault))?;
     let runtime = host.runtime();
-    // A daemon thread that came back from here to an interpreter that is gone would take the process with it.
-    let _inside = host.visits().enter();
+    let visitor = host.visits().enter();
     let mut work = pin!(guarded(work));
     // What needs nothing from a store but its memory is done at once, without a thread that waits.
-    let at_once = py.detach(|| {
+    let at_once = away(py, visitor.as_ref(), || {
         let _inside = runtime.enter();
         work.as_mut().now_or_never()
     });
@@ -201,7 +201,7 @@ fn wait(
         return outcome.map_err(|fault| exception(&fault))?.into_python(py);
     }
     loop {
-        let step = py.detach(|| {
+        let step = away(py, visitor.as_ref(), || {
             runtime.block_on(async { tokio::time::timeout(SIGNALS_EVERY, work.as_mut()).await })
         });
         match step {
@@ -209,6 +209,19 @@ fn wait(
             Ok(Err(fault)) => return Err(exception(&fault)),
             Err(_) => py.check_signals()?,
         }
+    }
+}
+
+/// Works without the interpreter. At the end of the process it is not left any more: a daemon thread that came back to one
+/// that is gone would take the process with it.
+fn away<R: Send>(
+    py: Python<'_>,
+    visitor: Option<&Visitor<'_>>,
+    work: impl FnOnce() -> R + Send,
+) -> R {
+    match visitor {
+        Some(_) => py.detach(work),
+        None => work(),
     }
 }
 

@@ -177,8 +177,8 @@ fn number(level: Level) -> u8 {
 }
 
 fn leave(told: Told) {
-    let refused = QUEUE.get().map(|queue| queue.try_send(told));
-    if matches!(refused, Some(Err(TrySendError::Full(_)))) {
+    let queue = QUEUE.get();
+    if queue.is_some_and(|queue| matches!(queue.try_send(told), Err(TrySendError::Full(_)))) {
         DROPPED.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -5,7 +5,7 @@
 //! that calls Python lets go of the interpreter in between and comes back. So whatever runs at exit waits for the visitors
 //! and lets no more in.
 
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,18 @@ const ASKED_EVERY: Duration = Duration::from_millis(1);
 #[derive(Debug)]
 pub struct Visits {
     process: u32,
-    are_over: RwLock<bool>,
+    are_over: AtomicBool,
+    inside: AtomicUsize,
+}
+
+/// A visitor who is inside, until this is dropped.
+#[derive(Debug)]
+pub struct Visitor<'a>(&'a AtomicUsize);
+
+impl Drop for Visitor<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Visits {
@@ -28,15 +39,17 @@ impl Visits {
     pub fn new() -> Self {
         Self {
             process: std::process::id(),
-            are_over: RwLock::new(false),
+            are_over: AtomicBool::new(false),
+            inside: AtomicUsize::new(0),
         }
     }
 
     /// Comes in, for as long as what is returned is kept; `None` when the interpreter is going away.
-    pub fn enter(&self) -> Option<RwLockReadGuard<'_, bool>> {
-        let are_over = self.are_over.read();
-        let are_over = are_over.unwrap_or_else(PoisonError::into_inner);
-        (!*are_over).then_some(are_over)
+    pub fn enter(&self) -> Option<Visitor<'_>> {
+        // Counted before it is asked, so that who ends the visits either is heard here or sees this one.
+        self.inside.fetch_add(1, Ordering::SeqCst);
+        let visitor = Visitor(&self.inside);
+        (!self.are_over.load(Ordering::SeqCst)).then_some(visitor)
     }
 
     /// Does something with the interpreter; `None` when it is going away.
@@ -45,19 +58,15 @@ impl Visits {
         Python::try_attach(work)
     }
 
-    /// Waits until nobody visits, and lets nobody in any more. Who stays too long is not waited for.
+    /// Lets nobody in any more, and waits until those inside are gone. Who stays too long is not waited for.
     pub fn end(&self, py: Python<'_>) {
         if self.process != std::process::id() {
             return;
         }
+        self.are_over.store(true, Ordering::SeqCst);
         let started = Instant::now();
-        // Asking again and again: whoever waits for the lock would hold up those who come in with the interpreter.
         py.detach(|| {
-            while started.elapsed() < ENDED_WITHIN {
-                if let Ok(mut are_over) = self.are_over.try_write() {
-                    *are_over = true;
-                    return;
-                }
+            while self.inside.load(Ordering::SeqCst) > 0 && started.elapsed() < ENDED_WITHIN {
                 thread::sleep(ASKED_EVERY);
             }
         });
