@@ -161,6 +161,7 @@ impl Deciding<'_> {
         if *key == CommandKey::None && changes.is_empty() {
             return self.unwritten(pending, Outcome::Applied);
         }
+        let receipt = receipt_of(&pending, &changes).cloned();
         for write in &changes.members {
             pending.tenant.known_time.note(write.row.recorded_at);
         }
@@ -168,9 +169,14 @@ impl Deciding<'_> {
             let adds_to_page = pending.run.is_some() && self.adds_to_page(&changes);
             self.note_lists(&changes);
             self.apply(&changes);
+            let index = self.round.decided.len();
             if *key != CommandKey::None {
-                let index = self.round.decided.len();
                 self.leaders.insert(key.clone(), index);
+            }
+            // Who repeats it without the key finds it by what it makes.
+            if let Some(made) = &receipt {
+                let made = CommandKey::Entity(made.clone());
+                self.leaders.insert(made, index);
             }
             let partial = partial_members(&pending, &self.partial);
             self.moved.extend(partial.cloned());
@@ -179,7 +185,6 @@ impl Deciding<'_> {
                 self.hold(&pending);
             }
         }
-        let receipt = receipt_of(&pending, &changes).cloned();
         self.round.commits.push(CommitBatch {
             key: key.clone(),
             receipt,

@@ -5,6 +5,7 @@ use rewards_core::rejection::FaultKind;
 use rewards_core::snapshot::MemberKey;
 use rewards_storage::batch::{Refusal, StaleRow};
 
+use super::things::{Make, ThingId};
 use crate::support::{
     Earn, Look, Mode, Publish, Scripted, Spend, Trouble, audited, code, keyed, member, program,
     start, tenant,
@@ -112,6 +113,28 @@ async fn one_key_twice_in_one_batch_has_one_effect() {
     let a = start(&tenant, earn(5), keyed("k")).await;
     let b = start(&tenant, earn(5), keyed("k")).await;
     let c = start(&tenant, earn(6), keyed("k")).await;
+    store.open_gate();
+    first.await.unwrap().unwrap();
+    let (a, b) = (a.await.unwrap().unwrap(), b.await.unwrap().unwrap());
+    assert_eq!((a.replayed, b.replayed), (false, true));
+    assert_eq!(a.reply, b.reply);
+    assert_eq!(code(c.await.unwrap()), "key_reused");
+    assert_eq!(store.sizes(), [1, 1]);
+}
+
+#[tokio::test]
+async fn what_is_made_under_a_key_is_repeated_without_one_in_the_same_batch() {
+    let store = Scripted::new();
+    store.shut_gate();
+    let (_engine, tenant) = store.open().await;
+    let make = |owner: &str| Make {
+        thing: ThingId("cup".to_owned()),
+        owner: owner.parse().unwrap(),
+    };
+    let first = start(&tenant, earn(1), keyed("first")).await;
+    let a = start(&tenant, make("ada"), keyed("k")).await;
+    let b = start(&tenant, make("ada"), Default::default()).await;
+    let c = start(&tenant, make("bob"), Default::default()).await;
     store.open_gate();
     first.await.unwrap().unwrap();
     let (a, b) = (a.await.unwrap().unwrap(), b.await.unwrap().unwrap());
