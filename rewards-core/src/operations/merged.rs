@@ -4,11 +4,13 @@
 //! are refunded, captured and confirmed as ever. But nothing available rests there: whatever becomes available goes on to the
 //! other member **in the same step**, and so does what is owed. A lot keeps its expiry and the account that paid it.
 
+use std::collections::BTreeSet;
+
 use super::change_builder::{ChangeBuilder, Totals};
 use super::due::{due_lots, due_query};
 use super::review::{Reviewed, TierReview, due_for_review};
 use super::rewards::{OPEN_LOTS_MAX, settle_open};
-use super::seen::{Seen, see_once};
+use super::seen::{Seen, see_once, see_rows};
 use crate::command::{Operation, Undecided};
 use crate::context::Context;
 use crate::decision::{Changes, Decision};
@@ -56,6 +58,28 @@ pub(super) fn merged_owner<E: Entity>(
     let stored = snapshot.get::<E>(&context.tenant, id)?;
     let owner = stored.map(|stored| owner(stored.entity));
     Ok(owner.filter(|owner| row.profile.merged.contains(owner)))
+}
+
+/// Everybody who is the same person as a member: those merged into one another, and the one into whom they were. Their rows are in
+/// the view.
+///
+/// # Errors
+/// [`Undecided::Needs`] rows that are not in the view.
+pub(super) fn same_person(
+    snapshot: &Snapshot,
+    context: &Context,
+    member: &MemberId,
+) -> Result<BTreeSet<MemberId>, Undecided> {
+    let row_of = |member: &MemberId| snapshot.members.get(&context.member_key(member));
+    see_rows(snapshot, context, [member])?;
+    let into = row_of(member).and_then(|row| row.profile.merged_into.as_ref());
+    let goes_on = into.unwrap_or(member);
+    see_rows(snapshot, context, [goes_on])?;
+    let merged = row_of(goes_on).map(|row| row.profile.merged.iter());
+    let all = merged.into_iter().flatten().chain([member, goes_on]);
+    let all: BTreeSet<MemberId> = all.cloned().collect();
+    see_rows(snapshot, context, &all)?;
+    Ok(all)
 }
 
 /// Ends a command on a member: what has become available goes on when the member was merged into another one.

@@ -4,13 +4,15 @@
 //! merchants who have not heard of it, as long as the program says; then what is left is the member's again, and new tokens can be
 //! issued of it. Where the member has more, new ones can be issued at once.
 //!
-//! Tokens that have ended are left as they are. Refusals: unknown member.
+//! What was issued to somebody who was merged with the member is the member's. Tokens that have ended are left as they are.
+//! Refusals: unknown member.
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::super::change_builder::ChangeBuilder;
-use super::super::seen::{for_each, see_entities, see_rows};
+use super::super::merged::same_person;
+use super::super::seen::{for_each, see_entities};
 use super::super::together::open_all_as_is;
 use super::{held, is_over, key, token_of, write_revoked};
 use crate::command::{Kind, Members, Operation, Undecided};
@@ -108,14 +110,12 @@ impl Operation for FreezeTokens {
         context: &Context,
     ) -> Result<Decision<FrozenTokens>, Undecided> {
         let key = context.member_key(&self.member);
-        let row = snapshot.members.get(&key);
-        let row = row.ok_or_else(|| Rejection::MemberUnknown(self.member.clone()))?;
-        // What was issued to somebody who was merged into the member is the member's.
-        let members = std::iter::once(&self.member).chain(&row.profile.merged);
-        let members: Vec<&MemberId> = members.collect();
-        see_rows(snapshot, context, members.iter().copied())?;
+        if !snapshot.members.contains_key(&key) {
+            return Err(Rejection::MemberUnknown(self.member.clone()).into());
+        }
+        let members = same_person(snapshot, context, &self.member)?;
         let ids = context.id_allocator();
-        let builders = open_all_as_is(snapshot, context, &ids, members)?;
+        let builders = open_all_as_is(snapshot, context, &ids, &members)?;
         let made = for_each(builders, |builder| self.freeze(builder, snapshot, context))?;
         let (mut tokens, mut changes) = (Vec::new(), Changes::default());
         for (frozen, own) in made {

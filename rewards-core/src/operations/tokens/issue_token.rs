@@ -15,6 +15,7 @@ use smallvec::smallvec;
 use super::super::amounts::in_words;
 use super::super::change_builder::ChangeBuilder;
 use super::super::redemptions::{HeldFor, HeldValue, PaidPart, PreparedSpending};
+use super::super::seen::see_rows;
 use super::super::unless_wrong;
 use super::key;
 use crate::command::{Kind, Members, NaturalKey, Operation, Undecided};
@@ -25,7 +26,7 @@ use crate::event::Event;
 use crate::ids::{
     DeviceId, KeyId, MemberId, MerchantId, ProgramId, RedemptionId, TenantId, TokenId,
 };
-use crate::member::OpenToken;
+use crate::member::{MemberRow, OpenToken};
 use crate::money::{Asset, Money};
 use crate::program::CompiledProgram;
 use crate::rejection::{Problem, Rejection};
@@ -157,14 +158,16 @@ impl IssueToken {
         }
     }
 
-    /// Checks what the member has already.
+    /// Checks what the member has already: also under ids that were merged into the member's.
     fn check_limits(
         &self,
         builder: &ChangeBuilder<'_>,
+        merged: &[&MemberRow],
         terms: &CompiledTokens,
         now: Timestamp,
     ) -> Result<(), Rejection> {
-        let open = builder.row.profile.tokens.values();
+        let rows = merged.iter().copied().chain([&builder.row]);
+        let open = rows.flat_map(|row| row.profile.tokens.values());
         let open: Vec<&OpenToken> = open.filter(|open| open.expires_at > now).collect();
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let refused = |limit, allowed: String| Err(Rejection::TokenLimit { limit, allowed });
@@ -249,13 +252,16 @@ impl Operation for IssueToken {
         let ids = context.id_allocator();
         let redemption = RedemptionId::new(&ids.next().to_string());
         let redemption = redemption.map_err(|_| Rejection::Internal("an id is not one"))?;
-        let is_known = snapshot
-            .members
-            .contains_key(&context.member_key(&self.member));
+        let row = snapshot.members.get(&context.member_key(&self.member));
         let id = key(&context.tenant, &self.token);
-        if is_known && snapshot.entities.contains_key(&id) {
+        if row.is_some() && snapshot.entities.contains_key(&id) {
             return Err(Rejection::TokenExists(self.token.clone()).into());
         }
+        let merged = row.map(|row| row.profile.merged.iter());
+        let merged = merged.into_iter().flatten();
+        see_rows(snapshot, context, merged.clone())?;
+        let merged = merged.filter_map(|id| snapshot.members.get(&context.member_key(id)));
+        let merged: Vec<&MemberRow> = merged.collect();
         let program = prepared.program();
         let terms = self.terms(program)?;
         let signer = context.token_keys()?.token_key(context.now)?;
@@ -275,7 +281,7 @@ impl Operation for IssueToken {
             prepared,
             (snapshot, context, &ids),
             (&redemption, settles_until),
-            |builder| self.check_limits(builder, terms, context.now),
+            |builder| self.check_limits(builder, &merged, terms, context.now),
             |builder| {
                 let open = &mut builder.row.profile.tokens;
                 open.retain(|_, open| open.expires_at > context.now);

@@ -4,7 +4,7 @@
 //! somebody likes: what is kept in the end follows from which of them were told in time. What a token has reserved pays them as far
 //! as it goes, who comes first first. A receipt that was told before is told again and changes nothing. Another one of the same number, one that does not go on
 //! from the one before it, and one for which nothing is left, show that the device has spent something twice: both are kept with the
-//! token as evidence, and the program says what happens to the tokens of the member.
+//! token as evidence, and the program says what happens to the tokens of the member, those of others merged with the member included.
 //!
 //! Each receipt has an outcome of its own; one that is refused takes no other with it. Refusals of the whole, in order: no receipt
 //! or more than [`RECEIPTS_AT_ONCE_MAX`].
@@ -14,8 +14,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::super::change_builder::ChangeBuilder;
+use super::super::merged::same_person;
 use super::super::redemptions::capture_held;
-use super::super::seen::{for_each, see_entities, see_rows};
+use super::super::seen::{for_each, see_entities};
 use super::super::together::open_all_as_is;
 use super::freeze_tokens::open_tokens;
 use super::{held, is_over, key, write_revoked};
@@ -111,6 +112,9 @@ pub struct SettledReceipts {
     pub frozen: Vec<TokenId>,
 }
 
+/// A member whose changes are open, with the tokens of which there are receipts.
+type OpenMember<'a> = (ChangeBuilder<'a>, Vec<OpenReceipts>);
+
 /// A receipt that can be read.
 #[derive(Debug)]
 struct ReadReceipt {
@@ -196,13 +200,13 @@ impl SettleReceipts {
     }
 
     /// Takes in the receipts of the tokens of one member.
-    fn take_of_member(
+    fn take_of_member<'a>(
         &self,
-        mut builder: ChangeBuilder<'_>,
+        mut builder: ChangeBuilder<'a>,
         tokens: &OfMember<'_>,
         (snapshot, context): (&Snapshot, &Context),
         told: &mut Told,
-    ) -> Result<(Vec<TokenId>, Changes), Undecided> {
+    ) -> Result<OpenMember<'a>, Undecided> {
         let mut open = Vec::with_capacity(tokens.len());
         for (stored, receipts) in tokens {
             let mut one = OpenReceipts {
@@ -214,7 +218,7 @@ impl SettleReceipts {
             one.tell(receipts, &mut builder, told);
             open.push(one);
         }
-        finish(builder, open, snapshot, context)
+        Ok((builder, open))
     }
 
     /// Takes in the receipts of one token.
@@ -338,12 +342,24 @@ impl OpenReceipts {
     }
 }
 
-/// Writes the tokens of a member, frozen when one of them says so. Gives those that are frozen now.
+/// Those whose tokens are frozen, because one of theirs or of the same person says so.
+fn freezing<'p>(
+    open: &[OpenMember<'_>],
+    people: &'p BTreeMap<&MemberId, BTreeSet<MemberId>>,
+) -> BTreeSet<&'p MemberId> {
+    let freezing = open
+        .iter()
+        .filter(|(_, tokens)| tokens.iter().any(OpenReceipts::freezes));
+    let freezing = freezing.flat_map(|(builder, _)| people.get(builder.member()));
+    freezing.flatten().collect()
+}
+
+/// Writes the tokens of a member, frozen when it is so. Gives those that are frozen now.
 fn finish(
     mut builder: ChangeBuilder<'_>,
     tokens: Vec<OpenReceipts>,
-    snapshot: &Snapshot,
-    context: &Context,
+    freezes: bool,
+    (snapshot, context): (&Snapshot, &Context),
 ) -> Result<(Vec<TokenId>, Changes), Undecided> {
     for open in &tokens {
         if open.token.state(context.now) == TokenState::Spent {
@@ -351,7 +367,6 @@ fn finish(
             builder.row.profile.tokens.remove(id);
         }
     }
-    let freezes = tokens.iter().any(OpenReceipts::freezes);
     let mut frozen = Vec::new();
     let others = match freezes {
         true => open_tokens(&builder, snapshot, context)?,
@@ -422,18 +437,26 @@ impl Operation for SettleReceipts {
         context: &Context,
     ) -> Result<Decision<SettledReceipts>, Undecided> {
         let (by_member, mut told) = prepared.by_member(snapshot, context)?;
-        see_rows(snapshot, context, by_member.keys())?;
+        let people = for_each(by_member.keys(), |member| {
+            Ok((member, same_person(snapshot, context, member)?))
+        })?;
+        let people: BTreeMap<&MemberId, BTreeSet<MemberId>> = people.into_iter().collect();
         let tokens = by_member.values().flatten();
         let held = tokens.map(|(stored, _)| held(&context.tenant, &stored.entity));
         see_entities(snapshot, held)?;
         let ids = context.id_allocator();
-        let builders = open_all_as_is(snapshot, context, &ids, by_member.keys())?;
-        let made = for_each(
-            builders.into_iter().zip(by_member.values()),
-            |(builder, tokens)| {
-                self.take_of_member(builder, tokens, (snapshot, context), &mut told)
-            },
-        )?;
+        let everybody: BTreeSet<&MemberId> = people.values().flatten().collect();
+        let builders = open_all_as_is(snapshot, context, &ids, everybody)?;
+        let none = OfMember::new();
+        let open = for_each(builders, |builder| {
+            let tokens = by_member.get(builder.member()).unwrap_or(&none);
+            self.take_of_member(builder, tokens, (snapshot, context), &mut told)
+        })?;
+        let freezing = freezing(&open, &people);
+        let made = for_each(open, |(builder, tokens)| {
+            let freezes = freezing.contains(builder.member());
+            finish(builder, tokens, freezes, (snapshot, context))
+        })?;
         let (mut changes, mut frozen) = (Changes::default(), Vec::new());
         for (own, made) in made {
             frozen.extend(own);

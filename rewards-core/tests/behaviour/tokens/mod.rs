@@ -405,7 +405,7 @@ fn tokens_of_somebody_who_was_merged_are_the_other_members() {
     };
     world.run(&cancel).unwrap();
     let freeze = FreezeTokens {
-        member: member("bob"),
+        member: member("ann"),
         device: None,
     };
     let frozen = world.run_as("f", &freeze).unwrap().tokens;

@@ -169,6 +169,45 @@ fn what_is_spent_twice_is_kept_paid_while_there_is_something_and_freezes_the_mem
 }
 
 #[test]
+fn members_who_were_merged_are_one_person_with_one_set_of_tokens() {
+    // What is spent twice under either id freezes what is left under both.
+    for (spent, left) in [("t1", "t2"), ("t2", "t1")] {
+        let mut world = world();
+        let ann = issued(&mut world, &bound("t1", "20.00"));
+        world.register("bob");
+        world.give_main("bob", 100_000);
+        let of_bob = |token| IssueToken {
+            member: member("bob"),
+            ..bound(token, "20.00")
+        };
+        let bob = issued(&mut world, &of_bob("t2"));
+        world.run(&of_bob("t3")).unwrap();
+        let merge = MergeMembers {
+            member: member("ann"),
+            into: member("bob"),
+            tiers: None,
+        };
+        world.run_as("m", &merge).unwrap();
+        assert_eq!(
+            code(world.run(&of_bob("t4"))),
+            "token_limit",
+            "three are active"
+        );
+        let token = if spent == "t1" { &ann } else { &bob };
+        let receipts =
+            [("shop", 1_500), ("kiosk", 1_200)].map(|(at, minor)| sign(&first(token, at, minor)));
+        let settled = settle(&mut world, &receipts);
+        let frozen: Vec<&str> = settled.frozen.iter().map(|id| id.as_str()).collect();
+        assert_eq!(frozen, [left, "t3"], "{spent}");
+        assert_eq!(get(&mut world, left).state, TokenState::Frozen);
+        world.run(&of_bob("t4")).unwrap();
+        world.at("2026-03-10");
+        world.settle();
+        world.assert_valid();
+    }
+}
+
+#[test]
 fn a_program_may_only_record_what_is_spent_twice() {
     let program = PROGRAM.replace("active = 3", "double_spends = \"record\"");
     let mut world = World::with(&program);
