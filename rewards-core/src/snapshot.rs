@@ -213,7 +213,7 @@ pub struct BalancesAt {
 }
 
 /// Every row that a decision wants to see. Rows may be named twice; a store reads them once.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct ReadPlan {
     /// Stored replies.
     pub replies: Vec<ReplyKey>,

@@ -55,7 +55,7 @@ pub(super) fn see_once(
 /// What tells a plan from others.
 fn told_apart(plan: &ReadPlan) -> u64 {
     let mut hasher = DefaultHasher::new();
-    format!("{plan:?}").hash(&mut hasher);
+    plan.hash(&mut hasher);
     hasher.finish()
 }
 
