@@ -348,6 +348,8 @@ MODULES: dict[str, tuple[str, list[str]]] = {
             "QrList",
             "GetQr",
             "QrDetails",
+            "QrVerifier",
+            "ShownQr",
             "QuoteQrRoutes",
             "QuotedQrRoutes",
         ],

@@ -19,13 +19,13 @@ import argparse
 import json
 import keyword
 import re
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional, cast
 
+from core_examples import printed_by
 from layout import (
     BASE,
     BY_HAND,
@@ -54,7 +54,6 @@ from text import (
 )
 
 PACKAGE = Path(__file__).parent.parent / "python" / "rewards"
-WORKSPACE = Path(__file__).parent.parent.parent
 
 
 @dataclass
@@ -429,10 +428,7 @@ def in_order(schema: dict[str, Any]) -> list[str]:
 
 
 def schema_of_core() -> str:
-    command = ["cargo", "run", "--quiet", "--locked", "-p", "rewards-core", "--example", "schemas"]
-    # The order of fields is the order of their declaration only with `preserve_order`.
-    command += ["--features", "schema,schemars/preserve_order"]
-    return subprocess.run(command, cwd=WORKSPACE, check=True, capture_output=True, text=True).stdout
+    return printed_by("schemas")
 
 
 def main() -> None:

@@ -9,6 +9,7 @@
 //! | `models` | requests and replies as pydantic models |
 //! | `columnar` | whole tables of purchases, through the Arrow PyCapsule interface |
 //! | `open` | from an address to an engine |
+//! | `tokens`, `qr` | offline tokens and QR codes without an engine |
 //! | `host` | what a process has once: the runtime and the thread that wakes event loops |
 //! | `visits` | how threads of ours come to the interpreter, and none any more at exit |
 //! | `fault` | faults as Python exceptions; panics as faults |
@@ -30,6 +31,7 @@ mod host;
 mod logging;
 mod models;
 mod open;
+mod qr;
 mod services;
 mod tokens;
 mod visits;
@@ -58,6 +60,8 @@ mod _native {
     use crate::logging::{flush_logging, set_logging};
     #[pymodule_export]
     use crate::models::Shape;
+    #[pymodule_export]
+    use crate::qr::{check_qr, qr_png, qr_svg};
     #[pymodule_export]
     use crate::tokens::{check_token, read_token, spend_message, spend_proof};
     #[pymodule_export]

@@ -8,15 +8,15 @@ use serde::de::DeserializeOwned;
 
 use crate::fault::{caught, exception};
 
-fn read<T: DeserializeOwned>(json: &str) -> Result<T, Rejection> {
+pub(crate) fn read<T: DeserializeOwned>(json: &str) -> Result<T, Rejection> {
     parse_request(json).map_err(Rejection::Invalid)
 }
 
-fn written<T: serde::Serialize>(value: &T) -> Result<String, Rejection> {
+pub(crate) fn written<T: serde::Serialize>(value: &T) -> Result<String, Rejection> {
     serde_json::to_string(value).map_err(|_| Rejection::Internal("a value cannot be encoded"))
 }
 
-fn told<T>(work: impl FnOnce() -> Result<T, Rejection>) -> PyResult<T> {
+pub(crate) fn told<T>(work: impl FnOnce() -> Result<T, Rejection>) -> PyResult<T> {
     caught(|| work().map_err(|refused| exception(&refused.into())))
 }
 

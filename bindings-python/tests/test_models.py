@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 import rewards.models as models
 import typed_usage
+from core_examples import WORKSPACE, printed_by
 from pydantic import TypeAdapter, ValidationError
 from rewards import InvalidError
 from rewards.models import Fault, Model, Money, Program, Purchase, RegisterMember
 from rewards.operations import OPERATIONS
 
 BINDING = Path(__file__).parent.parent
-WORKSPACE = BINDING.parent
 CODEGEN = BINDING / "codegen" / "models.py"
 PROGRAMS = sorted((WORKSPACE / "examples" / "programs").glob("*.toml"))
 BY_NAME = {operation.name: operation for operation in OPERATIONS}
@@ -750,18 +750,9 @@ EVENTS = [
 ]
 
 
-def cargo_example(name: str, given: str = "") -> str:
-    command = ["cargo", "run", "--quiet", "--locked", "-p", "rewards-core", "--example", name]
-    command += ["--features", "schema,schemars/preserve_order"]
-    found = subprocess.run(
-        command, cwd=WORKSPACE, check=True, capture_output=True, input=given, encoding="utf-8"
-    )
-    return found.stdout
-
-
 @pytest.fixture(scope="session")
 def schema() -> dict[str, Any]:
-    read: dict[str, Any] = json.loads(cargo_example("schemas"))
+    read: dict[str, Any] = json.loads(printed_by("schemas"))
     return read
 
 
@@ -780,7 +771,7 @@ def problem_codes(model: type[Model], text: str) -> set[str]:
 
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
 def test_programs_are_written_byte_for_byte_as_by_the_core(path: Path) -> None:
-    text = cargo_example("program_json", path.read_text(encoding="utf-8")).rstrip("\n")
+    text = printed_by("program_json", path.read_text(encoding="utf-8")).rstrip("\n")
     assert Program.from_json(text).to_json() == text
 
 

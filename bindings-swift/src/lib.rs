@@ -1,7 +1,8 @@
 //! The rewards engine for Swift and Kotlin.
 //!
 //! [`RewardsEngine`] has one asynchronous method for each operation, on a store that is embedded in the app.
-//! [`OfflineProgram`] quotes purchases, [`validate_program`] checks documents and [`check_token`] takes offline tokens without any store. Requests, replies
+//! [`OfflineProgram`] quotes purchases, [`validate_program`] checks documents [`check_token`] takes offline tokens and
+//! [`check_qr`] reads signed codes without any store. Requests, replies
 //! and errors are those of `rewards-core`, which says how they cross; there are no rules here.
 //!
 //! Whatever goes wrong comes back as a [`RewardsError`](rewards_core::ffi::RewardsError), a panic included.
@@ -15,6 +16,7 @@ mod json;
 mod key_ring;
 mod offline;
 mod operations;
+mod qr;
 mod services;
 mod tokens;
 
@@ -25,6 +27,7 @@ pub use json::{canonical_json, error_to_json};
 pub use key_ring::RingKey;
 pub use offline::{OfflineProgram, validate_program};
 pub use operations::*;
+pub use qr::check_qr;
 pub use services::{BookReport, EngineHealth};
 pub use tokens::{check_token, read_token, spend_message, spend_proof};
 

@@ -1,15 +1,16 @@
 //! Prints the JSON Schema of everything that crosses a boundary, as one document: the operations with their requests
-//! and replies, the program document, the event, the fault, and what offline tokens are checked with. All of them share one `$defs`; `written` holds the same
+//! and replies, the program document, the event, the fault, and what offline tokens and signed codes are checked with. All of them share one `$defs`; `written` holds the same
 //! definitions as they are written, where `required` names the fields that are never left out.
 //!
 //! The models of other languages are generated from it, with the fields in the order of their declaration:
-//! `cargo run -p rewards-core --features schema,schemars/preserve_order --example schemas`.
+//! `cargo run -p rewards-core --features schema --example schemas`.
 
 use std::error::Error;
 
 use rewards_core::command::{Kind, Operation};
 use rewards_core::event::EventRecord;
 use rewards_core::program::Program;
+use rewards_core::qr::{QrVerifier, ShownQr};
 use rewards_core::rejection::{Fault, codes};
 use rewards_core::tokens::{AcceptedToken, ShownToken, TokenMemory, TokenSpend, TokenVerifier};
 use rewards_core::with_operations;
@@ -44,6 +45,8 @@ fn documents(generator: &mut SchemaGenerator) -> Value {
         "program": generator.subschema_for::<Program>(),
         "event": generator.subschema_for::<EventRecord>(),
         "fault": generator.subschema_for::<Fault>(),
+        "qr_verifier": generator.subschema_for::<QrVerifier>(),
+        "shown_qr": generator.subschema_for::<ShownQr>(),
         "token_verifier": generator.subschema_for::<TokenVerifier>(),
         "shown_token": generator.subschema_for::<ShownToken>(),
         "token_memory": generator.subschema_for::<TokenMemory>(),

@@ -624,6 +624,8 @@ rejections! {
     QrUnknown(qr: QrId) => "qr_unknown", Rejected, 404, "unknown code `{qr}`";
     /// A code with this id was given out already.
     QrExists(qr: QrId) => "qr_exists", Rejected, 409, "code `{qr}` is given out already";
+    /// The program does not say who gives out codes that are signed.
+    QrSigningNotOffered(program: ProgramId) => "qr_signing_not_offered", Rejected, 422, "program `{program}` has no `issuer` in its section `qr`";
     /// The code was scanned, and is for one scan.
     QrScanned(qr: QrId) => "qr_scanned", Rejected, 409, "code `{qr}` is scanned already";
     /// The time of the code is over.

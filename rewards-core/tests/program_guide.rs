@@ -21,7 +21,7 @@ const TEXTS: &[(&str, usize)] = &[
     (include_str!("../../docs/guide/src/offers.md"), 1),
     (include_str!("../../docs/guide/src/risk.md"), 1),
     (include_str!("../../docs/guide/src/payments.md"), 2),
-    (include_str!("../../docs/guide/src/qr.md"), 1),
+    (include_str!("../../docs/guide/src/qr.md"), 2),
     (include_str!("../../docs/guide/src/tokens.md"), 1),
     (include_str!("../../docs/guide/src/spending.md"), 1),
     (include_str!("../../docs/guide/src/transfers.md"), 1),

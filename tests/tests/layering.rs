@@ -101,8 +101,8 @@ const CORE: &[Row] = &[
         &[],
     ),
     row("pipeline", &[BASE, COMMON, SHARED], &[]),
-    // A way to pay a code has a fee.
-    row("qr", &[BASE, COMMON, SHARED, &["fees"]], &[]),
+    // A way to pay a code has a fee, and a code is signed as a token is.
+    row("qr", &[BASE, COMMON, SHARED, &["fees", "tokens"]], &[]),
     row("referrals", &[BASE, COMMON, SHARED], &[]),
     row("refunds", &[BASE, COMMON, SHARED], &[]),
     row("reports", &[BASE, COMMON, SHARED], &[]),

@@ -14,6 +14,7 @@
 * `RewardsError` and its subclasses for what goes wrong;
 * `calibrate` to fit the points of a scorecard to labelled payments, also as `python -m rewards calibrate`;
 * `check_token` to take offline tokens without an engine, and `spend_message` and `spend_proof` to spend them;
+* `check_qr` to read signed QR codes without an engine, `qr_svg` and `qr_png` to draw any;
 * `run_stages` to run what is the host's around the steps of a payment;
 * `run_scenarios` to test a program with files of requests and expected replies;
 * `enable_logging` to see what happens.
@@ -34,6 +35,7 @@ from .errors import (
 )
 from .keys import KeyRing, RingKey
 from .logs import disable_logging, enable_logging, flush_logging
+from .qr import check_qr, qr_png, qr_svg
 from .receipt import Receipt
 from .scenarios import ScenarioReport, run_scenarios
 from .services import AssetLiability, BookHead, BookReport, ClaimedEvent, Health, Liability, Sweep
@@ -69,6 +71,7 @@ __all__ = [
     "Sweep",
     "UnavailableError",
     "calibrate",
+    "check_qr",
     "check_token",
     "disable_logging",
     "enable_logging",
@@ -78,6 +81,8 @@ __all__ = [
     "open",
     "open_file",
     "program_schema",
+    "qr_png",
+    "qr_svg",
     "read_program",
     "read_token",
     "run_scenarios",

@@ -32,10 +32,12 @@ struct Reread<T> {
 /// Reads a value; `problems` are those found before, which make the reading fail in any case. When it fails, `check` says what
 /// else is wrong with what is left, beside the paths of what was amended.
 pub(super) fn collect<T: DeserializeOwned>(
-    value: Value,
+    mut value: Value,
     problems: Vec<Problem>,
     check: impl FnOnce(&T, &[String]) -> Vec<Problem>,
 ) -> Result<T, Vec<Problem>> {
+    // What the map of the JSON library does depends on the features other crates ask for, and what is told first must not.
+    value.sort_all_objects();
     let Reread {
         read,
         mut problems,

@@ -18,6 +18,8 @@ use crate::ids::{MemberId, QrId, Slug};
 use crate::money::Money;
 use crate::time::Timestamp;
 
+use super::signed::SignedQr;
+
 impl EntityId for QrId {
     fn text(&self) -> &str {
         self.as_str()
@@ -72,8 +74,10 @@ pub struct QrScan {
 pub struct QrTerms {
     /// Its kind, in the host's words: a wallet, or `merchant`.
     pub kind: Slug,
-    /// What its picture shows.
+    /// What its picture shows; empty for one that is signed, whose text is made again each time.
     pub text: String,
+    /// What it says, when it is signed.
+    pub signed: Option<SignedQr>,
     /// How much is to be paid.
     pub amount: Option<Money>,
     /// How often it can be scanned.
@@ -93,8 +97,12 @@ pub struct IssuedQr {
     pub member: Option<MemberId>,
     /// Its kind.
     pub kind: Slug,
-    /// What its picture shows.
+    /// What its picture shows; empty for one that is signed, whose text is made again each time.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub text: String,
+    /// What it says, when it is signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<SignedQr>,
     /// How much is to be paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount: Option<Money>,
@@ -124,6 +132,7 @@ impl IssuedQr {
             member: member.cloned(),
             kind: terms.kind,
             text: terms.text,
+            signed: terms.signed,
             amount: terms.amount,
             scans: terms.scans,
             created_at: now,
@@ -237,6 +246,7 @@ mod tests {
         let terms = QrTerms {
             kind: "merchant".parse().unwrap(),
             text: "x".to_owned(),
+            signed: None,
             amount: None,
             scans,
             expires_at,

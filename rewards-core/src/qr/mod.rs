@@ -4,6 +4,9 @@
 //!   a text whose objects are in ascending order is built again as it was read.
 //! - An [`IssuedQr`] is a code that was given out: it can be scanned once or many times, until its time is over. The section
 //!   [`qr`](QrSection) of a program says for how long, and through which wallets codes can be paid at what fee.
+//! - A [`SignedQr`] says who gave it out, and a [`QrVerifier`] knows without a network that it is so: for coupons, vouchers and the codes of
+//!   wallets.
+//! - With the feature `pictures`, texts become pictures, as SVG and as PNG; a phone draws them itself.
 //! - A [`QrScheme`] is what a national scheme put into it: DuitNow, PromptPay, PayNow, SGQR, QRIS and PIX, each a row of data.
 //!
 //! Both are pure and total: a text from anywhere ends as a document or as [errors](QrError) with a stable code and the place, such as
@@ -28,10 +31,13 @@ mod format;
 mod issued;
 mod lower;
 mod parse;
+#[cfg(feature = "pictures")]
+mod picture;
 mod problem;
 mod route;
 mod scheme;
 mod section;
+mod signed;
 mod tlv;
 
 pub use check::{EMV_BYTES_MAX, QR_BYTES_MAX};
@@ -42,6 +48,8 @@ pub use document::{
 pub use issued::{IssuedQr, QrScan, QrScans, QrState, QrTerms};
 pub use lower::build;
 pub use parse::{ParsedQr, parse};
+#[cfg(feature = "pictures")]
+pub use picture::{MODULE_PIXELS_MAX, QUIET_MODULES, QrCorrection, QrPicture};
 pub use problem::{QrError, QrProblem};
 pub use route::{CompiledQr, QR_EXPIRY_DEFAULT, QrRouteTerms};
 pub use scheme::{
@@ -51,4 +59,5 @@ pub use scheme::{
 pub use section::{
     QR_SECONDS_DEFAULT, QR_SECONDS_MAX, QR_WALLETS_MAX, QrExpiry, QrRoute, QrSection,
 };
+pub use signed::{QR_DATA_BYTES_MAX, QrClaims, QrVerifier, ShownQr, SignedQr};
 pub use tlv::{VALUE_CHARACTERS_MAX, crc16};

@@ -11,6 +11,7 @@ use super::section::{QR_SECONDS_DEFAULT, QrExpiry, QrSection};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CompiledQr {
     expiry: QrExpiry,
+    issuer: Option<Slug>,
     routes: Vec<CompiledQrRoute>,
 }
 
@@ -53,6 +54,7 @@ impl CompiledQr {
         });
         Ok(Self {
             expiry: section.expiry.unwrap_or(QR_EXPIRY_DEFAULT),
+            issuer: section.issuer.clone(),
             routes: routes.collect::<Result<_, MoneyError>>()?,
         })
     }
@@ -61,6 +63,12 @@ impl CompiledQr {
     #[must_use]
     pub fn expiry(&self) -> QrExpiry {
         self.expiry
+    }
+
+    /// Who gives out the codes that are signed.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&Slug> {
+        self.issuer.as_ref()
     }
 
     /// What paying an amount on a code comes to through each wallet, of some or of all: the cheapest for whoever pays first, and of

@@ -20,6 +20,9 @@ pub struct QrSection {
     /// For how long a code can be scanned when nothing is said; 900 seconds when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiry: Option<QrExpiry>,
+    /// Who gives out the codes that are signed; none are when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<Slug>,
     /// Which codes which wallets can pay, and what that costs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<QrRoute>,

@@ -13,7 +13,7 @@ use super::TokenError;
 
 /// Reads what is known, one thing after another, and never more than there is.
 #[derive(Debug)]
-pub(super) struct Reader<'b>(Decoder<'b>);
+pub(crate) struct Reader<'b>(Decoder<'b>);
 
 impl<'b> Reader<'b> {
     pub fn new(bytes: &'b [u8]) -> Self {
@@ -93,10 +93,10 @@ fn within(count: Option<u64>, max: u64) -> Result<u64, TokenError> {
 }
 
 /// What goes wrong in writing: nothing, where there is memory.
-pub(super) type Written = Result<(), encode::Error<Infallible>>;
+pub(crate) type Written = Result<(), encode::Error<Infallible>>;
 
 /// Writes bytes.
-pub(super) fn write(
+pub(crate) fn write(
     write: impl FnOnce(&mut Encoder<Vec<u8>>) -> Written,
 ) -> Result<Vec<u8>, TokenError> {
     let mut encoder = Encoder::new(Vec::new());
@@ -105,7 +105,7 @@ pub(super) fn write(
 }
 
 /// Refuses bytes that are not what would be written of what was read from them.
-pub(super) fn only_form(read: &[u8], written: &[u8]) -> Result<(), TokenError> {
+pub(crate) fn only_form(read: &[u8], written: &[u8]) -> Result<(), TokenError> {
     if read == written {
         return Ok(());
     }

@@ -32,16 +32,16 @@ pub const TOKEN_CATEGORIES_MAX: usize = 8;
 pub const TOKEN_SPENDS_MAX: u32 = 32;
 
 const LABELS: u64 = 15;
-const ISSUER: i64 = 1;
-const MEMBER: i64 = 2;
+pub(crate) const ISSUER: i64 = 1;
+pub(crate) const MEMBER: i64 = 2;
 const MERCHANT: i64 = 3;
-const EXPIRES: i64 = 4;
+pub(crate) const EXPIRES: i64 = 4;
 const BEGINS: i64 = 5;
-pub(super) const ISSUED: i64 = 6;
-pub(super) const TOKEN: i64 = 7;
+pub(crate) const ISSUED: i64 = 6;
+pub(crate) const TOKEN: i64 = 7;
 const HOLDER: i64 = 8;
-const ASSET: i64 = -70_001;
-pub(super) const AMOUNT: i64 = -70_002;
+pub(crate) const ASSET: i64 = -70_001;
+pub(crate) const AMOUNT: i64 = -70_002;
 const SPEND_MAX: i64 = -70_003;
 const SPENDS_MAX: i64 = -70_004;
 const CATEGORIES: i64 = -70_005;
@@ -237,12 +237,12 @@ impl TokenClaims {
 }
 
 /// Whole seconds since 1970.
-pub(super) fn seconds(at: Timestamp) -> i64 {
+pub(crate) fn seconds(at: Timestamp) -> i64 {
     at.micros().div_euclid(MICROS_PER_SECOND)
 }
 
 /// The instant that seconds name.
-pub(super) fn instant(seconds: i64) -> Result<Timestamp, TokenError> {
+pub(crate) fn instant(seconds: i64) -> Result<Timestamp, TokenError> {
     let micros = seconds.checked_mul(MICROS_PER_SECOND);
     let at = micros.and_then(|micros| Timestamp::from_micros(micros).ok());
     at.ok_or_else(|| TokenError::malformed("a time is out of range"))
@@ -325,11 +325,11 @@ impl ReadClaims {
     }
 }
 
-pub(super) fn required<T>(found: Option<T>) -> Result<T, TokenError> {
+pub(crate) fn required<T>(found: Option<T>) -> Result<T, TokenError> {
     found.ok_or_else(|| TokenError::malformed("a claim is missing"))
 }
 
-fn read_asset(reader: &mut Reader<'_>) -> Result<Asset, TokenError> {
+pub(crate) fn read_asset(reader: &mut Reader<'_>) -> Result<Asset, TokenError> {
     let asset = Asset::parse(reader.text()?);
     asset.map_err(|_| TokenError::malformed("its asset is none"))
 }

@@ -22,7 +22,7 @@ pub struct SpentHere {
     pub minor: i64,
 }
 
-/// What is remembered when a token is shown.
+/// What is remembered when a token is shown. `spent` is of the token; all else is of whoever takes tokens, whichever is shown.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
@@ -32,11 +32,15 @@ pub struct TokenMemory {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub latest: Option<Timestamp>,
-    /// When everything taken had been told to the engine for the last time.
+    /// When what had been taken was told to the engine for the last time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub synced_at: Option<Timestamp>,
-    /// How many payments were taken since.
+    /// When the oldest payment was taken that is not told yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub waiting_since: Option<Timestamp>,
+    /// How many payments are not told yet.
     #[serde(default)]
     #[cfg_attr(feature = "uniffi", uniffi(default = 0))]
     pub waiting: u32,
@@ -73,55 +77,70 @@ pub trait TokenLog {
     /// When it cannot be kept.
     fn see(&mut self, now: Timestamp) -> Result<(), Self::Error>;
 
-    /// Everything taken by then was told to the engine.
+    /// Payments were told to the engine, which are known by their [digests](AcceptedToken::digest). Others still wait: those that
+    /// were taken meanwhile, too.
     ///
     /// # Errors
     /// When it cannot be kept.
-    fn synced(&mut self, at: Timestamp) -> Result<(), Self::Error>;
+    fn synced(&mut self, told: &[String], at: Timestamp) -> Result<(), Self::Error>;
 }
 
 /// A log in memory, for tests and for whoever stores it as a whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MemoryLog {
-    memory: TokenMemory,
+    latest: Option<Timestamp>,
+    synced_at: Option<Timestamp>,
     spent: BTreeMap<TokenId, SpentHere>,
+    /// What is not told yet, in the order in which it was taken.
+    waiting: Vec<Waiting>,
+}
+
+/// A payment that is not told to the engine yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Waiting {
+    digest: String,
+    taken_at: Timestamp,
+    minor: i64,
 }
 
 impl TokenLog for MemoryLog {
     type Error = std::convert::Infallible;
 
     fn memory(&self, token: &TokenId) -> Result<TokenMemory, Self::Error> {
+        let minor = self.waiting.iter().map(|one| one.minor);
         Ok(TokenMemory {
+            latest: self.latest,
+            synced_at: self.synced_at,
+            waiting_since: self.waiting.iter().map(|one| one.taken_at).min(),
+            waiting: u32::try_from(self.waiting.len()).unwrap_or(u32::MAX),
+            waiting_minor: minor.fold(0, i64::saturating_add),
             spent: self.spent.get(token).cloned(),
-            ..self.memory.clone()
         })
     }
 
     fn record(&mut self, taken: &AcceptedToken) -> Result<(), Self::Error> {
-        let before = self.memory(&taken.token)?;
-        let after = before.after(taken);
-        if let Some(spent) = after.spent.clone() {
+        if let Some(spent) = self.memory(&taken.token)?.after(taken).spent {
             self.spent.insert(taken.token.clone(), spent);
         }
-        self.memory = TokenMemory {
-            spent: None,
-            ..after
-        };
-        Ok(())
+        self.waiting.push(Waiting {
+            digest: taken.digest.clone(),
+            taken_at: taken.taken_at,
+            minor: taken.amount.minor(),
+        });
+        self.see(taken.taken_at)
     }
 
     fn see(&mut self, now: Timestamp) -> Result<(), Self::Error> {
-        self.memory.latest = self.memory.latest.max(Some(now));
+        self.latest = self.latest.max(Some(now));
         Ok(())
     }
 
-    fn synced(&mut self, at: Timestamp) -> Result<(), Self::Error> {
-        self.see(at)?;
-        self.memory.synced_at = self.memory.synced_at.max(Some(at));
-        self.memory.waiting = 0;
-        self.memory.waiting_minor = 0;
-        Ok(())
+    fn synced(&mut self, told: &[String], at: Timestamp) -> Result<(), Self::Error> {
+        self.waiting.retain(|one| !told.contains(&one.digest));
+        self.synced_at = self.synced_at.max(Some(at));
+        self.see(at)
     }
 }
 
@@ -134,6 +153,7 @@ impl TokenMemory {
         Self {
             latest: self.latest.max(Some(taken.taken_at)),
             synced_at: self.synced_at,
+            waiting_since: self.waiting_since.or(Some(taken.taken_at)),
             waiting: self.waiting.saturating_add(1),
             waiting_minor: self.waiting_minor.saturating_add(minor),
             spent: Some(SpentHere {

@@ -12,19 +12,19 @@
 //! What is not here: how texts become pictures and how devices keep their keys.
 
 mod base45;
-mod cbor;
-mod claims;
+pub(crate) mod cbor;
+pub(crate) mod claims;
 mod error;
 mod keys;
 mod log;
 mod proof;
 mod receipt;
 mod section;
-mod sign1;
+pub(crate) mod sign1;
 mod spend;
-mod text;
+pub(crate) mod text;
 mod token;
-mod verifier;
+pub(crate) mod verifier;
 
 pub use base45::{decode as read_base45, encode as write_base45};
 pub use claims::{

@@ -32,14 +32,14 @@ const KEY_LABEL: i64 = 4;
 
 /// What is signed, not yet with a signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Unsigned {
+pub(crate) struct Unsigned {
     protected: Vec<u8>,
     payload: Vec<u8>,
 }
 
 /// What is signed, with a signature that nobody has verified yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Sign1 {
+pub(crate) struct Sign1 {
     pub unsigned: Unsigned,
     pub key: Option<KeyId>,
     pub signature: [u8; SIGNATURE_BYTES],

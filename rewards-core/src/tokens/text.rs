@@ -9,14 +9,16 @@ use super::sign1::TOKEN_BYTES_MAX;
 pub const TOKEN_PREFIX: &str = "RT1:";
 /// What a proof begins with.
 pub const PROOF_PREFIX: &str = "RP1:";
+/// What a [code that is signed](crate::qr::SignedQr) begins with.
+pub const QR_PREFIX: &str = "RQ1:";
 
 /// Bytes as text.
-pub(super) fn write(prefix: &str, bytes: &[u8]) -> String {
+pub(crate) fn write(prefix: &str, bytes: &[u8]) -> String {
     format!("{prefix}{}", base45::encode(bytes))
 }
 
 /// The bytes of a text.
-pub(super) fn read(prefix: &str, text: &str) -> Result<Vec<u8>, TokenError> {
+pub(crate) fn read(prefix: &str, text: &str) -> Result<Vec<u8>, TokenError> {
     let wrong = || TokenError::malformed("it does not begin as expected");
     let rest = text.strip_prefix(prefix).ok_or_else(wrong)?;
     // Looked at before anything is made of it: what somebody shows may be of any length.

@@ -11,7 +11,7 @@ use super::TokenError;
 use super::claims::{SignedToken, TokenClaims};
 use super::log::{TokenLog, TokenMemory};
 use super::proof::SpendProof;
-use super::sign1::read_public_key;
+use super::sign1::{PUBLIC_KEY_BYTES, read_public_key};
 use crate::ids::{DeviceId, KeyId, MemberId, MerchantId, PaymentReference, Slug, TokenId};
 use crate::money::Money;
 use crate::time::{MICROS_PER_SECOND, Timestamp};
@@ -51,7 +51,7 @@ pub struct OfflineLimits {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub waiting: Option<u32>,
-    /// The longest time since it was told, in seconds.
+    /// The longest time that a payment waits to be told, since the last time that anything was told, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub seconds: Option<u32>,
@@ -86,7 +86,7 @@ pub struct TokenVerifier {
     pub limits: OfflineLimits,
 }
 
-fn default_tolerance() -> u32 {
+pub(crate) fn default_tolerance() -> u32 {
     CLOCK_TOLERANCE_SECONDS_DEFAULT
 }
 
@@ -220,24 +220,11 @@ impl TokenVerifier {
     }
 
     fn check_signature(&self, token: &SignedToken) -> Result<(), TokenError> {
+        let issued = token.claims.issued_at;
         let key = self.keys.iter().find(|own| own.key == token.key);
-        let unknown = || TokenError::KeyUnknown {
-            key: token.key.clone(),
-        };
-        let key = key.ok_or_else(unknown)?;
-        let public_key = read_public_key(&key.public_key).ok_or_else(unknown)?;
-        token.verify(&public_key)?;
-        let issued = token.claims.issued_at.micros();
-        let tolerance = self.tolerance();
-        let from = key.valid_from.micros().saturating_sub(tolerance);
-        let until = key.valid_until.map(Timestamp::micros);
-        let until = until.map(|until| until.saturating_add(tolerance));
-        if issued < from || until.is_some_and(|until| issued >= until) {
-            return Err(TokenError::KeyNotValid {
-                key: token.key.clone(),
-            });
-        }
-        Ok(())
+        check_key(key, &token.key, issued, self.tolerance(), |key| {
+            token.verify(key)
+        })
     }
 
     fn check_time(
@@ -359,7 +346,9 @@ impl TokenVerifier {
         if limits.waiting.is_some_and(|most| memory.waiting >= most) {
             return over("the number of payments that may wait to be told");
         }
-        if let (Some(seconds), Some(last)) = (limits.seconds, memory.synced_at) {
+        // Whoever has never told anything has waited since the first payment.
+        let last = memory.synced_at.or(memory.waiting_since);
+        if let (Some(seconds), Some(last)) = (limits.seconds, last) {
             let longest = i64::from(seconds).saturating_mul(MICROS_PER_SECOND);
             if memory.waiting > 0 && shown.now.micros_since(last) > longest {
                 return Err(TokenError::SyncOverdue { last });
@@ -367,6 +356,30 @@ impl TokenVerifier {
         }
         Ok(())
     }
+}
+
+/// Whether something is signed by a key that was to be used when it was issued, give or take what clocks may be apart.
+///
+/// # Errors
+/// [`TokenError::KeyUnknown`], what `verify` says, [`TokenError::KeyNotValid`].
+pub(crate) fn check_key(
+    known: Option<&TokenPublicKey>,
+    named: &KeyId,
+    issued_at: Timestamp,
+    tolerance: i64,
+    verify: impl FnOnce(&[u8; PUBLIC_KEY_BYTES]) -> Result<(), TokenError>,
+) -> Result<(), TokenError> {
+    let unknown = || TokenError::KeyUnknown { key: named.clone() };
+    let key = known.ok_or_else(unknown)?;
+    verify(&read_public_key(&key.public_key).ok_or_else(unknown)?)?;
+    let issued = issued_at.micros();
+    let from = key.valid_from.micros().saturating_sub(tolerance);
+    let until = key.valid_until.map(Timestamp::micros);
+    let until = until.map(|until| until.saturating_add(tolerance));
+    if issued < from || until.is_some_and(|until| issued >= until) {
+        return Err(TokenError::KeyNotValid { key: named.clone() });
+    }
+    Ok(())
 }
 
 impl TokenClaims {

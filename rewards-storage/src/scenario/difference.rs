@@ -1,5 +1,7 @@
 //! Where two answers differ.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::canonical;
@@ -23,8 +25,11 @@ fn compare(
 ) {
     match (expected, found) {
         (Some(Value::Object(expected)), Some(Value::Object(found))) => {
+            // In their order, whatever other crates ask of the map: first what is expected.
             let added = found.keys().filter(|name| !expected.contains_key(*name));
-            for name in expected.keys().chain(added) {
+            let (expected_names, added): (BTreeSet<_>, BTreeSet<_>) =
+                (expected.keys().collect(), added.collect());
+            for name in expected_names.into_iter().chain(added) {
                 let path = if path.is_empty() {
                     name.clone()
                 } else {

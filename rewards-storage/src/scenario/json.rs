@@ -147,7 +147,10 @@ impl From<&Value> for Ordered {
             Value::Array(items) => Self::List(items.iter().map(Self::from).collect()),
             Value::Object(fields) => {
                 let field = |(name, value): (&String, &Value)| (name.clone(), Self::from(value));
-                Self::Object(Fields(fields.iter().map(field).collect()))
+                let mut fields: Vec<_> = fields.iter().map(field).collect();
+                // The order of a map depends on the features other crates ask for, and that of a file must not.
+                fields.sort_by(|(one, _), (other, _)| one.cmp(other));
+                Self::Object(Fields(fields))
             }
         }
     }

@@ -200,6 +200,7 @@ CODES: dict[str, Code] = {
     "conversion_refunded": Code("rejected", 409),
     "qr_unknown": Code("rejected", 404),
     "qr_exists": Code("rejected", 409),
+    "qr_signing_not_offered": Code("rejected", 422),
     "qr_scanned": Code("rejected", 409),
     "qr_expired": Code("rejected", 410),
     "qr_cancelled": Code("rejected", 409),

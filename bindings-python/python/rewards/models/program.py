@@ -792,6 +792,9 @@ class QrSection(Model):
     expiry: Maybe[QrExpiry] = None
     """For how long a code can be scanned when nothing is said; 900 seconds when absent."""
 
+    issuer: Maybe[Slug] = None
+    """Who gives out the codes that are signed; none are when absent."""
+
     routes: ListOf[QrRoute] = []
     """Which codes which wallets can pay, and what that costs."""
 

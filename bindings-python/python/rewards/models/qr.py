@@ -5,9 +5,10 @@ from typing import Annotated, Literal, Union
 
 from pydantic import StringConstraints
 
-from .base import ListOf, Maybe, Model, Tagged
-from .program import FeePayer, QrExpiry
+from .base import Blank, ListOf, Maybe, Model, Tagged
+from .program import FeePayer, KeyId, QrExpiry
 from .scalars import Timestamp, UInt32, UInt64, UInt8
+from .tokens import TokenPublicKey
 from .values import Currency, MemberId, Money, ProgramId, Slug
 
 QrInitiation = Literal["static", "dynamic"]
@@ -409,6 +410,16 @@ QrId = Annotated[
 """A code that is given out, named by the host; unique in its tenant."""
 
 
+class SignedContent(Model):
+    """What a signed code says beside its id, its kind, whose it is and when it is over."""
+
+    data: Maybe[str] = None
+    """Anything: a code of a coupon, a reference; 1 to 512 bytes."""
+
+    amount: Maybe[Money] = None
+    """How much is to be paid."""
+
+
 class MerchantQrContent(Model):
     """How a merchant is paid."""
 
@@ -421,7 +432,13 @@ class TextQrContent(Model):
     text: str
 
 
-QrContent = Annotated[Union[MerchantQrContent, TextQrContent], Tagged()]
+class SignedQrContent(Model):
+    """What the issuer signs: whoever reads it needs no network to know that it is genuine."""
+
+    signed: SignedContent
+
+
+QrContent = Annotated[Union[MerchantQrContent, TextQrContent, SignedQrContent], Tagged()]
 """What a code shows."""
 
 QrScans = Literal["once", "many"]
@@ -460,14 +477,55 @@ class CreateQr(Model):
     """
 
 
+class QrClaims(Model):
+    """What a signed code says."""
+
+    issuer: Slug
+    """Who gave it out."""
+
+    qr: QrId
+    """Its id."""
+
+    kind: Slug
+    """Its kind, in the host's words."""
+
+    member: Maybe[MemberId] = None
+    """Whose it is."""
+
+    amount: Maybe[Money] = None
+    """How much is to be paid."""
+
+    data: Maybe[str] = None
+    """What else it says: a code of a coupon, a reference, anything."""
+
+    issued_at: Timestamp
+    """When it was given out; whole seconds."""
+
+    expires_at: Maybe[Timestamp] = None
+    """When it is over, exclusive; whole seconds. Absent when it never is."""
+
+
+class SignedQr(Model):
+    """A code that is signed."""
+
+    claims: QrClaims
+    """What it says."""
+
+    key: KeyId
+    """The key it is signed with."""
+
+
 class CreatedQr(Model):
     """A code that was created."""
 
     qr: QrId
     """The code."""
 
-    text: str
+    text: Blank[str] = str()
     """What its picture shows."""
+
+    signed: Maybe[SignedQr] = None
+    """What it says, when it is signed."""
 
     amount: Maybe[Money] = None
     """How much is to be paid; absent when the code does not say so."""
@@ -504,8 +562,11 @@ class ScannedQr(Model):
     kind: Slug
     """Its kind, in the host's words."""
 
-    text: str
+    text: Blank[str] = str()
     """What its picture shows."""
+
+    signed: Maybe[SignedQr] = None
+    """What it says, when it is signed."""
 
     amount: Maybe[Money] = None
     """How much is to be paid; absent when the code does not say so."""
@@ -579,8 +640,11 @@ class QrDetails(Model):
     kind: Slug
     """Its kind, in the host's words."""
 
-    text: str
+    text: Blank[str] = str()
     """What its picture shows."""
+
+    signed: Maybe[SignedQr] = None
+    """What it says, when it is signed."""
 
     amount: Maybe[Money] = None
     """How much is to be paid; absent when the code does not say so."""
@@ -625,6 +689,29 @@ class GetQr(Model):
 
     member: Maybe[MemberId] = None
     """Only when it is of this member; whose ever when absent."""
+
+
+class QrVerifier(Model):
+    """Who reads signed codes, and what is known there."""
+
+    issuer: Slug
+    """Whose codes are taken."""
+
+    keys: list[TokenPublicKey]
+    """The issuer's keys: those of its tokens."""
+
+    tolerance_seconds: UInt32 = 120
+    """How far the clock may be from that of the issuer, in seconds."""
+
+
+class ShownQr(Model):
+    """A code that somebody shows."""
+
+    text: str
+    """What its picture shows."""
+
+    now: Timestamp
+    """What the clock says here."""
 
 
 class QrQrSubject(Model):

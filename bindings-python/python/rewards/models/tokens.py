@@ -497,7 +497,9 @@ class OfflineLimits(Model):
     """The most payments that are waiting."""
 
     seconds: Maybe[UInt32] = None
-    """The longest time since it was told, in seconds."""
+    """The longest time that a payment waits to be told, since the last time that anything was told,
+    in seconds.
+    """
 
 
 class TokenVerifier(Model):
@@ -561,16 +563,22 @@ class SpentHere(Model):
 
 
 class TokenMemory(Model):
-    """What is remembered when a token is shown."""
+    """What is remembered when a token is shown.
+
+    `spent` is of the token; all else is of whoever takes tokens, whichever is shown.
+    """
 
     latest: Maybe[Timestamp] = None
     """The latest that the clock has said."""
 
     synced_at: Maybe[Timestamp] = None
-    """When everything taken had been told to the engine for the last time."""
+    """When what had been taken was told to the engine for the last time."""
+
+    waiting_since: Maybe[Timestamp] = None
+    """When the oldest payment was taken that is not told yet."""
 
     waiting: UInt32 = 0
-    """How many payments were taken since."""
+    """How many payments are not told yet."""
 
     waiting_minor: Int64 = 0
     """How much they come to, in minor units."""

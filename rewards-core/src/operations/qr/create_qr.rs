@@ -4,21 +4,24 @@
 //! otherwise. The code's id is its key: created again it is replayed, with another content it is refused.
 //!
 //! Refusals, in order: unknown program, none that is active; a number of seconds that is out of range; whatever is wrong with the
-//! content; an end beyond the supported years; the code is created already; unknown member; closed, merged or suspended member.
+//! content; an end beyond the supported years; a program that signs no codes, no key to sign with; the code is created already; unknown member; closed, merged or suspended member.
 
 use serde::{Deserialize, Serialize};
 
+use super::super::amounts::check_positive;
 use super::super::presence::check_active;
-use super::{BuildQr, refused};
+use super::super::unless_wrong;
+use super::{BuildQr, refused, reveal};
 use crate::command::{Kind, NaturalKey, Operation, Undecided};
-use crate::context::Context;
+use crate::context::{Context, HostKeys};
 use crate::decision::{Changes, Decision};
 use crate::entity::{EntityKey, Expected};
 use crate::ids::{MemberId, ProgramId, QrId, Slug, TenantId};
 use crate::money::Money;
+use crate::program::CompiledProgram;
 use crate::qr::{
-    CompiledQr, IssuedQr, QR_BYTES_MAX, QR_EXPIRY_DEFAULT, QR_SECONDS_MAX, QrError, QrExpiry,
-    QrInitiation, QrProblem, QrScans, QrTerms, build,
+    CompiledQr, IssuedQr, QR_BYTES_MAX, QR_DATA_BYTES_MAX, QR_EXPIRY_DEFAULT, QR_SECONDS_MAX,
+    QrClaims, QrError, QrExpiry, QrInitiation, QrProblem, QrScans, QrTerms, SignedQr, build,
 };
 use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{ReadPlan, Snapshot};
@@ -35,6 +38,24 @@ pub enum QrContent {
     Merchant(Box<BuildQr>),
     /// Any text, such as a link, a code of a coupon or a token; at most 2,953 bytes.
     Text(String),
+    /// What the issuer signs: whoever reads it needs no network to know that it is genuine.
+    Signed(SignedContent),
+}
+
+/// What a signed code says beside its id, its kind, whose it is and when it is over.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+#[serde(deny_unknown_fields)]
+pub struct SignedContent {
+    /// Anything: a code of a coupon, a reference; 1 to 512 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub data: Option<String>,
+    /// How much is to be paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub amount: Option<Money>,
 }
 
 /// Creates a code.
@@ -74,7 +95,13 @@ pub struct CreatedQr {
     /// The code.
     pub qr: QrId,
     /// What its picture shows.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default = ""))]
     pub text: String,
+    /// What it says, when it is signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub signed: Option<SignedQr>,
     /// How much is to be paid; absent when the code does not say so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
@@ -99,14 +126,54 @@ impl CreateQr {
         match &self.content {
             QrContent::Merchant(merchant) => self.merchant(merchant).map_err(refused),
             QrContent::Text(text) => match text.len() {
-                0 => Err(unshown("qr_value_missing", "expected a text".to_owned())),
+                0 => Err(problem(
+                    "qr_value_missing",
+                    TEXT,
+                    "expected a text".to_owned(),
+                )),
                 found if found > QR_BYTES_MAX => {
                     let detail = format!("expected at most {QR_BYTES_MAX} bytes, got {found}");
-                    Err(unshown("qr_too_long", detail))
+                    Err(problem("qr_too_long", TEXT, detail))
                 }
                 _ => Ok((text.clone(), None)),
             },
+            QrContent::Signed(content) => {
+                content.check()?;
+                Ok((String::new(), content.amount))
+            }
         }
+    }
+
+    /// What is to be signed, when that is wanted.
+    fn signed(
+        &self,
+        program: &CompiledProgram,
+        (amount, expires_at): (Option<Money>, Option<Timestamp>),
+        context: &Context,
+    ) -> Result<Option<SignedQr>, Rejection> {
+        let QrContent::Signed(content) = &self.content else {
+            return Ok(None);
+        };
+        let issuer = program.qr().and_then(CompiledQr::issuer);
+        let issuer = issuer.ok_or_else(|| Rejection::QrSigningNotOffered(self.program.clone()))?;
+        let claims = QrClaims {
+            issuer: issuer.clone(),
+            qr: self.qr.clone(),
+            kind: self.kind.clone(),
+            member: self.member.clone(),
+            amount,
+            data: content.data.clone(),
+            issued_at: context.now,
+            expires_at,
+        };
+        let signed = SignedQr {
+            claims: claims.in_whole_seconds(),
+            key: context.token_keys()?.token_key(context.now)?,
+        };
+        // Names of the greatest length and as much data do not fit together.
+        let fits = signed.to_sign();
+        fits.map_err(|error| problem("qr_too_long", "content.signed.data", error.to_string()))?;
+        Ok(Some(signed))
     }
 
     fn merchant(&self, merchant: &BuildQr) -> Result<(String, Option<Money>), Vec<QrError>> {
@@ -131,8 +198,32 @@ impl CreateQr {
     }
 }
 
-fn unshown(code: &'static str, detail: String) -> Rejection {
-    Problem::new(code, "content.text", detail).into()
+impl SignedContent {
+    fn check(&self) -> Result<(), Rejection> {
+        if let Some(data) = &self.data
+            && !(1..=QR_DATA_BYTES_MAX).contains(&data.len())
+        {
+            let (path, found) = ("content.signed.data", data.len());
+            let detail = format!("expected 1 to {QR_DATA_BYTES_MAX} bytes, got {found}");
+            let code = match found {
+                0 => "qr_value_missing",
+                _ => "qr_too_long",
+            };
+            return Err(problem(code, path, detail));
+        }
+        let mut problems = Vec::new();
+        if let Some(amount) = self.amount {
+            check_positive("content.signed.amount", amount, &mut problems);
+        }
+        unless_wrong(problems)
+    }
+}
+
+/// The place of a text in the request.
+const TEXT: &str = "content.text";
+
+fn problem(code: &'static str, path: &str, detail: String) -> Rejection {
+    Problem::new(code, path, detail).into()
 }
 
 impl Operation for CreateQr {
@@ -144,6 +235,14 @@ impl Operation for CreateQr {
     fn natural_key(&self, tenant: &TenantId) -> Option<NaturalKey> {
         let key = EntityKey::of::<IssuedQr>(tenant, &self.qr);
         Some(NaturalKey::Entity(key))
+    }
+
+    fn reveal(
+        reply: &mut CreatedQr,
+        tenant: &TenantId,
+        keys: &dyn HostKeys,
+    ) -> Result<(), Rejection> {
+        reveal(reply.signed.as_ref(), &mut reply.text, tenant, keys)
     }
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, QrTerms), Rejection> {
@@ -160,6 +259,7 @@ impl Operation for CreateQr {
         let expires_at = self.expiry.unwrap_or(expiry).from(context.now);
         let expires_at = expires_at
             .map_err(|error| Problem::new(error.code(), "expiry.seconds", error.to_string()))?;
+        let signed = self.signed(program, (amount, expires_at), context)?;
         let members = self.member.iter();
         let plan = ReadPlan {
             members: members.map(|member| context.member_key(member)).collect(),
@@ -169,6 +269,7 @@ impl Operation for CreateQr {
         let terms = QrTerms {
             kind: self.kind.clone(),
             text,
+            signed,
             amount,
             scans: self.scans(),
             expires_at,
@@ -199,6 +300,7 @@ impl Operation for CreateQr {
             reply: CreatedQr {
                 qr: issued.qr,
                 text: issued.text,
+                signed: issued.signed,
                 amount: issued.amount,
                 scans: issued.scans,
                 created_at: issued.created_at,

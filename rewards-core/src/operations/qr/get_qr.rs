@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{QrDetails, issued};
 use crate::command::{Kind, Operation, Undecided};
-use crate::context::Context;
+use crate::context::{Context, HostKeys};
 use crate::decision::Decision;
 use crate::entity::EntityKey;
-use crate::ids::{MemberId, QrId};
+use crate::ids::{MemberId, QrId, TenantId};
 use crate::qr::IssuedQr;
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
@@ -33,6 +33,14 @@ impl Operation for GetQr {
     const KIND: Kind = Kind::Query;
     type Reply = QrDetails;
     type Prepared = ();
+
+    fn reveal(
+        reply: &mut QrDetails,
+        tenant: &TenantId,
+        keys: &dyn HostKeys,
+    ) -> Result<(), Rejection> {
+        reply.reveal(tenant, keys)
+    }
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
         let plan = ReadPlan {

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::super::pages::EntityList;
 use super::QrDetails;
 use crate::command::{Kind, Operation, Undecided};
-use crate::context::Context;
+use crate::context::{Context, HostKeys};
 use crate::decision::Decision;
-use crate::ids::MemberId;
+use crate::ids::{MemberId, TenantId};
 use crate::qr::IssuedQr;
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
@@ -54,6 +54,11 @@ impl Operation for ListQrs {
     const KIND: Kind = Kind::Query;
     type Reply = QrList;
     type Prepared = EntityList;
+
+    fn reveal(reply: &mut QrList, tenant: &TenantId, keys: &dyn HostKeys) -> Result<(), Rejection> {
+        let mut qrs = reply.qrs.iter_mut();
+        qrs.try_for_each(|qr| qr.reveal(tenant, keys))
+    }
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, EntityList), Rejection> {
         let (member, after) = (self.member.as_ref(), self.after.as_deref());

@@ -12,7 +12,7 @@ mod scan_qr;
 
 pub use build_qr::{BuildQr, BuiltQr};
 pub use cancel_qr::{CancelQr, CancelledQr};
-pub use create_qr::{CreateQr, CreatedQr, QrContent};
+pub use create_qr::{CreateQr, CreatedQr, QrContent, SignedContent};
 pub use get_qr::GetQr;
 pub use list_qrs::{ListQrs, QrList};
 pub use parse_qr::ParseQr;
@@ -20,10 +20,10 @@ pub use qr_details::QrDetails;
 pub use quote_qr_routes::{QrSubject, QuoteQrRoutes, QuotedQrRoute, QuotedQrRoutes};
 pub use scan_qr::{ScanQr, ScannedQr};
 
-use crate::context::Context;
+use crate::context::{Context, HostKeys};
 use crate::entity::Stored;
-use crate::ids::QrId;
-use crate::qr::{IssuedQr, QrError, QrState};
+use crate::ids::{QrId, TenantId};
+use crate::qr::{IssuedQr, QrError, QrState, SignedQr};
 use crate::rejection::Rejection;
 use crate::snapshot::Snapshot;
 
@@ -41,6 +41,23 @@ fn issued(
 ) -> Result<Stored<IssuedQr>, Rejection> {
     let stored = snapshot.get::<IssuedQr>(&context.tenant, qr)?;
     stored.ok_or_else(|| Rejection::QrUnknown(qr.clone()))
+}
+
+/// Makes the text of a code that is signed. It is stored nowhere.
+///
+/// # Errors
+/// [`Rejection::KeyMissing`] when the key is gone.
+fn reveal(
+    signed: Option<&SignedQr>,
+    text: &mut String,
+    tenant: &TenantId,
+    keys: &dyn HostKeys,
+) -> Result<(), Rejection> {
+    if let Some(signed) = signed {
+        let signature = keys.sign_token(tenant, &signed.key, &signed.to_sign()?)?;
+        *text = signed.signed(&signature)?;
+    }
+    Ok(())
 }
 
 /// The refusal of a step of a code that is not active.

@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::context::Context;
-use crate::ids::{MemberId, QrId, Slug};
+use super::reveal;
+use crate::context::{Context, HostKeys};
+use crate::ids::{MemberId, QrId, Slug, TenantId};
 use crate::money::Money;
-use crate::qr::{IssuedQr, QrScan, QrScans, QrState};
+use crate::qr::{IssuedQr, QrScan, QrScans, QrState, SignedQr};
+use crate::rejection::Rejection;
 use crate::time::Timestamp;
 
 /// A code that was given out.
@@ -23,7 +25,13 @@ pub struct QrDetails {
     /// Its kind, in the host's words.
     pub kind: Slug,
     /// What its picture shows.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default = ""))]
     pub text: String,
+    /// What it says, when it is signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub signed: Option<SignedQr>,
     /// How much is to be paid; absent when the code does not say so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
@@ -62,10 +70,23 @@ impl QrDetails {
             member: qr.member,
             kind: qr.kind,
             text: qr.text,
+            signed: qr.signed,
             amount: qr.amount,
             scans: qr.scans,
             created_at: qr.created_at,
             expires_at: qr.expires_at,
         }
+    }
+
+    /// Makes the text of one that is signed.
+    ///
+    /// # Errors
+    /// As [`reveal`].
+    pub(super) fn reveal(
+        &mut self,
+        tenant: &TenantId,
+        keys: &dyn HostKeys,
+    ) -> Result<(), Rejection> {
+        reveal(self.signed.as_ref(), &mut self.text, tenant, keys)
     }
 }

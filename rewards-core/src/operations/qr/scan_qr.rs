@@ -4,14 +4,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{issued, not_active};
+use super::{issued, not_active, reveal};
 use crate::command::{Kind, Operation, Undecided};
-use crate::context::Context;
+use crate::context::{Context, HostKeys};
 use crate::decision::{Changes, Decision};
 use crate::entity::EntityKey;
-use crate::ids::{MemberId, QrId, Slug};
+use crate::ids::{MemberId, QrId, Slug, TenantId};
 use crate::money::Money;
-use crate::qr::IssuedQr;
+use crate::qr::{IssuedQr, SignedQr};
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
 use crate::time::Timestamp;
@@ -45,7 +45,13 @@ pub struct ScannedQr {
     /// Its kind, in the host's words.
     pub kind: Slug,
     /// What its picture shows.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[cfg_attr(feature = "uniffi", uniffi(default = ""))]
     pub text: String,
+    /// What it says, when it is signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub signed: Option<SignedQr>,
     /// How much is to be paid; absent when the code does not say so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
@@ -61,6 +67,14 @@ impl Operation for ScanQr {
     const KIND: Kind = Kind::Command;
     type Reply = ScannedQr;
     type Prepared = ();
+
+    fn reveal(
+        reply: &mut ScannedQr,
+        tenant: &TenantId,
+        keys: &dyn HostKeys,
+    ) -> Result<(), Rejection> {
+        reveal(reply.signed.as_ref(), &mut reply.text, tenant, keys)
+    }
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
         let members = self.by.iter();
@@ -97,6 +111,7 @@ impl Operation for ScanQr {
                 member: scanned.member,
                 kind: scanned.kind,
                 text: scanned.text,
+                signed: scanned.signed,
                 amount: scanned.amount,
             },
             changes,

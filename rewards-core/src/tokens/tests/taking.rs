@@ -236,11 +236,13 @@ fn a_bearer_token_is_taken_once_and_as_a_whole() {
 fn payments_of_a_token_are_a_chain_and_a_log_is_not_deceived() {
     let (own, mut log) = (verifier(), MemoryLog::default());
     let mut next = spend();
+    let mut digests = Vec::new();
     for counter in 1..=4_u32 {
         next.counter = counter;
         let shown = shown(&claims(), Some(&next));
         let taken = own.take(&shown, &mut log).unwrap();
         assert_eq!(taken.counter, counter);
+        digests.push(taken.digest);
         assert!(own.take(&shown, &mut log).is_err(), "twice");
         next.previous = next.digest().unwrap();
     }
@@ -265,7 +267,34 @@ fn payments_of_a_token_are_a_chain_and_a_log_is_not_deceived() {
         matches!(back, NotTaken::Refused(TokenError::ClockRolledBack { .. })),
         "{back:?}"
     );
-    assert_eq!(log.memory(&"TOKEN_1".parse().unwrap()).unwrap().waiting, 4);
-    log.synced(at(1_900_000_001)).unwrap();
-    assert_eq!(log.memory(&"TOKEN_2".parse().unwrap()).unwrap().waiting, 0);
+    let waiting = |log: &MemoryLog| {
+        let memory = log.memory(&"TOKEN_2".parse().unwrap()).unwrap();
+        (memory.waiting, memory.waiting_minor, memory.waiting_since)
+    };
+    let minor = shown(&claims(), Some(&spend())).amount.minor();
+    assert_eq!(waiting(&log).0, 4);
+    log.synced(&digests[..3], at(1_900_000_001)).unwrap();
+    let since = shown(&claims(), Some(&next)).now;
+    assert_eq!(waiting(&log), (1, minor, Some(since)), "taken meanwhile");
+    log.synced(&digests, at(1_900_000_002)).unwrap();
+    assert_eq!(waiting(&log), (0, 0, None));
+}
+
+#[test]
+fn a_till_that_has_never_told_anything_takes_nothing_for_longer_than_it_may() {
+    let mut own = verifier();
+    own.limits.seconds = Some(60);
+    own.tolerance_seconds = 120;
+    let first = shown(&claims(), Some(&spend()));
+    let taken = own.check(&first, &TokenMemory::default()).unwrap();
+    let mut next = spend();
+    next.counter = 2;
+    next.previous = spend().digest().unwrap();
+    let after = |seconds: i64| ShownToken {
+        now: Timestamp::from_micros(first.now.micros() + seconds * 1_000_000).unwrap(),
+        ..shown(&claims(), Some(&next))
+    };
+    assert!(own.check(&after(60), &taken.memory).is_ok());
+    let overdue = own.check(&after(61), &taken.memory).unwrap_err();
+    assert_eq!(overdue.code(), "token_sync_overdue");
 }
