@@ -234,6 +234,8 @@ pub(super) struct Pending {
     accepted: Instant,
     /// How often it had to wait for newer programs.
     pub(super) parked: u32,
+    /// Whether it waits for members that it did not name.
+    was_scheduled_anew: bool,
     /// How often it was decided and lost a race.
     pub(super) attempts: u32,
     /// Whether a store's word that its key was used for something else has been looked into.
@@ -282,6 +284,7 @@ impl Pending {
             rounds: 0,
             accepted: Instant::now(),
             parked: 0,
+            was_scheduled_anew: false,
             attempts: 0,
             looked_again: false,
             holds_place: false,
@@ -353,7 +356,11 @@ impl Pending {
                     return Step::Decided(changes, body);
                 }
                 self.schedule_anew(snapshot, &changes);
-                self.attempts = self.attempts.saturating_add(1);
+                // Whose row a command changes beside those it names shows only here; that again another one's shows is a race.
+                if self.was_scheduled_anew {
+                    self.attempts = self.attempts.saturating_add(1);
+                }
+                self.was_scheduled_anew = true;
                 Step::Again
             }
             Ok(Err(more)) => self.needs_more(*more, snapshot),

@@ -3,7 +3,7 @@
 use futures::future::join_all;
 use rewards_core::ids::MemberId;
 
-use super::things::{Chain, Make, Pair, Peek, ThingId, Use};
+use super::things::{Chain, Make, Pair, Peek, ThingId, Unnamed, Use};
 use crate::support::{Earn, Publish, Scripted, code, keyed, member, program, start, tenant};
 
 fn thing(name: &str) -> ThingId {
@@ -166,6 +166,18 @@ async fn owners_are_looked_up_before_a_command_takes_its_place() {
         code(tenant.execute_with(nothing, keyed(9)).await),
         "store_corrupt"
     );
+}
+
+#[tokio::test]
+async fn to_find_out_whose_row_is_changed_is_no_attempt() {
+    let store = Scripted::new();
+    let engine = store.builder().attempts_max(1).open().await.unwrap();
+    let tenant = engine.tenant(tenant());
+    for want in 1..=3 {
+        let key = keyed(format!("k{want}"));
+        let receipt = tenant.execute_with(Unnamed(member("a")), key).await;
+        assert_eq!(receipt.unwrap().reply, want);
+    }
 }
 
 #[tokio::test]

@@ -168,6 +168,38 @@ impl Operation for Chain {
     }
 }
 
+/// Raises the row of a member that it does not name.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Unnamed(pub MemberId);
+
+impl Operation for Unnamed {
+    const NAME: &'static str = "unnamed";
+    const KIND: Kind = Kind::Command;
+    type Reply = u64;
+    type Prepared = ();
+
+    fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
+        let plan = ReadPlan {
+            members: vec![context.member_key(&self.0)],
+            ..ReadPlan::default()
+        };
+        Ok((plan, ()))
+    }
+
+    fn decide(
+        &self,
+        (): &(),
+        snapshot: &Snapshot,
+        context: &Context,
+    ) -> Result<Decision<u64>, Undecided> {
+        let (changes, versions) = raised(snapshot, context, &[&self.0]);
+        Ok(Decision {
+            reply: versions[0],
+            changes,
+        })
+    }
+}
+
 /// Looks as [`Chain`] does, and changes nothing.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Peek(pub Chain);
