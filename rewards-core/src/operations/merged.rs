@@ -82,6 +82,24 @@ pub(super) fn same_person(
     Ok(all)
 }
 
+/// Whether something is of the member that a query names: own, or of somebody who was merged into the member. It is when none is named.
+/// The row of the member is in the view, if there is one.
+pub(super) fn is_of(
+    snapshot: &Snapshot,
+    context: &Context,
+    named: Option<&MemberId>,
+    owner: Option<&MemberId>,
+) -> bool {
+    let Some(named) = named else {
+        return true;
+    };
+    let row = snapshot.members.get(&context.member_key(named));
+    owner.is_some_and(|owner| match row {
+        Some(row) => row.profile.stands_for(named, owner),
+        None => owner == named,
+    })
+}
+
 /// Ends a command on a member: what has become available goes on when the member was merged into another one.
 ///
 /// # Errors

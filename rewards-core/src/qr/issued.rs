@@ -179,6 +179,16 @@ impl IssuedQr {
         self.cancelled_at
     }
 
+    /// Without what it shows; where it is in its life stays.
+    #[must_use]
+    pub fn erased(self) -> Self {
+        Self {
+            text: String::new(),
+            signed: None,
+            ..self
+        }
+    }
+
     /// Somebody scans it.
     ///
     /// # Errors

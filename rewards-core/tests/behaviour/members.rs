@@ -2,9 +2,12 @@
 
 use rewards_core::ledger::{Purpose, TransferKind};
 use rewards_core::member::MemberStatus;
-use rewards_core::operations::members::{EraseMember, ListMembers, RegisterMember, UpdateMember};
+use rewards_core::operations::members::{
+    ERASED_ENTITIES_MAX, EraseMember, ListMembers, MergeMembers, RegisterMember, UpdateMember,
+};
 use rewards_core::operations::programs::{GetProgram, ListPrograms};
 use rewards_core::operations::purchases::{GetPurchase, ListPurchases};
+use rewards_core::operations::qr::{CreateQr, GetQr, QrContent};
 use rewards_core::operations::rewards::GrantReward;
 use rewards_core::rejection::Rejection;
 
@@ -338,4 +341,83 @@ fn programs_are_listed_and_read_by_revision() {
         world.run(&get("other", None)).unwrap_err().code(),
         "program_not_active"
     );
+}
+
+#[test]
+fn what_codes_of_an_erased_member_show_is_dropped() {
+    let mut world = World::with(FIVE_PERCENT);
+    let create = |number: u32, owner: &str| CreateQr {
+        qr: format!("q{number}").parse().unwrap(),
+        program: "main".parse().unwrap(),
+        kind: "wallet".parse().unwrap(),
+        content: QrContent::Text(format!("phone of {owner}")),
+        member: Some(member(owner)),
+        scans: None,
+        expiry: None,
+    };
+    world.register("bob");
+    for number in 0..=ERASED_ENTITIES_MAX {
+        world.run(&create(number, "ann")).unwrap();
+    }
+    world.run(&create(9_999, "bob")).unwrap();
+    let mut erase = EraseMember {
+        member: member("ann"),
+        forfeit: false,
+        after: None,
+    };
+    let first = world.run_as("e1", &erase).unwrap();
+    assert_eq!((first.purchases, first.codes), (0, ERASED_ENTITIES_MAX));
+    erase.after = first.next;
+    assert!(erase.after.is_some());
+    let last = world.run_as("e2", &erase).unwrap();
+    assert_eq!((last.codes, last.next), (1, None));
+    let shown = |world: &mut World, qr: u32| {
+        let qr = format!("q{qr}").parse().unwrap();
+        world.run(&GetQr { qr, member: None }).unwrap().text
+    };
+    for number in [0, 250, ERASED_ENTITIES_MAX] {
+        assert_eq!(shown(&mut world, number), "");
+    }
+    assert_eq!(shown(&mut world, 9_999), "phone of bob");
+    erase.after = None;
+    let again = world.run_as("e3", &erase).unwrap();
+    assert_eq!(again.codes, 0, "erased already");
+}
+
+#[test]
+fn what_belonged_to_somebody_who_was_merged_is_the_members() {
+    let mut world = World::with(FIVE_PERCENT);
+    world.register("bob");
+    world.register("cat");
+    let create = CreateQr {
+        qr: "q1".parse().unwrap(),
+        program: "main".parse().unwrap(),
+        kind: "wallet".parse().unwrap(),
+        content: QrContent::Text("x".to_owned()),
+        member: Some(member("ann")),
+        scans: None,
+        expiry: None,
+    };
+    world.run(&create).unwrap();
+    let merge = MergeMembers {
+        member: member("ann"),
+        into: member("bob"),
+        tiers: None,
+    };
+    world.run_as("m", &merge).unwrap();
+    for (named, found) in [
+        (None, "found"),
+        (Some("ann"), "found"),
+        (Some("bob"), "found"),
+        (Some("cat"), "qr_unknown"),
+        (Some("nobody"), "qr_unknown"),
+    ] {
+        let get = GetQr {
+            qr: "q1".parse().unwrap(),
+            member: named.map(member),
+        };
+        let told = world.run(&get);
+        let told = told.map_or_else(|refused| refused.code(), |_| "found");
+        assert_eq!(told, found, "{named:?}");
+    }
 }

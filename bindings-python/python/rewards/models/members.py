@@ -157,6 +157,9 @@ class ErasedMember(Model):
     purchases: UInt32
     """How many purchases were erased by this call."""
 
+    codes: Blank[UInt32] = 0
+    """How many codes that were given out were erased by this call."""
+
     forfeited: ListOf[Money] = []
     """What was forfeited, one amount per asset."""
 

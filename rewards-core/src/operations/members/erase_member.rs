@@ -1,11 +1,12 @@
 //! Erase a member: everything that was told of the member in words is dropped; ids, amounts, times and hashes stay.
 //!
 //! The member is closed, if that has not happened before, under the same conditions as in
-//! [`UpdateMember`](super::UpdateMember). Segments and attributes, facts of purchases, aliases and the reasons in the journal
-//! go; the books stay provable, because nothing of that is hashed. Replies of earlier commands stay too: they hold ids and
-//! amounts and nothing else.
+//! [`UpdateMember`](super::UpdateMember). Segments and attributes, facts of purchases, what codes show, aliases and the reasons in the
+//! journal go; the books stay provable, because nothing of that is hashed. Replies of earlier commands stay too: they hold ids and
+//! amounts, and those of [`CreateQr`](crate::operations::qr::CreateQr) and [`ScanQr`](crate::operations::qr::ScanQr) what a code
+//! showed that was not signed.
 //!
-//! One call erases at most [`ERASED_ENTITIES_MAX`] purchases, so a member with more takes several: **while the reply has a `next`,
+//! One call erases at most [`ERASED_ENTITIES_MAX`] purchases and as many codes, so a member with more takes several: **while the reply has a `next`,
 //! send the command again with it as `after`, and with a key of its own**. The profile, the aliases and the reasons go with the first
 //! call, and the member is closed from then on, so no purchase comes in between. When calls stop in the middle, beginning again
 //! without `after` goes on: what is erased already is passed over.
@@ -29,11 +30,12 @@ use crate::event::Event;
 use crate::ids::MemberId;
 use crate::member::{ALIASES_MAX, Alias, MemberProfile, MemberStatus};
 use crate::money::Money;
+use crate::qr::IssuedQr;
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
 use crate::time::Timestamp;
 
-/// The most purchases that one call erases.
+/// The most purchases that one call erases, and the most codes.
 pub const ERASED_ENTITIES_MAX: u32 = 500;
 
 /// Erases a member.
@@ -66,6 +68,10 @@ pub struct ErasedMember {
     pub erased_at: Timestamp,
     /// How many purchases were erased by this call.
     pub purchases: u32,
+    /// How many codes that were given out were erased by this call.
+    #[serde(default, skip_serializing_if = "crate::operations::is_zero")]
+    #[cfg_attr(feature = "uniffi", uniffi(default = 0))]
+    pub codes: u32,
     /// What was forfeited, one amount per asset.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
@@ -76,11 +82,52 @@ pub struct ErasedMember {
     pub next: Option<String>,
 }
 
+/// A page of what is to be erased of a member.
+#[derive(Debug)]
+struct ErasedPage {
+    page: Page,
+    query: EntityQuery,
+}
+
+impl ErasedPage {
+    fn new<E: Entity>(
+        context: &Context,
+        member: &MemberId,
+        after: Option<&str>,
+    ) -> Result<Self, Rejection> {
+        let list = format!("erased {} of {member}", E::KIND);
+        let page = Page::new(context, &list, after, Some(ERASED_ENTITIES_MAX))?;
+        let query = EntityQuery {
+            tenant: context.tenant.clone(),
+            kind: E::KIND,
+            by: By::Owner(member.clone()),
+            after: page.after.clone(),
+            limit: page.rows(),
+        };
+        Ok(Self { page, query })
+    }
+
+    /// What is on the page, and where the next one begins.
+    fn read<E: Entity>(
+        &self,
+        snapshot: &Snapshot,
+        place: impl Fn(&E) -> Cursor,
+    ) -> Result<(Vec<Stored<E>>, Option<String>), Rejection> {
+        let found = snapshot.entity_pages.get(&self.query);
+        let rows = found.into_iter().flatten();
+        let stored = rows.map(|(_, row)| row.read::<E>());
+        let stored: Vec<Stored<E>> = stored.collect::<Result<_, _>>()?;
+        Ok(self.page.cut(stored, |stored| place(&stored.entity)))
+    }
+}
+
 /// What the call looks at.
 #[derive(Debug)]
 pub struct PreparedErasure {
-    page: Page,
-    purchases: EntityQuery,
+    /// None once all of them are erased.
+    purchases: Option<ErasedPage>,
+    /// Codes come after purchases.
+    codes: ErasedPage,
     aliases: EntityQuery,
 }
 
@@ -95,30 +142,32 @@ impl Operation for EraseMember {
     }
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, PreparedErasure), Rejection> {
-        let list = format!("erased purchases of {}", self.member);
-        let limit = Some(ERASED_ENTITIES_MAX);
-        let page = Page::new(context, &list, self.after.as_deref(), limit)?;
-        let purchases = EntityQuery {
-            tenant: context.tenant.clone(),
-            kind: PurchaseEntity::KIND,
-            by: By::Owner(self.member.clone()),
-            after: page.after.clone(),
-            limit: page.rows(),
+        let (member, after) = (&self.member, self.after.as_deref());
+        let purchases = ErasedPage::new::<PurchaseEntity>(context, member, after);
+        let (purchases, codes) = match (purchases, after) {
+            (Ok(purchases), _) => {
+                let codes = ErasedPage::new::<IssuedQr>(context, member, None)?;
+                (Some(purchases), codes)
+            }
+            (Err(_), Some(_)) => (None, ErasedPage::new::<IssuedQr>(context, member, after)?),
+            (Err(refused), None) => return Err(refused),
         };
         let aliases = EntityQuery {
             kind: Alias::KIND,
             after: None,
             limit: ALIASES_MAX,
-            ..purchases.clone()
+            ..codes.query.clone()
         };
+        let pages = purchases.iter().chain([&codes]);
+        let pages = pages.map(|page| page.query.clone());
         let plan = ReadPlan {
             members: vec![context.member_key(&self.member)],
-            entity_pages: vec![purchases.clone(), aliases.clone()],
+            entity_pages: pages.chain([aliases.clone()]).collect(),
             ..ReadPlan::default()
         };
         let prepared = PreparedErasure {
-            page,
             purchases,
+            codes,
             aliases,
         };
         Ok((plan, prepared))
@@ -135,7 +184,14 @@ impl Operation for EraseMember {
         let handed_on = hand_on_due(&mut builder, snapshot, context)?;
         see_lots(&builder, snapshot, &self.member)?;
         let forfeited = forfeit(&mut builder, snapshot, context, &self.member, self.forfeit)?;
-        let (purchases, next) = self.erase_purchases(&mut builder, prepared, snapshot)?;
+        let (purchases, next) = match &prepared.purchases {
+            Some(page) => erase_purchases(&mut builder, page, snapshot)?,
+            None => (0, None),
+        };
+        let (codes, next) = match next {
+            Some(next) => (0, Some(next)),
+            None => erase_codes(&mut builder, &prepared.codes, snapshot)?,
+        };
         let aliases = snapshot.entity_pages.get(&prepared.aliases);
         for (id, row) in aliases.into_iter().flatten() {
             builder.changes.removals.push(EntityRemoval {
@@ -155,6 +211,7 @@ impl Operation for EraseMember {
                 member: self.member.clone(),
                 erased_at,
                 purchases,
+                codes,
                 forfeited,
                 next,
             },
@@ -164,35 +221,6 @@ impl Operation for EraseMember {
 }
 
 impl EraseMember {
-    fn erase_purchases(
-        &self,
-        builder: &mut ChangeBuilder<'_>,
-        prepared: &PreparedErasure,
-        snapshot: &Snapshot,
-    ) -> Result<(u32, Option<String>), Undecided> {
-        let found = snapshot.entity_pages.get(&prepared.purchases);
-        let rows = found.into_iter().flatten();
-        let stored = rows.map(|(_, row)| row.read::<PurchaseEntity>());
-        let stored: Vec<Stored<PurchaseEntity>> = stored.collect::<Result<_, _>>()?;
-        let (stored, next) = prepared.page.cut(stored, |stored| Cursor {
-            value: stored.entity.recorded_at.micros(),
-            id: SmolStr::new(stored.entity.purchase.id.as_str()),
-        });
-        let mut erased = 0_u32;
-        for stored in stored {
-            let id = stored.entity.purchase.id.clone();
-            // What goes back of it may have changed it just now.
-            builder.adopt(stored);
-            let purchase = builder.purchase(&id)?;
-            let without = purchase.clone().erased();
-            if without != *purchase {
-                erased = erased.saturating_add(1);
-                builder.write_purchase(without)?;
-            }
-        }
-        Ok((erased, next))
-    }
-
     /// Drops what is known of the member. Told once, however many calls it takes.
     fn erase_profile(&self, builder: &mut ChangeBuilder<'_>, context: &Context) -> Timestamp {
         let profile = &mut builder.row.profile;
@@ -213,4 +241,51 @@ impl EraseMember {
         builder.emit(Event::MemberErased {});
         erased_at
     }
+}
+
+/// Gives how many were erased, and where the next call continues.
+fn erase_purchases(
+    builder: &mut ChangeBuilder<'_>,
+    page: &ErasedPage,
+    snapshot: &Snapshot,
+) -> Result<(u32, Option<String>), Undecided> {
+    let (found, next) = page.read(snapshot, |entity: &PurchaseEntity| Cursor {
+        value: entity.recorded_at.micros(),
+        id: SmolStr::new(entity.purchase.id.as_str()),
+    })?;
+    let mut erased = 0_u32;
+    for stored in found {
+        let id = stored.entity.purchase.id.clone();
+        // What goes back of it may have changed it just now.
+        builder.adopt(stored);
+        let purchase = builder.purchase(&id)?;
+        let without = purchase.clone().erased();
+        if without != *purchase {
+            erased = erased.saturating_add(1);
+            builder.write_purchase(without)?;
+        }
+    }
+    Ok((erased, next))
+}
+
+/// The same of codes that were given out.
+fn erase_codes(
+    builder: &mut ChangeBuilder<'_>,
+    page: &ErasedPage,
+    snapshot: &Snapshot,
+) -> Result<(u32, Option<String>), Undecided> {
+    let (found, next) = page.read(snapshot, |code: &IssuedQr| Cursor {
+        value: code.created_at.micros(),
+        id: SmolStr::new(code.qr.as_str()),
+    })?;
+    let mut erased = 0_u32;
+    for stored in found {
+        let expected = stored.expected();
+        let without = stored.entity.clone().erased();
+        if without != stored.entity {
+            erased = erased.saturating_add(1);
+            builder.put(&without.qr.clone(), expected, &without)?;
+        }
+    }
+    Ok((erased, next))
 }

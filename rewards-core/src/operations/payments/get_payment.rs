@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::super::merged::is_of;
 use super::{PaymentTerms, payment_of};
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::Context;
@@ -209,7 +210,9 @@ impl Operation for GetPayment {
     type Prepared = ();
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
-        let plan = ReadPlan::of_entity::<Payment>(&context.tenant, &self.payment);
+        let mut plan = ReadPlan::of_entity::<Payment>(&context.tenant, &self.payment);
+        let named = self.member.iter();
+        plan.members = named.map(|member| context.member_key(member)).collect();
         Ok((plan, ()))
     }
 
@@ -220,8 +223,8 @@ impl Operation for GetPayment {
         context: &Context,
     ) -> Result<Decision<PaymentDetails>, Undecided> {
         let payment = payment_of(snapshot, context, &self.payment)?.entity;
-        let named = self.member.as_ref();
-        if named.is_some_and(|member| *member != payment.member) {
+        let owner = Some(&payment.member);
+        if !is_of(snapshot, context, self.member.as_ref(), owner) {
             return Err(Rejection::PaymentUnknown(self.payment.clone()).into());
         }
         Ok(Decision::answer(PaymentDetails::of(&payment, context.now)))

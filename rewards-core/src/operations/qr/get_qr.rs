@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::super::merged::is_of;
 use super::{QrDetails, issued};
 use crate::command::{Kind, Operation, Undecided};
 use crate::context::{Context, HostKeys};
@@ -43,7 +44,9 @@ impl Operation for GetQr {
     }
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, ()), Rejection> {
+        let named = self.member.iter();
         let plan = ReadPlan {
+            members: named.map(|member| context.member_key(member)).collect(),
             entities: vec![EntityKey::of::<IssuedQr>(&context.tenant, &self.qr)],
             ..ReadPlan::default()
         };
@@ -57,7 +60,12 @@ impl Operation for GetQr {
         context: &Context,
     ) -> Result<Decision<QrDetails>, Undecided> {
         let kept = issued(snapshot, context, &self.qr)?.entity;
-        if self.member.is_some() && self.member != kept.member {
+        if !is_of(
+            snapshot,
+            context,
+            self.member.as_ref(),
+            kept.member.as_ref(),
+        ) {
             return Err(Rejection::QrUnknown(self.qr.clone()).into());
         }
         Ok(Decision::answer(QrDetails::of(kept, context)))
