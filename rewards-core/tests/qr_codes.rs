@@ -4,6 +4,7 @@ use rewards_core::qr::{
     DuitnowAccount, MerchantQr, PaynowAccount, PixAccount, PromptpayAccount, PromptpayBill,
     QrError, QrInitiation, QrScheme, QrTip, QrisAccount, SgqrAccount, build, crc16, parse,
 };
+use serde_json::json;
 
 /// Codes that were published, by name.
 fn published() -> Vec<(&'static str, &'static str)> {
@@ -528,4 +529,26 @@ fn a_document_that_is_no_code_is_not_built() {
     });
     let errors = build(&read(&good), &[paynow]).unwrap_err();
     assert_eq!(told(&errors), ["qr_duplicate qr.26"]);
+}
+
+#[test]
+fn a_fee_of_a_code_is_part_of_what_is_paid() {
+    for (amount, tip, currency, payable) in [
+        (Some("100.00"), json!({"percent": "2.5"}), "MYR", "102.50"),
+        (Some("0.99"), json!({"percent": "1"}), "MYR", "0.99"),
+        (Some("1000"), json!({"percent": "0.15"}), "JPY", "1001"),
+        (Some("10"), json!({"percent": "99.99"}), "MYR", "19.99"),
+        (Some("10.00"), json!({"fixed": "1.50"}), "MYR", "11.50"),
+        (Some("10.00"), json!("prompt"), "MYR", "10.00"),
+        (None, json!({"fixed": "1.50"}), "MYR", "none"),
+    ] {
+        let document = json!({
+            "category": "5812", "currency": currency, "country": "MY", "name": "KOPITIAM", "city": "IPOH",
+            "amount": amount, "tip": tip,
+        });
+        let qr: MerchantQr = serde_json::from_value(document).unwrap();
+        let found = qr.payable().unwrap();
+        let found = found.map_or("none".to_owned(), |money| money.to_string());
+        assert_eq!(found, payable, "{amount:?} {tip}");
+    }
 }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from typing import Annotated, Any, Literal, Optional
+from typing import Annotated, Any, Literal, Optional, Union
 
+import rewards
 from flask import Blueprint, Response, jsonify
 from pydantic import Field
 from rewards import models as api
@@ -75,19 +75,13 @@ def content(wanted: Generate, qr: str) -> Any:
                 )
             )
         )
-    told = {
-        "type": wanted.type,
-        "version": "2.1",
-        "merchant": wanted.merchant_id,
-        "amount": str(wanted.amount),
-        "currency": HOME,
-        "reference": qr,
-    }
-    return api.TextQrContent(text=json.dumps(told))
+    # Those of wallets say who gave them out: a copy with another merchant or amount is no code of ours.
+    signed = api.SignedContent(data=wanted.merchant_id, amount=Money.of(str(wanted.amount), HOME))
+    return api.SignedQrContent(signed=signed)
 
 
 def generated(wanted: Generate, qr: str) -> dict[str, Any]:
-    """Gives out a code. What its text is worth is kept in its id's own code: the amount of wallets is in no field of theirs."""
+    """Gives out a code."""
     request = api.CreateQr(qr=qr, program=PROGRAM, kind=wanted.type, content=content(wanted, qr))
     made = the_engine().create_qr(request)
     return {
@@ -99,18 +93,16 @@ def generated(wanted: Generate, qr: str) -> dict[str, Any]:
     }
 
 
-def shown(text: str, amount: Money | None) -> tuple[str, Money]:
+def shown(code: Union[api.ScannedQr, api.QrDetails]) -> tuple[str, Money]:
     """The merchant and the amount that a code shows."""
-    if amount is not None:
-        parsed = the_engine().parse_qr(api.ParseQr(text=text))
+    if code.amount is not None:
+        if code.signed is not None:
+            return code.signed.claims.data or "", code.amount
+        parsed = the_engine().parse_qr(api.ParseQr(text=code.text))
         value = parsed.qr.accounts[0].value
         if isinstance(value, api.TemplateQrValue):
-            return value.template.fields[0].value, amount
-    try:
-        told = json.loads(text)
-        return str(told["merchant"]), Money.of(str(told["amount"]), str(told["currency"]))
-    except (ValueError, KeyError, TypeError):
-        raise refused(400, "qr_unreadable", "the code does not say who is paid, and how much") from None
+            return value.template.fields[0].value, code.amount
+    raise refused(400, "qr_unreadable", "the code does not say who is paid, and how much")
 
 
 def quote(kind: str, amount: Money, wallet: Optional[Wallet]) -> api.QuotedQrRoutes:
@@ -128,6 +120,14 @@ def generate() -> tuple[Response, int]:
     return jsonify(generated(body(Generate), new_id("QR"))), 201
 
 
+@routes.get("/<qr>.svg")
+def picture(qr: str) -> Response:
+    """The picture of a code, for a screen."""
+    check_staff()
+    found = the_engine().get_qr(api.GetQr(qr=qr))
+    return Response(rewards.qr_svg(found.text), mimetype="image/svg+xml")
+
+
 @routes.post("/scan")
 def scan() -> Response:
     """Scans a code: once, and in its time."""
@@ -135,7 +135,7 @@ def scan() -> Response:
     if wanted.user_id is not None:
         check_acts_for(wanted.user_id)
     done = the_engine().scan_qr(api.ScanQr(qr=wanted.qr_id, by=wanted.user_id), key=new_id("SCAN"))
-    merchant, amount = shown(done.text, done.amount)
+    merchant, amount = shown(done)
     return jsonify(
         qr_id=done.qr, status="scanned", type=done.kind, merchant_id=merchant, amount=str(amount.amount)
     )
@@ -146,7 +146,7 @@ def route() -> tuple[Response, int]:
     """Tells through which wallets a code can be paid, and pays it through one when a user is named."""
     wanted = body(Route)
     found = the_engine().get_qr(api.GetQr(qr=wanted.qr_id))
-    merchant, amount = shown(found.text, found.amount)
+    merchant, amount = shown(found)
     quoted = quote(found.kind, amount, wanted.wallet)
     told = {
         "qr_id": found.qr,
@@ -189,7 +189,7 @@ def demo() -> tuple[Response, int]:
     engine = the_engine()
     engine.scan_qr(api.ScanQr(qr=qr, by=wanted.user_id), key=f"SCAN_{qr}")
     found = engine.get_qr(api.GetQr(qr=qr))
-    _, amount = shown(found.text, found.amount)
+    _, amount = shown(found)
     pay = Route(qr_id=qr, wallet="boost", user_id=wanted.user_id)
     given = quote(found.kind, amount, pay.wallet).routes[0].given
     return jsonify(qr=made, payment=paid(pay, found, given, wanted.merchant_id)), 202

@@ -241,6 +241,48 @@ impl MerchantQr {
     }
 }
 
+impl MerchantQr {
+    /// How much is to be paid in all: the amount with a fee that is fixed or a percentage of it. `None` when whoever pays is asked for
+    /// the amount. A fraction of a minor unit of a percentage is dropped, for whoever pays.
+    ///
+    /// # Errors
+    /// [`QrProblem::Amount`] when something is no amount of the currency, or too large.
+    pub fn payable(&self) -> Result<Option<Money>, QrProblem> {
+        let Some(amount) = self.money()? else {
+            return Ok(None);
+        };
+        let fee = match &self.tip {
+            Some(QrTip::Fixed(fee)) => amount_of(fee, self.currency)?.minor(),
+            Some(QrTip::Percent(percent)) => percent_of(amount.minor(), percent)?,
+            Some(QrTip::Prompt) | None => 0,
+        };
+        let sum = amount.minor().checked_add(fee);
+        let sum = sum.ok_or(QrProblem::Amount)?;
+        Ok(Some(Money::new(sum, amount.asset())))
+    }
+
+    /// Whether whoever pays may add something.
+    #[must_use]
+    pub fn asks_for_tip(&self) -> bool {
+        self.tip == Some(QrTip::Prompt)
+    }
+}
+
+/// A percentage with at most two decimals, of minor units, rounded down.
+fn percent_of(minor: i64, percent: &str) -> Result<i64, QrProblem> {
+    let (whole, fraction) = percent.split_once('.').unwrap_or((percent, ""));
+    let hundredths = match fraction.len() {
+        0..=2 => format!("{whole}{fraction:0<2}").parse::<i64>().ok(),
+        _ => None,
+    };
+    let fee = hundredths.and_then(|hundredths| i128::from(minor).checked_mul(hundredths.into()));
+    let fee = fee.and_then(|fee| i64::try_from(fee.div_euclid(HUNDREDTHS_OF_PERCENT)).ok());
+    fee.ok_or(QrProblem::Amount)
+}
+
+/// Hundredths of a percent in a whole.
+const HUNDREDTHS_OF_PERCENT: i128 = 10_000;
+
 /// Reads an amount: digits, at most one point, and no more decimals than the currency has. `98.` is 98.
 pub(super) fn amount_of(text: &str, currency: Currency) -> Result<Money, QrProblem> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));

@@ -528,7 +528,9 @@ class CreatedQr(Model):
     """What it says, when it is signed."""
 
     amount: Maybe[Money] = None
-    """How much is to be paid; absent when the code does not say so."""
+    """How much is to be paid in all, a fee of the code included; absent when the code does not say
+    so.
+    """
 
     scans: QrScans
     """How often it can be scanned."""
@@ -569,7 +571,9 @@ class ScannedQr(Model):
     """What it says, when it is signed."""
 
     amount: Maybe[Money] = None
-    """How much is to be paid; absent when the code does not say so."""
+    """How much is to be paid in all, a fee of the code included; absent when the code does not say
+    so.
+    """
 
     scanned: UInt64
     """How often it was scanned, this time among them."""
@@ -647,7 +651,9 @@ class QrDetails(Model):
     """What it says, when it is signed."""
 
     amount: Maybe[Money] = None
-    """How much is to be paid; absent when the code does not say so."""
+    """How much is to be paid in all, a fee of the code included; absent when the code does not say
+    so.
+    """
 
     scans: QrScans
     """How often it can be scanned."""
@@ -740,7 +746,10 @@ class QuoteQrRoutes(Model):
     """What would be paid."""
 
     amount: Maybe[Money] = None
-    """How much, in the program's currency; positive. What the code says when absent."""
+    """How much in all, in the program's currency; positive.
+
+    What the code says when absent; more than that where it asks for a tip.
+    """
 
     wallets: ListOf[Slug] = []
     """The wallets that whoever pays has; any when empty."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import rewards
 from conftest import Service
 
 
@@ -55,6 +56,9 @@ def test_limits_of_tokens(service: Service) -> None:
 def test_a_code_is_scanned_once(service: Service, kind: str) -> None:
     body = {"type": kind, "merchant_id": "SHOP7", "amount": "12.30"}
     made = service.post("/api/qr/generate", body, 201)
+    picture = service.call("GET", f"/api/qr/{made['qr_id']}.svg")
+    assert picture.status_code == 200 and picture.text == rewards.qr_svg(made["text"])
+    assert made["text"].startswith("000201" if kind == "merchant" else "RQ1:"), "others are signed"
     scanned = service.post("/api/qr/scan", {"qr_id": made["qr_id"]})
     assert (scanned["merchant_id"], scanned["amount"], scanned["type"]) == ("SHOP7", "12.30", kind)
     service.refuse("/api/qr/scan", {"qr_id": made["qr_id"]}, 400, "qr_scanned")

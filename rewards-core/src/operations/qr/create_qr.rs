@@ -102,7 +102,7 @@ pub struct CreatedQr {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub signed: Option<SignedQr>,
-    /// How much is to be paid; absent when the code does not say so.
+    /// How much is to be paid in all, a fee of the code included; absent when the code does not say so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub amount: Option<Money>,
@@ -192,7 +192,7 @@ impl CreateQr {
             return Err(vec![QrError::at(&[1], QrProblem::Unexpected)]);
         }
         let text = build(&qr, &merchant.schemes)?;
-        let amount = qr.money();
+        let amount = qr.payable();
         let amount = amount.map_err(|problem| vec![QrError::at(&[54], problem)])?;
         Ok((text, amount))
     }

@@ -19,7 +19,7 @@ use crate::fees::FeePayer;
 use crate::ids::{ProgramId, QrId, Slug};
 use crate::money::{Asset, Money};
 use crate::program::CompiledProgram;
-use crate::qr::{IssuedQr, QrRouteTerms, QrState};
+use crate::qr::{IssuedQr, QrRouteTerms, QrState, parse};
 use crate::rejection::{Problem, Rejection};
 use crate::snapshot::{ReadPlan, Snapshot};
 
@@ -45,7 +45,7 @@ pub struct QuoteQrRoutes {
     pub program: ProgramId,
     /// What would be paid.
     pub of: QrSubject,
-    /// How much, in the program's currency; positive. What the code says when absent.
+    /// How much in all, in the program's currency; positive. What the code says when absent; more than that where it asks for a tip.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub amount: Option<Money>,
@@ -122,6 +122,10 @@ impl QuoteQrRoutes {
             state @ (QrState::Expired | QrState::Cancelled) => return Err(not_active(state, id)),
         }
         match (qr.amount, self.amount) {
+            // Whoever pays may add a tip where the code asks for one.
+            (Some(said), Some(asked)) if is_more(asked, said) && asks_for_tip(&qr.text) => {
+                Ok((qr.kind, Some(asked)))
+            }
             (Some(said), Some(asked)) if said != asked => {
                 let detail = format!("expected what the code says, `{said}`, got `{asked}`");
                 Err(Problem::new("qr_value_unexpected", "amount", detail).into())
@@ -129,6 +133,15 @@ impl QuoteQrRoutes {
             (said, asked) => Ok((qr.kind, said.or(asked))),
         }
     }
+}
+
+fn is_more(asked: Money, said: Money) -> bool {
+    asked.asset() == said.asset() && asked.minor() > said.minor()
+}
+
+/// Whether a code is one of a merchant that asks for a tip.
+fn asks_for_tip(text: &str) -> bool {
+    parse(text).is_ok_and(|parsed| parsed.qr.asks_for_tip())
 }
 
 fn mismatch(amount: Money, currency: Asset) -> Option<Problem> {

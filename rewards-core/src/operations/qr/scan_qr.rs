@@ -52,7 +52,7 @@ pub struct ScannedQr {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub signed: Option<SignedQr>,
-    /// How much is to be paid; absent when the code does not say so.
+    /// How much is to be paid in all, a fee of the code included; absent when the code does not say so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub amount: Option<Money>,
