@@ -1,9 +1,9 @@
 //! The rewards engine for Swift and Kotlin.
 //!
 //! [`RewardsEngine`] has one asynchronous method for each operation, on a store that is embedded in the app.
-//! [`OfflineProgram`] quotes purchases, [`validate_program`] checks documents [`check_token`] takes offline tokens and
-//! [`check_qr`] reads signed codes without any store. Requests, replies
-//! and errors are those of `rewards-core`, which says how they cross; there are no rules here.
+//! [`OfflineProgram`] quotes purchases, [`validate_program`] checks documents, [`check_token`] takes offline tokens and
+//! [`check_qr`] reads signed codes without any store. Requests, replies and errors are those of `rewards-core`, which says
+//! how they cross; there are no rules here.
 //!
 //! Whatever goes wrong comes back as a [`RewardsError`](rewards_core::ffi::RewardsError), a panic included.
 #![forbid(unsafe_code)]
