@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::problem::QrProblem;
-use crate::money::{Asset, Currency, Money};
+use crate::money::{Asset, Currency, Money, Rate, Rounding};
 
 /// Whether a code is for one payment or for many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -239,9 +239,7 @@ impl MerchantQr {
             .map(|text| amount_of(text, self.currency))
             .transpose()
     }
-}
 
-impl MerchantQr {
     /// How much is to be paid in all: the amount with a fee that is fixed or a percentage of it. `None` when whoever pays is asked for
     /// the amount. A fraction of a minor unit of a percentage is dropped, for whoever pays.
     ///
@@ -268,30 +266,26 @@ impl MerchantQr {
     }
 }
 
-/// A percentage with at most two decimals, of minor units, rounded down.
+/// A percentage of minor units, rounded down for whoever pays.
 fn percent_of(minor: i64, percent: &str) -> Result<i64, QrProblem> {
-    let (whole, fraction) = percent.split_once('.').unwrap_or((percent, ""));
-    let hundredths = match fraction.len() {
-        0..=2 => format!("{whole}{fraction:0<2}").parse::<i64>().ok(),
-        _ => None,
-    };
-    let fee = hundredths.and_then(|hundredths| i128::from(minor).checked_mul(hundredths.into()));
-    let fee = fee.and_then(|fee| i64::try_from(fee.div_euclid(HUNDREDTHS_OF_PERCENT)).ok());
-    fee.ok_or(QrProblem::Amount)
+    let rate = Rate::parse(&format!("{}%", plain(percent)));
+    let fee = rate.and_then(|rate| Rounding::Down.multiply(minor, rate.ratio()));
+    fee.map_err(|_| QrProblem::Amount)
 }
 
-/// Hundredths of a percent in a whole.
-const HUNDREDTHS_OF_PERCENT: i128 = 10_000;
+/// A number without a point that nothing follows: `98.` is 98.
+fn plain(number: &str) -> &str {
+    match number.split_once('.') {
+        Some((whole, "")) => whole,
+        _ => number,
+    }
+}
 
 /// Reads an amount: digits, at most one point, and no more decimals than the currency has. `98.` is 98.
 pub(super) fn amount_of(text: &str, currency: Currency) -> Result<Money, QrProblem> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let plain = match fraction {
-        "" => whole.to_owned(),
-        _ => text.to_owned(),
-    };
+    let plain = plain(text);
     let is_plain = plain.starts_with(|c: char| c.is_ascii_digit());
-    let money = Money::parse(&plain, Asset::from(currency));
+    let money = Money::parse(plain, Asset::from(currency));
     let money = money.ok().filter(|money| is_plain && money.is_positive());
     money.ok_or(QrProblem::Amount)
 }

@@ -17,15 +17,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{KeyId, MemberId, QrId, Slug};
 use crate::money::{Asset, Money};
-use crate::time::{MICROS_PER_SECOND, Timestamp};
+use crate::time::Timestamp;
 use crate::tokens::cbor::{self, Reader};
 use crate::tokens::claims::{
     AMOUNT, ASSET, EXPIRES, ISSUED, ISSUER, MEMBER, TOKEN, instant, read_asset, required, seconds,
 };
 use crate::tokens::sign1::{Sign1, Unsigned};
 use crate::tokens::text::{self, QR_PREFIX};
-use crate::tokens::verifier::check_key;
-use crate::tokens::{PUBLIC_KEY_BYTES, SIGNATURE_BYTES, TokenError, TokenPublicKey, whole_seconds};
+use crate::tokens::verifier::{check_key, check_times, tolerance};
+use crate::tokens::{SIGNATURE_BYTES, TokenError, TokenPublicKey, whole_seconds};
 
 /// The most bytes of what a signed code says in the host's own words.
 pub const QR_DATA_BYTES_MAX: usize = 512;
@@ -122,7 +122,7 @@ impl QrClaims {
         let is_text =
             |data: &str| (1..=QR_DATA_BYTES_MAX).contains(&data.len()) && !data.contains('\0');
         let end = self.expires_at;
-        for (holds, what) in [
+        TokenError::unless_all([
             (
                 self.amount.is_none_or(|amount| amount.is_positive()),
                 "its amount is not positive",
@@ -139,12 +139,7 @@ impl QrClaims {
                 end.is_none_or(|end| self.issued_at < end),
                 "its times are not in order",
             ),
-        ] {
-            if !holds {
-                return Err(TokenError::malformed(what));
-            }
-        }
-        Ok(())
+        ])
     }
 
     fn write(&self) -> Result<Vec<u8>, TokenError> {
@@ -318,28 +313,17 @@ impl QrVerifier {
     /// [`TokenError`], in this order: no such code; another algorithm; a header that must be known; unknown key; wrong signature; a
     /// key that was not to be used then; another issuer; not yet valid; expired.
     pub fn check(&self, shown: &ShownQr) -> Result<QrClaims, TokenError> {
-        let now = shown.now;
         let (SignedQr { claims, key }, sign1) = SignedQr::parse(&shown.text)?;
-        let tolerance = i64::from(self.tolerance_seconds).saturating_mul(MICROS_PER_SECOND);
-        let known = self.keys.iter().find(|own| own.key == key);
-        let verify = |public: &[u8; PUBLIC_KEY_BYTES]| match sign1.is_signed_by(public)? {
-            true => Ok(()),
-            false => Err(TokenError::SignatureWrong),
-        };
-        check_key(known, &key, claims.issued_at, tolerance, verify)?;
+        let tolerance = tolerance(self.tolerance_seconds);
+        check_key(&self.keys, &key, claims.issued_at, tolerance, |key| {
+            sign1.verify(key)
+        })?;
         if claims.issuer != self.issuer {
             return Err(TokenError::IssuerWrong);
         }
-        let from = claims.issued_at;
-        if now.micros().saturating_add(tolerance) < from.micros() {
-            return Err(TokenError::NotYetValid { from });
-        }
-        match claims.expires_at {
-            Some(until) if now.micros().saturating_sub(tolerance) >= until.micros() => {
-                Err(TokenError::Expired { until })
-            }
-            _ => Ok(claims),
-        }
+        let (from, until) = (claims.issued_at, claims.expires_at);
+        check_times(from, until, shown.now, tolerance)?;
+        Ok(claims)
     }
 }
 
@@ -348,6 +332,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::time::MICROS_PER_SECOND;
     use crate::tokens::TokenSigner;
 
     fn at(seconds: i64) -> Timestamp {

@@ -118,7 +118,7 @@ impl TokenClaims {
         let times = [self.issued_at, self.begins_at, self.expires_at];
         let is_whole = |at: &Timestamp| at.micros().rem_euclid(MICROS_PER_SECOND) == 0;
         let minor = self.amount.minor();
-        for (holds, what) in [
+        TokenError::unless_all([
             (minor > 0, "its amount is not positive"),
             (
                 self.spend_max.is_none_or(|most| {
@@ -151,12 +151,7 @@ impl TokenClaims {
                 is_sorted(&self.categories) && is_sorted(&self.refused_categories),
                 "its kinds of merchants are not sorted",
             ),
-        ] {
-            if !holds {
-                return Err(TokenError::malformed(what));
-            }
-        }
-        Ok(())
+        ])
     }
 
     /// The bytes of the holder's key; none for whoever bears it.
@@ -389,10 +384,7 @@ impl SignedToken {
     /// # Errors
     /// [`TokenError::SignatureWrong`].
     pub fn verify(&self, public_key: &[u8; PUBLIC_KEY_BYTES]) -> Result<(), TokenError> {
-        if self.sign1.is_signed_by(public_key)? {
-            return Ok(());
-        }
-        Err(TokenError::SignatureWrong)
+        self.sign1.verify(public_key)
     }
 
     /// What it is known by, and what the first proof of it goes on from.

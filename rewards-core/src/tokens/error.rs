@@ -113,6 +113,14 @@ impl TokenError {
         Self::Malformed { what }
     }
 
+    /// The first of these that does not hold.
+    pub(crate) fn unless_all<const N: usize>(
+        checks: [(bool, &'static str); N],
+    ) -> Result<(), Self> {
+        let wrong = checks.into_iter().find(|(holds, _)| !holds);
+        wrong.map_or(Ok(()), |(_, what)| Err(Self::malformed(what)))
+    }
+
     /// The values involved, by name.
     #[must_use]
     pub fn context(&self) -> BTreeMap<String, String> {

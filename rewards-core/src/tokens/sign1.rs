@@ -123,6 +123,17 @@ impl Sign1 {
         })
     }
 
+    /// Whether the signature is that of the issuer's key.
+    ///
+    /// # Errors
+    /// [`TokenError::SignatureWrong`].
+    pub fn verify(&self, key: &[u8; PUBLIC_KEY_BYTES]) -> Result<(), TokenError> {
+        match self.is_signed_by(key)? {
+            true => Ok(()),
+            false => Err(TokenError::SignatureWrong),
+        }
+    }
+
     /// Whether the signature is that of a key.
     pub fn is_signed_by(&self, key: &[u8; PUBLIC_KEY_BYTES]) -> Result<bool, TokenError> {
         let to_sign = self.unsigned.to_sign()?;

@@ -216,13 +216,12 @@ impl TokenVerifier {
     }
 
     fn tolerance(&self) -> i64 {
-        i64::from(self.tolerance_seconds).saturating_mul(MICROS_PER_SECOND)
+        tolerance(self.tolerance_seconds)
     }
 
     fn check_signature(&self, token: &SignedToken) -> Result<(), TokenError> {
         let issued = token.claims.issued_at;
-        let key = self.keys.iter().find(|own| own.key == token.key);
-        check_key(key, &token.key, issued, self.tolerance(), |key| {
+        check_key(&self.keys, &token.key, issued, self.tolerance(), |key| {
             token.verify(key)
         })
     }
@@ -234,22 +233,13 @@ impl TokenVerifier {
         memory: &TokenMemory,
     ) -> Result<(), TokenError> {
         let tolerance = self.tolerance();
-        let early = now.micros().saturating_add(tolerance);
-        let late = now.micros().saturating_sub(tolerance);
         if let Some(seen) = memory.latest
-            && early < seen.micros()
+            && now.micros().saturating_add(tolerance) < seen.micros()
         {
             return Err(TokenError::ClockRolledBack { seen });
         }
-        if early < claims.begins_at.micros() {
-            let from = claims.begins_at;
-            return Err(TokenError::NotYetValid { from });
-        }
-        if late >= claims.expires_at.micros() {
-            let until = claims.expires_at;
-            return Err(TokenError::Expired { until });
-        }
-        Ok(())
+        let until = Some(claims.expires_at);
+        check_times(claims.begins_at, until, now, tolerance)
     }
 
     fn check_place(&self, claims: &TokenClaims, shown: &ShownToken) -> Result<(), TokenError> {
@@ -358,19 +348,46 @@ impl TokenVerifier {
     }
 }
 
+/// How far clocks may be apart, in microseconds.
+pub(crate) fn tolerance(seconds: u32) -> i64 {
+    i64::from(seconds).saturating_mul(MICROS_PER_SECOND)
+}
+
+/// Whether something is good now, give or take what clocks may be apart.
+///
+/// # Errors
+/// [`TokenError::NotYetValid`], [`TokenError::Expired`].
+pub(crate) fn check_times(
+    from: Timestamp,
+    until: Option<Timestamp>,
+    now: Timestamp,
+    tolerance: i64,
+) -> Result<(), TokenError> {
+    if now.micros().saturating_add(tolerance) < from.micros() {
+        return Err(TokenError::NotYetValid { from });
+    }
+    match until {
+        Some(until) if now.micros().saturating_sub(tolerance) >= until.micros() => {
+            Err(TokenError::Expired { until })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Whether something is signed by a key that was to be used when it was issued, give or take what clocks may be apart.
 ///
 /// # Errors
 /// [`TokenError::KeyUnknown`], what `verify` says, [`TokenError::KeyNotValid`].
 pub(crate) fn check_key(
-    known: Option<&TokenPublicKey>,
+    keys: &[TokenPublicKey],
     named: &KeyId,
     issued_at: Timestamp,
     tolerance: i64,
     verify: impl FnOnce(&[u8; PUBLIC_KEY_BYTES]) -> Result<(), TokenError>,
 ) -> Result<(), TokenError> {
     let unknown = || TokenError::KeyUnknown { key: named.clone() };
-    let key = known.ok_or_else(unknown)?;
+    let key = keys.iter().find(|own| own.key == *named);
+    let key = key.ok_or_else(unknown)?;
     verify(&read_public_key(&key.public_key).ok_or_else(unknown)?)?;
     let issued = issued_at.micros();
     let from = key.valid_from.micros().saturating_sub(tolerance);
