@@ -10,6 +10,7 @@
 //! | `columnar` | whole tables of purchases, through the Arrow PyCapsule interface |
 //! | `open` | from an address to an engine |
 //! | `tokens`, `qr` | offline tokens and QR codes without an engine |
+//! | `json` | values of those as JSON |
 //! | `host` | what a process has once: the runtime and the thread that wakes event loops |
 //! | `visits` | how threads of ours come to the interpreter, and none any more at exit |
 //! | `fault` | faults as Python exceptions; panics as faults |
@@ -28,6 +29,7 @@ mod fault;
 #[cfg(feature = "test-hooks")]
 mod hooks;
 mod host;
+mod json;
 mod logging;
 mod models;
 mod open;

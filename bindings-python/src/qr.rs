@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use rewards_core::qr::{QrCorrection, QrError, QrPicture, QrVerifier};
 use rewards_core::rejection::Rejection;
 
-use crate::tokens::{read, told, written};
+use crate::json::{read, told, written};
 
 /// What a signed code says.
 #[pyfunction]

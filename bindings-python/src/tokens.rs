@@ -1,24 +1,9 @@
 //! Offline tokens without an engine: what a till and a wallet do where there is no network. Values cross as JSON.
 
 use pyo3::prelude::*;
-use rewards_core::parse::parse_request;
-use rewards_core::rejection::Rejection;
 use rewards_core::tokens::{ShownToken, SignedToken, TokenMemory, TokenSpend, TokenVerifier};
-use serde::de::DeserializeOwned;
 
-use crate::fault::{caught, exception};
-
-pub(crate) fn read<T: DeserializeOwned>(json: &str) -> Result<T, Rejection> {
-    parse_request(json).map_err(Rejection::Invalid)
-}
-
-pub(crate) fn written<T: serde::Serialize>(value: &T) -> Result<String, Rejection> {
-    serde_json::to_string(value).map_err(|_| Rejection::Internal("a value cannot be encoded"))
-}
-
-pub(crate) fn told<T>(work: impl FnOnce() -> Result<T, Rejection>) -> PyResult<T> {
-    caught(|| work().map_err(|refused| exception(&refused.into())))
-}
+use crate::json::{read, told, written};
 
 /// Whether a token that is shown pays here: what was accepted.
 #[pyfunction]
