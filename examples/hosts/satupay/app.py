@@ -33,7 +33,7 @@ def publish(engine: Engine) -> None:
     except RewardsError as error:
         if error.code != "program_unknown":
             raise
-        program = read_program(TERMS.read_text())
+        program = qr.with_wallets(read_program(TERMS.read_text()))
         engine.publish_program(api.PublishProgram(program=program), key="first-program")
 
 

@@ -12,17 +12,13 @@ from rewards.models import Money
 
 from .deps import Request, body, new_id, the_engine, the_switch
 from .errors import refused
+from .rails import rail_of
 from .security import check_acts_for, check_staff
 from .switch import HOME, PROGRAM
 
 routes = Blueprint("payments", __name__, url_prefix="/api")
 Amount = Annotated[Decimal, Field(gt=0, max_digits=15, decimal_places=2)]
-STATUSES = {
-    "created": "pending",
-    "held": "pending",
-    "unknown": "processing",
-    "expired": "failed",
-}
+STATUSES = {"created": "pending", "held": "pending", "unknown": "processing", "expired": "failed"}
 """What states of payments are called here, where that is another word."""
 
 
@@ -45,8 +41,8 @@ class Refund(Request):
     reason: Annotated[str, Field(min_length=1, max_length=64, pattern="^[a-z0-9_-]+$")] = "customer-request"
 
 
-def begin(pay: Pay, txn: str) -> dict[str, Any]:
-    """Prices a payment, holds its value and hands it to the switch."""
+def begin(pay: Pay, txn: str, route: Optional[str] = None) -> dict[str, Any]:
+    """Prices a payment, holds its value and hands it to the switch; by the way of its rail unless another one is named."""
     switch = the_switch()
     price, exchange = switch.price(Money.of(str(pay.amount), pay.currency))
     payment = api.CreatePayment(
@@ -54,7 +50,7 @@ def begin(pay: Pay, txn: str) -> dict[str, Any]:
         program=PROGRAM,
         member=pay.user_id,
         amount=price,
-        route=pay.rail,
+        route=route or pay.rail,
         merchant=pay.merchant_id,
         channel=pay.payment_method,
     )
@@ -68,24 +64,23 @@ def transaction(found: api.PaymentDetails) -> dict[str, Any]:
     """A payment as this service tells it."""
     answers = {stage.run.stage: dict(stage.run.answer) for stage in found.stages}
     fx, risk = answers.get("fx", {}), answers.get("risk", {})
-    failure = found.failure
     return {
         "txn_id": found.payment,
         "user_id": found.member,
         "merchant_id": found.merchant,
         "status": STATUSES.get(found.state, found.state),
         "outcome_known": found.state != "unknown",
-        "failure": failure
-        if isinstance(failure, str) or failure is None
-        else failure.model_dump(mode="json"),
+        "failure": found.model_dump(mode="json", include={"failure"}).get("failure"),
         "amount": str(found.amount.amount),
         "currency": HOME,
         "original": fx.get("original"),
         "rate": fx.get("rate"),
         "fee": str(found.terms.fee.amount) if found.terms.fee else "0.00",
+        "fee_paid_by": found.terms.paid_by,
         "charged": str(found.terms.given.amount),
+        "arrives": str(found.terms.arrived.amount),
         "method": found.channel,
-        "rail": found.terms.route,
+        "rail": rail_of(found.terms.route),
         "reference": found.reference,
         "attempts": len(found.attempts),
         "risk_score": risk.get("score"),

@@ -13,6 +13,7 @@ from rewards.models import Money
 from .deps import Request, body, new_id, the_engine
 from .errors import refused
 from .payments import Amount, Pay, begin
+from .rails import way
 from .security import check_acts_for, check_staff
 from .switch import HOME, PROGRAM
 
@@ -60,21 +61,18 @@ def content(wanted: Generate, qr: str) -> Any:
     if wanted.type == "merchant":
         field = api.QrField(id=1, value=wanted.merchant_id)
         account = api.TemplateQrValue(template=api.QrTemplate(guid="com.satupay", fields=[field]))
-        return api.MerchantQrContent(
-            merchant=api.BuildQr(
-                qr=api.MerchantQr(
-                    initiation="dynamic",
-                    accounts=[api.QrObject(id=26, value=account)],
-                    category="5812",
-                    currency=HOME,
-                    amount=str(wanted.amount),
-                    country="MY",
-                    name=wanted.merchant_name,
-                    city=wanted.city,
-                    additional=api.QrAdditional(bill_number=qr[-25:]),
-                )
-            )
+        shows = api.MerchantQr(
+            initiation="dynamic",
+            accounts=[api.QrObject(id=26, value=account)],
+            category="5812",
+            currency=HOME,
+            amount=str(wanted.amount),
+            country="MY",
+            name=wanted.merchant_name,
+            city=wanted.city,
+            additional=api.QrAdditional(bill_number=qr[-25:]),
         )
+        return api.MerchantQrContent(merchant=api.BuildQr(qr=shows))
     # Those of wallets say who gave them out: a copy with another merchant or amount is no code of ours.
     signed = api.SignedContent(data=wanted.merchant_id, amount=Money.of(str(wanted.amount), HOME))
     return api.SignedQrContent(signed=signed)
@@ -108,9 +106,25 @@ def shown(code: Union[api.ScannedQr, api.QrDetails]) -> tuple[str, Money]:
 def quote(kind: str, amount: Money, wallet: Optional[Wallet]) -> api.QuotedQrRoutes:
     """What paying a code comes to through one wallet, or through each."""
     subject = api.KindQrSubject(kind=kind)
-    wallets = [wallet] if wallet else []
+    wallets: list[str] = [wallet] if wallet else []
     request = api.QuoteQrRoutes(program=PROGRAM, of=subject, amount=amount, wallets=wallets)
     return the_engine().quote_qr_routes(request)
+
+
+def with_wallets(program: api.Program) -> api.Program:
+    """The program with a way of payments for each wallet and code: its fee is that of the route between them, and who pays it, too.
+
+    So a fee is written down once, and never part of what a merchant is paid.
+    """
+    if program.payments is None or program.qr is None:
+        return program
+    ways = [
+        api.PaymentRoute(id=way(one.code, wallet), fees=[api.FeeBand(fee=one.fee)] if one.fee else [])
+        for one in program.qr.routes
+        for wallet in one.wallets
+    ]
+    payments = program.payments.model_copy(update={"routes": [*program.payments.routes, *ways]})
+    return program.model_copy(update={"payments": payments})
 
 
 @routes.post("/generate")
@@ -146,14 +160,20 @@ def route() -> tuple[Response, int]:
     """Tells through which wallets a code can be paid, and pays it through one when a user is named."""
     wanted = body(Route)
     found = the_engine().get_qr(api.GetQr(qr=wanted.qr_id))
-    merchant, amount = shown(found)
+    _, amount = shown(found)
     quoted = quote(found.kind, amount, wanted.wallet)
     told = {
         "qr_id": found.qr,
         "amount": str(amount.amount),
         "recommended": quoted.recommended,
         "routes": [
-            {"wallet": one.wallet, "fee": str(one.fee.amount), "total": str(one.given.amount)}
+            {
+                "wallet": one.wallet,
+                "fee": str(one.fee.amount),
+                "fee_paid_by": one.paid_by,
+                "total": str(one.given.amount),
+                "arrives": str(one.arrived.amount),
+            }
             for one in quoted.routes
         ],
     }
@@ -162,20 +182,16 @@ def route() -> tuple[Response, int]:
     check_acts_for(wanted.user_id)
     if found.state != "scanned":
         raise refused(400, "qr_not_scanned", "scan the code first")
-    return jsonify(told | {"payment": paid(wanted, found, quoted.routes[0].given, merchant)}), 202
+    return jsonify(told | {"payment": paid(found, wanted.wallet, wanted.user_id)}), 202
 
 
-def paid(wanted: Route, found: api.QrDetails, given: Money, merchant: str) -> dict[str, Any]:
-    """Pays a code once: the payment is called as the code is."""
+def paid(found: api.QrDetails, wallet: Wallet, user: str) -> dict[str, Any]:
+    """Pays a code once: the payment is called as the code is, and is for what the code says."""
+    shop, price = shown(found)
     pay = Pay(
-        amount=given.amount,
-        currency=HOME,
-        payment_method="qr",
-        merchant_id=merchant,
-        user_id=wanted.user_id or "",
-        rail=wanted.wallet or "tng",
+        amount=price.amount, currency=HOME, payment_method="qr", merchant_id=shop, user_id=user, rail=wallet
     )
-    return begin(pay, f"TXN_{found.qr}")
+    return begin(pay, f"TXN_{found.qr}", way(found.kind, wallet))
 
 
 @routes.post("/demo/tng-boost")
@@ -184,12 +200,8 @@ def demo() -> tuple[Response, int]:
     wanted = body(Demo)
     check_acts_for(wanted.user_id)
     qr = new_id("DEMO")
-    code = Generate(type="tng", merchant_id=wanted.merchant_id, amount=wanted.amount)
-    made = generated(code, qr)
+    made = generated(Generate(type="tng", merchant_id=wanted.merchant_id, amount=wanted.amount), qr)
     engine = the_engine()
     engine.scan_qr(api.ScanQr(qr=qr, by=wanted.user_id), key=f"SCAN_{qr}")
     found = engine.get_qr(api.GetQr(qr=qr))
-    _, amount = shown(found)
-    pay = Route(qr_id=qr, wallet="boost", user_id=wanted.user_id)
-    given = quote(found.kind, amount, pay.wallet).routes[0].given
-    return jsonify(qr=made, payment=paid(pay, found, given, wanted.merchant_id)), 202
+    return jsonify(qr=made, payment=paid(found, "boost", wanted.user_id)), 202

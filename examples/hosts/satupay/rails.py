@@ -12,6 +12,16 @@ LATENCY = {"duitnow": 2.0, "paynow": 3.0, "boost": 1.0, "tng": 1.5}
 """How many seconds each rail of the sandbox takes."""
 
 
+def way(code: str, wallet: str) -> str:
+    """The way of payments by which a wallet pays codes of a kind, such as `qr-tng-boost`."""
+    return f"qr-{code}-{wallet}"
+
+
+def rail_of(route: str) -> str:
+    """The rail of a way: that of the wallet where a code is paid, else the one of its name."""
+    return route.rpartition("-")[2]
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a rail says: paid, with its reference, or declined, with a code."""

@@ -17,7 +17,7 @@ from rewards import Engine, RewardsError, Stage, run_stages
 from rewards import models as api
 from rewards.models import Money
 
-from .rails import Answer, Rail
+from .rails import Answer, Rail, rail_of
 
 PROGRAM = "satupay"
 HOME = "MYR"
@@ -156,7 +156,7 @@ class Switch:
         return told.state == "held"
 
     def _ask(self, found: api.PaymentDetails, key: str) -> api.AttemptOutcome:
-        rail = self._rails[found.terms.route]
+        rail = self._rails[rail_of(found.terms.route)]
         call = self._calls.submit(rail.pay, key, found.terms.arrived.amount, found.merchant or "")
         try:
             answer: Answer = call.result(self._timeout)

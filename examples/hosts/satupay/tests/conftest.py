@@ -20,6 +20,7 @@ import httpx
 import pytest
 
 HOSTS = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(HOSTS))
 POSTGRES = os.environ.get("DATABASE_URL")
 STORES = ["sqlite", *(["postgres"] if POSTGRES else [])]
 BANK = "02" * 32

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from decimal import Decimal
+from typing import Any
 
 import pytest
 import rewards
 from conftest import Service
+from rewards import Engine, KeyRing, RingKey, models, read_program
+from satupay.app import TERMS
+from satupay.qr import with_wallets
+from satupay.rails import way
+from satupay.switch import PROGRAM
+
+START = datetime(2026, 1, 1, tzinfo=timezone.utc)
+KEYS = [RingKey("tokens", "t", bytes(32), START), RingKey("deposits", "bank-1", bytes(32), START)]
 
 
 def create(service: Service, amount: str = "50.00") -> str:
@@ -70,16 +81,60 @@ def test_a_code_is_paid_through_another_wallet(service: Service) -> None:
     made = service.post("/api/qr/generate", {"type": "tng", "merchant_id": "M", "amount": "20.00"}, 201)
     told = service.post("/api/qr/route", {"qr_id": made["qr_id"]})
     assert told["recommended"] == "tng"
+    assert told["routes"][1] == {
+        "wallet": "boost",
+        "fee": "0.10",
+        "fee_paid_by": "sender",
+        "total": "20.10",
+        "arrives": "20.00",
+    }
     pay = {"qr_id": made["qr_id"], "wallet": "boost", "user_id": "ada"}
     service.refuse("/api/qr/route", pay, 400, "qr_not_scanned")
     service.post("/api/qr/scan", {"qr_id": made["qr_id"], "user_id": "ada"})
     service.refuse("/api/qr/route", pay | {"wallet": "grabpay"}, 422, "invalid")
     begun = service.post("/api/qr/route", pay, 202)["payment"]
-    assert begun["charged"] == "20.10", "with the fee of the route"
+    assert (begun["charged"], begun["fee"], begun["fee_paid_by"]) == ("20.10", "0.10", "sender")
+    assert (begun["amount"], begun["arrives"]) == ("20.00", "20.00"), "the merchant gets what the code says"
+    assert begun["rail"] == "boost"
     service.ended(begun["txn_id"])
     # The code names the payment, so that it is paid once.
     service.post("/api/qr/route", pay, 202)
     assert service.balance() == ("979.90", "0.00")
+
+
+def test_the_rail_is_asked_for_what_the_code_says(service: Service) -> None:
+    # The sandbox declines what ends in .52: with the fee of the route it would be that.
+    service.user()
+    made = service.post("/api/qr/generate", {"type": "tng", "merchant_id": "M", "amount": "20.42"}, 201)
+    service.post("/api/qr/scan", {"qr_id": made["qr_id"]})
+    pay = {"qr_id": made["qr_id"], "wallet": "boost", "user_id": "ada"}
+    txn = service.post("/api/qr/route", pay, 202)["payment"]["txn_id"]
+    service.until(lambda: service.get(f"/api/status/{txn}")["status"] not in ("pending", "processing"))
+    assert service.ended(txn)["charged"] == "20.52"
+    refund = service.post("/api/refund", {"txn_id": txn})
+    assert (refund["amount"], refund["fee"]) == ("20.42", "0.10")
+    assert service.balance() == ("1000.00", "0.00")
+
+
+@pytest.mark.parametrize("payer", ["sender", "receiver"])
+def test_a_payment_comes_to_what_the_route_says(payer: Any) -> None:
+    program = read_program(TERMS.read_text())
+    assert program.qr
+    fee = models.Fee(fixed=Decimal("0.30"), percent="1%", paid_by=payer)
+    between = [one.model_copy(update={"fee": one.fee and fee}) for one in program.qr.routes]
+    section = program.qr.model_copy(update={"routes": between})
+    with Engine.open("memory:", key_ring=KeyRing(KEYS)) as engine:
+        own = with_wallets(program.model_copy(update={"qr": section}))
+        engine.publish_program(models.PublishProgram(program=own), key="p")
+        amount = models.Money.of("20.00", "MYR")
+        for kind in ("merchant", "tng", "boost"):
+            of = models.KindQrSubject(kind=kind)
+            quoted = engine.quote_qr_routes(models.QuoteQrRoutes(program=PROGRAM, of=of, amount=amount))
+            for told in quoted.routes:
+                ask = models.QuotePayment(program=PROGRAM, amount=amount, route=way(kind, told.wallet))
+                terms = engine.quote_payment(ask).routes[0]
+                found = (terms.given, terms.arrived, terms.paid_by if terms.fee else None)
+                assert found == (told.given, told.arrived, told.paid_by if told.fee.amount else None)
 
 
 def test_the_demo(service: Service) -> None:
