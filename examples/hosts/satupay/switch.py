@@ -18,14 +18,12 @@ from rewards import models as api
 from rewards.models import Money
 
 from .rails import Answer, Rail, rail_of
+from .waiting import Waiting
 
 PROGRAM = "satupay"
 HOME = "MYR"
 WORKERS = 8
 """How many payments are under way at once in one process."""
-OPEN: list[api.PaymentState] = ["held", "pending_review", "processing", "unknown"]
-"""States in which a payment waits for the switch."""
-PAGE = 200
 log = logging.getLogger("satupay")
 
 
@@ -40,6 +38,7 @@ class Switch:
     def __init__(self, engine: Engine, rails: dict[str, Rail], timeout: float, every: float) -> None:
         self.engine, self._rails = engine, rails
         self._timeout, self._every = timeout, every
+        self._waiting = Waiting(engine, PROGRAM)
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="payment")
         self._calls = ThreadPoolExecutor(4 * WORKERS, thread_name_prefix="rail")
         self._busy: set[str] = set()
@@ -166,8 +165,8 @@ class Switch:
             log.exception("rail of payment %s", found.payment)
             return "unknown"
         if answer.declined:
-            return api.DeclinedAttemptOutcome(declined={"code": answer.declined})
-        return api.CompletedAttemptOutcome(completed={"reference": answer.reference})
+            return api.DeclinedAttemptOutcome(declined=api.Declined(code=answer.declined))
+        return api.CompletedAttemptOutcome(completed=api.Completed(reference=answer.reference))
 
     def _notify(self, facts: object) -> dict[str, str]:
         log.info("payment ended: %s", facts)
@@ -184,15 +183,5 @@ class Switch:
                 return
 
     def waiting(self) -> list[str]:
-        """Payments that have not ended. Those in review go on once somebody has decided, or nobody did in time."""
-        found: list[str] = []
-        for state in OPEN:
-            after = None
-            while True:
-                ask = api.ListPayments(program=PROGRAM, state=state, after=after, limit=PAGE)
-                page = self.engine.list_payments(ask)
-                found += [one.payment for one in page.payments if one.state == state]
-                after = page.next
-                if after is None:
-                    break
-        return found
+        """Payments that have not ended."""
+        return self._waiting.look()
