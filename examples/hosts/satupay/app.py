@@ -17,7 +17,7 @@ from flask import Flask
 from rewards import Engine, RewardsError, read_program
 from rewards import models as api
 
-from . import config, dashboard, errors, health, offline, payments, qr, security, users
+from . import config, dashboard, errors, health, offline, page, payments, qr, security, users
 from .config import ConfigError, Settings
 from .rails import Rail, sandbox
 from .switch import PROGRAM, Switch
@@ -51,7 +51,7 @@ def make_app(settings: Settings, rails: dict[str, Rail] | None = None) -> Flask:
     app.extensions["switch"] = switch
     errors.install(app)
     security.install(app, settings)
-    for part in (payments, offline, qr, users, dashboard, health):
+    for part in (payments, offline, qr, users, dashboard, page, health):
         app.register_blueprint(part.routes)
     switch.start()
 

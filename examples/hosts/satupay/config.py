@@ -46,6 +46,8 @@ class Settings(BaseModel):
     """By what the times that the rails of the sandbox take are multiplied: 0 makes them answer at once."""
     satupay_reconcile: Annotated[float, Field(gt=0)] = 30
     """Every how many seconds payments are looked after that have not ended."""
+    satupay_refresh: Annotated[int, Field(ge=1)] = 20
+    """Every how many seconds a page that is open asks for figures again."""
 
     def key_ring(self) -> KeyRing:
         """The keys as the engine takes them."""

@@ -1,4 +1,4 @@
-"""What staff look at: figures, payments, stages, tokens, users; as JSON and as one page."""
+"""What staff look at: figures, payments, stages, tokens, users, as JSON; `page` shows the same."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from decimal import Decimal
 from statistics import mean, median
 from typing import Annotated, Any, Callable, Optional
 
-from flask import Blueprint, Response, jsonify, render_template
+from flask import Blueprint, Response, jsonify
 from pydantic import AwareDatetime, Field
 from rewards import Engine
 from rewards import models as api
@@ -17,12 +17,14 @@ from .deps import Request, body, new_id, query, the_engine, the_switch
 from .errors import refused
 from .health import detailed
 from .payments import transaction
+from .rails import rail_of
 from .security import check_staff
 from .switch import PROGRAM
 
 routes = Blueprint("dashboard", __name__)
 routes.before_request(check_staff)
 DAYS = 7
+MILLISECOND = timedelta(milliseconds=1)
 READ_MAX = 10_000
 """How many things one answer looks at, at most: it says so when there were more."""
 PAGE = 500
@@ -39,6 +41,16 @@ class Filter(Request):
     after: Optional[str] = None
     limit: Annotated[int, Field(ge=1, le=100)] = 50
 
+    def keeps(self, told: dict[str, Any]) -> bool:
+        """Whether a payment is one of them."""
+        at = datetime.fromisoformat(told["created_at"])
+        return (
+            self.status in (None, told["status"])
+            and self.rail in (None, told["rail"])
+            and (self.since is None or at >= self.since)
+            and (self.until is None or at < self.until)
+        )
+
 
 class Toggle(Request):
     """Whether a stage runs."""
@@ -46,38 +58,35 @@ class Toggle(Request):
     enabled: bool
 
 
-def pages(read: Callable[[Optional[str]], tuple[list[Any], Optional[str]]]) -> tuple[list[Any], bool]:
-    """Everything there is, newest first, and whether that was all."""
+def pages(read: Callable[[Any], Any], ask: type[Any], items: str) -> tuple[list[Any], bool]:
+    """Everything there is, and whether that was all."""
     found: list[Any] = []
     after = None
     while len(found) < READ_MAX:
-        items, after = read(after)
-        found += items
+        page = read(ask(after=after, limit=PAGE))
+        found += getattr(page, items)
+        after = page.next
         if after is None:
             return found, True
     return found, False
 
 
 def recent(engine: Engine) -> tuple[list[api.PaymentDetails], bool]:
-    """Payments of the last days."""
+    """Payments of the last days, newest first."""
     begin = datetime.now(timezone.utc) - timedelta(days=DAYS)
 
-    def read(after: Optional[str]) -> tuple[list[Any], Optional[str]]:
-        page = engine.list_payments(api.ListPayments(after=after, limit=PAGE))
+    def read(ask: api.ListPayments) -> api.PaymentList:
+        page = engine.list_payments(ask)
         kept = [one for one in page.payments if one.created_at >= begin]
-        return kept, page.next if len(kept) == len(page.payments) else None
+        is_over = len(kept) < len(page.payments)
+        return api.PaymentList(payments=kept, next=None if is_over else page.next)
 
-    return pages(read)
+    return pages(read, api.ListPayments, "payments")
 
 
 def tokens(engine: Engine) -> tuple[list[api.ListedToken], bool]:
     """All tokens."""
-
-    def read(after: Optional[str]) -> tuple[list[Any], Optional[str]]:
-        page = engine.list_tokens(api.ListTokens(after=after, limit=PAGE))
-        return page.tokens, page.next
-
-    return pages(read)
+    return pages(engine.list_tokens, api.ListTokens, "tokens")
 
 
 def percent(part: int, whole: int) -> str:
@@ -86,37 +95,31 @@ def percent(part: int, whole: int) -> str:
 
 
 def of_payments(found: list[api.PaymentDetails]) -> dict[str, Any]:
-    """Figures of payments: how they ended, what they were worth, by day and rail."""
-    told = [transaction(one) for one in found]
-    states = Counter(one["status"] for one in told)
-    paid = [one for one in told if one["completed_at"]]
-    ended = len(paid) + states["failed"]
-    amounts = sorted(Decimal(one["amount"]) for one in paid)
+    """Figures of payments: how they ended, what they were worth, by hour, day and rail."""
+    states = Counter(transaction(one)["status"] for one in found)
+    paid = [one for one in found if one.completed_at]
+    amounts = sorted(one.amount.amount for one in paid)
     buckets: Counter[str] = Counter()
     for amount in amounts:
         buckets[next((name for most, name in BUCKETS if amount <= most), "1000+")] += 1
     rails = {}
-    for rail in sorted({one["rail"] for one in told}):
-        own = [one for one in paid if one["rail"] == rail]
-        took = [
-            (
-                datetime.fromisoformat(one["completed_at"]) - datetime.fromisoformat(one["created_at"])
-            ).total_seconds()
-            for one in own
-        ]
-        volume = sum((Decimal(one["amount"]) for one in own), Decimal(0))
+    for rail in sorted({rail_of(one.terms.route) for one in found}):
+        own = [one for one in paid if rail_of(one.terms.route) == rail]
+        took = [(one.completed_at - one.created_at) // MILLISECOND for one in own if one.completed_at]
         rails[rail] = {
             "count": len(own),
-            "volume": str(volume),
-            "mean_ms": int(mean(took) * 1_000) if took else None,
+            "volume": str(sum((one.amount.amount for one in own), Decimal(0))),
+            "mean_ms": int(mean(took)) if took else None,
         }
-    days = Counter(one["created_at"][:10] for one in told)
+    hours = Counter(f"{one.created_at:%Y-%m-%dT%H}" for one in found)
+    days = Counter(f"{one.created_at:%Y-%m-%d}" for one in found)
     return {
-        "total": len(told),
+        "total": len(found),
         "by_status": dict(states),
-        "success_percent": percent(len(paid), ended),
+        "success_percent": percent(len(paid), len(paid) + states["failed"]),
         "volume": str(sum(amounts, Decimal(0))),
-        "daily": {day: days[day] for day in sorted(days)},
+        "hourly": dict(sorted(hours.items())),
+        "daily": dict(sorted(days.items())),
         "by_rail": rails,
         "by_amount": dict(buckets),
         "mean": str(mean(amounts).quantize(Decimal("0.01"))) if amounts else None,
@@ -186,6 +189,7 @@ def overview() -> dict[str, Any]:
             "by_type": dict(Counter(one.kind for one in codes)),
             "scan_percent": percent(scanned["scanned"], len(codes)),
         },
+        "revision": engine.get_program(api.GetProgram(program=PROGRAM)).revision,
         "plugins": stages(engine),
         "last_transactions": [transaction(one) for one in payments[:10]],
         "last_logs": logs(payments, 20),
@@ -204,15 +208,7 @@ def get_transactions() -> Response:
     """A page of payments, newest first; those that the filter leaves out make it shorter."""
     wanted = query(Filter)
     page = the_engine().list_payments(api.ListPayments(after=wanted.after, limit=wanted.limit))
-    kept = [
-        told
-        for one in page.payments
-        if (told := transaction(one))
-        and wanted.status in (None, told["status"])
-        and wanted.rail in (None, told["rail"])
-        and (wanted.since is None or one.created_at >= wanted.since)
-        and (wanted.until is None or one.created_at < wanted.until)
-    ]
+    kept = [told for one in page.payments if wanted.keeps(told := transaction(one))]
     return jsonify(transactions=kept, next=page.next)
 
 
@@ -235,10 +231,8 @@ def get_plugins() -> Response:
     return jsonify(plugins=stages(the_engine()))
 
 
-@routes.post("/api/dashboard/plugins/<stage>")
-def toggle(stage: str) -> Response:
-    """Switches a stage on or off, by a new revision of the program."""
-    enabled = body(Toggle).enabled
+def switch_stage(stage: str, enabled: bool) -> int:
+    """Switches a stage on or off, by a new revision of the program, whose number it tells."""
     engine = the_engine()
     program = engine.get_program(api.GetProgram(program=PROGRAM)).program
     own = program.pipeline.stages if program.pipeline else []
@@ -247,8 +241,14 @@ def toggle(stage: str) -> Response:
     changed = [one.model_copy(update={"enabled": enabled}) if one.id == stage else one for one in own]
     pipeline = api.Pipeline(stages=changed)
     publish = api.PublishProgram(program=program.model_copy(update={"pipeline": pipeline}))
-    revision = engine.publish_program(publish, key=new_id("PLUGIN")).revision
-    return jsonify(plugin=stage, enabled=enabled, revision=revision)
+    return engine.publish_program(publish, key=new_id("PLUGIN")).revision
+
+
+@routes.post("/api/dashboard/plugins/<stage>")
+def toggle(stage: str) -> Response:
+    """Switches a stage on or off."""
+    enabled = body(Toggle).enabled
+    return jsonify(plugin=stage, enabled=enabled, revision=switch_stage(stage, enabled))
 
 
 @routes.get("/api/dashboard/tokens")
@@ -261,20 +261,9 @@ def get_tokens() -> Response:
 def get_users() -> Response:
     """How many users there are, how many are active, and what was paid today."""
     engine = the_engine()
-
-    def read(after: Optional[str]) -> tuple[list[Any], Optional[str]]:
-        page = engine.list_members(api.ListMembers(after=after, limit=PAGE))
-        return page.members, page.next
-
-    members, is_all = pages(read)
+    members, is_all = pages(engine.list_members, api.ListMembers, "members")
     today = datetime.now(timezone.utc).date()
     paid = [one for one in recent(engine)[0] if one.completed_at and one.completed_at.date() == today]
     volume = sum((one.amount.amount for one in paid), Decimal(0))
     active = sum(one.status == "active" for one in members)
     return jsonify(total=len(members), active=active, complete=is_all, paid_today=str(volume))
-
-
-@routes.get("/dashboard")
-def page() -> str:
-    """The same figures as a page."""
-    return render_template("dashboard.html", **overview())

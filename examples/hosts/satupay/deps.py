@@ -40,8 +40,8 @@ def body(kind: type[Body]) -> Body:
 
 
 def query(kind: type[Body]) -> Body:
-    """What the address asks for."""
-    return kind.model_validate(request.args.to_dict())
+    """What the address asks for; what is empty is not asked for."""
+    return kind.model_validate({name: value for name, value in request.args.items() if value})
 
 
 def told(reply: Model, status: int = 200) -> Response:

@@ -10,15 +10,9 @@ from rewards import InvalidError, RejectedError, RewardsError
 from rewards.models import Fault
 from werkzeug.exceptions import HTTPException
 
-STATUSES = {
-    "token_spent": 400,
-    "token_expired": 400,
-    "token_cancelled": 400,
-    "qr_scanned": 400,
-    "qr_expired": 400,
-    "qr_cancelled": 400,
-    "qr_route_unknown": 400,
-}
+TOKENS = ["token_spent", "token_expired", "token_cancelled"]
+CODES = ["qr_scanned", "qr_expired", "qr_cancelled", "qr_route_unknown"]
+STATUSES = dict.fromkeys(TOKENS + CODES, 400)
 """Where this service answers otherwise than the engine says."""
 
 

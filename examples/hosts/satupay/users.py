@@ -72,11 +72,8 @@ def kyc(user: str) -> Response:
     """Says what is known of a user. Whoever is rejected can pay nothing."""
     check_staff()
     status = body(Kyc).status
-    update = api.UpdateMember(
-        member=user,
-        attributes={"kyc": status},
-        status="suspended" if status == "rejected" else "active",
-    )
+    standing: api.MemberStatus = "suspended" if status == "rejected" else "active"
+    update = api.UpdateMember(member=user, attributes={"kyc": status}, status=standing)
     updated = the_engine().update_member(update, key=new_id("KYC"))
     return jsonify(user_id=user, kyc=status, status=updated.status)
 
@@ -107,15 +104,14 @@ def deposit() -> tuple[Response, int]:
     """Begins a deposit. Nobody but the bank can confirm it."""
     wanted = body(Deposit)
     check_acts_for(wanted.user_id)
-    begun = the_engine().initiate_deposit(
-        api.InitiateDeposit(
-            deposit=new_id("DEPOSIT"),
-            program=PROGRAM,
-            member=wanted.user_id,
-            amount=Money.of(str(wanted.amount), HOME),
-            provider="bank",
-        )
+    request_ = api.InitiateDeposit(
+        deposit=new_id("DEPOSIT"),
+        program=PROGRAM,
+        member=wanted.user_id,
+        amount=Money.of(str(wanted.amount), HOME),
+        provider="bank",
     )
+    begun = the_engine().initiate_deposit(request_)
     return jsonify(deposit=begun.deposit, expires_at=begun.expires_at.isoformat()), 201
 
 
