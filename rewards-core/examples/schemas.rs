@@ -12,7 +12,9 @@ use rewards_core::event::EventRecord;
 use rewards_core::program::Program;
 use rewards_core::qr::{QrVerifier, ShownQr};
 use rewards_core::rejection::{Fault, codes};
-use rewards_core::tokens::{AcceptedToken, ShownToken, TokenMemory, TokenSpend, TokenVerifier};
+use rewards_core::tokens::{
+    AcceptedToken, ShownToken, TillMark, TokenMemory, TokenSpend, TokenVerifier, WaitingPayment,
+};
 use rewards_core::with_operations;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
@@ -51,6 +53,8 @@ fn documents(generator: &mut SchemaGenerator) -> Value {
         "shown_token": generator.subschema_for::<ShownToken>(),
         "token_memory": generator.subschema_for::<TokenMemory>(),
         "accepted_token": generator.subschema_for::<AcceptedToken>(),
+        "waiting_payment": generator.subschema_for::<WaitingPayment>(),
+        "till_mark": generator.subschema_for::<TillMark>(),
         "token_spend": generator.subschema_for::<TokenSpend>(),
     })
 }

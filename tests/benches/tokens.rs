@@ -15,8 +15,8 @@ use ed25519_dalek::{Signature, VerifyingKey};
 use rewards_core::money::{Asset, Money};
 use rewards_core::time::Timestamp;
 use rewards_core::tokens::{
-    OfflineLimits, ShownToken, TokenClaims, TokenMemory, TokenPublicKey, TokenSigner,
-    TokenVerifier, UnsignedToken,
+    OfflineLimits, PreparedVerifier, ShownToken, TokenClaims, TokenMemory, TokenPublicKey,
+    TokenSigner, TokenVerifier, UnsignedToken,
 };
 
 /// The most that taking a token may cost of verifying its signature.
@@ -36,7 +36,7 @@ struct Signed {
 fn main() -> Outcome {
     let issuer = TokenSigner::from_seed(&[1; 32]);
     let key = VerifyingKey::from_bytes(&issuer.public_key())?;
-    let verifier = verifier(&issuer)?;
+    let verifier = PreparedVerifier::new(verifier(&issuer)?);
     let signed: Vec<Signed> = (0..TOKENS)
         .map(|number| sign(number, &issuer))
         .collect::<Outcome<_>>()?;

@@ -219,6 +219,7 @@ const TOKENS_ELSEWHERE: &[Elsewhere] = without_engine! {
         "token_key_unknown" "token_signature_wrong" "token_key_not_valid" "token_issuer_wrong" "clock_rolled_back"
         "token_not_yet_valid" "token_device_wrong" "token_revoked" "token_proof_missing" "token_proof_wrong"
         "token_proof_mismatch" "token_over_limit" "token_seen" "token_sync_overdue";
+    "rewards-storage/tests/till.rs": "token_log_rolled_back";
 };
 
 /// The codes of problems that no request of a case can have, because a case is JSON that was read already.

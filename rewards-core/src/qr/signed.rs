@@ -24,7 +24,7 @@ use crate::tokens::claims::{
 };
 use crate::tokens::sign1::{Sign1, Unsigned};
 use crate::tokens::text::{self, QR_PREFIX};
-use crate::tokens::verifier::{check_key, check_times, tolerance};
+use crate::tokens::verifier::{check_key, check_times, find_key, tolerance};
 use crate::tokens::{SIGNATURE_BYTES, TokenError, TokenPublicKey, whole_seconds};
 
 /// The most bytes of what a signed code says in the host's own words.
@@ -315,7 +315,8 @@ impl QrVerifier {
     pub fn check(&self, shown: &ShownQr) -> Result<QrClaims, TokenError> {
         let (SignedQr { claims, key }, sign1) = SignedQr::parse(&shown.text)?;
         let tolerance = tolerance(self.tolerance_seconds);
-        check_key(&self.keys, &key, claims.issued_at, tolerance, |key| {
+        let own = find_key(&self.keys, &key);
+        check_key(own, &key, claims.issued_at, tolerance, |key| {
             sign1.verify(key)
         })?;
         if claims.issuer != self.issuer {

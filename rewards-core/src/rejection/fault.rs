@@ -91,6 +91,7 @@ const TOKENS: &[(&str, FaultKind, u16)] = &[
     ("token_seen", FaultKind::Rejected, 409),
     ("token_revoked", FaultKind::Rejected, 410),
     ("clock_rolled_back", FaultKind::Rejected, 409),
+    ("token_log_rolled_back", FaultKind::Rejected, 409),
     ("token_sync_overdue", FaultKind::Rejected, 409),
 ];
 

@@ -44,10 +44,26 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
 /// The number that characters stand for, the one that counts least first. Three of them stay below 91,125.
 fn join(characters: &[u8]) -> Option<u32> {
     characters.iter().rev().try_fold(0_u32, |value, character| {
-        let digit = ALPHABET.iter().position(|own| own == character)?;
-        value
-            .checked_mul(45)?
-            .checked_add(u32::try_from(digit).ok()?)
+        let digit = digit(*character)?;
+        value.checked_mul(45)?.checked_add(u32::from(digit))
+    })
+}
+
+/// The place of a character in the alphabet. A token has hundreds of them, so it is not looked for.
+const fn digit(character: u8) -> Option<u8> {
+    Some(match character {
+        b'0'..=b'9' => character.wrapping_sub(b'0'),
+        b'A'..=b'Z' => character.wrapping_sub(b'A').wrapping_add(10),
+        b' ' => 36,
+        b'$' => 37,
+        b'%' => 38,
+        b'*' => 39,
+        b'+' => 40,
+        b'-' => 41,
+        b'.' => 42,
+        b'/' => 43,
+        b':' => 44,
+        _ => return None,
     })
 }
 
@@ -69,6 +85,14 @@ mod tests {
             assert_eq!(decode(text).as_deref(), Some(bytes.as_bytes()));
         }
         assert_eq!(decode("FGW"), Some(vec![0xff, 0xff]));
+    }
+
+    #[test]
+    fn the_alphabet_is_the_same_both_ways() {
+        for byte in 0..=u8::MAX {
+            let place = ALPHABET.iter().position(|own| *own == byte);
+            assert_eq!(digit(byte).map(usize::from), place, "{byte}");
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::TokenError;
 use super::cbor::{self, Reader};
 use super::sign1::{
-    DIGEST_BYTES, PUBLIC_KEY_BYTES, SIGNATURE_BYTES, Sign1, TOKEN_BYTES_MAX, Unsigned,
+    DIGEST_BYTES, PUBLIC_KEY_BYTES, PublicKey, SIGNATURE_BYTES, Sign1, TOKEN_BYTES_MAX, Unsigned,
     read_public_key,
 };
 use super::text::{self, TOKEN_PREFIX};
@@ -160,8 +160,15 @@ impl TokenClaims {
         read_public_key(self.holder_key.as_deref()?)
     }
 
+    /// The bytes of the holder's key, a point or not: what is written is checked elsewhere.
+    fn holder_bytes(&self) -> Option<[u8; PUBLIC_KEY_BYTES]> {
+        let mut bytes = [0; PUBLIC_KEY_BYTES];
+        hex::decode_to_slice(self.holder_key.as_deref()?, &mut bytes).ok()?;
+        Some(bytes)
+    }
+
     fn write(&self) -> Result<Vec<u8>, TokenError> {
-        let holder = self.holder();
+        let holder = self.holder_bytes();
         let optional = [
             self.merchant.is_some(),
             holder.is_some(),
@@ -384,7 +391,13 @@ impl SignedToken {
     /// # Errors
     /// [`TokenError::SignatureWrong`].
     pub fn verify(&self, public_key: &[u8; PUBLIC_KEY_BYTES]) -> Result<(), TokenError> {
-        self.sign1.verify(public_key)
+        let key = PublicKey::new(public_key).ok_or(TokenError::SignatureWrong)?;
+        self.verify_with(&key)
+    }
+
+    /// Whether its signature is that of a key that was read.
+    pub(super) fn verify_with(&self, key: &PublicKey) -> Result<(), TokenError> {
+        self.sign1.verify(key)
     }
 
     /// What it is known by, and what the first proof of it goes on from.

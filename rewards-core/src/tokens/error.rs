@@ -98,6 +98,16 @@ pub enum TokenError {
         /// The latest it has said.
         seen: Timestamp,
     },
+    /// What is remembered here is less than it was before.
+    #[error(
+        "payment {expected} was remembered here before and is not: what is remembered ends at {found}"
+    )]
+    LogRolledBack {
+        /// The number of a payment that was remembered before.
+        expected: u64,
+        /// The number of the last one that is.
+        found: u64,
+    },
     /// Nothing was told to the engine for too long.
     #[error("what was taken must be told to the engine first, the last time was {last}")]
     SyncOverdue {
@@ -132,6 +142,7 @@ impl TokenError {
             Self::OverLimit { limit } => ("limit", (*limit).to_owned()),
             Self::Seen { token } | Self::Revoked { token } => ("token", token.to_string()),
             Self::ClockRolledBack { seen } => ("seen", seen.to_string()),
+            Self::LogRolledBack { expected, .. } => ("expected", expected.to_string()),
             Self::SyncOverdue { last } => ("last", last.to_string()),
             Self::AlgorithmWrong
             | Self::HeaderCritical
@@ -169,6 +180,7 @@ impl TokenError {
             Self::Seen { .. } => "token_seen",
             Self::Revoked { .. } => "token_revoked",
             Self::ClockRolledBack { .. } => "clock_rolled_back",
+            Self::LogRolledBack { .. } => "token_log_rolled_back",
             Self::SyncOverdue { .. } => "token_sync_overdue",
         }
     }

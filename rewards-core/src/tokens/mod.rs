@@ -5,7 +5,8 @@
 //!   take one has a code of its own ([`TokenError`]).
 //! - Whoever bears a token spends it as a whole, by its id, where there is a network. A token that is *bound* has the public key of
 //!   a device in it, and is spent in parts by [proofs](SpendProof) that the device signs: a copy is worth nothing.
-//! - A [`TokenVerifier`] takes tokens without a network, and remembers them in a [`TokenLog`].
+//! - A [`TokenVerifier`] says whether a token pays without a network; a [`PreparedVerifier`] takes many, and remembers them in a
+//!   [`TokenLog`].
 //! - A [`Token`] is what the engine keeps. Its value is reserved by a redemption, so that nothing is promised twice; payments are
 //!   taken in later, in any order, as often as they are told.
 //!
@@ -17,6 +18,7 @@ pub(crate) mod claims;
 mod error;
 mod keys;
 mod log;
+mod prepared;
 mod proof;
 mod receipt;
 mod section;
@@ -32,7 +34,8 @@ pub use claims::{
 };
 pub use error::TokenError;
 pub use keys::TokenKeys;
-pub use log::{MemoryLog, SpentHere, TokenLog, TokenMemory};
+pub use log::{MemoryLog, SpentHere, TillMark, TokenLog, TokenMemory, WaitingPayment};
+pub use prepared::{NotTaken, PreparedVerifier};
 pub use proof::{SpendClaims, SpendProof};
 pub use receipt::{TOKEN_RECEIPTS_MAX, TokenReceipt};
 pub(crate) use section::whole as whole_units;
@@ -49,8 +52,8 @@ pub use spend::TokenSpend;
 pub use text::{PROOF_PREFIX, TOKEN_PREFIX};
 pub use token::{NewToken, Settled, Token, TokenState, WrongTokenState};
 pub use verifier::{
-    AcceptedToken, CLOCK_TOLERANCE_SECONDS_DEFAULT, NotTaken, OfflineLimits, ShownToken,
-    TokenPublicKey, TokenVerifier,
+    AcceptedToken, CLOCK_TOLERANCE_SECONDS_DEFAULT, OfflineLimits, ShownToken, TokenPublicKey,
+    TokenVerifier,
 };
 
 #[cfg(test)]

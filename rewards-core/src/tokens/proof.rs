@@ -17,7 +17,9 @@
 use super::TokenError;
 use super::cbor::{self, Reader};
 use super::claims::{AMOUNT, ISSUED, TOKEN, instant, required, seconds};
-use super::sign1::{DIGEST_BYTES, PUBLIC_KEY_BYTES, SIGNATURE_BYTES, Sign1, TokenSigner, Unsigned};
+use super::sign1::{
+    DIGEST_BYTES, PUBLIC_KEY_BYTES, PublicKey, SIGNATURE_BYTES, Sign1, TokenSigner, Unsigned,
+};
 use super::text::{self, PROOF_PREFIX};
 use crate::ids::{MerchantId, PaymentReference, TokenId};
 use crate::time::Timestamp;
@@ -170,10 +172,11 @@ impl SpendProof {
     /// # Errors
     /// [`TokenError::ProofWrong`].
     pub fn verify(&self, holder: &[u8; PUBLIC_KEY_BYTES]) -> Result<(), TokenError> {
-        if self.sign1.is_signed_by(holder)? {
-            return Ok(());
+        let holder = PublicKey::new(holder).ok_or(TokenError::ProofWrong)?;
+        match self.sign1.is_signed_by(&holder)? {
+            true => Ok(()),
+            false => Err(TokenError::ProofWrong),
         }
-        Err(TokenError::ProofWrong)
     }
 
     /// What it is known by.

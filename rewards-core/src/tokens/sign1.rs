@@ -127,7 +127,7 @@ impl Sign1 {
     ///
     /// # Errors
     /// [`TokenError::SignatureWrong`].
-    pub fn verify(&self, key: &[u8; PUBLIC_KEY_BYTES]) -> Result<(), TokenError> {
+    pub fn verify(&self, key: &PublicKey) -> Result<(), TokenError> {
         match self.is_signed_by(key)? {
             true => Ok(()),
             false => Err(TokenError::SignatureWrong),
@@ -135,9 +135,8 @@ impl Sign1 {
     }
 
     /// Whether the signature is that of a key.
-    pub fn is_signed_by(&self, key: &[u8; PUBLIC_KEY_BYTES]) -> Result<bool, TokenError> {
-        let to_sign = self.unsigned.to_sign()?;
-        Ok(verify(key, &to_sign, &self.signature))
+    pub fn is_signed_by(&self, key: &PublicKey) -> Result<bool, TokenError> {
+        Ok(key.has_signed(&self.unsigned.to_sign()?, &self.signature))
     }
 }
 
@@ -162,28 +161,44 @@ fn read_header(protected: &[u8]) -> Result<Option<KeyId>, TokenError> {
     }
 }
 
-/// Whether a signature is that of a key, strictly.
-fn verify(key: &[u8; PUBLIC_KEY_BYTES], message: &[u8], signature: &[u8; SIGNATURE_BYTES]) -> bool {
-    let Ok(key) = VerifyingKey::from_bytes(key) else {
-        return false;
-    };
-    let signature = Signature::from_bytes(signature);
-    key.verify_strict(message, &signature).is_ok()
+/// A public key that signatures are held against. To read one takes a quarter of what verifying a signature does, so whoever verifies many
+/// reads it once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PublicKey(VerifyingKey);
+
+impl PublicKey {
+    /// The key of these bytes, when they are the one form of a point, and none of small order.
+    pub fn new(bytes: &[u8; PUBLIC_KEY_BYTES]) -> Option<Self> {
+        let key = VerifyingKey::from_bytes(bytes).ok()?;
+        let is_good = !key.is_weak() && key.to_edwards().compress().as_bytes() == bytes;
+        is_good.then_some(Self(key))
+    }
+
+    /// The key of 64 hexadecimal digits in lower case.
+    pub fn read(text: &str) -> Option<Self> {
+        let mut bytes = [0; PUBLIC_KEY_BYTES];
+        hex::decode_to_slice(text, &mut bytes).ok()?;
+        let is_lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
+        is_lower.then(|| Self::new(&bytes)).flatten()
+    }
+
+    /// Whether it has signed a message, strictly.
+    fn has_signed(&self, message: &[u8], signature: &[u8; SIGNATURE_BYTES]) -> bool {
+        let signature = Signature::from_bytes(signature);
+        self.0.verify_strict(message, &signature).is_ok()
+    }
 }
 
 /// Whether bytes are a public key that a signature can be held against: the one form of a point, and none of small order.
 #[must_use]
 pub fn is_public_key(bytes: &[u8; PUBLIC_KEY_BYTES]) -> bool {
-    let key = VerifyingKey::from_bytes(bytes);
-    key.is_ok_and(|key| !key.is_weak() && key.to_edwards().compress().as_bytes() == bytes)
+    PublicKey::new(bytes).is_some()
 }
 
 /// A public key of 64 hexadecimal digits in lower case, when it is one that signatures are held against.
 #[must_use]
 pub fn read_public_key(text: &str) -> Option<[u8; PUBLIC_KEY_BYTES]> {
-    let mut bytes = [0; PUBLIC_KEY_BYTES];
-    hex::decode_to_slice(text, &mut bytes).ok()?;
-    (hex::encode(bytes) == text && is_public_key(&bytes)).then_some(bytes)
+    PublicKey::read(text).map(|key| key.0.to_bytes())
 }
 
 /// A private key of Ed25519. Its bytes are never shown, and wiped from memory when it is dropped.

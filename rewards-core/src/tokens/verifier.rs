@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::TokenError;
 use super::claims::{SignedToken, TokenClaims};
-use super::log::{TokenLog, TokenMemory};
+use super::log::TokenMemory;
 use super::proof::SpendProof;
-use super::sign1::{PUBLIC_KEY_BYTES, read_public_key};
+use super::sign1::PublicKey;
 use crate::ids::{DeviceId, KeyId, MemberId, MerchantId, PaymentReference, Slug, TokenId};
 use crate::money::Money;
 use crate::time::{MICROS_PER_SECOND, Timestamp};
@@ -140,15 +140,6 @@ pub struct AcceptedToken {
     pub memory: TokenMemory,
 }
 
-/// Why a token that was shown was not taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NotTaken<E> {
-    /// It does not pay here.
-    Refused(TokenError),
-    /// The log cannot be read or written.
-    Log(E),
-}
-
 impl TokenVerifier {
     /// Whether a token that is shown pays here, as far as that is known and remembered. Nothing is kept: whoever takes it keeps
     /// its [memory](AcceptedToken::memory) before anything is handed over.
@@ -160,21 +151,22 @@ impl TokenVerifier {
         shown: &ShownToken,
         memory: &TokenMemory,
     ) -> Result<AcceptedToken, TokenError> {
-        self.check_token(SignedToken::parse(&shown.token)?, shown, memory)
+        self.check_token(self, SignedToken::parse(&shown.token)?, shown, memory)
     }
 
-    fn check_token(
+    pub(super) fn check_token(
         &self,
+        issuer: &impl Issuer,
         token: SignedToken,
         shown: &ShownToken,
         memory: &TokenMemory,
     ) -> Result<AcceptedToken, TokenError> {
-        self.check_signature(&token)?;
+        self.check_signature(issuer, &token)?;
         if token.claims.issuer != self.issuer {
             return Err(TokenError::IssuerWrong);
         }
         self.check_time(&token.claims, shown.now, memory)?;
-        self.check_place(&token.claims, shown)?;
+        self.check_place(issuer, &token.claims, shown)?;
         let (counter, digest) = self.check_payment(&token, shown, memory)?;
         self.check_limits(shown, memory)?;
         let accepted = AcceptedToken {
@@ -191,38 +183,14 @@ impl TokenVerifier {
         Ok(AcceptedToken { memory, ..accepted })
     }
 
-    /// Takes a token that is shown, and keeps that in a log.
-    ///
-    /// # Errors
-    /// [`NotTaken::Refused`] as [`check`](Self::check); [`NotTaken::Log`].
-    pub fn take<L: TokenLog>(
-        &self,
-        shown: &ShownToken,
-        log: &mut L,
-    ) -> Result<AcceptedToken, NotTaken<L::Error>> {
-        // Whose memory to look at is read from the token; a text that is none is refused by the check, whatever is remembered.
-        let token = SignedToken::parse(&shown.token).map_err(NotTaken::Refused)?;
-        let memory = log.memory(&token.claims.token).map_err(NotTaken::Log)?;
-        match self.check_token(token, shown, &memory) {
-            Ok(accepted) => {
-                log.record(&accepted).map_err(NotTaken::Log)?;
-                Ok(accepted)
-            }
-            Err(error) => {
-                log.see(shown.now).map_err(NotTaken::Log)?;
-                Err(NotTaken::Refused(error))
-            }
-        }
-    }
-
     fn tolerance(&self) -> i64 {
         tolerance(self.tolerance_seconds)
     }
 
-    fn check_signature(&self, token: &SignedToken) -> Result<(), TokenError> {
-        let issued = token.claims.issued_at;
-        check_key(&self.keys, &token.key, issued, self.tolerance(), |key| {
-            token.verify(key)
+    fn check_signature(&self, issuer: &impl Issuer, token: &SignedToken) -> Result<(), TokenError> {
+        let (key, issued) = (issuer.key(&token.key), token.claims.issued_at);
+        check_key(key, &token.key, issued, self.tolerance(), |key| {
+            token.verify_with(key)
         })
     }
 
@@ -242,14 +210,19 @@ impl TokenVerifier {
         check_times(claims.begins_at, until, now, tolerance)
     }
 
-    fn check_place(&self, claims: &TokenClaims, shown: &ShownToken) -> Result<(), TokenError> {
+    fn check_place(
+        &self,
+        issuer: &impl Issuer,
+        claims: &TokenClaims,
+        shown: &ShownToken,
+    ) -> Result<(), TokenError> {
         claims.check_merchant(Some(&self.merchant), self.category.as_ref())?;
         if let (Some(expected), Some(found)) = (&claims.device, &shown.device)
             && expected != found
         {
             return Err(TokenError::DeviceWrong);
         }
-        if self.revoked.contains(&claims.token) {
+        if issuer.has_revoked(&claims.token) {
             let token = claims.token.clone();
             return Err(TokenError::Revoked { token });
         }
@@ -374,21 +347,60 @@ pub(crate) fn check_times(
     }
 }
 
+/// What is looked up of the issuer when a token is shown.
+pub(super) trait Issuer {
+    /// A key that can be read.
+    fn key(&self, id: &KeyId) -> Option<IssuerKey>;
+    /// Whether a token was taken back.
+    fn has_revoked(&self, token: &TokenId) -> bool;
+}
+
+impl Issuer for TokenVerifier {
+    fn key(&self, id: &KeyId) -> Option<IssuerKey> {
+        find_key(&self.keys, id)
+    }
+
+    fn has_revoked(&self, token: &TokenId) -> bool {
+        self.revoked.contains(token)
+    }
+}
+
+/// A key of the issuer that was read, and from when until when it is used.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct IssuerKey {
+    point: PublicKey,
+    valid_from: Timestamp,
+    valid_until: Option<Timestamp>,
+}
+
+impl IssuerKey {
+    pub(super) fn read(key: &TokenPublicKey) -> Option<Self> {
+        Some(Self {
+            point: PublicKey::read(&key.public_key)?,
+            valid_from: key.valid_from,
+            valid_until: key.valid_until,
+        })
+    }
+}
+
+/// The key with an id, read.
+pub(crate) fn find_key(keys: &[TokenPublicKey], id: &KeyId) -> Option<IssuerKey> {
+    IssuerKey::read(keys.iter().find(|own| own.key == *id)?)
+}
+
 /// Whether something is signed by a key that was to be used when it was issued, give or take what clocks may be apart.
 ///
 /// # Errors
 /// [`TokenError::KeyUnknown`], what `verify` says, [`TokenError::KeyNotValid`].
 pub(crate) fn check_key(
-    keys: &[TokenPublicKey],
+    key: Option<IssuerKey>,
     named: &KeyId,
     issued_at: Timestamp,
     tolerance: i64,
-    verify: impl FnOnce(&[u8; PUBLIC_KEY_BYTES]) -> Result<(), TokenError>,
+    verify: impl FnOnce(&PublicKey) -> Result<(), TokenError>,
 ) -> Result<(), TokenError> {
-    let unknown = || TokenError::KeyUnknown { key: named.clone() };
-    let key = keys.iter().find(|own| own.key == *named);
-    let key = key.ok_or_else(unknown)?;
-    verify(&read_public_key(&key.public_key).ok_or_else(unknown)?)?;
+    let key = key.ok_or_else(|| TokenError::KeyUnknown { key: named.clone() })?;
+    verify(&key.point)?;
     let issued = issued_at.micros();
     let from = key.valid_from.micros().saturating_sub(tolerance);
     let until = key.valid_until.map(Timestamp::micros);

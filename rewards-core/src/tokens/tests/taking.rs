@@ -24,6 +24,10 @@ fn verifier() -> TokenVerifier {
     }
 }
 
+fn prepared() -> PreparedVerifier {
+    PreparedVerifier::new(verifier())
+}
+
 fn shown(token: &TokenClaims, proof: Option<&SpendClaims>) -> ShownToken {
     let minor = proof.map_or(token.amount.minor(), |proof| proof.minor);
     ShownToken {
@@ -33,6 +37,15 @@ fn shown(token: &TokenClaims, proof: Option<&SpendClaims>) -> ShownToken {
         reference: proof.and_then(|proof| proof.reference.clone()),
         device: None,
         now: at(1_800_000_060),
+    }
+}
+
+/// What a log in memory answers, which never waits.
+fn at_once<T>(future: impl Future<Output = T>) -> T {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match std::pin::pin!(future).poll(&mut context) {
+        std::task::Poll::Ready(answer) => answer,
+        std::task::Poll::Pending => panic!("it waits"),
     }
 }
 
@@ -199,10 +212,11 @@ fn every_reason_has_its_own_code() {
             &mut shown,
             &mut TokenMemory::default(),
         );
-        let code = own
-            .check(&shown, &memory)
-            .map_or_else(|error| error.code(), |_| "ok");
+        let checked = own.check(&shown, &memory);
+        let code = checked.as_ref().map_or_else(|error| error.code(), |_| "ok");
         assert_eq!(code, *expected, "line {number}");
+        let prepared = PreparedVerifier::new(own).check(&shown, &memory);
+        assert_eq!(prepared, checked, "line {number}");
     }
 }
 
@@ -218,9 +232,9 @@ fn spent(counter: u32, minor: i64) -> SpentHere {
 fn a_bearer_token_is_taken_once_and_as_a_whole() {
     let mut log = MemoryLog::default();
     let shown = shown(&bearer(), None);
-    let taken = verifier().take(&shown, &mut log).unwrap();
+    let taken = at_once(prepared().take(&shown, &mut log)).unwrap();
     assert_eq!((taken.counter, taken.amount.minor()), (0, 5_000));
-    let again = verifier().take(&shown, &mut log).unwrap_err();
+    let again = at_once(prepared().take(&shown, &mut log)).unwrap_err();
     assert!(matches!(again, NotTaken::Refused(TokenError::Seen { .. })));
     let part = ShownToken {
         amount: Money::new(4_999, shown.amount.asset()),
@@ -234,22 +248,20 @@ fn a_bearer_token_is_taken_once_and_as_a_whole() {
 
 #[test]
 fn payments_of_a_token_are_a_chain_and_a_log_is_not_deceived() {
-    let (own, mut log) = (verifier(), MemoryLog::default());
+    let (own, mut log) = (prepared(), MemoryLog::default());
     let mut next = spend();
     let mut digests = Vec::new();
     for counter in 1..=4_u32 {
         next.counter = counter;
         let shown = shown(&claims(), Some(&next));
-        let taken = own.take(&shown, &mut log).unwrap();
+        let taken = at_once(own.take(&shown, &mut log)).unwrap();
         assert_eq!(taken.counter, counter);
         digests.push(taken.digest);
-        assert!(own.take(&shown, &mut log).is_err(), "twice");
+        assert!(at_once(own.take(&shown, &mut log)).is_err(), "twice");
         next.previous = next.digest().unwrap();
     }
     next.counter = 5;
-    let more = own
-        .take(&shown(&claims(), Some(&next)), &mut log)
-        .unwrap_err();
+    let more = at_once(own.take(&shown(&claims(), Some(&next)), &mut log)).unwrap_err();
     assert!(
         matches!(more, NotTaken::Refused(TokenError::OverLimit { .. })),
         "{more:?}"
@@ -259,25 +271,29 @@ fn payments_of_a_token_are_a_chain_and_a_log_is_not_deceived() {
         now: at(1_900_000_000),
         ..shown(&claims(), Some(&next))
     };
-    assert!(own.take(&late, &mut log).is_err());
+    assert!(at_once(own.take(&late, &mut log)).is_err());
     let kept = serde_json::to_string(&log).unwrap();
     let mut log: MemoryLog = serde_json::from_str(&kept).unwrap();
-    let back = own.take(&shown(&bearer(), None), &mut log).unwrap_err();
+    let back = at_once(own.take(&shown(&bearer(), None), &mut log)).unwrap_err();
     assert!(
         matches!(back, NotTaken::Refused(TokenError::ClockRolledBack { .. })),
         "{back:?}"
     );
-    let waiting = |log: &MemoryLog| {
-        let memory = log.memory(&"TOKEN_2".parse().unwrap()).unwrap();
+    let waiting = |log: &mut MemoryLog| {
+        let memory = at_once(log.memory(&"TOKEN_2".parse().unwrap())).unwrap();
         (memory.waiting, memory.waiting_minor, memory.waiting_since)
     };
     let minor = shown(&claims(), Some(&spend())).amount.minor();
-    assert_eq!(waiting(&log).0, 4);
-    log.synced(&digests[..3], at(1_900_000_001)).unwrap();
+    assert_eq!(waiting(&mut log).0, 4);
+    at_once(log.synced(&digests[..3], at(1_900_000_001))).unwrap();
     let since = shown(&claims(), Some(&next)).now;
-    assert_eq!(waiting(&log), (1, minor, Some(since)), "taken meanwhile");
-    log.synced(&digests, at(1_900_000_002)).unwrap();
-    assert_eq!(waiting(&log), (0, 0, None));
+    assert_eq!(
+        waiting(&mut log),
+        (1, minor, Some(since)),
+        "taken meanwhile"
+    );
+    at_once(log.synced(&digests, at(1_900_000_002))).unwrap();
+    assert_eq!(waiting(&mut log), (0, 0, None));
 }
 
 #[test]
