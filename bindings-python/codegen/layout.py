@@ -180,6 +180,8 @@ MODULES: dict[str, tuple[str, list[str]]] = {
             "ShownToken",
             "TokenMemory",
             "AcceptedToken",
+            "WaitingPayment",
+            "TillMark",
             "TokenSpend",
         ],
     ),

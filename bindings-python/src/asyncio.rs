@@ -10,6 +10,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyWeakrefMethods, PyWeakrefReference};
 use rewards_core::rejection::Fault;
+use rewards_storage::till::Till;
 use tokio::task::AbortHandle;
 
 use crate::dispatch::Outcome;
@@ -18,6 +19,7 @@ use crate::fault::exception;
 use crate::host::Host;
 use crate::models::Shape;
 use crate::open::Opened;
+use crate::till::NativeTill;
 use crate::visits::Visits;
 
 /// What a call of an event loop ends with.
@@ -29,6 +31,8 @@ pub enum Done {
     Text(Vec<u8>),
     /// An engine.
     Opened(Opened),
+    /// A till.
+    Till(Till),
     /// Nothing, in good order.
     Closed,
 }
@@ -44,6 +48,7 @@ impl Done {
             }
             Self::Text(reply) => Ok(PyBytes::new(py, &reply).into_any().unbind()),
             Self::Opened(opened) => Ok(Py::new(py, NativeEngine::from(opened))?.into_any()),
+            Self::Till(till) => Ok(Py::new(py, NativeTill::from(till))?.into_any()),
             Self::Closed => Ok(py.None()),
         }
     }

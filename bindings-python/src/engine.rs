@@ -184,7 +184,7 @@ async fn close(opened: Arc<Opened>) -> Result<Done, Fault> {
 }
 
 /// Works until it is done, without the interpreter.
-fn wait(
+pub fn wait(
     py: Python<'_>,
     work: impl Future<Output = Result<Done, Fault>> + Send,
 ) -> PyResult<Py<PyAny>> {

@@ -9,6 +9,7 @@
 //! | `models` | requests and replies as pydantic models |
 //! | `columnar` | whole tables of purchases, through the Arrow PyCapsule interface |
 //! | `open` | from an address to an engine |
+//! | `till` | the Python class of a till, which takes offline tokens |
 //! | `tokens`, `qr` | offline tokens and QR codes without an engine |
 //! | `json` | values of those as JSON |
 //! | `host` | what a process has once: the runtime and the thread that wakes event loops |
@@ -35,6 +36,7 @@ mod models;
 mod open;
 mod qr;
 mod services;
+mod till;
 mod tokens;
 mod visits;
 
@@ -64,6 +66,8 @@ mod _native {
     use crate::models::Shape;
     #[pymodule_export]
     use crate::qr::{check_qr, qr_png, qr_svg};
+    #[pymodule_export]
+    use crate::till::NativeTill;
     #[pymodule_export]
     use crate::tokens::{check_token, read_token, spend_message, spend_proof};
     #[pymodule_export]

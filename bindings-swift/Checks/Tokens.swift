@@ -11,8 +11,8 @@ private let sharedProof =
     + "E 4LL4UPIQXAKULUMS5L/F0R9M77PA7100L92-EDXEDIUD./6U4727BY9TOKP7V4UT88:0T HCW5TEMVDLKTPAYTEKDX8OLN"
     + "LBT14EJFXI8UOQTIOE6TWP30T66H7ZM*61M6S4BTXJFZEF1MU319 U4"
 
-/// A till takes the token of the shared vectors without an engine, and a wallet makes the message that it signs.
-func offlineTokens() async throws {
+/// Who takes the token of the shared vectors, and what is shown.
+func sharedTill() throws -> (TokenVerifier, ShownToken) {
     let now = Date(timeIntervalSince1970: 1_772_454_600)
     let key = TokenPublicKey(
         key: "t-2026",
@@ -22,6 +22,12 @@ func offlineTokens() async throws {
         issuer: "club", keys: [key], merchant: "bakery", category: "grocery", limits: OfflineLimits())
     let shown = ShownToken(
         token: sharedToken, proof: sharedProof, amount: try money("12.50", "EUR"), reference: "till-7/81", now: now)
+    return (verifier, shown)
+}
+
+/// A till takes the token of the shared vectors without an engine, and a wallet makes the message that it signs.
+func offlineTokens() async throws {
+    let (verifier, shown) = try sharedTill()
     let accepted = try checkToken(verifier: verifier, shown: shown, memory: TokenMemory())
     try expect(accepted.token, "t1")
     try expect(accepted.counter, 1)
@@ -36,7 +42,7 @@ func offlineTokens() async throws {
     }
     try expect(try readToken(text: sharedToken).amount, money("50.00", "EUR"))
     let spend = TokenSpend(
-        token: sharedToken, merchant: "bakery", amount: try money("12.50", "EUR"), reference: "till-7/81", now: now)
+        token: sharedToken, merchant: "bakery", amount: try money("12.50", "EUR"), reference: "till-7/81", now: shown.now)
     try expect(try spendMessage(spend: spend).count > 64, true)
     try await refused("Rejected", "token_proof_wrong") {
         _ = try spendProof(spend: spend, signature: Data(count: 64))

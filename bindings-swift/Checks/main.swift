@@ -20,6 +20,7 @@ let checks: [(String, () async throws -> Void)] = [
     ("six lines", sixLines),
     ("wallet example", walletExample),
     ("offline tokens", offlineTokens),
+    ("tills", tills),
     ("host clock", hostClock),
     ("many at once", manyAtOnce),
     ("bad values", badValues),

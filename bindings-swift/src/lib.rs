@@ -2,7 +2,8 @@
 //!
 //! [`RewardsEngine`] has one asynchronous method for each operation, on a store that is embedded in the app.
 //! [`OfflineProgram`] quotes purchases, [`validate_program`] checks documents, [`check_token`] takes offline tokens and
-//! [`check_qr`] reads signed codes without any store. Requests, replies and errors are those of `rewards-core`, which says
+//! [`check_qr`] reads signed codes without any store, and [`Till`] remembers
+//! in a file of its own what it takes. Requests, replies and errors are those of `rewards-core`, which says
 //! how they cross; there are no rules here.
 //!
 //! Whatever goes wrong comes back as a [`RewardsError`](rewards_core::ffi::RewardsError), a panic included.
@@ -18,6 +19,7 @@ mod offline;
 mod operations;
 mod qr;
 mod services;
+mod till;
 mod tokens;
 
 pub use amounts::{read_local_money, read_money};
@@ -29,6 +31,7 @@ pub use offline::{OfflineProgram, validate_program};
 pub use operations::*;
 pub use qr::check_qr;
 pub use services::{BookReport, EngineHealth};
+pub use till::Till;
 pub use tokens::{check_token, read_token, spend_message, spend_proof};
 
 uniffi::setup_scaffolding!();

@@ -13,6 +13,7 @@
 //! | [`faulty`] | a store that fails on purpose, by a seed |
 //! | [`forward_store!`] | writes the calls that a store around another one only hands on |
 //! | [`stages`] | runs stages of a payment's pipeline for hosts in Rust |
+//! | `till` | takes offline tokens without an engine, and remembers them in a SQLite file |
 //! | `scenario` | runs files of requests and expected replies: the test format of programs |
 //!
 //! # Features
@@ -45,3 +46,5 @@ pub mod scenario;
 pub mod sql;
 pub mod stages;
 pub mod store;
+#[cfg(feature = "sqlite")]
+pub mod till;

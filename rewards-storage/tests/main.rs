@@ -32,6 +32,9 @@ mod scenario;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql_store;
 #[cfg(test)]
+#[cfg(all(feature = "memory", feature = "sqlite"))]
+mod till;
+#[cfg(test)]
 #[cfg(all(feature = "memory", any(feature = "sqlite", feature = "postgres")))]
 mod tokens;
 

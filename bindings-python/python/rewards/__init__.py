@@ -13,7 +13,8 @@
 * `KeyRing` for names told in confidence, such as phone numbers;
 * `RewardsError` and its subclasses for what goes wrong;
 * `calibrate` to fit the points of a scorecard to labelled payments, also as `python -m rewards calibrate`;
-* `check_token` to take offline tokens without an engine, and `spend_message` and `spend_proof` to spend them;
+* `Till` to take offline tokens without an engine and remember them in a file, `check_token` for a memory of your own, and
+  `spend_message` and `spend_proof` to spend them;
 * `check_qr` to read signed QR codes without an engine, `qr_svg` and `qr_png` to draw any;
 * `run_stages` to run what is the host's around the steps of a payment;
 * `run_scenarios` to test a program with files of requests and expected replies;
@@ -41,6 +42,7 @@ from .scenarios import ScenarioReport, run_scenarios
 from .services import AssetLiability, BookHead, BookReport, ClaimedEvent, Health, Liability, Sweep
 from .stages import AsyncStage, Stage, StageFailed, run_stages, run_stages_async
 from .tables import ArrowTable, CompiledProgram
+from .till import Till
 from .tokens import check_token, read_token, spend_message, spend_proof
 
 __all__ = [
@@ -69,6 +71,7 @@ __all__ = [
     "Stage",
     "StageFailed",
     "Sweep",
+    "Till",
     "UnavailableError",
     "calibrate",
     "check_qr",

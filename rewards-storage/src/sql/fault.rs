@@ -190,7 +190,7 @@ pub(super) fn is_of_disk(error: &sqlx::Error) -> bool {
 }
 
 /// The driver's error in the words of the store.
-pub(super) fn classify(error: sqlx::Error) -> StoreError {
+pub(crate) fn classify(error: sqlx::Error) -> StoreError {
     let detail = error.to_string();
     match error {
         sqlx::Error::Database(error) => {

@@ -30,7 +30,7 @@ mod packing;
 mod pages;
 mod parameters;
 #[cfg(feature = "sqlite")]
-mod place;
+pub(crate) mod place;
 #[cfg(all(test, feature = "postgres"))]
 mod plans;
 mod query;
@@ -51,13 +51,17 @@ use async_trait::async_trait;
 use rewards_core::snapshot::{ReadPlan, Snapshot};
 use tracing::Instrument as _;
 
+#[cfg(feature = "sqlite")]
+pub(crate) use self::fault::classify;
 pub(crate) use self::open::Scheme;
 pub use self::open::SqlOptions;
 
 use self::commit::{Means, Races};
 use self::dialect::Dialect;
 use self::driver::Driver;
-use self::fault::{Failure, Suspicion, advised, classify};
+#[cfg(not(feature = "sqlite"))]
+use self::fault::classify;
+use self::fault::{Failure, Suspicion, advised};
 use self::slots::Slots;
 use self::statements::Statements;
 use crate::batch::{Commit, CommitBatch};

@@ -14,7 +14,7 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
 }
 
 /// An error while a file was opened, with what is wrong with its place if that is known.
-pub(super) fn at_opening(error: StoreError, path: &Path) -> StoreError {
+pub(crate) fn at_opening(error: StoreError, path: &Path) -> StoreError {
     let StoreError::Refused { detail } = error else {
         return error;
     };
@@ -35,7 +35,7 @@ pub(super) fn at_opening(error: StoreError, path: &Path) -> StoreError {
 }
 
 /// An error of the disk below a file: where there is no room, that is what it comes from.
-pub(super) fn at_work(error: StoreError, path: &Path) -> StoreError {
+pub(crate) fn at_work(error: StoreError, path: &Path) -> StoreError {
     match error {
         StoreError::Unavailable { detail } if !has_room(path) => StoreError::DiskFull { detail },
         error => error,

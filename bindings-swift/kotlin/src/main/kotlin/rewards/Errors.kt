@@ -3,6 +3,7 @@ package rewards
 import java.text.DecimalFormatSymbols
 import java.util.Locale
 import rewards.engine.OfflineProgram
+import rewards.engine.Till
 import rewards.engine.readLocalMoney
 import rewards.engine.readMoney
 
@@ -69,5 +70,6 @@ internal fun isUnlowered(error: RewardsException): Boolean = error.cause != null
 /** A call of an object that the app has let go of. */
 internal fun closed(of: Any): RewardsException = when (of) {
     is OfflineProgram -> RewardsException.Unavailable("program_closed", "the program was closed", mapOf(), listOf())
+    is Till -> RewardsException.Internal("store_refused", "the till is closed", mapOf(), listOf())
     else -> RewardsException.Unavailable("engine_closed", "the engine was closed", mapOf(), listOf())
 }
