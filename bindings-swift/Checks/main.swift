@@ -21,6 +21,7 @@ let checks: [(String, () async throws -> Void)] = [
     ("wallet example", walletExample),
     ("offline tokens", offlineTokens),
     ("tills", tills),
+    ("signed codes", signedCodes),
     ("host clock", hostClock),
     ("many at once", manyAtOnce),
     ("bad values", badValues),
