@@ -4,7 +4,9 @@
 //! Each function is one target. It panics when something does not hold. The targets for libFuzzer are in `tests/fuzz`, with a
 //! workspace of their own, because they need a nightly compiler; the inputs kept there are run as an ordinary test.
 
+mod codes;
 mod purchases;
+mod receipts;
 mod tokens;
 
 use std::sync::LazyLock;
@@ -14,7 +16,6 @@ use rewards_core::operations::members::RegisterMember;
 use rewards_core::operations::programs::PublishProgram;
 use rewards_core::parse::parse_request;
 use rewards_core::program::{CompiledProgram, Program};
-use rewards_core::qr;
 use rewards_core::rejection::{Fault, Rejection};
 use rewards_core::time::Timestamp;
 use rewards_core::with_operations;
@@ -22,7 +23,9 @@ use rewards_storage::address::Address;
 use rewards_storage::engine::{CommandOptions, Engine, ManualClock, SeededRandom, TenantEngine};
 use rewards_storage::memory::MemoryStore;
 
+pub use codes::{qr, signed_qr};
 pub use purchases::purchases;
+pub use receipts::receipts;
 pub use tokens::{proof, token};
 
 /// A target: what it is called, and what it does with some bytes.
@@ -35,8 +38,10 @@ pub const TARGETS: &[Target] = &[
     ("address", address),
     ("table", purchases),
     ("qr", qr),
+    ("signed_qr", signed_qr),
     ("token", token),
     ("proof", proof),
+    ("receipts", receipts),
 ];
 
 /// A program document as JSON and as TOML: a document that is read is written as the same document, and one that compiles
@@ -214,29 +219,3 @@ static TABLE_PROGRAM: LazyLock<Result<CompiledProgram, String>> = LazyLock::new(
     let compiled = CompiledProgram::compile(program, 1, Timestamp::MIN);
     compiled.map_err(|problems| format!("{problems:?}"))
 });
-
-/// The code of a merchant: what is read is built, and what is built is read as the same.
-///
-/// # Panics
-/// When that does not hold.
-pub fn qr(bytes: &[u8]) {
-    let Ok(text) = std::str::from_utf8(bytes) else {
-        return;
-    };
-    let parsed = match qr::parse(text) {
-        Ok(parsed) => parsed,
-        Err(errors) => {
-            assert!(!errors.is_empty(), "refused without an error");
-            // Under the right checksum, more of it is looked at.
-            let body = text.get(..text.len().saturating_sub(4)).unwrap_or_default();
-            let sealed = format!("{body}{:04X}", qr::crc16(body.as_bytes()));
-            match qr::parse(&sealed) {
-                Ok(parsed) => parsed,
-                Err(_) => return,
-            }
-        }
-    };
-    let built = qr::build(&parsed.qr, &parsed.schemes);
-    let again = built.and_then(|text| qr::parse(&text));
-    assert_eq!(again.as_ref(), Ok(&parsed), "built otherwise");
-}
