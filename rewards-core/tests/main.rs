@@ -27,6 +27,8 @@ mod program_schema;
 mod qr_codes;
 #[cfg(test)]
 mod qr_laws;
+#[cfg(test)]
+mod qr_schemes;
 mod refund_laws;
 mod replace_laws;
 mod risk_laws;

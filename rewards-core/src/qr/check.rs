@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use super::document::{
     MerchantQr, QrAdditional, QrField, QrLanguage, QrObject, QrTemplate, QrTip, QrValue, amount_of,
 };
-use super::format::Format;
+use super::format::{Format, LABEL};
 use super::lower::objects;
 use super::problem::{QrError, QrProblem};
-use super::scheme::Profile;
+use super::profile::Profile;
 use super::tlv::VALUE_CHARACTERS_MAX;
 
 /// The longest code in bytes, as far as EMVCo goes.
@@ -18,19 +18,28 @@ pub const QR_BYTES_MAX: usize = 2_953;
 
 const GUID: Format = Format::printable(32);
 const AMOUNT: Format = Format::printable(13);
-const LABEL: Format = Format::printable(25);
 
 /// What the schemes of a code allow.
 #[derive(Debug)]
 pub(super) struct Allowed {
     schemes: Vec<&'static Profile>,
+    /// Whether there are no accounts but those of schemes.
+    is_known: bool,
 }
 
 impl Allowed {
     pub(super) fn by(accounts: &[QrObject]) -> Self {
         let templates = accounts.iter().filter_map(template_of);
-        let schemes = templates.filter_map(Profile::of).collect();
-        Self { schemes }
+        let schemes: Vec<_> = templates.filter_map(Profile::of).collect();
+        let is_known = schemes.len() == accounts.len();
+        Self { schemes, is_known }
+    }
+
+    /// Whether one of the payment systems moves a currency. Another one than the schemes may move any.
+    fn currency(&self, currency: &str) -> bool {
+        let mut schemes = self.schemes.iter();
+        let is_moved = schemes.any(|scheme| scheme.moves(currency));
+        is_moved || !self.is_known || self.schemes.is_empty()
     }
 
     fn format(&self, format: u8) -> bool {
@@ -69,7 +78,11 @@ pub(super) fn check(qr: &MerchantQr) -> Vec<QrError> {
         let expected = "the format of the payment systems: `01`, and `02` for DuitNow";
         found.add(&[0], QrProblem::Value { expected });
     }
-    found.accounts(&qr.accounts);
+    if !allowed.currency(qr.currency.code()) {
+        let expected = "the currency of a payment system of the code";
+        found.add(&[53], QrProblem::Value { expected });
+    }
+    found.accounts(qr);
     found.merchant(qr, &allowed);
     found.payment(qr);
     if let Some(additional) = &qr.additional {
@@ -109,7 +122,8 @@ impl Found {
         }
     }
 
-    fn accounts(&mut self, accounts: &[QrObject]) {
+    fn accounts(&mut self, qr: &MerchantQr) {
+        let accounts = &qr.accounts;
         if accounts.is_empty() {
             self.add(&[], QrProblem::Missing);
         }
@@ -121,9 +135,11 @@ impl Found {
                 (QrValue::Template(template), 26..=51) => {
                     self.template(id, template);
                     let profile = Profile::of(template);
-                    let errors = profile.map(|profile| profile.check(template));
-                    let errors = errors.into_iter().flatten();
-                    self.errors.extend(errors.map(|error| error.within(id)));
+                    let errors = profile.map(|profile| profile.check(qr, id, template));
+                    // Two accounts of a scheme tell the same of the rest of the code.
+                    let mut errors = errors.unwrap_or_default();
+                    errors.retain(|error| !self.errors.contains(error));
+                    self.errors.extend(errors);
                 }
                 _ => self.add(&[id], QrProblem::Id),
             }

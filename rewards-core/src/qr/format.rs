@@ -1,6 +1,7 @@
-//! Which characters a value has, and how many of them.
+//! Which characters a value has, how many of them, and in what form.
 
 use super::problem::QrProblem;
+use super::shape::Shape;
 
 /// The characters of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +20,11 @@ pub(super) struct Format {
     alphabet: Alphabet,
     least: usize,
     most: usize,
+    shape: Option<Shape>,
 }
+
+/// What is told of a payment, and the name of a merchant.
+pub(super) const LABEL: Format = Format::printable(25);
 
 impl Format {
     /// Digits only.
@@ -28,6 +33,7 @@ impl Format {
             alphabet: Alphabet::Digits,
             least,
             most,
+            shape: None,
         }
     }
 
@@ -37,6 +43,7 @@ impl Format {
             alphabet: Alphabet::Printable,
             least: 1,
             most,
+            shape: None,
         }
     }
 
@@ -46,6 +53,20 @@ impl Format {
             alphabet: Alphabet::Any,
             least: 1,
             most,
+            shape: None,
+        }
+    }
+
+    /// The same with so many characters at least.
+    pub(super) const fn at_least(self, least: usize) -> Self {
+        Self { least, ..self }
+    }
+
+    /// The same in a form, which is looked at when characters and length are right.
+    pub(super) const fn shaped(self, shape: Shape) -> Self {
+        Self {
+            shape: Some(shape),
+            ..self
         }
     }
 
@@ -61,9 +82,9 @@ impl Format {
             Alphabet::Printable => (|c| matches!(c, ' '..='~'), "printable ASCII only"),
             Alphabet::Any => (|c| !c.is_control(), "no control characters"),
         };
-        if value.chars().all(holds) {
-            return Ok(());
+        if !value.chars().all(holds) {
+            return Err(QrProblem::Characters { expected });
         }
-        Err(QrProblem::Characters { expected })
+        self.shape.map_or(Ok(()), |shape| shape.check(value))
     }
 }

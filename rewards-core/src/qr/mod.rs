@@ -34,9 +34,11 @@ mod parse;
 #[cfg(feature = "pictures")]
 mod picture;
 mod problem;
+mod profile;
 mod route;
 mod scheme;
 mod section;
+mod shape;
 mod signed;
 mod tlv;
 

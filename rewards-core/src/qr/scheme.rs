@@ -1,188 +1,9 @@
-//! What national schemes put into a code: each a row of data, and a record with names in the place of ids.
+//! What national schemes put into a code, with names in the place of ids. What each of them says is a row of `profile`.
 
 use serde::{Deserialize, Serialize};
 
 use super::document::{QrField, QrObject, QrTemplate, QrValue};
-use super::format::Format;
-use super::problem::{QrError, QrProblem};
-
-/// Whether a value of a scheme has to be there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Presence {
-    /// Always.
-    Always,
-    /// It may be.
-    Maybe,
-    /// Exactly one of those of the scheme that say so.
-    OneOf,
-}
-
-/// What a scheme says.
-#[derive(Debug)]
-pub(super) struct Profile {
-    /// The id that its template has where nothing else is said.
-    id: u8,
-    /// The name in its template, whatever the case of its letters.
-    guid: &'static str,
-    /// The values of its template.
-    fields: &'static [(u8, Presence, Format)],
-    /// The format of codes that have it.
-    pub(super) format: u8,
-    /// Objects that such a code need not have: ids.
-    pub(super) spares: &'static [u8],
-    /// Objects from 80 on that hold a text in such a code and no template: ids.
-    pub(super) texts: &'static [u8],
-    /// Whether such a code may be as long as a picture can hold.
-    pub(super) is_long: bool,
-}
-
-const fn always(id: u8, format: Format) -> (u8, Presence, Format) {
-    (id, Presence::Always, format)
-}
-
-const fn maybe(id: u8, format: Format) -> (u8, Presence, Format) {
-    (id, Presence::Maybe, format)
-}
-
-const fn one_of(id: u8, format: Format) -> (u8, Presence, Format) {
-    (id, Presence::OneOf, format)
-}
-
-const DUITNOW: Profile = Profile {
-    id: 26,
-    guid: "A0000006150001",
-    fields: &[
-        always(1, Format::digits(6, 6)),
-        always(2, Format::printable(28)),
-        maybe(3, Format::printable(20)),
-        maybe(4, Format::printable(15)),
-    ],
-    format: 2,
-    spares: &[],
-    // A digest of the code.
-    texts: &[82],
-    is_long: false,
-};
-const PROMPTPAY: Profile = Profile {
-    id: 29,
-    guid: "A000000677010111",
-    fields: &[
-        one_of(1, Format::digits(13, 13)),
-        one_of(2, Format::digits(13, 13)),
-        one_of(3, Format::digits(15, 15)),
-        one_of(4, Format::printable(43)),
-    ],
-    format: 1,
-    spares: &[52, 59, 60],
-    // A message in UTF-16.
-    texts: &[81],
-    is_long: false,
-};
-const PROMPTPAY_BILL: Profile = Profile {
-    id: 30,
-    guid: "A000000677010112",
-    fields: &[
-        always(1, Format::digits(13, 15)),
-        always(2, Format::printable(20)),
-        maybe(3, Format::printable(20)),
-    ],
-    ..PROMPTPAY
-};
-const PAYNOW: Profile = Profile {
-    id: 26,
-    guid: "SG.PAYNOW",
-    fields: &[
-        always(1, Format::digits(1, 1)),
-        always(2, Format::printable(21)),
-        maybe(3, Format::digits(1, 1)),
-        maybe(4, Format::digits(8, 14)),
-    ],
-    format: 1,
-    spares: &[],
-    texts: &[],
-    is_long: false,
-};
-const SGQR: Profile = Profile {
-    id: 51,
-    guid: "SG.SGQR",
-    fields: &[
-        always(1, Format::printable(13)),
-        always(2, Format::printable(7)),
-        always(3, Format::digits(6, 6)),
-        maybe(4, Format::printable(3)),
-        maybe(5, Format::printable(5)),
-        maybe(6, Format::printable(10)),
-        always(7, Format::digits(8, 8)),
-    ],
-    // It lists as many payment systems as a label has.
-    is_long: true,
-    ..PAYNOW
-};
-const QRIS: Profile = Profile {
-    id: 51,
-    guid: "ID.CO.QRIS.WWW",
-    fields: &[
-        maybe(1, Format::digits(16, 19)),
-        always(2, Format::printable(15)),
-        maybe(3, Format::printable(3)),
-    ],
-    ..PAYNOW
-};
-const PIX: Profile = Profile {
-    id: 26,
-    guid: "br.gov.bcb.pix",
-    fields: &[
-        one_of(1, Format::printable(77)),
-        maybe(2, Format::printable(72)),
-        one_of(25, Format::printable(77)),
-    ],
-    ..PAYNOW
-};
-
-/// All schemes.
-const PROFILES: [&Profile; 7] = [
-    &DUITNOW,
-    &PROMPTPAY,
-    &PROMPTPAY_BILL,
-    &PAYNOW,
-    &SGQR,
-    &QRIS,
-    &PIX,
-];
-
-impl Profile {
-    /// The scheme of a template.
-    pub(super) fn of(template: &QrTemplate) -> Option<&'static Self> {
-        let mut profiles = PROFILES.into_iter();
-        profiles.find(|profile| profile.guid.eq_ignore_ascii_case(&template.guid))
-    }
-
-    /// What is wrong with the values of a template of the scheme; paths begin within it.
-    pub(super) fn check(&self, template: &QrTemplate) -> Vec<QrError> {
-        let mut errors = Vec::new();
-        let mut chosen = 0_usize;
-        for (id, presence, format) in self.fields {
-            let problem = match (template.field(*id), presence) {
-                (Some(_), Presence::OneOf) if chosen > 0 => Some(QrProblem::Unexpected),
-                (Some(value), _) => format.check(value).err(),
-                (None, Presence::Always) => Some(QrProblem::Missing),
-                (None, _) => None,
-            };
-            if *presence == Presence::OneOf && template.field(*id).is_some() {
-                chosen = chosen.saturating_add(1);
-            }
-            errors.extend(problem.map(|problem| QrError::at(&[*id], problem)));
-        }
-        let is_choice = self
-            .fields
-            .iter()
-            .any(|(_, presence, _)| *presence == Presence::OneOf);
-        if is_choice && chosen == 0 {
-            errors.push(QrError::at(&[], QrProblem::Missing));
-        }
-        errors
-    }
-}
+use super::profile::{DUITNOW, PAYNOW, PIX, PROMPTPAY, PROMPTPAY_BILL, Profile, QRIS, SGQR};
 
 /// A record whose fields are values of a template.
 macro_rules! accounts {
@@ -263,7 +84,7 @@ accounts! {
     /// A bill that is paid by PromptPay, Thailand.
     PromptpayBill {
         always {
-            /// Who is paid: 13 to 15 digits.
+            /// Who is paid: a tax id of 13 digits, or one with its suffix, 15 digits.
             biller: 1,
             /// The first reference, up to 20 characters.
             reference: 2,
@@ -278,7 +99,7 @@ accounts! {
         always {
             /// What names who is paid: `0` a mobile phone, `2` the number of a company.
             proxy_type: 1,
-            /// The phone or the number, up to 21 characters.
+            /// The phone, such as `+6591234567`, or the number, up to 21 characters.
             proxy: 2,
         }
         maybe {
@@ -312,7 +133,7 @@ accounts! {
     /// QRIS, Indonesia.
     QrisAccount {
         always {
-            /// The national merchant id, up to 15 characters.
+            /// The national merchant id: `ID` and up to 13 digits.
             merchant: 2,
         }
         maybe {
@@ -322,11 +143,12 @@ accounts! {
             criteria: 3,
         }
     }
-    /// PIX, Brazil: a key, or the place of the charge. The id of the payment is the `reference_label` of what is told of it.
+    /// PIX, Brazil: a key, or the place of the charge; neither in a code that only offers a recurrence. The id of the payment is the
+    /// `reference_label` of what is told of it: letters and digits, or `***`.
     PixAccount {
         always {}
         maybe {
-            /// A key: a phone, an electronic mail, a tax id or a UUID, up to 77 characters.
+            /// A key: a phone such as `+5561912345678`, an electronic mail, a tax id or a UUID, up to 77 characters.
             key: 1,
             /// What whoever pays is told, up to 72 characters.
             message: 2,

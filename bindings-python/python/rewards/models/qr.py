@@ -230,7 +230,7 @@ class PromptpayBill(Model):
     """A bill that is paid by PromptPay, Thailand."""
 
     biller: str
-    """Who is paid: 13 to 15 digits."""
+    """Who is paid: a tax id of 13 digits, or one with its suffix, 15 digits."""
 
     reference: str
     """The first reference, up to 20 characters."""
@@ -246,7 +246,7 @@ class PaynowAccount(Model):
     """What names who is paid: `0` a mobile phone, `2` the number of a company."""
 
     proxy: str
-    """The phone or the number, up to 21 characters."""
+    """The phone, such as `+6591234567`, or the number, up to 21 characters."""
 
     is_editable: Maybe[str] = None
     """Whether whoever pays may change the amount: `1` or `0`."""
@@ -284,7 +284,7 @@ class QrisAccount(Model):
     """QRIS, Indonesia."""
 
     merchant: str
-    """The national merchant id, up to 15 characters."""
+    """The national merchant id: `ID` and up to 13 digits."""
 
     pan: Maybe[str] = None
     """The merchant's account number: 16 to 19 digits."""
@@ -294,13 +294,13 @@ class QrisAccount(Model):
 
 
 class PixAccount(Model):
-    """PIX, Brazil: a key, or the place of the charge.
+    """PIX, Brazil: a key, or the place of the charge; neither in a code that only offers a recurrence.
 
-    The id of the payment is the `reference_label` of what is told of it.
+    The id of the payment is the `reference_label` of what is told of it: letters and digits, or `***`.
     """
 
     key: Maybe[str] = None
-    """A key: a phone, an electronic mail, a tax id or a UUID, up to 77 characters."""
+    """A key: a phone such as `+5561912345678`, an electronic mail, a tax id or a UUID, up to 77 characters."""
 
     message: Maybe[str] = None
     """What whoever pays is told, up to 72 characters."""
