@@ -2,12 +2,13 @@
 //!
 //! A receipt is a proof that the device of a token has signed. They come from whoever has them, in any order, late, and as often as
 //! somebody likes: what is kept in the end follows from which of them were told in time. What a token has reserved pays them as far
-//! as it goes, who comes first first. A receipt that was told before is told again and changes nothing. Another one of the same number, one that does not go on
-//! from the one before it, and one for which nothing is left, show that the device has spent something twice: both are kept with the
-//! token as evidence, and the program says what happens to the tokens of the member, those of others merged with the member included.
+//! as it goes, who comes first first. A receipt that was told before is told again and changes nothing. Another one of the same
+//! number, one that does not go on from the one before it, and one for which nothing is left, show that the device has spent
+//! something twice: both are kept with the token as evidence, and the program says what happens to the tokens of the member, those of
+//! others merged with the member included.
 //!
-//! Each receipt has an outcome of its own; one that is refused takes no other with it. Refusals of the whole, in order: no receipt
-//! or more than [`RECEIPTS_AT_ONCE_MAX`].
+//! Each receipt has an outcome of its own; one that is refused takes no other with it. Refusals of the whole, in order: a text with a
+//! NUL, as of any request; no receipt or more than [`RECEIPTS_AT_ONCE_MAX`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
