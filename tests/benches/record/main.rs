@@ -1,6 +1,6 @@
 //! Recording purchases: the engine beside `pgbench`, beside a bare set-based loop, and beside row-by-row sqlx.
 //!
-//! `cargo bench -p rewards-tests --features bench --bench record [-- --rounds N --seconds N --only postgres|sqlite|growth|member|telemetry|processes|settle|motion|transfers|codes|draws]`
+//! `cargo bench -p rewards-tests --features bench --bench record [-- --rounds N --seconds N --only postgres|sqlite|growth|member|telemetry|processes|settle|motion|transfers|codes|draws|receipts|stages]`
 //!
 //! Everything runs interleaved (A B C A B C …) on the same machine and database; each figure is a median of the rounds with
 //! its spread. The engine and the bare loops write the same rows: the purchase with its reply, a journal entry, a lot, an
@@ -16,10 +16,12 @@ mod growth;
 mod motion;
 mod one_member;
 mod processes;
+mod receipts;
 mod report;
 mod rows;
 mod settle;
 mod sqlite;
+mod stages;
 mod telemetry;
 mod transfers;
 
@@ -117,6 +119,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     if options.wants("draws") {
         draws::run(&options, &mut report).await?;
+    }
+    if options.wants("receipts") {
+        receipts::run(&options, &mut report).await?;
+    }
+    if options.wants("stages") {
+        stages::run(&options, &mut report).await?;
     }
     if options.wants("telemetry") {
         telemetry::run(&options, &mut report).await?;
