@@ -49,7 +49,9 @@ def test_what_a_till_takes_is_remembered_told_and_paid(tmp_path: Path) -> None:
             assert till.waiting() == []
             revoked = known.model_copy(update={"revoked": ["t-1"]})
             till.know(revoked)
-            later = spent(token, "1.00", waiting[1].proof).model_copy(update={"now": NOW + timedelta(minutes=2)})
+            later = spent(token, "1.00", waiting[1].proof).model_copy(
+                update={"now": NOW + timedelta(minutes=2)}
+            )
             with pytest.raises(rewards.RejectedError) as taken_back:
                 till.take(later)
             assert taken_back.value.code == "token_revoked"
@@ -105,4 +107,3 @@ def test_what_is_no_till_is_refused(tmp_path: Path) -> None:
         with pytest.raises(rewards.RewardsError) as refused:
             rewards.Till(tmp_path / place, known)
         assert refused.value.code == code
-

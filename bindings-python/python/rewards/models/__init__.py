@@ -838,6 +838,7 @@ from .tokens import (
     SettleReceipts,
     ShownToken,
     SpentHere,
+    TillMark,
     TokenClaims,
     TokenDetails,
     TokenKeyList,
@@ -848,6 +849,7 @@ from .tokens import (
     TokenSpend,
     TokenState,
     TokenVerifier,
+    WaitingPayment,
 )
 from .transfers import (
     AliasName,
@@ -1640,6 +1642,7 @@ __all__ = [
     "TierReason",
     "TierTest",
     "TierWindow",
+    "TillMark",
     "TimeOfDay",
     "TimeOfDayCondition",
     "TimeOfDayRange",
@@ -1718,6 +1721,7 @@ __all__ = [
     "VisitsReached",
     "VoidCoupon",
     "VoidedCoupon",
+    "WaitingPayment",
     "WeekStart",
     "Weekday",
     "WeekdayCondition",

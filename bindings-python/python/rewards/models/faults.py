@@ -261,6 +261,7 @@ CODES: dict[str, Code] = {
     "token_seen": Code("rejected", 409),
     "token_revoked": Code("rejected", 410),
     "clock_rolled_back": Code("rejected", 409),
+    "token_log_rolled_back": Code("rejected", 409),
     "token_sync_overdue": Code("rejected", 409),
 }
 """All codes of faults; the codes of single problems of an `invalid` fault are not among them."""

@@ -294,13 +294,15 @@ class QrisAccount(Model):
 
 
 class PixAccount(Model):
-    """PIX, Brazil: a key, or the place of the charge; neither in a code that only offers a recurrence.
-
-    The id of the payment is the `reference_label` of what is told of it: letters and digits, or `***`.
+    """PIX, Brazil: a key, or the place of the charge; neither in a code that only offers a
+    recurrence. The id of the payment is the `reference_label` of what is told of it: letters and
+    digits, or `***`.
     """
 
     key: Maybe[str] = None
-    """A key: a phone such as `+5561912345678`, an electronic mail, a tax id or a UUID, up to 77 characters."""
+    """A key: a phone such as `+5561912345678`, an electronic mail, a tax id or a UUID, up to 77
+    characters.
+    """
 
     message: Maybe[str] = None
     """What whoever pays is told, up to 72 characters."""

@@ -9,7 +9,7 @@ from .base import Blank, ListOf, Maybe, Model
 from .deposits import PaymentReference
 from .payments import PaidPart
 from .program import KeyId
-from .scalars import Int64, Timestamp, UInt32
+from .scalars import Int64, Timestamp, UInt32, UInt64
 from .values import (
     DeviceId,
     MemberId,
@@ -615,6 +615,40 @@ class AcceptedToken(Model):
 
     memory: TokenMemory
     """What is remembered of it from now on."""
+
+
+class WaitingPayment(Model):
+    """A payment that was taken and is not told to the engine yet."""
+
+    token: TokenId
+    """The token."""
+
+    amount: Money
+    """How much was paid."""
+
+    digest: str
+    """What the payment is known by, in hexadecimal digits."""
+
+    taken_at: Timestamp
+    """When it was taken."""
+
+    proof: Maybe[str] = None
+    """The proof, which `settle_receipts` takes in; none of a token that is good for whoever bears
+    it, which `redeem_token` takes.
+    """
+
+    reference: Maybe[PaymentReference] = None
+    """What was asked to be signed with the payment, such as the number of the sale."""
+
+
+class TillMark(Model):
+    """How far a till has come: its last payment, and the hash of it and all before it."""
+
+    number: UInt64
+    """The number of the payment; 0 before the first."""
+
+    hash: str
+    """The hash, in hexadecimal digits."""
 
 
 class TokenSpend(Model):
