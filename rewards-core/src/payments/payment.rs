@@ -161,7 +161,8 @@ pub struct Payment {
     pub member: MemberId,
     /// The program that decided.
     pub program: ProgramId,
-    /// Its revision: all that follows of the payment is decided by it.
+    /// Its revision: by it the route, the fee, billers, declines and stages are decided from then on. What pays is decided when value
+    /// is held, and what it earns by the revision that counts when it was created.
     pub revision: u32,
     /// The way it goes.
     pub route: Slug,
@@ -378,6 +379,20 @@ impl Payment {
     #[must_use]
     pub fn ran(mut self, runs: impl IntoIterator<Item = KeptRun>) -> Self {
         self.runs.extend(runs);
+        self
+    }
+
+    /// Without what was told of it in words: the merchant, and what stages answered. What it came to stays, and so do the runs, which
+    /// are counted.
+    #[must_use]
+    pub fn erased(mut self) -> Self {
+        self.subject = PaymentSubject {
+            biller: self.subject.biller.take(),
+            ..PaymentSubject::default()
+        };
+        for kept in &mut self.runs {
+            kept.run.answer.clear();
+        }
         self
     }
 

@@ -75,8 +75,10 @@ impl StageRun {
         let mut note = |code, field: &str, detail: String| {
             problems.push(Problem::new(code, format!("{path}.{field}"), detail));
         };
-        if self.version.is_empty() || self.version.len() > STAGE_VERSION_BYTES_MAX {
-            let detail = format!("expected 1 to {STAGE_VERSION_BYTES_MAX} bytes");
+        let is_long = self.version.len() > STAGE_VERSION_BYTES_MAX;
+        if self.version.is_empty() || is_long || has_nul(&self.version) {
+            let detail =
+                format!("expected 1 to {STAGE_VERSION_BYTES_MAX} bytes, none of them a NUL");
             note("text_invalid", "version", detail);
         }
         if self.answer.len() > ANSWER_FIELDS_MAX {
@@ -90,8 +92,17 @@ impl StageRun {
                 let detail = format!("expected at most {ANSWER_TEXT_BYTES_MAX} bytes");
                 note("text_too_long", "answer", detail);
             }
+            if has_nul(name) || has_nul(value) {
+                let detail = "a text cannot hold NUL".to_owned();
+                note("text_invalid", "answer", detail);
+            }
         }
     }
+}
+
+/// No store keeps such a text.
+fn has_nul(text: &str) -> bool {
+    text.contains('\0')
 }
 
 /// A run as it is kept with its payment.
@@ -104,4 +115,32 @@ pub struct KeptRun {
     pub day: i64,
     /// What the host said of it.
     pub run: StageRun,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_store_keeps_is_a_problem_of_the_run() {
+        let run = |version: &str, name: &str, value: &str| StageRun {
+            stage: Slug::new("fx").unwrap(),
+            version: version.to_owned(),
+            outcome: StageOutcome::Answered,
+            millis: 1,
+            answer: [(name.to_owned(), value.to_owned())].into(),
+        };
+        for (run, expected) in [
+            (run("1", "rate", "1.08"), None),
+            (run("1\0", "rate", "1.08"), Some("stages[0].version")),
+            (run("1", "ra\0te", "1.08"), Some("stages[0].answer")),
+            (run("1", "rate", "\0"), Some("stages[0].answer")),
+        ] {
+            let mut problems = Vec::new();
+            run.problems("stages[0]", &mut problems);
+            let found: Vec<&str> = problems.iter().map(|one| &*one.path).collect();
+            assert_eq!(found, Vec::from_iter(expected), "{run:?}");
+            assert!(problems.iter().all(|one| one.code == "text_invalid"));
+        }
+    }
 }

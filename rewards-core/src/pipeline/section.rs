@@ -37,7 +37,8 @@ pub struct Stage {
     /// Whether a payment fails with it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub critical: bool,
-    /// How long it may take, in milliseconds, 1 to 600,000; 5,000 when absent. What takes longer has failed.
+    /// How long it may take, in milliseconds, 1 to 600,000; 5,000 when absent. The host gives up what takes
+    /// longer and tells so; what is told is not measured again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_millis: Option<u32>,
 }

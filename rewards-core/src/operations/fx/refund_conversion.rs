@@ -39,7 +39,7 @@ use crate::snapshot::{ReadPlan, Snapshot};
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct RefundConversion {
-    /// The id of the refund; the same one again has no second effect.
+    /// The id of the refund, unique in the conversion: the same one again has no second effect.
     pub refund: RefundId,
     /// The conversion.
     pub conversion: ConversionId,

@@ -1,14 +1,14 @@
 //! Erase a member: everything that was told of the member in words is dropped; ids, amounts, times and hashes stay.
 //!
 //! The member is closed, if that has not happened before, under the same conditions as in
-//! [`UpdateMember`](super::UpdateMember). Segments and attributes, facts of purchases, what codes show, aliases and the reasons in the
-//! journal go; the books stay provable, because nothing of that is hashed. Replies of earlier commands stay too: they hold ids and
+//! [`UpdateMember`](super::UpdateMember). Segments and attributes, facts of purchases, what codes show, what payments say of merchants and
+//! what stages answered of them, aliases and the reasons in the journal go; the books stay provable, because nothing of that is hashed. Replies of earlier commands stay too: they hold ids and
 //! amounts, and those of [`CreateQr`](crate::operations::qr::CreateQr) and [`ScanQr`](crate::operations::qr::ScanQr) what a code
 //! showed that was not signed.
 //!
-//! One call erases at most [`ERASED_ENTITIES_MAX`] purchases and as many codes, so a member with more takes several: **while the reply has a `next`,
-//! send the command again with it as `after`, and with a key of its own**. The profile, the aliases and the reasons go with the first
-//! call, and the member is closed from then on, so no purchase comes in between. When calls stop in the middle, beginning again
+//! One call erases at most [`ERASED_ENTITIES_MAX`] purchases, as many codes and as many payments, so a member with more takes several:
+//! **while the reply has a `next`, send the command again with it as `after`, and with a key of its own**. The profile, the aliases and
+//! the reasons go with the first call, and the member is closed from then on, so no purchase comes in between. When calls stop in the middle, beginning again
 //! without `after` goes on: what is erased already is passed over.
 //!
 //! Refusals, in order: unknown member; value reserved; value left; more open lots than one command may touch.
@@ -25,17 +25,20 @@ use crate::cashback::PurchaseEntity;
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
-use crate::entity::{By, Cursor, Entity, EntityKey, EntityQuery, EntityRemoval, Stored};
+use crate::entity::{
+    By, Cursor, Entity, EntityId as _, EntityKey, EntityQuery, EntityRemoval, Stored,
+};
 use crate::event::Event;
 use crate::ids::MemberId;
 use crate::member::{ALIASES_MAX, Alias, MemberProfile, MemberStatus};
 use crate::money::Money;
+use crate::payments::Payment;
 use crate::qr::IssuedQr;
 use crate::rejection::Rejection;
 use crate::snapshot::{ReadPlan, Snapshot};
 use crate::time::Timestamp;
 
-/// The most purchases that one call erases, and the most codes.
+/// The most purchases that one call erases, the most codes, and the most payments.
 pub const ERASED_ENTITIES_MAX: u32 = 500;
 
 /// Erases a member.
@@ -72,6 +75,10 @@ pub struct ErasedMember {
     #[serde(default, skip_serializing_if = "crate::operations::is_zero")]
     #[cfg_attr(feature = "uniffi", uniffi(default = 0))]
     pub codes: u32,
+    /// How many payments were erased by this call.
+    #[serde(default, skip_serializing_if = "crate::operations::is_zero")]
+    #[cfg_attr(feature = "uniffi", uniffi(default = 0))]
+    pub payments: u32,
     /// What was forfeited, one amount per asset.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
@@ -121,13 +128,27 @@ impl ErasedPage {
     }
 }
 
+/// A page of a list, and what is left of where it goes on: nothing, once that was a place in this list.
+fn begin<'a, E: Entity>(
+    context: &Context,
+    member: &MemberId,
+    after: Option<&'a str>,
+) -> (Option<ErasedPage>, Option<&'a str>) {
+    match ErasedPage::new::<E>(context, member, after) {
+        Ok(page) => (Some(page), None),
+        Err(_) => (None, after),
+    }
+}
+
 /// What the call looks at.
 #[derive(Debug)]
 pub struct PreparedErasure {
     /// None once all of them are erased.
     purchases: Option<ErasedPage>,
-    /// Codes come after purchases.
-    codes: ErasedPage,
+    /// Codes come after purchases; none once all of them are erased.
+    codes: Option<ErasedPage>,
+    /// Payments come last.
+    payments: ErasedPage,
     aliases: EntityQuery,
 }
 
@@ -143,22 +164,17 @@ impl Operation for EraseMember {
 
     fn prepare(&self, context: &Context) -> Result<(ReadPlan, PreparedErasure), Rejection> {
         let (member, after) = (&self.member, self.after.as_deref());
-        let purchases = ErasedPage::new::<PurchaseEntity>(context, member, after);
-        let (purchases, codes) = match (purchases, after) {
-            (Ok(purchases), _) => {
-                let codes = ErasedPage::new::<IssuedQr>(context, member, None)?;
-                (Some(purchases), codes)
-            }
-            (Err(_), Some(_)) => (None, ErasedPage::new::<IssuedQr>(context, member, after)?),
-            (Err(refused), None) => return Err(refused),
-        };
+        // Where it goes on is a place in one of the lists; those before it are done, and those behind it begin.
+        let (purchases, after) = begin::<PurchaseEntity>(context, member, after);
+        let (codes, after) = begin::<IssuedQr>(context, member, after);
+        let payments = ErasedPage::new::<Payment>(context, member, after)?;
         let aliases = EntityQuery {
             kind: Alias::KIND,
             after: None,
             limit: ALIASES_MAX,
-            ..codes.query.clone()
+            ..payments.query.clone()
         };
-        let pages = purchases.iter().chain([&codes]);
+        let pages = purchases.iter().chain(&codes).chain([&payments]);
         let pages = pages.map(|page| page.query.clone());
         let plan = ReadPlan {
             members: vec![context.member_key(&self.member)],
@@ -168,6 +184,7 @@ impl Operation for EraseMember {
         let prepared = PreparedErasure {
             purchases,
             codes,
+            payments,
             aliases,
         };
         Ok((plan, prepared))
@@ -188,9 +205,13 @@ impl Operation for EraseMember {
             Some(page) => erase_purchases(&mut builder, page, snapshot)?,
             None => (0, None),
         };
-        let (codes, next) = match next {
-            Some(next) => (0, Some(next)),
-            None => erase_codes(&mut builder, &prepared.codes, snapshot)?,
+        let (codes, next) = match (next, &prepared.codes) {
+            (None, Some(page)) => erase(&mut builder, page, snapshot, IssuedQr::erased)?,
+            (next, _) => (0, next),
+        };
+        let (payments, next) = match next {
+            None => erase(&mut builder, &prepared.payments, snapshot, Payment::erased)?,
+            next => (0, next),
         };
         let aliases = snapshot.entity_pages.get(&prepared.aliases);
         for (id, row) in aliases.into_iter().flatten() {
@@ -212,6 +233,7 @@ impl Operation for EraseMember {
                 erased_at,
                 purchases,
                 codes,
+                payments,
                 forfeited,
                 next,
             },
@@ -268,24 +290,56 @@ fn erase_purchases(
     Ok((erased, next))
 }
 
-/// The same of codes that were given out.
-fn erase_codes(
+/// The same of what is not changed by anything else here.
+fn erase<E: ErasedEntity>(
     builder: &mut ChangeBuilder<'_>,
     page: &ErasedPage,
     snapshot: &Snapshot,
+    without: impl Fn(E) -> E,
 ) -> Result<(u32, Option<String>), Undecided> {
-    let (found, next) = page.read(snapshot, |code: &IssuedQr| Cursor {
-        value: code.created_at.micros(),
-        id: SmolStr::new(code.qr.as_str()),
-    })?;
+    let (found, next) = page.read(snapshot, E::place)?;
     let mut erased = 0_u32;
     for stored in found {
         let expected = stored.expected();
-        let without = stored.entity.clone().erased();
+        let without = without(stored.entity.clone());
         if without != stored.entity {
             erased = erased.saturating_add(1);
-            builder.put(&without.qr.clone(), expected, &without)?;
+            builder.put(without.id(), expected, &without)?;
         }
     }
     Ok((erased, next))
+}
+
+/// Something of a member that says something in words.
+trait ErasedEntity: Entity + Clone + PartialEq {
+    fn id(&self) -> &Self::Id;
+    fn created_at(&self) -> Timestamp;
+
+    /// Its place among what the member has.
+    fn place(&self) -> Cursor {
+        Cursor {
+            value: self.created_at().micros(),
+            id: SmolStr::new(self.id().text()),
+        }
+    }
+}
+
+impl ErasedEntity for IssuedQr {
+    fn id(&self) -> &Self::Id {
+        &self.qr
+    }
+
+    fn created_at(&self) -> Timestamp {
+        self.created_at
+    }
+}
+
+impl ErasedEntity for Payment {
+    fn id(&self) -> &Self::Id {
+        &self.payment
+    }
+
+    fn created_at(&self) -> Timestamp {
+        self.created_at
+    }
 }

@@ -1,7 +1,7 @@
 //! What a member who leaves still has, given back to the accounts that paid it. The member's own money was paid by none of them:
 //! it goes to the account of adjustments, from where the host pays it out or keeps it. What the member owes is written off.
 //!
-//! Nobody leaves while value is reserved: it is promised to somebody else.
+//! Nobody leaves while value of the member's own is reserved: it is promised to somebody else.
 
 use super::super::change_builder::{ChangeBuilder, Totals};
 use crate::command::Undecided;

@@ -173,7 +173,9 @@ impl Operation for CreatePayment {
             return Err(Rejection::PaymentExists(self.payment.clone()).into());
         }
         check_active(&builder.row.profile, &self.member)?;
-        let payment = self.payment(prepared, builder.recorded_at);
+        // By the clock of this command, not by the member's row, which may have been recorded ahead of it: what the payment earns is a
+        // purchase of this instant, and none may lie in the future.
+        let payment = self.payment(prepared, context.now);
         builder.put(&self.payment, Expected::Absent, &payment)?;
         tell(&mut builder, &payment, context.now);
         Ok(Decision {

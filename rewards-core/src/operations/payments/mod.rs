@@ -1,7 +1,8 @@
 //! Payments: a member pays somebody outside with what the member has.
 //!
 //! The host talks to the outside and says what came of it: [create](CreatePayment), [hold](HoldPayment), [submit](SubmitPayment),
-//! [report](ReportPayment). The revision of the program that is active when a payment is created decides all that follows of it.
+//! [report](ReportPayment). The revision of the program that is active when a payment is created decides its route, fee,
+//! billers, declines and stages; what pays is decided when value is held.
 
 mod cancel_payment;
 mod create_payment;

@@ -37,7 +37,8 @@ use crate::snapshot::{ReadPlan, Snapshot};
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 #[serde(deny_unknown_fields)]
 pub struct RefundPayment {
-    /// The host's id of the refund, unique in the tenant.
+    /// The host's id of the refund: unique in the payment, and among refunds of purchases where the payment is one. Choose one that is
+    /// unique in the tenant, for it is the key of the command where none is given.
     pub refund: RefundId,
     /// The payment.
     pub payment: PaymentId,

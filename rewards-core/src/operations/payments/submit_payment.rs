@@ -159,8 +159,12 @@ impl Operation for SubmitPayment {
         match Verdict::of(before, payments, snapshot, context)? {
             Verdict::Approved => {}
             Verdict::Blocked => {
-                let blocked = before.clone().blocked(context.now);
-                return self.end(&stored, blocked, snapshot, context);
+                // What stages said is kept where it can be: a host that has run none of them is told all the same.
+                let noted = match self.runs().check(program) {
+                    Ok(_) => self.runs().noted(before.clone(), program, context),
+                    Err(_) => before.clone(),
+                };
+                return self.end(&stored, noted.blocked(context.now), snapshot, context);
             }
             Verdict::Reviewed(_) => {
                 let step = WrongPaymentStep::State(PaymentState::PendingReview);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Checker, PARTS_MAX};
-use crate::money::{Asset, DecimalText, Rate};
+use crate::money::{Asset, DecimalText, Rate, Ratio};
 use crate::parse::At;
 use crate::program::redemption::{EXPIRES_AFTER_MINUTES_MAX, RETURNED_GRACE_DAYS_MAX};
 use crate::program::{Ceiling, Redemptions, ReturnedLate, SpendBucket, UnitTerms};
@@ -18,6 +18,11 @@ pub(super) fn check(checker: &mut Checker<'_>) {
     check_order(checker, &at.field("order"), section);
     if let Some(share) = section.max_share {
         check_share(checker, &at.field("max_share"), share);
+        let is_part = share.ratio() < Ratio::ONE;
+        if is_part && (program.payments.is_some() || program.tokens.is_some()) {
+            let words = "payments and tokens are paid as a whole: expected `100%` beside `payments` and `tokens`";
+            checker.report("share_invalid", &at.field("max_share"), words);
+        }
     }
     let minutes = section.expires_after_minutes;
     if !(1..=EXPIRES_AFTER_MINUTES_MAX).contains(&minutes) {
@@ -111,7 +116,7 @@ fn amount(
 }
 
 fn check_share(checker: &mut Checker<'_>, at: &At<'_>, share: Rate) {
-    if share.is_zero() || share.ratio() > crate::money::Ratio::ONE {
+    if share.is_zero() || share.ratio() > Ratio::ONE {
         let words = format!("expected a share above `0%` and up to `100%`, got `{share}`");
         checker.report("share_invalid", at, words);
     }
@@ -249,6 +254,17 @@ units = [{ asset = 'points' }, { asset = 'stars/2' }]
                 "order = ['main']\nreturned_late.grace_days = 0".to_owned(),
                 "grace_invalid",
                 "redemptions.returned_late.grace_days".to_owned(),
+            ),
+            (
+                "order = ['main']\nmax_share = '99.9%'\n[payments]\nroutes = [{ id = 'r' }]"
+                    .to_owned(),
+                "share_invalid",
+                "redemptions.max_share".to_owned(),
+            ),
+            (
+                "order = ['main']\nmax_share = '50%'\n[tokens]\nissuer = 'i'".to_owned(),
+                "share_invalid",
+                "redemptions.max_share".to_owned(),
             ),
         ] {
             check(&section, &[(code, &path)]);

@@ -1,8 +1,9 @@
 //! Payments that earn: completed they are purchases, refunded they are undone.
 
+use rewards_core::cashback::Purchase;
 use rewards_core::ids::PurchaseId;
 use rewards_core::operations::members::{MergeMembers, MergedTiers};
-use rewards_core::operations::purchases::{CancelPurchase, GetPurchase};
+use rewards_core::operations::purchases::{CancelPurchase, GetPurchase, RecordPurchase};
 use rewards_core::payments::PaymentState;
 
 use super::{completed, create, declined, hold, refund, report, submit, under_way};
@@ -39,6 +40,27 @@ fn get(world: &mut World, payment: &str) -> rewards_core::cashback::Purchase {
         purchase: payment.parse().unwrap(),
     };
     world.run(&get).unwrap().purchase
+}
+
+#[test]
+fn what_is_created_by_a_clock_that_is_behind_earns_all_the_same() {
+    let mut world = world();
+    let now = world.now;
+    world.at("2026-03-05");
+    let purchase = Purchase::new(
+        "s1".parse().unwrap(),
+        member("ann"),
+        "main".parse().unwrap(),
+        world.now,
+        money("1.00", "EUR"),
+    );
+    world.run(&RecordPurchase::new(purchase.unwrap())).unwrap();
+    world.now = now;
+    bill(&mut world, "p1", "50.00");
+    let paid = world.run(&report("p1", 1, completed())).unwrap();
+    assert_eq!(paid.not_earned, None);
+    let kept = get(&mut world, "p1");
+    assert_eq!(kept.occurred_at, now, "by the clock of the command");
 }
 
 #[test]

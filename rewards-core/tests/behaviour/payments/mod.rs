@@ -6,6 +6,7 @@
 )]
 
 mod earning;
+mod erased;
 mod pipeline;
 mod refused;
 

@@ -186,6 +186,32 @@ fn assess(world: &mut World, payment: &str, amount: &str, who: &str) {
     world.run(&request).unwrap();
 }
 
+#[test]
+fn what_is_blocked_before_it_is_tried_keeps_what_stages_said() {
+    let stages = "[pipeline]\nstages = [{ id = \"look\", at = \"submit\", critical = true }]\n";
+    let mut world = World::with(&format!("{}{stages}{RISK}", super::PROGRAM));
+    world.give_main("ann", 100_000);
+    for (payment, runs) in [("p1", 1), ("p2", 0)] {
+        world.run(&create(payment, "450.00")).unwrap();
+        world.run(&hold(payment)).unwrap();
+        assess(&mut world, payment, "450.00", "ann");
+        let run = StageRun {
+            stage: "look".parse().unwrap(),
+            version: "1".to_owned(),
+            outcome: StageOutcome::Answered,
+            millis: 3,
+            answer: [].into(),
+        };
+        let mut request = submit(payment);
+        request.stages = vec![run; runs];
+        let told = world.run_as(payment, &request).unwrap();
+        assert_eq!(told.failure, Some(PaymentFailure::Blocked));
+        assert_eq!(get(&mut world, payment).stages.len(), runs, "{payment}");
+    }
+    assert_eq!(balance_of(&world, "ann"), (100_000, 0));
+    world.assert_valid();
+}
+
 /// Somebody looks at a payment and decides.
 fn review(world: &mut World, payment: &str, decision: ReviewDecision) {
     let owner = "ruth".parse().unwrap();
