@@ -202,6 +202,8 @@ const STORAGE: &[Row] = &[
     row("address", &[WAIST, &["memory", "sql"]], &["sqlx"]),
     // Beside the engine: it runs what is the host's, and stores nothing.
     row("stages", &[], &["sqlx", "decide"]),
+    // Beside the engine: a file of its own, with the SQL backend's words for what goes wrong with one.
+    row("till", &[WAIST, &["sql"]], &["decide"]),
     // Above the engine: it opens the backends it runs files on.
     row("scenario", &[WAIST, ENGINE, &["memory", "sql"]], &["sqlx"]),
 ];
