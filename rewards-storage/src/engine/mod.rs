@@ -57,6 +57,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use futures::stream;
 use rewards_core::command::{Kind, Operation};
 use rewards_core::ids::{IdempotencyKey, TenantId};
@@ -228,19 +229,23 @@ impl TenantEngine {
         options: CommandOptions,
     ) -> Result<Receipt<O::Reply>, Fault> {
         let span = command_span::<O>();
-        let work = async {
-            match O::KIND {
-                Kind::Command => {
-                    receive(
-                        self.submit(request, options.into(), Once::Key, None)
-                            .await?,
-                    )
-                    .await
-                }
-                Kind::Query => query::ask(self, request, options.now).await,
-            }
+        // Boxed each for itself, so that a library on a phone has for every operation but the one of the two that it needs.
+        let work: BoxFuture<'_, Result<Receipt<O::Reply>, Fault>> = match O::KIND {
+            Kind::Command => Box::pin(self.command(request, options)),
+            Kind::Query => Box::pin(query::ask(self, request, options.now)),
         };
         observed(work.instrument(span.clone()).await, &span)
+    }
+
+    async fn command<O: Operation>(
+        &self,
+        request: O,
+        options: CommandOptions,
+    ) -> Result<Receipt<O::Reply>, Fault> {
+        let answer = self
+            .submit(request, options.into(), Once::Key, None)
+            .await?;
+        receive(answer).await
     }
 
     /// Executes many requests, each on its own, and returns the outcomes in their order.
