@@ -473,7 +473,7 @@ class RefundConversion(Model):
     """Refunds a conversion."""
 
     refund: RefundId
-    """The id of the refund; the same one again has no second effect."""
+    """The id of the refund, unique in the conversion: the same one again has no second effect."""
 
     conversion: ConversionId
     """The conversion."""

@@ -160,6 +160,9 @@ class ErasedMember(Model):
     codes: Blank[UInt32] = 0
     """How many codes that were given out were erased by this call."""
 
+    payments: Blank[UInt32] = 0
+    """How many payments were erased by this call."""
+
     forfeited: ListOf[Money] = []
     """What was forfeited, one amount per asset."""
 

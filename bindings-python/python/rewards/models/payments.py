@@ -411,7 +411,10 @@ class RefundPayment(Model):
     """Refunds a payment."""
 
     refund: RefundId
-    """The host's id of the refund, unique in the tenant."""
+    """The host's id of the refund: unique in the payment, and among refunds of purchases where the
+    payment is one. Choose one that is unique in the tenant, for it is the key of the command where
+    none is given.
+    """
 
     payment: PaymentId
     """The payment."""

@@ -956,7 +956,7 @@ class Stage(Model):
     timeout_millis: Maybe[UInt32] = None
     """How long it may take, in milliseconds, 1 to 600,000; 5,000 when absent.
 
-    What takes longer has failed.
+    The host gives up what takes longer and tells so; what is told is not measured again.
     """
 
 

@@ -34,7 +34,7 @@ fn bill(world: &mut World, payment: &str, amount: &str) {
     world.run(&submit(payment)).unwrap();
 }
 
-fn get(world: &mut World, payment: &str) -> rewards_core::cashback::Purchase {
+fn get(world: &mut World, payment: &str) -> Purchase {
     let get = GetPurchase {
         explain: false,
         purchase: payment.parse().unwrap(),
@@ -54,7 +54,7 @@ fn what_is_created_by_a_clock_that_is_behind_earns_all_the_same() {
         world.now,
         money("1.00", "EUR"),
     );
-    world.run(&RecordPurchase::new(purchase.unwrap())).unwrap();
+    world.run(&RecordPurchase::new(purchase)).unwrap();
     world.now = now;
     bill(&mut world, "p1", "50.00");
     let paid = world.run(&report("p1", 1, completed())).unwrap();
