@@ -7,9 +7,8 @@ import java.security.Signature
 import java.time.Duration
 import java.time.Instant
 import java.util.HexFormat
-import rewards.code
+import rewards.*
 import rewards.engine.*
-import rewards.money
 
 /** A market day: two phones pay at a till that has no network, and in the evening everybody is paid. */
 
@@ -109,7 +108,7 @@ data class MarketDay(
     val taken: List<String>,
     val refused: List<String>,
     val settled: List<ReceiptOutcome>,
-    val paid: Money,
+    val paid: List<Money>,
     val left: Map<String, Money>,
     val problems: List<String>,
 )
@@ -174,7 +173,7 @@ suspend fun marketDay(folder: Path, morning: Instant): MarketDay {
         taken = taken,
         refused = refused,
         settled = settled.receipts.map { it.outcome },
-        paid = settled.receipts.mapNotNull { it.paid }.reduce { sum, next -> Money(sum.minor + next.minor, sum.asset) },
+        paid = settled.receipts.mapNotNull { it.paid },
         left = listOf(ada, bob).associate { it.member to issuer.available(it.member, later) },
         problems = issuer.problems(),
     )

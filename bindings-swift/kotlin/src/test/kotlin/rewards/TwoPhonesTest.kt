@@ -16,7 +16,7 @@ class TwoPhonesTest {
         assertEquals(listOf("ada", "bob", "ada"), day.taken)
         assertEquals(listOf("token_seen", "token_proof_mismatch", "token_over_limit", "token_seen"), day.refused)
         assertEquals(List(3) { ReceiptOutcome.SETTLED }, day.settled)
-        assertEquals(money("40.00", "EUR"), day.paid)
+        assertEquals(listOf("12.50", "20.00", "7.50").map { money(it, "EUR") }, day.paid)
         assertEquals(mapOf("ada" to money("40.00", "EUR"), "bob" to money("40.00", "EUR")), day.left)
         assertEquals(emptyList<String>(), day.problems)
     }
