@@ -299,9 +299,20 @@ impl ReadReceipt {
 }
 
 impl OpenReceipts {
+    /// Whether a receipt of this number shows that the next one, which was told before, does not go on from it.
+    fn contradicts_what_was_told(&self, counter: u32, (doubled, known): (&[u32], &[u32])) -> bool {
+        let next = counter.saturating_add(1);
+        let is_new = |digest: &String| self.new.iter().any(|(_, new)| new == digest);
+        let mut behind = self.token.receipts().iter();
+        doubled.contains(&next)
+            && !known.contains(&next)
+            && !behind.any(|kept| kept.counter == next && is_new(&kept.digest))
+    }
+
     /// Tells what was paid of each receipt, and of those that were spent twice.
     fn tell(&self, receipts: &[&ReadReceipt], builder: &mut ChangeBuilder<'_>, told: &mut Told) {
         let doubled = self.token.double_spends();
+        let known = self.before.entity.double_spends();
         for receipt in receipts {
             let kept = self.token.receipts().iter();
             let Some(kept) = kept.clone().find(|kept| kept.digest == receipt.digest) else {
@@ -311,7 +322,9 @@ impl OpenReceipts {
             let left = amount.minor().saturating_sub(paid.minor());
             let unpaid = Money::new(left, amount.asset());
             let is_new = self.new.iter().any(|(place, _)| *place == receipt.place);
-            let is_double = unpaid.is_positive() || doubled.contains(&kept.counter);
+            let is_double = unpaid.is_positive()
+                || doubled.contains(&kept.counter)
+                || self.contradicts_what_was_told(kept.counter, (&doubled, &known));
             let outcome = match (is_new, is_double) {
                 (false, _) => ReceiptOutcome::Replayed,
                 (true, true) => ReceiptOutcome::DoubleSpend,

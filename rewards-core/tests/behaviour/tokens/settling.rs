@@ -69,6 +69,38 @@ fn payments_of_a_device_are_paid_in_parts_and_told_again() {
 }
 
 #[test]
+fn a_payment_that_is_told_late_shows_what_was_made_beside_it() {
+    let told_of = |world: &World| {
+        let events = world.events.values().flatten();
+        let doubled = events.filter(|one| matches!(one.event, Event::TokenDoubleSpent { .. }));
+        doubled.count()
+    };
+    for at_once in [false, true] {
+        let mut world = world();
+        let token = issued(&mut world, &bound("t1", "50.00"));
+        let untold = first(&token, "kiosk", 1_000);
+        let forked = sign(&next(&untold, "shop", 500));
+        let late = sign(&first(&token, "shop", 1_500));
+        if at_once {
+            let reply = settle(&mut world, &[forked, late.clone()]);
+            assert_eq!(said(&reply), ["double 500 0", "settled 1500 0"]);
+        } else {
+            let reply = settle(&mut world, &[forked]);
+            assert_eq!(said(&reply), ["settled 500 0"], "nobody knows better yet");
+            assert_eq!(told_of(&world), 0);
+            let reply = settle(&mut world, std::slice::from_ref(&late));
+            assert_eq!(said(&reply), ["double 1500 0"]);
+        }
+        assert_eq!(told_of(&world), 1, "at once: {at_once}");
+        assert_eq!(said(&settle(&mut world, &[late])), ["replayed 1500 0"]);
+        assert_eq!(told_of(&world), 1, "at once: {at_once}");
+        let told = get(&mut world, "t1");
+        assert_eq!(told.double_spends, [2]);
+        world.assert_valid();
+    }
+}
+
+#[test]
 fn each_receipt_has_an_outcome_of_its_own() {
     let mut world = world();
     let token = issued(&mut world, &bound("t1", "50.00"));
