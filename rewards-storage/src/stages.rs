@@ -265,7 +265,7 @@ mod tests {
 
     #[tokio::test]
     async fn after_a_critical_stage_that_failed_nothing_runs() {
-        for (critical, count) in [("fails", 3), ("panics", 4), ("hangs", 5), ("absent", 7)] {
+        for (critical, count) in [("fails", 3), ("panics", 4), ("hangs", 5), ("absent", 8)] {
             let pipeline = pipeline(critical);
             let mut facts = StageFacts::new();
             let runs = runner().run(&pipeline, StagePoint::Hold, &mut facts).await;
