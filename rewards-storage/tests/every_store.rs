@@ -5,6 +5,11 @@ use std::time::Duration;
 
 use rewards_core::command::Operation;
 use rewards_core::ids::TenantId;
+use rewards_core::money::Money;
+use rewards_core::operations::members::RegisterMember;
+use rewards_core::operations::programs::PublishProgram;
+use rewards_core::operations::rewards::GrantReward;
+use rewards_core::program::Program;
 use rewards_core::rejection::Fault;
 use rewards_core::time::Timestamp;
 use rewards_storage::engine::{
@@ -14,7 +19,7 @@ use rewards_storage::memory::MemoryStore;
 use rewards_storage::sql::SqlStore;
 use rewards_storage::store::Backend;
 
-use crate::world::{addresses, patient};
+use crate::world::{addresses, eur, member, patient};
 
 /// What every clock says.
 pub const NOON: &str = "2026-05-01T12:00:00Z";
@@ -58,6 +63,26 @@ pub async fn open_with(
         .now_ahead_max(Duration::MAX);
     let tenant = TenantId::new("shop").unwrap();
     with(builder).open().await.unwrap().tenant(tenant)
+}
+
+/// Publishes a program, and gives a member, `ada`, 100.00 EUR.
+pub async fn set_up(engine: &TenantEngine, program: &str) {
+    let publish = PublishProgram {
+        program: Program::from_json(program).unwrap(),
+        active_from: Some(Timestamp::MIN),
+    };
+    send(engine, publish, "program").await.unwrap();
+    let register = RegisterMember::new(member("ada"));
+    engine.execute(register).await.unwrap();
+    let gift = GrantReward {
+        source: None,
+        reference: None,
+        member: member("ada"),
+        amount: Money::new(10_000, eur()),
+        reason: "a gift".to_owned(),
+        expires_at: None,
+    };
+    send(engine, gift, "gift").await.unwrap();
 }
 
 pub async fn open(store: &Arc<dyn Backend>) -> TenantEngine {

@@ -2,19 +2,14 @@
 
 use rewards_core::money::Money;
 use rewards_core::operations::balances::GetBalance;
-use rewards_core::operations::members::RegisterMember;
 use rewards_core::operations::payments::{
     AttemptOutcome, CancelPayment, CreatePayment, GetPayment, HoldPayment, PaymentDetails,
     RefundPayment, ReportPayment, SubmitPayment,
 };
-use rewards_core::operations::programs::PublishProgram;
-use rewards_core::operations::rewards::GrantReward;
 use rewards_core::payments::PaymentState;
-use rewards_core::program::Program;
-use rewards_core::time::Timestamp;
 use rewards_storage::engine::TenantEngine;
 
-use crate::every_store::{code, open, race, send, stores};
+use crate::every_store::{code, open, race, send, set_up, stores};
 use crate::world::{eur as euro, member};
 
 const PROGRAM: &str = r#"{
@@ -37,29 +32,10 @@ async fn worlds(test: &str) -> Vec<(&'static str, [TenantEngine; 2], Option<temp
     let mut worlds = Vec::new();
     for (name, [one, two], files) in stores(test).await {
         let engines = [open(&one).await, open(&two).await];
-        set_up(&engines[0]).await;
+        set_up(&engines[0], PROGRAM).await;
         worlds.push((name, engines, files));
     }
     worlds
-}
-
-async fn set_up(engine: &TenantEngine) {
-    let publish = PublishProgram {
-        program: Program::from_json(PROGRAM).unwrap(),
-        active_from: Some(Timestamp::MIN),
-    };
-    send(engine, publish, "program").await.unwrap();
-    let register = RegisterMember::new(member("ada"));
-    engine.execute(register).await.unwrap();
-    let gift = GrantReward {
-        source: None,
-        reference: None,
-        member: member("ada"),
-        amount: eur("100.00"),
-        reason: "a gift".to_owned(),
-        expires_at: None,
-    };
-    send(engine, gift, "gift").await.unwrap();
 }
 
 fn create(payment: &str, amount: &str) -> CreatePayment {

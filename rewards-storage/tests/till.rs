@@ -3,13 +3,9 @@
 use std::path::Path;
 
 use rewards_core::money::Money;
-use rewards_core::operations::members::RegisterMember;
-use rewards_core::operations::programs::PublishProgram;
-use rewards_core::operations::rewards::GrantReward;
 use rewards_core::operations::tokens::{
     GetTokenKeys, IssueToken, ReceiptOutcome, RedeemToken, SettleReceipts,
 };
-use rewards_core::program::Program;
 use rewards_core::rejection::Fault;
 use rewards_core::secret::KeyPurpose;
 use rewards_core::time::Timestamp;
@@ -24,7 +20,7 @@ use rewards_storage::till::{SqliteLog, Till, TillError};
 use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 
-use crate::every_store::{NOON, at, open_with, send};
+use crate::every_store::{NOON, at, open_with, send, set_up};
 use crate::world::{eur, member};
 
 fn phone() -> TokenSigner {
@@ -33,10 +29,6 @@ fn phone() -> TokenSigner {
 
 fn issuer() -> TokenSigner {
     TokenSigner::from_seed(&[3; 32])
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn later(seconds: i64) -> Timestamp {
@@ -49,7 +41,7 @@ fn verifier() -> TokenVerifier {
         issuer: "club".parse().unwrap(),
         keys: vec![TokenPublicKey {
             key: "k1".parse().unwrap(),
-            public_key: hex(&issuer().public_key()),
+            public_key: hex::encode(issuer().public_key()),
             valid_from: later(-1_000_000),
             valid_until: None,
         }],
@@ -71,7 +63,7 @@ fn token(name: &str, is_bound: bool) -> String {
         begins_at: at(NOON),
         issued_at: at(NOON),
         token: name.parse().unwrap(),
-        holder_key: is_bound.then(|| hex(&phone().public_key())),
+        holder_key: is_bound.then(|| hex::encode(phone().public_key())),
         amount: Money::new(1_000, eur()),
         spend_max: None,
         spends_max: is_bound.then_some(32),
@@ -481,24 +473,7 @@ async fn engine() -> TenantEngine {
     let ring = KeyRing::new(vec![key.unwrap()]).unwrap();
     let store: std::sync::Arc<dyn Backend> = std::sync::Arc::new(MemoryStore::new());
     let engine = open_with(&store, |builder| builder.key_ring(ring)).await;
-    let publish = PublishProgram {
-        program: Program::from_json(PROGRAM).unwrap(),
-        active_from: Some(at("2026-01-01T00:00:00Z")),
-    };
-    send(&engine, publish, "program").await.unwrap();
-    engine
-        .execute(RegisterMember::new(member("ada")))
-        .await
-        .unwrap();
-    let grant = GrantReward {
-        member: member("ada"),
-        amount: Money::new(10_000, eur()),
-        reason: "a start".to_owned(),
-        expires_at: None,
-        source: None,
-        reference: None,
-    };
-    send(&engine, grant, "grant").await.unwrap();
+    set_up(&engine, PROGRAM).await;
     engine
 }
 
@@ -510,7 +485,7 @@ async fn what_waits_is_what_the_engine_takes_in() {
         member: member("ada"),
         program: "club".parse().unwrap(),
         amount: Money::new(1_000, eur()),
-        holder_key: is_bound.then(|| hex(&phone().public_key())),
+        holder_key: is_bound.then(|| hex::encode(phone().public_key())),
         device: None,
         merchant: None,
         lifetime_minutes: None,

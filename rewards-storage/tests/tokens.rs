@@ -5,21 +5,17 @@ use std::sync::Arc;
 
 use rewards_core::money::Money;
 use rewards_core::operations::balances::GetBalance;
-use rewards_core::operations::members::RegisterMember;
-use rewards_core::operations::programs::PublishProgram;
-use rewards_core::operations::rewards::GrantReward;
 use rewards_core::operations::tokens::{
     CancelToken, GetToken, GetTokenKeys, IssueToken, ListRevokedTokens, ReceiptOutcome,
     RedeemToken, SettleReceipts,
 };
-use rewards_core::program::Program;
 use rewards_core::secret::KeyPurpose;
 use rewards_core::time::Timestamp;
 use rewards_core::tokens::{SignedToken, TokenSigner, TokenSpend, TokenState, read_public_key};
 use rewards_storage::engine::{KeyRing, RingKey, TenantEngine};
 use rewards_storage::store::Backend;
 
-use crate::every_store::{NOON, at, open_with, send, stores};
+use crate::every_store::{NOON, at, open_with, send, set_up, stores};
 use crate::world::{eur, member};
 
 const PROGRAM: &str = r#"{
@@ -52,37 +48,11 @@ fn issue(token: &str, is_bound: bool) -> IssueToken {
         member: member("ada"),
         program: "club".parse().unwrap(),
         amount: Money::new(1_000, eur()),
-        holder_key: is_bound.then(|| hex(&phone().public_key())),
+        holder_key: is_bound.then(|| hex::encode(phone().public_key())),
         device: None,
         merchant: None,
         lifetime_minutes: None,
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// A member with 100.00 EUR.
-async fn set_up(engine: &TenantEngine) {
-    let publish = PublishProgram {
-        program: Program::from_json(PROGRAM).unwrap(),
-        active_from: Some(at("2026-01-01T00:00:00Z")),
-    };
-    send(engine, publish, "program").await.unwrap();
-    engine
-        .execute(RegisterMember::new(member("ada")))
-        .await
-        .unwrap();
-    let grant = GrantReward {
-        member: member("ada"),
-        amount: Money::new(10_000, eur()),
-        reason: "a start".to_owned(),
-        expires_at: None,
-        source: None,
-        reference: None,
-    };
-    send(engine, grant, "grant").await.unwrap();
 }
 
 async fn token(
@@ -102,7 +72,7 @@ async fn assert_valid(engine: &TenantEngine, name: &str) {
 async fn a_token_is_redeemed_or_cancelled_and_never_both() {
     for (name, stores, _files) in stores("tokens_redeem").await {
         let engines = [open(&stores[0]).await, open(&stores[1]).await];
-        set_up(&engines[0]).await;
+        set_up(&engines[0], PROGRAM).await;
         for number in 0..TOKENS {
             let request = issue(&format!("t{number}"), false);
             engines[0].execute(request).await.unwrap();
@@ -175,7 +145,7 @@ async fn a_token_is_redeemed_or_cancelled_and_never_both() {
 async fn a_receipt_is_paid_once_however_many_tell_it() {
     for (name, stores, _files) in stores("tokens_settle").await {
         let engines = [open(&stores[0]).await, open(&stores[1]).await];
-        set_up(&engines[0]).await;
+        set_up(&engines[0], PROGRAM).await;
         let issued = engines[0].execute(issue("t1", true)).await.unwrap();
         let keys = engines[1]
             .execute(GetTokenKeys { valid_at: None })

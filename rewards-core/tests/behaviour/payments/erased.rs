@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 
 use rewards_core::operations::members::{ERASED_ENTITIES_MAX, EraseMember};
-use rewards_core::operations::payments::{
-    CreatePayment, GetStageStatistics, HoldPayment, StageStatistics,
-};
+use rewards_core::operations::payments::{CreatePayment, HoldPayment};
 use rewards_core::payments::PaymentState;
 use rewards_core::pipeline::{StageOutcome, StageRun};
 
-use super::{completed, create, get, hold, report, submit};
+use super::{completed, create, get, hold, report, statistics, submit};
 use crate::world::{World, member};
 
 const STAGES: &str = "
@@ -38,15 +36,6 @@ fn hold_with_words(payment: &str) -> HoldPayment {
         }],
         ..hold(payment)
     }
-}
-
-fn statistics(world: &mut World) -> Vec<StageStatistics> {
-    let ask = GetStageStatistics {
-        program: "main".parse().unwrap(),
-        from: None,
-        through: None,
-    };
-    world.run(&ask).unwrap().stages
 }
 
 #[test]

@@ -14,8 +14,9 @@ use rewards_core::event::{Event, Stream};
 use rewards_core::fees::FeePayer;
 use rewards_core::ledger::Purpose;
 use rewards_core::operations::payments::{
-    AttemptOutcome, CancelPayment, CreatePayment, GetPayment, HoldPayment, ListPayments,
-    PaymentDetails, QuotePayment, RefundPayment, ReportPayment, SubmitPayment,
+    AttemptOutcome, CancelPayment, CreatePayment, GetPayment, GetStageStatistics, HoldPayment,
+    ListPayments, PaymentDetails, QuotePayment, RefundPayment, ReportPayment, StageStatistics,
+    SubmitPayment,
 };
 use rewards_core::operations::redemptions::{
     CancelRedemption, CaptureRedemption, ListRedemptions, ReleaseRedemption,
@@ -134,6 +135,16 @@ fn get(world: &mut World, payment: &str) -> PaymentDetails {
         member: None,
     };
     world.run(&get).unwrap()
+}
+
+/// How often each stage has run, and how it ended.
+fn statistics(world: &mut World) -> Vec<StageStatistics> {
+    let ask = GetStageStatistics {
+        program: "main".parse().unwrap(),
+        from: None,
+        through: None,
+    };
+    world.run(&ask).unwrap().stages
 }
 
 fn code<T>(reply: Result<T, Rejection>) -> &'static str {

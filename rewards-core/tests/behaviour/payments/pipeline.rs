@@ -1,13 +1,13 @@
 //! Stages around the steps of a payment: what has to run, what a payment fails with, and what is counted.
 
 use rewards_core::operations::payments::{
-    GetStageStatistics, HoldPayment, ReportPayment, StageStatistics, SubmitPayment,
+    GetStageStatistics, HoldPayment, ReportPayment, SubmitPayment,
 };
 use rewards_core::payments::{PaymentFailure, PaymentState};
 use rewards_core::pipeline::{StageOutcome, StagePoint, StageRun};
 use rewards_core::rejection::Rejection;
 
-use super::{balance_of, code, completed, create, declined, get, hold, report, submit};
+use super::{balance_of, code, completed, create, declined, get, hold, report, statistics, submit};
 use crate::world::World;
 
 const STAGES: &str = r#"
@@ -57,15 +57,6 @@ fn submit_with(payment: &str, stages: Vec<StageRun>) -> SubmitPayment {
         stages,
         ..submit(payment)
     }
-}
-
-fn statistics(world: &mut World) -> Vec<StageStatistics> {
-    let ask = GetStageStatistics {
-        program: "main".parse().unwrap(),
-        from: None,
-        through: None,
-    };
-    world.run(&ask).unwrap().stages
 }
 
 #[test]
