@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::StagePoint;
 use crate::ids::Slug;
 use crate::rejection::Problem;
+use crate::texts::is_unstorable;
 
 /// The longest version of a stage, in bytes.
 pub const STAGE_VERSION_BYTES_MAX: usize = 64;
@@ -76,7 +77,7 @@ impl StageRun {
             problems.push(Problem::new(code, format!("{path}.{field}"), detail));
         };
         let is_long = self.version.len() > STAGE_VERSION_BYTES_MAX;
-        if self.version.is_empty() || is_long || has_nul(&self.version) {
+        if self.version.is_empty() || is_long || is_unstorable(&self.version) {
             let detail =
                 format!("expected 1 to {STAGE_VERSION_BYTES_MAX} bytes, none of them a NUL");
             note("text_invalid", "version", detail);
@@ -92,17 +93,12 @@ impl StageRun {
                 let detail = format!("expected at most {ANSWER_TEXT_BYTES_MAX} bytes");
                 note("text_too_long", "answer", detail);
             }
-            if has_nul(name) || has_nul(value) {
+            if is_unstorable(name) || is_unstorable(value) {
                 let detail = "a text cannot hold NUL".to_owned();
                 note("text_invalid", "answer", detail);
             }
         }
     }
-}
-
-/// No store keeps such a text.
-fn has_nul(text: &str) -> bool {
-    text.contains('\0')
 }
 
 /// A run as it is kept with its payment.

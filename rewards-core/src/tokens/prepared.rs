@@ -56,12 +56,6 @@ impl PreparedVerifier {
         Self { verifier, lookups }
     }
 
-    /// How far the clock may be from that of the issuer, in seconds.
-    #[must_use]
-    pub fn tolerance_seconds(&self) -> u32 {
-        self.verifier.tolerance_seconds
-    }
-
     /// Whether a token that is shown pays here. Nothing is kept.
     ///
     /// # Errors

@@ -15,7 +15,6 @@
 
 use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
-use smol_str::SmolStr;
 
 use super::super::change_builder::ChangeBuilder;
 use super::super::merged::hand_on_due;
@@ -25,9 +24,7 @@ use crate::cashback::PurchaseEntity;
 use crate::command::{Kind, Members, Operation, Undecided};
 use crate::context::Context;
 use crate::decision::Decision;
-use crate::entity::{
-    By, Cursor, Entity, EntityId as _, EntityKey, EntityQuery, EntityRemoval, Stored,
-};
+use crate::entity::{By, Cursor, Entity, EntityKey, EntityQuery, EntityRemoval, Stored};
 use crate::event::Event;
 use crate::ids::MemberId;
 use crate::member::{ALIASES_MAX, Alias, MemberProfile, MemberStatus};
@@ -118,13 +115,15 @@ impl ErasedPage {
     fn read<E: Entity>(
         &self,
         snapshot: &Snapshot,
-        place: impl Fn(&E) -> Cursor,
     ) -> Result<(Vec<Stored<E>>, Option<String>), Rejection> {
         let found = snapshot.entity_pages.get(&self.query);
-        let rows = found.into_iter().flatten();
-        let stored = rows.map(|(_, row)| row.read::<E>());
-        let stored: Vec<Stored<E>> = stored.collect::<Result<_, _>>()?;
-        Ok(self.page.cut(stored, |stored| place(&stored.entity)))
+        let rows = found.into_iter().flatten().collect();
+        let (rows, next) = self.page.cut(rows, |(id, row)| Cursor {
+            value: row.index.at.micros(),
+            id: id.clone(),
+        });
+        let stored = rows.into_iter().map(|(_, row)| row.read::<E>());
+        Ok((stored.collect::<Result<_, _>>()?, next))
     }
 }
 
@@ -206,11 +205,23 @@ impl Operation for EraseMember {
             None => (0, None),
         };
         let (codes, next) = match (next, &prepared.codes) {
-            (None, Some(page)) => erase(&mut builder, page, snapshot, IssuedQr::erased)?,
+            (None, Some(page)) => erase(
+                &mut builder,
+                page,
+                snapshot,
+                |code: &IssuedQr| &code.qr,
+                IssuedQr::erased,
+            )?,
             (next, _) => (0, next),
         };
         let (payments, next) = match next {
-            None => erase(&mut builder, &prepared.payments, snapshot, Payment::erased)?,
+            None => erase(
+                &mut builder,
+                &prepared.payments,
+                snapshot,
+                |one: &Payment| &one.payment,
+                Payment::erased,
+            )?,
             next => (0, next),
         };
         let aliases = snapshot.entity_pages.get(&prepared.aliases);
@@ -271,10 +282,7 @@ fn erase_purchases(
     page: &ErasedPage,
     snapshot: &Snapshot,
 ) -> Result<(u32, Option<String>), Undecided> {
-    let (found, next) = page.read(snapshot, |entity: &PurchaseEntity| Cursor {
-        value: entity.recorded_at.micros(),
-        id: SmolStr::new(entity.purchase.id.as_str()),
-    })?;
+    let (found, next) = page.read::<PurchaseEntity>(snapshot)?;
     let mut erased = 0_u32;
     for stored in found {
         let id = stored.entity.purchase.id.clone();
@@ -291,55 +299,22 @@ fn erase_purchases(
 }
 
 /// The same of what is not changed by anything else here.
-fn erase<E: ErasedEntity>(
+fn erase<E: Entity>(
     builder: &mut ChangeBuilder<'_>,
     page: &ErasedPage,
     snapshot: &Snapshot,
-    without: impl Fn(E) -> E,
+    id: fn(&E) -> &E::Id,
+    without: fn(E) -> E,
 ) -> Result<(u32, Option<String>), Undecided> {
-    let (found, next) = page.read(snapshot, E::place)?;
+    let (found, next) = page.read::<E>(snapshot)?;
     let mut erased = 0_u32;
     for stored in found {
         let expected = stored.expected();
         let without = without(stored.entity.clone());
         if without != stored.entity {
             erased = erased.saturating_add(1);
-            builder.put(without.id(), expected, &without)?;
+            builder.put(id(&without), expected, &without)?;
         }
     }
     Ok((erased, next))
-}
-
-/// Something of a member that says something in words.
-trait ErasedEntity: Entity + Clone + PartialEq {
-    fn id(&self) -> &Self::Id;
-    fn created_at(&self) -> Timestamp;
-
-    /// Its place among what the member has.
-    fn place(&self) -> Cursor {
-        Cursor {
-            value: self.created_at().micros(),
-            id: SmolStr::new(self.id().text()),
-        }
-    }
-}
-
-impl ErasedEntity for IssuedQr {
-    fn id(&self) -> &Self::Id {
-        &self.qr
-    }
-
-    fn created_at(&self) -> Timestamp {
-        self.created_at
-    }
-}
-
-impl ErasedEntity for Payment {
-    fn id(&self) -> &Self::Id {
-        &self.payment
-    }
-
-    fn created_at(&self) -> Timestamp {
-        self.created_at
-    }
 }

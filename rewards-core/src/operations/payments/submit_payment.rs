@@ -155,12 +155,13 @@ impl Operation for SubmitPayment {
             });
         }
         let (program, payments) = terms(context, before)?;
+        let checked = self.runs().check(program);
         // It may have been assessed only since its value is held.
         match Verdict::of(before, payments, snapshot, context)? {
             Verdict::Approved => {}
             Verdict::Blocked => {
                 // What stages said is kept where it can be: a host that has run none of them is told all the same.
-                let noted = match self.runs().check(program) {
+                let noted = match checked {
                     Ok(_) => self.runs().noted(before.clone(), program, context),
                     Err(_) => before.clone(),
                 };
@@ -171,8 +172,7 @@ impl Operation for SubmitPayment {
                 return Err(refused(before, 0, step).into());
             }
         }
-        let stopped = self.runs().check(program)?;
-        if let Some(stage) = stopped {
+        if let Some(stage) = checked? {
             let noted = self.runs().noted(before.clone(), program, context);
             let stopped = noted.stopped(stage, context.now);
             return self.end(&stored, stopped, snapshot, context);
