@@ -96,8 +96,8 @@ impl Payment {
     }
 
     /// The hash of this payment and of all before it.
-    fn hashed(&self, before: &str) -> Result<String, StoreError> {
-        let said = serde_json::to_vec(self).map_err(|_| corrupt("a payment cannot be encoded"))?;
+    fn hashed(&self, before: &str) -> Result<String, sqlx::Error> {
+        let said = serde_json::to_vec(self).map_err(|error| sqlx::Error::Encode(error.into()))?;
         let mut hash = Sha256::new();
         for part in [DOMAIN, before.as_bytes(), &said] {
             hash.update(part);
@@ -220,7 +220,7 @@ impl SqliteLog {
             .map_err(|error| self.at_work(error))?;
         for row in rows {
             number = number.saturating_add(1);
-            hash = row.hashed(&hash)?;
+            hash = row.hashed(&hash).map_err(|error| self.at_work(error))?;
             if row.number != number || row.hash != hash {
                 return Err(corrupt("payments of the till were changed or taken out"));
             }
@@ -260,11 +260,8 @@ impl SqliteLog {
     /// # Errors
     /// What reading ends in.
     pub async fn mark(&mut self) -> Result<TillMark, StoreError> {
-        let (number, hash) = match last(&mut self.connection).await {
-            Ok(Some(last)) => last,
-            Ok(None) => self.base().await?,
-            Err(error) => return Err(self.at_work(error)),
-        };
+        let last = last(&mut self.connection).await;
+        let (number, hash) = last.map_err(|error| self.at_work(error))?;
         let number = u64::try_from(number).map_err(|_| corrupt("a number below zero"))?;
         Ok(TillMark { number, hash })
     }
@@ -324,17 +321,10 @@ impl SqliteLog {
         })
     }
 
-    async fn keep(&mut self, shown: &ShownToken, taken: &AcceptedToken) -> Result<(), Failed> {
+    async fn keep(&mut self, shown: &ShownToken, taken: &AcceptedToken) -> Result<(), sqlx::Error> {
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
-        let before = match last(&mut transaction).await? {
-            Some(last) => last,
-            None => {
-                sqlx::query_as("SELECT base_number, base_hash FROM till")
-                    .fetch_one(&mut *transaction)
-                    .await?
-            }
-        };
-        let row = Payment::new(before.0.saturating_add(1), shown, taken);
+        let (number, hash) = last(&mut transaction).await?;
+        let row = Payment::new(number.saturating_add(1), shown, taken);
         let insert = concat!(
             "INSERT INTO payments (",
             columns!(),
@@ -342,7 +332,7 @@ impl SqliteLog {
         );
         sqlx::query(insert)
             .bind(row.number)
-            .bind(row.hashed(&before.1).map_err(Failed::Store)?)
+            .bind(row.hashed(&hash)?)
             .bind(row.token)
             .bind(row.counter)
             .bind(row.digest)
@@ -355,7 +345,7 @@ impl SqliteLog {
             .execute(&mut *transaction)
             .await?;
         see(&mut transaction, taken.taken_at).await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 
     async fn tell(&mut self, told: &str, at: Timestamp) -> Result<(), sqlx::Error> {
@@ -383,18 +373,6 @@ impl SqliteLog {
     }
 }
 
-/// What goes wrong within a transaction.
-enum Failed {
-    Driver(sqlx::Error),
-    Store(StoreError),
-}
-
-impl From<sqlx::Error> for Failed {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Driver(error)
-    }
-}
-
 impl TokenLog for SqliteLog {
     type Error = StoreError;
 
@@ -408,12 +386,8 @@ impl TokenLog for SqliteLog {
         shown: &ShownToken,
         taken: &AcceptedToken,
     ) -> Result<(), StoreError> {
-        self.keep(shown, taken)
-            .await
-            .map_err(|failed| match failed {
-                Failed::Driver(error) => self.at_work(error),
-                Failed::Store(error) => error,
-            })
+        let kept = self.keep(shown, taken).await;
+        kept.map_err(|error| self.at_work(error))
     }
 
     async fn see(&mut self, now: Timestamp) -> Result<(), StoreError> {
@@ -445,11 +419,11 @@ impl TokenLog for SqliteLog {
     }
 }
 
-/// The last payment that is kept, and its hash.
-async fn last(connection: &mut SqliteConnection) -> Result<Option<(i64, String)>, sqlx::Error> {
-    sqlx::query_as("SELECT number, hash FROM payments ORDER BY number DESC LIMIT 1")
-        .fetch_optional(connection)
-        .await
+/// The last payment, kept or forgotten, and its hash.
+async fn last(connection: &mut SqliteConnection) -> Result<(i64, String), sqlx::Error> {
+    let last = "SELECT number, hash FROM payments UNION ALL SELECT base_number, base_hash FROM till \
+                ORDER BY number DESC LIMIT 1";
+    sqlx::query_as(last).fetch_one(connection).await
 }
 
 /// Keeps the latest that the clock has said.

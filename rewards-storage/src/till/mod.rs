@@ -13,7 +13,6 @@
 mod log;
 
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
 
 use rewards_core::rejection::Fault;
 use rewards_core::time::Timestamp;
@@ -61,8 +60,21 @@ impl From<TillError> for Fault {
 #[derive(Debug)]
 pub struct Till {
     /// None once it is closed.
-    log: Mutex<Option<SqliteLog>>,
-    verifier: RwLock<Arc<PreparedVerifier>>,
+    open: Mutex<Option<OpenTill>>,
+}
+
+/// A till that is not closed.
+#[derive(Debug)]
+struct OpenTill {
+    log: SqliteLog,
+    verifier: PreparedVerifier,
+}
+
+impl OpenTill {
+    fn know(&mut self, verifier: TokenVerifier) {
+        self.log.tolerate(verifier.tolerance_seconds);
+        self.verifier = PreparedVerifier::new(verifier);
+    }
 }
 
 impl Till {
@@ -84,19 +96,17 @@ impl Till {
             log.check(&mark).await?;
         }
         log.tolerate(verifier.tolerance_seconds);
+        let verifier = PreparedVerifier::new(verifier);
         Ok(Self {
-            log: Mutex::new(Some(log)),
-            verifier: RwLock::new(Arc::new(PreparedVerifier::new(verifier))),
+            open: Mutex::new(Some(OpenTill { log, verifier })),
         })
     }
 
     /// What is known here of who issues tokens and which are taken, from now on: new keys, tokens that were revoked.
     pub async fn know(&self, verifier: TokenVerifier) {
-        if let Some(log) = &mut *self.log.lock().await {
-            log.tolerate(verifier.tolerance_seconds);
+        if let Some(till) = &mut *self.open.lock().await {
+            till.know(verifier);
         }
-        let known = self.verifier.write();
-        *known.unwrap_or_else(PoisonError::into_inner) = Arc::new(PreparedVerifier::new(verifier));
     }
 
     /// Takes a token that is shown: what comes back is remembered when it comes.
@@ -106,10 +116,9 @@ impl Till {
     /// # Errors
     /// [`TillError::Refused`] with the reason, in the order of [`TokenVerifier::check`]; [`TillError::Store`].
     pub async fn take(&self, shown: &ShownToken) -> Result<AcceptedToken, TillError> {
-        let mut log = self.log.lock().await;
-        let known = self.verifier.read();
-        let verifier = Arc::clone(&known.unwrap_or_else(PoisonError::into_inner));
-        Ok(verifier.take(shown, open(&mut log)?).await?)
+        let mut till = self.open.lock().await;
+        let OpenTill { log, verifier } = opened(&mut till)?;
+        Ok(verifier.take(shown, log).await?)
     }
 
     /// So many payments at most that are not told to an engine yet, the oldest first.
@@ -117,7 +126,8 @@ impl Till {
     /// # Errors
     /// [`TillError::Store`].
     pub async fn waiting(&self, most: usize) -> Result<Vec<WaitingPayment>, TillError> {
-        Ok(open(&mut *self.log.lock().await)?.waiting(most).await?)
+        let mut till = self.open.lock().await;
+        Ok(opened(&mut till)?.log.waiting(most).await?)
     }
 
     /// Payments were told to an engine, which are known by their digests. They are forgotten when their tokens are over, too.
@@ -125,7 +135,8 @@ impl Till {
     /// # Errors
     /// [`TillError::Store`]; then they still wait, and are told again, which changes nothing there.
     pub async fn synced(&self, told: &[String], at: Timestamp) -> Result<(), TillError> {
-        Ok(open(&mut *self.log.lock().await)?.synced(told, at).await?)
+        let mut till = self.open.lock().await;
+        Ok(opened(&mut till)?.log.synced(told, at).await?)
     }
 
     /// How far the till has come: what is to be kept elsewhere, and given when it is opened again.
@@ -133,7 +144,8 @@ impl Till {
     /// # Errors
     /// [`TillError::Store`].
     pub async fn mark(&self) -> Result<TillMark, TillError> {
-        Ok(open(&mut *self.log.lock().await)?.mark().await?)
+        let mut till = self.open.lock().await;
+        Ok(opened(&mut till)?.log.mark().await?)
     }
 
     /// Closes the file, for another till to open it. May be called more than once; all else is refused afterwards.
@@ -141,17 +153,16 @@ impl Till {
     /// # Errors
     /// [`TillError::Store`]; what was taken is kept all the same.
     pub async fn close(&self) -> Result<(), TillError> {
-        let log = self.log.lock().await.take();
-        match log {
-            Some(log) => Ok(log.close().await?),
+        let till = self.open.lock().await.take();
+        match till {
+            Some(till) => Ok(till.log.close().await?),
             None => Ok(()),
         }
     }
 }
 
-/// The log of a till that is not closed.
-fn open(log: &mut Option<SqliteLog>) -> Result<&mut SqliteLog, StoreError> {
-    log.as_mut().ok_or_else(|| StoreError::Refused {
+fn opened(till: &mut Option<OpenTill>) -> Result<&mut OpenTill, StoreError> {
+    till.as_mut().ok_or_else(|| StoreError::Refused {
         detail: "the till is closed".to_owned(),
     })
 }
