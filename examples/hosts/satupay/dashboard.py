@@ -171,10 +171,9 @@ def stages(engine: Engine) -> list[dict[str, Any]]:
     return told
 
 
-def overview() -> dict[str, Any]:
-    """All figures of the last days."""
-    engine = the_engine()
-    payments, is_all = recent(engine)
+def overview(found: tuple[list[api.PaymentDetails], bool]) -> dict[str, Any]:
+    """All figures of the last days, of the payments that were found."""
+    engine, (payments, is_all) = the_engine(), found
     own_tokens, _ = tokens(engine)
     codes = engine.list_qrs(api.ListQrs(limit=1_000)).qrs
     scanned = Counter(one.state for one in codes)
@@ -200,7 +199,7 @@ def overview() -> dict[str, Any]:
 @routes.get("/api/dashboard/overview")
 def get_overview() -> Response:
     """All figures at once."""
-    return jsonify(overview())
+    return jsonify(overview(recent(the_engine())))
 
 
 @routes.get("/api/dashboard/transactions")

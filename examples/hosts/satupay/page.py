@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, Union
 
 from flask import Blueprint, Response, render_template, request
+from rewards import models as api
 
 from . import security
 from .dashboard import DAYS, Filter, Toggle, overview, recent, switch_stage
@@ -39,9 +40,9 @@ def bars(values: Mapping[str, Union[int, Decimal]]) -> list[dict[str, Any]]:
     return [{"label": name, "value": one, "size": int(100 * one // most)} for name, one in values.items()]
 
 
-def figures() -> dict[str, Any]:
+def figures(payments: tuple[list[api.PaymentDetails], bool]) -> dict[str, Any]:
     """All figures, and charts of them; hours and days without a payment are shown, too."""
-    seen, now = overview(), datetime.now(timezone.utc)
+    seen, now = overview(payments), datetime.now(timezone.utc)
     found = seen["transactions"]
     hours = [f"{now - timedelta(hours=ago):%Y-%m-%dT%H}" for ago in reversed(range(HOURS))]
     days = [f"{now - timedelta(days=ago):%Y-%m-%d}" for ago in reversed(range(DAYS))]
@@ -54,36 +55,37 @@ def figures() -> dict[str, Any]:
     return seen | {"charts": charts}
 
 
-def listed() -> list[dict[str, Any]]:
-    """The newest payments of the last days that the filter keeps."""
+def listed(payments: list[api.PaymentDetails]) -> list[dict[str, Any]]:
+    """The newest of these payments that the filter keeps."""
     wanted = query(Filter)
-    told = (transaction(one) for one in recent(the_engine())[0])
+    told = map(transaction, payments)
     return [one for one in told if wanted.keeps(one)][: wanted.limit]
 
 
 @routes.get("")
 def page() -> str:
     """The page."""
-    return render_template("dashboard.html", **figures(), listed=listed(), rails=LATENCY)
+    found = recent(the_engine())
+    return render_template("dashboard.html", **figures(found), listed=listed(found[0]), rails=LATENCY)
 
 
 @routes.get("/figures")
 def part_figures() -> str:
     """Figures and charts."""
-    return render_template("figures.html", **figures())
+    return render_template("figures.html", **figures(recent(the_engine())))
 
 
 @routes.get("/transactions")
 def part_transactions() -> str:
     """Payments."""
-    return render_template("transactions.html", listed=listed())
+    return render_template("transactions.html", listed=listed(recent(the_engine())[0]))
 
 
 @routes.post("/plugins/<stage>")
 def part_plugins(stage: str) -> str:
     """Switches a stage on or off, and shows what is now."""
     switch_stage(stage, Toggle.model_validate(request.form.to_dict()).enabled)
-    return render_template("figures.html", **figures())
+    return render_template("figures.html", **figures(recent(the_engine())))
 
 
 @routes.route("/sign-in", methods=["GET", "POST"])
