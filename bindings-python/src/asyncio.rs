@@ -32,7 +32,7 @@ pub enum Done {
     /// An engine.
     Opened(Opened),
     /// A till.
-    Till(Till),
+    Till(Arc<Till>),
     /// Nothing, in good order.
     Closed,
 }

@@ -21,11 +21,9 @@ pub struct NativeTill {
     till: Arc<Till>,
 }
 
-impl From<Till> for NativeTill {
-    fn from(till: Till) -> Self {
-        Self {
-            till: Arc::new(till),
-        }
+impl From<Arc<Till>> for NativeTill {
+    fn from(till: Arc<Till>) -> Self {
+        Self { till }
     }
 }
 
@@ -50,7 +48,8 @@ impl NativeTill {
         wait(py, async move {
             let verifier: TokenVerifier = read(&verifier)?;
             let mark: Option<TillMark> = mark.as_deref().map(read).transpose()?;
-            Ok(Done::Till(Till::open(path, verifier, mark).await?))
+            let till = Till::open(path, verifier, mark).await?;
+            Ok(Done::Till(Arc::new(till)))
         })
     }
 
