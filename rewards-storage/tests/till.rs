@@ -72,7 +72,7 @@ fn token(name: &str, is_bound: bool) -> String {
         device: None,
     };
     let unsigned = UnsignedToken::new(&claims, &"k1".parse().unwrap()).unwrap();
-    let signature = issuer().sign(&unsigned.to_sign().unwrap());
+    let signature = issuer().sign(unsigned.to_sign());
     unsigned.signed(&signature).unwrap()
 }
 

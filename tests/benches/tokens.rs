@@ -120,7 +120,7 @@ fn sign(number: usize, issuer: &TokenSigner) -> Outcome<Signed> {
         device: None,
     };
     let token = UnsignedToken::new(&claims, &"k1".parse()?)?;
-    let message = token.to_sign()?;
+    let message = token.to_sign().to_vec();
     let signature = issuer.sign(&message);
     Ok(Signed {
         shown: ShownToken {

@@ -251,7 +251,7 @@ impl SignedQr {
     /// # Errors
     /// [`TokenError::Malformed`] for claims that do not hold, or too many bytes.
     pub fn to_sign(&self) -> Result<Vec<u8>, TokenError> {
-        self.unsigned()?.to_sign()
+        Ok(self.unsigned()?.message().to_vec())
     }
 
     /// The code as text, for a picture.

@@ -95,11 +95,14 @@ fn within(count: Option<u64>, max: u64) -> Result<u64, TokenError> {
 /// What goes wrong in writing: nothing, where there is memory.
 pub(crate) type Written = Result<(), encode::Error<Infallible>>;
 
+/// Room for what is written: more than most tokens have, so that writing one seldom takes memory twice.
+const WRITTEN_BYTES: usize = 384;
+
 /// Writes bytes.
 pub(crate) fn write(
     write: impl FnOnce(&mut Encoder<Vec<u8>>) -> Written,
 ) -> Result<Vec<u8>, TokenError> {
-    let mut encoder = Encoder::new(Vec::new());
+    let mut encoder = Encoder::new(Vec::with_capacity(WRITTEN_BYTES));
     write(&mut encoder).map_err(|_| TokenError::malformed("it cannot be encoded"))?;
     Ok(encoder.into_writer())
 }

@@ -401,10 +401,8 @@ impl SignedToken {
     }
 
     /// What it is known by, and what the first proof of it goes on from.
-    ///
-    /// # Errors
-    /// Never for one that was read.
-    pub fn digest(&self) -> Result<[u8; DIGEST_BYTES], TokenError> {
+    #[must_use]
+    pub fn digest(&self) -> [u8; DIGEST_BYTES] {
         self.sign1.unsigned.digest()
     }
 }
@@ -426,18 +424,14 @@ impl UnsignedToken {
     }
 
     /// The bytes to sign.
-    ///
-    /// # Errors
-    /// Never for one that was made.
-    pub fn to_sign(&self) -> Result<Vec<u8>, TokenError> {
-        self.0.to_sign()
+    #[must_use]
+    pub fn to_sign(&self) -> &[u8] {
+        self.0.message()
     }
 
     /// What it will be known by.
-    ///
-    /// # Errors
-    /// Never for one that was made.
-    pub fn digest(&self) -> Result<[u8; DIGEST_BYTES], TokenError> {
+    #[must_use]
+    pub fn digest(&self) -> [u8; DIGEST_BYTES] {
         self.0.digest()
     }
 

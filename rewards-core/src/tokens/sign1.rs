@@ -35,6 +35,8 @@ const KEY_LABEL: i64 = 4;
 pub(crate) struct Unsigned {
     protected: Vec<u8>,
     payload: Vec<u8>,
+    /// The bytes that are signed, which have both in them: made once, for they are hashed for the signature and for the digest.
+    message: Vec<u8>,
 }
 
 /// What is signed, with a signature that nobody has verified yet.
@@ -56,22 +58,27 @@ impl Unsigned {
             }
             Ok(())
         })?;
-        Ok(Self { protected, payload })
-    }
-
-    /// The bytes that are signed.
-    pub fn to_sign(&self) -> Result<Vec<u8>, TokenError> {
-        cbor::write(|writer| {
+        let message = cbor::write(|writer| {
             writer.array(4)?.str("Signature1")?;
-            writer.bytes(&self.protected)?.bytes(&[])?;
-            writer.bytes(&self.payload)?;
+            writer.bytes(&protected)?.bytes(&[])?;
+            writer.bytes(&payload)?;
             Ok(())
+        })?;
+        Ok(Self {
+            protected,
+            payload,
+            message,
         })
     }
 
+    /// The bytes that are signed.
+    pub fn message(&self) -> &[u8] {
+        &self.message
+    }
+
     /// What it is known by. Signatures are no part of it: one thing that was signed twice is one thing.
-    pub fn digest(&self) -> Result<[u8; DIGEST_BYTES], TokenError> {
-        Ok(Sha256::digest(self.to_sign()?).into())
+    pub fn digest(&self) -> [u8; DIGEST_BYTES] {
+        Sha256::digest(&self.message).into()
     }
 
     /// With its signature, as bytes.
@@ -128,15 +135,15 @@ impl Sign1 {
     /// # Errors
     /// [`TokenError::SignatureWrong`].
     pub fn verify(&self, key: &PublicKey) -> Result<(), TokenError> {
-        match self.is_signed_by(key)? {
+        match self.is_signed_by(key) {
             true => Ok(()),
             false => Err(TokenError::SignatureWrong),
         }
     }
 
     /// Whether the signature is that of a key.
-    pub fn is_signed_by(&self, key: &PublicKey) -> Result<bool, TokenError> {
-        Ok(key.has_signed(&self.unsigned.to_sign()?, &self.signature))
+    pub fn is_signed_by(&self, key: &PublicKey) -> bool {
+        key.has_signed(self.unsigned.message(), &self.signature)
     }
 }
 

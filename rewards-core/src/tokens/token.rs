@@ -316,7 +316,7 @@ impl Token {
     ) -> Result<(Self, Settled), TokenError> {
         let holder = self.claims.holder().ok_or(TokenError::ProofWrong)?;
         proof.verify(&holder)?;
-        let digest = hex::encode(proof.digest()?);
+        let digest = hex::encode(proof.digest());
         if self.receipts.iter().any(|kept| kept.digest == digest) {
             let (paid, is_replayed) = (0, true);
             return Ok((self, Settled { paid, is_replayed }));

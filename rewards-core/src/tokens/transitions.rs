@@ -35,7 +35,7 @@ fn token(is_bound: bool) -> Token {
     let key = "k1".parse().unwrap();
     let terms = CompiledTokens::compile(&section, "EUR".parse().unwrap()).unwrap();
     Token::new(NewToken {
-        digest: UnsignedToken::new(&claims, &key).unwrap().digest().unwrap(),
+        digest: UnsignedToken::new(&claims, &key).unwrap().digest(),
         claims,
         key,
         program: (&"p".parse().unwrap(), 1),

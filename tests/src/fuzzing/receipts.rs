@@ -126,7 +126,7 @@ fn payment(
         token: token.claims.token.clone(),
         minor: minor.parse().ok()?,
         counter: counter.parse().ok()?,
-        previous: before.or_else(|| token.digest().ok())?,
+        previous: before.unwrap_or_else(|| token.digest()),
         reference: None,
     })
 }

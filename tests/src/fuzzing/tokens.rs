@@ -26,7 +26,6 @@ pub fn token(bytes: &[u8]) {
             "read, and refused to be issued"
         );
         assert!(token.claims.expires_at > Timestamp::MIN);
-        assert!(token.digest().is_ok(), "read, and not known by anything");
         let _ = token.verify(&SIGNER.public_key());
     }
 }
@@ -43,7 +42,7 @@ pub fn proof(bytes: &[u8]) {
         };
         assert_eq!(
             proof.claims.digest(),
-            proof.digest(),
+            Ok(proof.digest()),
             "known by something else"
         );
         let signed = proof.claims.sign(&SIGNER);

@@ -214,7 +214,7 @@ impl Operation for IssueToken {
         keys: &dyn HostKeys,
     ) -> Result<(), Rejection> {
         let token = UnsignedToken::new(&reply.claims, &reply.key)?;
-        let signature = keys.sign_token(tenant, &reply.key, &token.to_sign()?)?;
+        let signature = keys.sign_token(tenant, &reply.key, token.to_sign())?;
         reply.text = token.signed(&signature)?;
         Ok(())
     }
@@ -266,7 +266,7 @@ impl Operation for IssueToken {
         let terms = self.terms(program)?;
         let signer = context.token_keys()?.token_key(context.now)?;
         let claims = self.claims(terms, context.now);
-        let digest = UnsignedToken::new(&claims, &signer)?.digest()?;
+        let digest = UnsignedToken::new(&claims, &signer)?.digest();
         let mut token = Token::new(NewToken {
             claims: claims.clone(),
             key: signer.clone(),

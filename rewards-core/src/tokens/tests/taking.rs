@@ -202,7 +202,7 @@ fn every_reason_has_its_own_code() {
         change(&mut own, &mut claims, &mut nothing, &mut memory);
         let token = SignedToken::parse(&sign(&claims)).unwrap();
         let proof = SpendClaims {
-            previous: token.digest().unwrap(),
+            previous: token.digest(),
             ..spend()
         };
         let mut shown = shown(&claims, Some(&proof));

@@ -105,7 +105,7 @@ fn first(token: &IssuedToken, merchant: &str, minor: i64) -> SpendClaims {
         token: token.claims.token.clone(),
         minor,
         counter: 1,
-        previous: SignedToken::parse(&token.text).unwrap().digest().unwrap(),
+        previous: SignedToken::parse(&token.text).unwrap().digest(),
         reference: None,
     }
 }
