@@ -298,7 +298,7 @@ SAMPLES = {
     "create_payment": (
         f'{{"payment":"y1","program":"club","member":"ada","amount":{MONEY},"route":"duitnow","biller":"tnb",'
         '"merchant":"Tenaga","category":"bills","channel":"app"}',
-        f'{{"payment":"y1","terms":{PAYMENT_TERMS},"created_at":"2026-01-01T00:00:00Z"}}',
+        f'{{"payment":"y1","terms":{PAYMENT_TERMS},"created_at":"2026-01-01T00:00:00Z","open_until":"2026-01-02T00:00:00Z"}}',
     ),
     "hold_payment": (
         f'{{"payment":"y1","tenders":[{{"bucket":"main","amount":{MONEY}}}],"stages":[{STAGE_RUN}]}}',

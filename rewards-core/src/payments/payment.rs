@@ -4,15 +4,15 @@
 //! |---|---|---|---|---|---|---|---|
 //! | created | held, pending review or failed | – | – | – | – | cancelled | – |
 //! | pending review | – | as held once it is approved, failed once it is not | – | – | – | cancelled | – |
-//! | held | – | processing | – | – | – | cancelled | – |
+//! | held | – | processing, or pending review when it was assessed so meanwhile | – | – | – | cancelled | – |
 //! | processing | – | the same attempt | completed | held or failed | unknown | – | – |
 //! | unknown | – | the same attempt | completed | held or failed | unknown | – | – |
 //! | completed | – | – | – | – | – | – | (partially) refunded |
 //! | failed, cancelled, expired, refunded | – | – | – | – | – | – | – |
 //!
 //! What is submitted is held until its outcome is known, however long that takes: **an unknown outcome is no failure.** As long as
-//! it is unknown it is asked for under the same attempt, so that nobody pays twice; after a decline there is a new one. Held and
-//! pending review become expired by time alone, and nobody writes that down: it is true of whoever reads it from then on.
+//! it is unknown it is asked for under the same attempt, so that nobody pays twice; after a decline there is a new one. Created, held
+//! and pending review become expired by time alone, and nobody writes that down: it is true of whoever reads it from then on.
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -54,7 +54,7 @@ pub enum PaymentState {
     Failed,
     /// It was called off. Final.
     Cancelled,
-    /// It was not submitted in time. Final.
+    /// It was not held or submitted in time. Final.
     Expired,
 }
 
@@ -123,6 +123,10 @@ pub struct PaymentRefund {
     pub refunded_at: Timestamp,
 }
 
+fn no_end() -> Timestamp {
+    Timestamp::MAX
+}
+
 fn is_zero(minor: &i64) -> bool {
     *minor == 0
 }
@@ -178,6 +182,9 @@ pub struct Payment {
     pub paid_by: FeePayer,
     /// When it was created.
     pub created_at: Timestamp,
+    /// Until when its value can be held, exclusive. Payments once had no such end.
+    #[serde(default = "no_end")]
+    pub open_until: Timestamp,
     stage: Stage,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     hold: Option<PaymentHold>,
@@ -262,6 +269,8 @@ pub struct NewPayment<'a> {
     pub charge: (Charge, FeePayer),
     /// When it is created.
     pub created_at: Timestamp,
+    /// Until when its value can be held, exclusive.
+    pub open_until: Timestamp,
 }
 
 impl Payment {
@@ -281,6 +290,7 @@ impl Payment {
             fee: charge.fee,
             paid_by,
             created_at: told.created_at,
+            open_until: told.open_until,
             stage: Stage::Created,
             hold: None,
             attempts: Vec::new(),
@@ -298,6 +308,7 @@ impl Payment {
     pub fn state(&self, now: Timestamp) -> PaymentState {
         let is_over = self.hold.as_ref().is_some_and(|hold| now >= hold.until);
         match self.stage {
+            Stage::Created if now >= self.open_until => PaymentState::Expired,
             Stage::Created => PaymentState::Created,
             Stage::PendingReview | Stage::Held if is_over => PaymentState::Expired,
             Stage::PendingReview => PaymentState::PendingReview,
@@ -455,6 +466,19 @@ impl Payment {
             true => Stage::PendingReview,
             false => Stage::Held,
         };
+        Ok(self)
+    }
+
+    /// Somebody looks at it before it goes on, and its value is held until an instant for that.
+    ///
+    /// # Errors
+    /// [`WrongPaymentStep::State`].
+    pub fn reviewed(mut self, until: Timestamp, now: Timestamp) -> Result<Self, WrongPaymentStep> {
+        self.expect(&[PaymentState::Held], now)?;
+        self.stage = Stage::PendingReview;
+        if let Some(hold) = &mut self.hold {
+            hold.until = until;
+        }
         Ok(self)
     }
 

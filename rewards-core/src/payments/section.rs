@@ -7,9 +7,9 @@ use crate::fees::{CompiledFees, FeeBand};
 use crate::ids::Slug;
 use crate::money::{Asset, DecimalText, Money, MoneyError};
 
-/// For how long value is held for a payment that nobody submits, when nothing is said: a day.
+/// For how long a payment waits to be held, and then to be submitted, when nothing is said: a day.
 pub const HOLD_MINUTES_DEFAULT: u32 = 1_440;
-/// For how long value is held for it at most: thirty days.
+/// For how long it waits at most: thirty days.
 pub const HOLD_MINUTES_MAX: u32 = 43_200;
 /// How often a payment is tried when nothing is said.
 pub const ATTEMPTS_DEFAULT: u32 = 3;
@@ -34,8 +34,8 @@ pub struct Payments {
     /// Who can be paid by name; anybody else is paid without one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub billers: Vec<Biller>,
-    /// For how long value is held for a payment that nobody submits, in minutes, 1 to 43,200; 1,440 when absent. Once it is submitted
-    /// it is held until its outcome is known.
+    /// For how long a payment waits for its next step, in minutes, 1 to 43,200; 1,440 when absent: once it is created until its value is
+    /// held, once that is held until it is submitted. From then on it is held until its outcome is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold_minutes: Option<u32>,
     /// How often a payment is tried, 1 to 20; 3 when absent.
@@ -153,7 +153,7 @@ pub enum RefundedFee {
 /// The section of a program, ready to decide.
 #[derive(Debug, Clone)]
 pub struct CompiledPayments {
-    /// For how long value is held for a payment that nobody submits, in minutes.
+    /// For how long a payment waits to be held, and then to be submitted, in minutes.
     pub hold_minutes: u32,
     /// How often a payment is tried.
     pub attempts: u32,

@@ -33,6 +33,7 @@ fn created() -> Payment {
             FeePayer::Sender,
         ),
         created_at: at(0),
+        open_until: at(UNTIL),
     })
 }
 
@@ -73,6 +74,8 @@ fn refunded(payment: Payment, amount: Option<i64>) -> Result<Payment, WrongPayme
 
 /// One of each state, as it is at second 2, but for the one whose time is over at once.
 fn every() -> Vec<(PaymentState, Payment)> {
+    let mut never_held = created();
+    never_held.open_until = at(2);
     let early = |is_reviewed| {
         let hold = PaymentHold {
             until: at(2),
@@ -95,6 +98,7 @@ fn every() -> Vec<(PaymentState, Payment)> {
         (Failed, held(true).blocked(at(1)).unwrap()),
         (Failed, declined(processing(), DeclineClass::Hard).unwrap()),
         (Cancelled, held(false).cancelled(at(1)).unwrap()),
+        (Expired, never_held),
         (Expired, early(false)),
         (Expired, early(true)),
     ]
@@ -128,6 +132,12 @@ const STEPS: &[Row] = &[
         "hold in review",
         |p| p.held(hold(), true, at(2)),
         &[Created],
+        &[PendingReview],
+    ),
+    (
+        "review",
+        |p| p.reviewed(at(UNTIL), at(2)),
+        &[Held],
         &[PendingReview],
     ),
     (

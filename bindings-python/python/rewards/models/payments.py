@@ -104,6 +104,9 @@ class CreatedPayment(Model):
     created_at: Timestamp
     """When it was created."""
 
+    open_until: Timestamp
+    """Until when its value can be held, exclusive."""
+
 
 class UnitBucket(Model):
     """A unit of the program, such as points."""
@@ -210,7 +213,7 @@ PaymentState = Literal[
 - `refunded`: It is paid, and all of it went back. Final.
 - `failed`: It is not paid. Final.
 - `cancelled`: It was called off. Final.
-- `expired`: It was not submitted in time. Final.
+- `expired`: It was not held or submitted in time. Final.
 """
 
 
@@ -292,13 +295,15 @@ class SubmittedPayment(Model):
     """The payment."""
 
     state: PaymentState
-    """Under way, of an unknown outcome, or failed."""
+    """Under way, of an unknown outcome, to be reviewed, or failed."""
 
     attempt: UInt32
     """The number of the attempt, from 1; 0 when it was never tried."""
 
     key: Maybe[str] = None
-    """The key under which the outside is asked: the same for the same attempt."""
+    """The key under which the outside is asked, the same for the same attempt; absent while nothing
+    is to be asked.
+    """
 
     failure: Maybe[PaymentFailure] = None
     """Why it has failed."""
@@ -564,6 +569,9 @@ class PaymentDetails(Model):
 
     created_at: Timestamp
     """When it was created."""
+
+    open_until: Maybe[Timestamp] = None
+    """Until when its value can be held, exclusive, while nothing is."""
 
     held_until: Maybe[Timestamp] = None
     """Until when its value is held, exclusive, while it waits to be submitted."""

@@ -908,8 +908,9 @@ class Payments(Model):
     """Who can be paid by name; anybody else is paid without one."""
 
     hold_minutes: Maybe[UInt32] = None
-    """For how long value is held for a payment that nobody submits, in minutes, 1 to 43,200; 1,440
-    when absent. Once it is submitted it is held until its outcome is known.
+    """For how long a payment waits for its next step, in minutes, 1 to 43,200; 1,440 when absent:
+    once it is created until its value is held, once that is held until it is submitted. From then
+    on it is held until its outcome is known.
     """
 
     attempts: Maybe[UInt32] = None

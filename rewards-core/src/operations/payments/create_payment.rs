@@ -75,6 +75,8 @@ pub struct CreatedPayment {
     pub terms: PaymentTerms,
     /// When it was created.
     pub created_at: Timestamp,
+    /// Until when its value can be held, exclusive.
+    pub open_until: Timestamp,
 }
 
 /// What the program says of the payment.
@@ -82,6 +84,7 @@ pub struct CreatedPayment {
 pub struct PreparedPayment {
     revision: u32,
     charge: (Charge, FeePayer),
+    open_until: Timestamp,
 }
 
 impl CreatePayment {
@@ -100,6 +103,7 @@ impl CreatePayment {
             amount: self.amount,
             charge: prepared.charge,
             created_at,
+            open_until: prepared.open_until,
         })
     }
 
@@ -115,7 +119,11 @@ impl CreatePayment {
         check_amount(self.amount, currency, &mut problems);
         unless_wrong(problems)?;
         let charge = (Charge::free(self.amount.minor()), FeePayer::default());
-        let free = PreparedPayment { revision, charge };
+        let free = PreparedPayment {
+            revision,
+            charge,
+            open_until: context.now,
+        };
         let purchase = purchase_of(&self.payment(&free, context.now), payments, &self.member)?;
         let mut problems = purchase.problems(currency, context.now);
         for problem in &mut problems {
@@ -151,6 +159,7 @@ impl Operation for CreatePayment {
         let prepared = PreparedPayment {
             revision: program.number(),
             charge: charge(route, biller.transpose()?, self.amount)?,
+            open_until: context.now.saturating_add_minutes(payments.hold_minutes),
         };
         let plan = ReadPlan {
             members: vec![context.member_key(&self.member)],
@@ -183,6 +192,7 @@ impl Operation for CreatePayment {
                 payment: self.payment.clone(),
                 terms: PaymentTerms::of(&self.route, prepared.charge, self.amount.asset()),
                 created_at: payment.created_at,
+                open_until: payment.open_until,
             },
             changes: builder.finish()?,
         })

@@ -70,6 +70,10 @@ pub struct PaymentDetails {
     pub channel: Option<String>,
     /// When it was created.
     pub created_at: Timestamp,
+    /// Until when its value can be held, exclusive, while nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
+    pub open_until: Option<Timestamp>,
     /// Until when its value is held, exclusive, while it waits to be submitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
@@ -191,6 +195,7 @@ impl PaymentDetails {
             category: subject.category.clone(),
             channel: subject.channel.clone(),
             created_at: payment.created_at,
+            open_until: (state == PaymentState::Created).then_some(payment.open_until),
             held_until: payment.hold().filter(|_| is_waiting).map(|hold| hold.until),
             attempts: attempts.collect(),
             failure: payment.failure().cloned(),

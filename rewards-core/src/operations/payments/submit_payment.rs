@@ -2,12 +2,14 @@
 //!
 //! The reply names the attempt and a key for the outside. As long as nobody knows what became of an attempt, the same one is told
 //! again: asking the outside once more under its key pays once. After a decline there is a new one. A payment that was reviewed
-//! goes on once it is approved, and has failed once it is not: what it held is released.
+//! goes on once it is approved, and has failed once it is not: what it held is released. One that was assessed only since it is held,
+//! and is to be reviewed, waits for that from now on.
 //!
 //! Stages that run before are handed over when a payment is tried anew; while an attempt is not over, nothing is noted of them.
 //!
 //! Refusals, in order: stages that cannot be right; unknown payment; one that is not held or under way, or whose time is over; one that
-//! was assessed otherwise, or that somebody still has to decide; stages that do not run here or not in this order, a critical one that did not run.
+//! was assessed otherwise, or whose review somebody still has to decide; stages that do not run here or not in this order, a critical
+//! one that did not run.
 
 use serde::{Deserialize, Serialize};
 
@@ -49,11 +51,11 @@ pub struct SubmitPayment {
 pub struct SubmittedPayment {
     /// The payment.
     pub payment: PaymentId,
-    /// Under way, of an unknown outcome, or failed.
+    /// Under way, of an unknown outcome, to be reviewed, or failed.
     pub state: PaymentState,
     /// The number of the attempt, from 1; 0 when it was never tried.
     pub attempt: u32,
-    /// The key under which the outside is asked: the same for the same attempt.
+    /// The key under which the outside is asked, the same for the same attempt; absent while nothing is to be asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub key: Option<String>,
@@ -66,11 +68,12 @@ pub struct SubmittedPayment {
 impl SubmitPayment {
     fn reply(&self, payment: &Payment, now: Timestamp) -> SubmittedPayment {
         let (state, attempt) = (payment.state(now), payment.attempt());
+        let is_tried = matches!(state, PaymentState::Processing | PaymentState::Unknown);
         SubmittedPayment {
             payment: self.payment.clone(),
             state,
             attempt,
-            key: (state != PaymentState::Failed).then(|| format!("{}-{attempt}", self.payment)),
+            key: is_tried.then(|| format!("{}-{attempt}", self.payment)),
             failure: payment.failure().cloned(),
         }
     }
@@ -102,17 +105,17 @@ impl SubmitPayment {
         })
     }
 
-    /// It is tried anew.
-    fn try_anew(
+    /// It goes on, or waits: its value is held until an instant.
+    fn hold(
         &self,
         stored: &Stored<Payment>,
-        payment: &Payment,
+        (payment, until): (&Payment, Timestamp),
         snapshot: &Snapshot,
         context: &Context,
     ) -> Result<Decision<SubmittedPayment>, Undecided> {
         let ids = context.id_allocator();
         let mut builder = open_payer(snapshot, context, &ids, payment)?;
-        hold_until(&mut builder, context, held(payment)?, Timestamp::MAX)?;
+        hold_until(&mut builder, context, held(payment)?, until)?;
         keep(&mut builder, stored, payment, context)?;
         Ok(Decision {
             reply: self.reply(payment, context.now),
@@ -156,28 +159,30 @@ impl Operation for SubmitPayment {
         }
         let (program, payments) = terms(context, before)?;
         let checked = self.runs().check(program);
+        // What stages said is kept where it can be: a host that has run none of them is told all the same.
+        let noted = |is_right: bool| match is_right {
+            true => self.runs().noted(before.clone(), program, context),
+            false => before.clone(),
+        };
         // It may have been assessed only since its value is held.
         match Verdict::of(before, payments, snapshot, context)? {
             Verdict::Approved => {}
             Verdict::Blocked => {
-                // What stages said is kept where it can be: a host that has run none of them is told all the same.
-                let noted = match checked {
-                    Ok(_) => self.runs().noted(before.clone(), program, context),
-                    Err(_) => before.clone(),
-                };
-                return self.end(&stored, noted.blocked(context.now), snapshot, context);
+                let blocked = noted(checked.is_ok()).blocked(context.now);
+                return self.end(&stored, blocked, snapshot, context);
             }
-            Verdict::Reviewed(_) => {
-                let step = WrongPaymentStep::State(PaymentState::PendingReview);
-                return Err(refused(before, 0, step).into());
+            Verdict::Reviewed(until) => {
+                let until = until.saturating_add_minutes(payments.hold_minutes);
+                let reviewed = noted(checked.is_ok()).reviewed(until, context.now);
+                let reviewed = reviewed.map_err(|step| refused(before, 0, step))?;
+                return self.hold(&stored, (&reviewed, until), snapshot, context);
             }
         }
         if let Some(stage) = checked? {
-            let noted = self.runs().noted(before.clone(), program, context);
-            let stopped = noted.stopped(stage, context.now);
+            let stopped = noted(true).stopped(stage, context.now);
             return self.end(&stored, stopped, snapshot, context);
         }
         let submitted = self.runs().noted(submitted, program, context);
-        self.try_anew(&stored, &submitted, snapshot, context)
+        self.hold(&stored, (&submitted, Timestamp::MAX), snapshot, context)
     }
 }

@@ -352,6 +352,21 @@ fn what_nobody_submits_is_over_by_time_alone() {
 }
 
 #[test]
+fn what_nobody_holds_is_over_by_time_alone() {
+    let mut world = world();
+    let created = world.run(&create("p1", "50.00")).unwrap();
+    assert_eq!(created.open_until, at("2026-03-02T13:00:00Z"));
+    assert_eq!(get(&mut world, "p1").open_until, Some(created.open_until));
+    world.at("2026-03-02T13:00:00Z");
+    let over = get(&mut world, "p1");
+    assert_eq!((over.state, over.open_until), (PaymentState::Expired, None));
+    for refused in [code(world.run(&hold("p1"))), code(world.run(&cancel("p1")))] {
+        assert_eq!(refused, "payment_state_wrong");
+    }
+    world.assert_valid();
+}
+
+#[test]
 fn what_is_not_tried_can_be_cancelled() {
     let mut world = world();
     world.run(&create("p1", "50.00")).unwrap();

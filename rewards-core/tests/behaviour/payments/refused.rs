@@ -376,7 +376,7 @@ fn tenders_hold_what_the_payer_gives_and_nothing_else() {
 fn what_is_assessed_after_it_is_held_counts_when_it_is_submitted() {
     for (amount, expected) in [
         ("50.00", "processing"),
-        ("150.00", "payment_state_wrong"),
+        ("150.00", "pending_review"),
         ("450.00", "failed"),
     ] {
         let program = super::PROGRAM.to_owned() + RISK;
@@ -385,13 +385,44 @@ fn what_is_assessed_after_it_is_held_counts_when_it_is_submitted() {
         world.run(&create("p1", amount)).unwrap();
         world.run(&hold("p1")).unwrap();
         assess(&mut world, "p1", amount, "ann");
-        let found = match world.run(&submit("p1")) {
-            Ok(submitted) => submitted.state.text(),
-            Err(refused) => refused.code(),
-        };
-        assert_eq!(found, expected, "{amount}");
+        let submitted = world.run(&submit("p1")).unwrap();
+        assert_eq!(submitted.state.text(), expected, "{amount}");
+        assert_eq!(
+            submitted.key.is_some(),
+            expected == "processing",
+            "{amount}"
+        );
+        assert_eq!(get(&mut world, "p1").state, submitted.state, "{amount}");
         let (_, reserved) = balance_of(&world, "ann");
         assert_eq!(reserved == 0, expected == "failed", "{amount}");
+        world.assert_valid();
+    }
+}
+
+#[test]
+fn what_is_to_be_reviewed_after_it_is_held_waits_for_it() {
+    for (decision, state) in [
+        (ReviewDecision::Approve, PaymentState::Processing),
+        (ReviewDecision::Block, PaymentState::Failed),
+    ] {
+        let mut world = World::with(&(super::PROGRAM.to_owned() + RISK));
+        world.give_main("ann", 100_000);
+        world.run(&create("p1", "150.00")).unwrap();
+        world.run(&hold("p1")).unwrap();
+        assess(&mut world, "p1", "150.00", "ann");
+        world.run_as("s1", &submit("p1")).unwrap();
+        assert_eq!(
+            code(world.run_as("s2", &submit("p1"))),
+            "payment_state_wrong"
+        );
+        // Half an hour for the review, and an hour to go on after it.
+        let waits = get(&mut world, "p1");
+        assert_eq!(waits.held_until, Some(at("2026-03-02T13:30:00Z")));
+        world.at("2026-03-02T12:20:00Z");
+        review(&mut world, "p1", decision);
+        world.at("2026-03-02T13:20:00Z");
+        assert_eq!(world.run_as("s3", &submit("p1")).unwrap().state, state);
+        assert_eq!(get(&mut world, "p1").state, state);
         world.assert_valid();
     }
 }
