@@ -19,7 +19,6 @@ use super::TokenError;
 use super::cbor::{self, Reader};
 use super::sign1::{
     DIGEST_BYTES, PUBLIC_KEY_BYTES, PublicKey, SIGNATURE_BYTES, Sign1, TOKEN_BYTES_MAX, Unsigned,
-    read_public_key,
 };
 use super::text::{self, TOKEN_PREFIX};
 use crate::ids::{DeviceId, KeyId, MemberId, MerchantId, Slug, TokenId};
@@ -157,7 +156,12 @@ impl TokenClaims {
     /// The bytes of the holder's key; none for whoever bears it.
     #[must_use]
     pub fn holder(&self) -> Option<[u8; PUBLIC_KEY_BYTES]> {
-        read_public_key(self.holder_key.as_deref()?)
+        self.holder_point().map(PublicKey::to_bytes)
+    }
+
+    /// The holder's key, read.
+    pub(crate) fn holder_point(&self) -> Option<PublicKey> {
+        PublicKey::read(self.holder_key.as_deref()?)
     }
 
     /// The bytes of the holder's key, a point or not: what is written is checked elsewhere.

@@ -172,8 +172,12 @@ impl SpendProof {
     /// # Errors
     /// [`TokenError::ProofWrong`].
     pub fn verify(&self, holder: &[u8; PUBLIC_KEY_BYTES]) -> Result<(), TokenError> {
-        let holder = PublicKey::new(holder).ok_or(TokenError::ProofWrong)?;
-        match self.sign1.is_signed_by(&holder) {
+        self.verify_with(&PublicKey::new(holder).ok_or(TokenError::ProofWrong)?)
+    }
+
+    /// Whether its signature is that of a key that was read.
+    pub(super) fn verify_with(&self, holder: &PublicKey) -> Result<(), TokenError> {
+        match self.sign1.is_signed_by(holder) {
             true => Ok(()),
             false => Err(TokenError::ProofWrong),
         }

@@ -177,8 +177,12 @@ impl PublicKey {
     /// The key of these bytes, when they are the one form of a point, and none of small order.
     pub fn new(bytes: &[u8; PUBLIC_KEY_BYTES]) -> Option<Self> {
         let key = VerifyingKey::from_bytes(bytes).ok()?;
-        let is_good = !key.is_weak() && key.to_edwards().compress().as_bytes() == bytes;
-        is_good.then_some(Self(key))
+        (is_reduced(bytes) && !key.is_weak()).then_some(Self(key))
+    }
+
+    /// Its bytes.
+    pub fn to_bytes(self) -> [u8; PUBLIC_KEY_BYTES] {
+        self.0.to_bytes()
     }
 
     /// The key of 64 hexadecimal digits in lower case.
@@ -196,6 +200,13 @@ impl PublicKey {
     }
 }
 
+/// Whether the coordinate that a key is written by is below the prime 2²⁵⁵ − 19: the other nineteen are second forms of small ones. The
+/// second form that is left, a sign where there is none, is of points of small order only.
+fn is_reduced(bytes: &[u8; PUBLIC_KEY_BYTES]) -> bool {
+    let [lowest, middle @ .., highest] = bytes;
+    *lowest < 0xed || highest & 0x7f != 0x7f || middle.iter().any(|byte| *byte != 0xff)
+}
+
 /// Whether bytes are a public key that a signature can be held against: the one form of a point, and none of small order.
 #[must_use]
 pub fn is_public_key(bytes: &[u8; PUBLIC_KEY_BYTES]) -> bool {
@@ -205,7 +216,7 @@ pub fn is_public_key(bytes: &[u8; PUBLIC_KEY_BYTES]) -> bool {
 /// A public key of 64 hexadecimal digits in lower case, when it is one that signatures are held against.
 #[must_use]
 pub fn read_public_key(text: &str) -> Option<[u8; PUBLIC_KEY_BYTES]> {
-    PublicKey::read(text).map(|key| key.0.to_bytes())
+    PublicKey::read(text).map(PublicKey::to_bytes)
 }
 
 /// A private key of Ed25519. Its bytes are never shown, and wiped from memory when it is dropped.

@@ -82,8 +82,8 @@ impl TokenSpend {
             .try_into()
             .map_err(|_| TokenError::malformed("a signature has 64 bytes"))?;
         let text = self.claims()?.signed(signature)?;
-        let holder = SignedToken::parse(&self.token)?.claims.holder();
-        SpendProof::parse(&text)?.verify(&holder.ok_or(TokenError::ProofWrong)?)?;
+        let holder = SignedToken::parse(&self.token)?.claims.holder_point();
+        SpendProof::parse(&text)?.verify_with(&holder.ok_or(TokenError::ProofWrong)?)?;
         Ok(text)
     }
 }

@@ -2,6 +2,7 @@
 
 mod taking;
 
+use ed25519_dalek::VerifyingKey;
 use proptest::prelude::*;
 
 use super::*;
@@ -499,7 +500,35 @@ fn second_forms_of_a_signature_and_weak_keys_are_refused() {
     assert!(!is_public_key(&identity));
 }
 
+/// Whether bytes are what the point of a key is written as: looked at by writing it again.
+fn is_written_so(bytes: &[u8; 32]) -> bool {
+    let key = VerifyingKey::from_bytes(bytes);
+    key.is_ok_and(|key| !key.is_weak() && key.to_edwards().compress().as_bytes() == bytes)
+}
+
+#[test]
+fn a_key_has_one_form() {
+    // A coordinate in the highest numbers of 255 bits, those from the prime on among them, with and without a sign.
+    for (lowest, highest) in (0xe0..=0xff).flat_map(|low| [(low, 0x7f), (low, 0xff)]) {
+        let mut bytes = [0xff; 32];
+        (bytes[0], bytes[31]) = (lowest, highest);
+        assert_eq!(is_public_key(&bytes), is_written_so(&bytes), "{lowest:x}");
+        assert!(lowest < 0xed || !is_public_key(&bytes), "{lowest:x}");
+    }
+    // The points whose other coordinate is zero, which has no sign: 1, and −1.
+    for (lowest, others, highest) in [(1, 0, 0x80), (0xec, 0xff, 0xff)] {
+        let mut bytes = [others; 32];
+        (bytes[0], bytes[31]) = (lowest, highest);
+        assert!(!is_public_key(&bytes) && !is_written_so(&bytes));
+    }
+}
+
 proptest! {
+    #[test]
+    fn any_key_has_one_form(bytes in any::<[u8; 32]>()) {
+        prop_assert_eq!(is_public_key(&bytes), is_written_so(&bytes));
+    }
+
     #[test]
     fn reading_is_total_and_what_is_read_is_written_the_same(
         bytes in proptest::collection::vec(any::<u8>(), 0..300),

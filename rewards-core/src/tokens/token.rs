@@ -314,8 +314,8 @@ impl Token {
         text: &str,
         now: Timestamp,
     ) -> Result<(Self, Settled), TokenError> {
-        let holder = self.claims.holder().ok_or(TokenError::ProofWrong)?;
-        proof.verify(&holder)?;
+        let holder = self.claims.holder_point();
+        proof.verify_with(&holder.ok_or(TokenError::ProofWrong)?)?;
         let digest = hex::encode(proof.digest());
         if self.receipts.iter().any(|kept| kept.digest == digest) {
             let (paid, is_replayed) = (0, true);

@@ -240,7 +240,7 @@ impl TokenVerifier {
         let seen = || TokenError::Seen {
             token: claims.token.clone(),
         };
-        let Some(holder) = &claims.holder() else {
+        let Some(holder) = claims.holder_point() else {
             if shown.proof.is_some() {
                 return Err(TokenError::malformed("a proof of nobody"));
             }
@@ -252,7 +252,7 @@ impl TokenVerifier {
         };
         let proof = shown.proof.as_ref().ok_or(TokenError::ProofMissing)?;
         let proof = SpendProof::parse(proof)?;
-        proof.verify(holder)?;
+        proof.verify_with(&holder)?;
         self.check_proof(&proof, claims, shown)?;
         claims.check_amount(shown.amount, false)?;
         claims.check_counter(proof.claims.counter)?;
