@@ -15,6 +15,7 @@ use rewards_core::fingerprint::Fingerprint;
 use rewards_core::ids::{MemberId, TenantId};
 use rewards_core::rejection::{Fault, Rejection};
 use rewards_core::snapshot::{KeyOrigin, MemberKey, ReadPlan, ReplyKey, Snapshot, StoredReply};
+use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
@@ -442,27 +443,31 @@ impl Pending {
 
     /// Whether a decision changes the rows of none but those members who were waited for.
     fn is_scheduled_for(&self, changes: &Changes) -> bool {
-        changes.members.iter().all(|write| {
-            let mut lines = self.place.lines().iter();
-            lines.any(|line| matches!(line, Line::Member(member) if *member == write.key))
-        })
+        let lines = self.place.lines().iter();
+        let mut members = lines.filter_map(|line| match line {
+            Line::Member(member) => Some(member),
+            Line::Run(_) => None,
+        });
+        match changes.members.as_slice() {
+            [only] => members.any(|member| *member == only.key),
+            writes => {
+                let members: FxHashSet<&MemberKey> = members.collect();
+                writes.iter().all(|write| members.contains(&write.key))
+            }
+        }
     }
 
     /// Waits for those members, too, from now on whose rows it turned out to change, and who own what it is about by now.
     fn schedule_anew(&mut self, snapshot: &Snapshot, changes: &Changes) {
         self.join_owners(snapshot);
-        for write in &changes.members {
-            self.place.join(Line::Member(write.key.clone()));
-        }
+        let written = changes.members.iter().map(|write| write.key.clone());
+        self.place.join_all(written.map(Line::Member));
     }
 
     fn join_owners(&mut self, snapshot: &Snapshot) {
-        for key in &self.owned_by {
-            let entity = snapshot.entities.get(key);
-            if let Some(owner) = entity.and_then(|entity| entity.index.owner.as_ref()) {
-                let owner = self.context.member_key(owner);
-                self.place.join(Line::Member(owner));
-            }
-        }
+        let entities = self.owned_by.iter().map(|key| snapshot.entities.get(key));
+        let owners = entities.filter_map(|entity| entity?.index.owner.as_ref());
+        let owners = owners.map(|owner| Line::Member(self.context.member_key(owner)));
+        self.place.join_all(owners);
     }
 }

@@ -13,19 +13,26 @@
 //! commands that belong to no run or of one run alone: what an ordered run decides then rests on nothing that is still open
 //! but the run itself.
 //!
-//! Everything costs a few look-ups a line: nobody walks through those who wait.
+//! Everything costs a few look-ups a line: nobody walks through those who wait, and whoever stands in a thousand lines is looked at once
+//! when they are free.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::Hash;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
 /// The lines a command stands in; rarely more than one.
 pub(super) type Lines<K> = SmallVec<[K; 2]>;
 
+/// Beyond so many lines of a command they are looked up instead of walked through.
+const FEW_LINES: usize = 16;
+
 /// The order of acceptance.
 pub(super) type Ticket = u64;
+
+/// Of those who stand first in some lines.
+type Tickets = SmallVec<[Ticket; 8]>;
 
 /// Where a command stands.
 #[derive(Debug, Clone)]
@@ -40,7 +47,7 @@ pub(super) struct Place<K> {
     pub(super) alone: bool,
 }
 
-impl<K: Eq> Place<K> {
+impl<K: Clone + Eq + Hash> Place<K> {
     /// The place of a command of these lines, before it is accepted.
     pub(super) fn new(run: Option<K>, members: impl IntoIterator<Item = K>) -> Self {
         let mut place = Self {
@@ -49,7 +56,7 @@ impl<K: Eq> Place<K> {
             lines: run.into_iter().collect(),
             alone: false,
         };
-        members.into_iter().for_each(|member| place.join(member));
+        place.join_all(members);
         place
     }
 
@@ -58,11 +65,20 @@ impl<K: Eq> Place<K> {
         &self.lines
     }
 
-    /// Stands in one more line from the next time on that it waits.
-    pub(super) fn join(&mut self, line: K) {
-        if !self.lines.contains(&line) {
-            self.lines.push(line);
+    /// Stands in more lines from the next time on that it waits.
+    pub(super) fn join_all(&mut self, lines: impl IntoIterator<Item = K>) {
+        let mut lines = lines.into_iter();
+        while self.lines.len() < FEW_LINES {
+            let Some(line) = lines.next() else {
+                return;
+            };
+            if !self.lines.contains(&line) {
+                self.lines.push(line);
+            }
         }
+        let mut known: FxHashSet<K> = self.lines.iter().cloned().collect();
+        let new = lines.filter(|line| known.insert(line.clone()));
+        self.lines.extend(new);
     }
 
     /// The line of its run.
@@ -198,7 +214,7 @@ impl<K: Clone + Eq + Hash, T: Scheduled<K>> Scheduler<K, T> {
     /// Frees the lines of a batch, and lets those of its commands wait again that come back.
     pub(super) fn release(&mut self, lines: Vec<K>, again: impl IntoIterator<Item = T>) {
         again.into_iter().for_each(|command| self.push(command));
-        let mut first = SmallVec::<[Ticket; 8]>::new();
+        let mut first = Tickets::new();
         for key in lines {
             let Some(line) = self.lines.get_mut(&key) else {
                 continue;
@@ -211,6 +227,7 @@ impl<K: Clone + Eq + Hash, T: Scheduled<K>> Scheduler<K, T> {
                 }
             }
         }
+        each_once(&mut first);
         first
             .into_iter()
             .for_each(|ticket| self.note_if_ready(ticket));
@@ -290,8 +307,8 @@ impl<K: Clone + Eq + Hash, T: Scheduled<K>> Scheduler<K, T> {
     }
 
     /// Takes a command out of its lines, which are then the batch's, and names those that stand first there now.
-    fn advance(&mut self, command: &T, batch: u64, held: &mut Vec<K>) -> SmallVec<[Ticket; 4]> {
-        let mut next = SmallVec::new();
+    fn advance(&mut self, command: &T, batch: u64, held: &mut Vec<K>) -> Tickets {
+        let mut next = Tickets::new();
         for key in command.place().lines() {
             let Some(line) = self.lines.get_mut(key) else {
                 continue;
@@ -302,6 +319,7 @@ impl<K: Clone + Eq + Hash, T: Scheduled<K>> Scheduler<K, T> {
                 held.push(key.clone());
             }
         }
+        each_once(&mut next);
         next
     }
 
@@ -336,6 +354,12 @@ impl<K: Clone + Eq + Hash, T: Scheduled<K>> Scheduler<K, T> {
             })
         })
     }
+}
+
+/// Leaves each ticket once, in order: the same command may stand first in many lines.
+fn each_once(tickets: &mut Tickets) {
+    tickets.sort_unstable();
+    tickets.dedup();
 }
 
 #[cfg(test)]

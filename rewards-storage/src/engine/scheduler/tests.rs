@@ -2,6 +2,7 @@
 //!
 //! The model keeps all who wait in one list in the order of tickets, and finds out who may be taken by walking through it.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::collection::vec;
@@ -62,6 +63,46 @@ fn a_batch_takes_lines_that_nobody_else_works_on() {
     assert!(all.is_empty() && all.lines.is_empty());
 }
 
+thread_local! {
+    /// How often a crowd was looked at.
+    static LOOKS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A command that counts how often it is looked at.
+struct Crowd(Place<u32>);
+
+impl Scheduled<u32> for Crowd {
+    fn place(&self) -> &Place<u32> {
+        LOOKS.set(LOOKS.get() + 1);
+        &self.0
+    }
+
+    fn place_mut(&mut self) -> &mut Place<u32> {
+        &mut self.0
+    }
+}
+
+#[test]
+fn whoever_waits_in_many_lines_is_looked_at_once_when_they_are_free() {
+    const LINES: u32 = 1_000;
+    let lines = || (0..LINES).chain(0..LINES);
+    let mut all = Scheduler::default();
+    for _ in 0..3 {
+        all.push(Crowd(Place::new(None, lines())));
+    }
+    let mut first = all.take(1);
+    assert_eq!(first.lines.len(), 1_000);
+    let back = first.commands.pop().unwrap();
+    all.release(first.lines, [back]);
+    let both = all.take(2);
+    assert_eq!(both.commands.len(), 2);
+    all.release(both.lines, []);
+    assert_eq!(all.take(9).commands.len(), 1);
+    // Three that wait, two that come to stand first, and what is taken: each a few times, and not once for each line.
+    let looks = LOOKS.get();
+    assert!(looks < 50, "{looks}");
+}
+
 #[test]
 fn what_comes_back_stands_before_what_came_later() {
     let mut all = Scheduler::default();
@@ -117,7 +158,7 @@ fn what_comes_back_may_join_another_line_before_one_who_was_ready() {
     all.push(command(1, None, &[2]));
     let mut first = all.take(1);
     let mut back = first.commands.remove(0);
-    back.place_mut().join(2);
+    back.place_mut().join_all([2]);
     all.release(first.lines, [back]);
     let taken = all.take(1);
     assert_eq!(names(&taken.commands), [0]);
@@ -300,7 +341,7 @@ impl Beside {
             .filter_map(|(at, mut command)| {
                 let comes_back = again & (1 << (at % 8)) != 0;
                 if let Some(line) = join {
-                    command.place.join(line);
+                    command.place.join_all([line]);
                 }
                 comes_back.then_some(command)
             });
