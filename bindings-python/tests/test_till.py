@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 import rewards
 from conftest import NOW
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rewards import models
 from rewards.models import Money
 from test_tokens import PHONE, issued, opened, verifier
@@ -58,6 +60,41 @@ def test_what_a_till_takes_is_remembered_told_and_paid(tmp_path: Path) -> None:
         with pytest.raises(rewards.InternalError) as closed:
             till.take(later)
         assert closed.value.code == "store_refused"
+
+
+def test_the_flow_of_the_guide_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chapter = Path(__file__).parents[2] / "docs" / "guide" / "src" / "tokens.md"
+    (code,) = re.findall(r"```python\n(.*?)```", chapter.read_text(encoding="utf-8"), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    program = models.Program.model_validate(
+        {
+            "id": "club",
+            "currency": "MYR",
+            "zone": "Asia/Kuala_Lumpur",
+            "redemptions": {"order": ["cashback"]},
+            "tokens": {"issuer": "satupay", "refused_categories": ["gambling"]},
+        }
+    )
+    with opened() as engine:
+        engine.publish_program(models.PublishProgram(program=program), key="program")
+        engine.register_member(models.RegisterMember(member="ada"))
+        gift = models.GrantReward(member="ada", amount=Money.of("60.00", "MYR"), reason="a gift")
+        engine.grant_reward(gift, key="gift")
+        names = {
+            "Ed25519PrivateKey": Ed25519PrivateKey,
+            "datetime": datetime,
+            "engine": engine,
+            "models": models,
+            "rewards": rewards,
+            "timezone": timezone,
+        }
+        exec(code, names)
+        told, till = names["told"], names["till"]
+        assert isinstance(told, models.SettledReceipts)
+        assert isinstance(till, rewards.Till)
+        assert [(one.outcome, one.paid) for one in told.receipts] == [("settled", Money.of("12.30", "MYR"))]
+        assert till.waiting() == []
+        till.close()
 
 
 def test_an_earlier_file_is_found_by_its_mark(tmp_path: Path) -> None:
