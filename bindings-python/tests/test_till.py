@@ -14,7 +14,7 @@ from conftest import NOW
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rewards import models
 from rewards.models import Money
-from test_tokens import PHONE, issued, opened, verifier
+from test_tokens import PHONE, issued, opened, set_up, verifier
 
 
 def spent(token: models.IssuedToken, amount: str, previous: str | None = None) -> models.ShownToken:
@@ -66,20 +66,8 @@ def test_the_flow_of_the_guide_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     chapter = Path(__file__).parents[2] / "docs" / "guide" / "src" / "tokens.md"
     (code,) = re.findall(r"```python\n(.*?)```", chapter.read_text(encoding="utf-8"), re.DOTALL)
     monkeypatch.chdir(tmp_path)
-    program = models.Program.model_validate(
-        {
-            "id": "club",
-            "currency": "MYR",
-            "zone": "Asia/Kuala_Lumpur",
-            "redemptions": {"order": ["cashback"]},
-            "tokens": {"issuer": "satupay", "refused_categories": ["gambling"]},
-        }
-    )
     with opened() as engine:
-        engine.publish_program(models.PublishProgram(program=program), key="program")
-        engine.register_member(models.RegisterMember(member="ada"))
-        gift = models.GrantReward(member="ada", amount=Money.of("60.00", "MYR"), reason="a gift")
-        engine.grant_reward(gift, key="gift")
+        set_up(engine, "satupay", "MYR")
         names = {
             "Ed25519PrivateKey": Ed25519PrivateKey,
             "datetime": datetime,

@@ -39,20 +39,25 @@ def text(content: bytes) -> str:
     return found
 
 
-def issued(engine: rewards.Engine, holder: str | None = None) -> models.IssuedToken:
+def set_up(engine: rewards.Engine, issuer: str, currency: str) -> None:
+    """A program with tokens of an issuer, and a member with 60.00."""
     program = models.Program.model_validate(
         {
             "id": "club",
-            "currency": "EUR",
+            "currency": currency,
             "zone": "UTC",
             "redemptions": {"order": ["cashback"]},
-            "tokens": {"issuer": "club", "spend_maximum": "15.00", "refused_categories": ["gambling"]},
+            "tokens": {"issuer": issuer, "spend_maximum": "15.00", "refused_categories": ["gambling"]},
         }
     )
     engine.publish_program(models.PublishProgram(program=program), key="program", now=NOW)
     engine.register_member(models.RegisterMember(member="ada"), now=NOW)
-    gift = models.GrantReward(member="ada", amount=Money.of("60.00", "EUR"), reason="a gift")
+    gift = models.GrantReward(member="ada", amount=Money.of("60.00", currency), reason="a gift")
     engine.grant_reward(gift, key="gift", now=NOW)
+
+
+def issued(engine: rewards.Engine, holder: str | None = None) -> models.IssuedToken:
+    set_up(engine, "club", "EUR")
     request = models.IssueToken(
         token="t-1", member="ada", program="club", amount=Money.of("30.00", "EUR"), holder_key=holder
     )

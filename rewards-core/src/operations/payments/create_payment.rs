@@ -84,7 +84,7 @@ pub struct CreatedPayment {
 pub struct PreparedPayment {
     revision: u32,
     charge: (Charge, FeePayer),
-    open_until: Timestamp,
+    hold_minutes: u32,
 }
 
 impl CreatePayment {
@@ -103,7 +103,7 @@ impl CreatePayment {
             amount: self.amount,
             charge: prepared.charge,
             created_at,
-            open_until: prepared.open_until,
+            open_until: created_at.saturating_add_minutes(prepared.hold_minutes),
         })
     }
 
@@ -122,7 +122,7 @@ impl CreatePayment {
         let free = PreparedPayment {
             revision,
             charge,
-            open_until: context.now,
+            hold_minutes: payments.hold_minutes,
         };
         let purchase = purchase_of(&self.payment(&free, context.now), payments, &self.member)?;
         let mut problems = purchase.problems(currency, context.now);
@@ -159,7 +159,7 @@ impl Operation for CreatePayment {
         let prepared = PreparedPayment {
             revision: program.number(),
             charge: charge(route, biller.transpose()?, self.amount)?,
-            open_until: context.now.saturating_add_minutes(payments.hold_minutes),
+            hold_minutes: payments.hold_minutes,
         };
         let plan = ReadPlan {
             members: vec![context.member_key(&self.member)],
