@@ -65,8 +65,8 @@ pub async fn open_with(
     with(builder).open().await.unwrap().tenant(tenant)
 }
 
-/// Publishes a program, and gives a member, `ada`, 100.00 EUR.
-pub async fn set_up(engine: &TenantEngine, program: &str) {
+/// Publishes a program, and registers a member, `ada`.
+pub async fn join(engine: &TenantEngine, program: &str) {
     let publish = PublishProgram {
         program: Program::from_json(program).unwrap(),
         active_from: Some(Timestamp::MIN),
@@ -74,6 +74,11 @@ pub async fn set_up(engine: &TenantEngine, program: &str) {
     send(engine, publish, "program").await.unwrap();
     let register = RegisterMember::new(member("ada"));
     engine.execute(register).await.unwrap();
+}
+
+/// The same, and gives the member 100.00 EUR.
+pub async fn set_up(engine: &TenantEngine, program: &str) {
+    join(engine, program).await;
     let gift = GrantReward {
         source: None,
         reference: None,

@@ -1,37 +1,24 @@
 //! Codes on every store there is: of many who scan one at once, one does; of one for many scans none is lost; and of a scan and a
 //! cancellation one wins.
 
-use rewards_core::operations::members::RegisterMember;
-use rewards_core::operations::programs::PublishProgram;
 use rewards_core::operations::qr::{CancelQr, CreateQr, GetQr, ListQrs, QrContent, ScanQr};
-use rewards_core::program::Program;
 use rewards_core::qr::{QrScans, QrState};
-use rewards_core::time::Timestamp;
 use rewards_storage::engine::TenantEngine;
 
-use crate::every_store::{code, open, race, send, stores};
+use crate::every_store::{code, join, open, race, send, stores};
 use crate::world::member;
+
+const PROGRAM: &str = r#"{ "id": "club", "currency": "EUR", "zone": "UTC" }"#;
 
 /// Two engines, as of two processes, on every store there is, with a program and a member.
 async fn worlds(test: &str) -> Vec<(&'static str, [TenantEngine; 2], Option<tempfile::TempDir>)> {
     let mut worlds = Vec::new();
     for (name, [one, two], files) in stores(test).await {
         let engines = [open(&one).await, open(&two).await];
-        set_up(&engines[0]).await;
+        join(&engines[0], PROGRAM).await;
         worlds.push((name, engines, files));
     }
     worlds
-}
-
-async fn set_up(engine: &TenantEngine) {
-    let program = r#"{ "id": "club", "currency": "EUR", "zone": "UTC" }"#;
-    let publish = PublishProgram {
-        program: Program::from_json(program).unwrap(),
-        active_from: Some(Timestamp::MIN),
-    };
-    send(engine, publish, "program").await.unwrap();
-    let register = RegisterMember::new(member("ada"));
-    engine.execute(register).await.unwrap();
 }
 
 fn create(qr: &str, scans: QrScans) -> CreateQr {
